@@ -1,0 +1,39 @@
+import type { ResolvedLink } from './link-store.ts';
+
+/** One followed link, as the redirect endpoint saw it. */
+export interface Click {
+  readonly token: string;
+  readonly resolved: ResolvedLink;
+  /** Unix milliseconds. */
+  readonly time: number;
+  /** The client's address, after trusted proxies; absent where it is not to be kept. */
+  readonly ip?: string;
+  readonly userAgent?: string;
+  readonly acceptLanguage?: string;
+}
+
+/** Where clicks go. */
+export interface ClickSink {
+  /**
+   * Settles when the click is as safe as the sink can make it with one bounded write.
+   * Rejects only when it could be kept nowhere.
+   */
+  record(click: Click): Promise<void>;
+}
+
+/** Why a link answers 410. */
+export interface Block {
+  readonly kind: 'token' | 'message' | 'url' | 'domain';
+  readonly value: string;
+}
+
+/** Links an operator has switched off. */
+export interface BlockList {
+  /** @throws StoreUnavailable when the answer cannot be known now */
+  find(token: string, resolved: ResolvedLink): Promise<Block | undefined>;
+}
+
+/** Messages and links sent: the denominators of reports. Must never make the mail wait. */
+export interface SentCounter {
+  sent(message: { day: string; campaign?: string; pathway?: string; links: number }): void;
+}

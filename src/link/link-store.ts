@@ -1,0 +1,42 @@
+import type { MessageFacts, TrackedLink } from './message-facts.ts';
+
+/** Makes the tokens of one message. Both kinds of links, stored and sealed, are made through it. */
+export interface LinkIssuer {
+  readonly kind: 'stored' | 'sealed';
+  /** Begins a message; touches nothing outside the process. */
+  issue(message: MessageFacts): IssuedLinks;
+}
+
+/** The tokens of one message, before and while they become real. */
+export interface IssuedLinks {
+  /** The token of the next link: `[A-Za-z0-9_-]+`. Synchronous, so that it can be called in the middle of a splice. */
+  token(link: TrackedLink): string;
+  /**
+   * Settles when every token handed out leads to its target.
+   * @throws StoreUnavailable when that could not be achieved in time
+   */
+  commit(signal: AbortSignal): Promise<void>;
+}
+
+/** What a token stands for. */
+export interface ResolvedLink {
+  readonly link: TrackedLink;
+  /** For a sealed link: those facts that fitted into the token. */
+  readonly message: MessageFacts;
+  /** Whether the link belongs to this host: lower case, with the port where there is one. */
+  isFor(host: string): boolean;
+}
+
+/** Finds out what a token stands for. */
+export interface LinkResolver {
+  /**
+   * @returns undefined for a token that is unknown, gone, truncated or forged
+   * @throws StoreUnavailable when the answer cannot be known now
+   */
+  resolve(token: string): Promise<ResolvedLink | undefined>;
+}
+
+/** The store (or its key) cannot be used at the moment; nothing is wrong with the request. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
