@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Asks `probe` again and again until it gives something other than undefined, false or null.
+ * @param what what is being waited for, named in the error
+ * @param deadline milliseconds
+ */
+export async function poll<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  deadline = 15_000,
+): Promise<Exclude<T, undefined | false | null>> {
+  const end = Date.now() + deadline;
+  for (;;) {
+    const found = await probe();
+    if (found !== undefined && found !== false && found !== null) {
+      return found as Exclude<T, undefined | false | null>;
+    }
+    if (Date.now() > end) throw new Error(`waited ${deadline} ms in vain for ${what}`);
+    await sleep(20);
+  }
+}
