@@ -1,9 +1,12 @@
 import { type TransferEncoding, transferEncode } from './transfer-encode.ts';
 
 export interface NewsletterShape {
-  /** Bytes of the whole body, roughly (never less than about 4 KB). */
+  /** Bytes of the whole body, roughly. */
   readonly size?: number;
-  /** Links to be tracked in the HTML part; half as many, at most 10, are in the text part as well. */
+  /**
+   * Links to be tracked in the HTML part (24 where the size has room for them); half as many, at most 10,
+   * are in the text part as well.
+   */
   readonly links?: number;
   /** The same seed gives the same newsletter, byte for byte. */
   readonly seed?: number;
@@ -25,7 +28,9 @@ export interface Newsletter {
  * Outlook's conditional comments, a List-Unsubscribe whose URL is also in the footer, and a mailto.
  */
 export function newsletter(shape: NewsletterShape = {}): Newsletter {
-  const { size = 20_000, links = 24, seed = 1, encoding = 'quoted-printable' } = shape;
+  const { size = 20_000, seed = 1, encoding = 'quoted-printable' } = shape;
+  const links = shape.links ?? Math.min(24, Math.max(3, Math.floor(size / 800)));
+  const charset = encoding === '7bit' ? inAscii : (content: string) => content;
   const random = mulberry32(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const sentence = (words: number): string => {
@@ -45,15 +50,17 @@ export function newsletter(shape: NewsletterShape = {}): Newsletter {
   const boundary = `----=_Part_${hex(8)}_${hex(10)}.${seed}`;
 
   const textLinks = targets.slice(0, Math.min(10, Math.ceil(links / 2)));
-  const text = [
-    `${sentence(6)}\r\n\r\n`,
-    ...textLinks.map(
-      (url, i) => `${i + 1}. ${sentence(9)}\r\n   ${i % 3 ? url : `<${url}>`}\r\n\r\n`,
-    ),
-    `-- \r\nUnsubscribe: ${unsubscribe}\r\nQuestions? help@shop.example\r\n`,
-  ].join('');
+  const text = charset(
+    [
+      `${sentence(6)}\r\n\r\n`,
+      ...textLinks.map(
+        (url, i) => `${i + 1}. ${sentence(9)}\r\n   ${i % 3 ? url : `<${url}>`}\r\n\r\n`,
+      ),
+      `-- \r\nUnsubscribe: ${unsubscribe}\r\nQuestions? help@shop.example\r\n`,
+    ].join(''),
+  );
 
-  const skeleton = [...html(targets, unsubscribe, [], sentence, hex)].join('');
+  const skeleton = html(targets, unsubscribe, [], sentence, hex).join('');
   const encodedLength = (content: string) => transferEncode(Buffer.from(content), encoding).length;
   const missing = size - encodedLength(skeleton) - encodedLength(text) - 500;
   const paragraphs: string[] = [];
@@ -61,7 +68,7 @@ export function newsletter(shape: NewsletterShape = {}): Newsletter {
   for (let left = missing; left > 0; left -= onePercent) {
     paragraphs.push(paragraph(sentence));
   }
-  const content = html(targets, unsubscribe, paragraphs, sentence, hex).join('');
+  const content = charset(html(targets, unsubscribe, paragraphs, sentence, hex).join(''));
 
   const part = (type: string, body: string) =>
     Buffer.concat([
@@ -134,6 +141,11 @@ function paragraph(sentence: (words: number) => string): string {
   return `<p style="margin:0 0 12px;color:#333333;font-size:15px;line-height:22px;">${sentence(14)} ${sentence(18)}</p>\r\n`;
 }
 
+/** For 7bit: the content with what is not ASCII left out. */
+function inAscii(content: string): string {
+  return content.replace(/[^\0-\x7f]/g, '');
+}
+
 /** A small, good enough generator of pseudo-random numbers that is the same on every machine. */
 function mulberry32(seed: number): () => number {
   let state = seed;
@@ -153,7 +165,7 @@ const WORDS = [
   ...['and', 'the', 'best', 'of', 'season', 'jusqu’à', '20 %', 'off', 'only', 'señorita', '🍁'],
 ];
 const STYLE = Array.from(
-  { length: 24 },
+  { length: 12 },
   (_, i) =>
     `.c${i} { font-family: Arial, sans-serif; font-size: ${10 + i}px; line-height: ${14 + i}px; color: #33${i + 10}66; }\r\n`,
 ).join('');
