@@ -1,0 +1,107 @@
+import type { MacroSettings } from '../scope/macro-template.ts';
+import type { ScopeTree } from '../scope/scope-tree.ts';
+
+/** Where a server listens. */
+export type ListenAddress =
+  /** `host` is an IP address, unbracketed; `::` is IPv6 only, absent is every address of both families. */
+  | { readonly host?: string; readonly port: number }
+  | {
+      readonly path: string;
+      /** File mode bits, e.g. 0o660. */
+      readonly mode?: number;
+      /** User and group, by name or number. */
+      readonly owner?: string;
+      readonly group?: string;
+    };
+
+/** The whole configuration: typed, every default applied, paths absolute. Durations end in Ms. */
+export interface Configuration {
+  /** The configuration file, absolute. */
+  readonly file: string;
+  readonly scopes: ScopeTree;
+  readonly milter: {
+    readonly listen: readonly ListenAddress[];
+    readonly maxConnections: number;
+    /** Bytes; a larger message passes untouched. */
+    readonly maxMessageSize: number;
+    readonly maxHeaderSize: number;
+    readonly maxHeaderCount: number;
+    readonly maxRecipients: number;
+    readonly idleTimeoutMs: number;
+    readonly writeTimeoutMs: number;
+    /** How long open sessions may go on when the service stops. */
+    readonly drainTimeoutMs: number;
+  };
+  readonly http: {
+    readonly listen: readonly ListenAddress[];
+    readonly checkHost: boolean;
+    /** Addresses and networks whose X-Forwarded-For counts. */
+    readonly trustedProxies: readonly string[];
+    /** Folder of files served below /.well-known/. */
+    readonly wellKnown?: string;
+    /** HTTPS served by ourselves: PEM files. */
+    readonly tls?: { readonly certificate: string; readonly key: string };
+    readonly maxConnections: number;
+    readonly requestTimeoutMs: number;
+  };
+  readonly control: { readonly listen: readonly ListenAddress[] };
+  readonly linkStore: 'redis' | 'sealed';
+  readonly redis: {
+    /** redis://, rediss:// or unix:// */
+    readonly url: string;
+    readonly keyPrefix: string;
+    readonly username?: string;
+    readonly password?: string;
+    /** `host:port` of each sentinel; empty without Sentinel. */
+    readonly sentinels: readonly string[];
+    readonly sentinelName: string;
+    readonly sentinelPassword?: string;
+    /** `host:port` of cluster nodes; empty without Cluster. */
+    readonly nodes: readonly string[];
+    readonly tls: { readonly ca?: string; readonly certificate?: string; readonly key?: string };
+    readonly connectTimeoutMs: number;
+    readonly commandTimeoutMs: number;
+    /** Replicas that must have a record before the end-of-message reply; 0 is none. */
+    readonly waitReplicas: number;
+    readonly waitTimeoutMs: number;
+  };
+  readonly sealed: { readonly keyFile: string };
+  readonly events: {
+    /** Folder or prefix. */
+    readonly journal: string;
+    readonly journalMaxSize: number;
+    readonly journalFsyncMs: number;
+    readonly streamMaxLength: number;
+    readonly blockList: string;
+    readonly webhook?: string;
+    readonly webhookToken?: string;
+    /** Key of the HMAC signature header. */
+    readonly webhookSecret?: string;
+    readonly webhookBatchSize: number;
+    readonly webhookIntervalMs: number;
+    readonly webhookTimeoutMs: number;
+    /** How long a batch is retried. */
+    readonly webhookRetryForMs: number;
+    readonly anonymizeIp: boolean;
+    /** Clicks within this time of the injection, or of one another, look automatic. */
+    readonly automaticWithinMs: number;
+    readonly nodeName?: string;
+    readonly customerId?: string;
+  };
+  readonly macros: MacroSettings;
+  /** Whether there is an `smtpapi` stanza. */
+  readonly smtpapi: boolean;
+  readonly engagementTracker: {
+    readonly clickTrackingIncludeMetadata: boolean;
+    /** Bytes of the JSON. */
+    readonly maxMetadataLen: number;
+  };
+  readonly workers: number | 'auto';
+  readonly log: {
+    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+    readonly format: 'auto' | 'json' | 'pretty';
+    readonly file?: string;
+    /** How much of URLs and addresses a log line may show. */
+    readonly detail: 'none' | 'domain' | 'full';
+  };
+}
