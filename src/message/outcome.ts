@@ -14,8 +14,45 @@ export interface FoundLink {
   readonly reason?: LeftAlone;
 }
 
-/** Why a link, a part or a whole message is left as it came. Short words that end up in logs, metrics and `explain`. */
-export type LeftAlone = string;
+/** A found link after a rewrite. */
+export interface LinkOutcome extends FoundLink {
+  /** What stands in the message now; absent for a link that is not tracked. */
+  readonly url?: string;
+  readonly tracked: boolean;
+}
 
 /** Gives a found link its tracked URL, or undefined to leave it alone. Must be synchronous. */
 export type UrlFor = (link: FoundLink) => string | undefined;
+
+/** Why a link, a part or a whole message is left as it came. Short words that end up in logs, metrics and `explain`. */
+export type LeftAlone =
+  // the whole message
+  | 'signed' // multipart/signed, application/pkcs7-mime, inline PGP
+  | 'encrypted' // multipart/encrypted, inline PGP
+  | 'dkim-signed'
+  | 'no-text-part'
+  | 'no-links'
+  | 'ambiguous-headers' // two different Content-Types or Content-Transfer-Encodings
+  | 'body-too-large'
+  | 'headers-too-large'
+  | 'too-many-parts'
+  | 'too-deep'
+  // a part
+  | 'unknown-encoding'
+  | 'malformed-encoding'
+  | 'charset'
+  | 'too-many-links'
+  | 'html-too-complex' // past the bounds for exclude_selectors
+  // a link
+  | 'opted-out'
+  | 'scheme' // mailto, tel, cid …
+  | 'relative' // and no <base>
+  | 'invalid-url'
+  | 'placeholder' // of a template engine, unresolved
+  | 'own-domain'
+  | 'excluded' // by pattern or domain
+  | 'excluded-selector'
+  | 'unsubscribe'
+  | 'url-text' // the visible text is itself a URL
+  | 'line-too-long'
+  | 'not-wanted'; // UrlFor gave none
