@@ -19,6 +19,8 @@ export interface ClickSink {
    * Rejects only when it could be kept nowhere.
    */
   record(click: Click): Promise<void>;
+  /** A live link was asked for with HEAD: no click, but a hint that a program looks at it. */
+  headSeen?(token: string): void;
 }
 
 /** Why a link answers 410. */

@@ -23,6 +23,8 @@ export interface ResolvedLink {
   readonly link: TrackedLink;
   /** For a sealed link: those facts that fitted into the token. */
   readonly message: MessageFacts;
+  /** How many links the message has; absent where that is not known (sealed links). */
+  readonly linkCount?: number;
   /** Whether the link belongs to this host: lower case, with the port where there is one. */
   isFor(host: string): boolean;
 }
