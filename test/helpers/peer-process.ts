@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
 /** Debian keeps servers in sbin, which an ordinary user's PATH leaves out. */
@@ -48,12 +49,27 @@ export function startPeer(
   args: readonly string[],
   options: PeerOptions = {},
 ): PeerProcess {
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', file, ...args], {
+  const child = spawn(file, args, {
     cwd: options.cwd,
     env: { ...process.env, PATH, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  return watch(child, file);
+  const peer = watch(child, file);
+  if (child.pid !== undefined) bury(child.pid, peer.exited);
+  return peer;
+}
+
+/**
+ * Kills `pid` should the test process vanish. Its end closes the pipe that a shell reads from; a parent-death
+ * signal would not do, since servers that change their user lose it.
+ */
+function bury(pid: number, exited: Promise<unknown>): void {
+  const watchdog = spawn('sh', ['-c', `read -r _ || kill -KILL ${pid}`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  watchdog.unref();
+  (watchdog.stdin as Socket).unref();
+  void exited.then(() => watchdog.kill('SIGKILL'));
 }
 
 function watch(child: ChildProcess, file: string): PeerProcess {
