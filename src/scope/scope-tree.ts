@@ -1,14 +1,68 @@
+import { parseNetwork } from './address.ts';
+import { BoundedCache } from './bounded-cache.ts';
 import type { Facts } from './facts.ts';
-import type { Match } from './match.ts';
+import { listenKeys, parseListen } from './listen-address.ts';
+import { type Match, ScopeMatch } from './match.ts';
+import type { Scope, Scopes, ScopeWithPeers } from './scopes.ts';
 
-/** The tracking scopes of one configuration. Immutable; built by config/. */
+const cachedFacts = 8192;
+const cachedMatches = 2048;
+const longestCachedKey = 1024;
+
+/** The tracking scopes of one configuration. Immutable. */
 export class ScopeTree {
-  /** The scopes that apply, looked up in microseconds and remembered (bounded). */
-  match(_facts: Facts): Match {
-    throw new Error('not yet');
+  readonly #scopes: Scopes;
+  readonly #byFacts = new BoundedCache<Match>(cachedFacts);
+  /** Facts that lead to the same scopes share one match, and with it all that was computed for it. */
+  readonly #byScopes = new BoundedCache<Match>(cachedMatches);
+
+  constructor(scopes: Scopes) {
+    this.#scopes = scopes;
   }
 
-  hasPathway(_name: string): boolean {
-    throw new Error('not yet');
+  /** The scopes that apply, looked up in microseconds and remembered (bounded). */
+  match(facts: Facts): Match {
+    const { listener = '', listen = '', peer = '', pathway = '' } = facts;
+    const key = `${listener}\0${listen}\0${peer}\0${pathway}`;
+    const known = this.#byFacts.get(key);
+    if (known) return known;
+    const found = this.#shared(this.#find(facts), pathway);
+    if (key.length <= longestCachedKey) this.#byFacts.set(key, found);
+    return found;
+  }
+
+  hasPathway(name: string): boolean {
+    return this.#scopes.pathways.has(name.toLowerCase());
+  }
+
+  #find(facts: Facts): readonly Scope[] {
+    const peer = facts.peer === undefined ? undefined : parseNetwork(facts.peer);
+    const listen = facts.listen === undefined ? undefined : parseListen(facts.listen);
+    const keys = listen ? listenKeys(listen) : [];
+    const chain: Scope[] = [];
+    const add = (scope: ScopeWithPeers) => {
+      if (peer) chain.push(...scope.peers.covering(peer));
+      chain.push(scope);
+    };
+    const name = facts.listener?.toLowerCase() ?? '';
+    for (const listenerName of name === '' ? [''] : [name, '']) {
+      const listener = this.#scopes.listeners.get(listenerName);
+      if (!listener) continue;
+      const best = keys.find((candidate) => listener.listens.has(candidate));
+      const scope = best === undefined ? undefined : listener.listens.get(best);
+      if (scope) add(scope);
+      add(listener);
+    }
+    return chain;
+  }
+
+  #shared(chain: readonly Scope[], pathway: string): Match {
+    const candidate = this.hasPathway(pathway) ? pathway.toLowerCase() : '';
+    const key = `${candidate}\0${chain.map((scope) => scope.label).join('\0')}`;
+    const known = this.#byScopes.get(key);
+    if (known) return known;
+    const match = new ScopeMatch(this.#scopes, chain, { fromMacro: candidate });
+    this.#byScopes.set(key, match);
+    return match;
   }
 }

@@ -1,0 +1,49 @@
+import { type Address, formatAddress, parseAddress } from './address.ts';
+
+/** What a `Listen` stanza names, or where an MTA accepted a connection. */
+export type ListenName =
+  | { readonly path: string }
+  | {
+      /** Absent with `*`: any address of the family, or of both where that is absent too. */
+      readonly address?: Address;
+      readonly family?: 4 | 6;
+      readonly port: number;
+    };
+
+/**
+ * Reads `:25`, `*:25`, `[*]:25`, `[::]:25`, `127.0.0.1:25`, `[fd82::1]:587` or a unix path. The port
+ * is what follows the last colon, so `2001:db8::1:25`, as macros give it, is understood as well.
+ */
+export function parseListen(text: string): ListenName | undefined {
+  const path = text.startsWith('unix:') ? text.slice(5) : text;
+  if (path.startsWith('/')) return { path };
+  const colon = text.lastIndexOf(':');
+  const digits = text.slice(colon + 1);
+  if (colon < 0 || !/^\d{1,5}$/.test(digits) || Number(digits) > 65535) return undefined;
+  const port = Number(digits);
+  const host = text.slice(0, colon).trim();
+  if (host === '' || host === '*') return { port };
+  if (host === '[*]') return { family: 6, port };
+  const address = parseAddress(host);
+  if (!address) return undefined;
+  const family = address.length === 4 ? 4 : 6;
+  return address.every((byte) => byte === 0) ? { family, port } : { address, family, port };
+}
+
+/** One spelling for all spellings of the same place: what `Listen` stanzas are told apart by. */
+export function formatListen(name: ListenName): string {
+  return listenKeys(name)[0] as string;
+}
+
+/** The names of the `Listen` stanzas that hold for a place, the best match first. */
+export function listenKeys(name: ListenName): readonly string[] {
+  if ('path' in name) return [name.path];
+  const { address, family, port } = name;
+  const keys = [`*:${port}`];
+  if (family) keys.unshift(family === 4 ? `0.0.0.0:${port}` : `[::]:${port}`);
+  if (address) {
+    const host = formatAddress(address);
+    keys.unshift(family === 4 ? `${host}:${port}` : `[${host}]:${port}`);
+  }
+  return keys;
+}

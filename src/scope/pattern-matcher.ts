@@ -1,0 +1,68 @@
+/** A compiled list of patterns. */
+export interface Matcher {
+  /** As written in the configuration; empty where nothing ever matches. */
+  readonly patterns: readonly string[];
+  matches(subject: string): boolean;
+}
+
+/** Host names: `example.com` is that domain and all below it, `*.example.com` only those below. */
+export function domainMatcher(patterns: readonly string[]): Matcher {
+  const whole = new Set<string>();
+  const below = new Set<string>();
+  for (const pattern of patterns) {
+    const name = pattern.toLowerCase().replace(/\.$/, '');
+    const parent = name.replace(/^\*?\./, '');
+    below.add(parent);
+    if (parent === name) whole.add(name);
+  }
+  const matches = (subject: string): boolean => {
+    const host = subject.toLowerCase().replace(/\.$/, '');
+    if (whole.has(host)) return true;
+    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+      if (below.has(host.slice(dot + 1))) return true;
+    }
+    return false;
+  };
+  return { patterns, matches };
+}
+
+/** Mail addresses: a pattern with `@` is one address, any other a domain as in `domainMatcher`. */
+export function recipientMatcher(patterns: readonly string[]): Matcher {
+  const addresses = new Set(
+    patterns.filter((pattern) => pattern.includes('@')).map((pattern) => pattern.toLowerCase()),
+  );
+  const domains = domainMatcher(patterns.filter((pattern) => !pattern.includes('@')));
+  const matches = (subject: string): boolean => {
+    const address = subject.toLowerCase();
+    return addresses.has(address) || domains.matches(address.slice(address.lastIndexOf('@') + 1));
+  };
+  return { patterns, matches };
+}
+
+/**
+ * Whole URLs: `*` stands for any characters, also none; everything else for itself, case aside.
+ * Each piece between stars is sought once, from left to right, so that no pattern makes a match slow.
+ */
+export function urlMatcher(patterns: readonly string[]): Matcher {
+  const globs = patterns.map((pattern) => pattern.toLowerCase().split('*'));
+  const matches = (subject: string): boolean => {
+    if (globs.length === 0) return false;
+    const url = subject.toLowerCase();
+    return globs.some((pieces) => matchesPieces(pieces, url));
+  };
+  return { patterns, matches };
+}
+
+function matchesPieces(pieces: readonly string[], text: string): boolean {
+  const [first = '', ...rest] = pieces;
+  const last = rest.pop();
+  if (last === undefined) return text === first;
+  if (!text.startsWith(first)) return false;
+  let from = first.length;
+  for (const piece of rest) {
+    const at = text.indexOf(piece, from);
+    if (at < 0) return false;
+    from = at + piece.length;
+  }
+  return text.length - last.length >= from && text.endsWith(last);
+}
