@@ -1,0 +1,115 @@
+import type { EndOfMessage, Filter, MacroRequest, Message } from '../milter/filter.ts';
+import { reply } from '../milter/reply-code.ts';
+import { contextVariables } from '../scope/decide.ts';
+import { type MacroSettings, macroNames } from '../scope/macro-template.ts';
+import type { MessageReport } from './report.ts';
+import { type FilterParts, type FilterSettings, SMTPAPI, Transmission } from './transmission.ts';
+
+export interface ClickFilterOptions extends FilterParts {
+  /** The configuration in use: asked once a message, so that a reload counts from the next one on. */
+  settings(): FilterSettings;
+  /** Told once of every message that came to a verdict. Must not throw. */
+  onReport(report: MessageReport): void;
+}
+
+/** What is kept of a message between two hooks; `transmission` is absent before MAIL. */
+interface State {
+  transmission?: Transmission;
+}
+
+/** The milter of the mission: decides at MAIL and at the end of headers, rewrites at the end of the message. */
+export function clickFilter(options: ClickFilterOptions): Filter<State> {
+  const report = (message: Message, made: MessageReport | undefined) => {
+    if (made === undefined) return;
+    const { queueId } = message;
+    options.onReport(queueId === undefined ? made : { ...made, queueId });
+  };
+
+  return {
+    actions: ['changeBody', 'changeHeaders'],
+    macros: macroRequest(options.settings().macros),
+    // Nothing is refused or decided there: the MTA need not wait.
+    silent: ['connect', 'rcpt', 'header'],
+
+    begin: () => ({}),
+    connect() {},
+
+    mail(message, sender) {
+      const { client } = message.connection;
+      const transmission = new Transmission(
+        options.settings(),
+        options,
+        // What CONNECT says of the client serves where the MTA does not send the macro.
+        (name) => message.macro(name) ?? (name === 'client_addr' ? client?.address : undefined),
+        sender.address,
+      );
+      if (transmission.isOff) {
+        report(message, transmission.report('untouched', 'off'));
+        return 'accept';
+      }
+      message.state.transmission = transmission;
+      return 'continue';
+    },
+
+    rcpt({ state }, recipient) {
+      state.transmission?.recipient(recipient.address);
+    },
+
+    header({ state }, { name, raw }) {
+      state.transmission?.header({ name, value: raw });
+    },
+
+    endOfHeaders(message) {
+      const ended = message.state.transmission?.endOfHeaders();
+      if (ended === undefined) return 'accept';
+      report(message, ended.report);
+      if (typeof ended.answer === 'object') return reply(550, '5.6.0', ended.answer.reject);
+      return ended.answer === 'accept' ? 'accept' : 'continue';
+    },
+
+    body({ state }, chunk) {
+      return state.transmission?.body(chunk) ? 'continue' : 'skip';
+    },
+
+    async endOfMessage(message) {
+      const ending = await message.state.transmission?.end(message.queueId, message.signal);
+      if (ending === undefined) return 'accept';
+      report(message, ending.report);
+      if (ending.tempfail) {
+        return reply(451, '4.3.0', 'Click tracking is not available at the moment, try again');
+      }
+      removeSmtpapi(message, ending.smtpapiHeaders);
+      if (ending.body !== undefined) message.replaceBody(ending.body);
+      return 'accept';
+    },
+
+    abort(message, reason) {
+      if (reason !== 'over-limit') return;
+      const made = message.state.transmission?.report('untouched', 'headers-too-large');
+      report(message, made);
+    },
+  };
+}
+
+function removeSmtpapi(message: EndOfMessage, count: number): void {
+  for (let index = count; index > 0; index--) message.deleteHeader(SMTPAPI, index);
+}
+
+/**
+ * What the MTA is asked for. A macro of the operator's own choice is asked for at both stages that
+ * are looked at, since only the MTA knows when it has it.
+ */
+function macroRequest({ listener, listen, peer, pathway }: MacroSettings): MacroRequest {
+  const chosen = macroNames([...listener, ...listen, ...peer, ...pathway]).filter(
+    (name) => name !== 'sender_domain',
+  );
+  const braced = (names: Iterable<string>) =>
+    [...new Set(names)].map((name) => (name.length === 1 ? name : `{${name}}`));
+  return {
+    connect: braced(['client_addr', ...chosen]),
+    mail: braced([...chosen, 'auth_authen', 'auth_type', ...contextVariables]),
+    rcpt: ['i'],
+    endOfHeaders: ['i'],
+    endOfMessage: ['i'],
+  };
+}

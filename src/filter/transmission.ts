@@ -1,0 +1,319 @@
+import type { SentCounter } from '../link/click.ts';
+import { type IssuedLinks, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
+import type { MessageFacts } from '../link/message-facts.ts';
+import {
+  type HeaderField,
+  type OpenMessage,
+  openMessage,
+  type ReadingLimits,
+  type ReadMessage,
+} from '../message/open-message.ts';
+import type { FoundLink, LeftAlone, LinkOutcome } from '../message/outcome.ts';
+import { contextVariables, type Decision, decide } from '../scope/decide.ts';
+import type { MacroLookup, MacroSettings } from '../scope/macro-template.ts';
+import { readFacts } from '../scope/read-facts.ts';
+import type { ScopeTree } from '../scope/scope-tree.ts';
+import type { TrackingOptions } from '../scope/tracking-options.ts';
+import { messageFacts } from './message-facts.ts';
+import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
+import { parseSmtpapi } from './smtpapi.ts';
+
+/** What of the configuration a message needs. One transmission keeps to one snapshot. */
+export interface FilterSettings {
+  readonly scopes: ScopeTree;
+  readonly macros: MacroSettings;
+  /** Whether there is an `smtpapi` stanza. */
+  readonly smtpapi: boolean;
+  readonly engagementTracker: {
+    readonly clickTrackingIncludeMetadata: boolean;
+    readonly maxMetadataLen: number;
+  };
+  readonly reading: ReadingLimits;
+}
+
+/** Where links come from and what is told about them. */
+export interface FilterParts {
+  readonly issuer: LinkIssuer;
+  /** For `on_failure = seal`. */
+  readonly sealed: LinkIssuer;
+  readonly counter: SentCounter;
+}
+
+/** What the MTA is told before the body is sent. */
+export type BeforeBody =
+  | 'go on'
+  /** Nothing can change any more: the message needs this filter no longer. */
+  | 'accept'
+  /** Only the header is to be changed. */
+  | 'skip body'
+  | { readonly reject: string };
+
+/** What happens to the message in the end. */
+export interface Ending {
+  /** The new body; absent where it stays. */
+  readonly body?: readonly Buffer[];
+  /** How many X-MSYS-API headers go. */
+  readonly smtpapiHeaders: number;
+  /** The message is to be offered again. */
+  readonly tempfail: boolean;
+}
+
+/** The header that X-MSYS-API is. */
+export const SMTPAPI = 'x-msys-api';
+
+/**
+ * One message from MAIL to its end: facts, decision, links, tokens. Knows what is to be done, and nothing of the
+ * milter protocol, so that `rewrite` and `explain` go the very same way as mail.
+ */
+export class Transmission {
+  readonly #settings: FilterSettings;
+  readonly #parts: FilterParts;
+  readonly #sender: string;
+  readonly #recipients: string[] = [];
+  readonly #headers: HeaderField[] = [];
+  readonly #smtpapi: string[] = [];
+  readonly #variables: ReadonlyMap<string, string> | undefined;
+  /** Whether an X-MSYS-API header would be obeyed, and is therefore removed. */
+  readonly #believed: boolean;
+  readonly #start = performance.now();
+  #decision: Decision;
+  #open: OpenMessage | undefined;
+  #bodySize = 0;
+
+  /** @param macro the MTA's macros at MAIL, by name without braces */
+  constructor(settings: FilterSettings, parts: FilterParts, macro: MacroLookup, sender: string) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#sender = sender;
+    const lookup: MacroLookup = (name) =>
+      name === 'sender_domain' ? domainOf(sender) : macro(name);
+    const match = settings.scopes.match(readFacts(settings.macros, lookup, settings.scopes));
+    this.#variables = variables(macro);
+    this.#decision = decide(match, undefined, this.#variables);
+    this.#believed = settings.smtpapi && believes(this.#decision.options, macro);
+  }
+
+  /** How it stands now; changes when a believed X-MSYS-API header has been read. */
+  get decision(): Decision {
+    return this.#decision;
+  }
+
+  /** Whether it is known at MAIL already that nothing will be done. */
+  get isOff(): boolean {
+    return !this.#believed && !this.#decision.options.clickTrackingEnabled;
+  }
+
+  recipient(address: string): void {
+    this.#recipients.push(address);
+  }
+
+  header(field: HeaderField): void {
+    this.#headers.push(field);
+    if (this.#believed && field.name.length === SMTPAPI.length) {
+      if (field.name.toLowerCase() === SMTPAPI) this.#smtpapi.push(field.value);
+    }
+  }
+
+  /** @returns what to tell the MTA, and the report of a message that is done with */
+  endOfHeaders(): { readonly answer: BeforeBody; readonly report?: MessageReport } {
+    if (this.#smtpapi.length > 0) {
+      const { maxMetadataLen } = this.#settings.engagementTracker;
+      const parsed = parseSmtpapi(this.#smtpapi, { maxMetadataLen });
+      if ('reject' in parsed) {
+        return this.#decision.options.dryRun
+          ? { answer: 'accept', report: this.report('dry-run', 'smtpapi') }
+          : { answer: parsed, report: this.report('rejected', 'smtpapi') };
+      }
+      this.#decision = decide(this.#decision.match, parsed.header, this.#variables);
+    }
+    const reason = this.#whyNotToRead();
+    if (reason === undefined) return { answer: 'go on' };
+    this.#open = undefined;
+    return {
+      answer: this.#headersToRemove > 0 ? 'skip body' : 'accept',
+      report: this.report('untouched', reason),
+    };
+  }
+
+  /** @returns whether more of the body is wanted */
+  body(chunk: Buffer): boolean {
+    if (this.#open === undefined) return false;
+    this.#bodySize += chunk.length;
+    this.#open.write(chunk);
+    return this.#open.needsBody;
+  }
+
+  /**
+   * Works out the new body and makes its links real. Never throws for a store that is away: `on_failure` says what then.
+   * @param queueId the MTA's, known at the end at the latest
+   * @returns what to do, and the report of a message that was read
+   */
+  async end(
+    queueId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Ending & { readonly report?: MessageReport }> {
+    const smtpapiHeaders = this.#headersToRemove;
+    const read = this.#open?.end();
+    if (read === undefined) return { smtpapiHeaders, tempfail: false };
+
+    const { options } = this.#decision;
+    const untouched = (reason: WhyUntouched, links: readonly LinkOutcome[]) => ({
+      smtpapiHeaders,
+      tempfail: false,
+      report: this.report('untouched', reason, { links }),
+    });
+    if (read.reason !== undefined) return untouched(read.reason, []);
+
+    const facts = this.#facts(queueId);
+    let made = rewrite(read, this.#parts.issuer, facts, options);
+    if (options.dryRun) {
+      const report = this.report('dry-run', undefined, { ...made, facts });
+      return { smtpapiHeaders, tempfail: false, report };
+    }
+    try {
+      await made.issued?.commit(signal);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      if (options.onFailure === 'tempfail') {
+        const report = this.report('tempfailed', 'store-unavailable', { links: made.links });
+        return { smtpapiHeaders, tempfail: true, report };
+      }
+      if (options.onFailure === 'accept') return untouched('store-unavailable', made.links);
+      made = rewrite(read, this.#parts.sealed, facts, options);
+      await made.issued?.commit(signal);
+    }
+    if (made.body === undefined) {
+      return untouched(made.links.length > 0 ? 'nothing-to-track' : 'no-links', made.links);
+    }
+    if (made.issued !== undefined) this.#count(facts, made.links);
+    return {
+      smtpapiHeaders,
+      tempfail: false,
+      body: made.body,
+      report: this.report('tracked', undefined, { ...made, facts }),
+    };
+  }
+
+  /** The report as it would be now. */
+  report(
+    verdict: Verdict,
+    reason?: WhyUntouched,
+    made?: { links: readonly LinkOutcome[]; kind?: 'stored' | 'sealed'; facts?: MessageFacts },
+  ): MessageReport {
+    const { match, problems, campaignId } = this.#decision;
+    const [scope] = match.chain();
+    return {
+      verdict,
+      links: made?.links ?? [],
+      bodySize: this.#bodySize,
+      milliseconds: performance.now() - this.#start,
+      problems,
+      ...(reason !== undefined && { reason }),
+      ...(scope !== undefined && { scope }),
+      ...(campaignId !== undefined && { campaignId }),
+      ...(match.pathway !== undefined && { pathway: match.pathway }),
+      ...(made?.kind !== undefined && { kind: made.kind }),
+      ...(made?.facts !== undefined && { messageId: made.facts.messageId }),
+    };
+  }
+
+  get #headersToRemove(): number {
+    return this.#decision.options.dryRun ? 0 : this.#smtpapi.length;
+  }
+
+  #whyNotToRead(): WhyUntouched | undefined {
+    const { options } = this.#decision;
+    if (!options.clickTrackingEnabled) return 'off';
+    if (options.recipients === 'single' && this.#recipients.length !== 1) {
+      return 'several-recipients';
+    }
+    if (this.#recipients.some((address) => options.excludeRecipients.matches(address))) {
+      return 'excluded-recipient';
+    }
+    this.#open = openMessage(this.#headers, {
+      limits: this.#settings.reading,
+      rewriteSigned: options.rewriteSigned,
+      excludeSelectors: options.excludeSelectors,
+      trackUrlText: options.trackUrlText,
+      ownDomains: [options.trackingDomain],
+      ...exclusions(options),
+    });
+    return this.#open.needsBody ? undefined : this.#open.reason;
+  }
+
+  #facts(queueId: string | undefined): MessageFacts {
+    const { metadata, ...facts } = messageFacts(
+      {
+        queueId,
+        sender: this.#sender,
+        recipients: this.#recipients,
+        headers: this.#headers,
+        bodySize: this.#bodySize,
+      },
+      this.#decision,
+      Date.now(),
+    );
+    const wanted = this.#settings.engagementTracker.clickTrackingIncludeMetadata;
+    return wanted && metadata !== undefined ? { ...facts, metadata } : facts;
+  }
+
+  #count({ injectionTime, campaignId, pathway }: MessageFacts, links: readonly LinkOutcome[]) {
+    this.#parts.counter.sent({
+      day: new Date(injectionTime * 1000).toISOString().slice(0, 10),
+      links: links.reduce((count, link) => count + Number(link.tracked), 0),
+      ...(campaignId !== undefined && { campaign: campaignId }),
+      ...(pathway !== undefined && { pathway }),
+    });
+  }
+}
+
+/** Gives every link that may be tracked a token of this kind. `issued` is absent where there was none. */
+function rewrite(
+  read: ReadMessage,
+  issuer: LinkIssuer,
+  facts: MessageFacts,
+  { clickTrackingScheme, trackingDomain }: TrackingOptions,
+) {
+  const base = `${clickTrackingScheme}://${trackingDomain}/`;
+  let issued: IssuedLinks | undefined;
+  const { body, links } = read.rewrite(({ target, part, name, sublink }: FoundLink) => {
+    issued ??= issuer.issue(facts);
+    const token = issued.token(name === undefined ? { target, part } : { target, part, name });
+    return base + (sublink === undefined ? token : `${sublink}/${token}`);
+  });
+  return { body, links, issued, kind: issuer.kind };
+}
+
+function exclusions({ excludeDomains, excludeUrls }: TrackingOptions) {
+  if (excludeDomains.patterns.length === 0 && excludeUrls.patterns.length === 0) return {};
+  const exclude = (target: string): LeftAlone | undefined =>
+    excludeUrls.matches(target) || excludeDomains.matches(hostOf(target)) ? 'excluded' : undefined;
+  return { exclude };
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : '';
+}
+
+function domainOf(address: string): string | undefined {
+  const at = address.lastIndexOf('@');
+  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
+}
+
+/** `accept_x_msys_api`: whether the header of this client counts. */
+function believes({ acceptXMsysApi }: TrackingOptions, macro: MacroLookup): boolean {
+  if (acceptXMsysApi !== 'authenticated') return acceptXMsysApi === 'any';
+  return Boolean(macro('auth_authen') || macro('auth_type'));
+}
+
+/** Context variables that came as macros. */
+function variables(macro: MacroLookup): ReadonlyMap<string, string> | undefined {
+  let found: Map<string, string> | undefined;
+  for (const name of contextVariables) {
+    const value = macro(name);
+    if (value === undefined) continue;
+    found ??= new Map();
+    found.set(name, value);
+  }
+  return found;
+}
