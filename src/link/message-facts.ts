@@ -18,6 +18,8 @@ export interface MessageFacts {
   readonly sender?: string;
   /** Envelope recipients without angle brackets, as written; empty where none is known. */
   readonly recipients: readonly string[];
+  /** How many recipients there are, where `recipients` does not list them (a sealed link of a message with several). */
+  readonly recipientCount?: number;
   /** The From header, unfolded. */
   readonly friendlyFrom?: string;
   readonly subject?: string;

@@ -13,7 +13,7 @@ export function newMessageId(): string {
     next = 0;
   }
   next += BYTES;
-  return pool.base64urlSlice(next - BYTES, next);
+  return pool.toString('base64url', next - BYTES, next);
 }
 
 /** Whether a text has the form of a message id; says nothing about whether that message exists. */

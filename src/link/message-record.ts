@@ -23,6 +23,7 @@ export interface RecordedLink {
   readonly message: MessageFacts;
   readonly secret: string;
   readonly link: TrackedLink;
+  readonly linkCount: number;
 }
 
 /** Everything but the links; absent facts stay absent. */
@@ -55,6 +56,8 @@ interface Head {
   readonly g?: readonly string[] | undefined;
   /** pathway */
   readonly p?: string | undefined;
+  /** number of links */
+  readonly l: number;
   /** names of links, by index */
   readonly n?: Readonly<Record<number, string>> | undefined;
 }
@@ -109,6 +112,7 @@ export function encodeRecord(record: MessageRecord): Buffer {
     m: message.metadata,
     g: message.tags,
     p: message.pathway,
+    l: links.length,
     n: named ? names : undefined,
   };
   const packed = deflateRawSync(`${JSON.stringify(head)}\n${lines}`, DEFLATE);
@@ -136,7 +140,7 @@ export function decodeLink(
   const end = text.indexOf('\n', start);
   if (start === 0 || end < 0) return undefined;
   const link = linkOf(text.slice(start, end), head.n?.[index]);
-  return { message: factsOf(head, messageId), secret: head.x, link };
+  return { message: factsOf(head, messageId), secret: head.x, link, linkCount: head.l };
 }
 
 /** @throws Error as `decodeLink` */

@@ -1,0 +1,23 @@
+/** A non-negative integer in 7 bits a byte, lowest first; the high bit says that another byte follows. */
+export function base128(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+/** @returns undefined where the bytes end before the number does, or where it has more than 32 bits */
+export function readBase128(
+  bytes: Buffer,
+  start: number,
+): { readonly value: number; readonly end: number } | undefined {
+  let value = 0;
+  for (let i = 0; i < 5; i++) {
+    const byte = bytes[start + i];
+    if (byte === undefined) return undefined;
+    value += (byte & 0x7f) * 128 ** i;
+    if (byte < 0x80) return value < 2 ** 32 ? { value, end: start + i + 1 } : undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,138 @@
+import { chown, link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import {
+  formatSealKey,
+  newSealKey,
+  parseSealKeys,
+  type SealKey,
+  type SealKeys,
+} from './seal-keys.ts';
+
+const HEAD = `# Sealing keys of clickmilter: one a line, ID DATE SECRET. The newest whose date has come seals; all of them open.
+# Keep this file secret and in the backup: without it, links in mail already sent lead nowhere.
+# Hosts that answer for the same links have the same lines. "clickmilter keygen" adds a key.
+`;
+
+/**
+ * The key file of sealed links. A missing one is made on the very first start only: a note beside it (`FILE.made`)
+ * says that there was one. From then on a missing file is an error, since a new key would silently
+ * turn every link already sent into a 404.
+ */
+export class SealKeyFile {
+  readonly #path: string;
+  #keys: SealKeys;
+
+  private constructor(path: string, keys: SealKeys) {
+    this.#path = path;
+    this.#keys = keys;
+  }
+
+  /** @throws Error that names the file, and what to do */
+  static async open(path: string): Promise<SealKeyFile> {
+    if (!(await exists(path))) {
+      if (await exists(noteOf(path))) throw new Error(missing(path));
+      await addSealKey(path);
+    }
+    const keys = await read(path);
+    await leaveNote(path);
+    return new SealKeyFile(path, keys);
+  }
+
+  readonly keys = (): SealKeys => this.#keys;
+
+  /**
+   * Reads the file again. Where that fails, the keys stay as they were.
+   * @throws Error as `open`
+   */
+  async reload(): Promise<void> {
+    this.#keys = await read(this.#path);
+  }
+}
+
+/**
+ * Adds a new key to the file, or makes the file, readable for its owner only.
+ *
+ * @param from when it begins to seal, Unix milliseconds
+ */
+export async function addSealKey(path: string, from = Date.now()): Promise<SealKey> {
+  const before = await readFile(path, 'utf8').catch(absent);
+  const key = newSealKey(before === undefined ? [] : parseSealKeys(before, path).all, from);
+  if (before === undefined) {
+    await create(path, HEAD + formatSealKey(key));
+  } else {
+    // Appended, not written anew: owner and mode stay as the operator set them.
+    await write(path, 'a', (before.endsWith('\n') ? '' : '\n') + formatSealKey(key));
+  }
+  await leaveNote(path);
+  return key;
+}
+
+/** Whether others than its owner and group can read the file. */
+export async function isExposed(path: string): Promise<boolean> {
+  return ((await stat(path)).mode & 0o007) !== 0;
+}
+
+/** Whole or not at all: workers that start together must not see half a file, and the first of them wins. */
+async function create(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}.new`;
+  await write(draft, 'w', text);
+  try {
+    // keygen by root, service by its own user: whoever owns the folder is to read it.
+    const { uid, gid } = await stat(dirname(path));
+    if (process.getuid?.() === 0) await chown(draft, uid, gid);
+    await link(draft, path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    await unlink(draft);
+  }
+}
+
+async function write(path: string, flags: string, text: string): Promise<void> {
+  const file = await open(path, flags, 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function read(path: string): Promise<SealKeys> {
+  const text = await readFile(path, 'utf8').catch(absent);
+  if (text === undefined) throw new Error(missing(path));
+  return parseSealKeys(text, path);
+}
+
+function missing(path: string): string {
+  return (
+    `${path}: the key file is gone (${noteOf(path)} says there was one), and without it no sealed link already sent can be ` +
+    'opened. Bring it back from the backup or from another host. Where those links may be lost: clickmilter keygen'
+  );
+}
+
+function noteOf(path: string): string {
+  return `${path}.made`;
+}
+
+/** In a folder that cannot be written no new key could be made either. */
+async function leaveNote(path: string): Promise<void> {
+  const note =
+    'A key file was made or found here. While this note exists, a missing one is an error.\n';
+  await writeFile(noteOf(path), note, { flag: 'wx' }).catch(() => {});
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(absent)) !== undefined;
+}
+
+/** For catch: undefined for a file that does not exist; any other error stays one. */
+function absent(error: unknown): undefined {
+  if (codeOf(error) === 'ENOENT') return undefined;
+  throw error;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

@@ -1,0 +1,184 @@
+import { base128, readBase128 } from './base128.ts';
+import type { MessageFacts, TrackedLink } from './message-facts.ts';
+import { hostDigest } from './tracking-host.ts';
+import { expandUrl, shortenUrl } from './url-shorthand.ts';
+
+/**
+ * What a sealed token holds, before it is encrypted:
+ *
+ *     1  flags, below
+ *     3  second of the day of the injection
+ *     1+ lifetime, base 128, in seconds or (Flag.days) days
+ *     4  digest of the tracking domain
+ *     …  campaign, link name, recipient (a length byte and UTF-8 each), number of recipients (base 128), further facts
+ *        (a length byte and JSON): those that the flags name
+ *     …  target, to the end: in the shorthand of URLs, else (Flag.plain) in UTF-8
+ *
+ * Campaign, name and recipient are always in it; further facts only while the token stays short.
+ */
+export interface SealedContents {
+  readonly link: TrackedLink;
+  readonly secondOfDay: number;
+  readonly lifetime: number;
+  readonly hostDigest: string;
+  readonly facts: SealedFacts;
+}
+
+/** What a sealed link knows of its message beside id and times. */
+export type SealedFacts = Pick<MessageFacts, 'recipients' | 'recipientCount' | 'campaignId'> &
+  Partial<Pick<MessageFacts, (typeof FURTHER)[number][1]>>;
+
+const Flag = {
+  html: 1,
+  days: 2,
+  campaign: 4,
+  name: 8,
+  recipient: 16,
+  recipientCount: 32,
+  further: 64,
+  plain: 128,
+} as const;
+
+const DAY = 86_400;
+/** Of the whole token, up to which further facts are added: 220 characters. */
+const SHORT_TOKEN_BYTES = 164;
+const MAX_STRING_BYTES = 255;
+
+/** Further facts by their short names, the most useful in a click event first. */
+const FURTHER = [
+  ['p', 'pathway'],
+  ['m', 'metadata'],
+  ['g', 'tags'],
+  ['s', 'sender'],
+  ['q', 'queueId'],
+  ['j', 'subject'],
+] as const satisfies readonly (readonly [string, keyof MessageFacts])[];
+
+/** Packs the links of one message; what they have in common is prepared once. */
+export class ContentsPacker {
+  readonly #flags: number;
+  readonly #times: Buffer;
+  readonly #campaign: Buffer | undefined;
+  readonly #recipient: Buffer | undefined;
+  readonly #recipientCount: Buffer | undefined;
+  /** `"p":"x"` each. */
+  readonly #further: readonly string[];
+
+  constructor(message: MessageFacts) {
+    const { recipients, injectionTime, expires } = message;
+    const count = message.recipientCount ?? recipients.length;
+    this.#campaign = shortString(message.campaignId);
+    this.#recipient = count === 1 ? shortString(recipients[0]) : undefined;
+    this.#recipientCount = this.#recipient === undefined && count > 0 ? base128(count) : undefined;
+    this.#further = FURTHER.flatMap(([short, name]) => {
+      const json = JSON.stringify(message[name]) as string | undefined;
+      return json === undefined ? [] : `"${short}":${json}`;
+    });
+
+    const lifetime = Math.min(Math.max(expires - injectionTime, 0), 2 ** 32 - 1);
+    const inDays = lifetime % DAY === 0;
+    const second = Buffer.alloc(3);
+    second.writeUIntBE(injectionTime % DAY, 0, 3);
+    this.#times = Buffer.concat([
+      second,
+      base128(inDays ? lifetime / DAY : lifetime),
+      Buffer.from(hostDigest(message.domain), 'latin1'),
+    ]);
+    this.#flags =
+      (inDays ? Flag.days : 0) |
+      (this.#campaign ? Flag.campaign : 0) |
+      (this.#recipient ? Flag.recipient : 0) |
+      (this.#recipientCount ? Flag.recipientCount : 0);
+  }
+
+  /** @param overhead bytes of the token beside these contents */
+  pack(link: TrackedLink, overhead: number): Buffer {
+    const plain = !isAscii(link.target);
+    const target = plain ? Buffer.from(link.target) : shortenUrl(link.target);
+    const name = shortString(link.name);
+    const needed = [this.#campaign, name, this.#recipient, this.#recipientCount];
+    const length = needed.reduce((sum, part) => sum + (part?.length ?? 0), 1 + this.#times.length);
+    const further = this.#furtherWithin(SHORT_TOKEN_BYTES - overhead - length - target.length);
+    const flags =
+      this.#flags |
+      (link.part === 'html' ? Flag.html : 0) |
+      (name ? Flag.name : 0) |
+      (further ? Flag.further : 0) |
+      (plain ? Flag.plain : 0);
+    const parts = [Buffer.of(flags), this.#times, ...needed, further, target];
+    return Buffer.concat(parts.filter((part) => part !== undefined));
+  }
+
+  #furtherWithin(room: number): Buffer | undefined {
+    let json = '';
+    let left = Math.min(room, MAX_STRING_BYTES) - 2;
+    for (const fact of this.#further) {
+      const bytes = Buffer.byteLength(fact) + 1;
+      if (bytes > left) continue;
+      left -= bytes;
+      json += json === '' ? fact : `,${fact}`;
+    }
+    return json === '' ? undefined : shortString(`{${json}}`);
+  }
+}
+
+/** @returns undefined for contents of a form that this release does not know */
+export function unpackContents(bytes: Buffer): SealedContents | undefined {
+  const flags = bytes[0];
+  const lifetime = readBase128(bytes, 4);
+  if (flags === undefined || lifetime === undefined) return undefined;
+  let at = lifetime.end + 4;
+  const digest = bytes.toString('latin1', lifetime.end, at);
+  const string = (flag: number): string | undefined => {
+    if ((flags & flag) === 0) return undefined;
+    const start = at + 1;
+    at = start + (bytes[at] ?? 0);
+    return bytes.toString('utf8', start, at);
+  };
+  const campaignId = string(Flag.campaign);
+  const name = string(Flag.name);
+  const recipient = string(Flag.recipient);
+  const count = flags & Flag.recipientCount ? readBase128(bytes, at) : undefined;
+  at = count?.end ?? at;
+  const further = string(Flag.further);
+  if (at >= bytes.length) return undefined;
+  const rest = bytes.subarray(at);
+  const target = flags & Flag.plain ? rest.toString() : expandUrl(rest);
+  if (target === undefined) return undefined;
+
+  return {
+    link: {
+      target,
+      part: flags & Flag.html ? 'html' : 'text',
+      ...(name !== undefined && { name }),
+    },
+    secondOfDay: bytes.readUIntBE(1, 3),
+    lifetime: lifetime.value * (flags & Flag.days ? DAY : 1),
+    hostDigest: digest,
+    facts: {
+      recipients: recipient === undefined ? [] : [recipient],
+      ...(count !== undefined && { recipientCount: count.value }),
+      ...(campaignId !== undefined && { campaignId }),
+      ...(further !== undefined && furtherFacts(further)),
+    },
+  };
+}
+
+function furtherFacts(json: string): Partial<SealedFacts> {
+  const short = JSON.parse(json) as Record<string, unknown>;
+  const known = FURTHER.filter(([name]) => name in short);
+  return Object.fromEntries(known.map(([name, fact]) => [fact, short[name]]));
+}
+
+/** A length byte and the text in UTF-8; undefined for what is absent, empty or too long. */
+function shortString(text: string | undefined): Buffer | undefined {
+  if (!text) return undefined;
+  const bytes = Buffer.from(text);
+  return bytes.length > MAX_STRING_BYTES
+    ? undefined
+    : Buffer.concat([Buffer.of(bytes.length), bytes]);
+}
+
+function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length;
+}

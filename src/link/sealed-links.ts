@@ -1,0 +1,60 @@
+import type { IssuedLinks, LinkIssuer, LinkResolver, ResolvedLink } from './link-store.ts';
+import type { MessageFacts } from './message-facts.ts';
+import { isMessageId } from './message-id.ts';
+import type { SealKeys } from './seal-keys.ts';
+import { type OpenedToken, openToken, Sealer } from './sealed-token.ts';
+import { hostDigest } from './tracking-host.ts';
+
+/** Links whose tokens hold all there is to know: nothing is stored, and nothing needs to be asked. */
+export interface SealedLinks {
+  readonly issuer: LinkIssuer;
+  readonly resolver: LinkResolver;
+}
+
+/** @param keys asked anew each time, so that keys read again are used at once */
+export function createSealedLinks(keys: () => SealKeys): SealedLinks {
+  return {
+    issuer: {
+      kind: 'sealed',
+      issue: (message) => issue(keys(), message),
+    },
+    resolver: {
+      resolve: async (token) => {
+        const opened = openToken(keys(), token);
+        return opened && resolved(opened);
+      },
+    },
+  };
+}
+
+function issue(keys: SealKeys, message: MessageFacts): IssuedLinks {
+  if (!isMessageId(message.messageId)) {
+    throw new RangeError(`"${message.messageId}" is not a message id of newMessageId`);
+  }
+  const sealer = new Sealer(keys, message);
+  return {
+    token: (link) => sealer.seal(link),
+    commit: async () => {},
+  };
+}
+
+function resolved({
+  link,
+  messageId,
+  injectionTime,
+  lifetime,
+  ...opened
+}: OpenedToken): ResolvedLink {
+  return {
+    link,
+    message: {
+      messageId,
+      injectionTime,
+      expires: injectionTime + lifetime,
+      // Only a digest of it is in the token: `isFor` knows it, nobody else has to.
+      domain: '',
+      ...opened.facts,
+    },
+    isFor: (host) => hostDigest(host) === opened.hostDigest,
+  };
+}
