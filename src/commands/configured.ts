@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import type { Configuration } from '../config/configuration.ts';
+import { loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
+
+/**
+ * The configuration that `--config` names; its problems go to stderr.
+ * @throws CommandFailed (78) where there are errors
+ */
+export function configured(program: Command): Configuration {
+  const { config: file } = program.opts<{ config: string }>();
+  const { config, problems } = loadConfig(file);
+  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
+  if (config === undefined) {
+    const errors = problems.filter(({ severity }) => severity === 'error').length;
+    throw new CommandFailed(
+      exitCode.configuration,
+      `${file}: ${errors} ${errors === 1 ? 'error' : 'errors'}, not started`,
+    );
+  }
+  return config;
+}

@@ -1,0 +1,68 @@
+import { type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { Configuration } from './config/configuration.ts';
+import type { MessageReport } from './filter/report.ts';
+import type { LeftAlone, LinkOutcome } from './message/outcome.ts';
+
+export type { Logger };
+
+export interface Log {
+  readonly logger: Logger;
+  /** Opens the log file anew, for logrotate. */
+  reopen(): void;
+  /** Writes out what is still held. */
+  flush(): void;
+}
+
+/** JSON lines where a machine reads along, something for people on a terminal. */
+export function openLog({ level, format, file }: Configuration['log']): Log {
+  const onTerminal = file === undefined && process.stdout.isTTY;
+  if (format === 'pretty' || (format === 'auto' && onTerminal)) {
+    const stream = pretty({ destination: file ?? 1, sync: true, mkdir: true, singleLine: true });
+    return { logger: pino({ level, base: null }, stream), reopen() {}, flush() {} };
+  }
+  // Not waiting for the disk: a line a message must not hold up the messages.
+  const destination = pino.destination({ dest: file ?? 1, mkdir: true, sync: false });
+  return {
+    logger: pino({ level, base: { pid: process.pid } }, destination),
+    reopen: () => file !== undefined && destination.reopen(),
+    flush: () => destination.flushSync(),
+  };
+}
+
+/** The line of one message. `detail` bounds what it shows of URLs. */
+export function logMessage(
+  logger: Logger,
+  detail: Configuration['log']['detail'],
+  { links, milliseconds, problems, ...report }: MessageReport,
+): void {
+  const leftAlone: Partial<Record<LeftAlone, number>> = {};
+  let tracked = 0;
+  for (const link of links) {
+    if (link.reason === undefined) tracked++;
+    else leftAlone[link.reason] = (leftAlone[link.reason] ?? 0) + 1;
+  }
+  logger.info(
+    {
+      ...report,
+      found: links.length,
+      tracked,
+      ...(tracked < links.length && { leftAlone }),
+      ms: Math.round(milliseconds * 10) / 10,
+      ...(detail !== 'none' &&
+        links.length > 0 && { links: links.map((link) => show(link, detail)) }),
+    },
+    `message ${report.verdict}`,
+  );
+  for (const problem of problems) logger.warn({ queueId: report.queueId }, problem);
+}
+
+function show({ part, target, reason }: LinkOutcome, detail: 'domain' | 'full') {
+  return {
+    part,
+    ...(detail === 'full'
+      ? { target }
+      : { host: URL.canParse(target) ? new URL(target).host : '' }),
+    ...(reason !== undefined && { reason }),
+  };
+}
