@@ -1,63 +1,202 @@
+import { type ContextValues, contextVariables } from './context-variables.ts';
 import type { Match } from './match.ts';
+import type { MessageFieldLimits, MessageFields } from './message-fields.ts';
 import type { Effective, OptionValue } from './option-value.ts';
 import type { TrackingOptions } from './tracking-options.ts';
 
-/** Context variables that decide something; the MTA may send macros of these names. */
-export const contextVariables = [
-  'smtpapi_click_tracking',
-  'smtpapi_click_tracking_scheme',
-  'smtpapi_tracking_domain',
-  'smtpapi_tracking_link_expiry',
-  'smtpapi_open_tracking',
-  'smtpapi_open_tracking_scheme',
-  'smtpapi_campaign_id',
-  'smtpapi_metadata',
-  'smtpapi_tags',
-  'pathway',
-] as const;
-
-/** What a believed X-MSYS-API header asked for; absent fields were not given. */
-export interface SmtpapiHeader {
+/** What a believed X-MSYS-API header asked for. */
+export interface SmtpapiHeader extends MessageFields {
   readonly clickTracking?: boolean;
-  readonly openTracking?: boolean;
-  readonly campaignId?: string;
-  readonly metadata?: Readonly<Record<string, unknown>>;
-  readonly tags?: readonly string[];
 }
 
-/** A value and what decided it. */
+/** What decided a value. */
+export type Decider =
+  /** An MTA macro named like a context variable. */
+  | { readonly kind: 'macro'; readonly name: string }
+  /** What the facts name, found by the `macros` stanza. */
+  | { readonly kind: 'fact'; readonly name: string }
+  | { readonly kind: 'context'; readonly name: string; readonly setting: Effective }
+  /** X-MSYS-API. */
+  | { readonly kind: 'header'; readonly field: string }
+  | { readonly kind: 'configuration'; readonly setting: Effective };
+
 export interface Reason {
   readonly value: OptionValue;
-  /** The context variable or the configuration that decided; `header` is X-MSYS-API. */
-  readonly from:
-    | { readonly kind: 'macro'; readonly name: string }
-    | { readonly kind: 'context'; readonly name: string; readonly setting: Effective }
-    | { readonly kind: 'header'; readonly field: string }
-    | { readonly kind: 'configuration'; readonly setting: Effective };
+  readonly from: Decider;
 }
 
 /** How one message is to be tracked: context variable, then X-MSYS-API, then configuration. */
-export interface Decision {
+export interface Decision extends MessageFields {
   /** With the pathway a context variable may have named. */
   readonly match: Match;
   readonly options: TrackingOptions;
-  readonly campaignId?: string;
-  readonly metadata?: Readonly<Record<string, unknown>>;
-  readonly tags?: readonly string[];
   /** Context variables that were ignored because their value is not valid, as sentences for the log. */
   readonly problems: readonly string[];
   /** Why each option, and each of campaign_id, metadata and tags where given, has its value. */
   reasons(): ReadonlyMap<string, Reason>;
 }
 
+const noMacros: ReadonlyMap<string, string> = new Map();
+const momentumLimits: MessageFieldLimits = { maxMetadataLen: 1000 };
+
+/** Most messages bring neither header nor macros: one decision serves them all. */
+const byConfiguration = new WeakMap<Match, Decision>();
+
 /**
  * Decides for one message. Without header and macros it is the same object for every message of a match.
- * @param macros the MTA's macros that are named like a context variable, without braces
+ * @param macros the MTA's macros that are named like a context variable, without braces; they go
+ * before the variables of the `context` option, being about this message
  */
 export function decide(
-  _match: Match,
-  _header?: SmtpapiHeader,
-  _macros?: ReadonlyMap<string, string>,
+  match: Match,
+  header?: SmtpapiHeader,
+  macros = noMacros,
+  limits = momentumLimits,
 ): Decision {
-  throw new Error('not yet');
+  if (header !== undefined || macros.size > 0) {
+    return new MessageDecision(match, header ?? {}, macros, limits);
+  }
+  let decision = byConfiguration.get(match);
+  if (!decision) {
+    decision = new MessageDecision(match, {}, noMacros, limits);
+    byConfiguration.set(match, decision);
+  }
+  return decision;
+}
+
+type Decided = { [K in keyof ContextValues]?: { value: ContextValues[K]; from: Decider } };
+
+class MessageDecision implements Decision {
+  readonly match: Match;
+  readonly options: TrackingOptions;
+  readonly problems: string[] = [];
+  readonly campaignId?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly tags?: readonly string[];
+  readonly #macros: ReadonlyMap<string, string>;
+  readonly #decided: Decided = {};
+
+  constructor(
+    match: Match,
+    header: SmtpapiHeader,
+    macros: ReadonlyMap<string, string>,
+    limits: MessageFieldLimits,
+  ) {
+    const pathway = macros.get('pathway');
+    this.match = pathway ? match.withPathway(pathway) : match;
+    this.#macros = macros;
+    this.#readHeader(header);
+    this.#readVariables(limits);
+    const { campaign_id, metadata, tags, ...overrides } = this.#decided;
+    if (campaign_id) this.campaignId = campaign_id.value;
+    if (metadata) this.metadata = metadata.value;
+    if (tags) this.tags = tags.value;
+    this.options = overriddenOptions(this.match.options, overrides);
+  }
+
+  reasons(): ReadonlyMap<string, Reason> {
+    const reasons = new Map<string, Reason>();
+    for (const [option, setting] of this.match.settings()) {
+      reasons.set(option, { value: setting.value, from: { kind: 'configuration', setting } });
+    }
+    for (const [option, { value, from }] of Object.entries(this.#decided)) {
+      reasons.set(option, {
+        value: isRecord(value) ? JSON.stringify(value) : value,
+        from,
+      });
+    }
+    const from = this.#pathwayDecider();
+    if (from) reasons.set('pathway', { value: this.match.pathway ?? '', from });
+    return reasons;
+  }
+
+  #pathwayDecider(): Decider | undefined {
+    switch (this.match.pathwayBy) {
+      case 'name':
+        return macroNamed('pathway');
+      case 'context':
+        return { kind: 'context', name: 'pathway', setting: this.match.get('context') };
+      case 'macro':
+        return { kind: 'fact', name: 'pathway' };
+      default:
+        return undefined;
+    }
+  }
+
+  #readHeader({ clickTracking, campaignId, metadata, tags }: SmtpapiHeader): void {
+    const decided = this.#decided;
+    if (clickTracking !== undefined) {
+      const from = headerField('options.click_tracking');
+      decided.click_tracking_enabled = { value: clickTracking, from };
+    }
+    if (campaignId !== undefined) {
+      decided.campaign_id = { value: campaignId, from: headerField('campaign_id') };
+    }
+    if (metadata) decided.metadata = { value: metadata, from: headerField('metadata') };
+    if (tags) decided.tags = { value: tags, from: headerField('tags') };
+  }
+
+  #readVariables(limits: MessageFieldLimits): void {
+    const { context } = this.match.options;
+    if (context.size === 0 && this.#macros.size === 0) return;
+    for (const key of Object.keys(contextVariables) as (keyof ContextValues)[]) {
+      this.#readVariable(key, context, limits);
+    }
+  }
+
+  #readVariable<K extends keyof ContextValues>(
+    key: K,
+    context: ReadonlyMap<string, string>,
+    limits: MessageFieldLimits,
+  ): void {
+    const variable = contextVariables[key];
+    const { name } = variable;
+    const macro = this.#macros.get(name);
+    const text = macro || context.get(name);
+    if (!text) return;
+    const value = variable.parse(text, limits);
+    if (value === undefined) {
+      this.problems.push(
+        `context variable ${name} is ignored: it must be ${variable.expected(limits)}`,
+      );
+      return;
+    }
+    const from: Decider = macro
+      ? macroNamed(name)
+      : { kind: 'context', name, setting: this.match.get('context') };
+    (this.#decided as Record<K, { value: ContextValues[K]; from: Decider }>)[key] = { value, from };
+  }
+}
+
+function overriddenOptions(
+  options: TrackingOptions,
+  { click_tracking_enabled, click_tracking_scheme, tracking_domain, tracking_link_expiry }: Decided,
+): TrackingOptions {
+  if (
+    !click_tracking_enabled &&
+    !click_tracking_scheme &&
+    !tracking_domain &&
+    !tracking_link_expiry
+  ) {
+    return options;
+  }
+  return {
+    ...options,
+    clickTrackingEnabled: click_tracking_enabled?.value ?? options.clickTrackingEnabled,
+    clickTrackingScheme: click_tracking_scheme?.value ?? options.clickTrackingScheme,
+    trackingDomain: tracking_domain?.value ?? options.trackingDomain,
+    trackingLinkExpiry: tracking_link_expiry?.value ?? options.trackingLinkExpiry,
+  };
+}
+
+function headerField(field: string): Decider {
+  return { kind: 'header', field };
+}
+
+function macroNamed(name: string): Decider {
+  return { kind: 'macro', name };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
-import type { Effective, OptionValue, Setting } from './option-value.ts';
+import { BoundedCache } from './bounded-cache.ts';
+import type { Effective, Setting } from './option-value.ts';
 import type { Pathway, Scope, Scopes } from './scopes.ts';
 import { readTrackingOptions, type TrackingOptions } from './tracking-options.ts';
 
@@ -6,10 +7,14 @@ import { readTrackingOptions, type TrackingOptions } from './tracking-options.ts
 export interface Match {
   /** The name of the pathway in use; absent where none was chosen. */
   readonly pathway?: string;
+  /** What chose it; absent where none was chosen. `macro` is the one of the `macros` stanza. */
+  readonly pathwayBy?: 'name' | 'context' | 'macro' | 'option';
   /** The tracking options of these scopes alone; `decide` adds header and context variables. Computed once. */
   readonly options: TrackingOptions;
   /** @throws RangeError for a name that is no option of these scopes */
   get(option: string): Effective;
+  /** Every option of these scopes with its effective value. */
+  settings(): ReadonlyMap<string, Effective>;
   /** The scopes that matched, most specific first, e.g. `ESMTP_Listener > Listen "*:587"`. */
   chain(): readonly string[];
   /** The match with another pathway (a context variable may name one late). */
@@ -18,9 +23,11 @@ export interface Match {
 
 export class ScopeMatch implements Match {
   readonly pathway?: string;
+  readonly pathwayBy?: 'name' | 'context' | 'macro' | 'option';
   readonly #tree: Scopes;
   readonly #listenerScopes: readonly Scope[];
   readonly #scopes: readonly Scope[];
+  readonly #withPathway = new BoundedCache<Match>(64);
   #options: TrackingOptions | undefined;
 
   /**
@@ -34,9 +41,21 @@ export class ScopeMatch implements Match {
   ) {
     this.#tree = tree;
     this.#listenerScopes = listenerScopes;
-    const pathway = this.#choosePathway(named, fromMacro);
+    const context = lookUp(listenerScopes, 'context')?.setting.value;
+    const candidates = [
+      ['name', named],
+      ['context', context instanceof Map ? context.get('pathway') : ''],
+      ['macro', fromMacro],
+      ['option', lookUp(listenerScopes, 'pathway')?.setting.value],
+    ] as const;
+    const [by, chosen] = candidates.find(([, name]) => name) ?? [];
+    const name = String(chosen ?? tree.defaults.get('pathway'));
+    const configured = tree.pathways.get(name.toLowerCase());
+    // A name nobody configured is still the pathway of the reports; the default one is not worth naming.
+    const pathway: Pathway | undefined = configured ?? (by ? { name, scopes: [] } : undefined);
     if (pathway) this.pathway = pathway.name;
-    this.#scopes = pathway ? [...pathway.scopes, ...listenerScopes] : listenerScopes;
+    if (by) this.pathwayBy = by;
+    this.#scopes = [...(pathway?.scopes ?? []), ...listenerScopes];
   }
 
   get options(): TrackingOptions {
@@ -47,7 +66,13 @@ export class ScopeMatch implements Match {
   get(option: string): Effective {
     const found = lookUp(this.#scopes, option);
     if (found) return { ...found.setting, scope: found.scope.label };
-    return { value: this.#default(option), origin: 'default', scope: '' };
+    const value = this.#tree.defaults.get(option);
+    if (value === undefined) throw new RangeError(`${option} is not a tracking option`);
+    return { value, origin: 'default', scope: '' };
+  }
+
+  settings(): ReadonlyMap<string, Effective> {
+    return new Map([...this.#tree.defaults.keys()].map((option) => [option, this.get(option)]));
   }
 
   chain(): readonly string[] {
@@ -55,27 +80,12 @@ export class ScopeMatch implements Match {
   }
 
   withPathway(name: string): Match {
-    return new ScopeMatch(this.#tree, this.#listenerScopes, { named: name });
-  }
-
-  #choosePathway(named: string, fromMacro: string): Pathway | undefined {
-    const context = lookUp(this.#listenerScopes, 'context')?.setting.value;
-    const chosen =
-      named ||
-      (context instanceof Map && context.get('pathway')) ||
-      fromMacro ||
-      lookUp(this.#listenerScopes, 'pathway')?.setting.value;
-    const name = String(chosen || this.#default('pathway'));
-    // A name nobody configured is still the pathway of the reports; the default one is not worth naming.
-    return (
-      this.#tree.pathways.get(name.toLowerCase()) ?? (chosen ? { name, scopes: [] } : undefined)
-    );
-  }
-
-  #default(option: string): OptionValue {
-    const value = this.#tree.defaults.get(option);
-    if (value === undefined) throw new RangeError(`${option} is not a tracking option`);
-    return value;
+    let match = this.#withPathway.get(name);
+    if (!match) {
+      match = new ScopeMatch(this.#tree, this.#listenerScopes, { named: name });
+      this.#withPathway.set(name, match);
+    }
+    return match;
   }
 }
 

@@ -1,0 +1,97 @@
+import {
+  boundMetadata,
+  boundTags,
+  isCampaignId,
+  isJsonObject,
+  type MessageFieldLimits,
+  maxCampaignIdLength,
+  maxLinkExpiry,
+  parseBoolean,
+} from './message-fields.ts';
+import { parseTrackingDomain } from './tracking-domain.ts';
+
+/** What context variables decide. */
+export interface ContextValues {
+  click_tracking_enabled: boolean;
+  click_tracking_scheme: 'http' | 'https';
+  tracking_domain: string;
+  tracking_link_expiry: number;
+  campaign_id: string;
+  metadata: Readonly<Record<string, unknown>>;
+  tags: readonly string[];
+}
+
+interface ContextVariable<T> {
+  /** Momentum's name of it. */
+  readonly name: string;
+  /** @returns undefined for a text that is not a value of it */
+  parse(text: string, limits: MessageFieldLimits): T | undefined;
+  /** What is right, to follow "must be". */
+  expected(limits: MessageFieldLimits): string;
+}
+
+/** The variables by what they decide, with their parsers. Context variables are strings. */
+export const contextVariables: {
+  readonly [K in keyof ContextValues]: ContextVariable<ContextValues[K]>;
+} = {
+  click_tracking_enabled: {
+    name: 'smtpapi_click_tracking',
+    parse: parseBoolean,
+    expected: () => '"1", "0", "true" or "false"',
+  },
+  click_tracking_scheme: {
+    name: 'smtpapi_click_tracking_scheme',
+    parse: (text) => (text === 'http' || text === 'https' ? text : undefined),
+    expected: () => '"http" or "https"',
+  },
+  tracking_domain: {
+    name: 'smtpapi_tracking_domain',
+    parse: parseTrackingDomain,
+    expected: () => 'a host name, with or without a port',
+  },
+  tracking_link_expiry: {
+    name: 'smtpapi_tracking_link_expiry',
+    parse: (text) => {
+      const seconds = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+      return seconds >= 1 && seconds <= maxLinkExpiry ? seconds : undefined;
+    },
+    expected: () => `a number of seconds from 1 to ${maxLinkExpiry}`,
+  },
+  campaign_id: {
+    name: 'smtpapi_campaign_id',
+    parse: (text) => (isCampaignId(text) ? text : undefined),
+    expected: () => `at most ${maxCampaignIdLength} bytes`,
+  },
+  metadata: {
+    name: 'smtpapi_metadata',
+    parse: (text, limits) => {
+      const value = parseJson(text);
+      return isJsonObject(value) ? boundMetadata(value, limits) : undefined;
+    },
+    expected: ({ maxMetadataLen }) => `a JSON object of at most ${maxMetadataLen} bytes`,
+  },
+  tags: {
+    name: 'smtpapi_tags',
+    parse: (text) => {
+      const value = parseJson(text);
+      return Array.isArray(value) && value.every((tag) => typeof tag === 'string')
+        ? boundTags(value)
+        : undefined;
+    },
+    expected: () => 'a JSON array of strings',
+  },
+};
+
+/** Every context variable that decides something: the macros to ask the MTA for. */
+export const contextVariableNames: readonly string[] = [
+  ...Object.values(contextVariables).map(({ name }) => name),
+  'pathway',
+];
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
