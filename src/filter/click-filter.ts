@@ -36,13 +36,12 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
 
     mail(message, sender) {
       const { client } = message.connection;
-      const transmission = new Transmission(
-        options.settings(),
-        options,
+      const transmission = new Transmission(options.settings(), options, {
         // What CONNECT says of the client serves where the MTA does not send the macro.
-        (name) => message.macro(name) ?? (name === 'client_addr' ? client?.address : undefined),
-        sender.address,
-      );
+        macro: (name) =>
+          message.macro(name) ?? (name === 'client_addr' ? client?.address : undefined),
+        sender: sender.address,
+      });
       if (transmission.isOff) {
         report(message, transmission.report('untouched', 'off'));
         return 'accept';

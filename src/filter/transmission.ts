@@ -10,6 +10,7 @@ import {
 } from '../message/open-message.ts';
 import type { FoundLink, LeftAlone, LinkOutcome } from '../message/outcome.ts';
 import { contextVariables, type Decision, decide } from '../scope/decide.ts';
+import type { Facts } from '../scope/facts.ts';
 import type { MacroLookup, MacroSettings } from '../scope/macro-template.ts';
 import { readFacts } from '../scope/read-facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
@@ -39,6 +40,16 @@ export interface FilterParts {
   readonly counter: SentCounter;
 }
 
+/** What is known at MAIL. */
+export interface Envelope {
+  /** The MTA's macros, by name without braces. */
+  readonly macro: MacroLookup;
+  /** Facts that are known otherwise, and count before those of the macros. */
+  readonly facts?: Facts;
+  /** Without angle brackets. */
+  readonly sender: string;
+}
+
 /** What the MTA is told before the body is sent. */
 export type BeforeBody =
   | 'go on'
@@ -66,6 +77,8 @@ export const SMTPAPI = 'x-msys-api';
  * milter protocol, so that `rewrite` and `explain` go the very same way as mail.
  */
 export class Transmission {
+  /** What the scopes were matched by. */
+  readonly facts: Facts;
   readonly #settings: FilterSettings;
   readonly #parts: FilterParts;
   readonly #sender: string;
@@ -80,14 +93,14 @@ export class Transmission {
   #open: OpenMessage | undefined;
   #bodySize = 0;
 
-  /** @param macro the MTA's macros at MAIL, by name without braces */
-  constructor(settings: FilterSettings, parts: FilterParts, macro: MacroLookup, sender: string) {
+  constructor(settings: FilterSettings, parts: FilterParts, { macro, facts, sender }: Envelope) {
     this.#settings = settings;
     this.#parts = parts;
     this.#sender = sender;
     const lookup: MacroLookup = (name) =>
       name === 'sender_domain' ? domainOf(sender) : macro(name);
-    const match = settings.scopes.match(readFacts(settings.macros, lookup, settings.scopes));
+    this.facts = { ...readFacts(settings.macros, lookup, settings.scopes), ...facts };
+    const match = settings.scopes.match(this.facts);
     this.#variables = variables(macro);
     this.#decision = decide(match, undefined, this.#variables);
     this.#believed = settings.smtpapi && believes(this.#decision.options, macro);

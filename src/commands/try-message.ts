@@ -1,0 +1,49 @@
+import type { MessageReport } from '../filter/report.ts';
+import type { Envelope } from '../filter/transmission.ts';
+import {
+  type FilterParts,
+  type FilterSettings,
+  SMTPAPI,
+  Transmission,
+} from '../filter/transmission.ts';
+import { readMessageFile } from './message-file.ts';
+
+/** A message after the milter's work, and why it looks as it does. */
+export interface TriedMessage {
+  readonly transmission: Transmission;
+  readonly message: Buffer;
+  readonly report: MessageReport;
+}
+
+/** Sends a message through the very code that mail goes through, without an MTA. */
+export async function tryMessage(
+  message: Buffer,
+  settings: FilterSettings,
+  parts: FilterParts,
+  envelope: Envelope & { readonly recipients: readonly string[] },
+): Promise<TriedMessage> {
+  const file = readMessageFile(message);
+  const transmission = new Transmission(settings, parts, envelope);
+  const untouched = (report: MessageReport) => ({ transmission, message, report });
+  if (transmission.isOff) return untouched(transmission.report('untouched', 'off'));
+
+  for (const recipient of envelope.recipients) transmission.recipient(recipient);
+  for (const { name, value } of file.fields) transmission.header({ name, value });
+  const header = transmission.endOfHeaders();
+  if (header.report !== undefined && header.answer !== 'skip body') return untouched(header.report);
+  transmission.body(file.body);
+  const ending = await transmission.end(undefined, new AbortController().signal);
+  const report = header.report ?? ending.report ?? transmission.report('untouched');
+  if (ending.body === undefined && ending.smtpapiHeaders === 0) return untouched(report);
+
+  const kept = file.fields.filter(
+    ({ name }) => ending.smtpapiHeaders === 0 || name.toLowerCase() !== SMTPAPI,
+  );
+  const pieces = [
+    file.preface,
+    ...kept.map(({ bytes }) => bytes),
+    file.separator,
+    ...(ending.body ?? [file.body]),
+  ];
+  return { transmission, message: Buffer.concat(pieces), report };
+}
