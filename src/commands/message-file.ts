@@ -22,10 +22,11 @@ export function readMessageFile(message: Buffer): MessageFile {
     let end = lineEnd(message, position);
     while (message[end] === 0x20 || message[end] === 0x09) end = lineEnd(message, end);
     const bytes = message.subarray(position, end);
-    const field = /^([!-9;-~]+)[ \t]*:([^]*?)\r?\n?$/.exec(bytes.toString('latin1'));
-    if (field === null) break;
-    const [, name = '', value = ''] = field;
-    fields.push({ name, value: value.replaceAll('\r\n', '\n'), bytes });
+    const text = bytes.toString('latin1');
+    const name = /^([!-9;-~]+)[ \t]*:/.exec(text)?.[1];
+    if (name === undefined) break;
+    const value = text.slice(text.indexOf(':') + 1).replaceAll('\r\n', '\n');
+    fields.push({ name, value: value.replace(/\n$/, ''), bytes });
     position = end;
   }
   const isEmptyLine = /^\r?\n/.test(message.toString('latin1', position, position + 2));

@@ -1,6 +1,6 @@
 import type { EndOfMessage, Filter, MacroRequest, Message } from '../milter/filter.ts';
 import { reply } from '../milter/reply-code.ts';
-import { contextVariables } from '../scope/decide.ts';
+import { contextVariableNames } from '../scope/context-variables.ts';
 import { type MacroSettings, macroNames } from '../scope/macro-template.ts';
 import type { MessageReport } from './report.ts';
 import { type FilterParts, type FilterSettings, SMTPAPI, Transmission } from './transmission.ts';
@@ -62,7 +62,9 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
       const ended = message.state.transmission?.endOfHeaders();
       if (ended === undefined) return 'accept';
       report(message, ended.report);
-      if (typeof ended.answer === 'object') return reply(550, '5.6.0', ended.answer.reject);
+      if (typeof ended.answer === 'object') {
+        return reply(550, '5.6.0', ended.answer.reject.replace(/^550 5\.6\.0 /, ''));
+      }
       return ended.answer === 'accept' ? 'accept' : 'continue';
     },
 
@@ -106,7 +108,7 @@ function macroRequest({ listener, listen, peer, pathway }: MacroSettings): Macro
     [...new Set(names)].map((name) => (name.length === 1 ? name : `{${name}}`));
   return {
     connect: braced(['client_addr', ...chosen]),
-    mail: braced([...chosen, 'auth_authen', 'auth_type', ...contextVariables]),
+    mail: braced([...chosen, 'auth_authen', 'auth_type', ...contextVariableNames]),
     rcpt: ['i'],
     endOfHeaders: ['i'],
     endOfMessage: ['i'],

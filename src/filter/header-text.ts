@@ -1,6 +1,6 @@
-import libmime from 'libmime';
 import type { HeaderField } from '../message/open-message.ts';
 import { fromUtf8 } from '../milter/text.ts';
+import { decodeEncodedWords } from './encoded-words.ts';
 
 /** Longer header texts are cut: a subject is for reading. */
 const MAX_LENGTH = 1000;
@@ -21,5 +21,5 @@ export function headerText(headers: readonly HeaderField[], name: string): strin
       .replace(/\r?\n[ \t]/g, ' ')
       .trim(),
   );
-  return text.includes('=?') ? libmime.decodeWords(text) : text;
+  return text.includes('=?') ? decodeEncodedWords(text) : text;
 }

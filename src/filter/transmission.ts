@@ -9,9 +9,12 @@ import {
   type ReadMessage,
 } from '../message/open-message.ts';
 import type { FoundLink, LeftAlone, LinkOutcome } from '../message/outcome.ts';
-import { contextVariables, type Decision, decide } from '../scope/decide.ts';
+import { fromUtf8 } from '../milter/text.ts';
+import { contextVariableNames } from '../scope/context-variables.ts';
+import { type Decision, decide } from '../scope/decide.ts';
 import type { Facts } from '../scope/facts.ts';
 import type { MacroLookup, MacroSettings } from '../scope/macro-template.ts';
+import type { MessageFieldLimits } from '../scope/message-fields.ts';
 import { readFacts } from '../scope/read-facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
@@ -25,9 +28,8 @@ export interface FilterSettings {
   readonly macros: MacroSettings;
   /** Whether there is an `smtpapi` stanza. */
   readonly smtpapi: boolean;
-  readonly engagementTracker: {
+  readonly engagementTracker: MessageFieldLimits & {
     readonly clickTrackingIncludeMetadata: boolean;
-    readonly maxMetadataLen: number;
   };
   readonly reading: ReadingLimits;
 }
@@ -57,6 +59,7 @@ export type BeforeBody =
   | 'accept'
   /** Only the header is to be changed. */
   | 'skip body'
+  /** SMTP reply, code and enhanced code first. */
   | { readonly reject: string };
 
 /** What happens to the message in the end. */
@@ -102,7 +105,7 @@ export class Transmission {
     this.facts = { ...readFacts(settings.macros, lookup, settings.scopes), ...facts };
     const match = settings.scopes.match(this.facts);
     this.#variables = variables(macro);
-    this.#decision = decide(match, undefined, this.#variables);
+    this.#decision = decide(match, undefined, this.#variables, settings.engagementTracker);
     this.#believed = settings.smtpapi && believes(this.#decision.options, macro);
   }
 
@@ -123,21 +126,21 @@ export class Transmission {
   header(field: HeaderField): void {
     this.#headers.push(field);
     if (this.#believed && field.name.length === SMTPAPI.length) {
-      if (field.name.toLowerCase() === SMTPAPI) this.#smtpapi.push(field.value);
+      if (field.name.toLowerCase() === SMTPAPI) this.#smtpapi.push(fromUtf8(field.value));
     }
   }
 
   /** @returns what to tell the MTA, and the report of a message that is done with */
   endOfHeaders(): { readonly answer: BeforeBody; readonly report?: MessageReport } {
     if (this.#smtpapi.length > 0) {
-      const { maxMetadataLen } = this.#settings.engagementTracker;
-      const parsed = parseSmtpapi(this.#smtpapi, { maxMetadataLen });
+      const limits = this.#settings.engagementTracker;
+      const parsed = parseSmtpapi(this.#smtpapi, limits);
       if ('reject' in parsed) {
         return this.#decision.options.dryRun
           ? { answer: 'accept', report: this.report('dry-run', 'smtpapi') }
           : { answer: parsed, report: this.report('rejected', 'smtpapi') };
       }
-      this.#decision = decide(this.#decision.match, parsed.header, this.#variables);
+      this.#decision = decide(this.#decision.match, parsed.header, this.#variables, limits);
     }
     const reason = this.#whyNotToRead();
     if (reason === undefined) return { answer: 'go on' };
@@ -322,7 +325,7 @@ function believes({ acceptXMsysApi }: TrackingOptions, macro: MacroLookup): bool
 /** Context variables that came as macros. */
 function variables(macro: MacroLookup): ReadonlyMap<string, string> | undefined {
   let found: Map<string, string> | undefined;
-  for (const name of contextVariables) {
+  for (const name of contextVariableNames) {
     const value = macro(name);
     if (value === undefined) continue;
     found ??= new Map();
