@@ -16,7 +16,7 @@ export interface NotifySocket {
 // that comes with BARRIER=1 is dropped by recv, which is what the sender waits for.
 const RECEIVER = String.raw`
   use Socket; $| = 1;
-  socket(my $s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($ARGV[0])) or die $!;
+  my $s; socket($s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($ARGV[0])) or die $!;
   print "bound\n";
   while (defined recv($s, my $m, 65536, 0)) { $m =~ s/\n/\\n/g; print "$m\n" }`;
 

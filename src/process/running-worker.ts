@@ -1,0 +1,101 @@
+import cluster, { type Worker } from 'node:cluster';
+import { type FromWorker, HEARTBEAT, isOurs, SLOT, type ToWorker } from './worker-messages.ts';
+
+/** How one worker process ended. */
+export interface WorkerEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** One worker process as the primary sees it, from fork to exit. */
+export class RunningWorker {
+  readonly slot: number;
+  readonly pid: number;
+  /** Resident size in bytes at the last heartbeat. */
+  rss = 0;
+  /** Ticks of the primary since the last heartbeat; see `Workers`. */
+  missed = 0;
+  /** Settles with true when the worker listens, with false when it ended before that. */
+  readonly ready: Promise<boolean>;
+  readonly ended: Promise<WorkerEnd>;
+  readonly #worker: Worker;
+  readonly #questions = new Map<number, (answer: FromWorker) => void>();
+  #nextId = 1;
+  #gone = false;
+  /** To stop. */
+  #told = false;
+
+  constructor(slot: number, heartbeatMs: number) {
+    this.slot = slot;
+    this.#worker = cluster.fork({ [SLOT]: slot, [HEARTBEAT]: heartbeatMs });
+    this.pid = this.#worker.process.pid ?? 0;
+    this.ended = new Promise((resolve) => {
+      this.#worker.once('exit', (code: number | null, signal: string | null) => {
+        this.#gone = true;
+        resolve({ code, signal });
+      });
+    });
+    this.#worker.on('error', () => {}); // a channel that breaks is followed by the exit
+    this.ready = new Promise((resolve) => {
+      this.#worker.on('message', (message: unknown) => {
+        if (!isOurs(message)) return;
+        const said = message as FromWorker;
+        this.missed = 0;
+        if (said.clickmilter === 'alive') {
+          this.rss = said.rss;
+          if (this.#told) this.#say({ clickmilter: 'stop' }); // it may not have been listening the first time
+        } else if (said.clickmilter === 'ready') resolve(true);
+        else this.#questions.get(said.id)?.(said);
+      });
+      void this.ended.then(() => resolve(false));
+    });
+  }
+
+  /**
+   * @param withinMs how long to wait for the answer
+   * @throws Error where the worker says so, falls silent or ends
+   */
+  async ask(what: string, withinMs: number): Promise<unknown> {
+    const id = this.#nextId++;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const answer = await new Promise<FromWorker>((resolve, reject) => {
+        const fail = (why: string) => reject(new Error(`worker ${this.slot}: ${what}: ${why}`));
+        timer = setTimeout(fail, withinMs, `no answer within ${withinMs} ms`);
+        this.#questions.set(id, resolve);
+        void this.ended.then(() => fail('the worker ended'));
+        this.#say({ clickmilter: 'ask', id, what });
+      });
+      if ('error' in answer) throw new Error(`worker ${this.slot}: ${what}: ${answer.error}`);
+      return 'value' in answer ? answer.value : undefined;
+    } finally {
+      clearTimeout(timer);
+      this.#questions.delete(id);
+    }
+  }
+
+  /**
+   * Asks the worker to finish what it has begun, and ends it where it does not.
+   * @returns whether it went by itself
+   */
+  async stop(graceMs: number): Promise<boolean> {
+    this.#told = true;
+    this.#say({ clickmilter: 'stop' });
+    let inTime = true;
+    const timer = setTimeout(() => {
+      inTime = false;
+      this.kill();
+    }, graceMs);
+    await this.ended;
+    clearTimeout(timer);
+    return inTime;
+  }
+
+  kill(): void {
+    this.#worker.process.kill('SIGKILL');
+  }
+
+  #say(message: ToWorker): void {
+    if (!this.#gone && this.#worker.isConnected()) this.#worker.send(message, () => {});
+  }
+}

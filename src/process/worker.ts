@@ -1,0 +1,71 @@
+import { type FromWorker, HEARTBEAT, isOurs, SLOT, type ToWorker } from './worker-messages.ts';
+
+/** What a worker does when the primary says so. */
+export interface WorkerDuties {
+  /** Finishes what is begun; the process ends when it settles. */
+  stop(): Promise<void>;
+  /** Answers to `Workers.ask`, by what is asked; the values must survive structured cloning. */
+  readonly answers: Readonly<Record<string, () => unknown>>;
+}
+
+/** The slot of this worker, from 1; undefined in a process that is not a worker. */
+export function workerSlot(): number | undefined {
+  const slot = process.env[SLOT];
+  return slot === undefined ? undefined : Number(slot);
+}
+
+/**
+ * Puts this process under its primary: heartbeats, questions, the order to stop. To be called at once,
+ * before anything that takes time, since silence means a hang.
+ * @param exit ends the process; the default is the right one outside tests
+ * @returns to be called when the worker listens
+ */
+export function serveUnderPrimary(
+  duties: () => WorkerDuties | undefined,
+  exit: (code: number) => void = process.exit,
+): { ready(): void } {
+  const say = (message: FromWorker) => {
+    // A primary that is gone is no news: node:cluster ends a worker whose channel closes.
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  };
+  const beat = () => say({ clickmilter: 'alive', rss: process.memoryUsage.rss() });
+  beat();
+  setInterval(beat, Number(process.env[HEARTBEAT])).unref();
+
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    try {
+      await duties()?.stop();
+      exit(0);
+    } catch {
+      exit(1); // reported where it happened; the code tells the primary
+    }
+  };
+  const answer = async (id: number, what: string) => {
+    try {
+      const reply = duties()?.answers[what];
+      if (reply === undefined) throw new Error(`nothing here answers "${what}"`);
+      say({ clickmilter: 'answer', id, value: await reply() });
+    } catch (error) {
+      say({
+        clickmilter: 'answer',
+        id,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+  };
+
+  process.on('message', (message) => {
+    if (!isOurs(message)) return;
+    const order = message as ToWorker;
+    if (order.clickmilter === 'stop') void stop();
+    else void answer(order.id, order.what);
+  });
+  // The terminal signals the whole group; these are for the primary, which passes them on.
+  process.on('SIGINT', () => {});
+  process.on('SIGHUP', () => {});
+  process.on('SIGTERM', () => void stop());
+  return { ready: () => say({ clickmilter: 'ready' }) };
+}

@@ -1,0 +1,234 @@
+import cluster from 'node:cluster';
+import { availableParallelism } from 'node:os';
+import { RunningWorker, type WorkerEnd } from './running-worker.ts';
+
+export interface WorkersOptions {
+  /** How many processes. */
+  readonly count: number;
+  /** A worker larger than this many resident bytes is replaced, its successor first; absent: no limit. */
+  readonly maxRss?: number;
+  /** Milliseconds between heartbeats. */
+  readonly heartbeatMs?: number;
+  /** A worker silent for this many heartbeats hangs, and is killed. */
+  readonly hungAfter?: number;
+  /** Milliseconds a worker may take to finish what it has begun. */
+  readonly graceMs?: number;
+  /** Milliseconds before the first and before the slowest replacement of a worker that keeps dying. */
+  readonly backoffMs?: readonly [first: number, slowest: number];
+  /** What happens to workers, for the log and the metrics. */
+  readonly onEvent?: (event: WorkerEvent) => void;
+}
+
+export type WorkerEvent = { readonly worker: number; readonly pid: number } & WorkerNews;
+
+type WorkerNews =
+  | { readonly event: 'ready' }
+  /**
+   * Not asked to. A successor comes after `retryMs`; `left` workers serve meanwhile. Where none is left, the
+   * primary has let go of the listening sockets: a service that inherited them must end, to be given them again.
+   */
+  | ({ readonly event: 'died'; readonly retryMs: number; readonly left: number } & WorkerEnd)
+  /** Killed: its event loop stood still for so long. */
+  | { readonly event: 'hung'; readonly silentMs: number }
+  /** Over its memory limit; a successor takes over. */
+  | { readonly event: 'too-large'; readonly rss: number }
+  /** Killed: did not finish within the grace. */
+  | { readonly event: 'overdue' };
+
+/** A worker ended before it was ready for the first time: the service cannot start. */
+export class WorkerFailed extends Error {
+  override readonly name = 'WorkerFailed';
+  /** The worker's exit code, to be passed on; 1 where a signal ended it. */
+  readonly exitCode: number;
+
+  constructor(slot: number, end: WorkerEnd) {
+    super(`worker ${slot} ended while starting (${end.signal ?? `exit code ${end.code}`})`);
+    this.exitCode = end.code || 1;
+  }
+}
+
+/** `workers = auto`: one process a core. */
+export function workerCount(setting: number | 'auto'): number {
+  return setting === 'auto' ? availableParallelism() : setting;
+}
+
+interface Slot {
+  current?: RunningWorker;
+  /** A successor is waiting for its time, or is starting. */
+  replacing: boolean;
+  retry?: NodeJS.Timeout;
+  /** Deaths in a row. */
+  deaths: number;
+}
+
+/**
+ * The primary's side of a service in several processes, on node:cluster. It serves no mail itself: it
+ * starts the workers, watches them, replaces those that die, hang or grow, and passes orders on.
+ *
+ * Listening sockets are opened in the primary when the first worker listens and are shared by all
+ * (SCHED_NONE): a connection is accepted by the worker that serves it and never travels through the primary,
+ * which costs 100 µs of CPU a connection where round robin costs 225 (a unix socket, two workers; of eight
+ * connections the busier worker got five or six, with round robin four or five).
+ */
+export class Workers {
+  readonly #options: Required<Omit<WorkersOptions, 'maxRss'>> & { maxRss: number };
+  readonly #slots = new Map<number, Slot>();
+  /** Those that start as successors, and those that finish: alive, but not serving anything new. */
+  readonly #others = new Set<RunningWorker>();
+  #tick: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(options: WorkersOptions) {
+    this.#options = {
+      maxRss: Number.POSITIVE_INFINITY,
+      heartbeatMs: 1_000,
+      hungAfter: 15,
+      graceMs: 30_000,
+      backoffMs: [100, 30_000],
+      onEvent: () => {},
+      ...options,
+    };
+  }
+
+  /**
+   * Settles when every worker is ready, or when it was stopped before.
+   * @throws WorkerFailed when one ends before it is ready; the others are stopped
+   */
+  async start(): Promise<void> {
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    cluster.setupPrimary({ serialization: 'advanced' }); // metrics hold NaN, which JSON does not
+    this.#tick = setInterval(() => this.#watch(), this.#options.heartbeatMs);
+    const slots = Array.from({ length: this.#options.count }, (_, index) => index + 1);
+    const workers = slots.map((slot) => {
+      const worker = new RunningWorker(slot, this.#options.heartbeatMs);
+      this.#slots.set(slot, { current: worker, replacing: false, deaths: 0 });
+      return worker;
+    });
+    try {
+      await Promise.all(
+        workers.map(async (worker) => {
+          if (!(await worker.ready)) throw new WorkerFailed(worker.slot, await worker.ended);
+        }),
+      );
+    } catch (error) {
+      const asked = this.#stopping;
+      await this.stop();
+      if (asked) return;
+      throw error;
+    }
+    for (const worker of workers) this.#install(worker);
+  }
+
+  /** Workers that are serving now, and their sizes in bytes. */
+  get serving(): readonly { worker: number; pid: number; rss: number }[] {
+    return this.#current().map(({ slot, pid, rss }) => ({ worker: slot, pid, rss }));
+  }
+
+  /** Asks every serving worker at once; a worker that fails or is silent answers with an error. */
+  ask(what: string, withinMs: number): Promise<PromiseSettledResult<unknown>[]> {
+    return Promise.allSettled(this.#current().map((worker) => worker.ask(what, withinMs)));
+  }
+
+  /** Stops every worker, each within the grace. Settles when all are gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const slot of this.#slots.values()) clearTimeout(slot.retry);
+    await Promise.all([...this.#all()].map((worker) => this.#stop(worker)));
+    clearInterval(this.#tick);
+  }
+
+  /** Ends every worker now. */
+  kill(): void {
+    this.#stopping = true;
+    for (const worker of this.#all()) worker.kill();
+  }
+
+  /** Makes a ready worker the one of its slot. */
+  #install(worker: RunningWorker): void {
+    const slot = this.#slot(worker.slot);
+    const readySince = performance.now();
+    slot.current = worker;
+    this.#tell(worker, { event: 'ready' });
+    void worker.ended.then((end) => {
+      if (slot.current !== worker) return; // its successor was here first
+      delete slot.current;
+      if (performance.now() - readySince > this.#options.backoffMs[1]) slot.deaths = 0;
+      this.#replaceDead(worker, end);
+    });
+  }
+
+  #replaceDead(dead: RunningWorker, end: WorkerEnd): void {
+    const slot = this.#slot(dead.slot);
+    if (this.#stopping) return;
+    const died = { event: 'died', ...end, left: this.#current().length } as const;
+    if (slot.replacing) {
+      this.#tell(dead, { ...died, retryMs: 0 });
+      return;
+    }
+    const [first, slowest] = this.#options.backoffMs;
+    const retryMs = Math.min(first * 2 ** slot.deaths++, slowest);
+    slot.replacing = true;
+    this.#tell(dead, { ...died, retryMs });
+    slot.retry = setTimeout(() => void this.#startSuccessor(dead.slot), retryMs);
+  }
+
+  /** The present worker of the slot, where there is one, goes when its successor is ready. */
+  async #startSuccessor(number: number): Promise<void> {
+    const slot = this.#slot(number);
+    const successor = new RunningWorker(number, this.#options.heartbeatMs);
+    this.#others.add(successor);
+    const ready = await successor.ready;
+    this.#others.delete(successor);
+    slot.replacing = false;
+    if (!ready) return this.#replaceDead(successor, await successor.ended);
+    const predecessor = slot.current;
+    this.#install(successor);
+    if (this.#stopping) return this.#stop(successor);
+    if (predecessor !== undefined) await this.#stop(predecessor);
+  }
+
+  async #stop(worker: RunningWorker): Promise<void> {
+    this.#others.add(worker);
+    if (!(await worker.stop(this.#options.graceMs))) this.#tell(worker, { event: 'overdue' });
+    this.#others.delete(worker);
+  }
+
+  /**
+   * Counts heartbeats missed by its own ticks, not by the clock: a machine that slept, or a service that
+   * was halted as a whole, has missed none.
+   */
+  #watch(): void {
+    const { heartbeatMs, hungAfter, maxRss } = this.#options;
+    for (const worker of this.#all()) {
+      if (++worker.missed <= hungAfter) continue;
+      this.#tell(worker, { event: 'hung', silentMs: worker.missed * heartbeatMs });
+      worker.missed = 0;
+      worker.kill();
+    }
+    for (const worker of this.#current()) {
+      const slot = this.#slot(worker.slot);
+      if (worker.rss <= maxRss || slot.replacing || this.#stopping) continue;
+      this.#tell(worker, { event: 'too-large', rss: worker.rss });
+      slot.replacing = true;
+      void this.#startSuccessor(worker.slot);
+    }
+  }
+
+  #current(): RunningWorker[] {
+    return [...this.#slots.values()].flatMap((slot) => slot.current ?? []);
+  }
+
+  #all(): Set<RunningWorker> {
+    return new Set([...this.#current(), ...this.#others]);
+  }
+
+  #slot(number: number): Slot {
+    const slot = this.#slots.get(number);
+    if (slot === undefined) throw new RangeError(`no worker ${number}`);
+    return slot;
+  }
+
+  #tell(worker: RunningWorker, news: WorkerNews): void {
+    this.#options.onEvent({ worker: worker.slot, pid: worker.pid, ...news });
+  }
+}

@@ -1,0 +1,73 @@
+// A service in several processes, as small as can be: every worker answers a connection with its pid, and does
+// what a line from the client says. Events and answers go to stdout, one JSON line each; orders come on stdin.
+import net from 'node:net';
+import { createInterface } from 'node:readline';
+import { inheritedSockets } from '../../src/process/sockets.ts';
+import { serveUnderPrimary, workerSlot } from '../../src/process/worker.ts';
+import { WorkerFailed, Workers } from '../../src/process/workers.ts';
+
+const settings = JSON.parse(process.env['FIXTURE'] ?? '{}');
+const slot = workerSlot();
+if (slot === undefined) await primary();
+else serve(slot);
+
+async function primary(): Promise<void> {
+  const print = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
+  const workers = new Workers({ ...settings.workers, onEvent: print });
+  process.on('SIGTERM', async () => {
+    await workers.stop();
+    process.exit(0);
+  });
+  try {
+    const started = workers.start();
+    print({ starting: true });
+    await started;
+  } catch (error) {
+    print({ failed: String(error) });
+    process.exit(error instanceof WorkerFailed ? error.exitCode : 1);
+  }
+  print({ serving: workers.serving.map(({ worker }) => worker) });
+  for await (const what of createInterface(process.stdin)) {
+    print({ answers: await workers.ask(what, 1_000) });
+  }
+}
+
+function serve(number: number): void {
+  if (settings.failAtStart === number) process.exit(78);
+  const open = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    open.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => open.delete(socket));
+    socket.write(`${process.pid}\n`);
+    socket.on('data', (order) => {
+      switch (order.toString()) {
+        case 'crash':
+          return process.exit(3);
+        case 'hang':
+          for (;;);
+        case 'grow':
+          ballast = Buffer.alloc(200_000_000, 1);
+          return;
+        default:
+          socket.write(order); // anything else is echoed
+      }
+    });
+  });
+  let ballast: Buffer | undefined;
+  const worker = serveUnderPrimary(() => ({
+    stop: () => new Promise((resolve) => server.close(() => resolve())),
+    answers: {
+      slot: () => number,
+      size: () => ballast?.length ?? 0,
+      odd: () => {
+        if (number % 2 === 1) throw new Error('I am odd');
+        return Number.NaN;
+      },
+      never: () => new Promise(() => {}),
+    },
+  }));
+  const fd = inheritedSockets().get('milter')?.[0];
+  if (fd === undefined) server.listen(settings.path, () => worker.ready());
+  else server.listen({ fd }, () => worker.ready());
+}
