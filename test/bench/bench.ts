@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError } from 'commander';
+import { Bench, type Part, type Row } from './harness.ts';
+import { appendToHistory, machineHere, ratiosBefore } from './history.ts';
+import { CORES, pin } from './measured-process.ts';
+import { milterAlone } from './parts/milter.ts';
+import { isMet, table } from './table.ts';
+
+const PARTS: readonly Part[] = [milterAlone];
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+interface Options {
+  readonly quick?: true;
+  readonly long?: true;
+  readonly only?: readonly string[];
+  readonly rounds: number;
+}
+
+const names = PARTS.map(({ name }) => name).join(', ');
+const options = new Command('bench')
+  .description('Measures clickmilter beside its peers, which it builds and starts itself.')
+  .option('--only <names...>', `measure only these parts: ${names}`)
+  .option('--rounds <n>', 'how often the contenders take turns; medians are printed', positive, 5)
+  .option('--long', 'also what takes many minutes: memory after 100,000 messages')
+  .option('--quick', 'only see that everything runs: no figure means anything')
+  .parse()
+  .opts<Options>();
+
+// A tmpfs for sockets, logs and Postfix's queue, so that no disk is measured.
+if (existsSync('/dev/shm')) Object.assign(process.env, { TMPDIR: '/dev/shm' });
+pin(process.pid, CORES.load);
+const cli = build();
+const rows: Row[] = [];
+for (const part of chosen(options)) {
+  console.error(`${part.name} …`);
+  rows.push(...(await measure(part)));
+}
+const { cpu, cores, kernel } = machineHere();
+console.log(`\n${cpu}, ${cores} cores, Linux ${kernel}, Node ${process.versions.node}`);
+console.log(`medians of ${options.quick ? 1 : options.rounds} interleaved rounds\n`);
+console.log(table(rows, ratiosBefore()));
+if (options.quick) console.log('\n--quick: only to see that it runs; no figure means anything');
+else appendToHistory(rows, options.rounds);
+const missed = rows.filter((row) => !isMet(row)).length;
+if (missed > 0) console.log(`\n${missed} goals not met`);
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new InvalidArgumentError('not a number from 1');
+  return number;
+}
+
+function chosen({ only, long }: Options): readonly Part[] {
+  const unknown = only?.find((name) => !PARTS.some((part) => part.name === name));
+  if (unknown !== undefined) throw new Error(`no part is called ${unknown}; there are ${names}`);
+  return PARTS.filter((part) => only?.includes(part.name) ?? (!part.long || long));
+}
+
+async function measure(part: Part): Promise<Row[]> {
+  const dir = mkdtempSync(join(tmpdir(), `clickmilter-bench-${part.name}-`));
+  chmodSync(dir, 0o755); // Postfix's daemons look for milters here
+  const { quick = false, rounds } = options;
+  const bench = new Bench(
+    { quick, rounds: quick ? 1 : rounds, seconds: quick ? 0.1 : 2 },
+    dir,
+    cli,
+  );
+  try {
+    return await part.run(bench);
+  } finally {
+    await bench.stop();
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** Builds what is measured, in a folder of its own: the program that runs from dist/ stays as it is. */
+function build(): string {
+  const dir = join(ROOT, '.cache', 'bench');
+  mkdirSync(dir, { recursive: true });
+  copyFileSync(join(ROOT, 'package.json'), join(dir, 'package.json'));
+  const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
+  const args = [
+    '-p',
+    join(ROOT, 'tsconfig.build.json'),
+    '--noCheck',
+    '--outDir',
+    join(dir, 'dist'),
+  ];
+  execFileSync(tsc, args, { stdio: 'inherit' });
+  return join(dir, 'dist', 'cli.js');
+}

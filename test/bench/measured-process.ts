@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { type PeerProcess, requireProgram, startPeer } from '../helpers/peer-process.ts';
+
+/** What is measured has one core to itself, and the load, with Redis, the other; with one core they share it. */
+export const CORES =
+  availableParallelism() > 1 ? { load: 0, measured: 1 } : { load: 0, measured: 0 };
+
+/** A program under measurement, with all its descendants. */
+export interface MeasuredProcess {
+  readonly peer: PeerProcess;
+  /** Microseconds of CPU used so far, in user and kernel mode, to the clock tick (10 ms). */
+  cpu(): number;
+  /** Bytes resident now. */
+  memory(): number;
+  /** The most bytes that were ever resident. */
+  peakMemory(): number;
+}
+
+/**
+ * Starts a program on the core of what is measured. Its output goes to a file, so that reading it is nobody's work.
+ * @param log where standard output and error go
+ */
+export function startMeasured(
+  log: string,
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): MeasuredProcess {
+  const onCore = [requireProgram('taskset', 'util-linux'), '-c', String(CORES.measured)];
+  const peer = startPeer(
+    'sh',
+    ['-c', `exec "$@" >>'${log}' 2>&1`, 'sh', ...onCore, file, ...args],
+    {
+      env,
+    },
+  );
+  const sum = (read: (pid: number) => number) =>
+    descendants(peer.pid).reduce((total, pid) => total + read(pid), 0);
+  return {
+    peer,
+    cpu: () => sum(cpuMicroseconds),
+    memory: () => sum((pid) => statusBytes(pid, 'VmRSS')),
+    peakMemory: () => sum((pid) => statusBytes(pid, 'VmHWM')),
+  };
+}
+
+/** Confines a running process to one core. */
+export function pin(pid: number, core: number): void {
+  execFileSync(requireProgram('taskset', 'util-linux'), ['-a', '-cp', String(core), String(pid)]);
+}
+
+function descendants(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => childrenOf(pid, task));
+  return [pid, ...children.map(Number).flatMap(descendants)];
+}
+
+function childrenOf(pid: number, task: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean);
+  } catch {
+    return []; // a thread that has just ended
+  }
+}
+
+/** proc(5): fields 14 to 17 of stat are utime, stime, cutime and cstime, in ticks of 1/100 s. */
+function cpuMicroseconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).reduce((ticks, field) => ticks + Number(field), 0) * 10_000;
+}
+
+function statusBytes(pid: number, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+}
