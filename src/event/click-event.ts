@@ -1,0 +1,110 @@
+import type { Click } from '../link/click.ts';
+import { anonymizeIp } from './anonymize-ip.ts';
+import type { AutomationReason } from './automation.ts';
+
+/**
+ * A click as Momentum's webhooks report it. The names above the line are Momentum's, the ones below
+ * are ours. A field whose value is not known is left out. conf/click-event.schema.json says the same to programs.
+ */
+export interface TrackEvent {
+  readonly type: 'click';
+  readonly event_id: string;
+  /** Unix seconds. */
+  readonly timestamp: string;
+  readonly message_id: string;
+  /** The recipient, lower-cased; only where the message has a single one. */
+  readonly rcpt_to?: string;
+  readonly raw_rcpt_to?: string;
+  readonly recipient_domain?: string;
+  readonly rcpt_meta?: Readonly<Record<string, unknown>>;
+  readonly rcpt_tags?: readonly string[];
+  readonly campaign_id?: string;
+  readonly target_link_url: string;
+  /** `Raw URL` for a link without a name. */
+  readonly target_link_name: string;
+  readonly user_agent?: string;
+  readonly ip_address?: string;
+  readonly accept_language?: string;
+  readonly delv_method: 'esmtp';
+  readonly msg_from?: string;
+  readonly friendly_from?: string;
+  readonly subject?: string;
+  /** Bytes. */
+  readonly msg_size?: string;
+  /** ISO 8601. */
+  readonly injection_time: string;
+  readonly click_tracking: true;
+  readonly node_name?: string;
+  readonly customer_id?: string;
+  // ----
+  /** The MTA's queue id. */
+  readonly queue_id?: string;
+  readonly pathway?: string;
+  /** How many recipients the message has, where that is more than one. */
+  readonly rcpt_count?: number;
+  /** How many clicks this event stands for, where that is more than one. */
+  readonly repeat_count?: number;
+  /** Why the click looks automatic; absent where nothing says so. */
+  readonly automation_reasons?: readonly AutomationReason[];
+}
+
+/** As it stands in the stream, in the journal and in a webhook's array. */
+export interface ClickEvent {
+  readonly msys: { readonly track_event: TrackEvent };
+}
+
+/** What an event holds beside what the click itself says. */
+export interface EventContext {
+  readonly eventId: string;
+  readonly nodeName?: string;
+  readonly customerId?: string;
+  readonly anonymizeIp?: boolean;
+  readonly repeatCount?: number;
+  readonly reasons?: readonly AutomationReason[];
+}
+
+export function toClickEvent(click: Click, context: EventContext): ClickEvent {
+  const { link, message } = click.resolved;
+  const [recipient, ...others] = message.recipients;
+  const only = others.length === 0 ? recipient : undefined;
+  const repeats = context.repeatCount ?? 1;
+  const reasons = context.reasons ?? [];
+  const event: { readonly [Field in keyof TrackEvent]: TrackEvent[Field] | undefined } = {
+    type: 'click',
+    event_id: context.eventId,
+    timestamp: String(Math.floor(click.time / 1000)),
+    message_id: message.messageId,
+    rcpt_to: only?.toLowerCase(),
+    raw_rcpt_to: only,
+    recipient_domain: only === undefined ? undefined : domainOf(only),
+    rcpt_meta: message.metadata,
+    rcpt_tags: message.tags,
+    campaign_id: message.campaignId,
+    target_link_url: link.target,
+    target_link_name: link.name ?? 'Raw URL',
+    user_agent: click.userAgent,
+    ip_address: context.anonymizeIp && click.ip !== undefined ? anonymizeIp(click.ip) : click.ip,
+    accept_language: click.acceptLanguage,
+    delv_method: 'esmtp',
+    msg_from: message.sender,
+    friendly_from: message.friendlyFrom,
+    subject: message.subject,
+    msg_size: message.size === undefined ? undefined : String(message.size),
+    injection_time: new Date(message.injectionTime * 1000).toISOString(),
+    click_tracking: true,
+    node_name: context.nodeName,
+    customer_id: context.customerId,
+    queue_id: message.queueId,
+    pathway: message.pathway,
+    rcpt_count: others.length > 0 ? message.recipients.length : undefined,
+    repeat_count: repeats > 1 ? repeats : undefined,
+    automation_reasons: reasons.length > 0 ? reasons : undefined,
+  };
+  // JSON leaves out what is undefined; so may everybody who only ever sees the JSON.
+  return { msys: { track_event: event as TrackEvent } };
+}
+
+function domainOf(address: string): string | undefined {
+  const at = address.lastIndexOf('@');
+  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
+}

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import type { Click, ClickSink } from '../link/click.ts';
+import type { ClickCounter } from '../link/counters.ts';
+import type { EventAppender } from '../link/event-stream.ts';
+import { AutomationSigns } from './automation.ts';
+import { toClickEvent } from './click-event.ts';
+import { FloodGate, type FloodLimits } from './flood-gate.ts';
+
+export interface RecorderOptions {
+  /** Where events go: the stream with the journal behind it, or the journal. */
+  readonly events: EventAppender;
+  readonly counter?: ClickCounter;
+  readonly nodeName?: string;
+  readonly customerId?: string;
+  /** Whether ip_address is cut to its network. */
+  readonly anonymizeIp?: boolean;
+  /** Clicks within this time of the injection, or of one another, look automatic; default 10,000 ms. */
+  readonly automaticWithinMs?: number;
+  readonly flood?: FloodLimits;
+  readonly observer?: RecorderObserver;
+}
+
+export interface RecorderObserver {
+  /** An event was kept; `clicks` is how many it stands for. */
+  recorded?(clicks: number): void;
+  /** The repeats of a flood could be kept nowhere. (Of other clicks the caller is told.) */
+  repeatsLost?(clicks: number, error: unknown): void;
+}
+
+/** Turns clicks into events and hands them on; past a rate, repeats on one token become one event with a count. */
+export class ClickRecorder implements ClickSink {
+  readonly #options: RecorderOptions;
+  readonly #signs: AutomationSigns;
+  readonly #gate: FloodGate;
+  readonly #repeats = new Set<Promise<void>>();
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#signs = new AutomationSigns(options.automaticWithinMs ?? 10_000);
+    this.#gate = new FloodGate((click, count) => this.#keepRepeats(click, count), options.flood);
+  }
+
+  async record(click: Click): Promise<void> {
+    if (this.#gate.lets(click)) await this.#keep(click, 1);
+  }
+
+  headSeen(token: string): void {
+    this.#signs.headSeen(token);
+  }
+
+  /** Settles when the repeats that were held back are kept as well. */
+  async close(): Promise<void> {
+    this.#gate.close();
+    await Promise.all(this.#repeats);
+  }
+
+  #keepRepeats(click: Click, count: number): void {
+    const kept = this.#keep(click, count).catch((error) =>
+      this.#options.observer?.repeatsLost?.(count, error),
+    );
+    this.#repeats.add(kept);
+    void kept.then(() => this.#repeats.delete(kept));
+  }
+
+  async #keep(click: Click, count: number): Promise<void> {
+    const { events, counter, observer } = this.#options;
+    const event = toClickEvent(click, {
+      ...this.#options,
+      eventId: randomUUID(),
+      repeatCount: count,
+      reasons: this.#signs.reasonsFor(click),
+    });
+    await events.append([JSON.stringify(event)]);
+    counter?.clicked(countedClick(click, count));
+    observer?.recorded?.(count);
+  }
+}
+
+function countedClick({ time, resolved: { link, message } }: Click, count: number) {
+  return {
+    day: new Date(time).toISOString().slice(0, 10),
+    messageId: message.messageId,
+    ...(message.campaignId !== undefined && { campaign: message.campaignId }),
+    ...(message.pathway !== undefined && { pathway: message.pathway }),
+    link: link.name ?? link.target,
+    count,
+  };
+}

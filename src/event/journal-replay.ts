@@ -1,0 +1,153 @@
+import { readFile, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EventAppender } from '../link/event-stream.ts';
+import type { Journal } from './journal.ts';
+import {
+  type JournalFile,
+  type JournalKind,
+  journalPath,
+  listJournal,
+  mayBeWritten,
+  ownedHere,
+} from './journal-file.ts';
+import { isEventLine, readLines } from './line-reader.ts';
+import { replaceFile } from './replace-file.ts';
+
+export interface ReplayOptions {
+  readonly folder: string;
+  /** The journal of this process, whose own file is ended before it is replayed. */
+  readonly journal: Journal;
+  readonly target: EventAppender;
+  /** How often it is looked for events to replay; default 5,000 ms. */
+  readonly intervalMs?: number;
+  readonly observer?: ReplayObserver;
+}
+
+export interface ReplayObserver {
+  replayed?(events: number): void;
+  /** Lines that are no events were passed over. */
+  damaged?(path: string, lines: number): void;
+  /** The replay goes on later. Not called for a target that is away. */
+  failed?(error: unknown): void;
+}
+
+/** Events handed over at a time. */
+const BATCH = 500;
+
+/**
+ * Hands the events that wait in the journal over to the stream when it is back: those of this process and those of
+ * writers that are gone. How far a file has got is kept beside it, so that an interruption repeats one batch at most.
+ */
+export class JournalReplay {
+  readonly #options: ReplayOptions;
+  readonly #timer: NodeJS.Timeout;
+  #running: Promise<number> | undefined;
+  #stopped = false;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.run(), options.intervalMs ?? 5000);
+    this.#timer.unref();
+  }
+
+  /** Replays what there is; @returns how many events the target took */
+  run(): Promise<number> {
+    this.#running ??= this.#replayAll().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async close(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  async #replayAll(): Promise<number> {
+    const { folder, journal, observer } = this.#options;
+    let events = 0;
+    try {
+      for (const file of await listJournal(folder, ['pending'])) {
+        if (this.#stopped) break;
+        if (journal.isWriting(file)) await journal.rotate();
+        else if (await mayBeWritten(folder, file)) continue;
+        const claimed = await claim(folder, file, 'pending');
+        if (!claimed) continue;
+        const replayed = await this.#replayFile(claimed);
+        events += replayed.events;
+        if (!replayed.whole) break;
+      }
+    } catch (error) {
+      observer?.failed?.(error);
+    }
+    if (events > 0) observer?.replayed?.(events);
+    return events;
+  }
+
+  async #replayFile(file: JournalFile): Promise<{ events: number; whole: boolean }> {
+    const { folder, target, observer } = this.#options;
+    const path = journalPath(folder, file);
+    const offsetPath = offsetFile(folder, file);
+    let offset = await readOffset(offsetPath);
+    let events = 0;
+    while (!this.#stopped) {
+      const lines = await readLines(path, offset, BATCH);
+      const last = lines.at(-1);
+      if (!last) {
+        await unlink(path);
+        await unlink(offsetPath).catch(() => undefined);
+        return { events, whole: true };
+      }
+      const good = lines.map(({ text }) => text).filter(isEventLine);
+      try {
+        if (good.length > 0) await target.append(good);
+      } catch {
+        return { events, whole: false };
+      }
+      if (good.length < lines.length) observer?.damaged?.(path, lines.length - good.length);
+      events += good.length;
+      offset = last.end;
+      await replaceFile(offsetPath, String(offset));
+    }
+    return { events, whole: false };
+  }
+}
+
+/**
+ * Makes the files that dead writers left waiting for a stream part of the journal itself; for a service that
+ * has no stream any more.
+ */
+export async function adoptPending(folder: string): Promise<void> {
+  for (const file of await listJournal(folder, ['pending'])) {
+    if (await mayBeWritten(folder, file)) continue;
+    await claim(folder, file, 'events');
+    await unlink(offsetFile(folder, file)).catch(() => undefined);
+  }
+}
+
+/** Makes a file this process's own; renaming is atomic, so that one process only succeeds. */
+async function claim(
+  folder: string,
+  file: JournalFile,
+  kind: JournalKind,
+): Promise<JournalFile | undefined> {
+  const claimed = ownedHere({ kind, id: file.id });
+  try {
+    await rename(journalPath(folder, file), journalPath(folder, claimed));
+    return claimed;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function offsetFile(folder: string, file: JournalFile): string {
+  return join(folder, `pending-${file.id}.offset`);
+}
+
+async function readOffset(path: string): Promise<number> {
+  const text = await readFile(path, 'utf8').catch(() => '0');
+  const offset = Number(text);
+  return Number.isSafeInteger(offset) && offset >= 0 ? offset : 0;
+}

@@ -1,0 +1,223 @@
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
+import type { EventAppender } from '../link/event-stream.ts';
+import { StoreUnavailable } from '../link/link-store.ts';
+import {
+  IDLE_MS,
+  type JournalFile,
+  type JournalKind,
+  journalPath,
+  listJournal,
+  newJournalFile,
+} from './journal-file.ts';
+
+export interface JournalOptions {
+  readonly folder: string;
+  readonly kind: JournalKind;
+  /** Bytes of all files of this kind; beyond it the oldest is removed. Default 1 GiB. */
+  readonly maxTotalBytes?: number;
+  /** A new file is begun beyond this size; default 64 MiB, and never more than an eighth of the total. */
+  readonly maxFileBytes?: number;
+  /** A new file is begun after this time; default 1 hour. */
+  readonly maxFileAgeMs?: number;
+  /**
+   * A power failure loses at most the events of this time; default 1,000 ms. 0 flushes before each answer. A killed process
+   * loses none of those that were answered: these are with the kernel already.
+   */
+  readonly fsyncMs?: number;
+  /** How long one append may take before its caller is let go; default 1,000 ms. */
+  readonly writeTimeoutMs?: number;
+  readonly observer?: JournalObserver;
+}
+
+export interface JournalObserver {
+  /** Called when writing begins to fail, and once more with nothing when it works again. */
+  failing?(error: Error | undefined): void;
+  /** The limit was reached and the oldest file removed, with so many bytes of events. */
+  dropped?(path: string, bytes: number): void;
+}
+
+/** Bytes that may wait for a slow disk; beyond it events are refused. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+
+interface Waiting {
+  readonly lines: Buffer;
+  readonly settle: (error?: Error) => void;
+}
+
+interface OpenFile {
+  readonly file: JournalFile;
+  readonly handle: FileHandle;
+  readonly opened: number;
+  written: number;
+  /** Bytes of whole lines. */
+  size: number;
+}
+
+/**
+ * Events as JSON lines in files of one's own. Appends that come while one is being written go
+ * together into the next write.
+ */
+export class Journal implements EventAppender {
+  readonly #options: JournalOptions;
+  readonly #maxTotalBytes: number;
+  readonly #maxFileBytes: number;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #current: OpenFile | undefined;
+  #writing: Promise<void> | undefined;
+  #fsyncTimer: NodeJS.Timeout | undefined;
+  #failing = false;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#maxTotalBytes = options.maxTotalBytes ?? 1024 ** 3;
+    const eighth = Math.max(1, Math.floor(this.#maxTotalBytes / 8));
+    this.#maxFileBytes = Math.min(options.maxFileBytes ?? 64 * 1024 ** 2, eighth);
+  }
+
+  /** @throws StoreUnavailable when they could not be written, or not in time */
+  async append(events: readonly string[]): Promise<void> {
+    const lines = Buffer.from(`${events.join('\n')}\n`);
+    if (this.#waitingBytes + lines.length > MAX_WAITING_BYTES) {
+      throw new StoreUnavailable(
+        `journal ${this.#options.folder}: the disk is too slow, ${this.#waitingBytes} bytes wait to be written`,
+      );
+    }
+    const { writeTimeoutMs = 1000, folder } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new StoreUnavailable(`journal ${folder}: no answer within ${writeTimeoutMs} ms`));
+      }, writeTimeoutMs);
+      const settle = (error?: Error) => {
+        clearTimeout(timer);
+        if (error) reject(error);
+        else resolve();
+      };
+      this.#waiting.push({ lines, settle });
+      this.#waitingBytes += lines.length;
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  /** Ends the current file: nothing is written to it any more, and the next append begins a new one. */
+  async rotate(): Promise<void> {
+    while (this.#writing) await this.#writing;
+    await this.#closeFile();
+  }
+
+  /** Whether this journal has the file open. */
+  isWriting(file: JournalFile): boolean {
+    return this.#current?.file.id === file.id;
+  }
+
+  async close(): Promise<void> {
+    await this.rotate();
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      const lines = Buffer.concat(batch.map((one) => one.lines));
+      const error = await this.#write(lines).then(
+        () => undefined,
+        (cause: Error) =>
+          new StoreUnavailable(`journal ${this.#options.folder}: ${cause.message}`, { cause }),
+      );
+      this.#waitingBytes -= lines.length;
+      this.#tell(error);
+      for (const { settle } of batch) settle(error);
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(lines: Buffer): Promise<void> {
+    const current = await this.#fileFor(lines.length);
+    try {
+      for (let done = 0; done < lines.length; ) {
+        done += (await current.handle.write(lines, done)).bytesWritten;
+      }
+      if (this.#options.fsyncMs === 0) await current.handle.datasync();
+    } catch (error) {
+      // Half a line must not run into the next one.
+      await current.handle.truncate(current.size).catch(() => this.#closeFile());
+      throw error;
+    }
+    current.size += lines.length;
+    current.written = Date.now();
+    this.#scheduleFsync(current);
+  }
+
+  async #fileFor(bytes: number): Promise<OpenFile> {
+    const current = this.#current;
+    if (current) {
+      const now = Date.now();
+      const { maxFileAgeMs = 3_600_000 } = this.#options;
+      const full = current.size > 0 && current.size + bytes > this.#maxFileBytes;
+      const old = now - current.opened >= maxFileAgeMs || now - current.written >= IDLE_MS;
+      if (!full && !old) return current;
+      await this.#closeFile();
+    }
+    await this.#makeRoom();
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o750 });
+    const now = new Date();
+    const file = newJournalFile(this.#options.kind, now);
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
+    const handle = await open(journalPath(this.#options.folder, file), flags, 0o640);
+    this.#current = { file, handle, opened: now.getTime(), written: now.getTime(), size: 0 };
+    return this.#current;
+  }
+
+  async #closeFile(): Promise<void> {
+    clearTimeout(this.#fsyncTimer);
+    this.#fsyncTimer = undefined;
+    const current = this.#current;
+    this.#current = undefined;
+    if (!current) return;
+    await current.handle.datasync().catch(() => undefined);
+    await current.handle.close().catch(() => undefined);
+  }
+
+  #scheduleFsync(current: OpenFile): void {
+    const { fsyncMs = 1000 } = this.#options;
+    if (this.#fsyncTimer || fsyncMs === 0) return;
+    this.#fsyncTimer = setTimeout(async () => {
+      this.#fsyncTimer = undefined;
+      try {
+        await current.handle.datasync();
+        // Somebody removed the file: what is written to it is gone with its last handle.
+        if ((await current.handle.stat()).nlink === 0 && this.#current === current) {
+          await this.rotate();
+        }
+      } catch (error) {
+        if (this.#current === current) this.#tell(error as Error);
+      }
+    }, fsyncMs);
+    this.#fsyncTimer.unref();
+  }
+
+  /** Removes the oldest files of this kind until another full one has room. */
+  async #makeRoom(): Promise<void> {
+    const { folder, kind, observer } = this.#options;
+    const files: { path: string; size: number }[] = [];
+    for (const file of await listJournal(folder, [kind])) {
+      const path = journalPath(folder, file);
+      const size = (await stat(path).catch(() => undefined))?.size;
+      if (size !== undefined) files.push({ path, size });
+    }
+    let total = files.reduce((sum, { size }) => sum + size, 0);
+    for (const { path, size } of files) {
+      if (total + this.#maxFileBytes <= this.#maxTotalBytes) return;
+      await unlink(path);
+      total -= size;
+      observer?.dropped?.(path, size);
+    }
+  }
+
+  #tell(error: Error | undefined): void {
+    if (this.#failing === (error !== undefined)) return;
+    this.#failing = error !== undefined;
+    this.#options.observer?.failing?.(error);
+  }
+}

@@ -1,0 +1,53 @@
+import type { BlockList, Click } from '../link/click.ts';
+import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
+
+/** What following a link comes to. */
+export type Followed =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'blocked'; readonly resolved: ResolvedLink }
+  | { readonly kind: 'live' | 'expired'; readonly resolved: ResolvedLink };
+
+// Visible ASCII and space: what cannot end a header line, and what a target consists of anyway.
+const SAFE_TARGET = /^https?:\/\/[\x20-\x7e]+$/i;
+
+/**
+ * Looks a token up and decides whether its link may be followed.
+ * @param host lower case, with its port where it has one; undefined where the Host is not to be checked
+ * @param now Unix milliseconds
+ * @throws StoreUnavailable when that cannot be known now
+ */
+export async function followLink(
+  { resolver, blocks }: { readonly resolver: LinkResolver; readonly blocks: BlockList },
+  token: string,
+  host: string | undefined,
+  now: number,
+): Promise<Followed> {
+  const resolved = await resolver.resolve(token);
+  if (!resolved || (host !== undefined && !resolved.isFor(host))) return { kind: 'unknown' };
+  if (!SAFE_TARGET.test(resolved.link.target)) return { kind: 'unknown' };
+  if (await blocks.find(token, resolved)) return { kind: 'blocked', resolved };
+  return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', resolved };
+}
+
+/** The click of a followed link, with the headers as the browser sent them, but never longer than anybody needs them. */
+export function clickOn(
+  token: string,
+  resolved: ResolvedLink,
+  time: number,
+  client: {
+    readonly ip?: string | undefined;
+    readonly userAgent?: string | undefined;
+    readonly acceptLanguage?: string | undefined;
+  },
+): Click {
+  return {
+    token,
+    resolved,
+    time,
+    ...(client.ip !== undefined && { ip: client.ip }),
+    ...(client.userAgent !== undefined && { userAgent: client.userAgent.slice(0, 1000) }),
+    ...(client.acceptLanguage !== undefined && {
+      acceptLanguage: client.acceptLanguage.slice(0, 200),
+    }),
+  };
+}

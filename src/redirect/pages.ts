@@ -1,0 +1,91 @@
+/** A complete answer to show to a person who followed a link that leads nowhere. */
+export interface Page {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What every answer carries: links are personal, so nothing of them belongs into a cache or a search engine. */
+export const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-robots-tag': 'noindex' } as const;
+
+/** Seconds after which a client may try again when the store is away. */
+const RETRY_AFTER = 30;
+
+// The pages hold nothing of the request, load nothing and run nothing: there is nothing to inject into.
+const STYLE =
+  ':root{color-scheme:light dark}' +
+  'body{margin:0;min-height:100vh;display:grid;place-items:center;' +
+  'font:1.125rem/1.5 system-ui,sans-serif;background:Canvas;color:CanvasText}' +
+  'main{max-width:30rem;padding:1.5rem}h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}p{margin:0}';
+
+function page(
+  status: number,
+  title: string,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): Page {
+  const body =
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">' +
+    '<meta name="viewport" content="width=device-width, initial-scale=1">' +
+    `<title>${title}</title><style>${STYLE}</style></head>` +
+    `<body><main><h1>${title}</h1><p>${text}</p></main></body></html>\n`;
+  return {
+    status,
+    body,
+    headers: {
+      ...COMMON_HEADERS,
+      'content-type': 'text/html; charset=utf-8',
+      'content-length': String(Buffer.byteLength(body)),
+      'content-security-policy':
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      ...headers,
+    },
+  };
+}
+
+/** 404: unknown, gone, forged, another host's, or no link at all; which one of these is nobody's business. */
+export const NOT_FOUND = page(
+  404,
+  'This link leads nowhere',
+  'It may be incomplete or too old. If it came by mail, please open the whole link from the message again.',
+);
+
+/** 410: an operator switched the link off. */
+export const BLOCKED = page(
+  410,
+  'This link has been switched off',
+  'It no longer leads anywhere, on purpose: what it pointed to may not have been safe.',
+);
+
+/** 503: the link may well exist, but that cannot be known now. */
+export const UNAVAILABLE = page(
+  503,
+  'Please try again in a moment',
+  'The link is fine, but it cannot be looked up right now.',
+  { 'retry-after': String(RETRY_AFTER) },
+);
+
+/** 500: a defect of ours. */
+export const FAILED = page(
+  500,
+  'Something went wrong',
+  'This is our mistake, not yours. Please try again later.',
+);
+
+/** 414: longer than any link we made. */
+export const TOO_LONG = page(
+  414,
+  'This link is too long',
+  'It is longer than any link that leads somewhere from here.',
+);
+
+/** 405: a link can only be followed. */
+export const NOT_ALLOWED = page(
+  405,
+  'This link can only be opened',
+  'Nothing can be sent to it.',
+  // Closing spares us the body of a request that nobody is going to read.
+  { allow: 'GET, HEAD', connection: 'close' },
+);

@@ -1,0 +1,153 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  STATUS_CODES,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { ListenOptions } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
+import type { FastifyInstance } from 'fastify';
+
+export interface ServerLimits {
+  /** Bytes of request line and headers together; default 16384. */
+  readonly maxHeaderSize?: number;
+  /** Default 10,000 for each address listened on. */
+  readonly maxConnections?: number;
+  /** From the first byte of a request to its last; default 10,000 ms. */
+  readonly requestTimeoutMs?: number;
+  /** How long an idle connection is kept; default 75,000 ms, longer than the proxies in front keep theirs. */
+  readonly keepAliveTimeoutMs?: number;
+  /** Certificate and key (PEM) where HTTPS is served. */
+  readonly tls?: SecureContextOptions;
+}
+
+/** An address, a unix path, an inherited file descriptor, or whatever else has a listening handle. */
+export type ListenTarget = ListenOptions | { readonly fd: number } | Server;
+
+/** HTTP servers, one an address, that all answer with the same fastify instance. */
+export class RedirectServer {
+  readonly #app: FastifyInstance;
+  readonly #limits: ServerLimits;
+  readonly #servers = new Set<Server>();
+  #tls: SecureContextOptions | undefined;
+  #closing = false;
+
+  constructor(app: FastifyInstance, limits: ServerLimits = {}) {
+    this.#app = app;
+    this.#limits = limits;
+    this.#tls = limits.tls;
+  }
+
+  /** May be called for several addresses. @returns the server, once it accepts connections */
+  async listen(target: ListenTarget): Promise<Server> {
+    await this.#app.ready();
+    const server = this.#createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(target, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    this.#servers.add(server);
+    return server;
+  }
+
+  /** Certificate and key for new connections; those that are open go on. */
+  setTls(tls: SecureContextOptions): void {
+    this.#tls = tls;
+    for (const server of this.#servers) {
+      if ('setSecureContext' in server) (server as TlsServer).setSecureContext(tls);
+    }
+  }
+
+  /**
+   * Accepts nobody any more, and lets requests that have begun be answered until the deadline.
+   * @returns how many connections were cut off
+   */
+  async close(deadlineMs: number): Promise<number> {
+    this.#closing = true;
+    const cut = await Promise.all(
+      [...this.#servers].map((server) => closeServer(server, deadlineMs)),
+    );
+    this.#servers.clear();
+    await this.#app.close();
+    return cut.reduce((sum, count) => sum + count, 0);
+  }
+
+  #createServer(): Server {
+    const limits = this.#limits;
+    const requestTimeout = limits.requestTimeoutMs ?? 10_000;
+    const options = {
+      maxHeaderSize: limits.maxHeaderSize ?? 16_384,
+      requestTimeout,
+      headersTimeout: requestTimeout,
+      keepAliveTimeout: limits.keepAliveTimeoutMs ?? 75_000,
+      connectionsCheckingInterval: Math.min(1000, requestTimeout),
+      noDelay: true,
+    };
+    const listener: RequestListener = (request, response) => {
+      if (hasSeveralHosts(request)) {
+        refuse(request.socket, 400);
+        return;
+      }
+      if (this.#closing) response.setHeader('connection', 'close');
+      this.#app.routing(request, response);
+    };
+    const server = this.#tls
+      ? createTlsServer({ ...options, ...this.#tls }, listener)
+      : createServer(options, listener);
+    server.maxConnections = limits.maxConnections ?? 10_000;
+    // A client that reads nothing, or sends a byte now and then in the middle of a request, must not stay for ever.
+    server.setTimeout(Math.max(options.keepAliveTimeout, requestTimeout) + 1000);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, 431);
+      else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, 408);
+      else refuse(socket, 400);
+    });
+    return server;
+  }
+}
+
+type TlsServer = ReturnType<typeof createTlsServer>;
+
+/** RFC 9112 § 3.2: to be refused, since whoever stands in front of us may have looked at the other one. */
+function hasSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts > 1;
+}
+
+/** Ends a connection whose request cannot be read. */
+function refuse(socket: Duplex, status: number): void {
+  if (socket.writable) {
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    );
+  }
+  socket.once('finish', () => socket.destroy());
+}
+
+async function closeServer(server: Server, deadlineMs: number): Promise<number> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs, 'late');
+  });
+  const outcome = await Promise.race([closed, late]);
+  clearTimeout(timer);
+  if (outcome !== 'late') return 0;
+  const cut = await new Promise<number>((resolve) =>
+    server.getConnections((_error, count) => resolve(count ?? 0)),
+  );
+  server.closeAllConnections();
+  await closed;
+  return cut;
+}

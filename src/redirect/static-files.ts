@@ -1,0 +1,68 @@
+import { open } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+
+/** One file of the folder, ready to be sent. */
+export interface StaticFile {
+  readonly body: Buffer | string;
+  readonly contentType: string;
+}
+
+/** Larger files are not what this folder is for. */
+const MAX_SIZE = 1024 * 1024;
+
+// Components of plain characters that do not begin with a dot: no way up, and nothing hidden.
+const PATH =
+  /^\/(?:robots\.txt|favicon\.ico|apple-app-site-association|\.well-known(?:\/[\w+~-][\w.+~-]*){1,4})$/;
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.txt': 'text/plain; charset=utf-8',
+  '.json': 'application/json',
+  '.ico': 'image/vnd.microsoft.icon',
+  '.html': 'text/html; charset=utf-8',
+};
+
+/** Links are for the people they were sent to; used where the folder has no file of its own. */
+const ROBOTS = 'User-agent: *\nDisallow: /\n';
+
+/** Whether a path is one of those that name files, never links. */
+export function isStaticPath(path: string): boolean {
+  return PATH.test(path);
+}
+
+/**
+ * Reads a file below the folder at its URL's path: robots.txt, favicon.ico, .well-known/… and what iOS and Android
+ * ask for to open links in an app. Read anew for each request: these are rare, and certificate tools
+ * put files there that live for seconds.
+ * @returns undefined where there is no such file
+ */
+export async function readStaticFile(
+  folder: string | undefined,
+  path: string,
+): Promise<StaticFile | undefined> {
+  const body = folder === undefined ? undefined : await read(join(folder, path));
+  if (body !== undefined) return { body, contentType: contentType(path) };
+  if (path === '/robots.txt') return { body: ROBOTS, contentType: contentType(path) };
+  return undefined;
+}
+
+function contentType(path: string): string {
+  // Apple wants JSON without an extension; RFC 8615 files without one are text, as ACME challenges are.
+  if (path.endsWith('/apple-app-site-association')) return 'application/json';
+  return TYPES[extname(path)] ?? 'text/plain; charset=utf-8';
+}
+
+async function read(file: string): Promise<Buffer | undefined> {
+  try {
+    const handle = await open(file);
+    try {
+      const stat = await handle.stat();
+      return stat.isFile() && stat.size <= MAX_SIZE ? await handle.readFile() : undefined;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
