@@ -1,0 +1,75 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { exposition, type MetricsSnapshot } from './metrics.ts';
+
+export interface ControlOptions {
+  /**
+   * Whether work could be done right now: the store answers, the listeners are open. Settles with what is
+   * missing, one line each; empty where all is well. A rejection counts as not ready.
+   */
+  readonly ready: () => Promise<readonly string[]>;
+  /** One snapshot a process; see `Workers.ask`. */
+  readonly snapshots: () => Promise<readonly MetricsSnapshot[]>;
+  /** Milliseconds `ready` may take. */
+  readonly readyWithinMs?: number;
+}
+
+/**
+ * The service seen from outside: `/healthz` (the process is alive), `/readyz` (it can work: 200, or 503 and
+ * why not) and `/metrics`. Plain HTTP and no authentication: not for the public. The caller makes it listen.
+ */
+export function createControlServer(options: ControlOptions): Server {
+  const routes: Record<string, () => Promise<Answer>> = {
+    '/healthz': async () => ({ status: 200, text: 'alive\n' }),
+    '/readyz': () => readiness(options),
+    '/metrics': async () => ({ status: 200, ...(await exposition(await options.snapshots())) }),
+  };
+  return createServer((request, response) => {
+    void answer(routes, request).then((reply) => send(reply, request, response));
+  });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly contentType?: string;
+}
+
+async function answer(
+  routes: Record<string, () => Promise<Answer>>,
+  request: IncomingMessage,
+): Promise<Answer> {
+  const route = routes[request.url?.split('?')[0] ?? ''];
+  if (route === undefined)
+    return { status: 404, text: `here are ${Object.keys(routes).join(' ')}\n` };
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return { status: 405, text: 'GET or HEAD\n' };
+  try {
+    return await route();
+  } catch (error) {
+    return { status: 500, text: `${error instanceof Error ? error.message : error}\n` };
+  }
+}
+
+async function readiness({ ready, readyWithinMs = 2_000 }: ControlOptions): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<readonly string[]>((resolve) => {
+    timer = setTimeout(resolve, readyWithinMs, [`no answer within ${readyWithinMs} ms`]);
+  });
+  const missing = await Promise.race([
+    ready().catch((error: unknown) => [error instanceof Error ? error.message : String(error)]),
+    late,
+  ]);
+  clearTimeout(timer);
+  if (missing.length === 0) return { status: 200, text: 'ready\n' };
+  return { status: 503, text: `${missing.join('\n')}\n` };
+}
+
+function send(reply: Answer, request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(reply.status, {
+    'Content-Type': reply.contentType ?? 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(reply.text),
+    'Cache-Control': 'no-store',
+    ...(reply.status === 405 ? { Allow: 'GET, HEAD' } : {}),
+  });
+  response.end(request.method === 'HEAD' ? undefined : reply.text);
+}

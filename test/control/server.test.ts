@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Metrics } from '../../src/control/metrics.ts';
+import { type ControlOptions, createControlServer } from '../../src/control/server.ts';
+
+let server: Server;
+afterEach(() => server.close());
+
+async function listen(options: Partial<ControlOptions> = {}): Promise<string> {
+  server = createControlServer({ ready: async () => [], snapshots: async () => [], ...options });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function get(url: string, init?: RequestInit): Promise<[status: number, text: string]> {
+  const response = await fetch(url, init);
+  return [response.status, await response.text()];
+}
+
+describe('the control server', () => {
+  test.each<[string, string, RequestInit, Partial<ControlOptions>, [number, string]]>([
+    ['alive', '/healthz', {}, {}, [200, 'alive\n']],
+    ['alive, asked with a query', '/healthz?verbose', {}, {}, [200, 'alive\n']],
+    ['ready', '/readyz', {}, {}, [200, 'ready\n']],
+    ['HEAD', '/readyz', { method: 'HEAD' }, {}, [200, '']],
+    [
+      'not ready, and why',
+      '/readyz',
+      {},
+      { ready: async () => ['redis: connection refused', 'events: disk full'] },
+      [503, 'redis: connection refused\nevents: disk full\n'],
+    ],
+    [
+      'a check that fails',
+      '/readyz',
+      {},
+      { ready: () => Promise.reject(new Error('no worker answers')) },
+      [503, 'no worker answers\n'],
+    ],
+    [
+      'a check that hangs',
+      '/readyz',
+      {},
+      { ready: () => new Promise(() => {}), readyWithinMs: 10 },
+      [503, 'no answer within 10 ms\n'],
+    ],
+    [
+      'metrics that cannot be had',
+      '/metrics',
+      {},
+      { snapshots: () => Promise.reject(new Error('no worker answers')) },
+      [500, 'no worker answers\n'],
+    ],
+    ['anything else', '/', {}, {}, [404, 'here are /healthz /readyz /metrics\n']],
+    ['a method that changes things', '/healthz', { method: 'POST' }, {}, [405, 'GET or HEAD\n']],
+  ])('%s', async (_, path, init, options, expected) => {
+    expect(await get(`${await listen(options)}${path}`, init)).toEqual(expected);
+  });
+
+  test('metrics in the format Prometheus asks for', async () => {
+    const metrics = new Metrics('main', '1.2.3');
+    metrics.redirect(302);
+    const url = await listen({ snapshots: async () => [await metrics.snapshot()] });
+    const response = await fetch(`${url}/metrics`);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(await response.text()).toContain(
+      'clickmilter_redirects_total{status="302",worker="main"} 1',
+    );
+  });
+});
