@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { type RedisOptions as ClientOptions, Cluster, Redis } from 'ioredis';
+import type { RedisOptions } from './options.ts';
+
+export type RedisClient = Redis | Cluster;
+
+type ClientOptions = Omit<AllClientOptions, 'replyMapping'>;
+
+const MAX_RETRY_DELAY_MS = 1_000;
+/** A server that has become read-only is looked up again, but not for each of a thousand refused writes. */
+const READONLY_RECONNECT_MS = 1_000;
+
+/**
+ * A client of ioredis for any shape of Redis. It connects with its first command, reconnects for ever, at least once a second, and
+ * speaks RESP2, which every version and every compatible server knows.
+ *
+ * @param blocking for commands that wait for data: silence is no fault there
+ * @throws Error for a file that cannot be read
+ */
+export function createClient(options: RedisOptions, blocking = false): RedisClient {
+  const tls = tlsOf(options);
+  const common: ClientOptions = {
+    ...credentials(options),
+    ...(tls && { tls }),
+    protocol: 2,
+    lazyConnect: true,
+    connectionName: 'clickmilter',
+    connectTimeout: options.connectTimeoutMs,
+    // No answer for so long: the connection is dead, or as good as dead.
+    ...(!blocking && { socketTimeout: options.commandTimeoutMs }),
+    // What was on its way when the connection broke is sent again: all we write may be written twice.
+    autoResendUnfulfilledCommands: !blocking,
+    maxRetriesPerRequest: 3,
+    retryStrategy: retryDelay,
+    reconnectOnError: reconnectWhenReadOnly(),
+  };
+  if (options.nodes !== undefined && options.nodes.length > 0) {
+    const { retryStrategy, ...redisOptions } = common;
+    return new Cluster(options.nodes.map(address), {
+      lazyConnect: true,
+      clusterRetryStrategy: retryStrategy ?? null,
+      clusterNodeRetryStrategy: retryDelay,
+      slotsRefreshTimeout: options.connectTimeoutMs,
+      // Bounded by the time-out of the connection, not by a count.
+      maxRedirections: 64,
+      redisOptions,
+      // Certificates name hosts: an address looked up before would not match them.
+      ...(tls && { dnsLookup: (host, done) => done(null, host) }),
+    });
+  }
+  if (options.sentinels !== undefined && options.sentinels.length > 0) {
+    return new Redis({
+      ...common,
+      name: options.sentinelName ?? 'mymaster',
+      sentinels: options.sentinels.map(address),
+      sentinelRetryStrategy: retryDelay,
+      ...(options.sentinelPassword !== undefined && { sentinelPassword: options.sentinelPassword }),
+      ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+    });
+  }
+  return new Redis({ ...common, ...endpoint(options.url) });
+}
+
+/** Where it is, for messages: never with a password. */
+export function describeRedis(options: RedisOptions): string {
+  if (options.nodes?.length) return `Redis Cluster ${options.nodes.join(' ')}`;
+  if (options.sentinels?.length) {
+    return `Redis "${options.sentinelName ?? 'mymaster'}" of the sentinels ${options.sentinels.join(' ')}`;
+  }
+  const { path, host, port } = endpoint(options.url);
+  return `Redis ${path ?? `${host}:${port}`}`;
+}
+
+function endpoint(text: string): ClientOptions {
+  const url = new URL(text);
+  const query = url.searchParams.get('db');
+  if (url.protocol === 'unix:') {
+    return { path: decodeURIComponent(url.pathname), ...(query !== null && { db: Number(query) }) };
+  }
+  const db = query ?? url.pathname.slice(1);
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+    port: Number(url.port || 6379),
+    ...(db !== '' && { db: Number(db) }),
+  };
+}
+
+/** Those of the options go before those of the URL. */
+function credentials(options: RedisOptions): ClientOptions {
+  const inUrl =
+    options.nodes?.length || options.sentinels?.length ? undefined : new URL(options.url);
+  const username = options.username ?? decodeURIComponent(inUrl?.username ?? '');
+  const password = options.password ?? decodeURIComponent(inUrl?.password ?? '');
+  return { ...(username && { username }), ...(password && { password }) };
+}
+
+function tlsOf(options: RedisOptions): ConnectionOptions | undefined {
+  const { ca, certificate, key } = options.tls ?? {};
+  if (!options.url.startsWith('rediss:') && !ca && !certificate && !key) return undefined;
+  return {
+    ...(ca !== undefined && { ca: readFileSync(ca) }),
+    ...(certificate !== undefined && { cert: readFileSync(certificate) }),
+    ...(key !== undefined && { key: readFileSync(key) }),
+  };
+}
+
+function address(text: string): { host: string; port: number } {
+  const [, host = text, port = '6379'] = /^(.*):(\d+)$/.exec(text) ?? [];
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+function retryDelay(attempt: number): number {
+  return Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RETRY_DELAY_MS) * (0.75 + Math.random() / 4);
+}
+
+/** After a failover, a server that was the master refuses writes: connecting again finds the new one. */
+function reconnectWhenReadOnly(): (error: Error) => boolean {
+  let last = 0;
+  return (error) => {
+    if (!error.message.startsWith('READONLY') || Date.now() - last < READONLY_RECONNECT_MS) {
+      return false;
+    }
+    last = Date.now();
+    return true;
+  };
+}

@@ -1,0 +1,104 @@
+import { StoreUnavailable } from '../link/link-store.ts';
+import { createClient, describeRedis, type RedisClient } from './client.ts';
+import type { RedisOptions } from './options.ts';
+
+/** What operators most often have to do about an error of Redis. */
+const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
+  ['MOVED', 'this is a node of a cluster: name its nodes in redis { nodes }'],
+  ['READONLY', 'this is a replica: name the master, or its sentinels'],
+  ['OOM', 'its memory is full: raise maxmemory'],
+  ['MISCONF', 'it cannot write its snapshots: see its log'],
+  ['NOAUTH', 'it wants a password: redis { password }'],
+  ['WRONGPASS', 'see redis { username password }'],
+  ['NOPERM', 'its ACL does not let this user do what is needed'],
+];
+
+/**
+ * One connection to Redis of whatever shape. Every command is bounded by the command time-out; a short break is waited out,
+ * and once Redis has been away for longer than that, commands fail at once instead of making mail wait.
+ */
+export class RedisConnection {
+  readonly client: RedisClient;
+  readonly #where: string;
+  readonly #timeoutMs: number;
+  #awaySince: number | undefined;
+  #lastError = 'the connection was closed';
+
+  constructor(options: RedisOptions, onConnection?: (unavailable: string | undefined) => void) {
+    this.client = createClient(options);
+    this.#where = describeRedis(options);
+    this.#timeoutMs = options.commandTimeoutMs;
+    const away = () => {
+      if (this.#awaySince !== undefined) return;
+      this.#awaySince = Date.now();
+      onConnection?.(`${this.#where}: ${this.#lastError}`);
+    };
+    this.client.on('error', (error: Error) => {
+      this.#lastError = reasonOf(error);
+    });
+    this.client.on('close', away);
+    this.client.on('ready', () => {
+      const wasAway = this.#awaySince !== undefined;
+      this.#awaySince = undefined;
+      if (wasAway) onConnection?.(undefined);
+    });
+  }
+
+  get isCluster(): boolean {
+    return this.client.isCluster;
+  }
+
+  /**
+   * @param send sends a command, or some, whose answers are waited for
+   * @throws StoreUnavailable for whatever reason there is no good answer in time
+   */
+  run<T>(send: (client: RedisClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.#awaySince !== undefined && Date.now() - this.#awaySince > this.#timeoutMs) {
+      return Promise.reject(this.#unavailable(this.#lastError));
+    }
+    if (signal?.aborted) return Promise.reject(this.#unavailable('given up'));
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
+      };
+      const giveUp = () => {
+        settle();
+        reject(this.#unavailable('given up'));
+      };
+      const timer = setTimeout(() => {
+        settle();
+        reject(this.#unavailable(`no answer within ${this.#timeoutMs} ms`));
+      }, this.#timeoutMs);
+      signal?.addEventListener('abort', giveUp, { once: true });
+      send(this.client).then(
+        (value) => {
+          settle();
+          resolve(value);
+        },
+        (error: unknown) => {
+          settle();
+          reject(this.#unavailable(reasonOf(error), error));
+        },
+      );
+    });
+  }
+
+  close(): void {
+    this.client.removeAllListeners('close');
+    this.client.disconnect();
+  }
+
+  #unavailable(reason: string, cause?: unknown): StoreUnavailable {
+    const hint = HINTS.find(([prefix]) => reason.startsWith(prefix))?.[1];
+    const text = `${this.#where}: ${reason}${hint === undefined ? '' : ` (${hint})`}`;
+    return new StoreUnavailable(text, cause === undefined ? undefined : { cause });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // ioredis: what its cluster client says of all nodes is less than what the last node said.
+  const last = 'lastNodeError' in error ? error.lastNodeError : undefined;
+  return last instanceof Error ? last.message : error.message;
+}

@@ -1,0 +1,32 @@
+/** How Redis is reached. The configuration's `redis` stanza has this form. */
+export interface RedisOptions {
+  /** redis://, rediss:// or unix://PATH, with the database as its path or `?db=`; not used with sentinels or nodes. */
+  readonly url: string;
+  /** Goes before every key. */
+  readonly keyPrefix: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** `host:port` of each sentinel; empty without Sentinel. */
+  readonly sentinels?: readonly string[];
+  /** The name the sentinels know the master by. */
+  readonly sentinelName?: string;
+  readonly sentinelPassword?: string;
+  /** `host:port` of cluster nodes; empty without Cluster. */
+  readonly nodes?: readonly string[];
+  /** PEM files. Beside rediss:// any of them switches TLS on. */
+  readonly tls?: { readonly ca?: string; readonly certificate?: string; readonly key?: string };
+  readonly connectTimeoutMs: number;
+  /** How long anything waits for Redis, a connection that is being made again included. */
+  readonly commandTimeoutMs: number;
+  /** Replicas that must have a record before it counts as saved; 0 is none. */
+  readonly waitReplicas?: number;
+  readonly waitTimeoutMs?: number;
+}
+
+/** What the store needs beside the connection. */
+export interface RedisStoreOptions extends RedisOptions {
+  /** Entries of the click stream, roughly; older ones go first. */
+  readonly streamMaxLength: number;
+  /** Told once when Redis goes away and once when it is back; the reason is absent then. */
+  readonly onConnection?: (unavailable: string | undefined) => void;
+}

@@ -1,0 +1,75 @@
+import { BlockSet, blockKey, parseBlock } from '../link/block-set.ts';
+import type { Block } from '../link/click.ts';
+import type { EditableBlockList } from '../link/editable-block-list.ts';
+import type { ResolvedLink } from '../link/link-store.ts';
+import type { RedisConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
+
+/**
+ * The block list in Redis: a hash that every process keeps a copy of, and a version that every resolve reads along with the
+ * record. Only when the version has changed is the list read again, so that a block counts from the next request on, and costs a
+ * stored link no round trip of its own.
+ */
+export class RedisBlocks implements EditableBlockList {
+  readonly #connection: RedisConnection;
+  readonly #keys: Keys;
+  #set = new BlockSet([]);
+  #version: string | undefined;
+
+  constructor(connection: RedisConnection, keys: Keys) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  /** While Redis is away, what was known to be blocked stays blocked. */
+  async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {
+    try {
+      const version = versionOf(resolved) ?? (await this.#readVersion());
+      if (version !== this.#version) await this.#refresh(version);
+    } catch (error) {
+      const known = this.#set.find(token, resolved);
+      if (known !== undefined) return known;
+      throw error;
+    }
+    return this.#set.find(token, resolved);
+  }
+
+  async add(block: Block): Promise<boolean> {
+    const { blocks } = this.#keys;
+    const since = new Date().toISOString();
+    const added = await this.#connection.run((c) => c.hset(blocks, blockKey(block), since));
+    await this.#changed();
+    return added > 0;
+  }
+
+  async remove(block: Block): Promise<boolean> {
+    const removed = await this.#connection.run((c) => c.hdel(this.#keys.blocks, blockKey(block)));
+    await this.#changed();
+    return removed > 0;
+  }
+
+  async all(): Promise<readonly Block[]> {
+    const fields = await this.#connection.run((client) => client.hkeys(this.#keys.blocks));
+    return fields.sort().flatMap((field) => parseBlock(field) ?? []);
+  }
+
+  async #refresh(version: string): Promise<void> {
+    this.#set = new BlockSet(await this.all());
+    // Read before the list, so at worst the list is newer than its number and is read once more.
+    this.#version = version;
+  }
+
+  async #readVersion(): Promise<string> {
+    const version = await this.#connection.run((client) => client.get(this.#keys.blocksVersion));
+    return version ?? '';
+  }
+
+  async #changed(): Promise<void> {
+    await this.#connection.run((client) => client.incr(this.#keys.blocksVersion));
+  }
+}
+
+/** Stored links come with the version, read in their own round trip. */
+function versionOf(resolved: ResolvedLink): string | undefined {
+  return 'blocksVersion' in resolved ? String(resolved.blocksVersion) : undefined;
+}

@@ -1,0 +1,136 @@
+import type { IssuedLinks, LinkIssuer, LinkResolver, ResolvedLink } from '../link/link-store.ts';
+import { StoreUnavailable } from '../link/link-store.ts';
+import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
+import { isMessageId, newMessageId } from '../link/message-id.ts';
+import {
+  decodeLink,
+  decodeRecord,
+  encodeRecord,
+  type MessageRecord,
+} from '../link/message-record.ts';
+import { formatStoredToken, LinkChecks, parseStoredToken } from '../link/stored-token.ts';
+import { hostName } from '../link/tracking-host.ts';
+import type { RedisConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
+import type { RedisOptions } from './options.ts';
+
+/** A link as Redis knows it, and the version of the block list that was read in the same round trip. */
+export interface StoredLink extends ResolvedLink {
+  readonly blocksVersion: string;
+}
+
+/** Links whose message has a record in Redis: one key a message, written and read in one round trip. */
+export class StoredLinks implements LinkIssuer, LinkResolver {
+  readonly kind = 'stored';
+  readonly #connection: RedisConnection;
+  readonly #keys: Keys;
+  readonly #replicas: number;
+  readonly #waitMs: number;
+
+  constructor(connection: RedisConnection, keys: Keys, options: RedisOptions) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#replicas = options.waitReplicas ?? 0;
+    this.#waitMs = options.waitTimeoutMs ?? options.commandTimeoutMs;
+  }
+
+  /** @throws RangeError for a message id that newMessageId did not make */
+  issue(message: MessageFacts): IssuedLinks {
+    if (!isMessageId(message.messageId)) {
+      throw new RangeError(`"${message.messageId}" is not a message id of newMessageId`);
+    }
+    const links: TrackedLink[] = [];
+    // As random and as long as an id.
+    const secret = newMessageId();
+    const checks = new LinkChecks(secret);
+    return {
+      token: (link) => {
+        links.push(link);
+        return formatStoredToken(message.messageId, links.length - 1, checks);
+      },
+      commit: async (signal) => {
+        if (links.length > 0) await this.#save({ message, secret, links }, signal);
+      },
+    };
+  }
+
+  async resolve(token: string): Promise<StoredLink | undefined> {
+    const parsed = parseStoredToken(token);
+    if (parsed === undefined) return undefined;
+    const { messageId, index, check } = parsed;
+    const [value, version] = await this.#read(messageId);
+    if (value === null) return undefined;
+    const found = understood(messageId, () => decodeLink(value, messageId, index));
+    if (found === undefined || new LinkChecks(found.secret).of(index) !== check) return undefined;
+    const { link, message, linkCount } = found;
+    return {
+      link,
+      message,
+      linkCount,
+      blocksVersion: version,
+      isFor: (host) => hostName(host) === hostName(message.domain),
+    };
+  }
+
+  /**
+   * All that is stored of a message.
+   * @throws StoreUnavailable
+   */
+  async message(messageId: string): Promise<MessageRecord | undefined> {
+    const [value] = await this.#read(messageId);
+    return value === null ? undefined : understood(messageId, () => decodeRecord(value, messageId));
+  }
+
+  async #save(record: MessageRecord, signal: AbortSignal): Promise<void> {
+    const { messageId, expires } = record.message;
+    const key = this.#keys.message(messageId);
+    const value = encodeRecord(record);
+    const lifetime = Math.max(1, expires - Math.floor(Date.now() / 1000));
+    if (this.#replicas === 0) {
+      await this.#connection.run((client) => client.set(key, value, 'EX', lifetime), signal);
+      return;
+    }
+    // WAIT counts what this connection has written, so both must go the same way.
+    const replies = await this.#connection.run(
+      (client) =>
+        client
+          .pipeline()
+          .set(key, value, 'EX', lifetime)
+          .call('WAIT', this.#replicas, this.#waitMs)
+          .exec(),
+      signal,
+    );
+    for (const [error] of replies ?? []) {
+      if (error) throw new StoreUnavailable(`record not saved: ${error.message}`, { cause: error });
+    }
+    const reached = Number(replies?.[1]?.[1] ?? 0);
+    if (reached < this.#replicas) {
+      throw new StoreUnavailable(
+        `record on ${reached} replicas after ${this.#waitMs} ms, ${this.#replicas} are asked for`,
+      );
+    }
+  }
+
+  /** The record and the version of the block list, in one round trip (in a cluster: to two nodes at once). */
+  #read(messageId: string): Promise<readonly [Buffer | null, string]> {
+    const { isCluster } = this.#connection;
+    const keys = [this.#keys.message(messageId), this.#keys.blocksVersion] as const;
+    return this.#connection.run(async (client) => {
+      const [value, version] = isCluster
+        ? await Promise.all(keys.map((key) => client.getBuffer(key)))
+        : await client.mgetBuffer(...keys);
+      return [value ?? null, version?.toString() ?? ''];
+    });
+  }
+}
+
+/** A record that cannot be read is no reason to tell someone that his link never was: a later release may have written it. */
+function understood<T>(messageId: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new StoreUnavailable(`record of message ${messageId}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
