@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import { type RedisOptions as ClientOptions, Cluster, Redis } from 'ioredis';
+import { type RedisOptions as AllClientOptions, Cluster, Redis } from 'ioredis';
 import type { RedisOptions } from './options.ts';
 
 export type RedisClient = Redis | Cluster;
