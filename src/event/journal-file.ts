@@ -7,12 +7,12 @@ import { join } from 'node:path';
 export type JournalKind = 'events' | 'pending';
 
 /**
- * One file of the journal: `KIND-TIME-RANDOM.HOST.PID.jsonl`. A file has one writer, which its name tells, so that
+ * One file of the journal: `KIND-TIME-NUMBER.HOST.PID.jsonl`. A file has one writer, which its name tells, so that
  * processes sharing a folder need no locks; whoever takes a dead writer's file over renames it to its own name.
  */
 export interface JournalFile {
   readonly kind: JournalKind;
-  /** TIME-RANDOM: stays the same when the file changes hands; sorts by time. */
+  /** TIME-NUMBER: stays the same when the file changes hands; sorts by time. */
   readonly id: string;
   readonly host: string;
   readonly pid: number;
@@ -21,15 +21,20 @@ export interface JournalFile {
 /** A writer begins a new file when it has not written for this long: nobody writes to an older one. */
 export const IDLE_MS = 600_000;
 
-const NAME = /^(events|pending)-(\d{17}-[\da-f]{6})\.([\w-]+)\.(\d+)\.jsonl$/;
+const NAME = /^(events|pending)-(\d{17}-[\da-f]{10})\.([\w-]+)\.(\d+)\.jsonl$/;
 const HOST =
   hostname()
     .replace(/[^\w-]/g, '_')
     .slice(0, 40) || 'host';
 
+/** Tells files of one process and millisecond apart, in their order. */
+let serial = 0;
+
 export function newJournalFile(kind: JournalKind, now: Date): JournalFile {
   const time = now.toISOString().replace(/\D/g, '');
-  return ownedHere({ kind, id: `${time}-${randomBytes(3).toString('hex')}` });
+  serial = (serial + 1) % 0x10000;
+  const order = serial.toString(16).padStart(4, '0');
+  return ownedHere({ kind, id: `${time}-${order}${randomBytes(3).toString('hex')}` });
 }
 
 /** The same file under a name that says this process writes it. */

@@ -1,5 +1,5 @@
 import type { BlockList, Click } from '../link/click.ts';
-import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
+import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 
 /** What following a link comes to. */
 export type Followed =
@@ -25,8 +25,25 @@ export async function followLink(
   const resolved = await resolver.resolve(token);
   if (!resolved || (host !== undefined && !resolved.isFor(host))) return { kind: 'unknown' };
   if (!SAFE_TARGET.test(resolved.link.target)) return { kind: 'unknown' };
-  if (await blocks.find(token, resolved)) return { kind: 'blocked', resolved };
+  if (await isBlocked(blocks, token, resolved)) return { kind: 'blocked', resolved };
   return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', resolved };
+}
+
+/**
+ * A link that could be resolved goes on working when the block list cannot be read; what that list knows
+ * to be blocked it goes on blocking by itself.
+ */
+async function isBlocked(
+  blocks: BlockList,
+  token: string,
+  resolved: ResolvedLink,
+): Promise<boolean> {
+  try {
+    return (await blocks.find(token, resolved)) !== undefined;
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return false;
+    throw error;
+  }
 }
 
 /** The click of a followed link, with the headers as the browser sent them, but never longer than anybody needs them. */

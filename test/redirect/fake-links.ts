@@ -47,6 +47,7 @@ export class FakeLinks implements LinkResolver, BlockList, ClickSink {
   }
 
   async find(token: string) {
+    if (token === 'unlisted') throw new StoreUnavailable('the block list is away');
     return this.blocked.has(token) ? { kind: 'token' as const, value: token } : undefined;
   }
 

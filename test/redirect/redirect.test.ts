@@ -17,6 +17,7 @@ async function start(options: Partial<RedirectOptions> = {}, limits: ServerLimit
   links.links.set('live', resolvedLink({ target: TARGET }));
   links.links.set('blocked', resolvedLink());
   links.blocked.add('blocked');
+  links.links.set('unlisted', resolvedLink());
   links.links.set('expired', resolvedLink({}, { expires: 1 }));
   links.links.set('evil', resolvedLink({ target: 'https://x/\r\nSet-Cookie: a=b' }));
   links.links.set('script', resolvedLink({ target: 'javascript:alert(1)' }));
@@ -103,6 +104,7 @@ describe('answers', () => {
     ['/__proto__', 404, 'a name that objects have'],
     ['*', 404, 'an asterisk'],
     ['/blocked', 410, 'a blocked link'],
+    ['/unlisted', 302, 'a block list that is away'],
     ['/away', 503, 'a store that is away'],
     ['/defect', 500, 'a defect'],
     ['/evil', 404, 'a target with a line break'],

@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest';
+import { AutomationSigns } from '../../src/event/automation.ts';
+import type { Click } from '../../src/link/click.ts';
+import { exampleClick } from './example-click.ts';
+
+const INJECTED = 1_790_000_000_000;
+const LATER = INJECTED + 3_600_000;
+
+function clicks(
+  signs: AutomationSigns,
+  tokens: string[],
+  click: Partial<Click> = {},
+  linkCount?: number,
+) {
+  return tokens.map((token, index) => {
+    const one = exampleClick({ time: LATER + index, ...click, token });
+    const resolved = { ...one.resolved, ...(linkCount !== undefined && { linkCount }) };
+    return signs.reasonsFor({ ...one, resolved });
+  });
+}
+
+describe('the signs of automation', () => {
+  test.each([
+    [
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1',
+      [],
+    ],
+    ['Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)', ['user_agent']],
+    ['Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)', ['user_agent']],
+    ['facebookexternalhit/1.1', ['user_agent']],
+    ['python-requests/2.32', ['user_agent']],
+    ['curl/8.5.0', ['user_agent']],
+    ['', ['user_agent']],
+    [undefined, ['user_agent']],
+  ])('the user agent %j: %j', (userAgent, reasons) => {
+    const { userAgent: _, ...click } = exampleClick({ time: LATER });
+    const seen = userAgent === undefined ? click : { ...click, userAgent };
+    expect(new AutomationSigns(10_000).reasonsFor(seen)).toEqual(reasons);
+  });
+
+  test('sooner after the injection than people read', () => {
+    const signs = new AutomationSigns(10_000);
+    const at = (time: number) => signs.reasonsFor(exampleClick({ time }));
+    expect(at(INJECTED + 9_999)).toEqual(['soon_after_injection']);
+    expect(at(INJECTED + 10_000)).toEqual([]);
+    // A clock that was set back.
+    expect(at(INJECTED - 1)).toEqual(['soon_after_injection']);
+  });
+
+  test('every link of the message', () => {
+    const signs = new AutomationSigns(10_000);
+    expect(clicks(signs, ['a', 'b', 'b', 'c'], {}, 3)).toEqual([[], [], [], ['every_link']]);
+    expect(clicks(new AutomationSigns(10_000), ['a'], {}, 1)).toEqual([[]]);
+  });
+
+  test('many links, where it is not known how many there are', () => {
+    const reasons = clicks(new AutomationSigns(10_000), ['a', 'b', 'c', 'd', 'e', 'f']);
+    expect(reasons).toEqual([[], [], [], [], ['many_links'], ['many_links']]);
+  });
+
+  test('not when others follow the other links, nor over a long time', () => {
+    const signs = new AutomationSigns(10_000);
+    for (const [index, token] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) {
+      expect(clicks(signs, [token], { ip: `192.0.2.${index}` }, 6)).toEqual([[]]);
+    }
+    for (const [index, token] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) {
+      const time = LATER + index * 10_000;
+      expect(clicks(signs, [token], { ip: '198.51.100.1', time }, 6)).toEqual([[]]);
+    }
+  });
+
+  test('HEAD for the same link before', () => {
+    const signs = new AutomationSigns(10_000);
+    signs.headSeen('a');
+    expect(clicks(signs, ['a', 'b'])).toEqual([['head_request'], []]);
+  });
+
+  test('what is remembered is bounded: the oldest is forgotten', () => {
+    const signs = new AutomationSigns(10_000);
+    for (let n = 0; n <= 10_000; n++) signs.headSeen(`token-${n}`);
+    expect(clicks(signs, ['token-0', 'token-1'])).toEqual([[], ['head_request']]);
+  });
+
+  test('0 switches the signs of time off', () => {
+    const signs = new AutomationSigns(0);
+    expect(clicks(signs, ['a', 'b', 'c', 'd', 'e', 'f'], { time: INJECTED }, 6).flat()).toEqual([]);
+  });
+});
