@@ -20,7 +20,7 @@ export interface Timeouts {
   readonly negotiation: number;
   /** Without a byte from the MTA while it is its turn. Default 7210 s, as libmilter's. */
   readonly idle: number;
-  /** Without progress while the MTA does not read what it is sent. Default 60 s. */
+  /** Without the MTA reading what it is sent. Default 60 s. */
   readonly write: number;
   /** Between two SMFIR_PROGRESS while `endOfMessage` works. Default 4 s. */
   readonly progress: number;
@@ -34,3 +34,18 @@ export interface MilterServerOptions {
   /** For logs and metrics. Must not throw. */
   readonly onEvent?: (event: MilterEvent) => void;
 }
+
+export const DEFAULT_LIMITS: Limits = {
+  connections: 1000,
+  headerCount: 2000,
+  headerBytes: 1 << 20,
+  recipients: 50_000,
+  bodyBytes: 64 << 20,
+};
+
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  negotiation: 30_000,
+  idle: 7_210_000,
+  write: 60_000,
+  progress: 4_000,
+};

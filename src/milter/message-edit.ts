@@ -1,0 +1,89 @@
+import type { Modification } from './modification.ts';
+
+/** A message as an MTA holds it: header fields with their exact bytes, and where the body begins. */
+export interface SplitMessage {
+  readonly fields: readonly Field[];
+  readonly body: Buffer;
+}
+
+export interface Field {
+  readonly name: string;
+  /** What follows the colon, lines folded with LF, without the last line end. */
+  readonly raw: string;
+}
+
+/** Splits at the first empty line. Lines of the header that are no field end it, as in Postfix. */
+export function splitMessage(message: Buffer): SplitMessage {
+  const end = message.indexOf('\r\n\r\n');
+  const headerEnd = message.subarray(0, 2).equals(CRLF) ? 0 : end < 0 ? message.length : end + 2;
+  const fields: Field[] = [];
+  const text = message.toString('latin1', 0, headerEnd);
+  let at = 0;
+  while (at < text.length) {
+    let next = text.indexOf('\r\n', at);
+    while (next >= 0 && (text[next + 2] === ' ' || text[next + 2] === '\t')) {
+      next = text.indexOf('\r\n', next + 2);
+    }
+    const field = text.slice(at, next < 0 ? text.length : next);
+    const colon = field.indexOf(':');
+    if (colon < 1) break;
+    fields.push({
+      name: field.slice(0, colon),
+      raw: field.slice(colon + 1).replaceAll('\r\n', '\n'),
+    });
+    at = next < 0 ? text.length : next + 2;
+  }
+  const body = message.subarray(at, at + 2).equals(CRLF) ? at + 2 : at;
+  return { fields, body: message.subarray(body) };
+}
+
+const CRLF = Buffer.from('\r\n');
+
+/** The message after the modifications, which come in the order of the wire and are applied as Postfix does. */
+export function applyModifications(
+  message: Buffer,
+  modifications: readonly Modification[],
+): Buffer {
+  if (modifications.length === 0) return message;
+  const split = splitMessage(message);
+  const fields = [...split.fields];
+  const newBody: Buffer[] = [];
+  let replaced = false;
+  for (const modification of modifications) {
+    switch (modification.type) {
+      case 'addHeader':
+        fields.push(field(modification));
+        break;
+      case 'insertHeader':
+        // Index 0 is above the Received that the MTA itself has added, which is not here.
+        fields.splice(Math.max(0, modification.index - 1), 0, field(modification));
+        break;
+      case 'changeHeader':
+        change(fields, modification);
+        break;
+      case 'replaceBody':
+        replaced = true;
+        newBody.push(modification.chunk);
+        break;
+    }
+  }
+  const header = fields.map(({ name, raw }) => `${name}:${raw.replaceAll('\n', '\r\n')}\r\n`);
+  return Buffer.concat([
+    Buffer.from(`${header.join('')}\r\n`, 'latin1'),
+    ...(replaced ? newBody : [split.body]),
+  ]);
+}
+
+function field({ name, value }: { name: string; value: string }): Field {
+  return { name, raw: ` ${value}` };
+}
+
+function change(fields: Field[], to: { name: string; index: number; value: string }): void {
+  const name = to.name.toLowerCase();
+  let seen = 0;
+  const at = fields.findIndex((each) => each.name.toLowerCase() === name && ++seen === to.index);
+  if (to.value === '') {
+    if (at >= 0) fields.splice(at, 1);
+  } else if (at >= 0) fields[at] = field(to);
+  else fields.push(field(to));
+}
