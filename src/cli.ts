@@ -1,12 +1,10 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { demoCommand } from './commands/demo.ts';
 import { CommandFailed, exitCode } from './commands/exit-code.ts';
+import { rewriteCommand } from './commands/rewrite.ts';
 import { runCommand } from './commands/run.ts';
-
-const { version } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-) as { version: string };
+import { version } from './version.ts';
 
 const program = new Command('clickmilter')
   .description('Click tracking for Postfix and Sendmail')
@@ -15,7 +13,7 @@ const program = new Command('clickmilter')
   .showHelpAfterError('(see clickmilter --help)')
   .exitOverride();
 
-for (const register of [runCommand]) register(program);
+for (const register of [runCommand, rewriteCommand, demoCommand]) register(program);
 
 try {
   await program.parseAsync();

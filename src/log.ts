@@ -36,18 +36,14 @@ export function logMessage(
   detail: Configuration['log']['detail'],
   { links, milliseconds, problems, ...report }: MessageReport,
 ): void {
-  const leftAlone: Partial<Record<LeftAlone, number>> = {};
-  let tracked = 0;
-  for (const link of links) {
-    if (link.reason === undefined) tracked++;
-    else leftAlone[link.reason] = (leftAlone[link.reason] ?? 0) + 1;
-  }
+  const leftAlone = leftAloneBy(links);
+  const tracked = links.filter((link) => link.tracked).length;
   logger.info(
     {
       ...report,
       found: links.length,
       tracked,
-      ...(tracked < links.length && { leftAlone }),
+      ...(leftAlone.size > 0 && { leftAlone: Object.fromEntries(leftAlone) }),
       ms: Math.round(milliseconds * 10) / 10,
       ...(detail !== 'none' &&
         links.length > 0 && { links: links.map((link) => show(link, detail)) }),
@@ -55,6 +51,15 @@ export function logMessage(
     `message ${report.verdict}`,
   );
   for (const problem of problems) logger.warn({ queueId: report.queueId }, problem);
+}
+
+/** How many links were left alone, by reason. */
+export function leftAloneBy(links: readonly LinkOutcome[]): ReadonlyMap<LeftAlone, number> {
+  const counts = new Map<LeftAlone, number>();
+  for (const { reason } of links) {
+    if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  return counts;
 }
 
 function show({ part, target, reason }: LinkOutcome, detail: 'domain' | 'full') {

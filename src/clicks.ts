@@ -1,0 +1,83 @@
+import type { Configuration } from './config/configuration.ts';
+import { ClickRecorder } from './event/click-recorder.ts';
+import { FailoverAppender } from './event/failover.ts';
+import { Journal } from './event/journal.ts';
+import { adoptPending, JournalReplay } from './event/journal-replay.ts';
+import type { ClickSink } from './link/click.ts';
+import type { Links } from './links.ts';
+import type { Logger } from './log.ts';
+
+/** Where clicks go: the Redis stream with the journal behind it, or the journal alone. */
+export interface Clicks extends ClickSink {
+  close(): Promise<void>;
+}
+
+/** @param kept told of every click: whether it is safe somewhere */
+export async function openClicks(
+  config: Configuration,
+  links: Links,
+  logger: Logger,
+  kept: (clicks: number) => void,
+): Promise<Clicks> {
+  const { events } = config;
+  const journal = new Journal({
+    folder: events.journal,
+    kind: links.store === undefined ? 'events' : 'pending',
+    maxTotalBytes: events.journalMaxSize,
+    fsyncMs: events.journalFsyncMs,
+    observer: {
+      failing: (error) =>
+        error === undefined
+          ? logger.info('the journal can be written again')
+          : logger.error({ err: error }, 'the journal cannot be written: clicks may be lost'),
+      dropped: (path, bytes) =>
+        logger.error({ path, bytes }, 'the journal is full: its oldest events were removed'),
+    },
+  });
+  const releases: (() => Promise<void>)[] = [() => journal.close()];
+  let appender: ClickRecorderEvents = journal;
+  if (links.store === undefined) {
+    await adoptPending(events.journal);
+  } else {
+    appender = new FailoverAppender({
+      first: links.store.events,
+      second: journal,
+      observer: {
+        failedOver: (error) =>
+          error === undefined
+            ? logger.info('clicks go to Redis again')
+            : logger.warn({ err: error }, 'clicks go to the journal until Redis is back'),
+      },
+    });
+    const replay = new JournalReplay({
+      folder: events.journal,
+      journal,
+      target: links.store.events,
+      observer: {
+        replayed: (count) => logger.info({ events: count }, 'journalled clicks went to Redis'),
+        damaged: (path, lines) =>
+          logger.error({ path, lines }, 'lines in the journal are no events'),
+        failed: (error) => logger.error({ err: error }, 'the journal could not be replayed'),
+      },
+    });
+    releases.push(() => replay.close());
+  }
+  const recorder = new ClickRecorder({
+    ...events,
+    events: appender,
+    observer: {
+      recorded: kept,
+      repeatsLost: (clicks, error) => logger.error({ err: error, clicks }, 'clicks were lost'),
+    },
+  });
+  releases.push(() => recorder.close());
+  return {
+    record: (click) => recorder.record(click),
+    headSeen: (token) => recorder.headSeen(token),
+    async close() {
+      for (const release of releases.reverse()) await release();
+    },
+  };
+}
+
+type ClickRecorderEvents = ConstructorParameters<typeof ClickRecorder>[0]['events'];

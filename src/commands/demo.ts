@@ -1,0 +1,144 @@
+import { styleText } from 'node:util';
+import type { Command } from 'commander';
+import { diffLines } from 'diff';
+import { pino } from 'pino';
+import type { Configuration } from '../config/configuration.ts';
+import { connectMilter, type MilterClient } from '../milter/client.ts';
+import { startService } from '../service.ts';
+import { configured } from './configured.ts';
+import { newsletter } from './demo-newsletter.ts';
+import { openEvents } from './event-source.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
+
+/** What a browser says of itself. */
+const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
+
+/** `clickmilter demo`: plays the MTA and a reader against the service, for somebody without either. */
+export function demoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description('send a newsletter through the service, follow a link, show the click')
+    .action(async () => {
+      const config = configured(program);
+      const milter = await connect(config).catch(() => undefined);
+      if (milter !== undefined) {
+        say('The service is running; this plays the MTA against it.');
+        return demo(config, milter);
+      }
+      say('No service is running, so this starts one (npm start does the same).');
+      const service = await startService(config, { logger: pino({ level: 'warn' }) });
+      try {
+        await demo(config, await connect(config));
+      } finally {
+        await service.close();
+      }
+    });
+}
+
+async function demo(config: Configuration, milter: MilterClient): Promise<void> {
+  const before = wholeMessage();
+  await milter.open({
+    macros: {
+      connect: {
+        '{daemon_name}': 'smtpd',
+        '{daemon_addr}': '127.0.0.1',
+        '{daemon_port}': '587',
+        '{client_addr}': '127.0.0.1',
+      },
+    },
+  });
+  const { message: after } = await milter.send({
+    sender: `<${newsletter.sender}>`,
+    recipients: [`<${newsletter.recipient}>`],
+    message: before,
+  });
+  await milter.quit();
+  const links = [...trackedLinks(before, after)];
+  const [link, another] = links;
+  if (link === undefined || another === undefined) {
+    throw new CommandFailed(
+      exitCode.unavailable,
+      `the newsletter came back without tracked links: is click_tracking_enabled on for 127.0.0.1 in ${config.file}?`,
+    );
+  }
+
+  heading(`1. The newsletter, as it was (-) and as it goes out (+): ${links.length} links tracked`);
+  printDiff(before, after);
+
+  heading('2. A reader follows a link');
+  const events = await openEvents(config, { fromNow: true });
+  const response = await fetch(link, { redirect: 'manual', headers: { 'user-agent': BROWSER } });
+  say(`GET ${link}`);
+  say(`${response.status} ${response.statusText}`);
+  say(`Location: ${response.headers.get('location')}`);
+
+  heading('3. The click event');
+  const print = async (waitMs: number) => {
+    for (const { event } of await events.next(10, waitMs)) {
+      say(JSON.stringify(JSON.parse(event), null, 2));
+    }
+  };
+  await print(10_000);
+
+  if (process.stdout.isTTY) {
+    heading('4. Your turn');
+    say(`Open this in a browser, and the click shows up here (Ctrl-C ends):\n\n  ${another}\n`);
+    let ended = false;
+    process.once('SIGINT', () => {
+      ended = true;
+    });
+    while (!ended) await print(500);
+  } else {
+    say(`\nAnother one, for a browser: ${another}`);
+  }
+  await events.close();
+}
+
+function connect({ milter }: Configuration): Promise<MilterClient> {
+  const [where] = milter.listen;
+  if (where === undefined) {
+    throw new CommandFailed(exitCode.configuration, 'no Milter_Listener is configured');
+  }
+  return connectMilter(where);
+}
+
+function wholeMessage(): Buffer {
+  const headers = newsletter.headers.map(({ name, value }) => `${name}: ${value}\r\n`);
+  return Buffer.from(`${headers.join('')}\r\n${newsletter.body}`);
+}
+
+/** The URLs that are in the new message only. */
+function* trackedLinks(before: Buffer, after: Buffer): Generator<string> {
+  const known = new Set(urls(before));
+  for (const url of urls(after)) if (!known.has(url)) yield url;
+}
+
+/** Good enough for the newsletter of the demo, whose lines may be wrapped by quoted-printable. */
+function urls(message: Buffer): string[] {
+  const text = message.toString('latin1').replaceAll('=\r\n', '');
+  return text.match(/https?:\/\/[\w.:-]+\/[\w./-]+/g) ?? [];
+}
+
+function printDiff(before: Buffer, after: Buffer): void {
+  const changes = diffLines(lines(before), lines(after));
+  for (const { value, added, removed } of changes) {
+    const [mark, colour] = added
+      ? (['+', 'green'] as const)
+      : removed
+        ? (['-', 'red'] as const)
+        : ([' ', 'dim'] as const);
+    for (const line of value.trimEnd().split('\n')) say(styleText(colour, `${mark} ${line}`));
+  }
+}
+
+function lines(message: Buffer): string {
+  return message.toString('utf8').replaceAll('\r\n', '\n');
+}
+
+function heading(text: string): void {
+  say(`\n${styleText('bold', text)}\n`);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

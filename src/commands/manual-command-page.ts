@@ -1,0 +1,96 @@
+import type { Argument, Command } from 'commander';
+import { exitCode } from './exit-code.ts';
+import { entry, example, heading, paragraph, roff, section, subsection } from './roff.ts';
+
+const EXIT_STATUS: Readonly<Record<keyof typeof exitCode, string>> = {
+  ok: 'All is well.',
+  usage: 'The command line is wrong.',
+  dataError: 'The input is wrong.',
+  unavailable: 'A service that is needed, such as Redis, is away.',
+  configuration: 'The configuration has errors; trying again does not help.',
+};
+
+const SIGNALS = [
+  ['SIGTERM, SIGINT', 'Finish the SMTP sessions and requests that have begun, then end; a second one ends at once.'],
+  ['SIGHUP', 'Read the configuration, the keys and the certificate again, and open the log file again.'],
+] as const;
+
+const ENVIRONMENT = [
+  ['NOTIFY_SOCKET, WATCHDOG_USEC', 'Set by systemd: it is told of the state of the service by systemd-notify(1).'],
+  ['LISTEN_FDS, LISTEN_FDNAMES', 'Set by systemd: sockets named milter, redirect and control are used instead of those of the configuration.'],
+] as const;
+
+/** clickmilter(8), from the command line's own description of itself. */
+export function commandPage(program: Command, date: string): string {
+  const help = program.createHelp();
+  const commands = help.visibleCommands(program).filter((command) => command.name() !== 'help');
+  return [
+    heading('clickmilter', 8, program.version() ?? '', date),
+    section('NAME', `clickmilter \\- ${roff(lowerFirst(program.description()))}\n`),
+    section('SYNOPSIS', `.B clickmilter\n[options]\n.I command\n[arguments]\n`),
+    section(
+      'DESCRIPTION',
+      paragraph(
+        'A milter rewrites the links in mail that Postfix or Sendmail accepts; an HTTP endpoint redirects whoever ' +
+          'follows one to the original target, and records the click. Which mail is tracked, and how, is said in ' +
+          'clickmilter.conf(5).',
+      ),
+    ),
+    section('OPTIONS', ...options(program)),
+    section('COMMANDS', ...commands.flatMap((command) => commandEntries(command, ''))),
+    section('EXIT STATUS', ...exitStatus()),
+    section('SIGNALS', ...SIGNALS.map(([name, text]) => entry(name, text))),
+    section('ENVIRONMENT', ...ENVIRONMENT.map(([name, text]) => entry(name, text))),
+    section(
+      'FILES',
+      entry('/etc/clickmilter/clickmilter.conf', 'The configuration.'),
+      entry('/var/lib/clickmilter', 'Keys of sealed links, the journal of clicks, the block list.'),
+    ),
+    section(
+      'EXAMPLES',
+      paragraph('Look at what would become of a message from one of the clients:'),
+      example('clickmilter rewrite --peer 10.0.0.7 < message.eml'),
+      paragraph('Find out why, or why not:'),
+      example('clickmilter explain --peer 10.0.0.7'),
+    ),
+    section('SEE ALSO', '.BR clickmilter.conf (5),\n.BR postconf (5),\n.BR systemctl (1)\n'),
+  ].join('');
+}
+
+/** A command with what it takes, and the commands below it. */
+function commandEntries(command: Command, prefix: string): string[] {
+  const name = `${prefix}${command.name()}`;
+  const below = command.createHelp().visibleCommands(command).filter((one) => one.name() !== 'help');
+  if (below.length > 0) return below.flatMap((one) => commandEntries(one, `${name} `));
+  const usage = [name, ...command.registeredArguments.map(argumentText)].join(' ');
+  return [subsection(usage, `${roff(sentence(command.description()))}\n`, ...options(command))];
+}
+
+function options(command: Command): string[] {
+  const help = command.createHelp();
+  return help
+    .visibleOptions(command)
+    .filter((option) => option.long !== '--help' || command.parent === null)
+    .map((option) => entry(option.flags, sentence(help.optionDescription(option))));
+}
+
+function argumentText(argument: Argument): string {
+  const name = argument.variadic ? `${argument.name()}...` : argument.name();
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+function exitStatus(): string[] {
+  return Object.entries(exitCode).map(([name, code]) =>
+    entry(String(code), EXIT_STATUS[name as keyof typeof exitCode]),
+  );
+}
+
+/** Descriptions of commander are phrases; a manual has sentences. */
+function sentence(phrase: string): string {
+  const text = phrase.charAt(0).toUpperCase() + phrase.slice(1);
+  return /[.)]$/.test(text) ? text : `${text}.`;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,147 @@
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import type { Configuration } from '../config/configuration.ts';
+import type { MessageReport } from '../filter/report.ts';
+import type { FilterParts } from '../filter/transmission.ts';
+import { filterSettings, openLinks, practiceLinks } from '../links.ts';
+import { configured } from './configured.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
+import { Progress } from './progress.ts';
+import { addTransactionOptions, envelopeOf } from './transaction-options.ts';
+import { type TriedMessage, tryMessage } from './try-message.ts';
+
+interface Options {
+  readonly links?: string;
+  readonly live?: boolean;
+  readonly output?: string;
+}
+
+/** `clickmilter rewrite`: what the milter would make of a message, or of a folder of them. */
+export function rewriteCommand(program: Command): void {
+  const command = program
+    .command('rewrite')
+    .argument('[folder]', 'a folder of messages, instead of one on standard input')
+    .description('rewrite a message from standard input to standard output, as the milter would')
+    .option('--links <file>', 'write what became of each link to this file, as JSON')
+    .option('--live', 'make links that lead somewhere')
+    .option('--output <folder>', 'with a folder: where the rewritten messages go');
+  addTransactionOptions(command).action(async (folder: string | undefined, options: Options) => {
+    const config = configured(program);
+    const envelope = envelopeOf(command.opts());
+    await withParts(config, options.live === true, async (parts) => {
+      const settings = filterSettings(config);
+      const rewrite = (message: Buffer) => tryMessage(message, settings, parts, envelope);
+      return folder === undefined
+        ? rewriteOne(rewrite, options)
+        : rewriteFolder(rewrite, folder, options);
+    });
+  });
+}
+
+type Rewrite = (message: Buffer) => Promise<TriedMessage>;
+
+async function withParts(
+  config: Configuration,
+  live: boolean,
+  work: (parts: FilterParts) => Promise<void>,
+): Promise<void> {
+  if (!live) return work(practiceLinks(config));
+  const links = await openLinks(config);
+  try {
+    await work(links);
+  } finally {
+    await links.close();
+  }
+}
+
+async function rewriteOne(rewrite: Rewrite, options: Options): Promise<void> {
+  const { message, report } = await rewrite(await buffer(process.stdin));
+  if (options.links !== undefined) {
+    await writeFile(options.links, `${JSON.stringify(report.links.map(linkLine), null, 2)}\n`);
+  }
+  process.stdout.write(message);
+  if (report.verdict !== 'tracked') {
+    process.stderr.write(`clickmilter: ${report.verdict}: ${report.reason ?? 'nothing to do'}\n`);
+  }
+}
+
+/** A link as `--links` shows it. */
+function linkLine({ part, url, target, name, tracked, reason }: MessageReport['links'][number]) {
+  return { part, url, target, name, tracked, reason };
+}
+
+async function rewriteFolder(rewrite: Rewrite, folder: string, options: Options): Promise<void> {
+  const files = await messageFiles(folder);
+  const progress = new Progress('rewriting', files.length);
+  const summary = new Summary();
+  const links: unknown[] = [];
+  for (const [index, file] of files.entries()) {
+    progress.update(index);
+    const { message, report } = await rewrite(await readFile(join(folder, file)));
+    summary.add(report);
+    if (options.links !== undefined) {
+      links.push(...report.links.map((link) => ({ file, ...linkLine(link) })));
+    }
+    if (options.output !== undefined) {
+      const path = join(options.output, file);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, message);
+    }
+  }
+  progress.end();
+  if (options.links !== undefined) {
+    await writeFile(options.links, `${JSON.stringify(links, null, 2)}\n`);
+  }
+  process.stdout.write(summary.table());
+}
+
+/** Every file below a folder, relative to it. */
+async function messageFiles(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .sort();
+  } catch (error) {
+    const isFile = await stat(folder).then(
+      () => true,
+      () => false,
+    );
+    const why = isFile
+      ? 'is no folder; a single message is read from standard input'
+      : String(error);
+    throw new CommandFailed(exitCode.usage, `${folder}: ${why}`);
+  }
+}
+
+/** What became of many messages, as a table for a terminal. */
+class Summary {
+  readonly #messages = new Map<string, number>();
+  readonly #links = new Map<string, number>();
+
+  add({ verdict, reason, links }: MessageReport): void {
+    count(this.#messages, reason === undefined ? verdict : `${verdict}: ${reason}`);
+    for (const link of links)
+      count(this.#links, link.reason ?? (link.tracked ? 'tracked' : verdict));
+  }
+
+  table(): string {
+    return [...rows('messages', this.#messages), '', ...rows('links', this.#links), ''].join('\n');
+  }
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function rows(title: string, counts: ReadonlyMap<string, number>): string[] {
+  const total = [...counts.values()].reduce((sum, number) => sum + number, 0);
+  const line = (name: string, number: number) => `${name.padEnd(40)} ${String(number).padStart(8)}`;
+  return [
+    line(title, total),
+    ...[...counts].sort((a, b) => b[1] - a[1]).map(([name, number]) => line(`  ${name}`, number)),
+  ];
+}

@@ -1,0 +1,224 @@
+import { type Command, Option } from 'commander';
+import type { Configuration } from '../config/configuration.ts';
+import { loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import type { MetricsSnapshot } from '../control/metrics.ts';
+import { clearWay, describePlace, places } from '../listen.ts';
+import { type Log, openLog } from '../log.ts';
+import { Notifier } from '../process/notify.ts';
+import { handleSignals } from '../process/signals.ts';
+import { inheritedSockets } from '../process/sockets.ts';
+import { serveUnderPrimary, workerSlot } from '../process/worker.ts';
+import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
+import { type Role, roles, type Service, startService } from '../service.ts';
+import { configured } from './configured.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
+
+/** The roles whose work is shared by the workers; the others are the primary's. */
+const shared: readonly Role[] = ['milter', 'redirect'];
+const ASK_MS = 5_000;
+
+/** `clickmilter run`: the service, until a signal ends it. */
+export function runCommand(program: Command): void {
+  program
+    .command('run')
+    .description('run the service')
+    .addOption(
+      new Option('--role <role...>', 'only these parts of it; all when none is named').choices(
+        roles.filter((role) => role !== 'control'),
+      ),
+    )
+    .action(async ({ role }: { role?: Role[] }) => {
+      const config = configured(program);
+      // Until a socket has the mode that is configured, nobody else may use it; keys and journals are nobody else's.
+      process.umask(0o077);
+      const log = openLog(config.log);
+      const wanted: readonly Role[] = role === undefined ? roles : [...role, 'control'];
+      try {
+        await run(config, log, wanted);
+      } finally {
+        log.flush();
+      }
+    });
+}
+
+/** What runs, in one process or in several. */
+interface Running {
+  reload(config: Configuration): Promise<void>;
+  close(): Promise<void>;
+  kill(): void;
+}
+
+async function run(config: Configuration, log: Log, wanted: readonly Role[]): Promise<void> {
+  const slot = workerSlot();
+  if (slot !== undefined) return runWorker(config, log, wanted, slot);
+
+  const { logger } = log;
+  const notifier = new Notifier((error) => logger.warn({ err: error }, 'systemd cannot be told'));
+  const running = await start(config, log, wanted);
+  introduce(config, log, wanted);
+  await notifier.ready('serving');
+  notifier.startWatchdog();
+
+  await new Promise<void>((resolve) => {
+    handleSignals({
+      stop: resolve,
+      stopNow() {
+        running.kill();
+        process.exit(1);
+      },
+      async reload() {
+        await notifier.reloading();
+        await reload(config.file, running, log);
+        await notifier.ready('serving');
+      },
+    });
+  });
+  logger.info('stopping: sessions that have begun are finished first');
+  await notifier.stopping('finishing sessions');
+  await running.close();
+  logger.info('stopped');
+}
+
+/** @throws CommandFailed where the service cannot start */
+async function start(config: Configuration, log: Log, wanted: readonly Role[]): Promise<Running> {
+  const several = workerCount(config.workers) > 1 && wanted.some((role) => shared.includes(role));
+  try {
+    return await (several ? startWorkers(config, log, wanted) : startAlone(config, log, wanted));
+  } catch (error) {
+    if (error instanceof WorkerFailed) throw new CommandFailed(error.exitCode, error.message);
+    throw new CommandFailed(exitCode.unavailable, (error as Error).message);
+  }
+}
+
+async function startAlone(
+  config: Configuration,
+  { logger, reopen }: Log,
+  wanted: readonly Role[],
+): Promise<Running> {
+  const service = await startService(config, { logger, roles: wanted });
+  return {
+    async reload(next) {
+      reopen();
+      await service.reload(next);
+    },
+    close: () => service.close(),
+    kill() {},
+  };
+}
+
+async function startWorkers(
+  config: Configuration,
+  { logger, reopen }: Log,
+  wanted: readonly Role[],
+): Promise<Running> {
+  const inherited = inheritedSockets();
+  await clearWay(places(config.milter.listen, inherited, 'milter'));
+  await clearWay(places(config.http.listen, inherited, 'redirect'));
+  const workers = new Workers({
+    count: workerCount(config.workers),
+    graceMs: config.milter.drainTimeoutMs + 10_000,
+    onEvent: (event) =>
+      event.event === 'ready' ? logger.debug(event, 'worker') : logger.error(event, 'worker'),
+  });
+  await workers.start();
+  const service = await startService(config, {
+    logger,
+    roles: wanted.filter((role) => !shared.includes(role)),
+    async otherSnapshots() {
+      const answers = await workers.ask('metrics', ASK_MS);
+      return answers.flatMap((answer) =>
+        answer.status === 'fulfilled' ? [answer.value as MetricsSnapshot] : [],
+      );
+    },
+  });
+  return {
+    async reload(next) {
+      reopen();
+      await service.reload(next);
+      for (const answer of await workers.ask('reload', ASK_MS)) {
+        if (answer.status === 'rejected') throw answer.reason;
+      }
+    },
+    async close() {
+      await workers.stop();
+      await service.close();
+    },
+    kill: () => workers.kill(),
+  };
+}
+
+async function runWorker(
+  config: Configuration,
+  log: Log,
+  wanted: readonly Role[],
+  slot: number,
+): Promise<void> {
+  let service: Service | undefined;
+  const primary = serveUnderPrimary(() => {
+    const running = service;
+    if (running === undefined) return undefined;
+    return {
+      async stop() {
+        await running.close();
+        log.flush();
+      },
+      answers: {
+        metrics: () => running.snapshot(),
+        // The primary has checked it already; a file that changed in between is reported here.
+        async reload() {
+          log.reopen();
+          const { config: next } = loadConfig(config.file);
+          if (next === undefined) throw new Error(`${config.file} has errors`);
+          await running.reload(next);
+        },
+      },
+    };
+  });
+  service = await startService(config, {
+    logger: log.logger,
+    roles: wanted.filter((role) => shared.includes(role)),
+    worker: String(slot),
+  });
+  primary.ready();
+}
+
+/** Parses, checks, and swaps; on any error the old configuration stays in use. */
+async function reload(file: string, running: Running, { logger }: Log): Promise<void> {
+  const { config, problems } = loadConfig(file);
+  for (const problem of problems) logger.warn(formatProblem(problem));
+  if (config === undefined) {
+    logger.error({ file }, 'not reloaded: the configuration has errors, the old one stays in use');
+    return;
+  }
+  try {
+    await running.reload(config);
+    logger.info({ file }, 'reloaded');
+  } catch (error) {
+    logger.error({ err: error }, 'not reloaded, or not everywhere');
+  }
+}
+
+/** Tells a newcomer where everything is, and what is left to do. */
+function introduce(config: Configuration, { logger }: Log, wanted: readonly Role[]): void {
+  const inherited = inheritedSockets();
+  const where = (listens: Configuration['milter']['listen'], name: string) =>
+    places(listens, inherited, name).map(describePlace).join(', ');
+  if (wanted.includes('milter')) {
+    logger.info(`milter on ${where(config.milter.listen, 'milter')}`);
+  }
+  if (wanted.includes('redirect')) {
+    logger.info(`redirect on ${where(config.http.listen, 'redirect')}`);
+  }
+  logger.info(
+    config.linkStore === 'sealed'
+      ? `links are sealed with the keys in ${config.sealed.keyFile}, clicks go to ${config.events.journal}`
+      : `links and clicks are kept in Redis (${config.redis.keyPrefix}*)`,
+  );
+  const [first] = config.milter.listen;
+  if (wanted.includes('milter') && first !== undefined) {
+    const at =
+      'path' in first ? `unix:${first.path}` : `inet:${first.host ?? '127.0.0.1'}:${first.port}`;
+    logger.info(`for Postfix, in main.cf: smtpd_milters = {${at}, default_action=tempfail}`);
+  }
+}

@@ -1,0 +1,55 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Envelope } from '../filter/transmission.ts';
+
+interface Options {
+  readonly listener?: string;
+  readonly listen?: string;
+  readonly peer?: string;
+  readonly pathway?: string;
+  readonly macro?: Readonly<Record<string, string>>;
+  readonly sender?: string;
+  readonly recipient?: readonly string[];
+}
+
+/** Adds the options that say what an MTA would know of a transaction. */
+export function addTransactionOptions(command: Command): Command {
+  return command
+    .option('--listener <name>', 'name of the listener, as {daemon_name} tells it')
+    .option('--listen <address>', 'where the MTA accepted the connection, e.g. 192.0.2.1:587')
+    .option('--peer <ip>', 'address of the SMTP client')
+    .option('--pathway <name>', 'what the pathway macro would say, e.g. the SASL login')
+    .option('--macro <name=value>', 'any macro of the MTA; may be repeated', addMacro)
+    .option('--sender <address>', 'envelope sender')
+    .option('--recipient <address>', 'envelope recipient; may be repeated', append);
+}
+
+/** The envelope the options describe; one unknown recipient where none is named. */
+export function envelopeOf(
+  options: Options,
+): Envelope & { readonly recipients: readonly string[] } {
+  const { listener, listen, peer, pathway, macro = {} } = options;
+  const macros = new Map(Object.entries(macro));
+  return {
+    macro: (name) => macros.get(name),
+    facts: {
+      ...(listener !== undefined && { listener }),
+      ...(listen !== undefined && { listen }),
+      ...(peer !== undefined && { peer }),
+      ...(pathway !== undefined && { pathway }),
+    },
+    sender: options.sender ?? '',
+    recipients: options.recipient ?? [''],
+  };
+}
+
+function addMacro(text: string, macros: Record<string, string> = {}): Record<string, string> {
+  const [, name, value] = /^\{?([^{}=]+)\}?=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new InvalidArgumentError('Expected NAME=VALUE, e.g. {auth_authen}=newsletter.');
+  }
+  return { ...macros, [name]: value };
+}
+
+function append(text: string, list: readonly string[] = []): readonly string[] {
+  return [...list, text];
+}

@@ -1,0 +1,86 @@
+import type { Configuration } from './config/configuration.ts';
+import type { FilterParts, FilterSettings } from './filter/transmission.ts';
+import type { BlockList } from './link/click.ts';
+import type { LinkIssuer, LinkResolver } from './link/link-store.ts';
+import { newMessageId } from './link/message-id.ts';
+import { SealKeyFile } from './link/seal-key-file.ts';
+import { newSealKey, SealKeys } from './link/seal-keys.ts';
+import { createSealedLinks } from './link/sealed-links.ts';
+import { formatStoredToken, isStoredToken, LinkChecks } from './link/stored-token.ts';
+import { DEFAULT_LIMITS } from './message/open-message.ts';
+import { createRedisStore, type RedisStore } from './store/redis-store.ts';
+
+/** All that makes links and finds them again. */
+export interface Links extends FilterParts {
+  readonly resolver: LinkResolver;
+  readonly blocks: BlockList;
+  /** Absent with `link_store = "sealed"`. */
+  readonly store?: RedisStore;
+  readonly keys: SealKeyFile;
+  close(): Promise<void>;
+}
+
+/**
+ * @param onStore told when the store goes away (why) and when it is back
+ * @throws Error that names a key file which cannot be used
+ */
+export async function openLinks(
+  config: Configuration,
+  onStore: (unavailable: string | undefined) => void = () => {},
+): Promise<Links> {
+  const keys = await SealKeyFile.open(config.sealed.keyFile);
+  const sealed = createSealedLinks(keys.keys);
+  const counter = { sent() {} };
+  if (config.linkStore === 'sealed') {
+    return {
+      issuer: sealed.issuer,
+      sealed: sealed.issuer,
+      resolver: sealed.resolver,
+      counter,
+      blocks: { find: async () => undefined },
+      keys,
+      close: async () => {},
+    };
+  }
+  const store = createRedisStore({
+    ...config.redis,
+    streamMaxLength: config.events.streamMaxLength,
+    onConnection: onStore,
+  });
+  return {
+    issuer: store.issuer,
+    sealed: sealed.issuer,
+    // Sealed links of the time before Redis, or of hours without it, go on working.
+    resolver: {
+      resolve: (token) =>
+        isStoredToken(token) ? store.resolver.resolve(token) : sealed.resolver.resolve(token),
+    },
+    counter,
+    blocks: store.blocks,
+    store,
+    keys,
+    close: () => store.close(),
+  };
+}
+
+/** Links of the configured kind that look right and lead nowhere: what they stand for is forgotten at once. */
+export function practiceLinks(config: Configuration): FilterParts {
+  const sealed = createSealedLinks(() => key).issuer;
+  const key = new SealKeys([newSealKey([], 0)]);
+  const stored: LinkIssuer = {
+    kind: 'stored',
+    issue({ messageId }) {
+      const checks = new LinkChecks(newMessageId());
+      let index = 0;
+      return { token: () => formatStoredToken(messageId, index++, checks), commit: async () => {} };
+    },
+  };
+  return { issuer: config.linkStore === 'redis' ? stored : sealed, sealed, counter: { sent() {} } };
+}
+
+/** What of the configuration the filter uses. */
+export function filterSettings(config: Configuration): FilterSettings {
+  const { scopes, macros, smtpapi, engagementTracker, milter } = config;
+  const reading = { ...DEFAULT_LIMITS, bodySize: milter.maxMessageSize };
+  return { scopes, macros, smtpapi, engagementTracker, reading };
+}

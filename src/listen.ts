@@ -1,0 +1,52 @@
+import { chmod, chown, stat } from 'node:fs/promises';
+import type { ListenOptions } from 'node:net';
+import type { ListenAddress } from './config/configuration.ts';
+import { removeStale } from './milter/unix-socket.ts';
+import { groupId, userId } from './process/user-ids.ts';
+
+/** Where a server listens: an address of the configuration, or a socket that systemd opened. */
+export type Place = ListenAddress | { readonly fd: number };
+
+/** The configured addresses, or in their stead the sockets that were inherited under this name. */
+export function places(
+  configured: readonly ListenAddress[],
+  inherited: ReadonlyMap<string, readonly number[]>,
+  name: string,
+): readonly Place[] {
+  return inherited.get(name)?.map((fd) => ({ fd })) ?? configured;
+}
+
+/** To be called once, before any worker listens: takes dead sockets out of the way. @throws Error for a living one */
+export async function clearWay(places: readonly Place[]): Promise<void> {
+  for (const place of places) if ('path' in place) await removeStale(place.path);
+}
+
+export function listenOptions(place: Place): ListenOptions | { fd: number } {
+  if ('fd' in place) return { fd: place.fd };
+  if ('path' in place) return { path: place.path };
+  const { host, port } = place;
+  return host === undefined ? { port } : { host, port, ipv6Only: host === '::' };
+}
+
+/** To be called after listening: mode and owner of a unix socket. The umask has kept strangers out until now. */
+export async function grantAccess(place: Place): Promise<void> {
+  if (!('path' in place)) return;
+  const { path, mode = 0o660, owner, group } = place;
+  if (owner !== undefined || group !== undefined) {
+    const { uid, gid } = await stat(path);
+    await chown(
+      path,
+      owner === undefined ? uid : userId(owner),
+      group === undefined ? gid : groupId(group),
+    );
+  }
+  await chmod(path, mode);
+}
+
+/** For people: `127.0.0.1:8893`, `[::1]:8893`, `*:8893`, a path. */
+export function describePlace(place: Place): string {
+  if ('fd' in place) return `a socket of systemd's (descriptor ${place.fd})`;
+  if ('path' in place) return place.path;
+  const { host = '*', port } = place;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
