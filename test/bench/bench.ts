@@ -7,10 +7,25 @@ import { Command, InvalidArgumentError } from 'commander';
 import { Bench, type Part, type Row } from './harness.ts';
 import { appendToHistory, machineHere, ratiosBefore } from './history.ts';
 import { CORES, pin } from './measured-process.ts';
+import { blocks } from './parts/blocks.ts';
+import { memory } from './parts/memory.ts';
 import { milterAlone } from './parts/milter.ts';
+import { throughPostfix } from './parts/postfix.ts';
+import { redirect } from './parts/redirect.ts';
+import { scopes } from './parts/scopes.ts';
+import { store } from './parts/store.ts';
+import { workers } from './parts/workers.ts';
 import { isMet, table } from './table.ts';
 
-const PARTS: readonly Part[] = [milterAlone];
+const PARTS: readonly Part[] = [
+  milterAlone,
+  workers,
+  throughPostfix,
+  blocks,
+  store,
+  redirect,
+  memory,
+];
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Options {

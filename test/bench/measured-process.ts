@@ -4,8 +4,7 @@ import { availableParallelism } from 'node:os';
 import { type PeerProcess, requireProgram, startPeer } from '../helpers/peer-process.ts';
 
 /** What is measured has one core to itself, and the load, with Redis, the other; with one core they share it. */
-export const CORES =
-  availableParallelism() > 1 ? { load: 0, measured: 1 } : { load: 0, measured: 0 };
+export const CORES = { load: '0', measured: availableParallelism() > 1 ? '1' : '0' };
 
 /** A program under measurement, with all its descendants. */
 export interface MeasuredProcess {
@@ -28,7 +27,7 @@ export function startMeasured(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): MeasuredProcess {
-  const onCore = [requireProgram('taskset', 'util-linux'), '-c', String(CORES.measured)];
+  const onCore = [requireProgram('taskset', 'util-linux'), '-c', CORES.measured];
   const peer = startPeer(
     'sh',
     ['-c', `exec "$@" >>'${log}' 2>&1`, 'sh', ...onCore, file, ...args],
@@ -46,9 +45,12 @@ export function startMeasured(
   };
 }
 
-/** Confines a running process to one core. */
-export function pin(pid: number, core: number): void {
-  execFileSync(requireProgram('taskset', 'util-linux'), ['-a', '-cp', String(core), String(pid)]);
+/** For `pin`: no confinement. */
+export const EVERY_CORE = `0-${availableParallelism() - 1}`;
+
+/** Confines a running process, all its threads, and what it will start to some cores. */
+export function pin(pid: number, cores: string): void {
+  execFileSync(requireProgram('taskset', 'util-linux'), ['-a', '-cp', cores, String(pid)]);
 }
 
 function descendants(pid: number): number[] {

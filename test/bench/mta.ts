@@ -39,11 +39,13 @@ interface Step {
 export class Recording {
   readonly #message: Message;
   readonly #sender: string;
+  readonly #recipient: string;
   readonly #steps = new Map<number, readonly Step[]>();
 
-  constructor(message: Message, sender = 'news@shop.example') {
+  constructor(message: Message, envelope: { sender?: string; recipient?: string } = {}) {
     this.#message = message;
-    this.#sender = sender;
+    this.#sender = envelope.sender ?? 'news@shop.example';
+    this.#recipient = envelope.recipient ?? 'someone@recipient.example';
   }
 
   steps(protocol: number): readonly Step[] {
@@ -61,7 +63,7 @@ export class Recording {
     const queueId = { i: '4XyZ1k2v3Wz9q8r' };
     script.unanswered(frame('A'));
     script.stage(STAGES.mail, strings(`<${this.#sender}>`), { '{mail_addr}': this.#sender });
-    script.stage(STAGES.rcpt, strings('<someone@recipient.example>'), queueId);
+    script.stage(STAGES.rcpt, strings(`<${this.#recipient}>`), queueId);
     script.stage(STAGES.data, Buffer.alloc(0), queueId);
     const space = protocol & HDR_LEADSPC ? ' ' : '';
     for (const { name, value } of headers) {
@@ -152,6 +154,13 @@ export class Mta {
       }),
     );
     return { ...sent, seconds: (performance.now() - start) / 1000 };
+  }
+
+  /** Leaves every session in the middle of that message: its body is sent, its end is not. */
+  async sendAllButTheEnd(recording: Recording): Promise<void> {
+    await Promise.all(
+      this.#sessions.map((session) => session.play(recording.steps(session.protocol).slice(0, -1))),
+    );
   }
 
   close(): void {

@@ -56,6 +56,12 @@ export class Rounds<Figure extends string> {
     const measure = (who: string) => ({ who, value: this.median(who, figure), unit });
     return [{ what, ours: measure(name), beside: measure(beside), ratio, ...(goal && { goal }) }];
   }
+
+  /** A line of the table for a figure that has a goal of its own, whatever others reach. */
+  absolute(what: string, figure: Figure, unit: string, name: string, goal?: Goal): Row {
+    const value = this.median(name, figure);
+    return { what, ours: { who: name, value, unit }, ...(goal && { ratio: value, goal }) };
+  }
 }
 
 export function median(values: readonly number[]): number {

@@ -1,0 +1,103 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Redis as RedisClient } from 'ioredis';
+import type { Redis } from '../../helpers/redis.ts';
+import type { Bench, Part } from '../harness.ts';
+import { type HttpFigures, httpLoad } from '../http-load.ts';
+import { bareRedirect, type HttpServer, nginx } from '../http-servers.ts';
+import { newsletters } from '../newsletters.ts';
+import { Rounds } from '../rounds.ts';
+import { type Service, startService, TRACKING_DOMAIN } from '../service.ts';
+import { trackedUrls } from '../tracked-urls.ts';
+
+const OURS = 'clickmilter';
+const CONNECTIONS = 64;
+/** Times 48 links: so many that no flood on one of them is suspected. */
+const MESSAGES = 500;
+
+type Figures = HttpFigures & { cpu: number };
+
+/** Following links: beside a web server that does nothing, and one on Node that does only the store's work. */
+export const redirect: Part = {
+  name: 'redirect',
+  async run(bench) {
+    const redis = await bench.redis();
+    const service = await startService(bench, OURS, { redis });
+    const sealed = await startService(bench, 'sealed');
+    const bare = await bareRedirect(bench, redis);
+    const web = await bench.attempt(() => nginx(bench));
+
+    const stored = await pathsFile(bench, service);
+    const sealedPaths = await pathsFile(bench, sealed);
+    await storeForBare(redis, stored.tokens);
+    const server = (http: HttpServer, file: string, stream?: string) => async () => {
+      const clicksBefore = stream ? await entriesAdded(redis, stream) : 0;
+      const figures = await followLinks(bench, http, file);
+      const clicks = stream ? (await entriesAdded(redis, stream)) - clicksBefore : 0;
+      if (stream && clicks < figures.requests) {
+        throw new Error(`${figures.requests} links followed, but ${clicks} clicks in ${stream}`);
+      }
+      return figures;
+    };
+    const rounds = await Rounds.run<keyof Figures>(bench.options.rounds, {
+      [OURS]: server({ ...service, port: service.httpPort }, stored.file, `${OURS}:events`),
+      sealed: server({ ...sealed, port: sealed.httpPort }, sealedPaths.file),
+      'bare node:http': server(bare, stored.file, 'bare:events'),
+      'nginx return 302': web && server(web, stored.file),
+    });
+    const cpu = 'redirect: CPU a request';
+    return [
+      ...rounds.row(cpu, 'cpu', 'µs', OURS, 'nginx return 302', { atMost: 4 }),
+      ...rounds.row(cpu, 'cpu', 'µs', 'sealed', 'nginx return 302'),
+      ...rounds.row('redirect: requests a second', 'rate', '/s', OURS, 'bare node:http', {
+        atLeast: 0.8,
+      }),
+      ...rounds.row('redirect: requests a second', 'rate', '/s', OURS, 'nginx return 302'),
+      ...rounds.row('redirect: p50', 'p50', 'ms', OURS, 'bare node:http'),
+      ...rounds.row('redirect: p99', 'p99', 'ms', OURS, 'bare node:http'),
+      ...rounds.row('redirect: p99', 'p99', 'ms', OURS, 'nginx return 302'),
+      rounds.absolute('redirect: p99', 'p99', 'ms', OURS, { atMost: 10 }),
+    ];
+  },
+};
+
+async function followLinks(bench: Bench, server: HttpServer, paths: string): Promise<Figures> {
+  const before = server.process.cpu();
+  const figures = await httpLoad({
+    port: server.port,
+    host: TRACKING_DOMAIN,
+    paths,
+    connections: CONNECTIONS,
+    seconds: bench.options.seconds,
+  });
+  return { ...figures, cpu: (server.process.cpu() - before) / figures.requests };
+}
+
+/** Sends newsletters through the service; the paths of what their links became. */
+async function pathsFile(
+  bench: Bench,
+  service: Service,
+): Promise<{ file: string; tokens: string[] }> {
+  const urls = await trackedUrls(service, newsletters(20_000), bench.options.quick ? 16 : MESSAGES);
+  const paths = urls.map((url) => url.pathname);
+  const file = join(bench.dir, `${service.name}.paths`);
+  await writeFile(file, `${paths.join('\n')}\n`);
+  return { file, tokens: paths.map((path) => path.slice(1)) };
+}
+
+async function storeForBare(redis: Redis, tokens: readonly string[]): Promise<void> {
+  const client = new RedisClient({ path: redis.socket });
+  const pipeline = client.pipeline();
+  for (const token of tokens) {
+    pipeline.set(`bare:${token}`, `https://www.shop.example/new/${token}?utm_source=newsletter`);
+  }
+  await pipeline.exec();
+  await client.quit();
+}
+
+/** How many entries a stream ever had, those included that were trimmed away. */
+async function entriesAdded(redis: Redis, stream: string): Promise<number> {
+  if ((await redis.cli('exists', stream)) === '0') return 0;
+  const lines = (await redis.cli('xinfo', 'stream', stream)).split('\n');
+  return Number(lines[lines.indexOf('entries-added') + 1]);
+}
