@@ -21,6 +21,7 @@ const PARTS: readonly Part[] = [
   milterAlone,
   workers,
   throughPostfix,
+  scopes,
   blocks,
   store,
   redirect,

@@ -15,7 +15,7 @@ const every = (count, client) => {
   }));
   const start = performance.now();
   let tracked = 0;
-  for (const fact of facts) if (config.scopes.match(fact).options.enabled) tracked++;
+  for (const fact of facts) if (config.scopes.match(fact).options.clickTrackingEnabled) tracked++;
   const micros = ((performance.now() - start) * 1000) / count;
   return { micros, tracked };
 };
