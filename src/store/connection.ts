@@ -24,8 +24,18 @@ export class RedisConnection {
   #awaySince: number | undefined;
   #lastError = 'the connection was closed';
 
-  constructor(options: RedisOptions, onConnection?: (unavailable: string | undefined) => void) {
-    this.client = createClient(options);
+  constructor(
+    options: RedisOptions,
+    {
+      blocking = false,
+      onConnection,
+    }: {
+      /** For reads that wait for data. */
+      readonly blocking?: boolean;
+      readonly onConnection?: ((unavailable: string | undefined) => void) | undefined;
+    } = {},
+  ) {
+    this.client = createClient(options, blocking);
     this.#where = describeRedis(options);
     this.#timeoutMs = options.commandTimeoutMs;
     const away = () => {
@@ -50,9 +60,10 @@ export class RedisConnection {
 
   /**
    * @param send sends a command, or some, whose answers are waited for
+   * @param waitMs how long Redis itself has been told to wait for data
    * @throws StoreUnavailable for whatever reason there is no good answer in time
    */
-  run<T>(send: (client: RedisClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  run<T>(send: (client: RedisClient) => Promise<T>, signal?: AbortSignal, waitMs = 0): Promise<T> {
     if (this.#awaySince !== undefined && Date.now() - this.#awaySince > this.#timeoutMs) {
       return Promise.reject(this.#unavailable(this.#lastError));
     }
@@ -69,7 +80,7 @@ export class RedisConnection {
       const timer = setTimeout(() => {
         settle();
         reject(this.#unavailable(`no answer within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
+      }, this.#timeoutMs + waitMs);
       signal?.addEventListener('abort', giveUp, { once: true });
       send(this.client).then(
         (value) => {

@@ -6,18 +6,21 @@ export class Keys {
     this.#prefix = prefix;
   }
 
-  /** The record of one message. */
+  /**
+   * The record of one message. Nothing but the id after the prefix: with the default prefix, one character more would cost 8 bytes
+   * of Redis memory a message.
+   */
   message(messageId: string): string {
-    return `${this.#prefix}m:${messageId}`;
+    return this.#prefix + messageId;
   }
 
-  /** The pattern of all records, for SCAN. */
+  /** For SCAN: all records, and whatever else has a name as long as an id. */
   get messages(): string {
-    return `${this.#prefix.replace(/[*?[\]\\]/g, '\\$&')}m:*`;
+    return this.#prefix.replace(/[*?[\]\\]/g, '\\$&') + '?'.repeat(16);
   }
 
   messageIdOf(key: string): string {
-    return key.slice(this.#prefix.length + 2);
+    return key.slice(this.#prefix.length);
   }
 
   /** Which links of a message have been followed: a set. */

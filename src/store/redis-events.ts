@@ -24,4 +24,9 @@ export class RedisEvents implements EventAppender {
       ),
     );
   }
+
+  /** Entries at present. */
+  length(): Promise<number> {
+    return this.#connection.run((client) => client.xlen(this.#key));
+  }
 }

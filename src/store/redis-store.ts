@@ -1,33 +1,71 @@
+import type { SentCounter } from '../link/click.ts';
+import type { ClickCounter, CountersReader } from '../link/counters.ts';
 import type { EditableBlockList } from '../link/editable-block-list.ts';
-import type { EventAppender } from '../link/event-stream.ts';
+import type { EventAppender, EventConsumer, EventReader } from '../link/event-stream.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
+import type { MessageRecord } from '../link/message-record.ts';
 import { RedisConnection } from './connection.ts';
 import { Keys } from './keys.ts';
 import type { RedisStoreOptions } from './options.ts';
 import { RedisBlocks } from './redis-blocks.ts';
+import { RedisCounters } from './redis-counters.ts';
+import { type ConsumerName, RedisEventConsumer } from './redis-event-consumer.ts';
+import { RedisEventReader } from './redis-event-reader.ts';
 import { RedisEvents } from './redis-events.ts';
+import { type RedisHealth, redisHealth } from './redis-health.ts';
+import { RedisReport } from './redis-report.ts';
 import { StoredLinks } from './stored-links.ts';
 
-/** All that clickmilter keeps in Redis. */
+/** All that clickmilter keeps in Redis. Whatever cannot be done at the moment rejects with StoreUnavailable. */
 export interface RedisStore {
   readonly issuer: LinkIssuer;
   readonly resolver: LinkResolver;
-  /** The click stream: one entry a click, with one field `event`. */
-  readonly events: EventAppender;
   readonly blocks: EditableBlockList;
+  /** The click stream. */
+  readonly events: EventAppender;
+  /** Reads the stream on a connection of its own; `after` is an event's id, `0` (the oldest on) or `$` (only new ones). */
+  openReader(after: string): EventReader;
+  openConsumer(name: ConsumerName): EventConsumer;
+  readonly counters: SentCounter & ClickCounter;
+  readonly reports: CountersReader;
+  /** All that is stored of a message. */
+  message(messageId: string): Promise<MessageRecord | undefined>;
+  /** @param link its name, else its target */
+  clicksOf(messageId: string, link: string): Promise<number>;
+  health(): Promise<RedisHealth>;
+  /** Writes what the counters hold, and ends all but the readers and consumers. */
   close(): Promise<void>;
 }
 
 /** Touches nothing yet: the first command connects. */
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
-  const connection = new RedisConnection(options, options.onConnection);
+  const connection = new RedisConnection(options, { onConnection: options.onConnection });
   const keys = new Keys(options.keyPrefix);
   const links = new StoredLinks(connection, keys, options);
+  const events = new RedisEvents(connection, keys, options.streamMaxLength);
+  const counters = new RedisCounters(connection, keys);
+  const reports = new RedisReport(connection, keys);
+  const ownConnection = () => new RedisConnection(options, { blocking: true });
   return {
     issuer: links,
     resolver: links,
-    events: new RedisEvents(connection, keys, options.streamMaxLength),
     blocks: new RedisBlocks(connection, keys),
-    close: async () => connection.close(),
+    events,
+    openReader: (after) => new RedisEventReader(ownConnection(), keys, after),
+    openConsumer: (name) => new RedisEventConsumer(ownConnection(), keys, name),
+    counters,
+    reports,
+    message: (messageId) => links.message(messageId),
+    clicksOf: (messageId, link) => reports.clicksOf(messageId, link),
+    health: async () =>
+      redisHealth(connection, {
+        length: await events.length(),
+        maxLength: options.streamMaxLength,
+      }),
+    close: async () => {
+      await counters.flush();
+      counters.stop();
+      connection.close();
+    },
   };
 }

@@ -1,0 +1,132 @@
+import type { EventConsumer, StoredEvent } from '../link/event-stream.ts';
+import type { RedisClient } from './client.ts';
+import type { RedisConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
+import { eventsOfFirstStream } from './stream-reply.ts';
+
+/** How often a consumer shows that it is alive, however long it is busy with one batch. */
+const HEARTBEAT_MS = 20_000;
+/** A consumer that was silent for so long is gone: others take over what it left. */
+const GONE_MS = 120_000;
+
+/**
+ * One of the consumers that share the click stream by a consumer group. A group begins with the oldest event that is kept.
+ * What was read stays in this consumer's own list until acknowledged, in Redis, so it survives the process.
+ */
+export class RedisEventConsumer implements EventConsumer {
+  readonly #connection: RedisConnection;
+  readonly #key: string;
+  readonly #group: string;
+  readonly #name: string;
+  readonly #goneMs: number;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  /** @param goneMs for tests; how long a silent consumer's events stay its own */
+  constructor(
+    connection: RedisConnection,
+    keys: Keys,
+    { group, name, goneMs = GONE_MS }: ConsumerName,
+  ) {
+    this.#connection = connection;
+    this.#key = keys.events;
+    this.#group = group;
+    this.#name = name;
+    this.#goneMs = goneMs;
+    this.#heartbeat = setInterval(
+      () => void this.#read(1, '0').catch(() => undefined),
+      Math.min(HEARTBEAT_MS, goneMs / 4),
+    ).unref();
+  }
+
+  async unacknowledged(max: number): Promise<readonly StoredEvent[]> {
+    await this.#takeOver(max);
+    return this.#read(max, '0');
+  }
+
+  next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
+    return this.#read(max, '>', waitMs);
+  }
+
+  async acknowledge(events: readonly StoredEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    const ids = events.map(({ id }) => id);
+    await this.#connection.run((client) => client.xack(this.#key, this.#group, ...ids));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    this.#connection.close();
+  }
+
+  /** `>` is what no consumer of the group has read yet, `0` what this one has not acknowledged. */
+  async #read(max: number, from: '>' | '0', waitMs = 0): Promise<readonly StoredEvent[]> {
+    const [key, group, name] = [this.#key, this.#group, this.#name];
+    const reply = await this.#inGroup(
+      (client) =>
+        waitMs > 0
+          ? client.xreadgroup(
+              'GROUP',
+              group,
+              name,
+              'COUNT',
+              max,
+              'BLOCK',
+              waitMs,
+              'STREAMS',
+              key,
+              from,
+            )
+          : client.xreadgroup('GROUP', group, name, 'COUNT', max, 'STREAMS', key, from),
+      waitMs,
+    );
+    const events = eventsOfFirstStream(reply);
+    // What the stream's limit has trimmed away can be delivered by nobody.
+    await this.acknowledge(events.filter(({ event }) => event === ''));
+    return events.filter(({ event }) => event !== '');
+  }
+
+  /** Makes the events of consumers that are gone one's own. */
+  async #takeOver(max: number): Promise<void> {
+    const [key, group] = [this.#key, this.#group];
+    const consumers = await this.#inGroup((client) => client.xinfo('CONSUMERS', key, group));
+    for (const info of consumers as readonly (readonly unknown[])[]) {
+      const about = (field: string) => info[info.indexOf(field) + 1];
+      const name = String(about('name'));
+      if (name === this.#name || Number(about('idle')) < this.#goneMs) continue;
+      const pending = (await this.#connection.run((client) =>
+        client.xpending(key, group, '-', '+', max, name),
+      )) as readonly (readonly [string, ...unknown[]])[];
+      const ids = pending.map(([id]) => id);
+      if (ids.length > 0) {
+        await this.#connection.run((client) => client.xclaim(key, group, this.#name, 0, ...ids));
+      }
+      // Deleting a consumer forgets what it still has; only an empty one may go.
+      if (ids.length === 0) {
+        await this.#connection.run((client) => client.xgroup('DELCONSUMER', key, group, name));
+      }
+    }
+  }
+
+  /** The group is made when it is found missing: at first, and when Redis has lost its data. */
+  async #inGroup<T>(send: (client: RedisClient) => Promise<T>, waitMs = 0): Promise<T> {
+    try {
+      return await this.#connection.run(send, undefined, waitMs);
+    } catch (error) {
+      if (!(error instanceof Error) || !/NOGROUP|no such key/.test(error.message)) throw error;
+    }
+    await this.#connection
+      .run((client) => client.xgroup('CREATE', this.#key, this.#group, '0', 'MKSTREAM'))
+      .catch((error: Error) => {
+        if (!error.message.includes('BUSYGROUP')) throw error;
+      });
+    return this.#connection.run(send, undefined, waitMs);
+  }
+}
+
+export interface ConsumerName {
+  /** All consumers of a group share its events. */
+  readonly group: string;
+  /** Unique within the group, and the same after a restart. */
+  readonly name: string;
+  readonly goneMs?: number;
+}

@@ -1,0 +1,18 @@
+import type { StoredEvent } from '../link/event-stream.ts';
+
+/** An entry as RESP2 gives it: id, and its fields in pairs; no fields where it was trimmed away meanwhile. */
+type Entry = readonly [id: string, fields: readonly string[] | null];
+
+/** The entries of XREAD's or XREADGROUP's answer about one stream; an entry that is gone, or none of ours, has an empty event. */
+export function eventsOfFirstStream(reply: unknown): StoredEvent[] {
+  const [stream] = (reply ?? []) as readonly (readonly [string, readonly Entry[]])[];
+  return eventsOf(stream?.[1] ?? []);
+}
+
+/** The entries of XRANGE's or XCLAIM's answer. */
+export function eventsOf(entries: unknown): StoredEvent[] {
+  return (entries as readonly Entry[]).map(([id, fields]) => {
+    const name = fields?.findIndex((text, i) => i % 2 === 0 && text === 'event') ?? -1;
+    return { id, event: (name >= 0 && fields?.[name + 1]) || '' };
+  });
+}
