@@ -6,15 +6,15 @@ import { type Message, Recording } from './mta.ts';
 const DIFFERENT = 16;
 
 /** Newsletters in quoted-printable multipart/alternative with 48 links, 10 of them in the text part. */
-export function newsletters(size: number): Newsletter[] {
-  return Array.from({ length: DIFFERENT }, (_, seed) =>
+export function newsletters(size: number, count = DIFFERENT): Newsletter[] {
+  return Array.from({ length: count }, (_, seed) =>
     newsletter({ size, links: 38, seed: seed + 1 }),
   );
 }
 
 /** The same of 20 KB, with an attachment that makes them as large as asked. */
-export function withAttachment(size: number): Message[] {
-  return newsletters(20_000).map(({ headers, body }) => attach(headers, body, size));
+export function withAttachment(size: number, count = DIFFERENT): Message[] {
+  return newsletters(20_000, count).map(({ headers, body }) => attach(headers, body, size));
 }
 
 export function record(messages: readonly Message[]): Recording[] {
