@@ -98,7 +98,9 @@ export class RedisEventConsumer implements EventConsumer {
       )) as readonly (readonly [string, ...unknown[]])[];
       const ids = pending.map(([id]) => id);
       if (ids.length > 0) {
-        await this.#connection.run((client) => client.xclaim(key, group, this.#name, 0, ...ids));
+        await this.#connection.run((client) =>
+          client.call('XCLAIM', key, group, this.#name, 0, ...ids),
+        );
       }
       // Deleting a consumer forgets what it still has; only an empty one may go.
       if (ids.length === 0) {
