@@ -1,23 +1,13 @@
 import type { MacroSettings } from '../scope/macro-template.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
-
-/** Where a server listens. */
-export type ListenAddress =
-  /** `host` is an IP address, unbracketed; `::` is IPv6 only, absent is every address of both families. */
-  | { readonly host?: string; readonly port: number }
-  | {
-      readonly path: string;
-      /** File mode bits, e.g. 0o660. */
-      readonly mode?: number;
-      /** User and group, by name or number. */
-      readonly owner?: string;
-      readonly group?: string;
-    };
+import type { ListenAddress } from './listen-address.ts';
 
 /** The whole configuration: typed, every default applied, paths absolute. Durations end in Ms. */
 export interface Configuration {
   /** The configuration file, absolute. */
   readonly file: string;
+  /** Folder of keys, events and block list. */
+  readonly stateDirectory: string;
   readonly scopes: ScopeTree;
   readonly milter: {
     readonly listen: readonly ListenAddress[];
@@ -27,6 +17,10 @@ export interface Configuration {
     readonly maxHeaderSize: number;
     readonly maxHeaderCount: number;
     readonly maxRecipients: number;
+    /** MIME parts of a message. */
+    readonly maxParts: number;
+    /** Links in one part. */
+    readonly maxLinks: number;
     readonly idleTimeoutMs: number;
     readonly writeTimeoutMs: number;
     /** How long open sessions may go on when the service stops. */

@@ -1,13 +1,28 @@
+import { buildConfiguration } from './build-configuration.ts';
+import { check } from './check.ts';
 import type { Configuration } from './configuration.ts';
-import type { Problem } from './problem.ts';
+import { crossCheck } from './cross-checks.ts';
+import { readNodes } from './include.ts';
+import { type Problem, Problems } from './problem.ts';
+import type { Stanza } from './stanza.ts';
 
-/**
- * Reads and checks a configuration file and what it includes.
- * @returns every problem in order of file and line; no configuration where one of them is an error
- */
-export function loadConfig(_file: string): {
+export interface Loaded {
+  /** Absent where one of the problems is an error. */
   readonly config?: Configuration;
+  /** The stanzas as written and merged, as far as they are right. */
+  readonly root: Stanza;
+  /** In order of file and line. */
   readonly problems: readonly Problem[];
-} {
-  throw new Error('not yet');
+}
+
+/** Reads and checks a configuration file and what it includes. Problems name files as they were given. */
+export function loadConfig(file: string): Loaded {
+  const problems = new Problems();
+  const root = check(readNodes(file, problems), file, problems);
+  crossCheck(root, problems);
+  return {
+    ...(!problems.hasErrors && { config: buildConfiguration(root, file) }),
+    root,
+    problems: problems.sorted(),
+  };
 }

@@ -9,5 +9,36 @@ export interface Problem extends Origin {
 /** `FILE:LINE:COLUMN: message`, with `warning: ` before the message of a warning. */
 export function formatProblem(problem: Problem): string {
   const kind = problem.severity === 'warning' ? 'warning: ' : '';
-  return `${problem.file}:${problem.line}:${problem.column}: ${kind}${problem.message}`;
+  return `${formatOrigin(problem)}:${problem.column}: ${kind}${problem.message}`;
+}
+
+/** `FILE:LINE`, how one place is named inside a sentence. */
+export function formatOrigin({ file, line }: Origin): string {
+  return `${file}:${line}`;
+}
+
+/** Collects problems; everything that reads a configuration goes on after one. */
+export class Problems {
+  readonly #all: Problem[] = [];
+
+  error({ file, line, column }: Origin, message: string): void {
+    this.#all.push({ severity: 'error', file, line, column, message });
+  }
+
+  warning({ file, line, column }: Origin, message: string): void {
+    this.#all.push({ severity: 'warning', file, line, column, message });
+  }
+
+  get hasErrors(): boolean {
+    return this.#all.some(({ severity }) => severity === 'error');
+  }
+
+  /** File by file as they were first met, each from top to bottom. */
+  sorted(): readonly Problem[] {
+    const files = [...new Set(this.#all.map(({ file }) => file))];
+    return this.#all.toSorted(
+      (a, b) =>
+        files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+    );
+  }
 }

@@ -27,7 +27,7 @@ interface ContextVariable<T> {
   /** @returns undefined for a text that is not a value of it */
   parse(text: string, limits: MessageFieldLimits): T | undefined;
   /** What is right, to follow "must be". */
-  expected(limits: MessageFieldLimits): string;
+  readonly expected: string;
 }
 
 /** The variables by what they decide, with their parsers. Context variables are strings. */
@@ -37,17 +37,17 @@ export const contextVariables: {
   click_tracking_enabled: {
     name: 'smtpapi_click_tracking',
     parse: parseBoolean,
-    expected: () => '"1", "0", "true" or "false"',
+    expected: '"1", "0", "true" or "false"',
   },
   click_tracking_scheme: {
     name: 'smtpapi_click_tracking_scheme',
     parse: (text) => (text === 'http' || text === 'https' ? text : undefined),
-    expected: () => '"http" or "https"',
+    expected: '"http" or "https"',
   },
   tracking_domain: {
     name: 'smtpapi_tracking_domain',
     parse: parseTrackingDomain,
-    expected: () => 'a host name, with or without a port',
+    expected: 'a host name, with or without a port',
   },
   tracking_link_expiry: {
     name: 'smtpapi_tracking_link_expiry',
@@ -55,12 +55,12 @@ export const contextVariables: {
       const seconds = /^\d{1,10}$/.test(text) ? Number(text) : 0;
       return seconds >= 1 && seconds <= maxLinkExpiry ? seconds : undefined;
     },
-    expected: () => `a number of seconds from 1 to ${maxLinkExpiry}`,
+    expected: `a number of seconds from 1 to ${maxLinkExpiry}`,
   },
   campaign_id: {
     name: 'smtpapi_campaign_id',
     parse: (text) => (isCampaignId(text) ? text : undefined),
-    expected: () => `at most ${maxCampaignIdLength} bytes`,
+    expected: `at most ${maxCampaignIdLength} bytes`,
   },
   metadata: {
     name: 'smtpapi_metadata',
@@ -68,7 +68,7 @@ export const contextVariables: {
       const value = parseJson(text);
       return isJsonObject(value) ? boundMetadata(value, limits) : undefined;
     },
-    expected: ({ maxMetadataLen }) => `a JSON object of at most ${maxMetadataLen} bytes`,
+    expected: 'a JSON object of at most max_metadata_len bytes',
   },
   tags: {
     name: 'smtpapi_tags',
@@ -78,7 +78,7 @@ export const contextVariables: {
         ? boundTags(value)
         : undefined;
     },
-    expected: () => 'a JSON array of strings',
+    expected: 'a JSON array of strings',
   },
 };
 

@@ -156,9 +156,7 @@ class MessageDecision implements Decision {
     if (!text) return;
     const value = variable.parse(text, limits);
     if (value === undefined) {
-      this.problems.push(
-        `context variable ${name} is ignored: it must be ${variable.expected(limits)}`,
-      );
+      this.problems.push(`context variable ${name} is ignored: it must be ${variable.expected}`);
       return;
     }
     const from: Decider = macro

@@ -1,0 +1,127 @@
+import { join, resolve } from 'node:path';
+import { buildScopes } from './build-scopes.ts';
+import type { Configuration } from './configuration.ts';
+import { listenAddresses } from './listen-addresses.ts';
+import {
+  engagementTrackerOptions,
+  eventsOptions,
+  globalOptions,
+  httpOptions,
+  logOptions,
+  macrosOptions,
+  milterOptions,
+  redisOptions,
+  sealedOptions,
+} from './options.ts';
+import { present } from './present.ts';
+import { type Stanza, valuesOf } from './stanza.ts';
+import { defaultStateDirectory } from './state-directory.ts';
+
+/** @param root a configuration without errors */
+export function buildConfiguration(root: Stanza, file: string): Configuration {
+  const global = valuesOf(globalOptions, root);
+  const stateDirectory = global.state_directory ?? defaultStateDirectory(file);
+  const tracker = valuesOf(engagementTrackerOptions, root.child('engagement_tracker'));
+  const log = valuesOf(logOptions, root.child('log'));
+  return {
+    file: resolve(file),
+    stateDirectory,
+    scopes: buildScopes(root),
+    milter: milter(root.child('milter_listener')),
+    http: http(root.child('http_listener')),
+    control: {
+      listen: listenAddresses(root.child('control_listener'), { host: '127.0.0.1', port: 8894 }),
+    },
+    linkStore: global.link_store,
+    redis: redis(root.child('redis')),
+    sealed: {
+      keyFile:
+        valuesOf(sealedOptions, root.child('sealed')).key_file ?? join(stateDirectory, 'keys'),
+    },
+    events: events(root.child('events'), stateDirectory),
+    macros: valuesOf(macrosOptions, root.child('macros')),
+    smtpapi: root.child('smtpapi') !== undefined,
+    engagementTracker: {
+      clickTrackingIncludeMetadata: tracker.click_tracking_include_metadata,
+      maxMetadataLen: tracker.max_metadata_len,
+    },
+    workers: global.workers,
+    log: present({ level: log.level, format: log.format, file: log.file, detail: log.detail }),
+  };
+}
+
+function milter(stanza: Stanza | undefined): Configuration['milter'] {
+  const values = valuesOf(milterOptions, stanza);
+  return {
+    listen: listenAddresses(stanza, { host: '127.0.0.1', port: 8893 }),
+    maxConnections: values.max_connections,
+    maxMessageSize: values.max_message_size,
+    maxHeaderSize: values.max_header_size,
+    maxHeaderCount: values.max_header_count,
+    maxRecipients: values.max_recipients,
+    maxParts: values.max_parts,
+    maxLinks: values.max_links,
+    idleTimeoutMs: milliseconds(values.idle_timeout),
+    writeTimeoutMs: milliseconds(values.write_timeout),
+    drainTimeoutMs: milliseconds(values.drain_timeout),
+  };
+}
+
+function http(stanza: Stanza | undefined): Configuration['http'] {
+  const values = valuesOf(httpOptions, stanza);
+  const { tls_certificate: certificate, tls_key: key } = values;
+  return present({
+    listen: listenAddresses(stanza, { host: '127.0.0.1', port: 8080 }),
+    checkHost: values.check_host,
+    trustedProxies: values.trusted_proxies,
+    wellKnown: values.well_known,
+    tls: certificate !== undefined && key !== undefined ? { certificate, key } : undefined,
+    maxConnections: values.max_connections,
+    requestTimeoutMs: milliseconds(values.request_timeout),
+  });
+}
+
+function redis(stanza: Stanza | undefined): Configuration['redis'] {
+  const values = valuesOf(redisOptions, stanza);
+  return present({
+    url: values.url,
+    keyPrefix: values.key_prefix,
+    username: values.username,
+    password: values.password,
+    sentinels: values.sentinels,
+    sentinelName: values.sentinel_name,
+    sentinelPassword: values.sentinel_password,
+    nodes: values.nodes,
+    tls: present({ ca: values.tls_ca, certificate: values.tls_certificate, key: values.tls_key }),
+    connectTimeoutMs: milliseconds(values.connect_timeout),
+    commandTimeoutMs: milliseconds(values.command_timeout),
+    waitReplicas: values.wait_replicas,
+    waitTimeoutMs: milliseconds(values.wait_timeout),
+  });
+}
+
+function events(stanza: Stanza | undefined, stateDirectory: string): Configuration['events'] {
+  const values = valuesOf(eventsOptions, stanza);
+  return present({
+    journal: values.journal ?? join(stateDirectory, 'events'),
+    journalMaxSize: values.journal_max_size,
+    journalFsyncMs: milliseconds(values.journal_fsync),
+    streamMaxLength: values.stream_max_length,
+    blockList: values.block_list ?? join(stateDirectory, 'blocked'),
+    webhook: values.webhook,
+    webhookToken: values.webhook_token,
+    webhookSecret: values.webhook_secret,
+    webhookBatchSize: values.webhook_batch_size,
+    webhookIntervalMs: milliseconds(values.webhook_interval),
+    webhookTimeoutMs: milliseconds(values.webhook_timeout),
+    webhookRetryForMs: milliseconds(values.webhook_retry_for),
+    anonymizeIp: values.anonymize_ip,
+    automaticWithinMs: milliseconds(values.automatic_within),
+    nodeName: values.node_name,
+    customerId: values.customer_id,
+  });
+}
+
+function milliseconds(seconds: number): number {
+  return Math.round(seconds * 1000);
+}

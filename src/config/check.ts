@@ -1,0 +1,164 @@
+import type { Origin } from '../scope/option-value.ts';
+import { checkLabel } from './label.ts';
+import { momentumOptions, momentumStanzas } from './momentum-names.ts';
+import { nearest } from './nearest.ts';
+import type { Node, OptionNode, StanzaNode } from './node.ts';
+import { BadValue } from './option-type.ts';
+import { type Definition, type StanzaDefinition, stanzas } from './options.ts';
+import { formatOrigin, type Problems } from './problem.ts';
+import { Stanza } from './stanza.ts';
+
+const globalScope = definitionOf('global');
+/** The stanzas that Momentum has as well, and its options with them. */
+const momentumScopes = ['global', 'esmtp_listener', 'listen', 'peer', 'pathway', 'pathway_group'];
+
+/** Holds nodes against the list of stanzas and options, and merges what appears again. */
+export function check(nodes: readonly Node[], file: string, problems: Problems): Stanza {
+  const root = new Stanza(globalScope, { origin: { file, line: 1, column: 1 } });
+  checkBody(root, nodes, problems);
+  return root;
+}
+
+function checkBody(stanza: Stanza, nodes: readonly Node[], problems: Problems): void {
+  const seen = new Map<string, Origin>();
+  for (const node of nodes) {
+    if (node.kind === 'option') checkOption(stanza, node, seen, problems);
+    else if (node.kind === 'stanza') checkStanza(stanza, node, problems);
+  }
+}
+
+/** @param seen the options of this very block, to say where one is set twice */
+function checkOption(
+  stanza: Stanza,
+  { name: written, value, origin }: OptionNode,
+  seen: Map<string, Origin>,
+  problems: Problems,
+): void {
+  const name = written.toLowerCase();
+  const definition = optionOf(stanza.definition, name);
+  if (!definition) {
+    unknownOption(stanza.definition, name, origin, problems);
+    return;
+  }
+  const earlier = seen.get(name);
+  if (earlier) {
+    problems.warning(
+      origin,
+      `${name} is set twice here: this value counts, not the one of ${formatOrigin(earlier)}`,
+    );
+  }
+  seen.set(name, origin);
+  try {
+    stanza.settings.set(name, { value: definition.type.read(value), origin });
+  } catch (error) {
+    if (!(error instanceof BadValue)) throw error;
+    problems.error(error.origin, `${name} ${error.message}`);
+  }
+}
+
+function checkStanza(parent: Stanza, node: StanzaNode, problems: Problems): void {
+  const name = node.name.toLowerCase();
+  const definition = childrenOf(parent.definition).find((child) => sameName(child, name));
+  if (!definition) {
+    unknownStanza(parent.definition, name, node.origin, problems);
+    return;
+  }
+  const key = checkLabel(definition, node.label, node.origin, problems);
+  let stanza = key === undefined ? undefined : parent.child(definition.id, key);
+  if (!stanza) {
+    stanza = new Stanza(definition, { origin: node.origin, label: node.label?.text, parent });
+    // One whose label is wrong is checked as well, but is no part of the configuration.
+    if (key !== undefined) parent.addChild(key, stanza);
+  }
+  checkBody(stanza, node.children, problems);
+}
+
+function unknownOption(
+  scope: StanzaDefinition,
+  name: string,
+  origin: Origin,
+  problems: Problems,
+): void {
+  const valid = stanzas.filter((stanza) => optionOf(stanza, name));
+  const isMomentums = momentumScopes.includes(scope.id) && momentumOptions.has(name);
+  if (isMomentums) {
+    const ours = valid.length > 0 ? `; clickmilter's own belongs into ${places(valid)}` : '';
+    problems.warning(origin, `${name} is an option of Momentum that has no meaning here${ours}`);
+  } else if (valid.length > 0) {
+    problems.error(
+      origin,
+      `${name} is not valid in ${placeName(scope)}; it is valid in ${places(valid)}`,
+    );
+  } else if (childrenOf(scope).some((child) => sameName(child, name))) {
+    problems.error(origin, `${name} is a stanza: write ${name} { … }`);
+  } else {
+    const near = nearest(name, Object.keys(scope.options)) || nearest(name, allOptions());
+    problems.error(origin, `unknown option ${name} in ${placeName(scope)}${near}`);
+  }
+}
+
+function unknownStanza(
+  scope: StanzaDefinition,
+  name: string,
+  origin: Origin,
+  problems: Problems,
+): void {
+  const known = stanzas.filter((stanza) => stanza.within.length > 0 && sameName(stanza, name));
+  const parents = stanzas.filter(({ id }) => known.some(({ within }) => within.includes(id)));
+  if (known.length > 0) {
+    problems.error(
+      origin,
+      `${known[0]?.name} is not valid in ${placeName(scope)}; it is valid in ${places(parents)}`,
+    );
+  } else if (momentumStanzas.has(name)) {
+    problems.warning(
+      origin,
+      `${name} is a stanza of Momentum that has no meaning here: it is left out with all it holds`,
+    );
+  } else if (optionOf(scope, name)) {
+    problems.error(origin, `${name} is an option: write ${name} = value`);
+  } else {
+    const names = childrenOf(scope).map((child) => child.name);
+    const near = nearest(name, names) || nearest(name, allStanzas());
+    problems.error(origin, `unknown stanza ${name} in ${placeName(scope)}${near}`);
+  }
+}
+
+/** The stanzas that may stand in one. */
+export function childrenOf({ id }: StanzaDefinition): readonly StanzaDefinition[] {
+  return stanzas.filter(({ within }) => within.includes(id));
+}
+
+export function sameName(stanza: StanzaDefinition, name: string): boolean {
+  return stanza.name.toLowerCase() === name.toLowerCase();
+}
+
+export function definitionOf(id: string): StanzaDefinition {
+  const found = stanzas.find((stanza) => stanza.id === id);
+  if (!found) throw new RangeError(`no stanza ${id}`);
+  return found;
+}
+
+function optionOf({ options }: StanzaDefinition, name: string): Definition | undefined {
+  return Object.hasOwn(options, name) ? options[name] : undefined;
+}
+
+function allOptions(): readonly string[] {
+  return stanzas.flatMap(({ options }) => Object.keys(options));
+}
+
+function allStanzas(): readonly string[] {
+  return stanzas.filter(({ within }) => within.length > 0).map(({ name }) => name);
+}
+
+function placeName({ id, name }: StanzaDefinition): string {
+  if (id === 'global') return 'the global scope';
+  return id === 'socket' ? "Listen of clickmilter's own listeners" : name;
+}
+
+/** `A, B and C` */
+function places(scopes: readonly StanzaDefinition[]): string {
+  const names = scopes.map(placeName);
+  const last = names.pop() ?? '';
+  return names.length === 0 ? last : `${names.join(', ')} and ${last}`;
+}

@@ -1,0 +1,119 @@
+import { formatListen, parseListen } from '../scope/listen-address.ts';
+import { nearest } from './nearest.ts';
+import { trackingOptions } from './options.ts';
+import { formatOrigin, type Problems } from './problem.ts';
+import type { Stanza } from './stanza.ts';
+
+/** Finds what no stanza is wrong about alone. */
+export function crossCheck(root: Stanza, problems: Problems): void {
+  checkPathwayNames(root, problems);
+  checkGroups(root, problems);
+  checkSockets(root, problems);
+  checkTrackingDomain(root, problems);
+  checkPairs(root, problems);
+}
+
+/** A pathway that is used but not configured may be meant for the reports alone; often it is a slip. */
+function checkPathwayNames(root: Stanza, problems: Problems): void {
+  const groups = root.childrenOf('pathway_group');
+  const names = [root, ...groups]
+    .flatMap((parent) => parent.childrenOf('pathway'))
+    .map(({ label = '' }) => label);
+  const known = new Set(['default', ...names.map((name) => name.toLowerCase())]);
+  for (const stanza of descendants(root)) {
+    const setting = stanza.settings.get('pathway');
+    const name = String(setting?.value ?? 'default');
+    if (setting && !known.has(name.toLowerCase())) {
+      problems.warning(
+        setting.origin,
+        `there is no pathway "${name}", so that only reports will know it${nearest(name, names)}`,
+      );
+    }
+  }
+}
+
+function checkGroups(root: Stanza, problems: Problems): void {
+  const first = new Map<string, Stanza>();
+  for (const group of root.childrenOf('pathway_group')) {
+    for (const pathway of group.childrenOf('pathway')) {
+      const name = pathway.label?.toLowerCase() ?? '';
+      const other = first.get(name);
+      if (other) {
+        problems.error(
+          pathway.origin,
+          `${pathway.title} is in ${other.parent?.title} already, at ${formatOrigin(other.origin)}: it can be in one group only`,
+        );
+      } else {
+        first.set(name, pathway);
+      }
+    }
+  }
+}
+
+/** Two of our own listeners cannot have the same address. */
+function checkSockets(root: Stanza, problems: Problems): void {
+  const taken = new Map<string, Stanza>();
+  for (const stanza of descendants(root)) {
+    if (stanza.definition.id !== 'socket' || !stanza.isEnabled || !stanza.parent?.isEnabled)
+      continue;
+    const listen = parseListen(stanza.label ?? '');
+    const place = listen ? formatListen(listen) : '';
+    const other = taken.get(place);
+    if (other && !place.endsWith(':0')) {
+      problems.error(
+        stanza.origin,
+        `${place} is taken by ${other.parent?.title} at ${formatOrigin(other.origin)}`,
+      );
+    }
+    taken.set(place, stanza);
+  }
+}
+
+/** A public endpoint with links that lead to localhost: nobody but the machine itself could follow them. */
+function checkTrackingDomain(root: Stanza, problems: Problems): void {
+  const http = root.child('http_listener');
+  const isPublic = http?.childrenOf('socket').some((socket) => {
+    const listen = parseListen(socket.label ?? '');
+    return socket.isEnabled && listen && 'port' in listen && !isLoopback(socket.label ?? '');
+  });
+  if (!isPublic || !http?.isEnabled) return;
+  for (const stanza of descendants(root)) {
+    const setting = stanza.settings.get('click_tracking_enabled');
+    if (setting?.value !== true || setsDomain(stanza)) continue;
+    problems.warning(
+      setting.origin,
+      `tracked links will lead to ${trackingOptions.tracking_domain.default}, the default, although HTTP_Listener is public: set tracking_domain to the name it is reached by`,
+    );
+  }
+}
+
+function setsDomain(stanza: Stanza | undefined): boolean {
+  if (!stanza) return false;
+  return stanza.settings.has('tracking_domain') || setsDomain(stanza.parent);
+}
+
+function isLoopback(listen: string): boolean {
+  return /^(127\.|localhost|\[?::1\]?:)/i.test(listen);
+}
+
+/** Options that make sense together, or not together. */
+function checkPairs(root: Stanza, problems: Problems): void {
+  for (const id of ['http_listener', 'redis']) {
+    const settings = root.child(id)?.settings;
+    const [certificate, key] = [settings?.get('tls_certificate'), settings?.get('tls_key')];
+    const alone = certificate && !key ? certificate : key && !certificate ? key : undefined;
+    if (alone) problems.error(alone.origin, 'tls_certificate and tls_key belong together');
+  }
+  const redis = root.child('redis')?.settings;
+  const nodes = redis?.get('nodes');
+  if (nodes && redis?.has('sentinels')) {
+    problems.error(nodes.origin, 'Redis is reached by sentinels or by cluster nodes, not by both');
+  }
+}
+
+function* descendants(stanza: Stanza): Iterable<Stanza> {
+  for (const child of stanza.children) {
+    yield child;
+    yield* descendants(child);
+  }
+}

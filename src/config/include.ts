@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import type { Origin } from '../scope/option-value.ts';
+import type { IncludeNode, Node } from './node.ts';
+import { parse } from './parser.ts';
+import type { Problems } from './problem.ts';
+
+/** Files in all; a file that includes itself twice over would otherwise never end. */
+const maxFiles = 10_000;
+
+/** Reads a configuration file and, in their places, the files it includes. */
+export function readNodes(file: string, problems: Problems): readonly Node[] {
+  return new Reader(file, problems).read(file, { file, line: 1, column: 1 }, []);
+}
+
+class Reader {
+  readonly #main: string;
+  readonly #problems: Problems;
+  #files = 0;
+
+  constructor(main: string, problems: Problems) {
+    this.#main = main;
+    this.#problems = problems;
+  }
+
+  /**
+   * @param from the place that wants the file
+   * @param open the real paths of the files being read, the main one first
+   */
+  read(file: string, from: Origin, open: readonly string[]): readonly Node[] {
+    this.#files += 1;
+    if (this.#files > maxFiles) {
+      if (this.#files === maxFiles + 1) {
+        this.#problems.error(from, `more than ${maxFiles} files are included`);
+      }
+      return [];
+    }
+    let text: string;
+    let real: string;
+    try {
+      real = realpathSync(file);
+      if (open.includes(real)) {
+        this.#problems.error(from, `${file} includes itself: ${[...open, real].join(' > ')}`);
+        return [];
+      }
+      if (!statSync(real).isFile()) throw Object.assign(new Error(), { code: 'it is not a file' });
+      text = readFileSync(real, 'utf8');
+    } catch (error) {
+      this.#problems.error(from, `cannot read ${file}: ${whyNot(error)}`);
+      return [];
+    }
+    return this.#expand(parse(text, file, this.#problems), [...open, real]);
+  }
+
+  #expand(nodes: readonly Node[], open: readonly string[]): readonly Node[] {
+    return nodes.flatMap((node): readonly Node[] => {
+      if (node.kind === 'include') return this.#include(node, open);
+      if (node.kind === 'stanza') {
+        return [{ ...node, children: this.#expand(node.children, open) }];
+      }
+      return [node];
+    });
+  }
+
+  #include({ path, origin }: IncludeNode, open: readonly string[]): readonly Node[] {
+    try {
+      return this.#find(path.text, origin).flatMap((file) => this.read(file, path.origin, open));
+    } catch (error) {
+      this.#problems.error(path.origin, `cannot include ${path.text}: ${whyNot(error)}`);
+      return [];
+    }
+  }
+
+  /** The files an include means: relative to the including file first, then to the main one. */
+  #find(path: string, { file }: Origin): readonly string[] {
+    const folders = isAbsolute(path) ? [''] : [dirname(file), dirname(this.#main)];
+    for (const folder of folders) {
+      const candidate = join(folder, path);
+      const stat = statSync(candidate, { throwIfNoEntry: false });
+      if (stat?.isDirectory()) return filesOf(candidate);
+      if (stat) return [candidate];
+    }
+    throw Object.assign(new Error(), { code: 'ENOENT' });
+  }
+}
+
+/** In alphabetical order, without hidden files and sub-folders. */
+function filesOf(folder: string): readonly string[] {
+  return readdirSync(folder)
+    .filter((name) => !name.startsWith('.'))
+    .sort()
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+}
+
+function whyNot(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return { ENOENT: 'no such file or folder', EACCES: 'permission denied' }[code] ?? code;
+}

@@ -1,0 +1,65 @@
+import { formatNetwork, maskAddress, parseNetwork } from '../scope/address.ts';
+import { formatListen, parseListen } from '../scope/listen-address.ts';
+import type { ScalarNode } from './node.ts';
+import type { StanzaDefinition } from './options.ts';
+import type { Problems } from './problem.ts';
+
+/** What is wrong with a label; as in `Listen must be …`. */
+const expected = {
+  listen:
+    'an address and port such as "*:25", "127.0.0.1:25" or "[::1]:25", or the path of a unix socket',
+  peer: 'an IP address or a network such as "10.0.0.0/8"',
+  name: 'a name that is not empty',
+};
+
+/**
+ * One spelling for all spellings of the same place or name: what stanzas are told apart by.
+ * @returns undefined where the text is not right
+ */
+export function canonicalLabel(kind: keyof typeof expected, text: string): string | undefined {
+  if (kind === 'name') return text.trim().toLowerCase() || undefined;
+  if (kind === 'peer') {
+    const network = parseNetwork(text);
+    return network && formatNetwork(network);
+  }
+  const listen = parseListen(text);
+  return listen && formatListen(listen);
+}
+
+/** Checks the label of a stanza, or its absence. @returns the canonical one; undefined after an error */
+export function checkLabel(
+  { name, label: rule }: StanzaDefinition,
+  label: ScalarNode | undefined,
+  origin: ScalarNode['origin'],
+  problems: Problems,
+): string | undefined {
+  if (!rule) {
+    if (label) problems.error(label.origin, `${name} takes no name`);
+    return label ? undefined : '';
+  }
+  if (!label) {
+    if (rule.required) {
+      problems.error(origin, `${name} needs ${expected[rule.kind]} after it`);
+      return undefined;
+    }
+    return '';
+  }
+  const canonical = canonicalLabel(rule.kind, label.text);
+  if (canonical === undefined) {
+    problems.error(
+      label.origin,
+      `${name} must be followed by ${expected[rule.kind]}, not by "${label.text}"`,
+    );
+  }
+  const network = rule.kind === 'peer' ? parseNetwork(label.text) : undefined;
+  if (network) {
+    const masked = maskAddress(network.address, network.length);
+    if (masked.some((byte, index) => byte !== network.address[index])) {
+      problems.warning(
+        label.origin,
+        `Peer "${label.text}" has bits set beyond its prefix: it is read as ${canonical}`,
+      );
+    }
+  }
+  return canonical;
+}

@@ -1,0 +1,118 @@
+import { dirname, resolve } from 'node:path';
+import { parseBoolean } from '../scope/message-fields.ts';
+import type { OptionValue, Origin } from '../scope/option-value.ts';
+import type { ScalarNode, ValueNode } from './node.ts';
+
+/** How the values of an option are read, and how they are called. */
+export interface OptionType<T extends OptionValue = OptionValue> {
+  /** What is right, to follow "must be". */
+  readonly expects: string;
+  /** @throws BadValue */
+  read(value: ValueNode): T;
+}
+
+/** A value that is not right; the message says what would be. */
+export class BadValue extends Error {
+  override readonly name = 'BadValue';
+  readonly origin: Origin;
+
+  constructor(origin: Origin, message: string) {
+    super(message);
+    this.origin = origin;
+  }
+}
+
+/** A type of single values. @param parse gives undefined for a text that is no value of the type */
+export function scalarType<T extends string | number | boolean>(
+  expects: string,
+  parse: (text: string, origin: Origin) => T | undefined,
+): OptionType<T> {
+  return {
+    expects,
+    read(node) {
+      const value = node.kind === 'scalar' ? parse(node.text, node.origin) : undefined;
+      if (value === undefined) throw new BadValue(node.origin, `must be ${expects}${given(node)}`);
+      return value;
+    },
+  };
+}
+
+export const booleanType = scalarType(
+  'on or off (or true/false, enabled/disabled, 1/0)',
+  parseBoolean,
+);
+
+export const stringType = scalarType('a text that is not empty', (text) => text || undefined);
+
+export function integerType(min: number, max: number): OptionType<number> {
+  return scalarType(`a whole number from ${min} to ${max}`, (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? value : undefined;
+  });
+}
+
+/** A duration, which may have decimals; the value is in seconds. */
+export function secondsType(min: number, max: number): OptionType<number> {
+  return scalarType(`a number of seconds from ${min} to ${max}`, (text) => {
+    const value = /^\d{1,10}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? value : undefined;
+  });
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** A number of bytes. */
+export const sizeType = scalarType(
+  'a number of bytes above 0, or of K, M or G of them (25M)',
+  (text) => {
+    const [, digits, unit = ''] = /^(\d{1,12})([kmg]?)$/i.exec(text) ?? [];
+    const bytes = Number(digits) * (units[unit.toLowerCase()] ?? 1);
+    return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
+  },
+);
+
+export function choiceType<const T extends string>(...values: readonly T[]): OptionType<T> {
+  const names = values.map((value) => `"${value}"`);
+  const expects = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+  return scalarType(expects, (text) => values.find((value) => value === text.toLowerCase()));
+}
+
+/** A file or folder; a relative path starts at the folder of the file it is written in. */
+export const pathType = scalarType('a path', (text, { file }) =>
+  text === '' || text.includes('\0') ? undefined : resolve(dirname(file), text),
+);
+
+/** One value, or an array of them. */
+export function listType(item: OptionType<string>): OptionType<readonly string[]> {
+  return {
+    expects: `a list of: ${item.expects}`,
+    read(node) {
+      if (node.kind === 'map') {
+        throw new BadValue(node.origin, `must be ( "a" "b" ), each ${item.expects}, not a map`);
+      }
+      const items = node.kind === 'array' ? node.items : [node];
+      return items.map((value) => item.read(value));
+    },
+  };
+}
+
+/** A map of names to texts. @param check throws BadValue for an entry that is not right */
+export function mapType(
+  check: (name: ScalarNode, value: ScalarNode) => void,
+): OptionType<ReadonlyMap<string, string>> {
+  return {
+    expects: 'a map: [ name = "value" ]',
+    read(node) {
+      if (node.kind !== 'map') {
+        throw new BadValue(node.origin, `must be ${this.expects}${given(node)}`);
+      }
+      for (const { name, value } of node.entries) check(name, value);
+      return new Map(node.entries.map(({ name, value }) => [name.text.toLowerCase(), value.text]));
+    },
+  };
+}
+
+function given(node: ValueNode): string {
+  if (node.kind === 'scalar') return `, not "${node.text}"`;
+  return node.kind === 'array' ? ', not an array' : ', not a map';
+}

@@ -1,0 +1,109 @@
+import { load } from 'cheerio/slim';
+import { parseNetwork } from '../scope/address.ts';
+import { contextVariables } from '../scope/context-variables.ts';
+import { macroNames } from '../scope/macro-template.ts';
+import { parseTrackingDomain } from '../scope/tracking-domain.ts';
+import { nearest } from './nearest.ts';
+import { BadValue, mapType, scalarType } from './option-type.ts';
+
+export const trackingDomainType = scalarType(
+  'a host name with or without a port, such as "click.example.com" or "localhost:8080"',
+  parseTrackingDomain,
+);
+
+export const domainPatternType = scalarType(
+  'a domain such as "example.com" (with all below it) or "*.example.com"',
+  (text) => (isDomainPattern(text) ? text : undefined),
+);
+
+export const recipientPatternType = scalarType(
+  'an address such as "user@example.com" or a domain',
+  (text) => {
+    const at = text.lastIndexOf('@');
+    const [local, domain] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+    const ok = at < 0 ? isDomainPattern(text) : local !== '' && isDomainPattern(domain);
+    return ok && !/[\s<>]/.test(text) ? text : undefined;
+  },
+);
+
+/** Long enough for any URL worth excluding; a match costs at most its length times the URL's. */
+const maxPatternLength = 1000;
+
+export const urlPatternType = scalarType(
+  `a URL of at most ${maxPatternLength} characters in which * stands for any others, such as "*/unsubscribe*"`,
+  (text) => (text !== '' && text.length <= maxPatternLength && !/\s/.test(text) ? text : undefined),
+);
+
+export const selectorType = scalarType(
+  'a CSS selector such as "a.no-tracking" or "footer a"',
+  (text) => (isSelector(text) ? text : undefined),
+);
+
+export const networkType = scalarType('an IP address or a network such as "10.0.0.0/8"', (text) =>
+  parseNetwork(text) ? text : undefined,
+);
+
+export const urlType = (...schemes: readonly string[]) =>
+  scalarType(`a URL of ${schemes.map((scheme) => `${scheme}://`).join(', ')}`, (text) =>
+    URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)) ? text : undefined,
+  );
+
+export const hostPortType = scalarType('a host and a port such as "10.0.0.1:26379"', (text) => {
+  const port = Number(/:(\d{1,5})$/.exec(text)?.[1]);
+  return port > 0 && port < 65536 && /^(\[[0-9a-f:.]+\]|[^\s:/]+):\d+$/i.test(text)
+    ? text
+    : undefined;
+});
+
+export const fileModeType = scalarType('a file mode such as 0660', (text) =>
+  /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : undefined,
+);
+
+export const macroTemplateType = scalarType(
+  'a text with macros in braces, such as "{daemon_addr}:{daemon_port}"',
+  (text) => {
+    const withoutMacros = text.replaceAll(/\{[A-Za-z0-9_]+\}/g, '');
+    return macroNames([text]).length > 0 && !/[{}]/.test(withoutMacros) ? text : undefined;
+  },
+);
+
+export const workersType = scalarType('"auto" or a whole number from 1 to 64', (text) => {
+  if (text.toLowerCase() === 'auto') return 'auto';
+  return /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 64
+    ? Number(text)
+    : undefined;
+});
+
+const unlimited = { maxMetadataLen: Number.POSITIVE_INFINITY };
+const variables = Object.values(contextVariables);
+
+/** Context variables; those that decide something are checked here rather than at every message. */
+export const contextType = mapType((name, value) => {
+  const key = name.text.toLowerCase();
+  const variable = variables.find((candidate) => candidate.name === key);
+  if (variable && variable.parse(value.text, unlimited) === undefined) {
+    throw new BadValue(
+      value.origin,
+      `has ${key} = "${value.text}", which must be ${variable.expected}`,
+    );
+  }
+  if (!variable && key.startsWith('smtpapi_') && !key.startsWith('smtpapi_open_tracking')) {
+    const names = variables.map((candidate) => candidate.name);
+    throw new BadValue(name.origin, `has ${key}, which decides nothing${nearest(key, names)}`);
+  }
+});
+
+function isDomainPattern(text: string): boolean {
+  const name = text.replace(/^\*?\./, '');
+  return parseTrackingDomain(name) !== undefined && !/:\d+$/.test(name);
+}
+
+function isSelector(text: string): boolean {
+  if (text.trim() === '' || text.length > maxPatternLength) return false;
+  try {
+    load('<a></a>', null, false)(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

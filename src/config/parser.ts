@@ -1,0 +1,196 @@
+import { type Token, tokenize } from './lexer.ts';
+import type { ArrayNode, MapNode, Node, ScalarNode, StanzaNode, ValueNode } from './node.ts';
+import type { Problems } from './problem.ts';
+
+/** Blocks inside blocks; the deepest that means anything has three. */
+const maxDepth = 16;
+
+/** Parses one configuration file into nodes. Goes on after a mistake, so that all of them are said in one run. */
+export function parse(text: string, file: string, problems: Problems): readonly Node[] {
+  return new Parser(tokenize(text, file, problems), problems).parseFile();
+}
+
+class Parser {
+  readonly #tokens: readonly Token[];
+  readonly #problems: Problems;
+  #at = 0;
+
+  constructor(tokens: readonly Token[], problems: Problems) {
+    this.#tokens = tokens;
+    this.#problems = problems;
+  }
+
+  parseFile(): readonly Node[] {
+    const nodes: Node[] = [];
+    while (this.#peek().kind !== 'end') {
+      nodes.push(...this.#parseBody(0));
+      if (this.#peek().kind === '}') this.#unexpected(this.#next(), 'no block is open here');
+    }
+    return nodes;
+  }
+
+  /** Up to, and without, the closing brace or the end. */
+  #parseBody(depth: number): readonly Node[] {
+    const nodes: Node[] = [];
+    for (;;) {
+      const { kind } = this.#peek();
+      if (kind === 'end' || kind === '}') return nodes;
+      const node = this.#parseStatement(depth);
+      if (node) nodes.push(node);
+    }
+  }
+
+  #parseStatement(depth: number): Node | undefined {
+    const name = this.#next();
+    if (name.kind !== 'word' && name.kind !== 'string') {
+      this.#unexpected(name, 'expected the name of an option or a stanza');
+      this.#skipLine(name);
+      return undefined;
+    }
+    const { kind } = this.#peek();
+    if (kind === '=') return this.#parseOption(name);
+    if (kind === '{') return this.#parseStanza(name, undefined, depth);
+    const isName = kind === 'word' || kind === 'string';
+    if (isName && /^(readonly_)?include$/i.test(name.text)) {
+      return { kind: 'include', path: scalar(this.#next()), origin: name.origin };
+    }
+    if (isName && this.#peek(1).kind === '{') {
+      return this.#parseStanza(name, scalar(this.#next()), depth);
+    }
+    this.#problems.error(
+      name.origin,
+      `expected "= value" or "{ … }" after ${quote(name)}${found(this.#peek())}`,
+    );
+    this.#skipLine(name);
+    return undefined;
+  }
+
+  #parseOption(name: Token): Node | undefined {
+    const equals = this.#next();
+    const value = this.#parseValue(name, equals);
+    return value && { kind: 'option', name: name.text, value, origin: name.origin };
+  }
+
+  #parseValue(name: Token, equals: Token): ValueNode | undefined {
+    const token = this.#peek();
+    const startsNextOption =
+      token.origin.line > equals.origin.line && ['=', '{'].includes(this.#peek(1).kind);
+    if ((token.kind === 'word' || token.kind === 'string') && !startsNextOption) {
+      return scalar(this.#next());
+    }
+    if (token.kind === '(') return this.#parseArray();
+    if (token.kind === '[') return this.#parseMap();
+    this.#problems.error(equals.origin, `${quote(name)} has no value`);
+    return undefined;
+  }
+
+  #parseArray(): ArrayNode {
+    const open = this.#next();
+    const items: ScalarNode[] = [];
+    while (this.#insideOf(open, ')')) {
+      const token = this.#next();
+      if (token.kind !== 'word' && token.kind !== 'string') {
+        this.#unexpected(token, 'an array holds values only: ( "a" "b" )');
+      } else if (token.kind === 'word' && token.text.includes(',')) {
+        this.#problems.error(
+          token.origin,
+          'the values of an array are separated by white space, not by commas; quote a value that contains one',
+        );
+      } else {
+        items.push(scalar(token));
+      }
+    }
+    return { kind: 'array', items, origin: open.origin };
+  }
+
+  #parseMap(): MapNode {
+    const open = this.#next();
+    const entries: { name: ScalarNode; value: ScalarNode }[] = [];
+    while (this.#insideOf(open, ']')) {
+      const [name, equals, value] = [this.#next(), this.#peek(), this.#peek(1)];
+      const isName = name.kind === 'word' || name.kind === 'string';
+      if (isName && equals.kind === '=' && (value.kind === 'word' || value.kind === 'string')) {
+        this.#at += 2;
+        entries.push({ name: scalar(name), value: scalar(value) });
+      } else {
+        this.#unexpected(name, 'a map holds names and values: [ name = "value" ]');
+        this.#skipLine(name, ']');
+      }
+    }
+    return { kind: 'map', entries, origin: open.origin };
+  }
+
+  /** Whether there is more before the bracket that closes; takes the bracket. */
+  #insideOf(open: Token, close: ')' | ']'): boolean {
+    const token = this.#peek();
+    if (token.kind === close) {
+      this.#next();
+      return false;
+    }
+    if (token.kind === 'end' || token.kind === '{' || token.kind === '}') {
+      this.#problems.error(open.origin, `this "${open.text}" is never closed with "${close}"`);
+      return false;
+    }
+    return true;
+  }
+
+  #parseStanza(name: Token, label: ScalarNode | undefined, depth: number): StanzaNode | undefined {
+    const open = this.#next();
+    if (depth >= maxDepth) {
+      this.#problems.error(open.origin, `blocks are nested more than ${maxDepth} deep`);
+      this.#skipBlock();
+      return undefined;
+    }
+    const children = this.#parseBody(depth + 1);
+    if (this.#peek().kind === '}') this.#next();
+    else this.#problems.error(open.origin, `the "{" of ${quote(name)} is never closed with "}"`);
+    const { origin } = name;
+    return { kind: 'stanza', name: name.text, ...(label && { label }), children, origin };
+  }
+
+  /** Past the brace that closes the block just opened. */
+  #skipBlock(): void {
+    for (let open = 1; open > 0 && this.#peek().kind !== 'end'; ) {
+      const { kind } = this.#next();
+      if (kind === '{') open += 1;
+      if (kind === '}') open -= 1;
+    }
+  }
+
+  /** To the next line, or to what closes the place we are in. */
+  #skipLine(from: Token, close: string = '}'): void {
+    for (;;) {
+      const { kind, origin } = this.#peek();
+      if (kind === 'end' || kind === close || origin.line > from.origin.line) return;
+      this.#next();
+      if (kind === '{') this.#skipBlock();
+    }
+  }
+
+  #unexpected(token: Token, expected: string): void {
+    this.#problems.error(token.origin, `unexpected ${quote(token)}: ${expected}`);
+  }
+
+  #peek(ahead = 0): Token {
+    return this.#tokens[Math.min(this.#at + ahead, this.#tokens.length - 1)] as Token;
+  }
+
+  #next(): Token {
+    const token = this.#peek();
+    if (token.kind !== 'end') this.#at += 1;
+    return token;
+  }
+}
+
+function scalar({ text, origin }: Token): ScalarNode {
+  return { kind: 'scalar', text, origin };
+}
+
+function quote({ kind, text }: Token): string {
+  if (kind === 'end') return 'the end of the file';
+  return kind === 'word' ? text : `"${text}"`;
+}
+
+function found(token: Token): string {
+  return token.kind === 'end' ? '' : `, not ${quote(token)}`;
+}

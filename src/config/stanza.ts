@@ -1,0 +1,86 @@
+import type { OptionValue, Origin, Setting } from '../scope/option-value.ts';
+import type {
+  Definition,
+  OptionalDefinition,
+  OptionDefinition,
+  StanzaDefinition,
+} from './options.ts';
+
+/** A stanza with all its appearances merged; the root is the global scope. */
+export class Stanza {
+  readonly definition: StanzaDefinition;
+  /** As first written; absent without a name. */
+  readonly label: string | undefined;
+  /** Where it first appears. */
+  readonly origin: Origin;
+  readonly parent: Stanza | undefined;
+  readonly settings = new Map<string, Setting>();
+  /** By id of the definition and canonical label. */
+  readonly #children = new Map<string, Stanza>();
+
+  constructor(
+    definition: StanzaDefinition,
+    { origin, label, parent }: { origin: Origin; label?: string | undefined; parent?: Stanza },
+  ) {
+    this.definition = definition;
+    this.label = label;
+    this.origin = origin;
+    this.parent = parent;
+  }
+
+  get children(): Iterable<Stanza> {
+    return this.#children.values();
+  }
+
+  childrenOf(id: string): readonly Stanza[] {
+    return [...this.children].filter(({ definition }) => definition.id === id);
+  }
+
+  /** @param key canonical label; '' without a name */
+  child(id: string, key = ''): Stanza | undefined {
+    return this.#children.get(`${id} ${key}`);
+  }
+
+  addChild(key: string, child: Stanza): void {
+    this.#children.set(`${child.definition.id} ${key}`, child);
+  }
+
+  /** `Listen "*:587"` */
+  get title(): string {
+    const { name } = this.definition;
+    return this.label === undefined ? name : `${name} "${this.label}"`;
+  }
+
+  /** `ESMTP_Listener > Listen "*:587"`; the global scope is left out. */
+  get path(): string {
+    return this.parent?.parent ? `${this.parent.path} > ${this.title}` : this.title;
+  }
+
+  /** Switched off by itself; `enable` is not inherited, but what stands in it is gone as well. */
+  get isEnabled(): boolean {
+    return this.settings.get('enable')?.value !== false;
+  }
+}
+
+/** The type of an option's value; options without a default may be undefined. */
+export type ValueOf<D extends Definition> =
+  D extends OptionDefinition<infer T>
+    ? T
+    : D extends OptionalDefinition<infer T>
+      ? T | undefined
+      : never;
+
+/** The values of all options of a stanza, with their defaults. */
+export function valuesOf<D extends Readonly<Record<string, Definition>>>(
+  definitions: D,
+  stanza: Stanza | undefined,
+): { readonly [K in keyof D]: ValueOf<D[K]> } {
+  const entries = Object.entries(definitions).map(
+    ([name, definition]): [string, OptionValue | undefined] => [
+      name,
+      stanza?.settings.get(name)?.value ?? definition.default,
+    ],
+  );
+  // The settings were read by the types of these very definitions.
+  return Object.fromEntries(entries) as { [K in keyof D]: ValueOf<D[K]> };
+}
