@@ -1,6 +1,6 @@
 import { chmod, chown, stat } from 'node:fs/promises';
 import type { ListenOptions } from 'node:net';
-import type { ListenAddress } from './config/configuration.ts';
+import type { ListenAddress } from './config/listen-address.ts';
 import { removeStale } from './milter/unix-socket.ts';
 import { groupId, userId } from './process/user-ids.ts';
 

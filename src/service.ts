@@ -210,7 +210,7 @@ async function serveRedirect(listens: readonly Place[], context: Context) {
 
 async function serveControl(
   listens: readonly Place[],
-  { links, metrics, releasers }: Context,
+  { metrics, releasers }: Context,
   { otherSnapshots = async () => [] }: ServiceOptions,
 ): Promise<void> {
   for (const place of listens) {

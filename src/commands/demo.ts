@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { diffLines } from 'diff';
 import { pino } from 'pino';
 import type { Configuration } from '../config/configuration.ts';
+import { JournalReader } from '../event/journal-reader.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
 import { startService } from '../service.ts';
 import { configured } from './configured.ts';
 import { newsletter } from './demo-newsletter.ts';
-import { openEvents } from './event-source.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /** What a browser says of itself. */
@@ -66,7 +66,12 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   printDiff(before, after);
 
   heading('2. A reader follows a link');
-  const events = await openEvents(config, { fromNow: true });
+  const events = new JournalReader({
+    folder: config.events.journal,
+    kinds: ['events'],
+    from: 'newest',
+  });
+  await events.next(1, 0);
   const response = await fetch(link, { redirect: 'manual', headers: { 'user-agent': BROWSER } });
   say(`GET ${link}`);
   say(`${response.status} ${response.statusText}`);
