@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EventConsumer, StoredEvent } from '../link/event-stream.ts';
+import { JournalReader } from './journal-reader.ts';
+import { replaceFile } from './replace-file.ts';
+
+/** Offsets by the id of the file. */
+type Places = Readonly<Record<string, number>>;
+
+/** What is kept on disk: up to where events were acknowledged, and up to where they were read. */
+interface State {
+  readonly acknowledged: Places;
+  readonly read: Places;
+}
+
+const NOTHING: State = { acknowledged: {}, read: {} };
+
+/**
+ * Reads the journal and keeps in a file beside it how far it has got. There may be one consumer of a name only,
+ * and what it acknowledges is everything that it read until then.
+ */
+export class JournalConsumer implements EventConsumer {
+  readonly #folder: string;
+  readonly #file: string;
+  #state: State | undefined;
+  #reader: JournalReader | undefined;
+
+  constructor(folder: string, name: string) {
+    this.#folder = folder;
+    this.#file = join(folder, `${name}.offsets.json`);
+  }
+
+  async unacknowledged(max: number): Promise<readonly StoredEvent[]> {
+    const { acknowledged, read } = await this.#load();
+    const reader = this.#newReader(acknowledged, read);
+    return await reader.next(max, 0);
+  }
+
+  async next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
+    const state = await this.#load();
+    this.#reader ??= this.#newReader(state.read);
+    const events = await this.#reader.next(max, waitMs);
+    // Said before anybody sees them, so that after a crash the same events make up the same batch.
+    if (events.length > 0) {
+      await this.#save({ ...state, read: Object.fromEntries(this.#reader.offsets) });
+    }
+    return events;
+  }
+
+  async acknowledge(events: readonly StoredEvent[]): Promise<void> {
+    const state = await this.#load();
+    const acknowledged: Record<string, number> = {};
+    // Files that are gone are forgotten.
+    for (const [id, offset] of Object.entries(state.acknowledged)) {
+      if (id in state.read) acknowledged[id] = offset;
+    }
+    for (const event of events) {
+      const { id, offset } = placeOf(event);
+      acknowledged[id] = Math.max(offset, acknowledged[id] ?? 0);
+    }
+    await this.#save({ ...state, acknowledged });
+  }
+
+  /** Bytes of events that were not read yet. */
+  async backlog(): Promise<number> {
+    const state = await this.#load();
+    return this.#newReader(state.acknowledged).backlog();
+  }
+
+  async close(): Promise<void> {
+    await this.#reader?.close();
+  }
+
+  #newReader(from: Places, until?: Places): JournalReader {
+    return new JournalReader({
+      folder: this.#folder,
+      kinds: ['events'],
+      from: new Map(Object.entries(from)),
+      ...(until && { until: new Map(Object.entries(until)) }),
+    });
+  }
+
+  async #load(): Promise<State> {
+    this.#state ??= parseState(await readFile(this.#file, 'utf8').catch(() => ''));
+    return this.#state;
+  }
+
+  async #save(state: State): Promise<void> {
+    this.#state = state;
+    await replaceFile(this.#file, JSON.stringify(state));
+  }
+}
+
+function placeOf({ id }: StoredEvent): { id: string; offset: number } {
+  const colon = id.lastIndexOf(':');
+  return { id: id.slice(0, colon), offset: Number(id.slice(colon + 1)) };
+}
+
+/** Without a readable state everything is delivered again, rather than nothing. */
+function parseState(text: string): State {
+  try {
+    const state = JSON.parse(text) as Partial<State>;
+    return { acknowledged: state.acknowledged ?? {}, read: state.read ?? {} };
+  } catch {
+    return NOTHING;
+  }
+}

@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EventConsumer, StoredEvent } from '../link/event-stream.ts';
+import { type BatchRequest, batchId, postBatch } from './webhook-batch.ts';
+
+export interface WebhookOptions {
+  readonly consumer: EventConsumer;
+  readonly url: string;
+  /** For the header X-MessageSystems-Webhook-Token. */
+  readonly token?: string;
+  /** Key of the signature header. */
+  readonly secret?: string;
+  /** Events in one batch; default 10,000, as Momentum's. */
+  readonly batchSize?: number;
+  /** How long a batch is collected, from its first event on; default 30,000 ms. */
+  readonly intervalMs?: number;
+  /** How long one attempt may take; default 30,000 ms. */
+  readonly timeoutMs?: number;
+  /** How long a batch is tried; default 8 hours. */
+  readonly retryForMs?: number;
+  /** Before the second attempt; doubles with each one up to `maxBackoffMs`. Defaults: 1,000 and 300,000 ms. */
+  readonly backoffMs?: number;
+  readonly maxBackoffMs?: number;
+  readonly observer?: WebhookObserver;
+}
+
+export interface WebhookObserver {
+  delivered?(batch: string, events: number): void;
+  /** An attempt failed for this reason; the next one is made after the delay. */
+  retrying?(batch: string, reason: string, delayMs: number): void;
+  /** The time for retries is over; these events will not be delivered. */
+  gaveUp?(batch: string, events: number): void;
+  /** The stream or the journal could not be read; it is tried again. */
+  failed?(error: unknown): void;
+}
+
+/** How long one look for new events takes at most, so that stopping does not take longer. */
+const LOOK_MS = 1000;
+
+/**
+ * Delivers events in batches to an HTTP server, one batch at a time, until each was taken. What was
+ * not acknowledged when the process ended is delivered again by the next one, under the same batch id.
+ */
+export class Webhook {
+  readonly #options: WebhookOptions;
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Settles when an attempt that is under way has ended, or the deadline is there. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#stopping.abort();
+    const waited = new AbortController();
+    await Promise.race([
+      this.#loop,
+      sleep(deadlineMs, undefined, { signal: waited.signal }).catch(() => undefined),
+    ]);
+    waited.abort();
+    await this.#options.consumer.close();
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const { consumer, batchSize = 10_000, backoffMs = 1000, observer } = this.#options;
+    while (!this.#stopped) {
+      try {
+        const left = await consumer.unacknowledged(batchSize);
+        const batch = left.length > 0 ? left : await this.#collect(batchSize);
+        if (batch.length === 0 || this.#stopped) continue;
+        if (await this.#deliver(batch)) await consumer.acknowledge(batch);
+      } catch (error) {
+        observer?.failed?.(error);
+        await this.#pause(backoffMs);
+      }
+    }
+  }
+
+  /** Events until there are enough of them, or the first one has waited for long enough. */
+  async #collect(batchSize: number): Promise<StoredEvent[]> {
+    const { consumer, intervalMs = 30_000 } = this.#options;
+    const batch: StoredEvent[] = [];
+    let until = Number.POSITIVE_INFINITY;
+    while (batch.length < batchSize && !this.#stopped) {
+      const left = until - Date.now();
+      if (left <= 0) break;
+      const events = await consumer.next(batchSize - batch.length, Math.min(LOOK_MS, left));
+      if (batch.length === 0 && events.length > 0) until = Date.now() + intervalMs;
+      batch.push(...events);
+    }
+    return batch;
+  }
+
+  /** @returns whether the batch is done with: delivered, or given up */
+  async #deliver(events: readonly StoredEvent[]): Promise<boolean> {
+    const { retryForMs = 8 * 3_600_000, observer, timeoutMs = 30_000 } = this.#options;
+    const id = batchId(events);
+    const request: BatchRequest = { ...this.#options, id, events, timeoutMs };
+    const giveUpAt = Date.now() + retryForMs;
+    for (let attempt = 0; !this.#stopped; attempt++) {
+      const answer = await postBatch(request);
+      if (answer.delivered) {
+        observer?.delivered?.(id, events.length);
+        return true;
+      }
+      const delayMs = Math.max(this.#backoff(attempt), answer.retryAfterMs ?? 0);
+      if (Date.now() + delayMs >= giveUpAt) {
+        observer?.gaveUp?.(id, events.length);
+        return true;
+      }
+      observer?.retrying?.(id, answer.reason, delayMs);
+      await this.#pause(delayMs);
+    }
+    return false;
+  }
+
+  /** Between half and all of it, so that many senders do not come back at the same moment. */
+  #backoff(attempt: number): number {
+    const { backoffMs = 1000, maxBackoffMs = 300_000 } = this.#options;
+    const delay = Math.min(backoffMs * 2 ** Math.min(attempt, 20), maxBackoffMs);
+    return delay * (0.5 + Math.random() / 2);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+}

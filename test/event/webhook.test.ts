@@ -1,0 +1,203 @@
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Journal } from '../../src/event/journal.ts';
+import { JournalConsumer } from '../../src/event/journal-consumer.ts';
+import { Webhook, type WebhookOptions } from '../../src/event/webhook.ts';
+import {
+  type Behaviour,
+  garbage,
+  halfAnswer,
+  hang,
+  reset,
+  startWebhookServer,
+  status,
+} from '../helpers/webhook-server.ts';
+
+let folder: string;
+let journal: Journal;
+let server: Awaited<ReturnType<typeof startWebhookServer>>;
+let webhooks: Webhook[];
+let told: string[];
+
+const event = (n: number) => `{"msys":{"track_event":{"event_id":"${n}"}}}`;
+const ids = (batch: (typeof server.batches)[number] | undefined) =>
+  batch?.events.map(({ msys }) => Number(msys.track_event.event_id));
+const idOf = (batch: (typeof server.batches)[number] | undefined) =>
+  batch?.headers['x-messagesystems-batch-id'];
+const append = (...numbers: number[]) => journal.append(numbers.map(event));
+const range = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => from + index);
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-webhook-'));
+  journal = new Journal({ folder, kind: 'events' });
+  server = await startWebhookServer();
+  webhooks = [];
+  told = [];
+});
+
+afterEach(async () => {
+  for (const webhook of webhooks) await webhook.close(1000);
+  await server.close();
+  await journal.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function start(options: Partial<WebhookOptions> = {}): Webhook {
+  const webhook = new Webhook({
+    consumer: new JournalConsumer(folder, 'webhook'),
+    url: server.url,
+    intervalMs: 20,
+    timeoutMs: 200,
+    backoffMs: 5,
+    maxBackoffMs: 20,
+    observer: {
+      delivered: (_batch, events) => told.push(`delivered ${events}`),
+      retrying: (_batch, reason) => told.push(reason),
+      gaveUp: (_batch, events) => told.push(`gave up ${events}`),
+      failed: (error) => told.push(`failed ${error}`),
+    },
+    ...options,
+  });
+  webhooks.push(webhook);
+  webhook.start();
+  return webhook;
+}
+
+describe('a webhook', () => {
+  test('gets an array of events, with the headers that Momentum sends', async () => {
+    await append(1, 2, 3);
+    start({ token: 'secret-token' });
+    await expect.poll(() => server.batches.length).toBe(1);
+    const [batch] = server.batches;
+    expect(JSON.parse(batch?.body ?? '')).toEqual([1, 2, 3].map((n) => JSON.parse(event(n))));
+    expect(batch?.headers['content-type']).toBe('application/json');
+    expect(batch?.headers['x-messagesystems-webhook-token']).toBe('secret-token');
+    expect(idOf(batch)).toMatch(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+    expect(batch?.headers['x-clickmilter-signature']).toBeUndefined();
+    expect(batch?.headers).not.toHaveProperty('authorization');
+  });
+
+  test('can check who sent it', async () => {
+    await append(1);
+    start({ secret: 'key', url: server.url.replace('//', '//user:pass%21@') });
+    await expect.poll(() => server.batches.length).toBe(1);
+    const [batch] = server.batches;
+    const header = String(batch?.headers['x-clickmilter-signature']);
+    const [, time, mac] = /^t=(\d+),v1=([\da-f]{64})$/.exec(header) ?? [];
+    expect(Math.abs(Number(time) - Date.now() / 1000)).toBeLessThan(60);
+    expect(mac).toBe(createHmac('sha256', 'key').update(`${time}.${batch?.body}`).digest('hex'));
+    const authorization = `Basic ${Buffer.from('user:pass!').toString('base64')}`;
+    expect(batch?.headers).toMatchObject({ authorization });
+  });
+
+  test('gets no more than a batch holds at a time, everything in order, nothing twice', async () => {
+    await append(...range(0, 250));
+    start({ batchSize: 100 });
+    await expect.poll(() => server.batches.length).toBe(3);
+    await append(...range(250, 260));
+    await expect.poll(() => server.batches.length).toBe(4);
+    expect(server.batches.map((batch) => batch.events.length)).toEqual([100, 100, 50, 10]);
+    expect(server.batches.flatMap(ids)).toEqual(range(0, 260));
+    expect(new Set(server.batches.map(idOf)).size).toBe(4);
+  });
+
+  test.each<[string, Behaviour[], string]>([
+    ['500', [status(500)], 'HTTP 500'],
+    ['429 with Retry-After: 0', [status(429, { 'retry-after': '0' })], 'HTTP 429'],
+    ['a redirect, which is not followed', [status(307, { location: '/elsewhere' })], 'HTTP 307'],
+    ['404', [status(404)], 'HTTP 404'],
+    ['no answer', [hang], 'The operation was aborted due to timeout'],
+    ['a reset connection', [reset], 'fetch failed: '],
+    ['half an answer', [halfAnswer], 'fetch failed: '],
+    ['something that is not HTTP', [garbage], 'fetch failed: '],
+    ['all of it, one after the other', [status(500), hang, reset, garbage, halfAnswer], ''],
+  ])('%s: the same batch again under the same id', async (_name, behaviours, reason) => {
+    const failures = behaviours.length;
+    server.behaviours.push(...behaviours);
+    await append(1, 2);
+    start();
+    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(failures + 1);
+    await append(3);
+    await expect.poll(() => server.batches.length).toBe(failures + 2);
+    expect(told[0]).toContain(reason);
+    expect(told.filter((one) => one.startsWith('delivered'))).toEqual([
+      'delivered 2',
+      'delivered 1',
+    ]);
+    expect(server.batches.map(ids)).toEqual([...Array(failures + 1).fill([1, 2]), [3]]);
+    expect(new Set(server.batches.map(idOf)).size).toBe(2);
+  });
+
+  test('nobody listens: tried until somebody does', async () => {
+    const { url } = server;
+    await server.close();
+    await append(1);
+    start({ url });
+    await expect.poll(() => told.length).toBeGreaterThan(2);
+    expect(told[0]).toMatch(/^fetch failed: connect ECONNREFUSED/);
+  });
+
+  test('Retry-After is obeyed', async () => {
+    server.behaviours.push(status(503, { 'retry-after': '1' }));
+    await append(1);
+    const begin = Date.now();
+    start();
+    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(2);
+    expect(Date.now() - begin).toBeGreaterThan(900);
+  });
+
+  test('after the time for retries a batch is given up, said so, and the next one gets its chance', async () => {
+    server.behaviours.push(...Array(1000).fill(status(500)));
+    await append(1, 2);
+    start({ retryForMs: 60 });
+    await expect.poll(() => told.includes('gave up 2')).toBe(true);
+    server.behaviours.length = 0;
+    await append(3);
+    await expect.poll(() => told.includes('delivered 1')).toBe(true);
+    expect(ids(server.batches.at(-1))).toEqual([3]);
+  });
+
+  test('after a restart in the middle of a batch it is the same batch, and the rest follows', async () => {
+    server.behaviours.push(...Array(1000).fill(status(500)));
+    await append(1, 2, 3);
+    const first = start();
+    await expect.poll(() => server.batches.length).toBeGreaterThan(1);
+    await first.close(1000);
+    const id = idOf(server.batches[0]);
+    server.behaviours.length = 0;
+    await append(4, 5);
+    server.batches.length = 0;
+    start();
+    await expect.poll(() => server.batches.length).toBe(2);
+    expect(server.batches.map(ids)).toEqual([
+      [1, 2, 3],
+      [4, 5],
+    ]);
+    expect(idOf(server.batches[0])).toBe(id);
+  });
+
+  test('what was delivered is not delivered again after a restart', async () => {
+    await append(1);
+    const first = start();
+    await expect.poll(() => told).toEqual(['delivered 1']);
+    await first.close(1000);
+    await append(2);
+    start();
+    await expect.poll(() => told).toEqual(['delivered 1', 'delivered 1']);
+    expect(server.batches.map(ids)).toEqual([[1], [2]]);
+  });
+
+  test('stopping does not wait for a server that hangs', async () => {
+    server.behaviours.push(hang);
+    await append(1);
+    const webhook = start({ timeoutMs: 60_000 });
+    await expect.poll(() => server.batches.length).toBe(1);
+    const begin = Date.now();
+    await webhook.close(50);
+    expect(Date.now() - begin).toBeLessThan(5000);
+  });
+});

@@ -1,0 +1,44 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+export interface ReceivedBatch {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+  readonly events: readonly { msys: { track_event: { event_id: string } } }[];
+}
+
+/** What the server does with a batch once it has read it. */
+export type Behaviour = (response: ServerResponse, socket: Socket) => void;
+
+export const accept: Behaviour = (response) => void response.writeHead(200).end('ok');
+export const status =
+  (code: number, headers: Record<string, string> = {}): Behaviour =>
+  (response) =>
+    void response.writeHead(code, headers).end('no');
+export const hang: Behaviour = () => undefined;
+export const reset: Behaviour = (_response, socket) => socket.resetAndDestroy();
+export const garbage: Behaviour = (_response, socket) => void socket.end('SSH-2.0-OpenSSH_9.2\r\n');
+export const halfAnswer: Behaviour = (_response, socket) => void socket.end('HTTP/1.1 200 O');
+
+/** A real HTTP server for webhooks: it behaves as told for each batch in turn, and then well. */
+export async function startWebhookServer(behaviours: Behaviour[] = []) {
+  const batches: ReceivedBatch[] = [];
+  const server = createServer(async (request: IncomingMessage, response) => {
+    let body = '';
+    for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    batches.push({ headers: request.headers, body, events: JSON.parse(body) });
+    (behaviours.shift() ?? accept)(response, request.socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    batches,
+    behaviours,
+    url: `http://127.0.0.1:${port}/hook`,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
