@@ -211,7 +211,7 @@ class Session {
     let replaced = false;
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i] as Step;
-      body ||= step.command === 'B';
+      body ||= 'BE'.includes(step.command);
       this.#socket.write(step.bytes);
       const reply = await this.#replies.next();
       replaced = reply.replacedBody;

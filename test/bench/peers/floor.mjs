@@ -4,7 +4,7 @@ const [library, path] = process.argv.slice(2);
 const { createMilterServer } = await import(library);
 
 const server = createMilterServer({
-  silent: ['header', 'body'],
+  silent: ['header'],
   begin: () => undefined,
   mail() {},
   rcpt() {},
