@@ -1,21 +1,19 @@
 import { join, resolve } from 'node:path';
 import { buildScopes } from './build-scopes.ts';
 import type { Configuration } from './configuration.ts';
+import { eventsOptions } from './event-options.ts';
 import { listenAddresses } from './listen-addresses.ts';
+import { httpOptions, milterOptions } from './listener-options.ts';
+import { present } from './present.ts';
 import {
   engagementTrackerOptions,
-  eventsOptions,
   globalOptions,
-  httpOptions,
   logOptions,
   macrosOptions,
-  milterOptions,
-  redisOptions,
-  sealedOptions,
-} from './options.ts';
-import { present } from './present.ts';
+} from './service-options.ts';
 import { type Stanza, valuesOf } from './stanza.ts';
 import { defaultStateDirectory } from './state-directory.ts';
+import { redisOptions, sealedOptions } from './store-options.ts';
 
 /** @param root a configuration without errors */
 export function buildConfiguration(root: Stanza, file: string): Configuration {

@@ -3,8 +3,9 @@ import { checkLabel } from './label.ts';
 import { momentumOptions, momentumStanzas } from './momentum-names.ts';
 import { nearest } from './nearest.ts';
 import type { Node, OptionNode, StanzaNode } from './node.ts';
+import type { Definition } from './option-definition.ts';
 import { BadValue } from './option-type.ts';
-import { type Definition, type StanzaDefinition, stanzas } from './options.ts';
+import { type StanzaDefinition, stanzas } from './options.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import { Stanza } from './stanza.ts';
 

@@ -1,8 +1,8 @@
 import { formatListen, parseListen } from '../scope/listen-address.ts';
 import { nearest } from './nearest.ts';
-import { trackingOptions } from './options.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
+import { trackingOptions } from './tracking-options.ts';
 
 /** Finds what no stanza is wrong about alone. */
 export function crossCheck(root: Stanza, problems: Problems): void {

@@ -1,7 +1,7 @@
 import { formatAddress } from '../scope/address.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import type { ListenAddress } from './listen-address.ts';
-import { socketOptions } from './options.ts';
+import { socketOptions } from './listener-options.ts';
 import { present } from './present.ts';
 import { type Stanza, valuesOf } from './stanza.ts';
 

@@ -1,10 +1,6 @@
 import type { OptionValue, Origin, Setting } from '../scope/option-value.ts';
-import type {
-  Definition,
-  OptionalDefinition,
-  OptionDefinition,
-  StanzaDefinition,
-} from './options.ts';
+import type { Definition, OptionalDefinition, OptionDefinition } from './option-definition.ts';
+import type { StanzaDefinition } from './options.ts';
 
 /** A stanza with all its appearances merged; the root is the global scope. */
 export class Stanza {

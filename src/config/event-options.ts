@@ -1,0 +1,63 @@
+import { type Definitions, option, optional } from './option-definition.ts';
+import {
+  booleanType,
+  integerType,
+  pathType,
+  secondsType,
+  sizeType,
+  stringType,
+} from './option-type.ts';
+import { urlType } from './option-values.ts';
+
+const MiB = 1024 * 1024;
+
+export const eventsOptions = {
+  journal: optional(pathType, 'Folder of the journal of clicks, which are JSON lines.', {
+    otherwise: 'events in state_directory',
+  }),
+  journal_max_size: option(
+    sizeType,
+    1024 * MiB,
+    'Bytes of all journal files; beyond them the oldest go.',
+  ),
+  journal_fsync: option(
+    secondsType(0, 60),
+    1,
+    'Seconds of clicks that a power failure may cost; 0 flushes before each answer.',
+  ),
+  stream_max_length: option(
+    integerType(1000, 1_000_000_000),
+    1_000_000,
+    'Entries of the Redis stream, roughly; beyond them the oldest go.',
+  ),
+  block_list: optional(pathType, 'File of blocked links, where Redis does not keep them.', {
+    otherwise: 'blocked in state_directory',
+  }),
+  webhook: optional(urlType('https', 'http'), 'Where batches of events are posted to.'),
+  webhook_token: optional(stringType, 'Value of X-MessageSystems-Webhook-Token.', {
+    secret: true,
+  }),
+  webhook_secret: optional(stringType, 'Key of the HMAC in the signature header.', {
+    secret: true,
+  }),
+  webhook_batch_size: option(integerType(1, 10_000), 10_000, 'Events in one batch at most.'),
+  webhook_interval: option(
+    secondsType(0.1, 3600),
+    30,
+    'Seconds until a batch that is not full goes out.',
+  ),
+  webhook_timeout: option(secondsType(1, 600), 30, 'Seconds the other side gets for its answer.'),
+  webhook_retry_for: option(
+    secondsType(0, 7 * 86_400),
+    8 * 3600,
+    'Seconds a batch is tried again for.',
+  ),
+  anonymize_ip: option(booleanType, false, 'Whether ip_address is cut to a network.'),
+  automatic_within: option(
+    secondsType(0, 3600),
+    10,
+    'Seconds after the injection, or after one another, in which clicks look automatic.',
+  ),
+  node_name: optional(stringType, 'node_name of the events.', { otherwise: 'the host name' }),
+  customer_id: optional(stringType, 'customer_id of the events.'),
+} satisfies Definitions;

@@ -1,0 +1,108 @@
+import { type Definitions, option, optional } from './option-definition.ts';
+import {
+  booleanType,
+  integerType,
+  listType,
+  pathType,
+  secondsType,
+  sizeType,
+  stringType,
+} from './option-type.ts';
+import { fileModeType, networkType } from './option-values.ts';
+import { enable } from './tracking-options.ts';
+
+const MiB = 1024 * 1024;
+
+export const milterOptions = {
+  enable,
+  max_connections: option(
+    integerType(1, 100_000),
+    1000,
+    'Connections of MTAs at the same time, in each worker.',
+  ),
+  max_message_size: option(
+    sizeType,
+    50 * MiB,
+    'Bytes of a body; a larger message passes untouched.',
+  ),
+  max_header_size: option(
+    sizeType,
+    MiB,
+    'Bytes of all header fields; a message with more passes untouched.',
+  ),
+  max_header_count: option(
+    integerType(1, 1_000_000),
+    2000,
+    'Header fields; a message with more passes untouched.',
+  ),
+  max_recipients: option(
+    integerType(1, 10_000_000),
+    50_000,
+    'Recipients; a message with more passes untouched.',
+  ),
+  max_parts: option(
+    integerType(1, 1_000_000),
+    1000,
+    'MIME parts; a message with more passes untouched.',
+  ),
+  max_links: option(
+    integerType(1, 1_000_000),
+    10_000,
+    'Links in one part; a part with more passes untouched.',
+  ),
+  idle_timeout: option(
+    secondsType(1, 86_400),
+    7210,
+    "Seconds without a word from the MTA while it is its turn; libmilter's default.",
+  ),
+  write_timeout: option(
+    secondsType(1, 3600),
+    60,
+    'Seconds without progress while the MTA does not read its answer.',
+  ),
+  drain_timeout: option(
+    secondsType(0, 3600),
+    30,
+    'Seconds that running SMTP sessions get to finish when the service stops.',
+  ),
+} satisfies Definitions;
+
+/** Of `Listen` in the listeners of clickmilter itself. */
+export const socketOptions = {
+  enable,
+  file_mode: option(fileModeType, 0o660, 'Mode of a unix socket.'),
+  file_owner: optional(stringType, 'User a unix socket belongs to.', {
+    otherwise: 'the user of the service',
+  }),
+  file_group: optional(stringType, 'Group a unix socket belongs to.', {
+    otherwise: 'the group of the service',
+  }),
+} satisfies Definitions;
+
+export const httpOptions = {
+  enable,
+  check_host: option(
+    booleanType,
+    true,
+    "Whether the Host of a request must be the link's own tracking_domain.",
+  ),
+  trusted_proxies: option(
+    listType(networkType),
+    [],
+    'Addresses and networks of proxies whose X-Forwarded-For is believed.',
+  ),
+  well_known: optional(pathType, 'Folder of files served below /.well-known/, for app links.'),
+  tls_certificate: optional(
+    pathType,
+    'PEM file of the certificate chain; HTTPS is served with it.',
+  ),
+  tls_key: optional(pathType, 'PEM file of the private key.'),
+  max_connections: option(
+    integerType(1, 1_000_000),
+    10_000,
+    'Connections at the same time, in each worker.',
+  ),
+  request_timeout: option(secondsType(1, 600), 10, 'Seconds a request may take to arrive.'),
+} satisfies Definitions;
+
+export const controlOptions = { enable } satisfies Definitions;

@@ -1,0 +1,67 @@
+import { type Definitions, option, optional } from './option-definition.ts';
+import { booleanType, choiceType, integerType, listType, pathType } from './option-type.ts';
+import { macroTemplateType, workersType } from './option-values.ts';
+
+export const globalOptions = {
+  link_store: option(
+    choiceType('redis', 'sealed'),
+    'sealed',
+    'Where links are kept: in Redis, or sealed inside the link itself.',
+  ),
+  workers: option(workersType, 1, 'Worker processes; auto is one for each processor.'),
+  state_directory: optional(pathType, 'Folder of keys, events and block list.', {
+    otherwise:
+      '/var/lib/clickmilter for a configuration below /etc; else var, beside a configuration folder called conf, or inside of any other',
+  }),
+} satisfies Definitions;
+
+export const macrosOptions = {
+  listener: option(
+    listType(macroTemplateType),
+    ['{daemon_name}'],
+    'Macro that names the ESMTP_Listener; of several the first that is set.',
+  ),
+  listen: option(
+    listType(macroTemplateType),
+    ['{daemon_addr}:{daemon_port}'],
+    'Macros that tell where the MTA accepted the connection.',
+  ),
+  peer: option(listType(macroTemplateType), ['{client_addr}'], "Macro with the client's address."),
+  pathway: option(
+    listType(macroTemplateType),
+    ['{auth_authen}'],
+    'Macro that names the pathway, where one of that name is configured; {sender_domain} is ours.',
+  ),
+} satisfies Definitions;
+
+export const smtpapiOptions = {} satisfies Definitions;
+
+export const engagementTrackerOptions = {
+  click_tracking_include_metadata: option(
+    booleanType,
+    true,
+    'Whether a click event carries the metadata of the message.',
+  ),
+  max_metadata_len: option(integerType(1, 65_536), 1000, "Bytes of the metadata's JSON."),
+} satisfies Definitions;
+
+export const logOptions = {
+  level: option(
+    choiceType('trace', 'debug', 'info', 'warn', 'error'),
+    'info',
+    'From where on lines are written.',
+  ),
+  format: option(
+    choiceType('auto', 'json', 'pretty'),
+    'auto',
+    'auto is readable on a terminal and JSON elsewhere.',
+  ),
+  file: optional(pathType, 'File the log goes to; opened again on SIGHUP.', {
+    otherwise: 'the standard output',
+  }),
+  detail: option(
+    choiceType('none', 'domain', 'full'),
+    'domain',
+    'How much of URLs and mail addresses the log may show.',
+  ),
+} satisfies Definitions;
