@@ -9,6 +9,8 @@ import { Session, type SessionHost, type SessionOptions } from './session.ts';
 const COPY_UP_TO = 65_536;
 /** Bytes taken from an MTA ahead of a running hook, before the socket is paused. */
 const READ_AHEAD = 65_536;
+/** Milliseconds given to an MTA to close its side. */
+const LINGER = 2_000;
 
 export interface ServerConnectionOptions extends SessionOptions {
   readonly timeouts: Timeouts;
@@ -27,6 +29,7 @@ export class ServerConnection<State> implements SessionHost {
   #gone = false;
   #stopping = false;
   #error: Error | undefined;
+  #linger: NodeJS.Timeout | undefined;
 
   constructor(
     socket: Socket,
@@ -48,6 +51,7 @@ export class ServerConnection<State> implements SessionHost {
     socket.on('end', () => this.#lost());
     socket.on('close', () => {
       this.#socketClosed = true;
+      clearTimeout(this.#linger);
       this.#lost();
       this.#checkGone();
     });
@@ -56,7 +60,7 @@ export class ServerConnection<State> implements SessionHost {
   /** Lets the SMTP session come to its end, and takes no other. */
   stop(): void {
     this.#stopping = true;
-    if (this.session.betweenSessions) this.#socket.end();
+    if (this.session.betweenSessions) this.end();
   }
 
   destroy(): void {
@@ -84,9 +88,10 @@ export class ServerConnection<State> implements SessionHost {
     }
   }
 
+  /** What the MTA still sends is read and dropped for a while: a reset would take the last answers from it. */
   end(): void {
-    // What the MTA still sends is of no interest, and must not keep the socket open.
-    this.#socket.end(() => this.#socket.destroy());
+    this.#socket.end();
+    this.#linger ??= setTimeout(() => this.#socket.destroy(), LINGER);
   }
 
   settled(): void {
@@ -106,7 +111,7 @@ export class ServerConnection<State> implements SessionHost {
   #afterRun(): void {
     const { session } = this;
     if (this.#stopping && session.betweenSessions) {
-      this.#socket.end();
+      this.end();
       return;
     }
     const full = (session.waiting || this.#draining) && session.pending >= READ_AHEAD;
