@@ -24,6 +24,7 @@ export class JournalConsumer implements EventConsumer {
   readonly #file: string;
   #state: State | undefined;
   #reader: JournalReader | undefined;
+  #reading: Promise<unknown> | undefined;
 
   constructor(folder: string, name: string) {
     this.#folder = folder;
@@ -36,7 +37,13 @@ export class JournalConsumer implements EventConsumer {
     return await reader.next(max, 0);
   }
 
-  async next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
+  next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
+    const reading = this.#next(max, waitMs);
+    this.#reading = reading;
+    return reading;
+  }
+
+  async #next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
     const state = await this.#load();
     this.#reader ??= this.#newReader(state.read);
     const events = await this.#reader.next(max, waitMs);
@@ -69,6 +76,8 @@ export class JournalConsumer implements EventConsumer {
 
   async close(): Promise<void> {
     await this.#reader?.close();
+    // Nothing of ours may be written any more when the next consumer of this name begins.
+    await this.#reading?.catch(() => undefined);
   }
 
   #newReader(from: Places, until?: Places): JournalReader {

@@ -33,7 +33,7 @@ export interface WebhookObserver {
   failed?(error: unknown): void;
 }
 
-/** How long one look for new events takes at most, so that stopping does not take longer. */
+/** How long one look for new events takes at most. */
 const LOOK_MS = 1000;
 
 /**
@@ -43,6 +43,9 @@ const LOOK_MS = 1000;
 export class Webhook {
   readonly #options: WebhookOptions;
   readonly #stopping = new AbortController();
+  readonly #stop = new Promise<[]>((resolve) => {
+    this.#stopping.signal.addEventListener('abort', () => resolve([]));
+  });
   #loop: Promise<void> | undefined;
 
   constructor(options: WebhookOptions) {
@@ -92,7 +95,9 @@ export class Webhook {
     while (batch.length < batchSize && !this.#stopped) {
       const left = until - Date.now();
       if (left <= 0) break;
-      const events = await consumer.next(batchSize - batch.length, Math.min(LOOK_MS, left));
+      const look = consumer.next(batchSize - batch.length, Math.min(LOOK_MS, left));
+      // What a look that is not waited for finds is not acknowledged: it is found again.
+      const events = await Promise.race([look, this.#stop]);
       if (batch.length === 0 && events.length > 0) until = Date.now() + intervalMs;
       batch.push(...events);
     }
