@@ -15,7 +15,7 @@ export interface CaughtMail {
 /** An SMTP server that accepts everything and keeps it. */
 export interface MailCatcher {
   readonly port: number;
-  readonly mails: readonly CaughtMail[];
+  readonly mails: CaughtMail[];
   /** Waits for the first mail that `wanted` picks (any, when not given), and takes it off the list. */
   take(wanted?: (mail: CaughtMail) => boolean, deadline?: number): Promise<CaughtMail>;
   stop(): Promise<void>;

@@ -110,7 +110,12 @@ O ConnectionRateThrottle=0
 O RefuseLA=0
 O QueueLA=0
 ${options.conf ?? ''}
-${milter}HReceived: $?sfrom $s $.$?_($_)$. by $j; $b
+${milter}H?P?Return-Path: <$g>
+HReceived: $?sfrom $s $.$?_($?s$|from $.$_)
+	$.by $j ($v)$?r with $r$. id $i; $b
+H?D?Date: $a
+H?F?From: $?x$x <$g>$|$g$.
+H?M?Message-Id: <$t.$i@$j>
 S3
 R$@		<@>
 R$* < $* > $*	$2
