@@ -81,6 +81,11 @@ export function practiceLinks(config: Configuration): FilterParts {
 /** What of the configuration the filter uses. */
 export function filterSettings(config: Configuration): FilterSettings {
   const { scopes, macros, smtpapi, engagementTracker, milter } = config;
-  const reading = { ...DEFAULT_LIMITS, bodySize: milter.maxMessageSize };
+  const reading = {
+    ...DEFAULT_LIMITS,
+    bodySize: milter.maxMessageSize,
+    parts: milter.maxParts,
+    links: milter.maxLinks,
+  };
   return { scopes, macros, smtpapi, engagementTracker, reading };
 }

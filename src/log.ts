@@ -10,8 +10,8 @@ export interface Log {
   readonly logger: Logger;
   /** Opens the log file anew, for logrotate. */
   reopen(): void;
-  /** Writes out what is still held. */
-  flush(): void;
+  /** Settles when what is still held has been written. */
+  flush(): Promise<void>;
 }
 
 /** JSON lines where a machine reads along, something for people on a terminal. */
@@ -19,18 +19,18 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
   const onTerminal = file === undefined && process.stdout.isTTY;
   if (format === 'pretty' || (format === 'auto' && onTerminal)) {
     const stream = pretty({ destination: file ?? 1, sync: true, mkdir: true, singleLine: true });
-    return { logger: pino({ level, base: null }, stream), reopen() {}, flush() {} };
+    return { logger: pino({ level, base: null }, stream), reopen() {}, flush: async () => {} };
   }
   // Not waiting for the disk: a line a message must not hold up the messages.
   const destination = pino.destination({ dest: file ?? 1, mkdir: true, sync: false });
   return {
     logger: pino({ level, base: { pid: process.pid } }, destination),
     reopen: () => file !== undefined && destination.reopen(),
-    flush: () => destination.flushSync(),
+    flush: () => new Promise((resolve) => destination.flush(() => resolve())),
   };
 }
 
-/** The line of one message. `detail` bounds what it shows of URLs. */
+/** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */
 export function logMessage(
   logger: Logger,
   detail: Configuration['log']['detail'],
@@ -46,7 +46,7 @@ export function logMessage(
       ...(leftAlone.size > 0 && { leftAlone: Object.fromEntries(leftAlone) }),
       ms: Math.round(milliseconds * 10) / 10,
       ...(detail !== 'none' &&
-        links.length > 0 && { links: links.map((link) => show(link, detail)) }),
+        logger.isLevelEnabled('debug') && { links: links.map((link) => show(link, detail)) }),
     },
     `message ${report.verdict}`,
   );

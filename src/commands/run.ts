@@ -37,7 +37,7 @@ export function runCommand(program: Command): void {
       try {
         await run(config, log, wanted);
       } finally {
-        log.flush();
+        await log.flush();
       }
     });
 }
@@ -161,7 +161,7 @@ async function runWorker(
     return {
       async stop() {
         await running.close();
-        log.flush();
+        await log.flush();
       },
       answers: {
         metrics: () => running.snapshot(),

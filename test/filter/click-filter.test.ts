@@ -1,0 +1,338 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { clickFilter } from '../../src/filter/click-filter.ts';
+import type { MessageReport } from '../../src/filter/report.ts';
+import type { FilterSettings } from '../../src/filter/transmission.ts';
+import { type LinkIssuer, StoreUnavailable } from '../../src/link/link-store.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
+import { filterSettings } from '../../src/links.ts';
+import { connectMilter, type MilterClient, type Transaction } from '../../src/milter/client.ts';
+import { createMilterServer, type MilterServer } from '../../src/milter/server.ts';
+import { configurationOf } from '../helpers/configuration.ts';
+
+/** Keeps what it is given, and can be away. */
+class MemoryIssuer implements LinkIssuer {
+  readonly kind;
+  readonly saved: { message: MessageFacts; links: TrackedLink[] }[] = [];
+  away = false;
+
+  constructor(kind: 'stored' | 'sealed') {
+    this.kind = kind;
+  }
+
+  issue(message: MessageFacts) {
+    const links: TrackedLink[] = [];
+    return {
+      token: (link: TrackedLink) => `${this.kind}-${links.push(link)}`,
+      commit: async () => {
+        if (this.away) throw new StoreUnavailable('away');
+        this.saved.push({ message, links });
+      },
+    };
+  }
+}
+
+let settings: FilterSettings;
+let stored: MemoryIssuer;
+let sealed: MemoryIssuer;
+let counted: unknown[];
+let reports: MessageReport[];
+let server: MilterServer;
+let client: MilterClient;
+
+beforeEach(async () => {
+  stored = new MemoryIssuer('stored');
+  sealed = new MemoryIssuer('sealed');
+  counted = [];
+  reports = [];
+  settings = filterSettings(configurationOf(''));
+  server = createMilterServer(
+    clickFilter({
+      issuer: stored,
+      sealed,
+      counter: { sent: (message) => counted.push(message) },
+      settings: () => settings,
+      onReport: (report) => reports.push(report),
+    }),
+    { onEvent: (event) => expect.fail(JSON.stringify(event)) },
+  );
+  const address = await server.listen({ host: '127.0.0.1', port: 0 });
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  client = await connectMilter({ host: '127.0.0.1', port: address.port });
+});
+
+afterEach(async () => {
+  await client.quit();
+  await server.close({ deadline: 0 });
+});
+
+const on = 'ESMTP_Listener { click_tracking_enabled = on }';
+const body = 'See https://example.com/a and\r\nhttps://example.com/b\r\n';
+
+function configure(text: string): void {
+  settings = filterSettings(configurationOf(text));
+}
+
+function message(headers = '', text = body): Buffer {
+  return Buffer.from(
+    `From: a@example.com\r\n${headers}Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\r\n${text}`,
+  );
+}
+
+function send(transaction: Partial<Transaction> = {}) {
+  return client.send({ message: message(), ...transaction });
+}
+
+describe('whether a message is tracked', () => {
+  test.each<{
+    title: string;
+    config: string;
+    macros?: Transaction['macros'];
+    sender?: string;
+    recipients?: string[];
+    headers?: string;
+    stage: string;
+    reason?: string;
+  }>([
+    { title: 'no scope says so', config: '', stage: 'mail', reason: 'off' },
+    { title: 'the scope says so', config: on, stage: 'endOfMessage' },
+    {
+      title: 'a context variable of the MTA switches it off',
+      config: on,
+      macros: { mail: { '{smtpapi_click_tracking}': '0' } },
+      stage: 'mail',
+      reason: 'off',
+    },
+    {
+      title: 'a context variable of the MTA switches it on',
+      config: '',
+      macros: { mail: { '{smtpapi_click_tracking}': '1' } },
+      stage: 'endOfMessage',
+    },
+    {
+      title: 'the pathway is the login',
+      config: 'pathway "shop" { click_tracking_enabled = on }',
+      macros: { mail: { '{auth_authen}': 'shop' } },
+      stage: 'endOfMessage',
+    },
+    {
+      title: 'another login',
+      config: 'pathway "shop" { click_tracking_enabled = on }',
+      macros: { mail: { '{auth_authen}': 'office' } },
+      stage: 'mail',
+      reason: 'off',
+    },
+    {
+      title: 'the pathway is the sender domain',
+      config:
+        'pathway "example.com" { click_tracking_enabled = on } macros { pathway = "{sender_domain}" }',
+      sender: '<Bounce@Example.COM>',
+      stage: 'endOfMessage',
+    },
+    {
+      title: 'several recipients where one is wanted',
+      config: 'ESMTP_Listener { click_tracking_enabled = on recipients = single }',
+      recipients: ['<a@example.net>', '<b@example.net>'],
+      stage: 'endOfHeaders',
+      reason: 'several-recipients',
+    },
+    {
+      title: 'an excluded recipient among others',
+      config:
+        'ESMTP_Listener { click_tracking_enabled = on exclude_recipients = ( "b@example.net" ) }',
+      recipients: ['<a@example.net>', '<b@example.net>'],
+      stage: 'endOfHeaders',
+      reason: 'excluded-recipient',
+    },
+    {
+      title: 'signed mail',
+      config: on,
+      headers: 'DKIM-Signature: v=1\r\n',
+      stage: 'endOfHeaders',
+      reason: 'dkim-signed',
+    },
+    {
+      title: 'no links',
+      config: on,
+      headers: 'Content-Type: image/png\r\n',
+      stage: 'endOfHeaders',
+      reason: 'no-text-part',
+    },
+  ])('$title', async ({ config, macros, sender, recipients, headers, stage, reason }) => {
+    configure(config);
+    const result = await send({
+      message: message(headers),
+      ...(macros && { macros }),
+      ...(sender && { sender }),
+      ...(recipients && { recipients }),
+    });
+    expect(result).toMatchObject({ answer: 'accept', stage });
+    expect(reports).toHaveLength(1);
+    expect(reports[0]?.reason).toBe(reason);
+    if (reason === undefined)
+      expect(result.message.toString()).toContain('localhost:8080/stored-1');
+    else expect(result.modifications).toEqual([]);
+    if (stage === 'mail') expect(result.bodySent).toBe(0);
+  });
+});
+
+test('the links lead to the tracking domain, and all else stays', async () => {
+  configure(
+    'ESMTP_Listener { click_tracking_enabled = on click_tracking_scheme = https tracking_domain = "Click.Example.com" }',
+  );
+  const result = await send({ macros: { endOfMessage: { i: '4F' } } });
+  expect(result.message.toString()).toBe(
+    message()
+      .toString()
+      .replace('https://example.com/a', 'https://click.example.com/stored-1')
+      .replace('https://example.com/b', 'https://click.example.com/stored-2'),
+  );
+  expect(reports[0]).toMatchObject({ verdict: 'tracked', kind: 'stored', queueId: '4F' });
+});
+
+test('what a click will report is saved with the links', async () => {
+  configure(`${on} pathway "p" {}`);
+  await send({
+    sender: '<bounce@example.com>',
+    recipients: ['<Ada@Example.NET>'],
+    macros: { mail: { '{auth_authen}': 'p', '{smtpapi_campaign_id}': 'autumn' } },
+  });
+  const [{ message: facts, links } = expect.fail()] = stored.saved;
+  expect(facts).toMatchObject({
+    messageId: expect.stringMatching(/^[\w-]{16}$/),
+    sender: 'bounce@example.com',
+    recipients: ['Ada@Example.NET'],
+    friendlyFrom: 'a@example.com',
+    subject: 'Grüße',
+    campaignId: 'autumn',
+    pathway: 'p',
+    domain: 'localhost:8080',
+    size: message().length - 2,
+  });
+  expect(facts.expires - facts.injectionTime).toBe(31_536_000);
+  expect(Math.abs(facts.injectionTime - Date.now() / 1000)).toBeLessThan(60);
+  expect(links).toEqual([
+    { target: 'https://example.com/a', part: 'text' },
+    { target: 'https://example.com/b', part: 'text' },
+  ]);
+  expect(counted).toEqual([
+    { day: new Date().toISOString().slice(0, 10), campaign: 'autumn', pathway: 'p', links: 2 },
+  ]);
+});
+
+describe('when the store is away', () => {
+  test('accept: the message goes out untouched', async () => {
+    configure(on);
+    stored.away = true;
+    const result = await send();
+    expect(result).toMatchObject({ answer: 'accept', modifications: [] });
+    expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'store-unavailable' }]);
+    expect(counted).toEqual([]);
+  });
+
+  test('tempfail: the message is to come again', async () => {
+    configure('ESMTP_Listener { click_tracking_enabled = on on_failure = tempfail }');
+    stored.away = true;
+    const result = await send();
+    expect(result.answer).toMatchObject({ code: 451, enhancedCode: '4.3.0' });
+    expect(result.modifications).toEqual([]);
+    expect(reports).toMatchObject([{ verdict: 'tempfailed', reason: 'store-unavailable' }]);
+  });
+
+  test('seal: the links are sealed', async () => {
+    configure('ESMTP_Listener { click_tracking_enabled = on on_failure = seal }');
+    stored.away = true;
+    const result = await send();
+    expect(result.message.toString()).toContain('http://localhost:8080/sealed-2');
+    expect(sealed.saved).toHaveLength(1);
+    expect(reports).toMatchObject([{ verdict: 'tracked', kind: 'sealed' }]);
+  });
+});
+
+test('dry_run works everything out and changes nothing', async () => {
+  configure('ESMTP_Listener { click_tracking_enabled = on dry_run = on } smtpapi {}');
+  const result = await send({
+    message: message('X-MSYS-API: {}\r\n'),
+    macros: { mail: { '{auth_authen}': 'me' } },
+  });
+  expect(result.modifications).toEqual([]);
+  expect(stored.saved).toEqual([]);
+  expect(reports).toMatchObject([{ verdict: 'dry-run', links: [{ tracked: true }, {}] }]);
+});
+
+describe('X-MSYS-API', () => {
+  const authenticated = { mail: { '{auth_authen}': 'me', '{auth_type}': 'PLAIN' } };
+  const header = (json: string) => message(`X-MSYS-API: ${json}\r\n`);
+  const deletes = [{ type: 'changeHeader', name: 'x-msys-api', index: 1, value: '' }];
+
+  test('switches tracking on, and does not go out', async () => {
+    configure('smtpapi {}');
+    const result = await send({
+      message: header('{"options":{"click_tracking":true},"campaign_id":"c","tags":["t"]}'),
+      macros: authenticated,
+    });
+    expect(result.message.toString()).toContain('localhost:8080/stored-1');
+    expect(result.message.toString()).not.toMatch(/x-msys-api/i);
+    expect(stored.saved[0]?.message).toMatchObject({ campaignId: 'c', tags: ['t'] });
+  });
+
+  test('switches tracking off, and does not go out; the body is not needed', async () => {
+    configure(`${on} smtpapi {}`);
+    const result = await send({
+      message: header('{"options":{"click_tracking":false}}'),
+      macros: authenticated,
+    });
+    expect(result.modifications).toEqual(deletes);
+    expect(reports).toMatchObject([{ reason: 'off' }]);
+  });
+
+  test('does not go out where tracking is off anyway', async () => {
+    configure('smtpapi {}');
+    const result = await send({ message: header('{}'), macros: authenticated });
+    expect(result.modifications).toEqual(deletes);
+  });
+
+  test('every one of several is removed', async () => {
+    configure('smtpapi {}');
+    const result = await send({
+      message: message('X-MSYS-API: {}\r\nx-msys-api: {}\r\n'),
+      macros: authenticated,
+    });
+    expect(result.message.toString()).not.toMatch(/x-msys-api/i);
+  });
+
+  test('an invalid one is rejected with Momentum’s words', async () => {
+    configure('smtpapi {}');
+    const result = await send({ message: header('{"metadata":[]}'), macros: authenticated });
+    expect(result.answer).toMatchObject({
+      code: 550,
+      enhancedCode: '5.6.0',
+      lines: ["X-MSYS-API 'metadata' must be of type 'json object'"],
+    });
+  });
+
+  test('of a stranger is ignored and stays', async () => {
+    configure(`${on} smtpapi {}`);
+    const result = await send({ message: header('{"options":{"click_tracking":false}}') });
+    expect(result.message.toString()).toContain('X-MSYS-API: {"options"');
+    expect(reports).toMatchObject([{ verdict: 'tracked' }]);
+  });
+
+  test('without the stanza is ignored and stays', async () => {
+    configure(on);
+    const result = await send({ message: header('no json'), macros: authenticated });
+    expect(result.message.toString()).toContain('X-MSYS-API: no json');
+    expect(reports).toMatchObject([{ verdict: 'tracked' }]);
+  });
+
+  test('metadata stays out of the record where the operator says so', async () => {
+    configure(`${on} smtpapi {} engagement_tracker { click_tracking_include_metadata = false }`);
+    await send({ message: header('{"metadata":{"a":1}}'), macros: authenticated });
+    expect(stored.saved[0]?.message).not.toHaveProperty('metadata');
+  });
+});
+
+test('a new configuration counts from the next message on, on the same connection', async () => {
+  expect(await send()).toMatchObject({ stage: 'mail' });
+  configure(on);
+  expect(await send()).toMatchObject({ stage: 'endOfMessage' });
+});
