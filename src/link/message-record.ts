@@ -18,14 +18,6 @@ export interface MessageRecord {
   readonly links: readonly TrackedLink[];
 }
 
-/** What a stored token resolves to. */
-export interface RecordedLink {
-  readonly message: MessageFacts;
-  readonly secret: string;
-  readonly link: TrackedLink;
-  readonly linkCount: number;
-}
-
 /** Everything but the links; absent facts stay absent. */
 interface Head {
   /** secret */
@@ -122,37 +114,51 @@ export function encodeRecord(record: MessageRecord): Buffer {
   return value;
 }
 
-/**
- * @returns undefined where the message has no such link
- * @throws Error for a value that is no record, or one of a format this release does not know
- */
-export function decodeLink(
-  value: Buffer,
-  messageId: string,
-  index: number,
-): RecordedLink | undefined {
-  const text = inflate(value);
-  let start = text.indexOf('\n') + 1;
-  const head = parseHead(text.slice(0, start));
-  for (let skipped = 0; skipped < index && start > 0; skipped++) {
-    start = text.indexOf('\n', start) + 1;
-  }
-  const end = text.indexOf('\n', start);
-  if (start === 0 || end < 0) return undefined;
-  const link = linkOf(text.slice(start, end), head.n?.[index]);
-  return { message: factsOf(head, messageId), secret: head.x, link, linkCount: head.l };
-}
+/** A record that was read. Links are looked up in its text: a click needs one of them. */
+export class OpenRecord {
+  readonly message: MessageFacts;
+  readonly secret: string;
+  readonly linkCount: number;
+  readonly #names: Readonly<Record<number, string>>;
+  readonly #text: string;
 
-/** @throws Error as `decodeLink` */
-export function decodeRecord(value: Buffer, messageId: string): MessageRecord {
-  const [first, ...lines] = inflate(value).split('\n');
-  const head = parseHead(first ?? '');
-  lines.pop();
-  return {
-    message: factsOf(head, messageId),
-    secret: head.x,
-    links: lines.map((line, index) => linkOf(line, head.n?.[index])),
-  };
+  /** @throws Error for a value that is no record, or one of a format this release does not know */
+  constructor(value: Buffer, messageId: string) {
+    this.#text = inflate(value);
+    const head = JSON.parse(this.#text.slice(0, this.#text.indexOf('\n'))) as Head;
+    this.message = factsOf(head, messageId);
+    this.secret = head.x;
+    this.linkCount = head.l;
+    this.#names = head.n ?? {};
+  }
+
+  /** Characters it takes in memory, roughly. */
+  get length(): number {
+    return this.#text.length;
+  }
+
+  /** @returns undefined where the message has no such link */
+  link(index: number): TrackedLink | undefined {
+    if (index >= this.linkCount) return undefined;
+    let start = this.#text.indexOf('\n') + 1;
+    for (let skipped = 0; skipped < index; skipped++) start = this.#text.indexOf('\n', start) + 1;
+    const name = this.#names[index];
+    return {
+      target: this.#text.slice(start + 1, this.#text.indexOf('\n', start)),
+      part: this.#text[start] === 'h' ? 'html' : 'text',
+      ...(name !== undefined && { name }),
+    };
+  }
+
+  /** All of it, as it was encoded. */
+  contents(): MessageRecord {
+    const links = Array.from({ length: this.linkCount }, (_, index) => this.link(index));
+    return {
+      message: this.message,
+      secret: this.secret,
+      links: links.filter((link) => link !== undefined),
+    };
+  }
 }
 
 function inflate(value: Buffer): string {
@@ -162,10 +168,6 @@ function inflate(value: Buffer): string {
     );
   }
   return inflateRawSync(value.subarray(1), INFLATE).toString();
-}
-
-function parseHead(json: string): Head {
-  return JSON.parse(json) as Head;
 }
 
 function factsOf(head: Head, messageId: string): MessageFacts {
@@ -184,13 +186,5 @@ function factsOf(head: Head, messageId: string): MessageFacts {
     ...(head.m !== undefined && { metadata: head.m }),
     ...(head.g !== undefined && { tags: head.g }),
     ...(head.p !== undefined && { pathway: head.p }),
-  };
-}
-
-function linkOf(line: string, name: string | undefined): TrackedLink {
-  return {
-    target: line.slice(1),
-    part: line.startsWith('h') ? 'html' : 'text',
-    ...(name !== undefined && { name }),
   };
 }

@@ -6,21 +6,18 @@ export class Keys {
     this.#prefix = prefix;
   }
 
-  /**
-   * The record of one message. Nothing but the id after the prefix: with the default prefix, one character more would cost 8 bytes
-   * of Redis memory a message.
-   */
+  /** The record of one message. With the default prefix 30 characters: from 32 on Redis would take 16 bytes more a message. */
   message(messageId: string): string {
-    return this.#prefix + messageId;
+    return `${this.#prefix}m:${messageId}`;
   }
 
-  /** For SCAN: all records, and whatever else has a name as long as an id. */
+  /** The pattern of all records, for SCAN. */
   get messages(): string {
-    return this.#prefix.replace(/[*?[\]\\]/g, '\\$&') + '?'.repeat(16);
+    return `${this.#prefix.replace(/[*?[\]\\]/g, '\\$&')}m:*`;
   }
 
   messageIdOf(key: string): string {
-    return key.slice(this.#prefix.length);
+    return key.slice(this.#prefix.length + 2);
   }
 
   /** Which links of a message have been followed: a set. */

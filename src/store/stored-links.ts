@@ -2,17 +2,16 @@ import type { IssuedLinks, LinkIssuer, LinkResolver, ResolvedLink } from '../lin
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import { isMessageId, newMessageId } from '../link/message-id.ts';
-import {
-  decodeLink,
-  decodeRecord,
-  encodeRecord,
-  type MessageRecord,
-} from '../link/message-record.ts';
+import { encodeRecord, type MessageRecord, OpenRecord } from '../link/message-record.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../link/stored-token.ts';
 import { hostName } from '../link/tracking-host.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { RedisOptions } from './options.ts';
+
+/** Records kept open, and the most characters one of them may have. */
+const RECENT = 500;
+const RECENT_LENGTH = 20_000;
 
 /** A link as Redis knows it, and the version of the block list that was read in the same round trip. */
 export interface StoredLink extends ResolvedLink {
@@ -26,6 +25,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly #keys: Keys;
   readonly #replicas: number;
   readonly #waitMs: number;
+  readonly #recent = new Map<string, { readonly value: Buffer; readonly record: OpenRecord }>();
 
   constructor(connection: RedisConnection, keys: Keys, options: RedisOptions) {
     this.#connection = connection;
@@ -60,9 +60,10 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     const { messageId, index, check } = parsed;
     const [value, version] = await this.#read(messageId);
     if (value === null) return undefined;
-    const found = understood(messageId, () => decodeLink(value, messageId, index));
-    if (found === undefined || new LinkChecks(found.secret).of(index) !== check) return undefined;
-    const { link, message, linkCount } = found;
+    const record = this.#open(value, messageId);
+    const link = record.link(index);
+    if (link === undefined || new LinkChecks(record.secret).of(index) !== check) return undefined;
+    const { message, linkCount } = record;
     return {
       link,
       message,
@@ -78,7 +79,27 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
    */
   async message(messageId: string): Promise<MessageRecord | undefined> {
     const [value] = await this.#read(messageId);
-    return value === null ? undefined : understood(messageId, () => decodeRecord(value, messageId));
+    return value === null ? undefined : this.#open(value, messageId).contents();
+  }
+
+  /** Whoever follows one link of a message often follows more of them: the last records stay open, while Redis has the same. */
+  #open(value: Buffer, messageId: string): OpenRecord {
+    const recent = this.#recent.get(messageId);
+    if (recent?.value.equals(value)) return recent.record;
+    let record: OpenRecord;
+    try {
+      record = new OpenRecord(value, messageId);
+    } catch (error) {
+      // No reason to tell someone that his link never was: a later release may have written it.
+      throw new StoreUnavailable(`record of message ${messageId}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    if (record.length <= RECENT_LENGTH) {
+      if (this.#recent.size >= RECENT) this.#recent.clear();
+      this.#recent.set(messageId, { value, record });
+    }
+    return record;
   }
 
   async #save(record: MessageRecord, signal: AbortSignal): Promise<void> {
@@ -120,17 +141,6 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
         ? await Promise.all(keys.map((key) => client.getBuffer(key)))
         : await client.mgetBuffer(...keys);
       return [value ?? null, version?.toString() ?? ''];
-    });
-  }
-}
-
-/** A record that cannot be read is no reason to tell someone that his link never was: a later release may have written it. */
-function understood<T>(messageId: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    throw new StoreUnavailable(`record of message ${messageId}: ${(error as Error).message}`, {
-      cause: error,
     });
   }
 }
