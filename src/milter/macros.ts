@@ -18,15 +18,19 @@ export class Macros {
 
   /** Forgets the macros of all stages after that command's. */
   clearAfter(command: number): void {
-    this.clearFrom((INDEX[command] ?? -1) + 1);
+    this.#clearFrom((INDEX[command] ?? -1) + 1);
   }
 
   /** Forgets everything that belongs to a message. */
   clearMessage(): void {
-    this.clearFrom(ORDER.indexOf('M'));
+    this.#clearFrom(ORDER.indexOf('M'));
   }
 
-  clearFrom(stage: number): void {
+  clear(): void {
+    this.#clearFrom(0);
+  }
+
+  #clearFrom(stage: number): void {
     if (this.#sent.length > stage) {
       this.#sent.length = stage;
       this.#parsed.length = Math.min(this.#parsed.length, stage);

@@ -1,5 +1,6 @@
-import type { BodyAnswer } from './answer.ts';
+import { type Answer, type BodyAnswer, encodeAnswer, isAnswer, isRefusal } from './answer.ts';
 import { decodeConnect, decodeEnvelope, decodeHeader, decodeText } from './command.ts';
+import { CurrentMessage } from './current-message.ts';
 import type { MessageLimit, MilterEvent } from './event.ts';
 import type { AbortReason, Filter, Maybe } from './filter.ts';
 import { FrameReader, frame } from './frame.ts';
@@ -9,7 +10,7 @@ import type { Limits } from './options.ts';
 import { allowedCommands, bit, phase } from './phase.ts';
 import { command, protocolFlag, reply } from './protocol.ts';
 import { ProtocolError } from './protocol-error.ts';
-import type { Reply } from './reply-code.ts';
+import { isOfSession, mayAnswer, NO_REPLY, type Stage } from './stage.ts';
 import { SmtpSession, Transaction } from './transaction.ts';
 
 /** What a session needs of its surroundings. */
@@ -18,7 +19,7 @@ export interface SessionHost {
   send(buffers: readonly Buffer[]): void;
   /** The connection is to be closed, after what was sent. */
   end(): void;
-  /** A hook that was waited for has come back, and `resume` has run. */
+  /** A hook that was waited for has come back, and all that could be handled after it was. */
   settled(): void;
   event(event: MilterEvent): void;
 }
@@ -30,23 +31,9 @@ export interface SessionOptions {
   readonly onException: 'accept' | 'tempfail';
 }
 
-/** Where in a session a hook was called; `bodyAtEnd` is data that came with SMFIC_BODYEOB. */
-type Stage =
-  | 'connect'
-  | 'helo'
-  | 'mail'
-  | 'rcpt'
-  | 'data'
-  | 'header'
-  | 'endOfHeaders'
-  | 'body'
-  | 'bodyAtEnd'
-  | 'endOfMessage'
-  | 'unknown';
-
 /**
- * The milter's side of one connection, without the socket: bytes in, bytes out, hooks called one after another. Answers
- * where one is due and only there, however broken what comes in may be.
+ * The milter's side of one connection, without the socket: bytes in, bytes out, hooks called one after another. It answers
+ * where an answer is due and only there, however broken what comes in may be.
  */
 export class Session<State> {
   readonly #filter: Filter<State>;
@@ -55,29 +42,18 @@ export class Session<State> {
   readonly #host: SessionHost;
   readonly #reader = new FrameReader();
   readonly #macros = new Macros();
-  #out: Buffer[] = [];
   #agreement: Agreement | undefined;
   #allowed: readonly number[] = [];
   #phase: number = phase.start;
-  #smtp: SmtpSession;
+  #smtp = new SmtpSession(this.#macros);
   /** Whether hooks have seen this SMTP session. */
   #seen = false;
-  #message: Transaction<State> | undefined;
-  /** A hook's promise is being waited for. */
+  #betweenSessions = false;
+  #message: CurrentMessage<State> | undefined;
+  #out: Buffer[] = [];
   #waiting = false;
-  #closed = false;
-  #afterQuit = false;
-  #givenUp = false;
   #blocked = false;
-  /** An answer that a silent stage could not give; covers the message. */
-  #held: Exclude<BodyAnswer, 'skip'> | undefined;
-  /** Pieces of the current SMFIC_BODY go to the hook; none of the whole body any more. */
-  #takesPieces = false;
-  #skipping = false;
-  #headerCount = 0;
-  #headerBytes = 0;
-  #recipients = 0;
-  #bodyBytes = 0;
+  #closed = false;
   #progressTimer: NodeJS.Timeout | undefined;
 
   constructor(filter: Filter<State>, demand: Demand, options: SessionOptions, host: SessionHost) {
@@ -85,7 +61,6 @@ export class Session<State> {
     this.#demand = demand;
     this.#options = options;
     this.#host = host;
-    this.#smtp = new SmtpSession(this.#macros);
   }
 
   get connection(): SmtpSession {
@@ -93,7 +68,7 @@ export class Session<State> {
   }
 
   get queueId(): string | undefined {
-    return this.#message?.queueId;
+    return this.#message === undefined ? undefined : this.#smtp.macro('i');
   }
 
   get inMessage(): boolean {
@@ -104,12 +79,12 @@ export class Session<State> {
     return this.#agreement !== undefined;
   }
 
-  /** Between two SMTP sessions of one connection (after SMFIC_QUIT_NC). */
+  /** After SMFIC_QUIT_NC: the connection is there, and nobody uses it. */
   get betweenSessions(): boolean {
-    return this.#phase === phase.open && this.#afterQuit;
+    return this.#betweenSessions;
   }
 
-  /** Whether a hook is running: nothing more is handled until it is done. */
+  /** Whether a hook's promise is being waited for: nothing more is handled until it is settled. */
   get waiting(): boolean {
     return this.#waiting;
   }
@@ -141,7 +116,7 @@ export class Session<State> {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader.clear();
-    this.#message?.abort();
+    this.#message?.transaction?.abort();
     if (!this.#waiting) this.#leave('disconnected');
   }
 
@@ -151,7 +126,10 @@ export class Session<State> {
         this.#frame();
       }
     } catch (error) {
-      this.#fail(error);
+      // Hooks do not get here: what they throw is caught where they are called.
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#event({ type: 'protocol-error', error });
+      this.#end();
     }
     this.#flush();
   }
@@ -163,19 +141,6 @@ export class Session<State> {
     if (!this.#closed) this.#host.send(out);
   }
 
-  /** The peer does not speak the protocol. Hooks cannot get here: what they throw is caught where they are called. */
-  #fail(error: unknown): void {
-    if (!(error instanceof ProtocolError)) throw error;
-    this.#host.event({
-      type: 'protocol-error',
-      connection: this.#smtp,
-      error,
-      queueId: this.queueId,
-    });
-    this.#end();
-  }
-
-  /** Nothing more is read; what is due is still sent. */
   #end(): void {
     this.#flush();
     this.close();
@@ -185,16 +150,7 @@ export class Session<State> {
   #frame(): void {
     const { command: letter, payload, first } = this.#reader;
     if (!first) {
-      if (this.#takesPieces) this.#bodyPiece('body', payload);
-      return;
-    }
-    if (letter === command.macro) {
-      if (payload.length === 0) throw new ProtocolError('milter: macro: expected a stage');
-      this.#macros.set(payload);
-      return;
-    }
-    if (letter === command.quit) {
-      this.#end();
+      if (this.#phase === phase.body) this.#body('body', payload);
       return;
     }
     const asked = bit(letter);
@@ -203,28 +159,21 @@ export class Session<State> {
         `milter: frame: command ${JSON.stringify(String.fromCharCode(letter))}: expected one of ABCDEHKLMNOQRTU`,
       );
     }
-    if (this.#agreement === undefined) {
-      this.#negotiate(letter, payload);
-      return;
-    }
-    if (letter === command.quitNewConnection) {
-      this.#quitNewConnection();
-      return;
-    }
-    if (((this.#allowed[this.#phase] ?? 0) & asked) === 0) {
-      // As libmilter: out of order gives the message up, and is ignored unless it could start something new.
-      this.#abandon('aborted');
-      this.#phase = phase.session;
-      if (((this.#allowed[phase.session] ?? 0) & asked) === 0) {
-        return;
-      }
-    }
-    if (payload.length === 0 && NEEDS_PAYLOAD.has(letter)) {
-      throw new ProtocolError(
-        `milter: frame: command ${String.fromCharCode(letter)} without data: expected some`,
-      );
-    }
-    this.#dispatch(letter, payload);
+    if (letter === command.macro) {
+      if (payload.length === 0) throw new ProtocolError('milter: macro: expected a stage');
+      this.#macros.set(payload);
+    } else if (letter === command.quit) this.#end();
+    else if (this.#agreement === undefined) this.#negotiate(letter, payload);
+    else if (letter === command.quitNewConnection) this.#quitNewConnection();
+    else if (this.#isInOrder(asked)) this.#dispatch(letter, payload);
+  }
+
+  /** As libmilter: what is out of order gives the message up, and is itself ignored unless it can begin something new. */
+  #isInOrder(asked: number): boolean {
+    if (((this.#allowed[this.#phase] ?? 0) & asked) !== 0) return true;
+    this.#abandon('aborted');
+    this.#phase = phase.session;
+    return ((this.#allowed[phase.session] ?? 0) & asked) !== 0;
   }
 
   #negotiate(letter: number, payload: Buffer): void {
@@ -233,68 +182,70 @@ export class Session<State> {
         `milter: negotiate: command ${String.fromCharCode(letter)}: expected O first`,
       );
     }
-    const agreement = negotiate(this.#demand, payload);
-    this.#agreement = agreement;
-    this.#allowed = allowedCommands(agreement.protocol);
-    this.#smtp.actions = agreement.actions;
+    this.#agreement = negotiate(this.#demand, payload);
+    this.#allowed = allowedCommands(this.#agreement.protocol);
+    this.#smtp.actions = this.#agreement.actions;
     this.#phase = phase.open;
-    this.#out.push(agreement.reply);
+    this.#out.push(this.#agreement.reply);
   }
 
   #quitNewConnection(): void {
+    const { actions } = this.#smtp;
     this.#leave('aborted');
-    this.#macros.clearFrom(0);
+    this.#macros.clear();
     this.#smtp = new SmtpSession(this.#macros);
-    this.#smtp.actions = this.#agreement?.actions ?? this.#smtp.actions;
+    this.#smtp.actions = actions;
     this.#phase = phase.open;
-    this.#afterQuit = true;
+    this.#betweenSessions = true;
   }
 
   #dispatch(letter: number, payload: Buffer): void {
+    const { limits } = this.#options;
+    if (payload.length === 0 && NEEDS_PAYLOAD.has(letter)) {
+      throw new ProtocolError(
+        `milter: frame: command ${String.fromCharCode(letter)} without data: expected some`,
+      );
+    }
     switch (letter) {
       case command.connect: {
-        this.#beginSession(letter);
         const client = decodeConnect(payload);
+        this.#enterSession(letter);
         this.#smtp.client = client;
         this.#call('connect', () => this.#filter.connect?.(this.#smtp, client));
         break;
       }
       case command.helo: {
-        this.#beginSession(letter);
         const name = decodeText(payload, 'helo');
+        this.#enterSession(letter);
         this.#smtp.helo = name;
         this.#call('helo', () => this.#filter.helo?.(this.#smtp, name));
         break;
       }
       case command.unknown: {
-        this.#seen = true;
         const text = decodeText(payload, 'unknown');
+        this.#seen = true;
         this.#call('unknown', () => this.#filter.unknown?.(this.#smtp, text));
         break;
       }
       case command.mail: {
-        this.#beginSession(letter);
-        this.#phase = phase.mail;
         const sender = decodeEnvelope(payload, 'mail');
-        this.#headerCount = 0;
-        this.#headerBytes = 0;
-        this.#recipients = 0;
-        this.#bodyBytes = 0;
+        this.#enterSession(letter);
+        this.#phase = phase.mail;
+        const message = new CurrentMessage<State>();
+        this.#message = message;
         this.#call('mail', () => {
-          const message = new Transaction(this.#smtp, this.#filter.begin(this.#smtp));
-          this.#message = message;
-          return this.#filter.mail?.(message, sender);
+          const transaction = new Transaction(this.#smtp, this.#filter.begin(this.#smtp));
+          message.transaction = transaction;
+          return this.#filter.mail?.(transaction, sender);
         });
         break;
       }
       case command.rcpt: {
+        const recipient = decodeEnvelope(payload, 'rcpt');
         this.#phase = phase.rcpt;
         this.#macros.clearAfter(letter);
-        const recipient = decodeEnvelope(payload, 'rcpt');
-        this.#recipients++;
-        if (this.#within('rcpt', 'recipients', this.#recipients)) {
-          this.#ask('rcpt', (message) => this.#filter.rcpt?.(message, recipient));
-        }
+        const over = this.#message?.countRecipient(limits);
+        this.#ask('rcpt', (message) => this.#filter.rcpt?.(message, recipient), over);
         break;
       }
       case command.data:
@@ -302,16 +253,10 @@ export class Session<State> {
         this.#ask('data', (message) => this.#filter.data?.(message));
         break;
       case command.header: {
-        this.#phase = phase.header;
         const header = decodeHeader(payload, this.#agreed(protocolFlag.leadingSpace));
-        this.#headerCount++;
-        this.#headerBytes += payload.length;
-        if (
-          this.#within('header', 'headerCount', this.#headerCount) &&
-          this.#within('header', 'headerBytes', this.#headerBytes)
-        ) {
-          this.#ask('header', (message) => this.#filter.header?.(message, header));
-        }
+        this.#phase = phase.header;
+        const over = this.#message?.countHeader(payload.length, limits);
+        this.#ask('header', (message) => this.#filter.header?.(message, header), over);
         break;
       }
       case command.endOfHeaders:
@@ -320,11 +265,11 @@ export class Session<State> {
         break;
       case command.body:
         this.#phase = phase.body;
-        this.#takesPieces = true;
-        this.#bodyPiece('body', payload);
+        this.#body('body', payload);
         break;
       case command.endOfMessage:
-        if (payload.length > 0) this.#bodyPiece('bodyAtEnd', payload);
+        this.#phase = phase.body;
+        if (payload.length > 0) this.#body('bodyAtEnd', payload);
         else this.#endOfMessage();
         break;
       case command.abort:
@@ -335,19 +280,18 @@ export class Session<State> {
     }
   }
 
-  #beginSession(letter: number): void {
+  #enterSession(letter: number): void {
     this.#phase = phase.session;
     this.#seen = true;
+    this.#betweenSessions = false;
     this.#macros.clearAfter(letter);
   }
 
   /** A piece of SMFIC_BODY, or the data of SMFIC_BODYEOB. */
-  #bodyPiece(stage: 'body' | 'bodyAtEnd', piece: Buffer): void {
-    this.#bodyBytes += piece.length;
-    if (this.#skipping) this.#answered(stage, 'continue');
-    else if (this.#within(stage, 'bodyBytes', this.#bodyBytes)) {
-      this.#ask(stage, (message) => this.#filter.body?.(message, piece));
-    }
+  #body(stage: 'body' | 'bodyAtEnd', piece: Buffer): void {
+    const over = this.#message?.countBody(piece.length, this.#options.limits);
+    if (this.#message?.skipping) this.#answered(stage, 'continue');
+    else this.#ask(stage, (message) => this.#filter.body?.(message, piece), over);
   }
 
   #endOfMessage(): void {
@@ -357,29 +301,23 @@ export class Session<State> {
     });
   }
 
-  /** False, and the message passes, where a limit is exceeded. */
-  #within(stage: Stage, limit: MessageLimit, count: number): boolean {
-    const maximum = this.#options.limits[limit];
-    if (count <= maximum || this.#held !== undefined) return true;
-    this.#host.event({
-      type: 'over-limit',
-      connection: this.#smtp,
-      limit,
-      maximum,
-      queueId: this.queueId,
-    });
-    this.#giveUp('over-limit');
-    this.#held = 'accept';
-    this.#answered(stage, 'accept');
-    return false;
+  /** Calls a hook of the message, unless its answer is known already, or the message has just become too large. */
+  #ask(
+    stage: Stage,
+    hook: (message: Transaction<State>) => Maybe<BodyAnswer>,
+    over?: MessageLimit,
+  ): void {
+    const message = this.#message;
+    if (message?.held === undefined && over !== undefined) this.#pass(over);
+    const transaction = message?.transaction;
+    if (message?.held !== undefined) this.#answered(stage, message.held);
+    else if (transaction !== undefined) this.#call(stage, () => hook(transaction));
   }
 
-  /** Calls a hook of the message, unless its answer is known already. */
-  #ask(stage: Stage, hook: (message: Transaction<State>) => Maybe<BodyAnswer>): void {
-    const message = this.#message;
-    if (this.#held !== undefined) this.#answered(stage, this.#held);
-    else if (message === undefined) this.#answered(stage, 'continue');
-    else this.#call(stage, () => hook(message));
+  /** Too much to be held in memory: the message goes through as it is. */
+  #pass(limit: MessageLimit): void {
+    this.#event({ type: 'over-limit', limit, maximum: this.#options.limits[limit] });
+    this.#giveUp('over-limit', 'accept');
   }
 
   /** Goes on at once where the hook gives no promise. */
@@ -410,7 +348,7 @@ export class Session<State> {
     clearInterval(this.#progressTimer);
     this.#waiting = false;
     goOn();
-    if (this.#closed && !this.#waiting) this.#leave('disconnected');
+    if (this.#closed) this.#leave('disconnected');
     this.#run();
     this.#host.settled();
   }
@@ -421,84 +359,65 @@ export class Session<State> {
     this.#flush();
   }
 
+  /** One legal answer whatever happens: now where one is due, else with the next. */
   #threw(stage: Stage, error: unknown): void {
-    const message = this.#message;
-    const inSession = stage === 'connect' || stage === 'helo' || stage === 'unknown';
     const answer = this.#options.onException;
-    const answers = !this.#closed && (!inSession || this.#isDue(stage));
+    const nothing = this.#closed || (isOfSession(stage) && !this.#isDue(stage));
     // A hook that was told to stop may well do so by throwing.
-    if (!(message?.aborted && isAbortError(error))) {
-      this.#host.event({
-        type: 'exception',
-        connection: this.#smtp,
-        hook: stage === 'bodyAtEnd' ? 'body' : stage,
-        error,
-        queueId: this.queueId,
-        answered: answers ? answer : 'nothing',
-      });
+    const wasStopped = this.#closed && error instanceof Error && error.name === 'AbortError';
+    if (!wasStopped) {
+      const hook = stage === 'bodyAtEnd' ? 'body' : stage;
+      this.#event({ type: 'exception', hook, error, answered: nothing ? 'nothing' : answer });
     }
-    if (this.#closed) return;
-    if (inSession) {
-      if (answers) this.#out.push(encodeAnswer(answer));
-      return;
-    }
-    this.#giveUp('exception');
-    this.#held = answer;
+    if (nothing) return;
+    if (!isOfSession(stage)) this.#giveUp('exception', answer);
     this.#answered(stage, answer);
   }
 
   #answered(stage: Stage, answer: BodyAnswer): void {
     if (this.#closed) return;
-    if (!isLegal(stage, answer)) {
-      this.#threw(
-        stage,
-        new TypeError(`milter: ${stage}: answer ${String(answer)}: not one of this stage`),
-      );
-      return;
-    }
-    switch (stage) {
-      case 'connect':
-      case 'helo':
-      case 'unknown':
-        if (this.#isDue(stage)) this.#out.push(encodeAnswer(answer));
-        else if (answer !== 'continue') {
-          this.#threw(stage, new TypeError(`milter: ${stage}: a silent hook cannot answer`));
-        }
-        break;
-      case 'endOfMessage':
-        this.#finish(answer);
-        break;
-      case 'bodyAtEnd':
-        if (answer === 'continue' || answer === 'skip') this.#endOfMessage();
-        else this.#finish(answer);
-        break;
-      default:
-        this.#answerStage(stage, answer);
+    if (!isAnswer(answer) || !mayAnswer(stage, answer)) {
+      this.#threw(stage, new TypeError(`milter: ${stage}: ${String(answer)} is no answer to this`));
+    } else if (isOfSession(stage)) this.#answerSession(stage, answer);
+    else if (stage === 'endOfMessage') this.#finish(answer);
+    else if (stage === 'bodyAtEnd') {
+      if (answer === 'continue' || answer === 'skip') this.#endOfMessage();
+      else this.#finish(answer);
+    } else this.#answerMessage(stage, answer);
+  }
+
+  #answerSession(stage: Stage, answer: BodyAnswer): void {
+    if (this.#isDue(stage)) this.#out.push(encodeAnswer(answer));
+    else if (answer !== 'continue') {
+      this.#threw(stage, new TypeError(`milter: ${stage}: a silent hook cannot answer`));
     }
   }
 
-  #answerStage(stage: Stage, answer: BodyAnswer): void {
-    if (answer === 'skip') this.#skipping = true;
+  #answerMessage(stage: Stage, answer: BodyAnswer): void {
+    const message = this.#message;
+    if (message === undefined) return;
+    if (answer === 'skip') message.skipping = true;
     const goesOn = answer === 'continue' || answer === 'skip';
     if (!this.#isDue(stage)) {
-      if (!goesOn) this.#held = answer;
+      if (!goesOn) message.held = answer;
       return;
     }
-    const skips = answer === 'skip' && !this.#agreed(protocolFlag.skip);
-    this.#out.push(encodeAnswer(skips ? 'continue' : answer));
-    if (goesOn) return;
-    // A refused recipient is one of several, unless the answer was meant for the whole message.
-    if (stage !== 'rcpt' || !refuses(answer)) this.#endMessage();
+    const mayBeSent = answer !== 'skip' || this.#agreed(protocolFlag.skip);
+    this.#out.push(encodeAnswer(mayBeSent ? answer : 'continue'));
+    // A refused recipient is one of several; where the answer means the message, it is given to the others too.
+    if (!goesOn && !(stage === 'rcpt' && isRefusal(answer))) this.#endMessage();
   }
 
   #finish(answer: BodyAnswer): void {
-    const queue = this.#message?.closeQueue();
+    const queue = this.#message?.transaction?.closeQueue();
     if (queue !== undefined && (answer === 'continue' || answer === 'accept')) {
-      this.#out.push(...queue.encode(this.#agreed(protocolFlag.leadingSpace)));
+      for (const buffer of queue.encode(this.#agreed(protocolFlag.leadingSpace))) {
+        this.#out.push(buffer);
+      }
     }
     this.#out.push(encodeAnswer(answer));
     this.#endMessage();
-    // A body may be large: whether the MTA takes it decides on whether the next message is read.
+    // A new body may be large: the MTA must take it before the next message is looked at.
     this.#flush();
   }
 
@@ -514,32 +433,27 @@ export class Session<State> {
 
   #endMessage(): void {
     this.#message = undefined;
-    this.#held = undefined;
-    this.#skipping = false;
-    this.#givenUp = false;
-    this.#takesPieces = false;
     this.#phase = phase.session;
     this.#macros.clearMessage();
   }
 
-  /** The filter is done with the message, which is not done with the MTA. */
-  #giveUp(reason: AbortReason): void {
+  /** The filter is done with the message; the MTA will be when it has got that answer. */
+  #giveUp(reason: AbortReason, answer: Answer): void {
     const message = this.#message;
-    if (message === undefined || this.#givenUp) return;
-    this.#givenUp = true;
-    message.closeQueue();
-    message.abort();
-    this.#quietly('abort', () => this.#filter.abort?.(message, reason));
+    if (message === undefined) return;
+    message.held = answer;
+    const { transaction } = message;
+    if (transaction === undefined || message.givenUp) return;
+    message.givenUp = true;
+    transaction.closeQueue();
+    transaction.abort();
+    this.#quietly('abort', () => this.#filter.abort?.(transaction, reason));
   }
 
   /** The MTA is done with the message. */
   #abandon(reason: AbortReason): void {
-    this.#giveUp(reason);
+    this.#giveUp(reason, 'accept');
     this.#message = undefined;
-    this.#held = undefined;
-    this.#skipping = false;
-    this.#givenUp = false;
-    this.#takesPieces = false;
   }
 
   #leave(reason: AbortReason): void {
@@ -554,17 +468,19 @@ export class Session<State> {
     try {
       call();
     } catch (error) {
-      this.#host.event({
-        type: 'exception',
-        connection: this.#smtp,
-        hook,
-        error,
-        queueId: this.queueId,
-        answered: 'nothing',
-      });
+      this.#event({ type: 'exception', hook, error, answered: 'nothing' });
     }
   }
+
+  #event(event: WithoutPlace<MilterEvent>): void {
+    this.#host.event({ ...event, connection: this.#smtp, queueId: this.queueId });
+  }
 }
+
+/** An event of a connection, before it is said which. */
+type WithoutPlace<Event> = Event extends { connection: unknown }
+  ? Omit<Event, 'connection' | 'queueId'>
+  : never;
 
 const NEEDS_PAYLOAD: ReadonlySet<number> = new Set([
   command.body,
@@ -576,53 +492,8 @@ const NEEDS_PAYLOAD: ReadonlySet<number> = new Set([
   command.unknown,
 ]);
 
-const NO_REPLY: Readonly<Record<Stage, number>> = {
-  connect: protocolFlag.noReplyConnect,
-  helo: protocolFlag.noReplyHelo,
-  mail: protocolFlag.noReplyMail,
-  rcpt: protocolFlag.noReplyRcpt,
-  data: protocolFlag.noReplyData,
-  header: protocolFlag.noReplyHeader,
-  endOfHeaders: protocolFlag.noReplyEndOfHeaders,
-  body: protocolFlag.noReplyBody,
-  bodyAtEnd: 0,
-  endOfMessage: 0,
-  unknown: protocolFlag.noReplyUnknown,
-};
-
 const PROGRESS = frame(reply.progress);
-
-const ANSWERS: Readonly<Record<Exclude<BodyAnswer, Reply>, Buffer>> = {
-  continue: frame(reply.continue),
-  accept: frame(reply.accept),
-  reject: frame(reply.reject),
-  tempfail: frame(reply.tempfail),
-  discard: frame(reply.discard),
-  skip: frame(reply.skip),
-  connFail: frame(reply.connFail),
-  shutdown: frame(reply.shutdown),
-};
-
-function encodeAnswer(answer: BodyAnswer): Buffer {
-  return typeof answer === 'string' ? ANSWERS[answer] : frame(reply.replyCode, answer.payload);
-}
-
-/** JavaScript callers may answer anything. */
-function isLegal(stage: Stage, answer: BodyAnswer): boolean {
-  if (typeof answer !== 'string') return Buffer.isBuffer(answer.payload);
-  if (answer === 'skip') return stage === 'body' || stage === 'bodyAtEnd';
-  if (answer === 'discard') return stage !== 'connect' && stage !== 'helo' && stage !== 'unknown';
-  return Object.hasOwn(ANSWERS, answer);
-}
-
-function refuses(answer: BodyAnswer): boolean {
-  return answer === 'reject' || answer === 'tempfail' || typeof answer !== 'string';
-}
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && 'then' in value;
-}
-
-function isAbortError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
 }
