@@ -9,8 +9,8 @@ cd "$(dirname "$0")/.."
 packages='postfix swaks miltertest libmilter-dev gcc libc6-dev'
 # Stores, proxies, certificates, a signer.
 packages="$packages redis-server redis-tools nginx-light stunnel4 openssl opendkim opendkim-tools"
-# A browser, and what reads manual pages and systemd units.
-packages="$packages chromium mandoc systemd"
+# A browser, and what reads manual pages, systemd units and completion scripts.
+packages="$packages chromium mandoc systemd zsh fish"
 # What the unpacked Sendmail is linked with.
 packages="$packages libdb5.3 libldap-2.5-0 liblockfile1 libnsl2 libsasl2-2 libssl3 libwrap0"
 

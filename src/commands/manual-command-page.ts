@@ -11,13 +11,25 @@ const EXIT_STATUS: Readonly<Record<keyof typeof exitCode, string>> = {
 };
 
 const SIGNALS = [
-  ['SIGTERM, SIGINT', 'Finish the SMTP sessions and requests that have begun, then end; a second one ends at once.'],
-  ['SIGHUP', 'Read the configuration, the keys and the certificate again, and open the log file again.'],
+  [
+    'SIGTERM, SIGINT',
+    'Finish the SMTP sessions and requests that have begun, then end; a second one ends at once.',
+  ],
+  [
+    'SIGHUP',
+    'Read the configuration, the keys and the certificate again, and open the log file again.',
+  ],
 ] as const;
 
 const ENVIRONMENT = [
-  ['NOTIFY_SOCKET, WATCHDOG_USEC', 'Set by systemd: it is told of the state of the service by systemd-notify(1).'],
-  ['LISTEN_FDS, LISTEN_FDNAMES', 'Set by systemd: sockets named milter, redirect and control are used instead of those of the configuration.'],
+  [
+    'NOTIFY_SOCKET, WATCHDOG_USEC',
+    'Set by systemd: it is told of the state of the service by systemd-notify(1).',
+  ],
+  [
+    'LISTEN_FDS, LISTEN_FDNAMES',
+    'Set by systemd: sockets named milter, redirect and control are used instead of those of the configuration.',
+  ],
 ] as const;
 
 /** clickmilter(8), from the command line's own description of itself. */
@@ -60,10 +72,20 @@ export function commandPage(program: Command, date: string): string {
 /** A command with what it takes, and the commands below it. */
 function commandEntries(command: Command, prefix: string): string[] {
   const name = `${prefix}${command.name()}`;
-  const below = command.createHelp().visibleCommands(command).filter((one) => one.name() !== 'help');
+  const below = command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((one) => one.name() !== 'help');
   if (below.length > 0) return below.flatMap((one) => commandEntries(one, `${name} `));
   const usage = [name, ...command.registeredArguments.map(argumentText)].join(' ');
-  return [subsection(usage, `${roff(sentence(command.description()))}\n`, ...options(command))];
+  return [
+    subsection(
+      usage,
+      paragraph(sentence(command.description())),
+      ...argumentEntries(command),
+      ...options(command),
+    ),
+  ];
 }
 
 function options(command: Command): string[] {
@@ -72,6 +94,12 @@ function options(command: Command): string[] {
     .visibleOptions(command)
     .filter((option) => option.long !== '--help' || command.parent === null)
     .map((option) => entry(option.flags, sentence(help.optionDescription(option))));
+}
+
+function argumentEntries(command: Command): string[] {
+  return command.registeredArguments
+    .filter((argument) => argument.description !== '')
+    .map((argument) => entry(argument.name(), sentence(argument.description)));
 }
 
 function argumentText(argument: Argument): string {

@@ -1,4 +1,6 @@
-import { type Definition, type StanzaDefinition, stanzas } from '../config/options.ts';
+import type { Definition } from '../config/option-definition.ts';
+import { type StanzaDefinition, stanzas } from '../config/options.ts';
+import { trackingOptions } from '../config/tracking-options.ts';
 import type { OptionValue } from '../scope/option-value.ts';
 import { entry, example, heading, paragraph, section, subsection } from './roff.ts';
 
@@ -30,22 +32,45 @@ export function configPage(version: string, date: string): string {
       ),
       example(SHORTEST),
     ),
-    section('STANZAS AND OPTIONS', ...stanzas.flatMap(stanzaEntries)),
+    section('STANZAS AND OPTIONS', ...trackingEntries(), ...stanzas.flatMap(stanzaEntries)),
     section(
       'FILES',
-      entry('/etc/clickmilter/clickmilter.conf', 'Where clickmilter looks, if --config names no other.'),
+      entry(
+        '/etc/clickmilter/clickmilter.conf',
+        'Where clickmilter looks, if --config names no other.',
+      ),
     ),
     section('SEE ALSO', '.BR clickmilter (8)\n'),
   ].join('');
 }
 
+/** Options that many stanzas share are explained once. */
+function trackingEntries(): string[] {
+  const places = stanzas
+    .filter(takesTracking)
+    .map(({ id, name }) => (id === 'listen' ? `${name} in it` : name));
+  return [
+    subsection('Options of tracking', paragraph(`They may stand in any of ${places.join(', ')}.`)),
+    ...Object.entries(trackingOptions).map(([name, option]) => optionEntry(name, option)),
+  ];
+}
+
 function stanzaEntries(stanza: StanzaDefinition): string[] {
   const places = stanza.within.map(nameOf).join(', ');
-  const inside = places === '' ? '' : ` In: ${places}.`;
-  return [
-    subsection(title(stanza), paragraph(`${stanza.description}${inside}`)),
-    ...Object.entries(stanza.options).map(([name, option]) => optionEntry(name, option)),
+  const sentences = [
+    stanza.description,
+    ...(places === '' ? [] : [`It stands in ${places}.`]),
+    ...(takesTracking(stanza) ? ['It takes the options of tracking.'] : []),
   ];
+  const own = Object.entries(stanza.options).filter(([name]) => !(name in trackingOptions));
+  return [
+    subsection(title(stanza), paragraph(sentences.join(' '))),
+    ...own.map(([name, option]) => optionEntry(name, option)),
+  ];
+}
+
+function takesTracking({ options }: StanzaDefinition): boolean {
+  return Object.keys(trackingOptions).every((name) => name in options);
 }
 
 function title({ id, name, label }: StanzaDefinition): string {
@@ -61,10 +86,13 @@ function nameOf(id: string): string {
 }
 
 function optionEntry(name: string, option: Definition): string {
-  const standard =
-    option.default === undefined ? option.otherwise : `default ${shown(option.default)}`;
-  const facts = [option.type.expects, standard].filter((fact) => fact !== undefined).join('; ');
-  return entry(name, `${option.description} (${facts})`);
+  const standard = option.default === undefined ? option.otherwise : shown(option.default);
+  const facts = [
+    option.description,
+    `Must be ${option.type.expects}.`,
+    ...(standard === undefined ? [] : [`Default: ${standard}.`]),
+  ];
+  return entry(name, facts.join(' '));
 }
 
 /** A value as it is written in the file. */

@@ -1,4 +1,6 @@
-/** Text for a manual page: what troff would read as a request, an escape or a typographic sign is itself again. */
+const WIDTH = 78;
+
+/** Text for a manual page: what troff would read as an escape or a typographic sign is itself again. */
 export function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')
@@ -7,30 +9,29 @@ export function roff(text: string): string {
     .replaceAll('"', '\\(dq')
     .replaceAll('^', '\\(ha')
     .replaceAll('~', '\\(ti')
-    .replaceAll('`', '\\(ga')
-    .replace(/^\./gm, '\\&.');
+    .replaceAll('`', '\\(ga');
 }
 
-/** The start of a page of the man(7) macros. @param date as `2026-11-23`, or empty */
+/** The start of a page of the man(7) macros. @param date as `2026-11-23` */
 export function heading(title: string, section: number, version: string, date: string): string {
-  return `.TH ${title.toUpperCase()} ${section} ${roffArgument(date)} ${roffArgument(`clickmilter ${version}`)}\n`;
+  return `.TH ${title.toUpperCase()} ${section} ${date} "clickmilter ${roff(version)}"\n`;
 }
 
 export function section(title: string, ...body: string[]): string {
-  return `.SH ${roffArgument(title)}\n${body.join('')}`;
+  return titled('.SH', title, body);
 }
 
 export function subsection(title: string, ...body: string[]): string {
-  return `.SS ${roffArgument(title)}\n${body.join('')}`;
+  return titled('.SS', title, body);
 }
 
 export function paragraph(text: string): string {
-  return `.PP\n${roff(text)}\n`;
+  return `.PP\n${filled(text)}`;
 }
 
 /** A term in bold and its explanation. */
 export function entry(term: string, explanation: string): string {
-  return `.TP\n\\fB${roff(term)}\\fR\n${roff(explanation)}\n`;
+  return `.TP\n\\fB${roff(term)}\\fR\n${filled(explanation)}`;
 }
 
 /** Lines shown as they are. */
@@ -38,6 +39,22 @@ export function example(lines: string): string {
   return `.PP\n.in +4n\n.EX\n${roff(lines)}\n.EE\n.in\n`;
 }
 
-function roffArgument(text: string): string {
-  return `"${roff(text)}"`;
+/** What follows a title begins a paragraph anyhow. */
+function titled(macro: string, title: string, body: string[]): string {
+  return `${macro} "${roff(title)}"\n${body.join('').replace(/^\.PP\n/, '')}`;
+}
+
+/** Each sentence on lines of its own, none of them long: what people may have to read in a diff. */
+function filled(text: string): string {
+  const sentences = text.split(/(?<=[.?!)]) (?=[A-Z(])/);
+  const lines = sentences.flatMap((sentence) => {
+    const rows: string[] = [];
+    for (const word of sentence.split(' ').map(roff)) {
+      const row = rows.at(-1);
+      if (row === undefined || row.length + word.length >= WIDTH) rows.push(word);
+      else rows[rows.length - 1] = `${row} ${word}`;
+    }
+    return rows;
+  });
+  return `${lines.map((line) => line.replace(/^\./, '\\&.')).join('\n')}\n`;
 }
