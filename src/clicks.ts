@@ -65,6 +65,7 @@ export async function openClicks(
   const recorder = new ClickRecorder({
     ...events,
     events: appender,
+    counter: links.counter,
     observer: {
       recorded: kept,
       repeatsLost: (clicks, error) => logger.error({ err: error, clicks }, 'clicks were lost'),

@@ -1,6 +1,7 @@
 import type { Configuration } from './config/configuration.ts';
 import type { FilterParts, FilterSettings } from './filter/transmission.ts';
-import type { BlockList } from './link/click.ts';
+import type { BlockList, SentCounter } from './link/click.ts';
+import type { ClickCounter } from './link/counters.ts';
 import type { LinkIssuer, LinkResolver } from './link/link-store.ts';
 import { newMessageId } from './link/message-id.ts';
 import { SealKeyFile } from './link/seal-key-file.ts';
@@ -12,6 +13,7 @@ import { createRedisStore, type RedisStore } from './store/redis-store.ts';
 
 /** All that makes links and finds them again. */
 export interface Links extends FilterParts {
+  readonly counter: SentCounter & ClickCounter;
   readonly resolver: LinkResolver;
   readonly blocks: BlockList;
   /** Absent with `link_store = "sealed"`. */
@@ -30,13 +32,12 @@ export async function openLinks(
 ): Promise<Links> {
   const keys = await SealKeyFile.open(config.sealed.keyFile);
   const sealed = createSealedLinks(keys.keys);
-  const counter = { sent() {} };
   if (config.linkStore === 'sealed') {
     return {
       issuer: sealed.issuer,
       sealed: sealed.issuer,
       resolver: sealed.resolver,
-      counter,
+      counter: { sent() {}, clicked() {} },
       blocks: { find: async () => undefined },
       keys,
       close: async () => {},
@@ -55,7 +56,7 @@ export async function openLinks(
       resolve: (token) =>
         isStoredToken(token) ? store.resolver.resolve(token) : sealed.resolver.resolve(token),
     },
-    counter,
+    counter: store.counters,
     blocks: store.blocks,
     store,
     keys,

@@ -4,6 +4,7 @@ import { openClicks } from './clicks.ts';
 import type { Configuration } from './config/configuration.ts';
 import { Metrics, type MetricsSnapshot } from './control/metrics.ts';
 import { createControlServer } from './control/server.ts';
+import { deliverEvents } from './deliver-events.ts';
 import { clickFilter } from './filter/click-filter.ts';
 import type { MessageReport } from './filter/report.ts';
 import { filterSettings, type Links, openLinks } from './links.ts';
@@ -110,9 +111,14 @@ async function compose(
   if (milter !== undefined) await serveMilter(milter, context);
   const http = await open('redirect', places(config.http.listen, inherited, 'redirect'));
   const certificates = http && (await serveRedirect(http, context));
+  if (wanted.has('events')) {
+    const end = deliverEvents(config, links, logger);
+    releasers.add('webhook', () => end(config.milter.drainTimeoutMs));
+  }
   const control = await open('control', places(config.control.listen, inherited, 'control'));
   if (control !== undefined) await serveControl(control, context, options);
 
+  void warnOfStore(links, logger);
   return {
     addresses,
     async reload(next) {
@@ -210,12 +216,12 @@ async function serveRedirect(listens: readonly Place[], context: Context) {
 
 async function serveControl(
   listens: readonly Place[],
-  { metrics, releasers }: Context,
+  { links, metrics, releasers }: Context,
   { otherSnapshots = async () => [] }: ServiceOptions,
 ): Promise<void> {
   for (const place of listens) {
     const server = createControlServer({
-      ready: async () => [],
+      ready: () => notReady(links),
       snapshots: async () => [await metrics.snapshot(), ...(await otherSnapshots())],
     });
     await listening(server, place);
@@ -223,6 +229,21 @@ async function serveControl(
       server.close();
       server.closeAllConnections();
     });
+  }
+}
+
+/** What an operator should know of the store before trusting it; that it is away is said elsewhere. */
+async function warnOfStore({ store }: Links, logger: Logger): Promise<void> {
+  const health = await store?.health().catch(() => undefined);
+  for (const warning of health?.warnings ?? []) logger.warn(warning);
+}
+
+async function notReady({ store }: Links): Promise<string[]> {
+  try {
+    await store?.health();
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
   }
 }
 
