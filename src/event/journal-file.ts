@@ -22,7 +22,8 @@ export interface JournalFile {
 export const IDLE_MS = 600_000;
 
 const NAME = /^(events|pending)-(\d{17}-[\da-f]{10})\.([\w-]+)\.(\d+)\.jsonl$/;
-const HOST =
+/** This host, as it stands in names of files. */
+export const HOST =
   hostname()
     .replace(/[^\w-]/g, '_')
     .slice(0, 40) || 'host';

@@ -1,0 +1,113 @@
+import type { CountersReader, ReportBy, ReportQuery, ReportRow } from '../link/counters.ts';
+import {
+  type ClickLine,
+  countedLink,
+  listCountFiles,
+  readCountFile,
+  type SentLine,
+} from './count-file.ts';
+
+interface Counts {
+  messages: number;
+  links: number;
+  clicks: number;
+  rawClicks: number;
+  uniqueClicks: number;
+}
+
+const NONE: Counts = { messages: 0, links: 0, clicks: 0, rawClicks: 0, uniqueClicks: 0 };
+
+/** Reports from what FileCounters wrote. Raw and unique clicks belong to the day of the first click that the report covers. */
+export class FileReport implements CountersReader {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async report(query: ReportQuery): Promise<{ rows: readonly ReportRow[]; total: ReportRow }> {
+    const { by, campaign, since = '', until = '9999' } = query;
+    const groups = new Map<string, Counts>();
+    const total = { ...NONE };
+    /** Messages, and links of messages, of which a click has been seen. */
+    const followed = new Set<string>();
+    for (const { day, path } of await listCountFiles(this.#folder)) {
+      if (day < since || day > until) continue;
+      for await (const line of readCountFile(path)) {
+        if (campaign !== undefined && campaignOf(line) !== campaign) continue;
+        if (by === 'link' && line[0] === 'sent') continue;
+        const key = keyOf(by, day, line);
+        const group = groups.get(key) ?? { ...NONE };
+        groups.set(key, group);
+        const counts = countsOf(line, followed);
+        add(group, counts);
+        add(total, counts);
+      }
+    }
+    const rows = [...groups].map(([key, counts]) => rowOf(key, counts, by));
+    rows.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { rows, total: rowOf('', total, by) };
+  }
+
+  /** How often a link of a message was followed. @param link its name, else its target */
+  async clicksOf(messageId: string, link: string): Promise<number> {
+    const counted = countedLink(link);
+    let clicks = 0;
+    for (const { path } of await listCountFiles(this.#folder)) {
+      for await (const line of readCountFile(path)) {
+        if (line[0] === 'click' && line[1] === messageId && line[4] === counted) {
+          clicks += line[5];
+        }
+      }
+    }
+    return clicks;
+  }
+}
+
+function campaignOf(line: SentLine | ClickLine): string {
+  return line[0] === 'sent' ? line[1] : line[2];
+}
+
+function keyOf(by: ReportBy, day: string, line: SentLine | ClickLine): string {
+  if (by === 'day') return day;
+  if (by === 'campaign') return campaignOf(line);
+  if (line[0] === 'sent') return line[2];
+  return by === 'pathway' ? line[3] : line[4];
+}
+
+function countsOf(line: SentLine | ClickLine, followed: Set<string>): Counts {
+  if (line[0] === 'sent') return { ...NONE, messages: line[3], links: line[4] };
+  const [, messageId, , , link, clicks] = line;
+  return {
+    ...NONE,
+    clicks,
+    rawClicks: isFirst(followed, `${messageId} ${link}`) ? 1 : 0,
+    uniqueClicks: isFirst(followed, messageId) ? 1 : 0,
+  };
+}
+
+function isFirst(seen: Set<string>, key: string): boolean {
+  if (seen.has(key)) return false;
+  seen.add(key);
+  return true;
+}
+
+function add(to: Counts, { messages, links, clicks, rawClicks, uniqueClicks }: Counts): void {
+  to.messages += messages;
+  to.links += links;
+  to.clicks += clicks;
+  to.rawClicks += rawClicks;
+  to.uniqueClicks += uniqueClicks;
+}
+
+/** By link there is nothing to say about messages: each of them has many. */
+function rowOf(key: string, counts: Counts, by: ReportBy): ReportRow {
+  const { messages, links, clicks, rawClicks, uniqueClicks } = counts;
+  return {
+    key,
+    ...(by !== 'link' && { messages, links }),
+    clicks,
+    rawClicks,
+    uniqueClicks: by === 'link' ? rawClicks : uniqueClicks,
+  };
+}
