@@ -118,7 +118,7 @@ async function compose(
   const control = await open('control', places(config.control.listen, inherited, 'control'));
   if (control !== undefined) await serveControl(control, context, options);
 
-  void warnOfStore(links, logger);
+  if (options.worker === undefined) void warnOfStore(links, logger);
   return {
     addresses,
     async reload(next) {
