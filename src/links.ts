@@ -1,4 +1,5 @@
 import type { Configuration } from './config/configuration.ts';
+import { FileCounters } from './event/file-counters.ts';
 import type { FilterParts, FilterSettings } from './filter/transmission.ts';
 import type { BlockList, SentCounter } from './link/click.ts';
 import type { ClickCounter } from './link/counters.ts';
@@ -33,14 +34,15 @@ export async function openLinks(
   const keys = await SealKeyFile.open(config.sealed.keyFile);
   const sealed = createSealedLinks(keys.keys);
   if (config.linkStore === 'sealed') {
+    const counter = new FileCounters({ folder: config.events.journal });
     return {
       issuer: sealed.issuer,
       sealed: sealed.issuer,
       resolver: sealed.resolver,
-      counter: { sent() {}, clicked() {} },
+      counter,
       blocks: { find: async () => undefined },
       keys,
-      close: async () => {},
+      close: () => counter.close(),
     };
   }
   const store = createRedisStore({
