@@ -142,21 +142,22 @@ export class OpenRecord {
     if (index >= this.linkCount) return undefined;
     let start = this.#text.indexOf('\n') + 1;
     for (let skipped = 0; skipped < index; skipped++) start = this.#text.indexOf('\n', start) + 1;
-    const name = this.#names[index];
-    return {
-      target: this.#text.slice(start + 1, this.#text.indexOf('\n', start)),
-      part: this.#text[start] === 'h' ? 'html' : 'text',
-      ...(name !== undefined && { name }),
-    };
+    return this.#read(this.#text.slice(start, this.#text.indexOf('\n', start)), index);
   }
 
   /** All of it, as it was encoded. */
   contents(): MessageRecord {
-    const links = Array.from({ length: this.linkCount }, (_, index) => this.link(index));
+    const lines = this.#text.split('\n').slice(1, 1 + this.linkCount);
+    const links = lines.map((line, index) => this.#read(line, index));
+    return { message: this.message, secret: this.secret, links };
+  }
+
+  #read(line: string, index: number): TrackedLink {
+    const name = this.#names[index];
     return {
-      message: this.message,
-      secret: this.secret,
-      links: links.filter((link) => link !== undefined),
+      target: line.slice(1),
+      part: line.startsWith('h') ? 'html' : 'text',
+      ...(name !== undefined && { name }),
     };
   }
 }

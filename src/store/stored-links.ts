@@ -97,7 +97,8 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     }
     if (record.length <= RECENT_LENGTH) {
       if (this.#recent.size >= RECENT) this.#recent.clear();
-      this.#recent.set(messageId, { value, record });
+      // A copy: what the client hands out is a window on all that came with it.
+      this.#recent.set(messageId, { value: Buffer.from(value), record });
     }
     return record;
   }

@@ -1,0 +1,77 @@
+import { poll } from './poll.ts';
+import { type Redis, startRedis } from './redis.ts';
+
+/** Three masters that share the 16,384 slots; no replicas. */
+export interface ClusterSetup {
+  readonly nodes: readonly Redis[];
+  /** `host:port` of each node. */
+  readonly addresses: readonly string[];
+  /** Which node has a key. */
+  nodeOf(key: string): Promise<Redis>;
+  /** Moves a key's slot, and whatever is in it, to another node, as resharding does. */
+  moveSlot(key: string, to: Redis): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const SLOTS = 16_384;
+
+export async function startCluster(): Promise<ClusterSetup> {
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+  const nodes = await Promise.all([0, 1, 2].map(() => startRedis({ args })));
+  const [first] = nodes;
+  if (first === undefined) throw new Error('no nodes');
+  const share = Math.ceil(SLOTS / nodes.length);
+  for (const [i, node] of nodes.entries()) {
+    const last = Math.min((i + 1) * share, SLOTS) - 1;
+    await node.cli('cluster', 'addslotsrange', `${i * share}`, `${last}`);
+    if (node !== first) await first.cli('cluster', 'meet', '127.0.0.1', `${node.port}`);
+  }
+  await poll('the cluster to be whole', async () => {
+    const infos = await Promise.all(nodes.map((node) => node.cli('cluster', 'info')));
+    return infos.every(
+      (info) => /cluster_state:ok/.test(info) && /cluster_known_nodes:3/.test(info),
+    );
+  });
+
+  const slotOf = (key: string) => first.cli('cluster', 'keyslot', key);
+  const idOf = (node: Redis) => node.cli('cluster', 'myid');
+  const nodeOf = async (key: string): Promise<Redis> => {
+    const slot = Number(await slotOf(key));
+    for (const node of nodes) {
+      const own = /myself.*$/m.exec(await node.cli('cluster', 'nodes'))?.[0] ?? '';
+      if (inRanges(own.slice(own.indexOf('connected') + 'connected'.length), slot)) return node;
+    }
+    throw new Error(`no node has slot ${slot}`);
+  };
+  return {
+    nodes,
+    addresses: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    nodeOf,
+    moveSlot: async (key, to) => {
+      const slot = await slotOf(key);
+      const from = await nodeOf(key);
+      await to.cli('cluster', 'setslot', slot, 'importing', await idOf(from));
+      await from.cli('cluster', 'setslot', slot, 'migrating', await idOf(to));
+      const keys = (await from.cli('cluster', 'getkeysinslot', slot, '1000')).split('\n');
+      for (const name of keys.filter((text) => text !== '')) {
+        await from.cli('migrate', '127.0.0.1', `${to.port}`, name, '0', '5000');
+      }
+      for (const node of [to, from])
+        await node.cli('cluster', 'setslot', slot, 'node', await idOf(to));
+    },
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}
+
+/** @param ranges such as ` 0-5461 6000` */
+function inRanges(ranges: string, slot: number): boolean {
+  return ranges
+    .trim()
+    .split(' ')
+    .some((range) => {
+      const [from, to = from] = range.split('-').map(Number);
+      return from !== undefined && to !== undefined && from <= slot && slot <= to;
+    });
+}

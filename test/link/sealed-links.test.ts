@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
+import { createSealedLinks } from '../../src/link/sealed-links.ts';
+import { exampleMessage } from './example-message.ts';
+import { storeContract } from './store-contract.ts';
+
+const DAY = 86_400_000;
+const key = newSealKey([], 0);
+const links = createSealedLinks(() => keys);
+const keys = new SealKeys([key]);
+
+/** What no shorthand and no dictionary can shorten. */
+const incompressible = `https://QXJ.ZW/${'7kQzXw9VbJ'.repeat(8)}`.slice(0, 90);
+
+function seal(target: string, facts = exampleMessage(), using = links): string {
+  return using.issuer.issue(facts).token({ target, part: 'html' });
+}
+
+describe('sealed links keep the contract', () => {
+  storeContract(() => links);
+});
+
+describe('length', () => {
+  test('of a token for a target of 90 characters, with campaign, message id and recipient', () => {
+    const sizes = Object.fromEntries(
+      [
+        incompressible.padEnd(90, 'Z'),
+        `https://www.shop.example/autumn/coats?utm_source=newsletter&utm_medium=email&utm_campaign=a`,
+      ].map((target) => [target.length, seal(target).length]),
+    );
+    expect(sizes).toMatchInlineSnapshot(`
+      {
+        "90": 211,
+        "91": 203,
+      }
+    `);
+  });
+
+  test('further facts come along only while the token stays within 220 characters', async () => {
+    for (let length = 20; length < 150; length++) {
+      const target = `https://x.example/${'Q'.repeat(length)}`;
+      const token = seal(target);
+      const found = await links.resolver.resolve(token);
+      expect(found?.link.target).toBe(target);
+      if (found?.message.pathway !== undefined) expect(token.length).toBeLessThanOrEqual(220);
+    }
+  });
+
+  test('a short target leaves room for the rest', async () => {
+    const facts = exampleMessage({ subject: 'Hi' });
+    const found = await links.resolver.resolve(seal('https://shop.example/', facts));
+    const { domain: _d, friendlyFrom: _f, size: _s, ...known } = facts;
+    const { domain: _, ...message } = found?.message ?? {};
+    expect(known).toMatchObject(message);
+    expect(message).toMatchObject({ pathway: 'newsletters', metadata: { user: 4711 } });
+  });
+
+  test('a target of more than 8,000 characters is refused', () => {
+    const target = `https://x.example/${'a'.repeat(8_000)}`;
+    expect(() => seal(target)).toThrowErrorMatchingInlineSnapshot(`[RangeError: a target of 8018 characters; a sealed link takes 8000 at most]`);
+    expect(seal(target.slice(0, 8_000)).length).toBeLessThan(12_000);
+  });
+});
+
+test('of several recipients the number is told, of one the address', async () => {
+  const several = exampleMessage({ recipients: ['a@x.example', 'b@x.example', 'c@x.example'] });
+  const found = await links.resolver.resolve(seal('https://a.example/', several));
+  expect(found?.message).toMatchObject({ recipients: [], recipientCount: 3 });
+});
+
+test('no bit of a token can be changed', async () => {
+  const token = seal('https://a.example/');
+  const bytes = Buffer.from(token.slice(1), 'base64url');
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const changed = Buffer.from(bytes);
+    changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    expect(await links.resolver.resolve(`2${changed.toString('base64url')}`)).toBeUndefined();
+  }
+});
+
+test('one link has one token: bits that base64 leaves over are not ignored', async () => {
+  const tokens = Array.from({ length: 12 }, (_, i) => seal(`https://a.example/${'x'.repeat(i)}`));
+  const loose = tokens.find((token) => (token.length - 1) % 4 !== 0) ?? '';
+  const alphabet = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'];
+  const twins = alphabet.map((last) => loose.slice(0, -1) + last);
+  const resolved = await Promise.all(twins.map((twin) => links.resolver.resolve(twin)));
+  expect(resolved.filter((found) => found !== undefined)).toHaveLength(1);
+});
+
+test('the same message sealed twice shares no key: both tokens open, and they differ', async () => {
+  const facts = exampleMessage();
+  const [first, second] = [seal('https://a.example/1', facts), seal('https://a.example/2', facts)];
+  const body = (token: string) => Buffer.from(token.slice(1), 'base64url').subarray(19);
+  // Under one key and nonce, ciphertexts would differ only where the targets do: in the last byte before the tag.
+  expect(body(first).subarray(1, 9)).not.toEqual(body(second).subarray(1, 9));
+  expect((await links.resolver.resolve(first))?.link.target).toBe('https://a.example/1');
+  expect((await links.resolver.resolve(second))?.link.target).toBe('https://a.example/2');
+});
+
+describe('rotation', () => {
+  const now = Date.now();
+  const old = newSealKey([], now - 10 * DAY);
+  const fresh = newSealKey([old], now - DAY);
+  const planned = newSealKey([old, fresh], now + DAY);
+  const ring = (...list: (typeof old)[]) => createSealedLinks(() => new SealKeys(list));
+
+  test('the newest key that has begun seals, and older ones go on opening', async () => {
+    const before = seal('https://a.example/', exampleMessage(), ring(old));
+    const all = ring(planned, old, fresh);
+    expect((await all.resolver.resolve(before))?.link.target).toBe('https://a.example/');
+    const after = seal('https://a.example/', exampleMessage(), all);
+    expect(await ring(fresh).resolver.resolve(after)).toBeDefined();
+    expect(await ring(old, planned).resolver.resolve(after)).toBeUndefined();
+  });
+
+  test('another secret under the same id opens nothing', async () => {
+    const twin = { ...newSealKey([], 0), id: key.id };
+    const token = seal('https://a.example/');
+    expect(await ring(twin).resolver.resolve(token)).toBeUndefined();
+  });
+});
