@@ -34,7 +34,8 @@ export function buildConfiguration(root: Stanza, file: string): Configuration {
     redis: redis(root.child('redis')),
     sealed: {
       keyFile:
-        valuesOf(sealedOptions, root.child('sealed')).key_file ?? join(stateDirectory, 'keys'),
+        valuesOf(sealedOptions, root.child('sealed')).key_file ??
+        join(stateDirectory, sealedOptions.key_file.inState),
     },
     events: events(root.child('events'), stateDirectory),
     macros: valuesOf(macrosOptions, root.child('macros')),
@@ -101,11 +102,11 @@ function redis(stanza: Stanza | undefined): Configuration['redis'] {
 function events(stanza: Stanza | undefined, stateDirectory: string): Configuration['events'] {
   const values = valuesOf(eventsOptions, stanza);
   return present({
-    journal: values.journal ?? join(stateDirectory, 'events'),
+    journal: values.journal ?? join(stateDirectory, eventsOptions.journal.inState),
     journalMaxSize: values.journal_max_size,
     journalFsyncMs: milliseconds(values.journal_fsync),
     streamMaxLength: values.stream_max_length,
-    blockList: values.block_list ?? join(stateDirectory, 'blocked'),
+    blockList: values.block_list ?? join(stateDirectory, eventsOptions.block_list.inState),
     webhook: values.webhook,
     webhookToken: values.webhook_token,
     webhookSecret: values.webhook_secret,

@@ -1,20 +1,11 @@
-import { type Definitions, option, optional } from './option-definition.ts';
-import {
-  booleanType,
-  integerType,
-  pathType,
-  secondsType,
-  sizeType,
-  stringType,
-} from './option-type.ts';
+import { type Definitions, option, optional, statePath } from './option-definition.ts';
+import { booleanType, integerType, secondsType, sizeType, stringType } from './option-type.ts';
 import { urlType } from './option-values.ts';
 
 const MiB = 1024 * 1024;
 
 export const eventsOptions = {
-  journal: optional(pathType, 'Folder of the journal of clicks, which are JSON lines.', {
-    otherwise: 'events in state_directory',
-  }),
+  journal: statePath('events', 'Folder of the journal of clicks, which are JSON lines.'),
   journal_max_size: option(
     sizeType,
     1024 * MiB,
@@ -30,9 +21,7 @@ export const eventsOptions = {
     1_000_000,
     'Entries of the Redis stream, roughly; beyond them the oldest go.',
   ),
-  block_list: optional(pathType, 'File of blocked links, where Redis does not keep them.', {
-    otherwise: 'blocked in state_directory',
-  }),
+  block_list: statePath('blocked', 'File of blocked links, where Redis does not keep them.'),
   webhook: optional(urlType('https', 'http'), 'Where batches of events are posted to.'),
   webhook_token: optional(stringType, 'Value of X-MessageSystems-Webhook-Token.', {
     secret: true,

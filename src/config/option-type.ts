@@ -9,6 +9,8 @@ export interface OptionType<T extends OptionValue = OptionValue> {
   readonly expects: string;
   /** @throws BadValue */
   read(value: ValueNode): T;
+  /** How a value is written, where that is not plain. */
+  write?(value: T): string;
 }
 
 /** A value that is not right; the message says what would be. */

@@ -4,7 +4,7 @@ import { contextVariables } from '../scope/context-variables.ts';
 import { macroNames } from '../scope/macro-template.ts';
 import { parseTrackingDomain } from '../scope/tracking-domain.ts';
 import { nearest } from './nearest.ts';
-import { BadValue, mapType, scalarType } from './option-type.ts';
+import { BadValue, mapType, type OptionType, scalarType } from './option-type.ts';
 
 export const trackingDomainType = scalarType(
   'a host name with or without a port, such as "click.example.com" or "localhost:8080"',
@@ -55,9 +55,12 @@ export const hostPortType = scalarType('a host and a port such as "10.0.0.1:2637
     : undefined;
 });
 
-export const fileModeType = scalarType('a file mode such as 0660', (text) =>
-  /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : undefined,
-);
+export const fileModeType: OptionType<number> = {
+  ...scalarType('a file mode such as 0660', (text) =>
+    /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : undefined,
+  ),
+  write: (mode) => `0${mode.toString(8)}`,
+};
 
 export const macroTemplateType = scalarType(
   'a text with macros in braces, such as "{daemon_addr}:{daemon_port}"',

@@ -1,4 +1,4 @@
-import { type Definitions, option, optional } from './option-definition.ts';
+import { type Definitions, option, optional, statePath } from './option-definition.ts';
 import { integerType, listType, pathType, secondsType, stringType } from './option-type.ts';
 import { hostPortType, urlType } from './option-values.ts';
 
@@ -41,7 +41,5 @@ export const redisOptions = {
 } satisfies Definitions;
 
 export const sealedOptions = {
-  key_file: optional(pathType, 'The keys of sealed links, made at the very first start.', {
-    otherwise: 'keys in state_directory',
-  }),
+  key_file: statePath('keys', 'The keys of sealed links, made at the very first start.'),
 } satisfies Definitions;

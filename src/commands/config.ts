@@ -1,0 +1,135 @@
+import type { Command } from 'commander';
+import { evaluate } from '../config/evaluate.ts';
+import { type OptionPath, parseOptionPath, stanzaAt } from '../config/find-option.ts';
+import type { Definition } from '../config/option-definition.ts';
+import { formatOrigin } from '../config/problem.ts';
+import type { Stanza } from '../config/stanza.ts';
+import { jsonValue, writeValue } from '../config/write-value.ts';
+import type { Effective, OptionValue } from '../scope/option-value.ts';
+import { configuredStanzas } from './configured.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
+
+interface Options {
+  readonly json?: true;
+}
+
+interface ShowOptions extends Options {
+  readonly secrets?: true;
+}
+
+/** `clickmilter config`: what the configuration says, and where. */
+export function configCommand(program: Command): void {
+  const command = program
+    .command('config')
+    .description('show what the configuration says, and where');
+
+  command
+    .command('eval')
+    .argument(
+      '<path...>',
+      '[SCOPE [NAME]]… OPTION, e.g. ESMTP_Listener Listen *:587 tracking_domain',
+    )
+    .description('print the value an option has in a scope, with all that it falls back to')
+    .option('--json', 'as a JSON object')
+    .action((words: string[], options: Options) => {
+      const { root, config } = configuredStanzas(program);
+      const path = readPath(words);
+      print(path, evaluate(root, config, path), options);
+    });
+
+  command
+    .command('get')
+    .argument('<path...>', '[SCOPE [NAME]]… OPTION')
+    .description('print the value that is set for an option in that very scope')
+    .option('--json', 'as a JSON object')
+    .action((words: string[], options: Options) => {
+      const { root } = configuredStanzas(program);
+      const path = readPath(words);
+      const stanza = stanzaAt(root, path.steps);
+      const setting = stanza?.settings.get(path.option);
+      print(path, setting && { ...setting, scope: stanza?.path ?? '' }, options);
+    });
+
+  command
+    .command('show')
+    .description(
+      'print the configuration as it was read: included, merged, with the place of each value',
+    )
+    .option('--json', 'as a JSON object')
+    .option('--secrets', 'with passwords and tokens')
+    .action((options: ShowOptions) => {
+      const { root } = configuredStanzas(program);
+      const text = options.json
+        ? JSON.stringify(stanzaJson(root, options), null, 2)
+        : stanzaLines(root, options).join('\n');
+      process.stdout.write(`${text}\n`);
+    });
+}
+
+function readPath(words: readonly string[]): OptionPath {
+  try {
+    return parseOptionPath(words);
+  } catch (error) {
+    if (error instanceof RangeError) throw new CommandFailed(exitCode.usage, error.message);
+    throw error;
+  }
+}
+
+function print(path: OptionPath, found: Effective | undefined, { json }: Options): void {
+  const { option, definition } = path;
+  if (json) {
+    process.stdout.write(`${JSON.stringify(found ? effectiveJson(option, found) : null)}\n`);
+  } else if (found) {
+    process.stdout.write(`${option} = ${writeValue(found.value, definition)} # ${whence(found)}\n`);
+  } else {
+    const otherwise = 'otherwise' in definition ? `: ${definition.otherwise}` : '';
+    process.stdout.write(`# ${option} is not set${otherwise}\n`);
+  }
+}
+
+/** Where a value comes from, in words. */
+function whence({ origin, scope }: Effective): string {
+  if (origin === 'default') return 'default';
+  return scope === 'global' ? formatOrigin(origin) : `${formatOrigin(origin)}, ${scope}`;
+}
+
+function effectiveJson(option: string, { value, origin, scope }: Effective): object {
+  return { option, value: jsonValue(value), scope, origin };
+}
+
+/** A stanza in the grammar of the configuration, each value with its place. */
+function stanzaLines(stanza: Stanza, options: ShowOptions): string[] {
+  const settings = [...stanza.settings].map(([name, { value, origin }]) => {
+    const definition = stanza.definition.options[name];
+    const shown = writeValue(masked(value, definition, options), definition);
+    return `${name} = ${shown} # ${formatOrigin(origin)}`;
+  });
+  const children = [...stanza.children].flatMap((child) => stanzaLines(child, options));
+  if (!stanza.parent) return [...settings, ...children];
+  const body = [...settings, ...children].map((line) => `  ${line}`);
+  return body.length === 0 ? [`${stanza.title} { }`] : [`${stanza.title} {`, ...body, '}'];
+}
+
+function stanzaJson(stanza: Stanza, options: ShowOptions): object {
+  const settings = [...stanza.settings].map(([name, { value, origin }]) => [
+    name,
+    { value: jsonValue(masked(value, stanza.definition.options[name], options)), origin },
+  ]);
+  return {
+    stanza: stanza.definition.name,
+    ...(stanza.label !== undefined && { name: stanza.label }),
+    options: Object.fromEntries(settings),
+    stanzas: [...stanza.children].map((child) => stanzaJson(child, options)),
+  };
+}
+
+/** Passwords are not for shoulders and tickets, be they values of their own or parts of a URL. */
+function masked(
+  value: OptionValue,
+  definition: Definition | undefined,
+  { secrets }: ShowOptions,
+): OptionValue {
+  if (secrets || typeof value !== 'string') return value;
+  if (definition?.secret) return '********';
+  return value.replace(/^(\w+:\/\/[^/@]*:)[^/@]*@/, '$1********@');
+}

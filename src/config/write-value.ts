@@ -1,0 +1,25 @@
+import type { OptionValue } from '../scope/option-value.ts';
+import type { Definition } from './option-definition.ts';
+
+const plain = /^[^\s#/"'={}[\]()]+$/;
+
+/** A value in the grammar of the configuration. */
+export function writeValue(value: OptionValue, definition?: Definition): string {
+  const written = definition?.type.write?.(value);
+  if (written !== undefined) return written;
+  if (value instanceof Map) {
+    const entries = [...value].map(([name, text]) => `${quote(name)} = ${quote(text)} `);
+    return `[ ${entries.join('')}]`;
+  }
+  if (Array.isArray(value)) return `( ${value.map((text) => `${quote(text)} `).join('')})`;
+  return quote(String(value));
+}
+
+/** A value for JSON: a map becomes an object. */
+export function jsonValue(value: OptionValue): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}
+
+function quote(text: string): string {
+  return plain.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
+}
