@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { checkCommand } from './commands/check.ts';
+import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { CommandFailed, exitCode } from './commands/exit-code.ts';
 import { rewriteCommand } from './commands/rewrite.ts';
@@ -13,7 +15,9 @@ const program = new Command('clickmilter')
   .showHelpAfterError('(see clickmilter --help)')
   .exitOverride();
 
-for (const register of [runCommand, rewriteCommand, demoCommand]) register(program);
+for (const register of [runCommand, checkCommand, configCommand, rewriteCommand, demoCommand]) {
+  register(program);
+}
 
 try {
   await program.parseAsync();
