@@ -1,0 +1,74 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../helpers/run-cli.ts';
+
+let folder: string;
+let config: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-rewrite-'));
+  config = join(folder, 'clickmilter.conf');
+  await writeFile(config, 'ESMTP_Listener { Listen "*:587" { click_tracking_enabled = on } }\n');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const html = Buffer.from(
+  'Content-Type: text/html\n\n<a href="https://example.com/?a=1&amp;b=2">one</a> <a href="mailto:a@b">two</a>\n',
+);
+const submission = ['--listen', '192.0.2.1:587'];
+
+describe('a message', () => {
+  test('comes out as the milter would send it on, with its links told', async () => {
+    const links = join(folder, 'links.json');
+    const { code, stdout, stderr } = await runCli(
+      ['-c', config, 'rewrite', ...submission, '--links', links],
+      html,
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [tracked, left] = JSON.parse(await readFile(links, 'utf8'));
+    expect(tracked).toEqual({
+      part: 'html',
+      url: expect.stringMatching(/^http:\/\/localhost:8080\/[\w-]+$/),
+      target: 'https://example.com/?a=1&b=2',
+      tracked: true,
+    });
+    expect(left).toMatchObject({ tracked: false, reason: 'scheme' });
+    expect(stdout.toString()).toBe(
+      html.toString().replace('https://example.com/?a=1&amp;b=2', tracked.url),
+    );
+  });
+
+  test('that is not tracked comes out as it was, with the reason', async () => {
+    const { code, stdout, stderr } = await runCli(['-c', config, 'rewrite'], html);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'clickmilter: untouched: off\n' });
+    expect(stdout.equals(html)).toBe(true);
+  });
+});
+
+test('a folder is summed up, and written where one says', async () => {
+  const mail = join(folder, 'mail');
+  const output = join(folder, 'out');
+  await mkdir(join(mail, 'cur'), { recursive: true });
+  await writeFile(join(mail, 'cur', '1'), html);
+  await writeFile(join(mail, '2'), 'Subject: none\n\nno links here\n');
+  const { code, stdout } = await runCli([
+    ...['-c', config, 'rewrite', mail, ...submission, '--output', output],
+  ]);
+  expect(code).toBe(0);
+  expect(stdout.toString()).toMatchInlineSnapshot();
+  expect(await readFile(join(output, '2'), 'utf8')).toBe('Subject: none\n\nno links here\n');
+  expect(await readFile(join(output, 'cur', '1'), 'latin1')).toContain('localhost:8080/');
+});
+
+describe('what cannot be done', () => {
+  test.each([
+    ['a folder that does not exist', ['rewrite', '/nonexistent'], 64],
+    ['a macro without a value', ['rewrite', '--macro', 'x'], 64],
+  ])('%s', async (_title, args, exit) => {
+    const { code, stderr } = await runCli(['-c', config, ...args]);
+    expect(code).toBe(exit);
+    expect(stderr).toMatchSnapshot();
+  });
+});

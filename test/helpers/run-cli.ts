@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process';
+import { buffer, text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs the program from its sources, to its end. */
+export async function runCli(
+  args: readonly string[],
+  stdin: Buffer | string = '',
+): Promise<Finished> {
+  const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args]);
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  child.stdin.on('error', () => {}); // it may end without having read it
+  child.stdin.end(stdin);
+  const [stdout, stderr, code] = await Promise.all([
+    buffer(child.stdout),
+    text(child.stderr),
+    ended,
+  ]);
+  return { code, stdout, stderr };
+}
