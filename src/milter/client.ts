@@ -42,7 +42,7 @@ export type MacroStage = keyof typeof macroStage;
 /** Macros to send, by stage: `{ connect: { '{client_addr}': '192.0.2.1' }, rcpt: { i: '4F…' } }`. */
 export type Macros = { readonly [stage in MacroStage]?: Readonly<Record<string, string>> };
 
-export interface SmtpSessionOptions {
+export interface SmtpSession {
   /** Default localhost, inet, 127.0.0.1, port 0: what Postfix says of local submission. */
   readonly client?: ConnectInfo;
   /** Default `localhost`. */
@@ -51,7 +51,7 @@ export interface SmtpSessionOptions {
   readonly macros?: Macros;
 }
 
-export interface MessageToSend {
+export interface Transaction {
   /** As sent: with `<>` from SMTP, without from local submission. Default `<sender@example.com>`. */
   readonly sender?: string;
   readonly senderArgs?: readonly string[];
@@ -67,7 +67,7 @@ export interface MessageToSend {
   readonly endWithData?: boolean;
 }
 
-export type MessageStage =
+export type TransactionStage =
   | 'session'
   | 'mail'
   | 'rcpt'
@@ -77,11 +77,11 @@ export type MessageStage =
   | 'body'
   | 'endOfMessage';
 
-export interface MessageResult {
+export interface TransactionResult {
   /** The answer that decided; `continue` or `accept` where the message goes on. */
   readonly answer: ReceivedAnswer;
   /** The stage of that answer; `session` where CONNECT or HELO was answered so that nothing is sent. */
-  readonly stage: MessageStage;
+  readonly stage: TransactionStage;
   readonly sender: string;
   /** Recipients that are left, in order. */
   readonly recipients: readonly string[];
@@ -110,9 +110,9 @@ export interface ClientAgreement {
 export interface MilterClient {
   readonly agreed: ClientAgreement;
   /** CONNECT and HELO. After `accept` the milter wants nothing more of the session: `send` then sends nothing. */
-  open(session?: SmtpSessionOptions): Promise<ReceivedAnswer>;
+  open(session?: SmtpSession): Promise<ReceivedAnswer>;
   /** Plays one message; opens a default session where none is open. */
-  send(message: MessageToSend): Promise<MessageResult>;
+  send(message: Transaction): Promise<TransactionResult>;
   /** Sends SMFIC_ABORT, as for RSET. */
   abort(): void;
   /** SMFIC_QUIT_NC: ends the SMTP session and keeps the connection for the next `open`. */
@@ -190,7 +190,7 @@ class Client implements MilterClient {
     }
   }
 
-  async open(session: SmtpSessionOptions = {}): Promise<ReceivedAnswer> {
+  async open(session: SmtpSession = {}): Promise<ReceivedAnswer> {
     let answer: ReceivedAnswer = 'none';
     if (!this.#agreed(protocolFlag.noConnect)) {
       this.#macros('connect', session.macros);
@@ -206,12 +206,12 @@ class Client implements MilterClient {
     return answer;
   }
 
-  async send(sent: MessageToSend): Promise<MessageResult> {
+  async send(sent: Transaction): Promise<TransactionResult> {
     const session = this.#session ?? (await this.open());
     const recipients: string[] = [];
     const refused = new Map<string, ReceivedAnswer>();
     let bodySent = 0;
-    const over = (answer: ReceivedAnswer, stage: MessageStage): MessageResult => ({
+    const over = (answer: ReceivedAnswer, stage: TransactionStage): TransactionResult => ({
       answer,
       stage,
       sender: sent.sender ?? SENDER,
@@ -292,8 +292,8 @@ class Client implements MilterClient {
 
   /** Reads modifications, if any, and the final answer. */
   async #end(
-    over: (answer: ReceivedAnswer, stage: MessageStage) => MessageResult,
-  ): Promise<MessageResult> {
+    over: (answer: ReceivedAnswer, stage: TransactionStage) => TransactionResult,
+  ): Promise<TransactionResult> {
     const verbatim = this.#agreed(protocolFlag.leadingSpace);
     const modifications: Modification[] = [];
     let progress = 0;
@@ -461,9 +461,9 @@ function decodeMacroRequest(payload: Buffer): ClientAgreement['macros'] {
 
 /** What becomes of message and envelope; nothing where the message is not taken. */
 function applied(
-  result: MessageResult,
+  result: TransactionResult,
   modifications: readonly Modification[],
-): Partial<MessageResult> {
+): Partial<TransactionResult> {
   if (result.answer !== 'continue' && result.answer !== 'accept') return {};
   let { sender, quarantine } = result;
   let recipients = [...result.recipients];

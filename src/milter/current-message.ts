@@ -1,12 +1,12 @@
 import type { Answer } from './answer.ts';
 import type { MessageLimit } from './event.ts';
+import type { FilterMessage } from './filter-message.ts';
 import type { Limits } from './options.ts';
-import type { Transaction } from './transaction.ts';
 
 /** What a session keeps of the message under way, from MAIL to its last answer. */
 export class CurrentMessage<State> {
   /** Absent where the filter could not begin it. */
-  transaction: Transaction<State> | undefined;
+  filtered: FilterMessage<State> | undefined;
   /** An answer for the whole message, to be given as soon as one is due; hooks are not asked any more. */
   held: Answer | undefined;
   /** The filter has been told that it will not see the end. */

@@ -3,6 +3,8 @@ import { ProtocolError } from './protocol-error.ts';
 
 /** Length and command byte. */
 const HEADER = 5;
+/** Reads kept apart while nobody asks for them. */
+const MAX_CHUNKS = 64;
 
 /**
  * Cuts the bytes read from a socket into frames, without copying: payloads are views on what was read. The data of SMFIC_BODY comes
@@ -19,7 +21,9 @@ export class FrameReader {
   last = true;
 
   #chunks: Buffer[] = [];
+  /** Where in the first chunk. */
   #at = 0;
+  #pending = 0;
   /** Of the current frame: payload bytes still to come. */
   #left = 0;
   #inFrame = false;
@@ -31,20 +35,26 @@ export class FrameReader {
 
   /** The peer's bytes; the buffer now belongs to the frames. */
   push(chunk: Buffer): void {
-    if (chunk.length > 0) this.#chunks.push(chunk);
+    if (chunk.length === 0) return;
+    this.#pending += chunk.length;
+    this.#chunks.push(chunk);
+    // Small reads must not cost more than their bytes, however long they have to wait.
+    if (this.#chunks.length > MAX_CHUNKS) {
+      this.#chunks = [Buffer.concat(this.#chunks).subarray(this.#at)];
+      this.#at = 0;
+    }
   }
 
   /** Bytes pushed and not yet asked for. */
   get pending(): number {
-    let bytes = -this.#at;
-    for (const chunk of this.#chunks) bytes += chunk.length;
-    return bytes;
+    return this.#pending;
   }
 
   /** Drops what is pending, e.g. because nobody waits for the answers any more. */
   clear(): void {
     this.#chunks = [];
     this.#at = 0;
+    this.#pending = 0;
     this.#joined = undefined;
   }
 
@@ -130,6 +140,7 @@ export class FrameReader {
   }
 
   #advance(bytes: number): void {
+    this.#pending -= bytes;
     this.#at += bytes;
     if (this.#at === this.#chunks[0]?.length) {
       this.#chunks.shift();

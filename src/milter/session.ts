@@ -3,6 +3,8 @@ import { decodeConnect, decodeEnvelope, decodeHeader, decodeText } from './comma
 import { CurrentMessage } from './current-message.ts';
 import type { MessageLimit, MilterEvent } from './event.ts';
 import type { AbortReason, Filter, Maybe } from './filter.ts';
+import { FilterConnection } from './filter-connection.ts';
+import { FilterMessage } from './filter-message.ts';
 import { FrameReader, frame } from './frame.ts';
 import { Macros } from './macros.ts';
 import { type Agreement, type Demand, negotiate } from './negotiate.ts';
@@ -11,7 +13,6 @@ import { allowedCommands, bit, phase } from './phase.ts';
 import { command, protocolFlag, reply } from './protocol.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { isOfSession, mayAnswer, NO_REPLY, type Stage } from './stage.ts';
-import { SmtpSession, Transaction } from './transaction.ts';
 
 /** What a session needs of its surroundings. */
 export interface SessionHost {
@@ -45,7 +46,7 @@ export class Session<State> {
   #agreement: Agreement | undefined;
   #allowed: readonly number[] = [];
   #phase: number = phase.start;
-  #smtp = new SmtpSession(this.#macros);
+  #smtp = new FilterConnection(this.#macros);
   /** Whether hooks have seen this SMTP session. */
   #seen = false;
   #betweenSessions = false;
@@ -63,7 +64,7 @@ export class Session<State> {
     this.#host = host;
   }
 
-  get connection(): SmtpSession {
+  get connection(): FilterConnection {
     return this.#smtp;
   }
 
@@ -116,7 +117,7 @@ export class Session<State> {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader.clear();
-    this.#message?.transaction?.abort();
+    this.#message?.filtered?.abort();
     if (!this.#waiting) this.#leave('disconnected');
   }
 
@@ -193,7 +194,7 @@ export class Session<State> {
     const { actions } = this.#smtp;
     this.#leave('aborted');
     this.#macros.clear();
-    this.#smtp = new SmtpSession(this.#macros);
+    this.#smtp = new FilterConnection(this.#macros);
     this.#smtp.actions = actions;
     this.#phase = phase.open;
     this.#betweenSessions = true;
@@ -234,9 +235,9 @@ export class Session<State> {
         const message = new CurrentMessage<State>();
         this.#message = message;
         this.#call('mail', () => {
-          const transaction = new Transaction(this.#smtp, this.#filter.begin(this.#smtp));
-          message.transaction = transaction;
-          return this.#filter.mail?.(transaction, sender);
+          const filtered = new FilterMessage(this.#smtp, this.#filter.begin(this.#smtp));
+          message.filtered = filtered;
+          return this.#filter.mail?.(filtered, sender);
         });
         break;
       }
@@ -304,14 +305,14 @@ export class Session<State> {
   /** Calls a hook of the message, unless its answer is known already, or the message has just become too large. */
   #ask(
     stage: Stage,
-    hook: (message: Transaction<State>) => Maybe<BodyAnswer>,
+    hook: (message: FilterMessage<State>) => Maybe<BodyAnswer>,
     over?: MessageLimit,
   ): void {
     const message = this.#message;
     if (message?.held === undefined && over !== undefined) this.#pass(over);
-    const transaction = message?.transaction;
+    const filtered = message?.filtered;
     if (message?.held !== undefined) this.#answered(stage, message.held);
-    else if (transaction !== undefined) this.#call(stage, () => hook(transaction));
+    else if (filtered !== undefined) this.#call(stage, () => hook(filtered));
   }
 
   /** Too much to be held in memory: the message goes through as it is. */
@@ -409,7 +410,7 @@ export class Session<State> {
   }
 
   #finish(answer: BodyAnswer): void {
-    const queue = this.#message?.transaction?.closeQueue();
+    const queue = this.#message?.filtered?.closeQueue();
     if (queue !== undefined && (answer === 'continue' || answer === 'accept')) {
       for (const buffer of queue.encode(this.#agreed(protocolFlag.leadingSpace))) {
         this.#out.push(buffer);
@@ -442,12 +443,12 @@ export class Session<State> {
     const message = this.#message;
     if (message === undefined) return;
     message.held = answer;
-    const { transaction } = message;
-    if (transaction === undefined || message.givenUp) return;
+    const { filtered } = message;
+    if (filtered === undefined || message.givenUp) return;
     message.givenUp = true;
-    transaction.closeQueue();
-    transaction.abort();
-    this.#quietly('abort', () => this.#filter.abort?.(transaction, reason));
+    filtered.closeQueue();
+    filtered.abort();
+    this.#quietly('abort', () => this.#filter.abort?.(filtered, reason));
   }
 
   /** The MTA is done with the message. */

@@ -1,31 +1,9 @@
-import type { Action, ConnectInfo, Connection, EndOfMessage } from './filter.ts';
-import type { Macros } from './macros.ts';
+import type { Action, Connection, EndOfMessage } from './filter.ts';
 import { ModificationQueue } from './modification-queue.ts';
 import { checkHeaderName, checkHeaderValue, checkLine } from './sendable.ts';
 
-let lastId = 0;
-
-/** One SMTP session as its filter sees it. */
-export class SmtpSession implements Connection {
-  readonly id = ++lastId;
-  client: ConnectInfo | undefined;
-  helo: string | undefined;
-  actions: ReadonlySet<Action> = NO_ACTIONS;
-  readonly #macros: Macros;
-
-  constructor(macros: Macros) {
-    this.#macros = macros;
-  }
-
-  macro(name: string): string | undefined {
-    return this.#macros.get(name);
-  }
-}
-
-const NO_ACTIONS: ReadonlySet<Action> = new Set();
-
 /** One message as its filter sees it. */
-export class Transaction<State> implements EndOfMessage<State> {
+export class FilterMessage<State> implements EndOfMessage<State> {
   readonly connection: Connection;
   readonly state: State;
   #abort: AbortController | undefined;
