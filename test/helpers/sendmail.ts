@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ export async function startSendmail(options: SendmailOptions): Promise<Sendmail>
 
   return {
     port,
-    log: () => peer.output() + execFileSync('cat', [join(dir, 'dialogue')], { encoding: 'latin1' }),
+    log: () => peer.output() + readFileSync(join(dir, 'dialogue'), 'latin1'),
     queue: () => readdir(join(dir, 'queue')),
     stop: async () => {
       await peer.stop();
@@ -107,8 +107,8 @@ O DefaultUser=65534:65534
 O TempFileMode=0600
 O OperatorChars=.:%@!^/[]+
 O ConnectionRateThrottle=0
-O RefuseLA=0
-O QueueLA=0
+O RefuseLA=10000
+O QueueLA=10000
 ${options.conf ?? ''}
 ${milter}H?P?Return-Path: <$g>
 HReceived: $?sfrom $s $.$?_($?s$|from $.$_)
