@@ -14,7 +14,7 @@ const message = (subject: string, body = 'body\r\n') =>
 
 describe.each(['tcp', 'unix'])('over %s', (over) => {
   // Sendmail opens no socket below a folder that others may write to, as /tmp is.
-  const dir = mkdtempSync(join(import.meta.dirname, '../../.cache/milter-'));
+  const dir = mkdtempSync('/run/clickmilter-');
   let catcher: MailCatcher;
   let recorder: Recorder;
   let sendmail: Sendmail;
