@@ -2,8 +2,12 @@
 import { Command, CommanderError } from 'commander';
 import { checkCommand } from './commands/check.ts';
 import { configCommand } from './commands/config.ts';
+import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
+import { eventsCommand } from './commands/events.ts';
 import { CommandFailed, exitCode } from './commands/exit-code.ts';
+import { reportCommand } from './commands/report.ts';
+import { manualCommand } from './commands/manual.ts';
 import { rewriteCommand } from './commands/rewrite.ts';
 import { runCommand } from './commands/run.ts';
 import { version } from './version.ts';
@@ -15,7 +19,15 @@ const program = new Command('clickmilter')
   .showHelpAfterError('(see clickmilter --help)')
   .exitOverride();
 
-for (const register of [runCommand, checkCommand, configCommand, rewriteCommand, demoCommand]) {
+for (const register of [
+  runCommand,
+  checkCommand,
+  configCommand,
+  rewriteCommand,
+  eventsCommand,
+  reportCommand,
+  demoCommand,
+]) {
   register(program);
 }
 
