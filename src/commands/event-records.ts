@@ -1,0 +1,31 @@
+import type { Configuration } from '../config/configuration.ts';
+import { FileReport } from '../event/file-report.ts';
+import { JournalReader } from '../event/journal-reader.ts';
+import type { CountersReader } from '../link/counters.ts';
+import type { EventReader } from '../link/event-stream.ts';
+import { createRedisStore } from '../store/redis-store.ts';
+
+/** What the service has recorded: in Redis, or where there is none in files. */
+export interface EventRecords {
+  readonly reports: CountersReader;
+  openReader(from: 'oldest' | 'newest'): EventReader;
+  close(): Promise<void>;
+}
+
+/** Touches nothing yet. */
+export function openEventRecords({ linkStore, redis, events }: Configuration): EventRecords {
+  if (linkStore === 'redis') {
+    const store = createRedisStore({ ...redis, streamMaxLength: events.streamMaxLength });
+    return {
+      reports: store.reports,
+      openReader: (from) => store.openReader(from === 'oldest' ? '0' : '$'),
+      close: () => store.close(),
+    };
+  }
+  const folder = events.journal;
+  return {
+    reports: new FileReport(folder),
+    openReader: (from) => new JournalReader({ folder, kinds: ['events', 'pending'], from }),
+    close: async () => {},
+  };
+}
