@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { checkCommand } from './commands/check.ts';
-import { configCommand } from './commands/config.ts';
 import { completionCommand } from './commands/completion.ts';
+import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { eventsCommand } from './commands/events.ts';
 import { CommandFailed, exitCode } from './commands/exit-code.ts';
-import { reportCommand } from './commands/report.ts';
 import { manualCommand } from './commands/manual.ts';
+import { reportCommand } from './commands/report.ts';
 import { rewriteCommand } from './commands/rewrite.ts';
 import { runCommand } from './commands/run.ts';
 import { version } from './version.ts';
@@ -27,6 +27,8 @@ for (const register of [
   eventsCommand,
   reportCommand,
   demoCommand,
+  completionCommand,
+  manualCommand,
 ]) {
   register(program);
 }
