@@ -46,7 +46,7 @@ export class FileReport implements CountersReader {
     }
     const rows = [...groups].map(([key, counts]) => rowOf(key, counts, by));
     rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return { rows, total: rowOf('', total, by) };
+    return { rows, total: { ...rowOf('', total, by), uniqueClicks: total.uniqueClicks } };
   }
 
   /** How often a link of a message was followed. @param link its name, else its target */
