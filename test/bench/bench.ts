@@ -60,7 +60,7 @@ console.log(`\n${cpu}, ${cores} cores, Linux ${kernel}, Node ${process.versions.
 console.log(`medians of ${options.quick ? 1 : options.rounds} interleaved rounds\n`);
 console.log(table(rows, ratiosBefore()));
 if (options.quick) console.log('\n--quick: only to see that it runs; no figure means anything');
-else appendToHistory(rows, options.rounds);
+else if (!options.only && options.rounds >= 5) appendToHistory(rows, options.rounds);
 const missed = rows.filter((row) => !isMet(row)).length;
 if (missed > 0) console.log(`\n${missed} goals not met`);
 

@@ -22,6 +22,7 @@ export async function trackedUrls(
     for (const [url] of text.matchAll(TRACKED)) urls.push(new URL(url));
   }
   await client.quit();
+  if (urls.length === 0) throw new Error(`${milter.name} tracked no link`);
   return urls;
 }
 
