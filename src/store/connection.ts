@@ -44,7 +44,7 @@ export class RedisConnection {
       onConnection?.(`${this.#where}: ${this.#lastError}`);
     };
     this.client.on('error', (error: Error) => {
-      this.#lastError = reasonOf(error);
+      this.#lastError = this.#reasonOf(error);
     });
     this.client.on('close', away);
     this.client.on('ready', () => {
@@ -89,7 +89,7 @@ export class RedisConnection {
         },
         (error: unknown) => {
           settle();
-          reject(this.#unavailable(reasonOf(error), error));
+          reject(this.#unavailable(this.#reasonOf(error), error));
         },
       );
     });
@@ -105,11 +105,12 @@ export class RedisConnection {
     const text = `${this.#where}: ${reason}${hint === undefined ? '' : ` (${hint})`}`;
     return new StoreUnavailable(text, cause === undefined ? undefined : { cause });
   }
-}
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // ioredis: what its cluster client says of all nodes is less than what the last node said.
-  const last = 'lastNodeError' in error ? error.lastNodeError : undefined;
-  return last instanceof Error ? last.message : error.message;
+  /** ioredis says of a queue it gave up that it gave it up, of a cluster that all nodes failed: the last error says more. */
+  #reasonOf(error: unknown): string {
+    if (!(error instanceof Error)) return String(error);
+    if (error.name === 'MaxRetriesPerRequestError') return this.#lastError;
+    const last = 'lastNodeError' in error ? error.lastNodeError : undefined;
+    return last instanceof Error ? last.message : error.message;
+  }
 }

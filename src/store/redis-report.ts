@@ -38,7 +38,10 @@ export class RedisReport implements CountersReader {
         }
       }
     }
-    const rows = [...groups].map(([key, counts]) => rowOf(key, counts, by));
+    const rows = [...groups].map(([key, counts]) =>
+      // Of one link, the messages in which it was followed are those whose first click on it was counted.
+      rowOf(key, by === 'link' ? { ...counts, uniqueClicks: counts.rawClicks ?? 0 } : counts, by),
+    );
     rows.sort((a, b) => (a.key < b.key ? -1 : 1));
     return { rows, total: rowOf('', total, by) };
   }
@@ -67,7 +70,7 @@ function rowOf(key: string, counts: Counts, by: ReportQuery['by']): ReportRow {
     ...(by !== 'link' && { messages: counts.messages ?? 0, links: counts.links ?? 0 }),
     clicks: counts.clicks ?? 0,
     rawClicks: counts.rawClicks ?? 0,
-    uniqueClicks: by === 'link' ? (counts.rawClicks ?? 0) : (counts.uniqueClicks ?? 0),
+    uniqueClicks: counts.uniqueClicks ?? 0,
   };
 }
 

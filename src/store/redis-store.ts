@@ -26,7 +26,7 @@ export interface RedisStore {
   /** Reads the stream on a connection of its own; `after` is an event's id, `0` (the oldest on) or `$` (only new ones). */
   openReader(after: string): EventReader;
   openConsumer(name: ConsumerName): EventConsumer;
-  readonly counters: SentCounter & ClickCounter;
+  readonly counters: SentCounter & ClickCounter & { flush(): Promise<void> };
   readonly reports: CountersReader;
   /** All that is stored of a message. */
   message(messageId: string): Promise<MessageRecord | undefined>;

@@ -15,8 +15,10 @@ export interface SentinelSetup {
 
 export async function startSentinels(): Promise<SentinelSetup> {
   const name = 'links';
-  const master = await startRedis();
-  const replica = await startRedis({ args: ['--replicaof', `127.0.0.1 ${master.port}`] });
+  // Without the default's five seconds in which further replicas might come.
+  const now = ['--repl-diskless-sync-delay', '0'];
+  const master = await startRedis({ args: now });
+  const replica = await startRedis({ args: [...now, '--replicaof', `127.0.0.1 ${master.port}`] });
   await poll('the replica to be in sync', async () =>
     (await replica.cli('info', 'replication')).includes('master_link_status:up'),
   );

@@ -1,0 +1,241 @@
+import { mkdir } from 'node:fs/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { StoreUnavailable } from '../../src/link/link-store.ts';
+import type { RedisStore } from '../../src/store/redis-store.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { poll } from '../helpers/poll.ts';
+import { type Redis, startRedis } from '../helpers/redis.ts';
+import { startCluster } from '../helpers/redis-cluster.ts';
+import { exampleMessage } from '../link/example-message.ts';
+import { openStore, TIMEOUT_MS } from './open-store.ts';
+
+/** Nothing waits longer than the time-out; the rest is for a busy machine. */
+const BOUND_MS = TIMEOUT_MS + 1_500;
+
+const open: { stop(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing.stop();
+});
+
+async function redisServer(options: Parameters<typeof startRedis>[0] = {}): Promise<Redis> {
+  const redis = await startRedis(options);
+  open.push(redis);
+  return redis;
+}
+
+function storeOn(url: string, onConnection?: (reason: string | undefined) => void): RedisStore {
+  const store = openStore({ url, ...(onConnection && { onConnection }) });
+  open.push({ stop: () => store.close() });
+  return store;
+}
+
+/** Saves a message with one link. */
+async function save(store: RedisStore): Promise<string> {
+  const issued = store.issuer.issue(exampleMessage());
+  const token = issued.token({ target: 'https://shop.example/', part: 'html' });
+  await issued.commit(new AbortController().signal);
+  return token;
+}
+
+/** What became of a call: `done`, or why the store was unavailable; anything else, or no answer in time, fails the test. */
+async function outcome(call: Promise<unknown>): Promise<string> {
+  const start = performance.now();
+  const result = await call.then(
+    () => 'done',
+    (error: unknown) => {
+      expect(error).toBeInstanceOf(StoreUnavailable);
+      return (error as StoreUnavailable).message.replace(/\S+:\d+|\/\S+\.sock/g, 'HOST');
+    },
+  );
+  expect(performance.now() - start).toBeLessThan(BOUND_MS);
+  return result;
+}
+
+const works = (store: RedisStore) => async () => (await outcome(save(store))) === 'done';
+
+describe('what a store does while Redis …, and that it comes back by itself', () => {
+  test('is killed in the middle of traffic', async () => {
+    const redis = await redisServer({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const told: (string | undefined)[] = [];
+    const store = storeOn(redis.url, (reason) => told.push(reason && 'away'));
+    const saved = await save(store);
+
+    const outcomes: string[] = [];
+    const tokens: string[] = [];
+    const traffic = Array.from({ length: 8 }, async () => {
+      for (let i = 0; i < 200; i++) {
+        const attempt = save(store).then((token) => tokens.push(token));
+        outcomes.push(await outcome(attempt));
+      }
+    });
+    await poll('some traffic', () => outcomes.length > 100);
+    await redis.kill();
+    await Promise.all(traffic);
+    expect(outcomes).toContain('done');
+    expect(outcomes.at(-1)).not.toBe('done');
+
+    const start = performance.now();
+    expect(await outcome(save(store))).toContain('Redis HOST: connect ECONNREFUSED');
+    expect(await outcome(store.resolver.resolve(saved))).toContain('ECONNREFUSED');
+    // Known to be away: nobody waits for it any more.
+    expect(performance.now() - start).toBeLessThan(TIMEOUT_MS / 2);
+
+    await redis.start();
+    await poll('the store to be back', works(store));
+    expect(told).toEqual(['away', undefined]);
+    // Whatever was acknowledged is there.
+    for (const token of [saved, ...tokens])
+      expect(await store.resolver.resolve(token)).toBeDefined();
+  });
+
+  test('does not answer', async () => {
+    const redis = await redisServer();
+    const store = storeOn(redis.url);
+    const token = await save(store);
+    redis.pause();
+    const outcomes = await Promise.all([
+      outcome(save(store)),
+      outcome(store.resolver.resolve(token)),
+      outcome(store.events.append(['{}'])),
+      outcome(store.blocks.all()),
+    ]);
+    for (const text of outcomes) expect(text).toMatch(/no answer within 1000 ms|Socket timeout/);
+    await poll('the store to know', async () => {
+      const start = performance.now();
+      await outcome(save(store));
+      return performance.now() - start < TIMEOUT_MS / 2;
+    });
+    redis.resume();
+    await poll('the store to be back', works(store));
+    expect(await store.resolver.resolve(token)).toBeDefined();
+  });
+
+  test('is not there yet when the service starts', async () => {
+    const port = await freePort();
+    const store = storeOn(`redis://127.0.0.1:${port}`);
+    expect(await outcome(save(store))).toMatch(/ECONNREFUSED|no answer within/);
+    await redisServer({ port });
+    await poll('the store to be there', works(store));
+  });
+
+  test('is loading its data (LOADING)', async () => {
+    // The delay is in microseconds a key; without events in between, a loading server does not even say so.
+    const slowly = ['--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024'];
+    const redis = await redisServer({ args: slowly });
+    const store = storeOn(redis.url);
+    const token = await save(store);
+    await Promise.all(Array.from({ length: 1_500 }, () => save(store)));
+    await redis.cli('save');
+    await redis.kill();
+    void redis.start().catch(() => undefined);
+    await poll('the server to load', async () => {
+      const reply = await redis.cli('get', 'x').catch(() => '');
+      return reply.startsWith('LOADING');
+    });
+    expect(await outcome(save(store))).not.toBe('done');
+    expect(await outcome(store.resolver.resolve(token))).not.toBe('done');
+    await poll('the store to be back', works(store), 30_000);
+    expect(await store.resolver.resolve(token)).toBeDefined();
+  });
+
+  test('is a replica (READONLY): links still resolve', async () => {
+    const redis = await redisServer();
+    const store = storeOn(redis.url);
+    const token = await save(store);
+    await redis.cli('replicaof', '127.0.0.1', '1');
+    expect(await outcome(save(store))).toMatchInlineSnapshot(
+      `"Redis HOST: READONLY You can't write against a read only replica. (this is a replica: name the master, or its sentinels)"`,
+    );
+    await poll('the reconnect after READONLY', async () => {
+      return (await outcome(store.resolver.resolve(token))) === 'done';
+    });
+    await redis.cli('replicaof', 'no', 'one');
+    await poll('the store to be back', works(store));
+  });
+
+  test('is full (OOM): links still resolve', async () => {
+    const redis = await redisServer({ args: ['--maxmemory-policy', 'noeviction'] });
+    const store = storeOn(redis.url);
+    const token = await save(store);
+    await redis.cli('config', 'set', 'maxmemory', '1');
+    expect(await outcome(save(store))).toMatchInlineSnapshot(`"Redis HOST: OOM command not allowed when used memory > 'maxmemory'. (its memory is full: raise maxmemory)"`);
+    expect(await outcome(store.events.append(['{}']))).toContain('OOM');
+    expect(await outcome(store.resolver.resolve(token))).toBe('done');
+    await redis.cli('config', 'set', 'maxmemory', '0');
+    expect(await outcome(save(store))).toBe('done');
+  });
+
+  test('cannot write its snapshots (MISCONF)', async () => {
+    const redis = await redisServer({ args: ['--save', '3600', '1'] });
+    const store = storeOn(redis.url);
+    await save(store);
+    // A folder where the snapshot belongs: renaming the new one onto it fails, even for root.
+    await mkdir(`${redis.dir}/dump.rdb/x`, { recursive: true });
+    await redis.cli('bgsave');
+    await poll('the snapshot to fail', async () =>
+      (await redis.cli('info', 'persistence')).includes('rdb_last_bgsave_status:err'),
+    );
+    expect(await outcome(save(store))).toContain('it cannot write its snapshots: see its log');
+    await redis.cli('config', 'set', 'stop-writes-on-bgsave-error', 'no');
+    expect(await outcome(save(store))).toBe('done');
+    await redis.cli('config', 'set', 'save', '');
+  });
+
+  test('is a node of a cluster that nobody said it was (MOVED)', async () => {
+    const cluster = await startCluster();
+    open.push(cluster);
+    const store = storeOn(cluster.nodes[0]?.url ?? '');
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcome(save(store))));
+    const refused = outcomes.find((text) => text !== 'done')?.replace(/MOVED \d+/, 'MOVED SLOT');
+    expect(refused).toMatchInlineSnapshot(
+      `"Redis HOST: MOVED SLOT HOST (this is a node of a cluster: name its nodes in redis { nodes })"`,
+    );
+  });
+
+  test('wants a password', async () => {
+    const redis = await redisServer({ args: ['--requirepass', 'x'] });
+    expect(await outcome(save(storeOn(redis.url)))).toMatchInlineSnapshot(
+      `"Redis HOST: NOAUTH Authentication required. (it wants a password: redis { password })"`,
+    );
+    const wrong = redis.url.replace('//', '//:wrong@');
+    expect(await outcome(save(storeOn(wrong)))).toMatchInlineSnapshot(
+      `"Redis HOST: WRONGPASS invalid username-password pair or user is disabled. (see redis { username password })"`,
+    );
+  });
+
+  test('has fewer replicas than are asked for', async () => {
+    const redis = await redisServer({ args: ['--repl-diskless-sync-delay', '0'] });
+    const store = openStore({ url: redis.url, waitReplicas: 1, waitTimeoutMs: 100 });
+    open.push({ stop: () => store.close() });
+    expect(await outcome(save(store))).toMatchInlineSnapshot(
+      `"record on 0 replicas after 100 ms, 1 are asked for"`,
+    );
+    const replica = await redisServer({ args: ['--replicaof', `127.0.0.1 ${redis.port}`] });
+    await poll('the replica to be in sync', works(store));
+    expect(await replica.cli('dbsize')).not.toBe('0');
+  });
+});
+
+test('the caller who gives up is not kept waiting', async () => {
+  const redis = await redisServer();
+  const store = storeOn(redis.url);
+  await save(store);
+  redis.pause();
+  const issued = store.issuer.issue(exampleMessage());
+  issued.token({ target: 'https://shop.example/', part: 'html' });
+  const giveUp = new AbortController();
+  const commit = outcome(issued.commit(giveUp.signal));
+  giveUp.abort();
+  expect(await commit).toBe('Redis HOST: given up');
+  redis.resume();
+});
+
+test('a record of a later release is a reason to wait, not to say that the link never was', async () => {
+  const redis = await redisServer();
+  const store = storeOn(redis.url);
+  const token = await save(store);
+  await redis.cli('set', `clickmilter:m:${token.slice(1, 17)}`, '\x02...');
+  expect(await outcome(store.resolver.resolve(token))).toMatch(
+    /^record of message \S{16}: message record of format 2, this release reads format 1$/,
+  );
+});
