@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './free-port.ts';
+import { type PeerProcess, startPeer } from './peer-process.ts';
+import { poll } from './poll.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** What `npm run build` makes, the program that users run; built anew where sources are younger. */
+export function builtProgram(): string {
+  const program = join(root, 'dist/cli.js');
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
+  const youngest = Math.max(...sources.map((file) => statSync(join(root, 'src', file)).mtimeMs));
+  if (!existsSync(program) || statSync(program).mtimeMs < youngest) {
+    execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
+  }
+  return program;
+}
+
+export interface ServiceOptions {
+  /** Where the milter listens, as in a `Listen`: an address and port, or a path. A free port of the loopback by default. */
+  readonly milter?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The built clickmilter as an operator runs it, with a state folder, milter and redirect of its own. */
+export interface Service {
+  readonly pid: number;
+  /** For smtpd_milters: `inet:127.0.0.1:PORT` or `unix:PATH`. */
+  readonly milter: string;
+  readonly milterPort: number;
+  readonly httpPort: number;
+  /** Holds the configuration, and in `var` the keys and the journal. */
+  readonly dir: string;
+  readonly configFile: string;
+  /** What it wrote since the last start. */
+  output(): string;
+  /** The lines of its log, parsed. */
+  log(): Record<string, unknown>[];
+  /** Click events in the journal, parsed, oldest first. */
+  journal(): ClickEvent[];
+  signal(name: NodeJS.Signals): void;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill`, with the same configuration and state. */
+  start(): Promise<void>;
+  /** SIGTERM, and removes its folder. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** The envelope of Momentum's click events. */
+export interface ClickEvent {
+  readonly msys: { readonly track_event: Readonly<Record<string, unknown>> };
+}
+
+/**
+ * Starts the built service and waits until it serves.
+ * @param settings lines of clickmilter.conf beside its listeners and its state folder
+ */
+export async function startService(
+  settings: string,
+  options: ServiceOptions = {},
+): Promise<Service> {
+  const program = builtProgram();
+  const dir = await mkdtemp(join(tmpdir(), 'clickmilter-service-'));
+  // A unix socket below it is for the user "postfix" too.
+  await chmod(dir, 0o755);
+  const state = join(dir, 'var');
+  await mkdir(state);
+  const milterPort = await freePort();
+  const httpPort = await freePort();
+  const listen = options.milter ?? `127.0.0.1:${milterPort}`;
+  const configFile = join(dir, 'clickmilter.conf');
+  await writeFile(
+    configFile,
+    `Milter_Listener { Listen "${listen}" { ${listen.startsWith('/') ? 'File_Mode = 0666' : ''} } }
+HTTP_Listener { Listen "127.0.0.1:${httpPort}" { } }
+Control_Listener { Listen "127.0.0.1:${await freePort()}" { } }
+state_directory = "${state}"
+log { level = debug  format = json }
+${settings}
+`,
+  );
+
+  const start = async (): Promise<PeerProcess> => {
+    const args = [program, '--config', configFile, 'run'];
+    const started = startPeer(process.execPath, args, {
+      cwd: dir,
+      ...(options.env && { env: options.env }),
+    });
+    await poll('clickmilter to serve', () => {
+      if (!started.running) throw new Error(`clickmilter ended at once:\n${started.output()}`);
+      return started.output().includes('smtpd_milters');
+    });
+    return started;
+  };
+  let peer = await start();
+
+  return {
+    get pid() {
+      return peer.pid;
+    },
+    milter: listen.startsWith('/') ? `unix:${listen}` : `inet:${listen}`,
+    milterPort,
+    httpPort,
+    dir,
+    configFile,
+    output: () => peer.output(),
+    log: () => jsonLines(peer.stdout()),
+    journal: () => readJournal(join(state, 'events')),
+    signal: (name) => peer.signal(name),
+    kill: async () => {
+      peer.signal('SIGKILL');
+      await peer.exited;
+    },
+    start: async () => {
+      if (!peer.running) peer = await start();
+    },
+    stop: async () => {
+      await peer.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function readJournal(folder: string): ClickEvent[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .sort()
+    .flatMap(
+      (file) => jsonLines(readFileSync(join(folder, file), 'utf8')) as unknown as ClickEvent[],
+    )
+    .filter((event) => event.msys !== undefined);
+}
+
+function jsonLines(text: string): Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
