@@ -1,59 +1,21 @@
-import type { FoundLink, LeftAlone, LinkOutcome, UrlFor } from './outcome.ts';
+import type { HeaderField } from './header-field.ts';
+import { judge } from './judge.ts';
+import type { FoundLink, LeftAlone, RewrittenMessage, TopPart, UrlFor } from './outcome.ts';
+import { protectionByHeaders } from './protection.ts';
+import { readPart } from './read-part.ts';
+import type { ReadingOptions } from './reading-options.ts';
+import { rewriteParts } from './rewrite.ts';
+import { TopParts } from './top-parts.ts';
 
-/** A header field as a milter gets it: latin1 byte strings, the value perhaps folded with LF and with a leading space. */
-export interface HeaderField {
-  readonly name: string;
-  readonly value: string;
-}
-
-/** Beyond these a message, part or link is left alone. */
-export interface ReadingLimits {
-  /** Bytes of the body. */
-  readonly bodySize: number;
-  /** Bytes of the headers of one part. */
-  readonly headerSize: number;
-  /** MIME parts. */
-  readonly parts: number;
-  /** Levels of multiparts within one another. */
-  readonly depth: number;
-  /** Links in one part. */
-  readonly links: number;
-  /** Bytes of HTML for `excludeSelectors` to be looked for in. */
-  readonly selectorHtmlSize: number;
-  /** Elements open within one another, likewise. */
-  readonly selectorHtmlDepth: number;
-}
-
-export const DEFAULT_LIMITS: ReadingLimits = {
-  bodySize: 50 * 1024 * 1024,
-  headerSize: 1024 * 1024,
-  parts: 1000,
-  depth: 100,
-  links: 10_000,
-  selectorHtmlSize: 1024 * 1024,
-  selectorHtmlDepth: 500,
-};
-
-export interface ReadingOptions {
-  readonly limits: ReadingLimits;
-  /** Whether DKIM-signed messages are rewritten (their signature breaks). */
-  readonly rewriteSigned: boolean;
-  /** CSS selectors; links they match, and links within what they match, are left alone. */
-  readonly excludeSelectors: readonly string[];
-  /** Whether links are tracked whose visible text is itself a URL. */
-  readonly trackUrlText: boolean;
-  /** Hosts (lower case, with port where there is one) that tracked links lead to: links to them are left alone. */
-  readonly ownDomains: readonly string[];
-  /** The operator's exclusions by pattern or domain. */
-  readonly exclude?: (target: string) => LeftAlone | undefined;
-}
+export type { HeaderField } from './header-field.ts';
+export { DEFAULT_LIMITS, type ReadingLimits, type ReadingOptions } from './reading-options.ts';
 
 /** A message that is being received. */
 export interface OpenMessage {
   /** False once it is known that nothing will be done, perhaps from the headers alone: the rest of the body may be skipped. */
   readonly needsBody: boolean;
   /** Why not. */
-  readonly reason?: LeftAlone;
+  readonly reason: LeftAlone | undefined;
   /** Takes the next piece of the body, and keeps it: the bytes must not be changed afterwards. */
   write(chunk: Buffer): void;
   /** To be called once, after the last piece. */
@@ -66,27 +28,79 @@ export interface ReadMessage {
   readonly links: readonly FoundLink[];
   /** Why the whole message is left alone. */
   readonly reason?: LeftAlone;
+  /** The top parts, and why one is left alone as a whole. */
+  readonly parts: readonly { readonly part: TopPart; readonly reason?: LeftAlone }[];
   /** Pure: may be called again, giving other URLs. */
   rewrite(urlFor: UrlFor): RewrittenMessage;
 }
 
-export interface RewrittenMessage {
-  /** The new body in pieces; absent where not a byte changes. */
-  readonly body?: readonly Buffer[];
-  readonly links: readonly LinkOutcome[];
-}
-
 /**
  * Begins to read a message whose headers are complete. Never throws, whatever the message.
- * Reads as it is written to, and is done with little more once the last piece has come.
+ * Finds the parts while the body comes in, and looks for their links at the end.
  */
-export function openMessage(
-  _headers: readonly HeaderField[],
-  _options: ReadingOptions,
-): OpenMessage {
-  return {
-    needsBody: true,
-    write() {},
-    end: () => ({ links: [], reason: 'no-text-part', rewrite: () => ({ links: [] }) }),
-  };
+export function openMessage(headers: readonly HeaderField[], options: ReadingOptions): OpenMessage {
+  const protection = protectionByHeaders(headers, options.rewriteSigned);
+  return protection === undefined ? new Reading(headers, options) : leftAlone(protection);
+}
+
+class Reading implements OpenMessage {
+  readonly #headers: readonly HeaderField[];
+  readonly #options: ReadingOptions;
+  readonly #parts: TopParts;
+
+  constructor(headers: readonly HeaderField[], options: ReadingOptions) {
+    this.#headers = headers;
+    this.#options = options;
+    this.#parts = new TopParts(headers, options.limits);
+  }
+
+  get needsBody(): boolean {
+    return this.#parts.reason === undefined;
+  }
+
+  get reason(): LeftAlone | undefined {
+    return this.#parts.reason;
+  }
+
+  write(chunk: Buffer): void {
+    this.#parts.write(chunk);
+  }
+
+  end(): ReadMessage {
+    this.#parts.end();
+    const { reason, found, body } = this.#parts;
+    if (reason !== undefined) {
+      return untouched(reason);
+    }
+    const parts = found.map((part) =>
+      readPart(part, body.slice(part.start, part.end), this.#options),
+    );
+    const protection = parts.flatMap((part) => ('protects' in part ? part.reason : []))[0];
+    if (protection !== undefined) {
+      return untouched(protection);
+    }
+    const readable = parts.filter((part) => 'content' in part);
+    const judged = judge(readable, this.#headers, this.#options);
+    const links = [...judged.values()].flat().map(({ link }) => link);
+    const overview = parts.map((part) => ({
+      part: part.found.part,
+      ...('reason' in part && { reason: part.reason }),
+    }));
+    const whole = readable.length === 0 ? overview[0]?.reason : undefined;
+    return {
+      links,
+      parts: overview,
+      ...(whole !== undefined && { reason: whole }),
+      rewrite: (urlFor) => rewriteParts(body, judged, urlFor),
+    };
+  }
+}
+
+/** A message of which the body need not even be looked at. */
+function leftAlone(reason: LeftAlone): OpenMessage {
+  return { needsBody: false, reason, write() {}, end: () => untouched(reason) };
+}
+
+function untouched(reason: LeftAlone): ReadMessage {
+  return { links: [], parts: [], reason, rewrite: () => ({ links: [] }) };
 }

@@ -21,6 +21,12 @@ export interface LinkOutcome extends FoundLink {
   readonly tracked: boolean;
 }
 
+export interface RewrittenMessage {
+  /** The new body in pieces; absent where not a byte changes. */
+  readonly body?: readonly Buffer[];
+  readonly links: readonly LinkOutcome[];
+}
+
 /** Gives a found link its tracked URL, or undefined to leave it alone. Must be synchronous. */
 export type UrlFor = (link: FoundLink) => string | undefined;
 
@@ -54,5 +60,6 @@ export type LeftAlone =
   | 'excluded-selector'
   | 'unsubscribe'
   | 'url-text' // the visible text is itself a URL
+  | 'unclear-end' // of a URL in text
   | 'line-too-long'
   | 'not-wanted'; // UrlFor gave none

@@ -1,0 +1,52 @@
+/** The body as it came, in chunks that are kept and never copied, addressed by offsets into the whole. */
+export class BodyChunks {
+  readonly #chunks: Buffer[] = [];
+  readonly #starts: number[] = [];
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(chunk: Buffer): void {
+    if (chunk.length > 0) {
+      this.#chunks.push(chunk);
+      this.#starts.push(this.#length);
+      this.#length += chunk.length;
+    }
+  }
+
+  /** The bytes from start to end in one piece: a view where they lie in one chunk, else a copy. */
+  slice(start: number, end: number): Buffer {
+    const views = this.views(start, end);
+    return views.length === 1 ? (views[0] as Buffer) : Buffer.concat(views, end - start);
+  }
+
+  /** The bytes from start to end as views of the chunks. */
+  views(start: number, end: number): Buffer[] {
+    const views: Buffer[] = [];
+    for (let i = this.#indexOf(start), at = start; at < end; i++) {
+      const chunk = this.#chunks[i] as Buffer;
+      const offset = at - (this.#starts[i] as number);
+      const view = chunk.subarray(offset, offset + end - at);
+      views.push(view);
+      at += view.length;
+    }
+    return views;
+  }
+
+  /** The chunk that holds an offset. */
+  #indexOf(offset: number): number {
+    let low = 0;
+    let high = this.#starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#starts[middle] as number) <= offset) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return low;
+  }
+}

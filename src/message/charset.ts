@@ -1,0 +1,131 @@
+import { isUtf8 } from 'node:buffer';
+import { MULTIBYTE, maskMultibyte } from './multibyte.ts';
+
+/** How the bytes of a part stand for characters. */
+export interface Charset {
+  /** Bytes an ASCII character takes; also the bytes that one character of `scannable` stands for. */
+  readonly unit: 1 | 2;
+  /** Whether a browser sends non-ASCII characters of a query as UTF-8 when it reads a document in this charset. */
+  readonly utf8Queries: boolean;
+  /**
+   * The bytes (one latin1 character each) as a string of as many units in which everything that looks like
+   * ASCII is ASCII.
+   */
+  scannable(bytes: string): string;
+  /** What a piece of the bytes says, or undefined where that is not certain. */
+  decode(bytes: string): string | undefined;
+  /** ASCII text as bytes. */
+  encode(ascii: string): string;
+  /**
+   * The character that is not ASCII at an offset of `scannable`, and the units it takes: U+FFFD where it cannot
+   * be made out, nothing where it is of a charset of several bytes.
+   */
+  characterAt(text: string, at: number): { char: string; units: number };
+}
+
+const NOT_ASCII = /[^\0-\x7f]/;
+
+/**
+ * Finds out how to read a part.
+ *
+ * @param label the charset of the Content-Type; empty where there is none
+ * @returns undefined where the text cannot be made out: UTF-7, UTF-32, UTF-16 that does not say which
+ */
+export function charsetOf(label: string, bytes: string): Charset | undefined {
+  const name = label.trim().toLowerCase();
+  if (/^(unicode-1-1-)?utf-7|^x?-?utf-?32|^ucs-4|^iso-2022-(kr|cn)|^hz-gb/.test(name)) {
+    return undefined;
+  }
+  if (/^utf-?16|^ucs-2|^unicode$|^iso-10646-ucs-2/.test(name)) {
+    return utf16(name, bytes);
+  }
+  const encoding = encodingOf(name);
+  return {
+    unit: 1,
+    utf8Queries: encoding === 'utf-8' || encoding === undefined,
+    scannable: (text) => maskMultibyte(text, encoding),
+    decode: (text) => (NOT_ASCII.test(text) ? decode(text, encoding) : text),
+    encode: (ascii) => ascii,
+    characterAt:
+      encoding === undefined || encoding === 'utf-8'
+        ? utf8Character
+        : (text, at) => ({
+            char: singleBytes(encoding)[text.charCodeAt(at) - 0x80] ?? '',
+            units: 1,
+          }),
+  };
+}
+
+const UNKNOWN = '\ufffd';
+
+function utf8Character(text: string, at: number): { char: string; units: number } {
+  const lead = text.charCodeAt(at);
+  const units = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  const bytes = Buffer.from(text.slice(at, at + units), 'latin1');
+  return isUtf8(bytes)
+    ? { char: bytes.toString('utf8'), units: bytes.length }
+    : { char: UNKNOWN, units: 1 };
+}
+
+const singleByteTables = new Map<string, readonly string[]>();
+
+/** The characters of 0x80 to 0xff in an encoding of single bytes; empty for the others. */
+function singleBytes(encoding: string): readonly string[] {
+  let table = singleByteTables.get(encoding);
+  if (table === undefined) {
+    const bytes = Uint8Array.from({ length: 128 }, (_, i) => 0x80 + i);
+    const chars = [...new TextDecoder(encoding).decode(bytes)];
+    table = MULTIBYTE.has(encoding) ? [] : chars;
+    singleByteTables.set(encoding, table);
+  }
+  return table;
+}
+
+/** The encoding of the WHATWG standard behind a label; undefined for none, us-ascii, and what nobody knows. */
+function encodingOf(name: string): string | undefined {
+  if (name === '' || name === 'us-ascii' || name === 'ascii') {
+    return undefined;
+  }
+  try {
+    return new TextDecoder(name).encoding;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes without a label, or with a wrong one, are taken for UTF-8 where they are valid UTF-8. */
+function decode(text: string, encoding: string | undefined): string | undefined {
+  const bytes = Buffer.from(text, 'latin1');
+  if (encoding === undefined || encoding === 'utf-8') {
+    return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
+  }
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 2781: a byte order mark decides; `utf-16` without one is read differently by everybody. */
+function utf16(name: string, bytes: string): Charset | undefined {
+  const mark = bytes.slice(0, 2);
+  const bigEndian = mark === '\xfe\xff' || (mark !== '\xff\xfe' && name.endsWith('be'));
+  if (!bigEndian && mark !== '\xff\xfe' && !name.endsWith('le')) {
+    return undefined;
+  }
+  const scannable = (text: string): string => {
+    const units = Buffer.from(text.slice(0, text.length & ~1), 'latin1');
+    return (bigEndian ? units.swap16() : units).toString('utf16le');
+  };
+  return {
+    unit: 2,
+    utf8Queries: true,
+    scannable,
+    decode: scannable,
+    characterAt(text, at) {
+      const char = String.fromCodePoint(text.codePointAt(at) ?? 0xfffd);
+      return { char, units: char.length };
+    },
+    encode: (ascii) => [...ascii].map((char) => (bigEndian ? `\0${char}` : `${char}\0`)).join(''),
+  };
+}

@@ -1,0 +1,133 @@
+import { load } from 'cheerio';
+import { parse } from 'parse5';
+import { adapter, type Htmlparser2TreeAdapterMap } from 'parse5-htmlparser2-tree-adapter';
+import type { Range } from './candidate.ts';
+
+type Document = Htmlparser2TreeAdapterMap['document'];
+type Node = Htmlparser2TreeAdapterMap['childNode'];
+
+/** What only a tree can tell: offsets are those of start tags in the document. */
+export interface HtmlTree {
+  /** Every `<a>` and `<area>` outside of templates, in document order. */
+  readonly links: readonly number[];
+  /** The first `<base>` with an href. */
+  readonly base: number | undefined;
+  readonly comments: readonly Range[];
+  /** Links that match one of the selectors, or are within an element that does. */
+  readonly selected: ReadonlySet<number>;
+}
+
+/** Beyond these no tree is built: some of parse5's steps take time in proportion to the depth. */
+export interface TreeLimits {
+  /** Characters of HTML. */
+  readonly size: number;
+  /** Elements open within one another. */
+  readonly depth: number;
+}
+
+/**
+ * Builds the tree a browser without scripts would build.
+ *
+ * @returns undefined where the document is beyond the limits
+ */
+export function readTree(
+  html: string,
+  selectors: readonly string[],
+  limits: TreeLimits,
+): HtmlTree | undefined {
+  if (html.length > limits.size) {
+    return undefined;
+  }
+  const document = parseWithin(html, limits.depth);
+  return document && collect(document, matches(document, selectors));
+}
+
+/** @returns what is wrong with a CSS selector, if anything is */
+export function selectorProblem(selector: string): string | undefined {
+  try {
+    load('')(selector);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+class TooDeep extends Error {}
+
+function parseWithin(html: string, maxDepth: number): Document | undefined {
+  let depth = 0;
+  try {
+    return parse<Htmlparser2TreeAdapterMap>(html, {
+      sourceCodeLocationInfo: true,
+      scriptingEnabled: false,
+      treeAdapter: {
+        ...adapter,
+        onItemPush() {
+          if (++depth > maxDepth) {
+            throw new TooDeep();
+          }
+        },
+        onItemPop() {
+          depth--;
+        },
+      },
+    });
+  } catch (error) {
+    if (error instanceof TooDeep) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function matches(document: Document, selectors: readonly string[]): ReadonlySet<unknown> {
+  return selectors.length === 0 ? new Set() : new Set(load(document)(selectors.join(', ')).get());
+}
+
+function collect(document: Document, matching: ReadonlySet<unknown>): HtmlTree {
+  // The tree repeats an element where formatting is reopened (`<a><p></a>`): one tag, one link.
+  const links = new Set<number>();
+  const selected = new Set<number>();
+  const comments: Range[] = [];
+  const bases: number[] = [];
+  const waiting: { node: Node; within: boolean }[] = [];
+  const wait = (nodes: readonly Node[], within: boolean) => {
+    for (const node of nodes) {
+      waiting.push({ node, within });
+    }
+  };
+  wait(document.children, false);
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { node, within } = next;
+    const place = node.sourceCodeLocation;
+    if (place && adapter.isCommentNode(node)) {
+      comments.push({ start: place.startOffset, end: place.endOffset });
+    }
+    if (!adapter.isElementNode(node) || (node.name === 'template' && isHtml(node))) {
+      continue;
+    }
+    const inside = within || matching.has(node);
+    if (place && (node.name === 'a' || node.name === 'area')) {
+      links.add(place.startOffset);
+      if (inside) {
+        selected.add(place.startOffset);
+      }
+    }
+    if (place && node.name === 'base' && isHtml(node) && 'href' in node.attribs) {
+      bases.push(place.startOffset);
+    }
+    wait(node.children, inside);
+  }
+  return {
+    links: [...links].sort((a, b) => a - b),
+    base: bases.sort((a, b) => a - b)[0],
+    comments,
+    selected,
+  };
+}
+
+const HTML_NAMESPACE = 'http://www.w3.org/1999/xhtml';
+
+function isHtml(element: { namespace?: string }): boolean {
+  return element.namespace === HTML_NAMESPACE;
+}

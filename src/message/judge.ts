@@ -1,0 +1,100 @@
+import type { Candidate } from './candidate.ts';
+import type { HeaderField } from './header-field.ts';
+import type { FoundLink, LeftAlone } from './outcome.ts';
+import type { ReadPart } from './read-part.ts';
+import type { ReadingOptions } from './reading-options.ts';
+import { baseOf, targetOf } from './target.ts';
+
+/** A link where it stands, with all that is to be known of it. */
+export interface JudgedLink {
+  readonly candidate: Candidate;
+  readonly link: FoundLink;
+}
+
+/** What is said of a link in one place holds for every link of the message to the same target. */
+const CONTAGIOUS: ReadonlySet<LeftAlone | undefined> = new Set<LeftAlone>([
+  'opted-out',
+  'unsubscribe',
+  'excluded-selector',
+]);
+
+/** Finds out for every link where it leads and whether it may be tracked. */
+export function judge(
+  parts: readonly ReadPart[],
+  headers: readonly HeaderField[],
+  options: ReadingOptions,
+): Map<ReadPart, JudgedLink[]> {
+  const unsubscribe = listUnsubscribe(headers);
+  const spoiled = new Map<string, LeftAlone>();
+  const judged = new Map<ReadPart, JudgedLink[]>();
+  for (const part of parts) {
+    const base = baseOf(part.scanned.base);
+    const links = part.scanned.candidates.map((candidate) => {
+      const link = judgeOne(candidate, part, base, unsubscribe, options);
+      if (link.reason !== undefined && CONTAGIOUS.has(link.reason)) {
+        spoiled.set(link.target, link.reason);
+      }
+      return { candidate, link };
+    });
+    judged.set(part, links);
+  }
+  if (spoiled.size > 0) {
+    for (const [part, links] of judged) {
+      judged.set(
+        part,
+        links.map(({ candidate, link }) => {
+          const reason = link.reason ?? spoiled.get(link.target);
+          return { candidate, link: reason === undefined ? link : { ...link, reason } };
+        }),
+      );
+    }
+  }
+  return judged;
+}
+
+function judgeOne(
+  candidate: Candidate,
+  part: ReadPart,
+  base: URL | undefined,
+  unsubscribe: ReadonlySet<string>,
+  options: ReadingOptions,
+): FoundLink {
+  const { written, name, sublink } = candidate;
+  const found = written === undefined ? 'charset' : targetOf(written, base, part.utf8Queries);
+  const about = {
+    part: part.found.part,
+    ...(name !== undefined && { name }),
+    ...(sublink !== undefined && { sublink }),
+  };
+  if (typeof found === 'string') {
+    return { ...about, target: written ?? '', reason: found };
+  }
+  const { target, url } = found;
+  const reason =
+    candidate.reason ??
+    (unsubscribe.has(url.href) ? 'unsubscribe' : undefined) ??
+    (isOwn(url, options.ownDomains) ? 'own-domain' : undefined) ??
+    options.exclude?.(target);
+  return { ...about, target, ...(reason !== undefined && { reason }) };
+}
+
+function isOwn(url: URL, ownDomains: readonly string[]): boolean {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return ownDomains.some((domain) => domain === url.host || domain === `${url.hostname}:${port}`);
+}
+
+/** The URLs of List-Unsubscribe (RFC 2369), as a browser understands them. */
+function listUnsubscribe(headers: readonly HeaderField[]): ReadonlySet<string> {
+  const urls = new Set<string>();
+  for (const { name, value } of headers) {
+    if (name.toLowerCase() === 'list-unsubscribe') {
+      for (const [, uri = ''] of value.matchAll(/<([^<>]*)>/g)) {
+        const found = targetOf(uri.replace(/\s+/g, ''), undefined, true);
+        if (typeof found === 'object') {
+          urls.add(found.url.href);
+        }
+      }
+    }
+  }
+  return urls;
+}

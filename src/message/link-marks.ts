@@ -1,0 +1,78 @@
+/** What the marks on one link say. */
+export interface LinkMarks {
+  readonly reason: 'opted-out' | 'unsubscribe' | undefined;
+  readonly name: string | undefined;
+  readonly sublink: string | undefined;
+}
+
+/** Momentum's limit for link names, in bytes. */
+const MAX_NAME = 63;
+
+/** Marks of this product: they are removed from the outgoing message. */
+export function isOwnMark(attribute: string): boolean {
+  return attribute.startsWith('data-msys-');
+}
+
+/** Whether an attribute may be one of those `readMarks` knows. */
+export function isMark(attribute: string): boolean {
+  return isOwnMark(attribute) || VENDORS_MARKS.has(attribute);
+}
+
+const VENDORS_MARKS = new Set([
+  'clicktracking',
+  'disable-tracking',
+  'data-pm-no-track',
+  'ses:no-track',
+  'tracking',
+  'data-mautic-disable-tracking',
+  'mautic:disable-tracking',
+]);
+
+/**
+ * Reads the marks, ours and those of other vendors' systems that people's templates carry.
+ *
+ * @param attributes by lower-case name; an attribute without a value has an empty one
+ */
+export function readMarks(attributes: ReadonlyMap<string, string>): LinkMarks {
+  const is = (name: string, ...values: string[]): boolean => {
+    const value = attributes.get(name)?.trim().toLowerCase();
+    return value !== undefined && values.includes(value);
+  };
+  const optedOut =
+    is('data-msys-clicktrack', '0', 'false', 'off', 'no') ||
+    is('clicktracking', 'off', 'false', '0') || // SendGrid
+    is('disable-tracking', 'true', '', 'yes', '1', 'disable-tracking') || // Mailgun
+    attributes.has('data-pm-no-track') || // Postmark
+    attributes.has('ses:no-track') || // Amazon SES
+    is('tracking', 'off', 'false', '0') || // Halon
+    is('data-mautic-disable-tracking', 'true', '', '1') || // Mautic
+    is('mautic:disable-tracking', 'true', '', '1');
+  const unsubscribe = is('data-msys-unsubscribe', '1', 'true');
+  return {
+    reason: optedOut ? 'opted-out' : unsubscribe ? 'unsubscribe' : undefined,
+    name: linkName(attributes.get('data-msys-linkname')),
+    sublink: attributes.get('data-msys-sublink')?.trim() || undefined,
+  };
+}
+
+/** Postal's mark is in the scheme itself: `https+notrack://…`. Where `+notrack` stands in a link, or -1. */
+export function notrackAt(written: string): number {
+  return /^\s*https?\+notrack:\/\//i.test(written) ? written.indexOf('+') : -1;
+}
+
+export const NOTRACK = '+notrack';
+
+function linkName(value: string | undefined): string | undefined {
+  const name = value?.trim();
+  if (!name) {
+    return undefined;
+  }
+  const bytes = Buffer.from(name);
+  // A character cut in two at the limit is left out.
+  return bytes.length <= MAX_NAME
+    ? name
+    : bytes
+        .subarray(0, MAX_NAME)
+        .toString()
+        .replace(/\ufffd+$/, '');
+}

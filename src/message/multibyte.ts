@@ -1,0 +1,40 @@
+/**
+ * Charsets whose characters of several bytes hold bytes that look like ASCII: a `<`, `"` or letter there is
+ * none. They are blotted out, byte for byte, so that a scanner may look for ASCII in what remains.
+ */
+export function maskMultibyte(text: string, encoding: string | undefined): string {
+  switch (encoding) {
+    case 'shift_jis':
+    case 'big5':
+    case 'euc-kr':
+    case 'gbk':
+    case 'gb18030':
+      return text.replace(DOUBLE_BYTE[encoding], (char) => BLOT.repeat(char.length));
+    case 'iso-2022-jp':
+      return text.replace(TWO_BYTE_RUN, (run) => BLOT.repeat(run.length));
+    default:
+      return text;
+  }
+}
+
+const BLOT = '\xff';
+
+/** Lead and trail bytes as the WHATWG Encoding Standard's decoders take them. */
+const DOUBLE_BYTE = {
+  shift_jis: /[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]/g,
+  big5: /[\x81-\xfe][\x40-\x7e\xa1-\xfe]/g,
+  'euc-kr': /[\x81-\xfe][\x41-\x5a\x61-\x7a\x81-\xfe]/g,
+  gbk: /[\x81-\xfe](?:[\x30-\x39][\x81-\xfe][\x30-\x39]|[\x40-\x7e\x80-\xfe])/g,
+  gb18030: /[\x81-\xfe](?:[\x30-\x39][\x81-\xfe][\x30-\x39]|[\x40-\x7e\x80-\xfe])/g,
+};
+
+/** ISO-2022-JP (RFC 1468): from the escape sequence of a set other than ASCII or JIS-Roman up to the next escape. */
+const ESCAPE = '\u001b';
+const TWO_BYTE_RUN = new RegExp(`${ESCAPE}(?:\\$[@B]|\\$\\([@BD]|\\(I)[^${ESCAPE}]*`, 'g');
+
+/** Encodings with characters of several bytes, beside UTF-8 and UTF-16. */
+export const MULTIBYTE: ReadonlySet<string> = new Set([
+  ...Object.keys(DOUBLE_BYTE),
+  'euc-jp',
+  'iso-2022-jp',
+]);

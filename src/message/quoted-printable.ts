@@ -1,0 +1,278 @@
+import type { Content, Edit, Refusal } from './splice.ts';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const TAB = 0x09;
+const SPACE = 0x20;
+const EQUALS = 0x3d;
+
+/** Value of a hexadecimal digit by its character code; 0x10 for what is none. */
+const HEX = new Uint8Array(256).fill(0x10);
+for (let digit = 0; digit < 16; digit++) {
+  HEX[digit.toString(16).charCodeAt(0)] = digit;
+  HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
+}
+
+/** RFC 2045 §6.7 (5), without the line end. */
+const MAX_LINE = 76;
+
+/** Every so many raw bytes the decoder notes where it stands, so that a decoded byte is found again. */
+const STRIDE = 256;
+
+/**
+ * Quoted-printable (RFC 2045 §6.7). An edit replaces the raw bytes that stand for its own bytes; only where
+ * its line grows past 76 columns soft line breaks are put in, within the new bytes and after them.
+ *
+ * A `=` that begins no escape stands for itself, as it does to every reader; within an edit it is refused.
+ */
+export function quotedPrintableContent(raw: Buffer): Content {
+  const decoded = decode(raw);
+  return {
+    bytes: decoded.bytes,
+    isLiteral: false,
+    splice(edits) {
+      const pieces: Buffer[] = [];
+      const refused = new Map<Edit, Refusal>();
+      let copied = 0;
+      let column = 0;
+      let line: LineEnd = { at: -1, bytes: '' };
+      for (const [index, edit] of edits.entries()) {
+        const start = tokenAt(raw, decoded, edit.start).start;
+        const end = tokenAt(raw, decoded, edit.end - 1).end;
+        if (hasMalformedEscape(raw, start, end)) {
+          refused.set(edit, 'malformed-encoding');
+          continue;
+        }
+        const before = raw.subarray(copied, start);
+        const lineFeed = before.lastIndexOf(LF);
+        column = lineFeed === -1 ? column + before.length : before.length - lineFeed - 1;
+        if (line.at < end) {
+          line = lineEndAfter(raw, end);
+        }
+        const next = edits[index + 1];
+        const restEnd =
+          next === undefined ? line.at : Math.min(line.at, tokenAt(raw, decoded, next.start).start);
+        const wrapped = wrap(edit.bytes, column, restEnd - end, restEnd === line.at, line.bytes);
+        pieces.push(before, Buffer.from(wrapped.text, 'latin1'));
+        column = wrapped.column;
+        copied = end;
+      }
+      pieces.push(raw.subarray(copied));
+      return { raw: pieces, refused };
+    },
+  };
+}
+
+interface Decoded {
+  readonly bytes: string;
+  /** Offsets of the same byte in the raw and in the decoded part, ascending. */
+  readonly rawMarks: readonly number[];
+  readonly decodedMarks: readonly number[];
+}
+
+function decode(raw: Buffer): Decoded {
+  const bytes = Buffer.allocUnsafe(raw.length);
+  const rawMarks: number[] = [0];
+  const decodedMarks: number[] = [0];
+  const length = raw.length;
+  let nextMark = STRIDE;
+  let at = 0;
+  let to = 0;
+  while (at < length) {
+    if (at >= nextMark) {
+      rawMarks.push(at);
+      decodedMarks.push(to);
+      nextMark = at + STRIDE;
+    }
+    const byte = raw[at] as number;
+    if (byte === EQUALS) {
+      const value = escaped(raw, at);
+      if (value >= 0) {
+        bytes[to++] = value;
+        at += 3;
+      } else {
+        const end = softBreakEnd(raw, at);
+        if (end === at) {
+          bytes[to++] = byte;
+          at++;
+        } else {
+          at = end;
+        }
+      }
+    } else if (byte === SPACE || byte === TAB) {
+      const end = blankEnd(raw, at);
+      if (isLineEnd(raw, end)) {
+        at = end;
+      } else {
+        while (at < end) {
+          bytes[to++] = raw[at++] as number;
+        }
+      }
+    } else {
+      bytes[to++] = byte;
+      at++;
+    }
+  }
+  return { bytes: bytes.toString('latin1', 0, to), rawMarks, decodedMarks };
+}
+
+/** The raw bytes that stand for one decoded byte. */
+function tokenAt(raw: Buffer, decoded: Decoded, offset: number): { start: number; end: number } {
+  const mark = lastAtOrBefore(decoded.decodedMarks, offset);
+  let at = decoded.rawMarks[mark] as number;
+  let left = offset - (decoded.decodedMarks[mark] as number);
+  for (;;) {
+    const byte = raw[at];
+    let end = at + 1;
+    if (byte === EQUALS) {
+      if (escaped(raw, at) >= 0) {
+        end = at + 3;
+      } else {
+        const next = softBreakEnd(raw, at);
+        if (next > at) {
+          at = next;
+          continue;
+        }
+      }
+    } else if (byte === SPACE || byte === TAB) {
+      const run = blankEnd(raw, at);
+      if (isLineEnd(raw, run)) {
+        at = run;
+        continue;
+      }
+      const skipped = Math.min(left, run - at - 1);
+      at += skipped;
+      left -= skipped;
+      end = at + 1;
+    }
+    if (left === 0) {
+      return { start: at, end };
+    }
+    left--;
+    at = end;
+  }
+}
+
+/** The byte an escape at this place stands for, or -1 where there is none. */
+function escaped(raw: Buffer, at: number): number {
+  const high = HEX[raw[at + 1] ?? 0] as number;
+  const low = HEX[raw[at + 2] ?? 0] as number;
+  return high < 16 && low < 16 ? high * 16 + low : -1;
+}
+
+/** Where the soft line break that begins at a `=` ends, its line end included; `at` itself where there is none. */
+function softBreakEnd(raw: Buffer, at: number): number {
+  const end = blankEnd(raw, at + 1);
+  if (end === raw.length) {
+    return end;
+  }
+  if (raw[end] === LF) {
+    return end + 1;
+  }
+  return raw[end] === CR && raw[end + 1] === LF ? end + 2 : at;
+}
+
+function blankEnd(raw: Buffer, from: number): number {
+  let end = from;
+  while (raw[end] === SPACE || raw[end] === TAB) {
+    end++;
+  }
+  return end;
+}
+
+/** Whether a line ends here: white space before it is padding of the transport. */
+function isLineEnd(raw: Buffer, at: number): boolean {
+  return at === raw.length || raw[at] === LF || (raw[at] === CR && raw[at + 1] === LF);
+}
+
+/**
+ * Whether the bytes hold, or stand close behind, a `=` that is neither escape nor soft line break: then
+ * the sender did not encode them, and new bytes might complete an escape.
+ */
+function hasMalformedEscape(raw: Buffer, start: number, end: number): boolean {
+  if (raw[start - 1] === EQUALS || raw[start - 2] === EQUALS) {
+    return true;
+  }
+  let at = raw.subarray(0, end).indexOf(EQUALS, start);
+  while (at !== -1 && at < end) {
+    const next = escaped(raw, at) >= 0 ? at + 3 : softBreakEnd(raw, at);
+    if (next === at) {
+      return true;
+    }
+    at = raw.subarray(0, end).indexOf(EQUALS, next);
+  }
+  return false;
+}
+
+interface LineEnd {
+  /** Where the line ends, before its line end. */
+  readonly at: number;
+  readonly bytes: string;
+}
+
+function lineEndAfter(raw: Buffer, from: number): LineEnd {
+  const lineFeed = raw.indexOf(LF, from);
+  if (lineFeed === -1) {
+    const first = raw.indexOf(LF);
+    return { at: raw.length, bytes: first === -1 || raw[first - 1] === CR ? '\r\n' : '\n' };
+  }
+  return lineFeed > from && raw[lineFeed - 1] === CR
+    ? { at: lineFeed - 1, bytes: '\r\n' }
+    : { at: lineFeed, bytes: '\n' };
+}
+
+/**
+ * Encodes new bytes for a line of which `column` bytes stand before them and `rest` after them,
+ * up to the line's end or to the next edit.
+ */
+function wrap(
+  bytes: string,
+  column: number,
+  rest: number,
+  restEndsLine: boolean,
+  lineEnd: string,
+): { text: string; column: number } {
+  const room = (restEndsLine ? MAX_LINE : MAX_LINE - 1) - rest;
+  const encoded = bytes.replace(NEEDS_ESCAPE, escapeOf);
+  if (column + encoded.length <= room) {
+    return { text: encoded, column: column + encoded.length };
+  }
+  let text = '';
+  let width = column;
+  for (let at = 0; at < encoded.length; ) {
+    const unit = encoded[at] === '=' ? 3 : 1;
+    if (width + unit > MAX_LINE - 1) {
+      text += `=${lineEnd}`;
+      width = 0;
+    }
+    text += encoded.slice(at, at + unit);
+    width += unit;
+    at += unit;
+  }
+  if (rest > 0 && width > Math.max(0, room)) {
+    text += `=${lineEnd}`;
+    width = 0;
+  }
+  return { text, column: width };
+}
+
+const NEEDS_ESCAPE = /[^!-<>-~]/g;
+
+function escapeOf(char: string): string {
+  return `=${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+/** Index of the last of the ascending numbers that is at most `value`; the first is never greater. */
+function lastAtOrBefore(ascending: readonly number[], value: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((ascending[middle] as number) <= value) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}

@@ -1,0 +1,68 @@
+import type { BodyChunks } from './body-chunks.ts';
+import type { JudgedLink } from './judge.ts';
+import type { LinkOutcome, RewrittenMessage, UrlFor } from './outcome.ts';
+import type { ReadPart } from './read-part.ts';
+import type { Edit, Spliced } from './splice.ts';
+
+/**
+ * Puts tracked URLs in the place of links and takes our own marks out; every other byte stays as it was.
+ *
+ * @param parts in the order of the body
+ */
+export function rewriteParts(
+  body: BodyChunks,
+  parts: ReadonlyMap<ReadPart, readonly JudgedLink[]>,
+  urlFor: UrlFor,
+): RewrittenMessage {
+  const pieces: Buffer[] = [];
+  const links: LinkOutcome[] = [];
+  let copied = 0;
+  for (const [part, judged] of parts) {
+    const plans = judged.map((one) => planFor(part, one, urlFor));
+    const marks = part.scanned.marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
+    const edits = [...plans.flatMap(({ edit }) => edit ?? []), ...marks];
+    const spliced = part.content.splice(edits.sort((a, b) => a.start - b.start));
+    if (spliced.refused.size < edits.length) {
+      pieces.push(...body.views(copied, part.found.start), ...spliced.raw);
+      copied = part.found.end;
+    }
+    links.push(...plans.map((plan) => outcomeOf(plan, spliced)));
+  }
+  if (copied === 0) {
+    return { links };
+  }
+  pieces.push(...body.views(copied, body.length));
+  return { body: pieces.filter(({ length }) => length > 0), links };
+}
+
+/** One link, and what is to become of it. */
+interface Plan {
+  readonly link: JudgedLink['link'];
+  readonly url?: string;
+  readonly edit?: Edit;
+}
+
+function planFor(part: ReadPart, { candidate, link }: JudgedLink, urlFor: UrlFor): Plan {
+  if (link.reason !== undefined) {
+    return { link };
+  }
+  const url = urlFor(link);
+  if (url === undefined) {
+    return { link: { ...link, reason: 'not-wanted' } };
+  }
+  return {
+    link,
+    url,
+    edit: { ...part.bytesOf(candidate), bytes: part.encode(candidate.escape(url)) },
+  };
+}
+
+function outcomeOf({ link, url, edit }: Plan, { refused }: Spliced): LinkOutcome {
+  if (url === undefined || edit === undefined) {
+    return { ...link, tracked: false };
+  }
+  const reason = refused.get(edit);
+  return reason === undefined
+    ? { ...link, url, tracked: true }
+    : { ...link, reason, tracked: false };
+}

@@ -1,0 +1,127 @@
+import { domainToASCII } from 'node:url';
+import type { LeftAlone } from './outcome.ts';
+
+/** Where a link leads. */
+export interface Target {
+  /** The exact target: ASCII, http or https. */
+  readonly target: string;
+  /** The same, as a browser understands it. */
+  readonly url: URL;
+}
+
+/**
+ * What a browser would open: tabs, line breaks and outer white space dropped, a relative link resolved by
+ * the base, non-ASCII percent-encoded (punycode in the host). All that was valid stays as it was written.
+ *
+ * @param written the link as Unicode text, entities decoded
+ * @param base what relative links are resolved by
+ * @param utf8Queries whether non-ASCII characters of a query are sent as UTF-8; where not, it is not certain how
+ * @returns the reason where the link is not one to be tracked
+ */
+export function targetOf(
+  written: string,
+  base: URL | undefined,
+  utf8Queries: boolean,
+): Target | LeftAlone {
+  const link = trim(written).replace(/[\t\n\r]/g, '');
+  if (isPlaceholder(link)) {
+    return 'placeholder';
+  }
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(link)?.[1]?.toLowerCase();
+  if (scheme === undefined) {
+    if (base === undefined || link === '' || link.startsWith('#')) {
+      return 'relative';
+    }
+    return resolved(link, base, utf8Queries);
+  }
+  if (scheme !== 'http' && scheme !== 'https') {
+    return 'scheme';
+  }
+  const parts = /^(https?:\/\/)([^/?#\\]+)([^?#]*)(\?[^#]*)?(#.*)?$/is.exec(link);
+  if (parts === null) {
+    return resolved(link, base, utf8Queries); // `http:/host`, `http:path`: browsers make something of them
+  }
+  const [, start = '', authority = '', path = '', query = '', fragment = ''] = parts;
+  if (PLACEHOLDERS.some(([open]) => authority.includes(open))) {
+    return 'placeholder';
+  }
+  if (!utf8Queries && NOT_ASCII.test(query)) {
+    return 'charset';
+  }
+  const target =
+    start +
+    asciiAuthority(authority) +
+    percentEncode(path) +
+    percentEncode(query) +
+    percentEncode(fragment);
+  return checked(target);
+}
+
+/** The base of a document: an absolute http or https URL, else it has none that matters here. */
+export function baseOf(href: string | undefined): URL | undefined {
+  const target = href === undefined ? 'relative' : targetOf(href, undefined, true);
+  return typeof target === 'string' ? undefined : target.url;
+}
+
+/** What template engines leave behind when nobody filled them in. */
+const PLACEHOLDERS = [
+  ['{{', '}}'],
+  ['*|', '|*'],
+  ['%%', '%%'],
+  ['[[', ']]'],
+] as const;
+
+function isPlaceholder(link: string): boolean {
+  return PLACEHOLDERS.some(([open, close]) => link.startsWith(open) && link.endsWith(close));
+}
+
+const NOT_ASCII = /[^\0-\x7f]/;
+
+function resolved(link: string, base: URL | undefined, utf8Queries: boolean): Target | LeftAlone {
+  if (!utf8Queries && NOT_ASCII.test(link)) {
+    return 'charset';
+  }
+  if (!URL.canParse(link, base?.href)) {
+    return 'invalid-url';
+  }
+  const url = new URL(link, base);
+  return url.protocol === 'http:' || url.protocol === 'https:'
+    ? { target: url.href, url }
+    : 'scheme';
+}
+
+function checked(target: string): Target | LeftAlone {
+  return URL.canParse(target) ? { target, url: new URL(target) } : 'invalid-url';
+}
+
+/** A host that is not ASCII is written as DNS knows it. */
+function asciiAuthority(authority: string): string {
+  if (!NOT_ASCII.test(authority)) {
+    return authority;
+  }
+  const at = authority.lastIndexOf('@') + 1;
+  const [host = '', port = ''] = authority.slice(at).split(/(?=:\d*$)/);
+  return percentEncode(authority.slice(0, at)) + domainToASCII(host) + port;
+}
+
+/** Spaces and control characters too, which cannot stand in an HTTP header. */
+function percentEncode(text: string): string {
+  return text.replace(/[^!-~]+/g, (run) =>
+    [...Buffer.from(run)]
+      .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
+      .join(''),
+  );
+}
+
+/** Without the C0 control characters and spaces around it. */
+function trim(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && text.charCodeAt(start) <= 0x20) {
+    start++;
+  }
+  while (end > start && text.charCodeAt(end - 1) <= 0x20) {
+    end--;
+  }
+  return text.slice(start, end);
+}

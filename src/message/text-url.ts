@@ -1,0 +1,191 @@
+import type { Range } from './candidate.ts';
+import type { Charset } from './charset.ts';
+
+const SCHEME = /https?(?:\+notrack)?:\/\//gi;
+const IPV6 = /\[[0-9a-f:.]{2,45}\]/iy;
+const PORT = /:\d{1,5}(?![\d\p{L}])/uy;
+
+/** ASCII punctuation that ends a sentence, not a URL. */
+const CLOSING = ".,:;!?'";
+/** Marks of emphasis: not the URL's where they stand on both sides of it. */
+const EMPHASIS = '*_~|';
+const OPENERS = '([{';
+const CLOSERS = ')]}';
+
+/**
+ * Finds where URLs begin and end in plain text, in time linear in the text.
+ *
+ * A URL goes on to the next white space, control character, `<`, `>`, `"`, backquote or punctuation that is
+ * not ASCII; brackets belong to it where they are balanced within it; what ends a sentence does not. In
+ * `<…>` all of it does.
+ */
+export class UrlScanner {
+  readonly #text: string;
+  readonly #charset: Charset;
+  /** Of the last stretch without white space that holds brackets: which bracket belongs to which. */
+  #partners = new Map<number, number>();
+  #partnersEnd = 0;
+
+  constructor(text: string, charset: Charset) {
+    this.#text = text;
+    this.#charset = charset;
+  }
+
+  *urls(): Iterable<Range> {
+    const scheme = new RegExp(SCHEME);
+    for (let match = scheme.exec(this.#text); match !== null; match = scheme.exec(this.#text)) {
+      const start = match.index;
+      if (start > 0 && /[a-z0-9+]/i.test(this.#text[start - 1] as string)) {
+        continue;
+      }
+      const end = this.#urlEnd(start, scheme.lastIndex);
+      if (end !== -1) {
+        yield { start, end };
+        scheme.lastIndex = end;
+      }
+    }
+  }
+
+  #urlEnd(start: number, authority: number): number {
+    const before = this.#text[start - 1] ?? '';
+    const hostEnd = this.#hostEnd(authority);
+    if (hostEnd === -1) {
+      return -1;
+    }
+    if (!'/?#'.includes(this.#text[hostEnd] ?? ' ')) {
+      return hostEnd;
+    }
+    if (before === '<') {
+      const end = this.#stretchEnd(hostEnd);
+      if (this.#text[end] === '>') {
+        return end;
+      }
+    }
+    const end = this.#pathEnd(start, hostEnd, before);
+    return this.#text.startsWith('[[data-msys-', end)
+      ? end
+      : this.#withoutClosing(hostEnd, end, before);
+  }
+
+  /** Behind host and port, or -1 where there is no host. */
+  #hostEnd(authority: number): number {
+    const host = this.#behindUserinfo(authority);
+    IPV6.lastIndex = host;
+    if (IPV6.test(this.#text)) {
+      return this.#behindPort(IPV6.lastIndex);
+    }
+    let end = host;
+    for (;;) {
+      const units = this.#hostCharacter(end);
+      if (units === 0) {
+        break;
+      }
+      end += units;
+    }
+    const next = this.#text[end] ?? '';
+    if (!'/?#:'.includes(next) || next === '') {
+      while (end > host && '.-_'.includes(this.#text[end - 1] as string)) {
+        end--;
+      }
+    }
+    return end === host || '.-'.includes(this.#text[host] as string) ? -1 : this.#behindPort(end);
+  }
+
+  /** `user:password@`, where an authority has one. */
+  #behindUserinfo(authority: number): number {
+    const userinfo = /[\w.~%!$&'*+,;=:-]{1,256}@/y;
+    userinfo.lastIndex = authority;
+    return userinfo.test(this.#text) ? userinfo.lastIndex : authority;
+  }
+
+  #hostCharacter(at: number): number {
+    const code = this.#text.charCodeAt(at);
+    if (code < 0x80) {
+      return /[\w.-]/.test(this.#text[at] as string) ? 1 : 0;
+    }
+    return code >= 0x80 ? this.#foreign(at, /[\p{L}\p{N}\p{M}]/u) : 0;
+  }
+
+  #behindPort(end: number): number {
+    PORT.lastIndex = end;
+    return PORT.test(this.#text) ? PORT.lastIndex : end;
+  }
+
+  /** Units of the character at an offset that is not ASCII, or 0 where it does not match. */
+  #foreign(at: number, pattern: RegExp): number {
+    const { char, units } = this.#charset.characterAt(this.#text, at);
+    return pattern.test(char) ? units : 0;
+  }
+
+  #pathEnd(start: number, from: number, before: string): number {
+    let at = from;
+    for (;;) {
+      const units = this.#pathCharacter(at);
+      if (units === 0) {
+        return at;
+      }
+      const char = this.#text[at] as string;
+      if (char === "'" && before === "'") {
+        return at;
+      }
+      if (OPENERS.includes(char) || CLOSERS.includes(char)) {
+        const partner = this.#partner(at, from);
+        if (partner === undefined || partner < start || this.#text.startsWith('[[data-msys-', at)) {
+          return at;
+        }
+      }
+      at += units;
+    }
+  }
+
+  #pathCharacter(at: number): number {
+    const code = this.#text.charCodeAt(at);
+    if (code < 0x80) {
+      return code > 0x20 && code !== 0x7f && !'<>"`'.includes(this.#text[at] as string) ? 1 : 0;
+    }
+    return code >= 0x80 ? this.#foreign(at, /^[^\p{Z}\p{P}\p{C}\ufffd\uff5c]/u) : 0;
+  }
+
+  #stretchEnd(from: number): number {
+    let at = from;
+    for (let units = this.#pathCharacter(at); units > 0; units = this.#pathCharacter(at)) {
+      at += units;
+    }
+    return at;
+  }
+
+  /** The bracket that belongs to the one at an offset, found once for a whole stretch without white space. */
+  #partner(bracket: number, from: number): number | undefined {
+    if (bracket >= this.#partnersEnd) {
+      this.#partners = new Map();
+      this.#partnersEnd = this.#stretchEnd(from);
+      const open: number[] = [];
+      for (let at = from; at < this.#partnersEnd; at++) {
+        const char = this.#text[at] as string;
+        const last = open.at(-1);
+        if (OPENERS.includes(char)) {
+          open.push(at);
+        } else if (
+          last !== undefined &&
+          CLOSERS.indexOf(char) === OPENERS.indexOf(this.#text[last] as string)
+        ) {
+          this.#partners.set(last, at).set(at, last);
+          open.pop();
+        }
+      }
+    }
+    return this.#partners.get(bracket);
+  }
+
+  #withoutClosing(hostEnd: number, from: number, before: string): number {
+    let end = from;
+    while (end > hostEnd) {
+      const last = this.#text[end - 1] as string;
+      if (!CLOSING.includes(last) && !(EMPHASIS.includes(last) && last === before)) {
+        break;
+      }
+      end--;
+    }
+    return end;
+  }
+}

@@ -1,0 +1,257 @@
+import { BodyChunks } from './body-chunks.ts';
+import type { HeaderField } from './header-field.ts';
+import { LineSplitter, type MimeNode } from './line-splitter.ts';
+import type { LeftAlone, TopPart } from './outcome.ts';
+import type { ReadingLimits } from './reading-options.ts';
+
+/** Where a top part lies in the body, and what its header says of it. */
+export interface PartFound {
+  readonly part: TopPart;
+  readonly start: number;
+  end: number;
+  /** Content-Transfer-Encoding, lower case, without comments; empty where there is none. */
+  readonly encoding: string;
+  readonly charset: string;
+  /** format=flowed with DelSp=yes (RFC 3676): soft line breaks stand for nothing. */
+  readonly delSp: boolean;
+  /** It must not be changed. */
+  readonly reason?: LeftAlone;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+const HYPHEN = 0x2d;
+
+/** Finds the top parts of a body while it comes in; what follows the second is only kept. */
+export class TopParts {
+  readonly body = new BodyChunks();
+  readonly found: PartFound[] = [];
+  reason: LeftAlone | undefined;
+  readonly #limits: ReadingLimits;
+  readonly #splitter: LineSplitter;
+  /** Where the line that is not complete yet began. */
+  #lineStart = 0;
+  /** The top part being read. */
+  #open: PartFound | undefined;
+  #done = false;
+
+  constructor(headers: readonly HeaderField[], limits: ReadingLimits) {
+    this.#limits = limits;
+    this.#splitter = new LineSplitter(limits);
+    for (const line of headerLines(headers)) {
+      this.#line(line);
+    }
+    const root = this.#splitter.node;
+    if (!root._boundary && this.#open === undefined) {
+      this.#giveUp('no-text-part');
+    }
+  }
+
+  /** Whether nothing more will come of it: no part is to be found any more, or the message is left alone. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  write(chunk: Buffer): void {
+    const chunkStart = this.body.length;
+    this.body.append(chunk);
+    if (this.body.length > this.#limits.bodySize) {
+      this.#giveUp('body-too-large');
+    }
+    let at = 0;
+    while (!this.#done && at < chunk.length) {
+      const end = this.#splitter.inHeader
+        ? chunk.indexOf(LF, at) + 1
+        : this.#endOfNextCandidate(chunk, at, chunkStart);
+      if (end === 0) {
+        return;
+      }
+      this.#lineEndsAt(chunkStart + end);
+      at = end;
+    }
+  }
+
+  end(): void {
+    if (!this.#done && this.#lineStart < this.body.length) {
+      this.#lineEndsAt(this.body.length);
+    }
+    if (this.#open !== undefined) {
+      this.#close(this.body.length);
+    }
+    this.#done = true;
+    if (this.found.length === 0) {
+      this.reason ??= 'no-text-part';
+    }
+  }
+
+  /**
+   * The end of the next line that has to be looked at, and `#lineStart` at its beginning; 0 where
+   * there is none in this chunk, and `#lineStart` at the beginning of the line that goes on.
+   */
+  #endOfNextCandidate(chunk: Buffer, from: number, chunkStart: number): number {
+    let at = from;
+    if (this.#lineStart < chunkStart + from) {
+      // A line that began in an earlier chunk: let the Splitter see it, it is rare.
+      return chunk.indexOf(LF, at) + 1;
+    }
+    for (;;) {
+      const hyphens = chunk.indexOf('--', at, 'latin1');
+      const start = hyphens > from && chunk[hyphens - 1] === CR ? hyphens - 1 : hyphens;
+      if (hyphens === -1) {
+        this.#lineStart = chunkStart + Math.max(from, chunk.lastIndexOf(LF) + 1);
+        return 0;
+      }
+      if (start === from || chunk[start - 1] === LF) {
+        this.#lineStart = chunkStart + start;
+        return chunk.indexOf(LF, hyphens) + 1;
+      }
+      const lineFeed = chunk.indexOf(LF, hyphens);
+      if (lineFeed === -1) {
+        this.#lineStart = chunkStart + Math.max(from, chunk.lastIndexOf(LF) + 1);
+        return 0;
+      }
+      at = lineFeed + 1;
+    }
+  }
+
+  /** The line that began at `#lineStart` is complete. */
+  #lineEndsAt(end: number): void {
+    const start = this.#lineStart;
+    this.#lineStart = end;
+    if (this.#splitter.inHeader || this.#mayBeDelimiter(start, end)) {
+      const before = this.#splitter.node;
+      this.#line(this.body.slice(start, end));
+      if (this.#splitter.node !== before && this.#open !== undefined && !this.#done) {
+        this.#close(this.#beforeLineEnd(start));
+      }
+    }
+  }
+
+  #mayBeDelimiter(start: number, end: number): boolean {
+    const head = this.body.slice(start, Math.min(end, start + 3));
+    const at = head[0] === CR ? 1 : 0;
+    return head[at] === HYPHEN && head[at + 1] === HYPHEN;
+  }
+
+  #line(line: Buffer): void {
+    const inHeader = this.#splitter.inHeader;
+    this.#splitter.line(line);
+    if (this.#splitter.error !== undefined) {
+      this.#giveUp(this.#splitter.error);
+    } else if (inHeader && !this.#splitter.inHeader && this.#splitter.node.headers) {
+      this.#partBegins(this.#splitter.node);
+    }
+  }
+
+  #partBegins(node: MimeNode): void {
+    if (isAmbiguous(node)) {
+      this.#giveUp('ambiguous-headers');
+    } else if (depthOf(node) > this.#limits.depth) {
+      this.#giveUp('too-deep');
+    } else {
+      this.#open = this.#topPart(node);
+    }
+  }
+
+  #topPart(node: MimeNode): PartFound | undefined {
+    const part = shownAs(node);
+    if (part === undefined || this.found.some((found) => found.part === part)) {
+      return undefined;
+    }
+    const reason = reasonOfContainer(node);
+    const found: PartFound = {
+      part,
+      start: this.#lineStart,
+      end: this.#lineStart,
+      encoding: node.encoding || '',
+      charset: node.charset || '',
+      delSp: node.delSp,
+      ...(reason && { reason }),
+    };
+    this.found.push(found);
+    return found;
+  }
+
+  /** The open part ends; with the second, nothing that follows matters. */
+  #close(end: number): void {
+    if (this.#open !== undefined) {
+      this.#open.end = Math.max(this.#open.start, end);
+      this.#open = undefined;
+      this.#done = this.found.length === 2;
+    }
+  }
+
+  /** The line end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1). */
+  #beforeLineEnd(end: number): number {
+    const tail = this.body.slice(Math.max(0, end - 2), end);
+    if (tail[tail.length - 1] !== LF) {
+      return end;
+    }
+    return tail[tail.length - 2] === CR ? end - 2 : end - 1;
+  }
+
+  #giveUp(reason: LeftAlone): void {
+    this.#done = true;
+    this.#open = undefined;
+    this.reason ??= reason;
+  }
+}
+
+/** The message's MIME headers as the header of a part: a milter gets the rest of the message without them. */
+function headerLines(headers: readonly HeaderField[]): Buffer[] {
+  const lines = headers
+    .filter(({ name }) => MIME_HEADERS.has(name.toLowerCase()))
+    .map(({ name, value }) => `${name}: ${value.replace(/[\r\n]+/g, ' ').trim()}\r\n`);
+  return [...lines, '\r\n'].map((line) => Buffer.from(line, 'latin1'));
+}
+
+const MIME_HEADERS = new Set(['content-type', 'content-transfer-encoding', 'content-disposition']);
+
+function headersOf(node: MimeNode) {
+  return node.headers || undefined;
+}
+
+/** Readers take the first or the last of two Content-Types: what is text to one is an attachment to the other. */
+function isAmbiguous(node: MimeNode): boolean {
+  return ['content-type', 'content-transfer-encoding'].some((name) => {
+    const [first, ...others] = headersOf(node)?.get(name) ?? [];
+    return others.some((other) => other !== first);
+  });
+}
+
+function shownAs(node: MimeNode): TopPart | undefined {
+  if (node.disposition && node.disposition !== 'inline') {
+    return undefined; // RFC 2183 §2.8: what is not known is an attachment
+  }
+  // mailsplit guesses from the file name where there is no Content-Type; RFC 2045 §5.2 says text/plain,
+  // and RFC 2046 §5.1.5 message/rfc822 within a digest.
+  if (!headersOf(node)?.hasHeader('content-type')) {
+    return node.parentNode && node.parentNode.multipart === 'digest' ? undefined : 'text';
+  }
+  switch (node.contentType) {
+    case 'text/plain':
+      return 'text';
+    case 'text/html':
+      return 'html';
+    default:
+      return undefined;
+  }
+}
+
+/** Why a part is not to be changed because of what it is in. */
+function reasonOfContainer(node: MimeNode): LeftAlone | undefined {
+  for (let parent = node.parentNode; parent; parent = parent.parentNode) {
+    if (parent.multipart === 'signed' || parent.multipart === 'encrypted') {
+      return parent.multipart;
+    }
+  }
+  return undefined;
+}
+
+function depthOf(node: MimeNode): number {
+  let depth = 0;
+  for (let parent = node.parentNode; parent; parent = parent.parentNode) {
+    depth++;
+  }
+  return depth;
+}
