@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { evaluate } from '../config/evaluate.ts';
 import { type OptionPath, parseOptionPath, stanzaAt } from '../config/find-option.ts';
-import type { Definition } from '../config/option-definition.ts';
 import { formatOrigin } from '../config/problem.ts';
-import type { Stanza } from '../config/stanza.ts';
+import { type Showing, stanzaJson, stanzaLines } from '../config/write-stanza.ts';
 import { jsonValue, writeValue } from '../config/write-value.ts';
-import type { Effective, OptionValue } from '../scope/option-value.ts';
+import type { Effective } from '../scope/option-value.ts';
 import { configuredStanzas } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
@@ -13,9 +12,7 @@ interface Options {
   readonly json?: true;
 }
 
-interface ShowOptions extends Options {
-  readonly secrets?: true;
-}
+type ShowOptions = Options & Showing;
 
 /** `clickmilter config`: what the configuration says, and where. */
 export function configCommand(program: Command): void {
@@ -95,41 +92,4 @@ function whence({ origin, scope }: Effective): string {
 
 function effectiveJson(option: string, { value, origin, scope }: Effective): object {
   return { option, value: jsonValue(value), scope, origin };
-}
-
-/** A stanza in the grammar of the configuration, each value with its place. */
-function stanzaLines(stanza: Stanza, options: ShowOptions): string[] {
-  const settings = [...stanza.settings].map(([name, { value, origin }]) => {
-    const definition = stanza.definition.options[name];
-    const shown = writeValue(masked(value, definition, options), definition);
-    return `${name} = ${shown} # ${formatOrigin(origin)}`;
-  });
-  const children = [...stanza.children].flatMap((child) => stanzaLines(child, options));
-  if (!stanza.parent) return [...settings, ...children];
-  const body = [...settings, ...children].map((line) => `  ${line}`);
-  return body.length === 0 ? [`${stanza.title} { }`] : [`${stanza.title} {`, ...body, '}'];
-}
-
-function stanzaJson(stanza: Stanza, options: ShowOptions): object {
-  const settings = [...stanza.settings].map(([name, { value, origin }]) => [
-    name,
-    { value: jsonValue(masked(value, stanza.definition.options[name], options)), origin },
-  ]);
-  return {
-    stanza: stanza.definition.name,
-    ...(stanza.label !== undefined && { name: stanza.label }),
-    options: Object.fromEntries(settings),
-    stanzas: [...stanza.children].map((child) => stanzaJson(child, options)),
-  };
-}
-
-/** Passwords are not for shoulders and tickets, be they values of their own or parts of a URL. */
-function masked(
-  value: OptionValue,
-  definition: Definition | undefined,
-  { secrets }: ShowOptions,
-): OptionValue {
-  if (secrets || typeof value !== 'string') return value;
-  if (definition?.secret) return '********';
-  return value.replace(/^(\w+:\/\/[^/@]*:)[^/@]*@/, '$1********@');
 }

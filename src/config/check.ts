@@ -4,7 +4,6 @@ import { momentumOptions, momentumStanzas } from './momentum-names.ts';
 import { nearest } from './nearest.ts';
 import type { Node, OptionNode, StanzaNode } from './node.ts';
 import type { Definition } from './option-definition.ts';
-import { BadValue } from './option-type.ts';
 import { type StanzaDefinition, stanzas } from './options.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import { Stanza } from './stanza.ts';
@@ -38,7 +37,7 @@ function checkOption(
   const name = written.toLowerCase();
   const definition = optionOf(stanza.definition, name);
   if (!definition) {
-    unknownOption(stanza.definition, name, origin, problems);
+    unknownOption(stanza.definition, written, origin, problems);
     return;
   }
   const earlier = seen.get(name);
@@ -49,19 +48,17 @@ function checkOption(
     );
   }
   seen.set(name, origin);
-  try {
-    stanza.settings.set(name, { value: definition.type.read(value), origin });
-  } catch (error) {
-    if (!(error instanceof BadValue)) throw error;
-    problems.error(error.origin, `${name} ${error.message}`);
-  }
+  const read = definition.type.read(value, (place, message) =>
+    problems.error(place, `${name} ${message}`),
+  );
+  if (read !== undefined) stanza.settings.set(name, { value: read, origin });
 }
 
 function checkStanza(parent: Stanza, node: StanzaNode, problems: Problems): void {
   const name = node.name.toLowerCase();
   const definition = childrenOf(parent.definition).find((child) => sameName(child, name));
   if (!definition) {
-    unknownStanza(parent.definition, name, node.origin, problems);
+    unknownStanza(parent.definition, node.name, node.origin, problems);
     return;
   }
   const key = checkLabel(definition, node.label, node.origin, problems);
@@ -76,15 +73,16 @@ function checkStanza(parent: Stanza, node: StanzaNode, problems: Problems): void
 
 function unknownOption(
   scope: StanzaDefinition,
-  name: string,
+  written: string,
   origin: Origin,
   problems: Problems,
 ): void {
+  const name = written.toLowerCase();
   const valid = stanzas.filter((stanza) => optionOf(stanza, name));
   const isMomentums = momentumScopes.includes(scope.id) && momentumOptions.has(name);
   if (isMomentums) {
     const ours = valid.length > 0 ? `; clickmilter's own belongs into ${places(valid)}` : '';
-    problems.warning(origin, `${name} is an option of Momentum that has no meaning here${ours}`);
+    problems.warning(origin, `${written} is an option of Momentum that has no meaning here${ours}`);
   } else if (valid.length > 0) {
     problems.error(
       origin,
@@ -94,16 +92,17 @@ function unknownOption(
     problems.error(origin, `${name} is a stanza: write ${name} { … }`);
   } else {
     const near = nearest(name, Object.keys(scope.options)) || nearest(name, allOptions());
-    problems.error(origin, `unknown option ${name} in ${placeName(scope)}${near}`);
+    problems.error(origin, `unknown option ${written} in ${placeName(scope)}${near}`);
   }
 }
 
 function unknownStanza(
   scope: StanzaDefinition,
-  name: string,
+  written: string,
   origin: Origin,
   problems: Problems,
 ): void {
+  const name = written.toLowerCase();
   const known = stanzas.filter((stanza) => stanza.within.length > 0 && sameName(stanza, name));
   const parents = stanzas.filter(({ id }) => known.some(({ within }) => within.includes(id)));
   if (known.length > 0) {
@@ -114,14 +113,14 @@ function unknownStanza(
   } else if (momentumStanzas.has(name)) {
     problems.warning(
       origin,
-      `${name} is a stanza of Momentum that has no meaning here: it is left out with all it holds`,
+      `${written} is a stanza of Momentum that has no meaning here: it is left out with all it holds`,
     );
   } else if (optionOf(scope, name)) {
     problems.error(origin, `${name} is an option: write ${name} = value`);
   } else {
     const names = childrenOf(scope).map((child) => child.name);
     const near = nearest(name, names) || nearest(name, allStanzas());
-    problems.error(origin, `unknown stanza ${name} in ${placeName(scope)}${near}`);
+    problems.error(origin, `unknown stanza ${written} in ${placeName(scope)}${near}`);
   }
 }
 

@@ -68,20 +68,33 @@ class Lexer {
     this.#at = end;
   }
 
-  /** A comment; any other slash belongs into quotes. */
   #readSlash(): void {
-    const origin = this.#origin();
-    if (!this.#text.startsWith('/*', this.#at)) {
-      this.#problems.error(origin, 'a value that contains "/" must be quoted');
-      // What is left of the value is of no interest.
-      const rest = /[\s{}[\]()]/g;
-      rest.lastIndex = this.#at;
-      this.#at = rest.exec(this.#text)?.index ?? this.#text.length;
-      this.#tokens.push({ kind: 'string', text: '', origin });
-      return;
-    }
+    if (this.#text.startsWith('/*', this.#at)) this.#skipComment();
+    else this.#readUnquoted();
+  }
+
+  /** A value with a slash that should have been quoted: said once, and then taken as it was meant. */
+  #readUnquoted(): void {
+    const before = this.#tokens.at(-1);
+    const { file, line, column } = this.#origin();
+    const begun =
+      before?.kind === 'word' &&
+      before.origin.line === line &&
+      before.origin.column + before.text.length === column;
+    if (begun) this.#tokens.pop();
+    const start = begun ? this.#at - before.text.length : this.#at;
+    const end = /[\s{}[\]()]/g;
+    end.lastIndex = this.#at;
+    this.#at = end.exec(this.#text)?.index ?? this.#text.length;
+    const text = this.#text.slice(start, this.#at);
+    const origin = begun ? before.origin : { file, line, column };
+    this.#problems.error(origin, `a value that contains "/" must be quoted: "${text}"`);
+    this.#tokens.push({ kind: 'string', text, origin });
+  }
+
+  #skipComment(): void {
     const end = this.#text.indexOf('*/', this.#at + 2);
-    if (end < 0) this.#problems.error(origin, 'this comment is never closed with "*/"');
+    if (end < 0) this.#problems.error(this.#origin(), 'this comment is never closed with "*/"');
     const next = end < 0 ? this.#text.length : end + 2;
     let newLine = this.#text.indexOf('\n', this.#at);
     while (newLine >= 0 && newLine < next) {

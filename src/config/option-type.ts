@@ -7,22 +7,14 @@ import type { ScalarNode, ValueNode } from './node.ts';
 export interface OptionType<T extends OptionValue = OptionValue> {
   /** What is right, to follow "must be". */
   readonly expects: string;
-  /** @throws BadValue */
-  read(value: ValueNode): T;
+  /** @returns undefined for what is not right, after each mistake was told */
+  read(value: ValueNode, tell: TellMistake): T | undefined;
   /** How a value is written, where that is not plain. */
   write?(value: T): string;
 }
 
-/** A value that is not right; the message says what would be. */
-export class BadValue extends Error {
-  override readonly name = 'BadValue';
-  readonly origin: Origin;
-
-  constructor(origin: Origin, message: string) {
-    super(message);
-    this.origin = origin;
-  }
-}
+/** @param message follows the name of the option, e.g. `must be on or off, not "maybe"` */
+export type TellMistake = (origin: Origin, message: string) => void;
 
 /** A type of single values. @param parse gives undefined for a text that is no value of the type */
 export function scalarType<T extends string | number | boolean>(
@@ -31,9 +23,9 @@ export function scalarType<T extends string | number | boolean>(
 ): OptionType<T> {
   return {
     expects,
-    read(node) {
+    read(node, tell) {
       const value = node.kind === 'scalar' ? parse(node.text, node.origin) : undefined;
-      if (value === undefined) throw new BadValue(node.origin, `must be ${expects}${given(node)}`);
+      if (value === undefined) tell(node.origin, `must be ${expects}${given(node)}`);
       return value;
     },
   };
@@ -88,28 +80,33 @@ export const pathType = scalarType('a path', (text, { file }) =>
 export function listType(item: OptionType<string>): OptionType<readonly string[]> {
   return {
     expects: `a list of: ${item.expects}`,
-    read(node) {
+    read(node, tell) {
       if (node.kind === 'map') {
-        throw new BadValue(node.origin, `must be ( "a" "b" ), each ${item.expects}, not a map`);
+        tell(node.origin, `must be ( "a" "b" ), each ${item.expects}, not a map`);
+        return undefined;
       }
       const items = node.kind === 'array' ? node.items : [node];
-      return items.map((value) => item.read(value));
+      const values = items.map((value) => item.read(value, tell));
+      const right = values.filter((value) => value !== undefined);
+      return right.length === values.length ? right : undefined;
     },
   };
 }
 
-/** A map of names to texts. @param check throws BadValue for an entry that is not right */
+/** A map of names to texts. @param check tells what is wrong with an entry, and then gives false */
 export function mapType(
-  check: (name: ScalarNode, value: ScalarNode) => void,
+  check: (name: ScalarNode, value: ScalarNode, tell: TellMistake) => boolean,
 ): OptionType<ReadonlyMap<string, string>> {
   return {
     expects: 'a map: [ name = "value" ]',
-    read(node) {
+    read(node, tell) {
       if (node.kind !== 'map') {
-        throw new BadValue(node.origin, `must be ${this.expects}${given(node)}`);
+        tell(node.origin, `must be ${this.expects}${given(node)}`);
+        return undefined;
       }
-      for (const { name, value } of node.entries) check(name, value);
-      return new Map(node.entries.map(({ name, value }) => [name.text.toLowerCase(), value.text]));
+      const right = node.entries.filter(({ name, value }) => check(name, value, tell));
+      if (right.length < node.entries.length) return undefined;
+      return new Map(right.map(({ name, value }) => [name.text.toLowerCase(), value.text]));
     },
   };
 }

@@ -4,7 +4,7 @@ import { contextVariables } from '../scope/context-variables.ts';
 import { macroNames } from '../scope/macro-template.ts';
 import { parseTrackingDomain } from '../scope/tracking-domain.ts';
 import { nearest } from './nearest.ts';
-import { BadValue, mapType, type OptionType, scalarType } from './option-type.ts';
+import { mapType, type OptionType, scalarType } from './option-type.ts';
 
 export const trackingDomainType = scalarType(
   'a host name with or without a port, such as "click.example.com" or "localhost:8080"',
@@ -81,19 +81,19 @@ const unlimited = { maxMetadataLen: Number.POSITIVE_INFINITY };
 const variables = Object.values(contextVariables);
 
 /** Context variables; those that decide something are checked here rather than at every message. */
-export const contextType = mapType((name, value) => {
+export const contextType = mapType((name, value, tell) => {
   const key = name.text.toLowerCase();
   const variable = variables.find((candidate) => candidate.name === key);
   if (variable && variable.parse(value.text, unlimited) === undefined) {
-    throw new BadValue(
-      value.origin,
-      `has ${key} = "${value.text}", which must be ${variable.expected}`,
-    );
+    tell(value.origin, `has ${key} = "${value.text}", which must be ${variable.expected}`);
+    return false;
   }
   if (!variable && key.startsWith('smtpapi_') && !key.startsWith('smtpapi_open_tracking')) {
     const names = variables.map((candidate) => candidate.name);
-    throw new BadValue(name.origin, `has ${key}, which decides nothing${nearest(key, names)}`);
+    tell(name.origin, `has ${key}, which decides nothing${nearest(key, names)}`);
+    return false;
   }
+  return true;
 });
 
 function isDomainPattern(text: string): boolean {

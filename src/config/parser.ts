@@ -87,9 +87,15 @@ class Parser {
   #parseArray(): ArrayNode {
     const open = this.#next();
     const items: ScalarNode[] = [];
-    while (this.#insideOf(open, ')')) {
+    let inner = 0;
+    while (inner > 0 || this.#insideOf(open, ')')) {
       const token = this.#next();
-      if (token.kind !== 'word' && token.kind !== 'string') {
+      if (inner > 0 && (token.kind === ')' || token.kind === 'end')) {
+        inner -= 1;
+      } else if (token.kind === '(') {
+        inner += 1;
+        this.#unexpected(token, 'an array holds values only: ( "a" "b" )');
+      } else if (token.kind !== 'word' && token.kind !== 'string') {
         this.#unexpected(token, 'an array holds values only: ( "a" "b" )');
       } else if (token.kind === 'word' && token.text.includes(',')) {
         this.#problems.error(

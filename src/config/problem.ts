@@ -33,10 +33,11 @@ export class Problems {
     return this.#all.some(({ severity }) => severity === 'error');
   }
 
-  /** File by file as they were first met, each from top to bottom. */
+  /** File by file as they were first met, each from top to bottom; what a file included twice repeats is said once. */
   sorted(): readonly Problem[] {
+    const different = new Map(this.#all.map((problem) => [formatProblem(problem), problem]));
     const files = [...new Set(this.#all.map(({ file }) => file))];
-    return this.#all.toSorted(
+    return [...different.values()].sort(
       (a, b) =>
         files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
     );
