@@ -57,7 +57,16 @@ test('a folder is summed up, and written where one says', async () => {
     ...['-c', config, 'rewrite', mail, ...submission, '--output', output],
   ]);
   expect(code).toBe(0);
-  expect(stdout.toString()).toMatchInlineSnapshot();
+  expect(stdout.toString()).toMatchInlineSnapshot(`
+    "messages                                        2
+      untouched: no-links                           1
+      tracked                                       1
+
+    links                                           2
+      tracked                                       1
+      scheme                                        1
+    "
+  `);
   expect(await readFile(join(output, '2'), 'utf8')).toBe('Subject: none\n\nno links here\n');
   expect(await readFile(join(output, 'cur', '1'), 'latin1')).toContain('localhost:8080/');
 });
