@@ -1,16 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { StoreUnavailable } from '../../src/link/link-store.ts';
 import type { RedisStore } from '../../src/store/redis-store.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { exampleMessage } from '../link/example-message.ts';
+import { outcome, save, startTraffic, works } from './attempts.ts';
 import { openStore, TIMEOUT_MS } from './open-store.ts';
-
-/** Nothing waits longer than the time-out; the rest is for a busy machine. */
-const BOUND_MS = TIMEOUT_MS + 1_500;
 
 const open: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
@@ -29,30 +26,6 @@ function storeOn(url: string, onConnection?: (reason: string | undefined) => voi
   return store;
 }
 
-/** Saves a message with one link. */
-async function save(store: RedisStore): Promise<string> {
-  const issued = store.issuer.issue(exampleMessage());
-  const token = issued.token({ target: 'https://shop.example/', part: 'html' });
-  await issued.commit(new AbortController().signal);
-  return token;
-}
-
-/** What became of a call: `done`, or why the store was unavailable; anything else, or no answer in time, fails the test. */
-async function outcome(call: Promise<unknown>): Promise<string> {
-  const start = performance.now();
-  const result = await call.then(
-    () => 'done',
-    (error: unknown) => {
-      expect(error).toBeInstanceOf(StoreUnavailable);
-      return (error as StoreUnavailable).message.replace(/\S+:\d+|\/\S+\.sock/g, 'HOST');
-    },
-  );
-  expect(performance.now() - start).toBeLessThan(BOUND_MS);
-  return result;
-}
-
-const works = (store: RedisStore) => async () => (await outcome(save(store))) === 'done';
-
 describe('what a store does while Redis …, and that it comes back by itself', () => {
   test('is killed in the middle of traffic', async () => {
     const redis = await redisServer({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
@@ -60,31 +33,24 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     const store = storeOn(redis.url, (reason) => told.push(reason && 'away'));
     const saved = await save(store);
 
-    const outcomes: string[] = [];
-    const tokens: string[] = [];
-    const traffic = Array.from({ length: 8 }, async () => {
-      for (let i = 0; i < 200; i++) {
-        const attempt = save(store).then((token) => tokens.push(token));
-        outcomes.push(await outcome(attempt));
-      }
-    });
-    await poll('some traffic', () => outcomes.length > 100);
+    const traffic = startTraffic(store);
+    await poll('some traffic', () => traffic.outcomes.length > 100);
     await redis.kill();
-    await Promise.all(traffic);
-    expect(outcomes).toContain('done');
-    expect(outcomes.at(-1)).not.toBe('done');
-
-    const start = performance.now();
+    await poll('failures', () => traffic.outcomes.at(-1) !== 'done');
+    await poll('commands to fail at once', async () => {
+      const start = performance.now();
+      await outcome(save(store));
+      return performance.now() - start < TIMEOUT_MS / 2;
+    });
+    await traffic.stop();
     expect(await outcome(save(store))).toContain('Redis HOST: connect ECONNREFUSED');
     expect(await outcome(store.resolver.resolve(saved))).toContain('ECONNREFUSED');
-    // Known to be away: nobody waits for it any more.
-    expect(performance.now() - start).toBeLessThan(TIMEOUT_MS / 2);
 
     await redis.start();
     await poll('the store to be back', works(store));
     expect(told).toEqual(['away', undefined]);
     // Whatever was acknowledged is there.
-    for (const token of [saved, ...tokens])
+    for (const token of [saved, ...traffic.tokens])
       expect(await store.resolver.resolve(token)).toBeDefined();
   });
 
@@ -158,7 +124,9 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     const store = storeOn(redis.url);
     const token = await save(store);
     await redis.cli('config', 'set', 'maxmemory', '1');
-    expect(await outcome(save(store))).toMatchInlineSnapshot(`"Redis HOST: OOM command not allowed when used memory > 'maxmemory'. (its memory is full: raise maxmemory)"`);
+    expect(await outcome(save(store))).toMatchInlineSnapshot(
+      `"Redis HOST: OOM command not allowed when used memory > 'maxmemory'. (its memory is full: raise maxmemory)"`,
+    );
     expect(await outcome(store.events.append(['{}']))).toContain('OOM');
     expect(await outcome(store.resolver.resolve(token))).toBe('done');
     await redis.cli('config', 'set', 'maxmemory', '0');
