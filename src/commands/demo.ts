@@ -132,7 +132,9 @@ function printDiff(before: Buffer, after: Buffer): void {
       : removed
         ? (['-', 'red'] as const)
         : ([' ', 'dim'] as const);
-    for (const line of value.trimEnd().split('\n')) say(styleText(colour, `${mark} ${line}`));
+    for (const line of value.replace(/\n$/, '').split('\n')) {
+      say(styleText(colour, `${mark} ${line}`));
+    }
   }
 }
 
