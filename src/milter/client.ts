@@ -335,7 +335,9 @@ class Client implements MilterClient {
   }
 
   destroy(): void {
-    this.#socket.resetAndDestroy();
+    // There is no reset on a unix socket: closing it with answers unread comes to the same.
+    if (this.#socket.remoteFamily === undefined) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   #agreed(flag: number): boolean {

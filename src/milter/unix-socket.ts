@@ -1,5 +1,6 @@
 import { promises as fs } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
+import { dirname } from 'node:path';
 
 export interface UnixSocketAddress {
   readonly path: string;
@@ -28,7 +29,14 @@ export async function listenUnix(server: Server, where: UnixSocketAddress): Prom
 /** Removes a socket that nobody listens on any more; anything else in that place is an error. */
 export async function removeStale(path: string): Promise<void> {
   const found = await fs.lstat(path).catch(() => undefined);
-  if (found === undefined) return;
+  if (found === undefined) {
+    // The system's own error would speak of permissions.
+    const folder = dirname(path);
+    await fs.stat(folder).catch((error: Error) => {
+      throw new Error(`milter: listen: ${path}: ${error.message}: expected an existing folder`);
+    });
+    return;
+  }
   if (!found.isSocket()) {
     throw new Error(`milter: listen: ${path} exists and is no socket: expected a free path`);
   }
