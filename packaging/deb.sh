@@ -23,6 +23,7 @@ npm ls --omit=dev --all --parseable | sed 1d | while read -r package; do
     --exclude=./test --exclude=./tests --exclude=./.github --exclude=./benchmarks -cf - . | tar -C "$target" -xf -
 done
 ln -s ../lib/clickmilter/dist/cli.js "$stage/usr/bin/clickmilter"
+find "$lib/dist" -name "*.d.ts" -delete
 cp conf/clickmilter.conf "$stage/etc/clickmilter"
 cp systemd/*.service systemd/*.socket systemd/*.target "$stage/usr/lib/systemd/system"
 

@@ -1,0 +1,205 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../helpers/free-port.ts';
+import { type PeerProcess, startPeer } from '../helpers/peer-process.ts';
+import { poll } from '../helpers/poll.ts';
+import { openScratchRoot, type ScratchRoot } from '../helpers/scratch-root.ts';
+
+// One fresh checkout, installed and built once, is packed both ways.
+const checkout = join(import.meta.dirname, '../..');
+let folder: string;
+let fresh: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'packaging-'));
+  fresh = join(folder, 'fresh');
+  mkdirSync(fresh);
+  // As a clone would be, with what is not committed yet.
+  sh(
+    'git ls-files -z --cached --others --exclude-standard | tar --null -T - --ignore-failed-read -cf - | tar -C "$1" -xf -',
+    checkout,
+    fresh,
+  );
+  sh('npm ci --prefer-offline', fresh);
+}, 180_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function sh(script: string, cwd: string, ...args: string[]): string {
+  return execFileSync('sh', ['-euc', script, 'sh', ...args], { cwd, encoding: 'utf8' });
+}
+
+/** The shipped configuration on ports that are free here. */
+async function onFreePorts(config: string): Promise<{ config: string; control: number }> {
+  const [milter, http, control] = [await freePort(), await freePort(), await freePort()];
+  return {
+    config: config
+      .replace('"127.0.0.1:8893"', `"127.0.0.1:${milter}"`)
+      .replace('"127.0.0.1:8080"', `"127.0.0.1:${http}"`)
+      .replace('"127.0.0.1:8894"', `"127.0.0.1:${control}"`),
+    control,
+  };
+}
+
+async function untilReady(service: PeerProcess, control: number): Promise<void> {
+  await poll('the service to be ready', async () => {
+    if (!service.running) throw new Error(`the service ended:\n${service.output()}`);
+    const answer = await fetch(`http://127.0.0.1:${control}/readyz`).catch(() => undefined);
+    return answer?.status === 200;
+  });
+}
+
+describe('npm pack', () => {
+  let tarball: string;
+  beforeAll(() => {
+    const name = sh('npm pack --silent --ignore-scripts', fresh).trim();
+    tarball = join(fresh, name);
+  }, 60_000);
+
+  test('holds what a user needs, and nothing else', () => {
+    const files = sh('tar -tzf "$1"', folder, tarball).trim().split('\n');
+    const roots = new Set(files.map((file) => file.split('/').slice(0, 2).join('/')));
+    expect([...roots].sort()).toEqual([
+      'package/LICENSE',
+      'package/README.md',
+      'package/conf',
+      'package/dist',
+      'package/package.json',
+      'package/systemd',
+    ]);
+    expect(files).toContain('package/dist/man/clickmilter.8');
+    expect(files.filter((file) => /\.map$|\.tsbuildinfo$/.test(file))).toEqual([]);
+  });
+
+  test('installed globally, checks its configuration and runs', async () => {
+    const prefix = join(folder, 'prefix');
+    sh('npm install --global --prefer-offline --prefix "$1" "$2"', folder, prefix, tarball);
+    const program = join(prefix, 'bin/clickmilter');
+    const shipped = join(prefix, 'lib/node_modules/clickmilter/conf/clickmilter.conf');
+    const { config, control } = await onFreePorts(readFileSync(shipped, 'utf8'));
+    const file = join(folder, 'clickmilter.conf');
+    writeFileSync(file, config);
+    sh('"$1" --config "$2" check', folder, program, file);
+
+    const service = startPeer(program, ['--config', file, 'run']);
+    try {
+      await untilReady(service, control);
+    } finally {
+      expect(await service.stop()).toBe(0);
+    }
+    expect(readdirSync(join(prefix, 'share/man/man8'))).toEqual(['clickmilter.8']);
+  }, 90_000);
+});
+
+describe("Debian's package", () => {
+  let root: ScratchRoot;
+  let deb: string;
+
+  beforeAll(async () => {
+    sh('[ -f dist/cli.js ] || npm run build; packaging/deb.sh "$1"', fresh, folder);
+    deb = join(folder, readdirSync(folder).find((file) => file.endsWith('.deb')) ?? '');
+    root = await openScratchRoot();
+  }, 120_000);
+  afterAll(() => root.close());
+
+  /** Copies a package into the root and installs it without asking anything. */
+  function install(file: string): void {
+    const [nsenter, ...args] = root.enter('sh', '-c', 'cat > /tmp/clickmilter.deb');
+    execFileSync(nsenter, args, { input: readFileSync(file) });
+    // A Node that is not a package of Debian's is as good.
+    const installed = root.sh(
+      `dpkg-query -W nodejs >/dev/null 2>&1 || ignore=--ignore-depends=nodejs
+       DEBIAN_FRONTEND=noninteractive dpkg \${ignore:-} --install /tmp/clickmilter.deb`,
+    );
+    expect(installed).toMatchObject({ status: 0 });
+  }
+
+  /** The same package as a later version. */
+  function successor(): string {
+    const file = join(folder, 'successor.deb');
+    sh(
+      `dpkg-deb -R "$1" upgrade && sed -i 's/^Version: .*/Version: 99/' upgrade/DEBIAN/control
+       dpkg-deb -Znone --root-owner-group --build upgrade "$2"`,
+      folder,
+      deb,
+      file,
+    );
+    return file;
+  }
+
+  test('is installed, upgraded, removed and purged', async () => {
+    const conf = '/etc/clickmilter/clickmilter.conf';
+    install(deb);
+    expect(root.sh(`stat -c '%U:%G %a' ${conf} /var/lib/clickmilter`).output).toBe(
+      'root:clickmilter 640\nclickmilter:clickmilter 700\n',
+    );
+    expect(
+      root.sh('cd /etc/systemd/system && ls -d *.wants/clickmilter*').output.split('\n'),
+    ).toEqual([
+      'clickmilter.target.wants/clickmilter-milter-control.socket',
+      'clickmilter.target.wants/clickmilter-milter.service',
+      'clickmilter.target.wants/clickmilter-milter.socket',
+      'clickmilter.target.wants/clickmilter-redirect-control.socket',
+      'clickmilter.target.wants/clickmilter-redirect.service',
+      'clickmilter.target.wants/clickmilter-redirect.socket',
+      'multi-user.target.wants/clickmilter.target',
+      'sockets.target.wants/clickmilter-milter-control.socket',
+      'sockets.target.wants/clickmilter-milter.socket',
+      'sockets.target.wants/clickmilter-redirect-control.socket',
+      'sockets.target.wants/clickmilter-redirect.socket',
+      '',
+    ]);
+    expect(root.sh('clickmilter check').output).not.toContain('error');
+    expect(root.sh('man -w clickmilter clickmilter.conf').output).toBe(
+      '/usr/share/man/man8/clickmilter.8.gz\n/usr/share/man/man5/clickmilter.conf.5.gz\n',
+    );
+
+    // It runs as its own user, with an administrator's change to the configuration.
+    const { config, control } = await onFreePorts(root.sh(`cat ${conf}`).output);
+    execFileSync(...inRoot(`cat > ${conf}`), { input: config });
+    const service = startPeer(...runAs('clickmilter', 'clickmilter', 'run'));
+    try {
+      await untilReady(service, control);
+    } finally {
+      expect(await service.stop()).toBe(0);
+    }
+    const state = root.sh('ls /var/lib/clickmilter').output;
+    expect(state).toContain('keys');
+
+    install(successor());
+    expect(root.sh('dpkg-query -W clickmilter').output).toBe('clickmilter\t99\n');
+    expect(root.sh(`cat ${conf}`).output).toBe(config);
+    expect(root.sh(`stat -c '%U:%G %a' ${conf}`).output).toBe('root:clickmilter 640\n');
+
+    expect(root.sh('dpkg --remove clickmilter')).toMatchObject({ status: 0 });
+    expect(root.sh('ls /var/lib/clickmilter').output).toBe(state);
+    expect(root.sh(`cat ${conf}`).output).toBe(config);
+    expect(root.sh('command -v clickmilter').status).not.toBe(0);
+
+    expect(root.sh('dpkg --purge clickmilter')).toMatchObject({ status: 0 });
+    const left = 'find / -xdev -name "*clickmilter*" -newer /tmp/clickmilter.deb 2>/dev/null';
+    expect(root.sh(`ls -d /var/lib/clickmilter /etc/clickmilter /usr/lib/clickmilter`).status).toBe(
+      2,
+    );
+    expect(root.sh('getent passwd clickmilter').status).toBe(2);
+    expect(root.sh(`${left} | grep -v ^/tmp/ || true`).output).toBe('');
+  }, 120_000);
+
+  function inRoot(script: string): [string, string[]] {
+    const [file, ...args] = root.enter('sh', '-euc', script);
+    return [file, args];
+  }
+
+  function runAs(user: string, ...command: string[]): [string, string[]] {
+    const [file, ...args] = root.enter(
+      'setpriv',
+      `--reuid=${user}`,
+      `--regid=${user}`,
+      '--clear-groups',
+      ...command,
+    );
+    return [file, args];
+  }
+});
