@@ -53,25 +53,31 @@ export interface ClickEvent {
   readonly msys: { readonly track_event: TrackEvent };
 }
 
-/** What an event holds beside what the click itself says. */
-export interface EventContext {
-  readonly eventId: string;
+/** What all events of a process have in common. */
+export interface EventNode {
   readonly nodeName?: string;
   readonly customerId?: string;
+  /** Whether ip_address is cut to its network. */
   readonly anonymizeIp?: boolean;
-  readonly repeatCount?: number;
-  readonly reasons?: readonly AutomationReason[];
 }
 
-export function toClickEvent(click: Click, context: EventContext): ClickEvent {
+/**
+ * @param count how many clicks the event stands for
+ * @param reasons why they look automatic
+ */
+export function toClickEvent(
+  click: Click,
+  { nodeName, customerId, anonymizeIp: cutIp }: EventNode,
+  eventId: string,
+  count = 1,
+  reasons: readonly AutomationReason[] = [],
+): ClickEvent {
   const { link, message } = click.resolved;
-  const [recipient, ...others] = message.recipients;
-  const only = others.length === 0 ? recipient : undefined;
-  const repeats = context.repeatCount ?? 1;
-  const reasons = context.reasons ?? [];
+  const { recipients } = message;
+  const only = recipients.length === 1 ? recipients[0] : undefined;
   const event: { readonly [Field in keyof TrackEvent]: TrackEvent[Field] | undefined } = {
     type: 'click',
-    event_id: context.eventId,
+    event_id: eventId,
     timestamp: String(Math.floor(click.time / 1000)),
     message_id: message.messageId,
     rcpt_to: only?.toLowerCase(),
@@ -83,7 +89,7 @@ export function toClickEvent(click: Click, context: EventContext): ClickEvent {
     target_link_url: link.target,
     target_link_name: link.name ?? 'Raw URL',
     user_agent: click.userAgent,
-    ip_address: context.anonymizeIp && click.ip !== undefined ? anonymizeIp(click.ip) : click.ip,
+    ip_address: cutIp && click.ip !== undefined ? anonymizeIp(click.ip) : click.ip,
     accept_language: click.acceptLanguage,
     delv_method: 'esmtp',
     msg_from: message.sender,
@@ -92,12 +98,12 @@ export function toClickEvent(click: Click, context: EventContext): ClickEvent {
     msg_size: message.size === undefined ? undefined : String(message.size),
     injection_time: new Date(message.injectionTime * 1000).toISOString(),
     click_tracking: true,
-    node_name: context.nodeName,
-    customer_id: context.customerId,
+    node_name: nodeName,
+    customer_id: customerId,
     queue_id: message.queueId,
     pathway: message.pathway,
-    rcpt_count: others.length > 0 ? message.recipients.length : undefined,
-    repeat_count: repeats > 1 ? repeats : undefined,
+    rcpt_count: recipients.length > 1 ? recipients.length : undefined,
+    repeat_count: count > 1 ? count : undefined,
     automation_reasons: reasons.length > 0 ? reasons : undefined,
   };
   // JSON leaves out what is undefined; so may everybody who only ever sees the JSON.

@@ -3,17 +3,13 @@ import type { Click, ClickSink } from '../link/click.ts';
 import type { ClickCounter } from '../link/counters.ts';
 import type { EventAppender } from '../link/event-stream.ts';
 import { AutomationSigns } from './automation.ts';
-import { toClickEvent } from './click-event.ts';
+import { type EventNode, toClickEvent } from './click-event.ts';
 import { FloodGate, type FloodLimits } from './flood-gate.ts';
 
-export interface RecorderOptions {
+export interface RecorderOptions extends EventNode {
   /** Where events go: the stream with the journal behind it, or the journal. */
   readonly events: EventAppender;
   readonly counter?: ClickCounter;
-  readonly nodeName?: string;
-  readonly customerId?: string;
-  /** Whether ip_address is cut to its network. */
-  readonly anonymizeIp?: boolean;
   /** Clicks within this time of the injection, or of one another, look automatic; default 10,000 ms. */
   readonly automaticWithinMs?: number;
   readonly flood?: FloodLimits;
@@ -64,12 +60,8 @@ export class ClickRecorder implements ClickSink {
 
   async #keep(click: Click, count: number): Promise<void> {
     const { events, counter, observer } = this.#options;
-    const event = toClickEvent(click, {
-      ...this.#options,
-      eventId: randomUUID(),
-      repeatCount: count,
-      reasons: this.#signs.reasonsFor(click),
-    });
+    const reasons = this.#signs.reasonsFor(click);
+    const event = toClickEvent(click, this.#options, randomUUID(), count, reasons);
     await events.append([JSON.stringify(event)]);
     counter?.clicked(countedClick(click, count));
     observer?.recorded?.(count);

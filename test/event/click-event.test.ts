@@ -10,13 +10,13 @@ const asJson = (value: unknown) => JSON.parse(JSON.stringify(value));
 describe('the event of a click', () => {
   test('with everything known', () => {
     const event = asJson(
-      toClickEvent(exampleClick({}, {}, { name: 'Offer' }), {
-        eventId: 'id-1',
-        nodeName: 'mx1',
-        customerId: '7',
-        reasons: ['user_agent', 'head_request'],
-        repeatCount: 3,
-      }),
+      toClickEvent(
+        exampleClick({}, {}, { name: 'Offer' }),
+        { nodeName: 'mx1', customerId: '7' },
+        'id-1',
+        3,
+        ['user_agent', 'head_request'],
+      ),
     );
     expect(event).toMatchInlineSnapshot(`
       {
@@ -69,7 +69,7 @@ describe('the event of a click', () => {
   });
 
   test('with as little known as there can be', () => {
-    const event = asJson(toClickEvent(bareClick(), { eventId: 'id-2' }));
+    const event = asJson(toClickEvent(bareClick(), {}, 'id-2'));
     expect(event).toMatchInlineSnapshot(`
       {
         "msys": {
@@ -92,7 +92,7 @@ describe('the event of a click', () => {
 
   test('several recipients: none is named, their number is given', () => {
     const click = exampleClick({}, { recipients: ['a@example.org', 'b@example.org'] });
-    const { track_event } = asJson(toClickEvent(click, { eventId: 'id' })).msys;
+    const { track_event } = asJson(toClickEvent(click, {}, 'id')).msys;
     expect(track_event).toMatchObject({ rcpt_count: 2 });
     expect(Object.keys(track_event)).not.toEqual(
       expect.arrayContaining([expect.stringMatching(/rcpt_to|recipient_domain/)]),
@@ -101,14 +101,14 @@ describe('the event of a click', () => {
   });
 
   test('a bounce has an empty sender, which is a fact', () => {
-    const event = toClickEvent(exampleClick({}, { sender: '' }), { eventId: 'id' });
+    const event = toClickEvent(exampleClick({}, { sender: '' }), {}, 'id');
     expect(event.msys.track_event.msg_from).toBe('');
   });
 
   test('addresses cut to their network', () => {
     const ip = (address: string) =>
-      toClickEvent(exampleClick({ ip: address }), { eventId: 'id', anonymizeIp: true }).msys
-        .track_event.ip_address;
+      toClickEvent(exampleClick({ ip: address }), { anonymizeIp: true }, 'id').msys.track_event
+        .ip_address;
     expect(ip('203.0.113.77')).toBe('203.0.113.0');
     expect(ip('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1::');
     expect(ip('::ffff:203.0.113.77')).toBe('203.0.113.0');
@@ -135,7 +135,7 @@ describe('the event of a click', () => {
     const click = fc.record({ userAgent: text, acceptLanguage: text, ip: fc.ipV4() });
     fc.assert(
       fc.property(facts, click, fc.nat({ max: 3 }), (known, seen, repeatCount) => {
-        const event = toClickEvent(exampleClick(seen, known), { eventId: 'id', repeatCount });
+        const event = toClickEvent(exampleClick(seen, known), {}, 'id', repeatCount);
         const line = JSON.stringify(event);
         expect(line).not.toMatch(/[\r\n]/);
         expect(schemaErrors(JSON.parse(line))).toEqual([]);
@@ -145,7 +145,7 @@ describe('the event of a click', () => {
   });
 
   test('the schema tells wrong events from right ones', () => {
-    const right = asJson(toClickEvent(exampleClick(), { eventId: 'id' }));
+    const right = asJson(toClickEvent(exampleClick(), {}, 'id'));
     const wrong = (change: object) =>
       schemaErrors({ msys: { track_event: { ...right.msys.track_event, ...change } } });
     expect(wrong({})).toEqual([]);
