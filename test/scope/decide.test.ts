@@ -1,0 +1,226 @@
+import { describe, expect, test } from 'vitest';
+import { contextVariableNames } from '../../src/scope/context-variables.ts';
+import { decide, type SmtpapiHeader } from '../../src/scope/decide.ts';
+import { configurationOf } from '../helpers/configuration.ts';
+
+const { scopes } = configurationOf(`
+ESMTP_Listener {
+  click_tracking_enabled = on
+  tracking_domain = "option.example"
+  Peer "10.0.0.1" {
+    context = [
+      smtpapi_click_tracking = 0
+      smtpapi_click_tracking_scheme = https
+      smtpapi_tracking_domain = "context.example"
+      smtpapi_tracking_link_expiry = 60
+      smtpapi_campaign_id = "from context"
+      smtpapi_metadata = '{"from":"context"}'
+      smtpapi_tags = '["context"]'
+    ]
+  }
+  Peer "10.0.0.2" { click_tracking_enabled = off }
+  Peer "10.0.0.3" { context = [ pathway = "news" ] }
+  Peer "10.0.0.4" { pathway = "news" }
+}
+pathway "news" { tracking_domain = "news.example" context = [ smtpapi_campaign_id = "news" ] }
+pathway "alerts" { click_tracking_enabled = off }
+`);
+const plain = { peer: '192.0.2.1' };
+const withContext = { peer: '10.0.0.1' };
+const off = { peer: '10.0.0.2' };
+
+function decided(
+  facts: { peer: string },
+  header?: SmtpapiHeader,
+  macros: Record<string, string> = {},
+) {
+  return decide(scopes.match(facts), header, new Map(Object.entries(macros)));
+}
+
+/** What decided an option: its kind, and what it is called there. */
+function why(decision: ReturnType<typeof decide>, option: string): string {
+  const from = decision.reasons().get(option)?.from;
+  if (from?.kind === 'header') return `header ${from.field}`;
+  if (from?.kind !== 'configuration') return from ? `${from.kind} ${from.name}` : 'nothing';
+  return from.setting.origin === 'default' ? 'default' : `line ${from.setting.origin.line}`;
+}
+
+describe('context variable, then X-MSYS-API, then configuration', () => {
+  test.each([
+    // what is given                                                       option, value, why
+    ['nothing', plain, undefined, {}, true, 'line 3'],
+    ['nothing', off, undefined, {}, false, 'line 16'],
+    ['header', off, { clickTracking: true }, {}, true, 'header options.click_tracking'],
+    ['header', plain, { clickTracking: false }, {}, false, 'header options.click_tracking'],
+    ['context', withContext, undefined, {}, false, 'context smtpapi_click_tracking'],
+    [
+      'context and header',
+      withContext,
+      { clickTracking: true },
+      {},
+      false,
+      'context smtpapi_click_tracking',
+    ],
+    [
+      'macro',
+      off,
+      undefined,
+      { smtpapi_click_tracking: '1' },
+      true,
+      'macro smtpapi_click_tracking',
+    ],
+    [
+      'macro and header',
+      plain,
+      { clickTracking: true },
+      { smtpapi_click_tracking: 'false' },
+      false,
+      'macro smtpapi_click_tracking',
+    ],
+    [
+      'macro and context',
+      withContext,
+      undefined,
+      { smtpapi_click_tracking: 'true' },
+      true,
+      'macro smtpapi_click_tracking',
+    ],
+    [
+      'empty macro',
+      withContext,
+      undefined,
+      { smtpapi_click_tracking: '' },
+      false,
+      'context smtpapi_click_tracking',
+    ],
+    [
+      'wrong macro',
+      off,
+      { clickTracking: true },
+      { smtpapi_click_tracking: 'perhaps' },
+      true,
+      'header options.click_tracking',
+    ],
+  ])('click_tracking_enabled by %s', (_, facts, header, macros, value, from) => {
+    const decision = decided(facts, header, macros);
+    expect(decision.options.clickTrackingEnabled).toBe(value);
+    expect(decision.reasons().get('click_tracking_enabled')?.value).toBe(value);
+    expect(why(decision, 'click_tracking_enabled')).toBe(from);
+  });
+
+  test('every option with a context variable takes it from the scope', () => {
+    const { options, campaignId, metadata, tags } = decided(withContext);
+    expect(options).toMatchObject({
+      clickTrackingScheme: 'https',
+      trackingDomain: 'context.example',
+      trackingLinkExpiry: 60,
+    });
+    expect({ campaignId, metadata, tags }).toEqual({
+      campaignId: 'from context',
+      metadata: { from: 'context' },
+      tags: ['context'],
+    });
+  });
+
+  test('and from the MTA, before the header', () => {
+    const decision = decided(
+      withContext,
+      { campaignId: 'header', metadata: { from: 'header' }, tags: ['header'] },
+      {
+        smtpapi_click_tracking_scheme: 'http',
+        smtpapi_tracking_domain: 'Macro.Example',
+        smtpapi_tracking_link_expiry: '90',
+        smtpapi_campaign_id: 'macro',
+        smtpapi_metadata: '{"from":"macro"}',
+        smtpapi_tags: '["macro"]',
+      },
+    );
+    expect(decision.options).toMatchObject({
+      clickTrackingScheme: 'http',
+      trackingDomain: 'macro.example',
+      trackingLinkExpiry: 90,
+    });
+    expect(decision).toMatchObject({
+      campaignId: 'macro',
+      metadata: { from: 'macro' },
+      tags: ['macro'],
+    });
+    expect(why(decision, 'metadata')).toBe('macro smtpapi_metadata');
+  });
+
+  test('the header alone gives campaign, metadata and tags', () => {
+    const decision = decided(plain, { campaignId: 'c', metadata: { m: 1 }, tags: ['t'] });
+    expect(decision).toMatchObject({ campaignId: 'c', metadata: { m: 1 }, tags: ['t'] });
+    expect(decision.reasons().get('metadata')).toEqual({
+      value: '{"m":1}',
+      from: { kind: 'header', field: 'metadata' },
+    });
+  });
+
+  test('a value that is not valid is told, and the next one counts', () => {
+    const macros = {
+      smtpapi_click_tracking: 'yes',
+      smtpapi_click_tracking_scheme: 'ftp',
+      smtpapi_tracking_domain: 'http://x',
+      smtpapi_tracking_link_expiry: '0',
+      smtpapi_campaign_id: 'é'.repeat(33),
+      smtpapi_metadata: `{"a":"${'x'.repeat(1000)}"}`,
+      smtpapi_tags: '["a", 1]',
+    };
+    const decision = decided(plain, undefined, macros);
+    expect(decision.options).toEqual(scopes.match(plain).options);
+    expect(decision.problems).toMatchInlineSnapshot(`
+      [
+        "context variable smtpapi_click_tracking is ignored: it must be "1", "0", "true" or "false"",
+        "context variable smtpapi_click_tracking_scheme is ignored: it must be "http" or "https"",
+        "context variable smtpapi_tracking_domain is ignored: it must be a host name, with or without a port",
+        "context variable smtpapi_tracking_link_expiry is ignored: it must be a number of seconds from 1 to 2147483647",
+        "context variable smtpapi_campaign_id is ignored: it must be at most 64 bytes",
+        "context variable smtpapi_metadata is ignored: it must be a JSON object of at most max_metadata_len bytes",
+        "context variable smtpapi_tags is ignored: it must be a JSON array of strings",
+      ]
+    `);
+  });
+});
+
+describe('the pathway', () => {
+  test.each([
+    ['context variable of a scope', { peer: '10.0.0.3' }, {}, 'news', 'context pathway'],
+    ['macro pathway', { peer: '10.0.0.3' }, { pathway: 'alerts' }, 'alerts', 'macro pathway'],
+    ['macro pathway nobody configured', plain, { pathway: 'new' }, 'new', 'macro pathway'],
+    ['option', { peer: '10.0.0.4' }, {}, 'news', 'line 18'],
+    ['facts', { peer: '10.0.0.4', pathway: 'alerts' }, {}, 'alerts', 'fact pathway'],
+    ['nothing', plain, {}, undefined, 'default'],
+  ])('by %s', (_, facts, macros, pathway, from) => {
+    const decision = decided(facts, undefined, macros);
+    expect(decision.match.pathway).toBe(pathway);
+    expect(why(decision, 'pathway')).toBe(from);
+  });
+
+  test('named late brings its own options and context variables', () => {
+    const decision = decided(withContext, undefined, { pathway: 'NEWS' });
+    expect(decision.match.chain()[0]).toBe('pathway "news"');
+    expect(decision.campaignId).toBe('news');
+    expect(decision.options.trackingDomain).toBe('news.example');
+  });
+});
+
+test('mail that brings nothing of its own costs nothing: one decision serves all of it', () => {
+  const match = scopes.match(withContext);
+  expect(decide(match)).toBe(decide(match, undefined, new Map()));
+});
+
+test('the macros to ask the MTA for are pinned', () => {
+  expect(contextVariableNames).toMatchInlineSnapshot(`
+    [
+      "smtpapi_click_tracking",
+      "smtpapi_click_tracking_scheme",
+      "smtpapi_tracking_domain",
+      "smtpapi_tracking_link_expiry",
+      "smtpapi_campaign_id",
+      "smtpapi_metadata",
+      "smtpapi_tags",
+      "pathway",
+    ]
+  `);
+});

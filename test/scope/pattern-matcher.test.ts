@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { domainMatcher, recipientMatcher, urlMatcher } from '../../src/scope/pattern-matcher.ts';
+
+describe('domains', () => {
+  test.each([
+    ['example.com', 'example.com', true],
+    ['example.com', 'EXAMPLE.com.', true],
+    ['example.com', 'www.example.com', true],
+    ['example.com', 'a.b.example.com', true],
+    ['example.com', 'badexample.com', false],
+    ['example.com', 'example.com.evil.test', false],
+    ['example.com', 'com', false],
+    ['*.example.com', 'example.com', false],
+    ['*.example.com', 'www.example.com', true],
+    ['.example.com', 'www.example.com', true],
+    ['.example.com', 'example.com', false],
+    ['192.0.2.1', '192.0.2.1', true],
+    ['2.1', '192.0.2.1', true],
+    ['example.com', '', false],
+  ])('%s on %s: %s', (pattern, host, expected) => {
+    expect(domainMatcher([pattern]).matches(host)).toBe(expected);
+  });
+});
+
+describe('recipients', () => {
+  test.each([
+    ['user@example.com', 'User@Example.com', true],
+    ['user@example.com', 'user@sub.example.com', false],
+    ['user@example.com', 'other@example.com', false],
+    ['example.com', 'anyone@example.com', true],
+    ['example.com', 'anyone@sub.example.com', true],
+    ['*.example.com', 'anyone@example.com', false],
+    ['example.com', '"a@b"@example.com', true],
+    ['example.com', 'example.com', true],
+    ['example.com', '', false],
+  ])('%s on %s: %s', (pattern, address, expected) => {
+    expect(recipientMatcher([pattern]).matches(address)).toBe(expected);
+  });
+});
+
+describe('URLs', () => {
+  test.each([
+    ['https://example.com/', 'https://example.com/', true],
+    ['https://example.com/', 'https://example.com/x', false],
+    ['https://example.com/*', 'HTTPS://EXAMPLE.com/x', true],
+    ['*/unsubscribe*', 'https://example.com/a/Unsubscribe?u=1', true],
+    ['*/unsubscribe', 'https://example.com/unsubscribe?u=1', false],
+    ['*', 'https://example.com/', true],
+    ['**', '', true],
+    ['a*a', 'a', false],
+    ['a*a', 'aa', true],
+    ['*ab*b', 'xab', false],
+    ['*ab*b', 'xabb', true],
+    ['*.(a+)+$', 'https://example.com/aaaaaaaaaa!', false],
+  ])('%s on %s: %s', (pattern, url, expected) => {
+    expect(urlMatcher([pattern]).matches(url)).toBe(expected);
+  });
+
+  test('match as the same pattern written as a regular expression does', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', '*', '.'), maxLength: 12 });
+    fc.assert(
+      fc.property(text, text, (pattern, url) => {
+        const source = pattern.replaceAll('.', '\\.').replace(/\*+/g, '.*');
+        expect(urlMatcher([pattern]).matches(url)).toBe(new RegExp(`^${source}$`).test(url));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('take no longer on what makes regular expressions slow', () => {
+    const pattern = '*a'.repeat(500);
+    const started = performance.now();
+    expect(urlMatcher([`${pattern}b`]).matches('a'.repeat(100_000))).toBe(false);
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+});

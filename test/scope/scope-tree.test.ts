@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { configurationOf } from '../helpers/configuration.ts';
+
+describe('looking scopes up', () => {
+  test('does not go through 10,000 peers one by one', () => {
+    const peers = Array.from(
+      { length: 10_000 },
+      (_, n) => `Peer "10.${n >> 8}.${n & 255}.0/24" { tracking_link_expiry = ${n + 1} }`,
+    );
+    const { scopes } = configurationOf(`ESMTP_Listener { ${peers.join('\n')} }`);
+    const started = performance.now();
+    for (let n = 0; n < 10_000; n += 1) {
+      const match = scopes.match({ peer: `10.${n >> 8}.${n & 255}.7`, listen: '192.0.2.1:25' });
+      expect(match.options.trackingLinkExpiry).toBe(n + 1);
+    }
+    // Some 10 µs each; one by one it would be seconds.
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  test('gives connections of the same scopes the same match, so that what was computed for it serves all', () => {
+    const { scopes } = configurationOf('ESMTP_Listener { Peer "10.0.0.0/8" { dry_run = on } }');
+    const first = scopes.match({ peer: '10.0.0.1', listen: '192.0.2.1:25' });
+    expect(scopes.match({ peer: '10.0.0.2', listen: '192.0.2.9:587' })).toBe(first);
+    expect(scopes.match({ peer: '10.0.0.2', pathway: 'not configured' })).toBe(first);
+    expect(scopes.match({ peer: '11.0.0.2' })).not.toBe(first);
+  });
+
+  test('names the scopes, most specific first', () => {
+    const { scopes } = configurationOf(`
+      ESMTP_Listener { Listen ":25" { Peer "10.0.0.0/8" { } Peer "10.0.0.1" { } } Peer "0.0.0.0/0" { } }
+      ESMTP_Listener "out" { Listen "*:25" { } pathway = news }
+      pathway_group "all" { pathway "news" { } } pathway "News" { }`);
+    expect(
+      scopes.match({ listener: 'out', listen: '192.0.2.1:25', peer: '10.0.0.1' }).chain(),
+    ).toMatchInlineSnapshot(`
+      [
+        "pathway_group "all" > pathway "news"",
+        "pathway "News"",
+        "pathway_group "all"",
+        "ESMTP_Listener "out" > Listen "*:25"",
+        "ESMTP_Listener "out"",
+        "ESMTP_Listener > Listen ":25" > Peer "10.0.0.1"",
+        "ESMTP_Listener > Listen ":25" > Peer "10.0.0.0/8"",
+        "ESMTP_Listener > Listen ":25"",
+        "ESMTP_Listener > Peer "0.0.0.0/0"",
+        "ESMTP_Listener",
+      ]
+    `);
+  });
+
+  test('knows its options and no others', () => {
+    const match = configurationOf('').scopes.match({});
+    expect([...match.settings().keys()]).toContain('click_tracking_enabled');
+    expect(match.pathway).toBeUndefined();
+    expect(() => match.get('workers')).toThrowErrorMatchingInlineSnapshot(
+      `[RangeError: workers is not a tracking option]`,
+    );
+  });
+});
