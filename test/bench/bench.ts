@@ -86,11 +86,16 @@ async function measure(part: Part): Promise<Row[]> {
     dir,
     cli,
   );
+  let keepLogs = false;
   try {
     return await part.run(bench);
+  } catch (error) {
+    console.error(`the logs are in ${dir}`);
+    keepLogs = true;
+    throw error;
   } finally {
     await bench.stop();
-    rmSync(dir, { recursive: true });
+    if (!keepLogs) rmSync(dir, { recursive: true });
   }
 }
 

@@ -91,6 +91,11 @@ class Script {
     this.#unanswered.push(bytes);
   }
 
+  /** What is still to be written when all steps have their replies. */
+  get rest(): Buffer {
+    return Buffer.concat(this.#unanswered);
+  }
+
   stage(stage: Stage, data: Buffer, macros?: Readonly<Record<string, string>>): void {
     if (this.#protocol & stage.no) return;
     if (macros !== undefined) {
@@ -202,6 +207,7 @@ class Session {
     });
     script.stage(STAGES.helo, strings('client.example'), {});
     await session.play(script.steps);
+    socket.write(script.rest);
     return session;
   }
 
