@@ -1,5 +1,6 @@
 import type { Answer } from './answer.ts';
 import type { MessageLimit } from './event.ts';
+import type { Header } from './filter.ts';
 import type { FilterMessage } from './filter-message.ts';
 import type { Limits } from './options.ts';
 
@@ -22,8 +23,8 @@ export class CurrentMessage<State> {
     return ++this.#recipients > limits.recipients ? 'recipients' : undefined;
   }
 
-  countHeader(bytes: number, limits: Limits): MessageLimit | undefined {
-    this.#headerBytes += bytes;
+  countHeader({ name, raw }: Header, limits: Limits): MessageLimit | undefined {
+    this.#headerBytes += name.length + raw.length;
     if (++this.#headerCount > limits.headerCount) return 'headerCount';
     return this.#headerBytes > limits.headerBytes ? 'headerBytes' : undefined;
   }

@@ -1,3 +1,5 @@
+import { ProtocolError } from './protocol-error.ts';
+
 /** Commands in the order in which their macros come; a later one wins. Postfix also sends them for L, B, U and A. */
 const ORDER = 'CHMRTLNBEUA';
 const INDEX = new Int8Array(128).fill(-1);
@@ -10,6 +12,7 @@ export class Macros {
 
   /** SMFIC_MACRO: the command they belong to, then name NUL value NUL …; replaces those of that stage. */
   set(payload: Buffer): void {
+    if (payload.length === 0) throw new ProtocolError('milter: macro: expected a stage');
     const stage = INDEX[payload[0] ?? 0] ?? -1;
     if (stage < 0) return;
     this.#sent[stage] = payload.length > 1 ? payload.toString('latin1', 1) : undefined;

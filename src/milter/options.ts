@@ -6,7 +6,7 @@ export interface Limits {
   readonly connections: number;
   /** Header fields of a message. Default 2000. */
   readonly headerCount: number;
-  /** Bytes of all header fields of a message. Default 1 MiB. */
+  /** Bytes of all header fields of a message, names and values. Default 1 MiB. */
   readonly headerBytes: number;
   /** Recipients of a message. Default 50 000. */
   readonly recipients: number;

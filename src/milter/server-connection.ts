@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
+import type { ConversationOptions } from './conversation.ts';
 import type { MilterEvent } from './event.ts';
 import type { Filter } from './filter.ts';
 import type { Demand } from './negotiate.ts';
 import type { Timeouts } from './options.ts';
-import { Session, type SessionHost, type SessionOptions } from './session.ts';
+import { Session, type SessionHost } from './session.ts';
 
 /** Up to here one copy is cheaper than a vectored write. */
 const COPY_UP_TO = 65_536;
@@ -12,7 +13,7 @@ const READ_AHEAD = 65_536;
 /** Milliseconds given to an MTA to close its side. */
 const LINGER = 2_000;
 
-export interface ServerConnectionOptions extends SessionOptions {
+export interface ServerConnectionOptions extends ConversationOptions {
   readonly timeouts: Timeouts;
   readonly event: (event: MilterEvent) => void;
   /** The socket is closed and no hook is running any more; called once. */

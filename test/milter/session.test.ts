@@ -453,7 +453,7 @@ describe('limits', () => {
   test.each([
     ['recipients', { recipients: 1 }, [...envelope, rcpt(), data(), ...text, eob()], 3],
     ['headerCount', { headerCount: 2 }, [...envelope, data(), ...many, eoh(), eob()], 6],
-    ['headerBytes', { headerBytes: 12 }, [...envelope, data(), ...many, eoh(), eob()], 6],
+    ['headerBytes', { headerBytes: 8 }, [...envelope, data(), ...many, eoh(), eob()], 6],
     [
       'bodyBytes',
       { bodyBytes: 7 },
