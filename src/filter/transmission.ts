@@ -1,26 +1,23 @@
 import type { SentCounter } from '../link/click.ts';
-import { type IssuedLinks, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
+import { type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
-import {
-  type HeaderField,
-  type OpenMessage,
-  openMessage,
-  type ReadingLimits,
-  type ReadMessage,
-} from '../message/open-message.ts';
-import type { FoundLink, LeftAlone, LinkOutcome } from '../message/outcome.ts';
+import type { HeaderField } from '../message/header-field.ts';
+import { type OpenMessage, openMessage } from '../message/open-message.ts';
+import type { LinkOutcome } from '../message/outcome.ts';
+import type { ReadingLimits } from '../message/reading-options.ts';
 import { fromUtf8 } from '../milter/text.ts';
-import { contextVariableNames } from '../scope/context-variables.ts';
 import { type Decision, decide } from '../scope/decide.ts';
 import type { Facts } from '../scope/facts.ts';
 import type { MacroLookup, MacroSettings } from '../scope/macro-template.ts';
 import type { MessageFieldLimits } from '../scope/message-fields.ts';
 import { readFacts } from '../scope/read-facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
-import type { TrackingOptions } from '../scope/tracking-options.ts';
+import { exclusions } from './exclusions.ts';
 import { messageFacts } from './message-facts.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
+import { believes, contextOf, domainOf } from './sender-macros.ts';
 import { parseSmtpapi } from './smtpapi.ts';
+import { trackLinks } from './track-links.ts';
 
 /** What of the configuration a message needs. One transmission keeps to one snapshot. */
 export interface FilterSettings {
@@ -104,7 +101,7 @@ export class Transmission {
       name === 'sender_domain' ? domainOf(sender) : macro(name);
     this.facts = { ...readFacts(settings.macros, lookup, settings.scopes), ...facts };
     const match = settings.scopes.match(this.facts);
-    this.#variables = variables(macro);
+    this.#variables = contextOf(macro);
     this.#decision = decide(match, undefined, this.#variables, settings.engagementTracker);
     this.#believed = settings.smtpapi && believes(this.#decision.options, macro);
   }
@@ -181,7 +178,7 @@ export class Transmission {
     if (read.reason !== undefined) return untouched(read.reason, []);
 
     const facts = this.#facts(queueId);
-    let made = rewrite(read, this.#parts.issuer, facts, options);
+    let made = trackLinks(read, this.#parts.issuer, facts, options);
     if (options.dryRun) {
       const report = this.report('dry-run', undefined, { ...made, facts });
       return { smtpapiHeaders, tempfail: false, report };
@@ -195,7 +192,7 @@ export class Transmission {
         return { smtpapiHeaders, tempfail: true, report };
       }
       if (options.onFailure === 'accept') return untouched('store-unavailable', made.links);
-      made = rewrite(read, this.#parts.sealed, facts, options);
+      made = trackLinks(read, this.#parts.sealed, facts, options);
       await made.issued?.commit(signal);
     }
     if (made.body === undefined) {
@@ -281,55 +278,4 @@ export class Transmission {
       ...(pathway !== undefined && { pathway }),
     });
   }
-}
-
-/** Gives every link that may be tracked a token of this kind. `issued` is absent where there was none. */
-function rewrite(
-  read: ReadMessage,
-  issuer: LinkIssuer,
-  facts: MessageFacts,
-  { clickTrackingScheme, trackingDomain }: TrackingOptions,
-) {
-  const base = `${clickTrackingScheme}://${trackingDomain}/`;
-  let issued: IssuedLinks | undefined;
-  const { body, links } = read.rewrite(({ target, part, name, sublink }: FoundLink) => {
-    issued ??= issuer.issue(facts);
-    const token = issued.token(name === undefined ? { target, part } : { target, part, name });
-    return base + (sublink === undefined ? token : `${sublink}/${token}`);
-  });
-  return { body, links, issued, kind: issuer.kind };
-}
-
-function exclusions({ excludeDomains, excludeUrls }: TrackingOptions) {
-  if (excludeDomains.patterns.length === 0 && excludeUrls.patterns.length === 0) return {};
-  const exclude = (target: string): LeftAlone | undefined =>
-    excludeUrls.matches(target) || excludeDomains.matches(hostOf(target)) ? 'excluded' : undefined;
-  return { exclude };
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).hostname : '';
-}
-
-function domainOf(address: string): string | undefined {
-  const at = address.lastIndexOf('@');
-  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
-}
-
-/** `accept_x_msys_api`: whether the header of this client counts. */
-function believes({ acceptXMsysApi }: TrackingOptions, macro: MacroLookup): boolean {
-  if (acceptXMsysApi !== 'authenticated') return acceptXMsysApi === 'any';
-  return Boolean(macro('auth_authen') || macro('auth_type'));
-}
-
-/** Context variables that came as macros. */
-function variables(macro: MacroLookup): ReadonlyMap<string, string> | undefined {
-  let found: Map<string, string> | undefined;
-  for (const name of contextVariableNames) {
-    const value = macro(name);
-    if (value === undefined) continue;
-    found ??= new Map();
-    found.set(name, value);
-  }
-  return found;
 }
