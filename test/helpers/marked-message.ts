@@ -29,7 +29,7 @@ export function marked(
   strings.forEach((raw, n) => {
     pieces.push(raw.replace(/\r?\n/g, '\r\n'));
     const value = values[n];
-    if (typeof value === 'string') pieces.push(value);
+    if (typeof value === 'string') pieces.push(value.replace(/\r?\n/g, '\r\n'));
     else if (value !== undefined && 'text' in value) pieces.push(...piecesOf(value));
     else if (value !== undefined) pieces.push(value);
   });
@@ -39,7 +39,14 @@ export function marked(
 const inside = new WeakMap<MarkedText, readonly (string | MarkedLink)[]>();
 const piecesOf = (text: MarkedText) => inside.get(text) ?? [text.text];
 
-function toMarked(pieces: readonly (string | MarkedLink)[]): MarkedText {
+function toMarked(parts: readonly (string | MarkedLink)[]): MarkedText {
+  const pieces: (string | MarkedLink)[] = [];
+  for (const part of parts) {
+    const last = pieces.at(-1);
+    if (typeof part === 'string' && typeof last === 'string') {
+      pieces[pieces.length - 1] = last + part;
+    } else pieces.push(part);
+  }
   const links = pieces.filter((piece) => typeof piece !== 'string');
   const made: MarkedText = {
     text: pieces.map((piece) => (typeof piece === 'string' ? piece : piece.written)).join(''),
