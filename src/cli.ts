@@ -1,11 +1,15 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { blockCommand } from './commands/block.ts';
 import { checkCommand } from './commands/check.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { eventsCommand } from './commands/events.ts';
 import { CommandFailed, exitCode } from './commands/exit-code.ts';
+import { forgetCommand } from './commands/forget.ts';
+import { keygenCommand } from './commands/keygen.ts';
+import { linkCommand } from './commands/link.ts';
 import { manualCommand } from './commands/manual.ts';
 import { reportCommand } from './commands/report.ts';
 import { rewriteCommand } from './commands/rewrite.ts';
@@ -26,6 +30,10 @@ for (const register of [
   rewriteCommand,
   eventsCommand,
   reportCommand,
+  linkCommand,
+  blockCommand,
+  forgetCommand,
+  keygenCommand,
   demoCommand,
   completionCommand,
   manualCommand,

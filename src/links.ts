@@ -1,8 +1,10 @@
 import type { Configuration } from './config/configuration.ts';
 import { FileCounters } from './event/file-counters.ts';
 import type { FilterParts, FilterSettings } from './filter/transmission.ts';
-import type { BlockList, SentCounter } from './link/click.ts';
+import { BlockListFile } from './link/block-list-file.ts';
+import type { SentCounter } from './link/click.ts';
 import type { ClickCounter } from './link/counters.ts';
+import type { EditableBlockList } from './link/editable-block-list.ts';
 import type { LinkIssuer, LinkResolver } from './link/link-store.ts';
 import { newMessageId } from './link/message-id.ts';
 import { SealKeyFile } from './link/seal-key-file.ts';
@@ -16,7 +18,7 @@ import { createRedisStore, type RedisStore } from './store/redis-store.ts';
 export interface Links extends FilterParts {
   readonly counter: SentCounter & ClickCounter;
   readonly resolver: LinkResolver;
-  readonly blocks: BlockList;
+  readonly blocks: EditableBlockList;
   /** Absent with `link_store = "sealed"`. */
   readonly store?: RedisStore;
   readonly keys: SealKeyFile;
@@ -40,7 +42,7 @@ export async function openLinks(
       sealed: sealed.issuer,
       resolver: sealed.resolver,
       counter,
-      blocks: { find: async () => undefined },
+      blocks: new BlockListFile(config.events.blockList),
       keys,
       close: () => counter.close(),
     };

@@ -5,9 +5,14 @@ import type { CountersReader } from '../link/counters.ts';
 import type { EventReader } from '../link/event-stream.ts';
 import { createRedisStore } from '../store/redis-store.ts';
 
+/** How often a link of a message was followed; `link` is its name, else its target. */
+interface LinkClicks {
+  clicksOf(messageId: string, link: string): Promise<number>;
+}
+
 /** What the service has recorded: in Redis, or where there is none in files. */
 export interface EventRecords {
-  readonly reports: CountersReader;
+  readonly reports: CountersReader & LinkClicks;
   openReader(from: 'oldest' | 'newest'): EventReader;
   close(): Promise<void>;
 }

@@ -72,6 +72,11 @@ export function describeRedis(options: RedisOptions): string {
   return `Redis ${path ?? `${host}:${port}`}`;
 }
 
+/** The servers that hold data, each to be asked for itself. */
+export function mastersOf(client: RedisClient): readonly Redis[] {
+  return client instanceof Cluster ? client.nodes('master') : [client];
+}
+
 function endpoint(text: string): ClientOptions {
   const url = new URL(text);
   const query = url.searchParams.get('db');

@@ -21,14 +21,18 @@ export class RedisBlocks implements EditableBlockList {
     this.#keys = keys;
   }
 
-  /** While Redis is away, what was known to be blocked stays blocked. */
+  /**
+   * While Redis is away, the list as it was last seen still holds; a sealed link, which needs no Redis, goes on with that.
+   * @throws StoreUnavailable for a stored link, when the list has changed and cannot be read
+   */
   async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {
+    const seen = versionOf(resolved);
     try {
-      const version = versionOf(resolved) ?? (await this.#readVersion());
+      const version = seen ?? (await this.#readVersion());
       if (version !== this.#version) await this.#refresh(version);
     } catch (error) {
       const known = this.#set.find(token, resolved);
-      if (known !== undefined) return known;
+      if (known !== undefined || seen === undefined) return known;
       throw error;
     }
     return this.#set.find(token, resolved);

@@ -1,5 +1,5 @@
-import { Cluster } from 'ioredis';
-import type { RedisClient } from './client.ts';
+import type { Redis } from 'ioredis';
+import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 
 /** One Redis server that holds our data; a cluster has several. */
@@ -48,11 +48,7 @@ export async function redisHealth(
   return { latency, servers, streamLength: stream.length, warnings: [...new Set(warnings)] };
 }
 
-function mastersOf(client: RedisClient): Pick<RedisClient, 'info' | 'config'>[] {
-  return client instanceof Cluster ? client.nodes('master') : [client];
-}
-
-async function look(server: Pick<RedisClient, 'info' | 'config'>): Promise<ServerHealth> {
+async function look(server: Redis): Promise<ServerHealth> {
   const info = await server.info();
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
   return {
@@ -66,9 +62,7 @@ async function look(server: Pick<RedisClient, 'info' | 'config'>): Promise<Serve
 }
 
 /** Managed services often forbid CONFIG. */
-async function snapshots(
-  server: Pick<RedisClient, 'info' | 'config'>,
-): Promise<ServerHealth['persistence']> {
+async function snapshots(server: Redis): Promise<ServerHealth['persistence']> {
   try {
     const [, save] = (await server.config('GET', 'save')) as string[];
     return save ? 'rdb' : 'none';

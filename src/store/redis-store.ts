@@ -1,10 +1,11 @@
 import type { SentCounter } from '../link/click.ts';
-import type { ClickCounter, CountersReader } from '../link/counters.ts';
+import type { ClickCounter } from '../link/counters.ts';
 import type { EditableBlockList } from '../link/editable-block-list.ts';
 import type { EventAppender, EventConsumer, EventReader } from '../link/event-stream.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
 import type { MessageRecord } from '../link/message-record.ts';
 import { RedisConnection } from './connection.ts';
+import { type Forgotten, forgetRecipient } from './forget-recipient.ts';
 import { Keys } from './keys.ts';
 import type { RedisStoreOptions } from './options.ts';
 import { RedisBlocks } from './redis-blocks.ts';
@@ -27,11 +28,11 @@ export interface RedisStore {
   openReader(after: string): EventReader;
   openConsumer(name: ConsumerName): EventConsumer;
   readonly counters: SentCounter & ClickCounter & { flush(): Promise<void> };
-  readonly reports: CountersReader;
+  readonly reports: RedisReport;
   /** All that is stored of a message. */
   message(messageId: string): Promise<MessageRecord | undefined>;
-  /** @param link its name, else its target */
-  clicksOf(messageId: string, link: string): Promise<number>;
+  /** Erases what is stored about a recipient; looks at everything there is. */
+  forget(address: string, progress: (done: number, total: number) => void): Promise<Forgotten>;
   health(): Promise<RedisHealth>;
   /** Writes what the counters hold, and ends all but the readers and consumers. */
   close(): Promise<void>;
@@ -56,7 +57,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     counters,
     reports,
     message: (messageId) => links.message(messageId),
-    clicksOf: (messageId, link) => reports.clicksOf(messageId, link),
+    forget: (address, progress) => forgetRecipient(connection, keys, address, progress),
     health: async () =>
       redisHealth(connection, {
         length: await events.length(),

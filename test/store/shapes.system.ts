@@ -125,7 +125,7 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
   });
 
   test('counts add up to a report', async () => {
-    const { counters, reports, clicksOf } = shape.store;
+    const { counters, reports } = shape.store;
     const [day, campaign, pathway] = ['2026-11-23', 'autumn', 'news'];
     for (let i = 0; i < 10; i++) counters.sent({ day, campaign, pathway, links: 3 });
     const click = { day, campaign, pathway, count: 1 };
@@ -149,7 +149,7 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
       ],
       total: { key: '', clicks: 8, rawClicks: 3, uniqueClicks: 2 },
     });
-    expect(await clicksOf('m1', 'Logo')).toBe(5);
+    expect(await reports.clicksOf('m1', 'Logo')).toBe(5);
   });
 
   test('health says what it found', async () => {

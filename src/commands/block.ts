@@ -1,0 +1,103 @@
+import type { Command } from 'commander';
+import { blockKey } from '../link/block-set.ts';
+import type { Block } from '../link/click.ts';
+import { type Links, openLinks } from '../links.ts';
+import { configured } from './configured.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
+import { parseLinkArgument } from './link-argument.ts';
+import { whileAvailable } from './while-available.ts';
+
+interface BlockOptions {
+  readonly domain?: string;
+  readonly list?: true;
+  readonly json?: true;
+}
+
+const WHAT = 'a tracked URL, a token, a message id, or the URL a link leads to';
+
+/** `clickmilter block` and `unblock`: links that answer 410 from the next request on, on every node. */
+export function blockCommand(program: Command): void {
+  program
+    .command('block')
+    .description(
+      'make links answer 410 Gone, from the next request on; alone: list what is blocked',
+    )
+    .argument('[what]', WHAT)
+    .option('--domain <name>', 'every link that leads to this domain or one below it')
+    .option('--json', 'the list as JSON')
+    .action((what: string | undefined, options: BlockOptions) =>
+      withLinks(program, async (links) => {
+        if (what === undefined && options.domain === undefined) return list(links, options);
+        const block = await chosen(links, what, options);
+        const added = await links.blocks.add(block);
+        print(`${added ? 'blocked' : 'was blocked already'}: ${blockKey(block)}`);
+      }),
+    );
+  program
+    .command('unblock')
+    .description('undo a block')
+    .argument('[what]', WHAT)
+    .option('--domain <name>', 'the domain that was blocked')
+    .action((what: string | undefined, options: BlockOptions) =>
+      withLinks(program, async (links) => {
+        const block = await chosen(links, what, options);
+        if (!(await links.blocks.remove(block))) {
+          throw new CommandFailed(exitCode.dataError, `not blocked: ${blockKey(block)}`);
+        }
+        print(`unblocked: ${blockKey(block)}`);
+      }),
+    );
+}
+
+async function withLinks(program: Command, action: (links: Links) => Promise<void>): Promise<void> {
+  const links = await openLinks(configured(program));
+  try {
+    await whileAvailable(() => action(links));
+  } finally {
+    await links.close();
+  }
+}
+
+async function list(links: Links, { json }: BlockOptions): Promise<void> {
+  const blocks = await links.blocks.all();
+  if (json) print(JSON.stringify(blocks, null, 2));
+  else print(blocks.length === 0 ? 'nothing is blocked' : blocks.map(blockKey).join('\n'));
+}
+
+/** @throws CommandFailed for what cannot be blocked */
+async function chosen(
+  links: Links,
+  what: string | undefined,
+  { domain }: BlockOptions,
+): Promise<Block> {
+  if ((what === undefined) === (domain === undefined)) {
+    throw new CommandFailed(exitCode.usage, `name one thing: ${WHAT}, or --domain NAME`);
+  }
+  if (domain !== undefined) return { kind: 'domain', value: asDomain(domain) };
+  const argument = parseLinkArgument(what ?? '');
+  if (argument === undefined) {
+    throw new CommandFailed(exitCode.usage, `"${what}" is neither ${WHAT}`);
+  }
+  if (argument.kind === 'message') return { kind: 'message', value: argument.messageId };
+  if (argument.kind === 'url') return { kind: 'url', value: argument.url };
+  // A URL may look like a tracked one and be somebody's target.
+  const resolved = await links.resolver.resolve(argument.token);
+  if (resolved !== undefined) return { kind: 'token', value: argument.token };
+  if (argument.host !== undefined) return { kind: 'url', value: what ?? '' };
+  throw new CommandFailed(
+    exitCode.dataError,
+    `"${argument.token}" leads nowhere: unknown, gone or damaged`,
+  );
+}
+
+/** As it stands in URLs: lower case, punycode. */
+function asDomain(text: string): string {
+  const name = text.replace(/^\*?\./, '').replace(/\.$/, '');
+  const url = `http://${name}/`;
+  if (!/[/?#@:\s]/.test(name) && URL.canParse(url)) return new URL(url).hostname;
+  throw new CommandFailed(exitCode.usage, `"${text}" is no domain; give a name like shop.example`);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

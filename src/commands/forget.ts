@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { forgetInJournal } from '../event/forget-in-journal.ts';
+import type { Forgotten } from '../store/forget-recipient.ts';
+import { createRedisStore } from '../store/redis-store.ts';
+import { configured } from './configured.ts';
+import { Progress } from './progress.ts';
+import { whileAvailable } from './while-available.ts';
+
+/** `clickmilter forget`: erases what is stored about a recipient. */
+export function forgetCommand(program: Command): void {
+  program
+    .command('forget')
+    .description('erase what is stored about a recipient')
+    .requiredOption('--recipient <address>', 'as it stands in the envelope')
+    .action(async ({ recipient }: { recipient: string }) => {
+      const config = configured(program);
+      const { journal, streamMaxLength } = config.events;
+      if (config.linkStore === 'redis') {
+        const store = createRedisStore({ ...config.redis, streamMaxLength });
+        const progress = new Progress('forget', 1);
+        try {
+          const found = await whileAvailable(() =>
+            store.forget(recipient, (done, total) => progress.update(done / total)),
+          );
+          progress.end();
+          process.stdout.write(erasedFromRedis(found));
+        } finally {
+          progress.end();
+          await store.close();
+        }
+      }
+      const journalled = await forgetInJournal(journal, recipient);
+      process.stdout.write(
+        `${journalled} events in the journal ${journal}: address, link and client taken out\n${REMAINS}`,
+      );
+    });
+}
+
+function erasedFromRedis({ records, shared, events }: Forgotten): string {
+  return (
+    `${records} messages in Redis: erased, their links now lead nowhere\n` +
+    `${shared} messages in Redis that others got as well: address taken out\n` +
+    `${events} events in the click stream: erased\n`
+  );
+}
+
+const REMAINS = `What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
+is deleted; events already delivered; journals of other hosts; counts, which name nobody; logs and backups.
+`;

@@ -1,0 +1,38 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { addSealKey } from '../link/seal-key-file.ts';
+import { formatKeyId } from '../link/seal-keys.ts';
+import { configured } from './configured.ts';
+
+/** `clickmilter keygen`: adds a key for sealed links. */
+export function keygenCommand(program: Command): void {
+  program
+    .command('keygen')
+    .description('add a key for sealed links; the old ones go on opening theirs')
+    .option(
+      '--from <when>',
+      'when it begins to seal: 2026-12-01T00:00:00Z, or 2d or 12h from now; at once without it',
+      toTime,
+    )
+    .action(async ({ from = Date.now() }: { from?: number }) => {
+      const { keyFile } = configured(program).sealed;
+      const key = await addSealKey(keyFile, from);
+      const when = new Date(key.from).toISOString().replace(/\.\d+Z/, 'Z');
+      process.stdout.write(
+        `key ${formatKeyId(key.id)} added to ${keyFile}, sealing from ${when}\n` +
+          'Running services read it on reload (SIGHUP). Hosts that answer for the same links need the same file before then.\n',
+      );
+    });
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000 };
+
+/** @returns Unix milliseconds */
+function toTime(text: string): number {
+  const [, number, unit = ''] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
+  if (number !== undefined) return Date.now() + Number(number) * (UNIT_MS[unit] ?? 0);
+  const time = /^\d{4}-\d\d-\d\d(T|$)/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) {
+    throw new InvalidArgumentError('Give a time such as 2026-12-01T00:00:00Z, or 12h or 2d.');
+  }
+  return time;
+}

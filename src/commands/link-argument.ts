@@ -1,0 +1,23 @@
+import { isMessageId } from '../link/message-id.ts';
+
+/** What somebody may have copied out of a mail, a log or an event. */
+export type LinkArgument =
+  | { readonly kind: 'token'; readonly token: string; readonly host?: string }
+  | { readonly kind: 'message'; readonly messageId: string }
+  | { readonly kind: 'url'; readonly url: string };
+
+/** Shorter than any token, longer than a message id. */
+const TOKEN = /^[12][\w-]{19,}$/;
+
+/**
+ * A token, a tracked URL (which ends in a token, sublink or not), a message id, or any other http or https URL.
+ * @returns undefined for what is none of them
+ */
+export function parseLinkArgument(text: string): LinkArgument | undefined {
+  if (isMessageId(text)) return { kind: 'message', messageId: text };
+  if (TOKEN.test(text)) return { kind: 'token', token: text };
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  const { pathname, host } = new URL(text);
+  const last = pathname.slice(pathname.lastIndexOf('/') + 1);
+  return TOKEN.test(last) ? { kind: 'token', token: last, host } : { kind: 'url', url: text };
+}

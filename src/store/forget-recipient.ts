@@ -1,0 +1,115 @@
+import { encodeRecord, OpenRecord } from '../link/message-record.ts';
+import { mastersOf } from './client.ts';
+import type { RedisConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
+import { eventsOf } from './stream-reply.ts';
+
+/** What of a recipient was found and erased. */
+export interface Forgotten {
+  /** Records of messages that went to nobody else: erased, with their links and the counts of their clicks. */
+  readonly records: number;
+  /** Records of messages that went to others as well: the address was taken out. */
+  readonly shared: number;
+  /** Click events in the stream. */
+  readonly events: number;
+}
+
+const PORTION = 500;
+
+/**
+ * Erases what Redis holds about a recipient. There is no index of recipients (it would be one more
+ * list of addresses to guard): every record and every event is looked at.
+ *
+ * @param address compared without regard to case
+ * @param progress told how many keys and events have been looked at, of how many
+ * @throws StoreUnavailable; what was erased by then stays erased, and the call can be made again
+ */
+export async function forgetRecipient(
+  connection: RedisConnection,
+  keys: Keys,
+  address: string,
+  progress: (done: number, total: number) => void,
+): Promise<Forgotten> {
+  const wanted = address.toLowerCase();
+  const found = { records: 0, shared: 0, events: 0 };
+  let total = await connection.run((client) => client.xlen(keys.events));
+  const servers = mastersOf(connection.client);
+  for (const server of servers) total += await connection.run(() => server.dbsize());
+  let done = 0;
+
+  for (const server of servers) {
+    let cursor = '0';
+    do {
+      const [next, page] = await connection.run(() =>
+        server.scan(cursor, 'MATCH', keys.messages, 'COUNT', PORTION),
+      );
+      const values = await connection.run((client) =>
+        Promise.all(page.map((key) => client.getBuffer(key))),
+      );
+      for (const [i, key] of page.entries()) {
+        const value = values[i];
+        if (value) await forgetInRecord(connection, keys, key, value, wanted, found);
+      }
+      cursor = next;
+      // SCAN walks over all keys, and gives those that match.
+      done = Math.min(total, done + PORTION);
+      progress(done, total);
+    } while (cursor !== '0');
+  }
+  await forgetInStream(connection, keys, wanted, found);
+  progress(total, total);
+  return found;
+}
+
+async function forgetInRecord(
+  connection: RedisConnection,
+  keys: Keys,
+  key: string,
+  value: Buffer,
+  wanted: string,
+  found: { records: number; shared: number },
+): Promise<void> {
+  const messageId = keys.messageIdOf(key);
+  const { message, secret, links } = new OpenRecord(value, messageId).contents();
+  const others = message.recipients.filter((recipient) => recipient.toLowerCase() !== wanted);
+  if (others.length === message.recipients.length) return;
+  if (others.length === 0) {
+    await connection.run((client) =>
+      Promise.all([client.del(key), client.del(keys.clicked(messageId))]),
+    );
+    found.records++;
+    return;
+  }
+  const shared = encodeRecord({ message: { ...message, recipients: others }, secret, links });
+  const lifetime = await connection.run((client) => client.ttl(key));
+  await connection.run((client) => client.set(key, shared, 'EX', Math.max(1, lifetime), 'XX'));
+  found.shared++;
+}
+
+async function forgetInStream(
+  connection: RedisConnection,
+  keys: Keys,
+  wanted: string,
+  found: { events: number },
+): Promise<void> {
+  for (let start = '-'; ; ) {
+    const entries = await connection.run((client) =>
+      client.xrange(keys.events, start, '+', 'COUNT', PORTION),
+    );
+    const last = entries.at(-1)?.[0];
+    if (last === undefined) return;
+    const ids = eventsOf(entries)
+      .filter(({ event }) => isAbout(event, wanted))
+      .map(({ id }) => id);
+    if (ids.length > 0) await connection.run((client) => client.xdel(keys.events, ...ids));
+    found.events += ids.length;
+    start = `(${last}`;
+  }
+}
+
+function isAbout(event: string, wanted: string): boolean {
+  // Cheap, and right for all but a few: rcpt_to is in lower case.
+  if (!event.includes(JSON.stringify(wanted))) return false;
+  const { msys } = JSON.parse(event) as { msys?: { track_event?: { rcpt_to?: unknown } } };
+  return msys?.track_event?.rcpt_to === wanted;
+}
