@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Command, Option } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import { loadConfig } from '../config/load.ts';
@@ -69,7 +70,7 @@ async function run(config: Configuration, log: Log, wanted: readonly Role[]): Pr
       },
       async reload() {
         await notifier.reloading();
-        await reload(config.file, running, log);
+        await reload(config, running, log);
         await notifier.ready('serving');
       },
     });
@@ -183,13 +184,31 @@ async function runWorker(
   primary.ready();
 }
 
+/** What is opened once: settings that a reload leaves as they are. */
+const fixed = [
+  'milter',
+  'http',
+  'control',
+  'linkStore',
+  'redis',
+  'sealed',
+  'events',
+  'macros',
+  'workers',
+] as const;
+
 /** Parses, checks, and swaps; on any error the old configuration stays in use. */
-async function reload(file: string, running: Running, { logger }: Log): Promise<void> {
+async function reload(started: Configuration, running: Running, { logger }: Log): Promise<void> {
+  const { file } = started;
   const { config, problems } = loadConfig(file);
   for (const problem of problems) logger.warn(formatProblem(problem));
   if (config === undefined) {
     logger.error({ file }, 'not reloaded: the configuration has errors, the old one stays in use');
     return;
+  }
+  const changed = fixed.filter((name) => !isDeepStrictEqual(started[name], config[name]));
+  if (changed.length > 0) {
+    logger.warn({ changed }, 'these settings are not reloaded, and need a restart');
   }
   try {
     await running.reload(config);

@@ -1,5 +1,6 @@
 import type { EndOfMessage, Filter, MacroRequest, Message } from '../milter/filter.ts';
 import { reply } from '../milter/reply-code.ts';
+import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
 import { type MacroSettings, macroNames } from '../scope/macro-template.ts';
 import type { MessageReport } from './report.ts';
@@ -36,12 +37,13 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
 
     mail(message, sender) {
       const { client } = message.connection;
-      const transmission = new Transmission(options.settings(), options, {
+      const macro = (name: string) => {
         // What CONNECT says of the client serves where the MTA does not send the macro.
-        macro: (name) =>
-          message.macro(name) ?? (name === 'client_addr' ? client?.address : undefined),
-        sender: sender.address,
-      });
+        const value = message.macro(name) ?? (name === 'client_addr' ? client?.address : undefined);
+        return value && fromUtf8(value);
+      };
+      const envelope = { macro, sender: fromUtf8(sender.address) };
+      const transmission = new Transmission(options.settings(), options, envelope);
       if (transmission.isOff) {
         report(message, transmission.report('untouched', 'off'));
         return 'accept';
@@ -51,7 +53,7 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     rcpt({ state }, recipient) {
-      state.transmission?.recipient(recipient.address);
+      state.transmission?.recipient(fromUtf8(recipient.address));
     },
 
     header({ state }, { name, raw }) {

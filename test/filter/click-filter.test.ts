@@ -7,6 +7,7 @@ import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts'
 import { filterSettings } from '../../src/links.ts';
 import { connectMilter, type MilterClient, type Transaction } from '../../src/milter/client.ts';
 import { createMilterServer, type MilterServer } from '../../src/milter/server.ts';
+import { toUtf8 } from '../../src/milter/text.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
 /** Keeps what it is given, and can be away. */
@@ -217,6 +218,20 @@ test('what a click will report is saved with the links', async () => {
   expect(counted).toEqual([
     { day: new Date().toISOString().slice(0, 10), campaign: 'autumn', pathway: 'p', links: 2 },
   ]);
+});
+
+test('addresses and macros are UTF-8 (SMTPUTF8)', async () => {
+  configure(`${on} pathway "jürgen" {}`);
+  await send({
+    sender: toUtf8('<jürgen@example.com>'),
+    recipients: [toUtf8('<用户@例え.jp>')],
+    macros: { mail: { '{auth_authen}': toUtf8('jürgen') } },
+  });
+  expect(stored.saved[0]?.message).toMatchObject({
+    sender: 'jürgen@example.com',
+    recipients: ['用户@例え.jp'],
+    pathway: 'jürgen',
+  });
 });
 
 describe('when the store is away', () => {

@@ -45,3 +45,7 @@ test('and once the error is gone, the new one', async () => {
   await reload('click_tracking_enabled = maybe', 'click_tracking_enabled = off', /"reloaded"/);
   expect(await isTracked()).toBe(false);
 });
+
+test('what needs a restart is said', async () => {
+  await reload('workers = 2', 'workers = 3', /"changed":\["workers"\]/);
+});
