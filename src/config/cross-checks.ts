@@ -20,7 +20,8 @@ function checkPathwayNames(root: Stanza, problems: Problems): void {
     .flatMap((parent) => parent.childrenOf('pathway'))
     .map(({ label = '' }) => label);
   const known = new Set(['default', ...names.map((name) => name.toLowerCase())]);
-  for (const stanza of descendants(root)) {
+  const listeners = root.childrenOf('esmtp_listener');
+  for (const stanza of listeners.flatMap((listener) => [listener, ...descendants(listener)])) {
     const setting = stanza.settings.get('pathway');
     const name = String(setting?.value ?? 'default');
     if (setting && !known.has(name.toLowerCase())) {

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { defaultStateDirectory } from '../../src/config/state-directory.ts';
+
+test.each([
+  ['/etc/clickmilter/clickmilter.conf', '/var/lib/clickmilter'],
+  ['/etc/clickmilter.conf', '/var/lib/clickmilter'],
+  ['/etc/clickmilter/conf/clickmilter.conf', '/var/lib/clickmilter'],
+  ['/etcetera/clickmilter.conf', '/etcetera/var'],
+  ['/home/me/clickmilter/conf/clickmilter.conf', '/home/me/clickmilter/var'],
+  ['/home/me/clickmilter.conf', '/home/me/var'],
+  ['/srv/etc/clickmilter.conf', '/srv/etc/var'],
+])('%s keeps its state in %s', (file, folder) => {
+  expect(defaultStateDirectory(file)).toBe(folder);
+});
