@@ -63,7 +63,7 @@ export const BLOCKED = page(
 export const UNAVAILABLE = page(
   503,
   'Please try again in a moment',
-  'The link is fine, but it cannot be looked up right now.',
+  'The link cannot be looked up right now.',
   { 'retry-after': String(RETRY_AFTER) },
 );
 

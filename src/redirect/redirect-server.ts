@@ -6,7 +6,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { ListenOptions } from 'node:net';
+import type { ListenOptions, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
@@ -25,7 +25,7 @@ export interface ServerLimits {
 }
 
 /** An address, a unix path, an inherited file descriptor, or whatever else has a listening handle. */
-export type ListenTarget = ListenOptions | { readonly fd: number } | Server;
+export type ListenTarget = ListenOptions | { readonly fd: number } | NetServer;
 
 /** HTTP servers, one an address, that all answer with the same fastify instance. */
 export class RedirectServer {
@@ -137,12 +137,15 @@ function refuse(socket: Duplex, status: number): void {
 async function closeServer(server: Server, deadlineMs: number): Promise<number> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
+  // Those that are busy become idle, and would be kept for as long as clients like.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {
     timer = setTimeout(resolve, deadlineMs, 'late');
   });
   const outcome = await Promise.race([closed, late]);
   clearTimeout(timer);
+  clearInterval(idle);
   if (outcome !== 'late') return 0;
   const cut = await new Promise<number>((resolve) =>
     server.getConnections((_error, count) => resolve(count ?? 0)),

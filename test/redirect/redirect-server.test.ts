@@ -1,0 +1,271 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createRedirect } from '../../src/redirect/redirect.ts';
+import { RedirectServer, type ServerLimits } from '../../src/redirect/redirect-server.ts';
+import { rawHttp } from '../helpers/raw-http.ts';
+import { DOMAIN, FakeLinks, resolvedLink } from './fake-links.ts';
+
+let folder: string;
+let links: FakeLinks;
+let server: RedirectServer;
+const sockets: Socket[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-redirect-'));
+  links = new FakeLinks();
+  links.links.set('live', resolvedLink());
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await server.close(0);
+  await rm(folder, { recursive: true, force: true });
+});
+
+function make(limits: ServerLimits = {}): RedirectServer {
+  const app = createRedirect({
+    resolver: links,
+    blocks: links,
+    clicks: links,
+    staticFolder: folder,
+  });
+  server = new RedirectServer(app, limits);
+  return server;
+}
+
+async function start(limits: ServerLimits = {}): Promise<number> {
+  const listening = await make(limits).listen({ host: '127.0.0.1', port: 0 });
+  return (listening.address() as AddressInfo).port;
+}
+
+/** A client under our control: what it received, and whether it was cut off. */
+async function open(port: number) {
+  const socket = connect(port, '127.0.0.1');
+  sockets.push(socket);
+  let received = '';
+  socket.on('data', (chunk) => {
+    received += chunk;
+  });
+  socket.on('error', () => undefined);
+  const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(received)));
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return { socket, closed, received: () => received };
+}
+
+const GET = `GET /live HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`;
+
+describe('where it listens', () => {
+  test('several addresses at once, a unix socket, and a handle that somebody else opened', async () => {
+    const port = await start();
+    const path = join(folder, 'redirect.sock');
+    await server.listen({ path });
+    const inherited = createServer();
+    await new Promise<void>((resolve) => inherited.listen(0, '127.0.0.1', resolve));
+    await server.listen(inherited);
+    const inheritedPort = (inherited.address() as AddressInfo).port;
+    for (const target of [{ port }, { path }, { port: inheritedPort }]) {
+      expect((await rawHttp(target, GET)).status).toBe(302);
+    }
+    expect(links.clicks.map(({ ip }) => ip)).toEqual(['127.0.0.1', undefined, '127.0.0.1']);
+    await server.close(0);
+    inherited.close();
+  });
+
+  test('an address that is taken is an error', async () => {
+    const port = await start();
+    await expect(server.listen({ host: '127.0.0.1', port })).rejects.toThrow('EADDRINUSE');
+  });
+});
+
+describe('limits', () => {
+  test.each([
+    ['nothing', ''],
+    ['half a request line', 'GET /li'],
+    ['half the headers', `GET /live HTTP/1.1\r\nHost: ${DOMAIN}\r\nX-A: `],
+  ])('a client that sends %s and then nothing is cut off', async (_name, sent) => {
+    const client = await open(await start({ requestTimeoutMs: 100 }));
+    client.socket.write(sent);
+    const received = await client.closed;
+    expect(received).toMatch(/^(HTTP\/1\.1 408 Request Timeout\r\n|$)/);
+    expect(received).not.toContain('302');
+  });
+
+  test('a byte now and then does not keep a connection', async () => {
+    const client = await open(await start({ requestTimeoutMs: 200 }));
+    client.socket.write('GET /live HTTP/1.1\r\nX-A: ');
+    const dripping = setInterval(() => client.socket.write('a'), 20);
+    expect(await client.closed).toContain(' 408 ');
+    clearInterval(dripping);
+  });
+
+  test('an idle connection is kept for a while, and then closed', async () => {
+    const client = await open(await start({ keepAliveTimeoutMs: 100 }));
+    client.socket.write(GET);
+    await expect.poll(() => client.received()).toContain('302');
+    client.socket.write(GET);
+    await expect.poll(() => client.received().match(/ 302 /g)?.length).toBe(2);
+    await client.closed;
+  });
+
+  test('connections beyond the limit are refused, and there is room again afterwards', async () => {
+    const port = await start({ maxConnections: 2 });
+    const [one, two] = [await open(port), await open(port)];
+    const three = await open(port);
+    expect(await three.closed).toBe('');
+    one.socket.destroy();
+    two.socket.destroy();
+    await expect
+      .poll(() =>
+        rawHttp({ port }, GET).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      )
+      .toBe(302);
+  });
+
+  test('the body of a request that is refused is not waited for', async () => {
+    const port = await start();
+    const head = `POST /live HTTP/1.1\r\nHost: ${DOMAIN}\r\nContent-Length: 1000000000\r\n\r\n`;
+    const answer = await rawHttp({ port }, head);
+    expect(answer.status).toBe(405);
+    expect(answer.headers.get('connection')).toBe('close');
+  });
+});
+
+describe('coming to an end', () => {
+  test('a request that has begun is answered, idle connections are closed, nobody new gets in', async () => {
+    const port = await start();
+    let release = () => {};
+    const begun = new Promise<void>((resolve) => {
+      links.keep = () => {
+        resolve();
+        return new Promise((kept) => {
+          release = kept;
+        });
+      };
+    });
+    const [busy, idle] = [await open(port), await open(port)];
+    idle.socket.write(GET.replace('live', 'unknown'));
+    await expect.poll(() => idle.received()).toContain('404');
+    busy.socket.write(GET);
+    await begun;
+    const closing = server.close(10_000);
+    await idle.closed;
+    await expect(rawHttp({ port }, GET)).rejects.toThrow('ECONNREFUSED');
+    expect(busy.received()).toBe('');
+    release();
+    expect(await busy.closed).toContain('HTTP/1.1 302 ');
+    expect(await closing).toBe(0);
+  });
+
+  test('after the deadline connections are cut off and counted', async () => {
+    const port = await start();
+    const begun = new Promise<void>((resolve) => {
+      links.keep = () => {
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    const busy = await open(port);
+    busy.socket.write(GET);
+    await begun;
+    expect(await server.close(20)).toBe(1);
+    expect(await busy.closed).toBe('');
+  });
+});
+
+describe('files', () => {
+  const get = async (path: string) => {
+    const port = await start();
+    const head = `GET ${path} HTTP/1.1\r\nHost: anything\r\nConnection: close\r\n\r\n`;
+    const answer = await rawHttp({ port }, head);
+    await server.close(0);
+    return answer;
+  };
+
+  test('robots.txt keeps crawlers away, unless the folder says otherwise', async () => {
+    expect((await get('/robots.txt')).body).toBe('User-agent: *\nDisallow: /\n');
+    await writeFile(join(folder, 'robots.txt'), 'User-agent: *\n');
+    expect((await get('/robots.txt')).body).toBe('User-agent: *\n');
+  });
+
+  test.each([
+    ['/favicon.ico', 'image/vnd.microsoft.icon'],
+    ['/.well-known/security.txt', 'text/plain; charset=utf-8'],
+    ['/.well-known/assetlinks.json', 'application/json'],
+    ['/.well-known/apple-app-site-association', 'application/json'],
+    ['/apple-app-site-association', 'application/json'],
+    ['/.well-known/acme-challenge/aB3-_x', 'text/plain; charset=utf-8'],
+  ])('%s from the folder, else 404', async (path, contentType) => {
+    expect((await get(path)).status).toBe(404);
+    await mkdir(join(folder, path, '..'), { recursive: true });
+    await writeFile(join(folder, path), 'content');
+    const answer = await get(`${path}?query`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe(contentType);
+    expect(answer.body).toBe('content');
+  });
+
+  test('nothing else, and nothing outside it', async () => {
+    await mkdir(join(folder, '.well-known', 'folder'), { recursive: true });
+    await writeFile(join(folder, 'secret.txt'), 'secret');
+    await writeFile(join(folder, '.well-known', '.hidden'), 'secret');
+    await symlink('/nowhere', join(folder, '.well-known', 'dangling'));
+    await writeFile(join(folder, '.well-known', 'large'), Buffer.alloc(1024 * 1024 + 1));
+    for (const path of [
+      '/secret.txt',
+      '/.well-known/../secret.txt',
+      '/.well-known/%2e%2e/secret.txt',
+      '/.well-known/..%2fsecret.txt',
+      '/.well-known/.hidden',
+      '/.well-known/folder',
+      '/.well-known/folder/',
+      '/.well-known/dangling',
+      '/.well-known/large',
+      '/.well-known/security.txt/more',
+      '/.well-known',
+    ]) {
+      expect((await get(path)).status, path).toBe(404);
+    }
+  });
+});
+
+test('whatever the target: the Location is its exact bytes', async () => {
+  const port = await start();
+  const ascii = fc
+    .string({ unit: 'binary-ascii', maxLength: 60 })
+    .map((text) => text.replace(/[^\x20-\x7e]/g, '?'));
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom('http', 'https', 'HTTP'), ascii, async (scheme, rest) => {
+      // White space at the end is none of the header's value (RFC 9110 § 5.5), and no target has it.
+      const target = `${scheme}://${rest}!`;
+      links.links.set('any', resolvedLink({ target }));
+      const answer = await rawHttp({ port }, `GET /any HTTP/1.0\r\nHost: ${DOMAIN}\r\n\r\n`);
+      expect(answer.text).toContain(`\r\nlocation: ${target}\r\n`);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('keep-alive serves an agent many requests on one connection', async () => {
+  const port = await start();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const used = new Set<number | undefined>();
+  for (let n = 0; n < 10; n++) {
+    await new Promise<void>((resolve, reject) => {
+      request({ port, path: '/live', headers: { host: DOMAIN }, agent }, (response) => {
+        used.add(response.socket.localPort);
+        response.resume().on('end', resolve);
+      })
+        .on('error', reject)
+        .end();
+    });
+  }
+  expect(used.size).toBe(1);
+  agent.destroy();
+});
