@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { diffLines } from 'diff';
 import { pino } from 'pino';
 import type { Configuration } from '../config/configuration.ts';
-import { JournalReader } from '../event/journal-reader.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
 import { startService } from '../service.ts';
 import { configured } from './configured.ts';
 import { newsletter } from './demo-newsletter.ts';
+import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /** What a browser says of itself. */
@@ -66,12 +66,9 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   printDiff(before, after);
 
   heading('2. A reader follows a link');
-  const events = new JournalReader({
-    folder: config.events.journal,
-    kinds: ['events'],
-    from: 'newest',
-  });
-  await events.next(1, 0);
+  const records = openEventRecords(config);
+  const events = records.openReader('newest');
+  await events.next(1, 0); // from now on
   const response = await fetch(link, { redirect: 'manual', headers: { 'user-agent': BROWSER } });
   say(`GET ${link}`);
   say(`${response.status} ${response.statusText}`);
@@ -97,6 +94,7 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
     say(`\nAnother one, for a browser: ${another}`);
   }
   await events.close();
+  await records.close();
 }
 
 function connect({ milter }: Configuration): Promise<MilterClient> {
