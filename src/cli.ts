@@ -5,8 +5,10 @@ import { checkCommand } from './commands/check.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { eventsCommand } from './commands/events.ts';
 import { CommandFailed, exitCode } from './commands/exit-code.ts';
+import { explainCommand } from './commands/explain.ts';
 import { forgetCommand } from './commands/forget.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { linkCommand } from './commands/link.ts';
@@ -27,6 +29,7 @@ for (const register of [
   runCommand,
   checkCommand,
   configCommand,
+  explainCommand,
   rewriteCommand,
   eventsCommand,
   reportCommand,
@@ -34,6 +37,7 @@ for (const register of [
   blockCommand,
   forgetCommand,
   keygenCommand,
+  doctorCommand,
   demoCommand,
   completionCommand,
   manualCommand,

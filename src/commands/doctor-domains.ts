@@ -1,0 +1,162 @@
+import { lookup } from 'node:dns/promises';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import type { Stanza } from '../config/stanza.ts';
+import { trackingOptions } from '../config/tracking-options.ts';
+import { newMessageId } from '../link/message-id.ts';
+import type { SealKeys } from '../link/seal-keys.ts';
+import { createSealedLinks } from '../link/sealed-links.ts';
+import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+
+const WITHIN_MS = 10_000;
+const DAY_MS = 86_400_000;
+const RENEW_DAYS = 14;
+const TARGET = 'https://example.com/clickmilter-doctor';
+
+/** Where links of one configuration lead. */
+export interface Origin {
+  readonly scheme: string;
+  readonly domain: string;
+}
+
+/** Every scheme and tracking domain that a scope with tracking may use. */
+export function originsOf(root: Stanza): readonly Origin[] {
+  const origins = new Map<string, Origin>();
+  const add = (stanza: Stanza) => {
+    const scheme = String(inherited(stanza, 'click_tracking_scheme'));
+    const domain = String(inherited(stanza, 'tracking_domain'));
+    origins.set(`${scheme}://${domain}`, { scheme, domain });
+  };
+  for (const stanza of descendants(root)) {
+    const { settings } = stanza;
+    if (settings.get('click_tracking_enabled')?.value === true) add(stanza);
+    else if (settings.has('tracking_domain') && inherited(stanza, 'click_tracking_enabled'))
+      add(stanza);
+  }
+  return [...origins.values()];
+}
+
+function inherited(stanza: Stanza | undefined, option: keyof typeof trackingOptions): unknown {
+  if (stanza === undefined) return trackingOptions[option].default;
+  return stanza.settings.get(option)?.value ?? inherited(stanza.parent, option);
+}
+
+function* descendants(stanza: Stanza): Iterable<Stanza> {
+  for (const child of stanza.children) {
+    if (!child.isEnabled) continue;
+    yield child;
+    yield* descendants(child);
+  }
+}
+
+/**
+ * Follows a link there as a mail program's preview would (HEAD, which is no click): DNS, certificate, proxy and
+ * redirect in one.
+ */
+export async function examineDomain(
+  { scheme, domain }: Origin,
+  keys: SealKeys | undefined,
+): Promise<readonly Finding[]> {
+  const findings = new Findings(`${scheme}://${domain}`);
+  const name = new URL(`${scheme}://${domain}`).hostname.replace(/^\[|\]$/g, '');
+  try {
+    await lookup(name);
+  } catch (error) {
+    findings.error(`${messageOf(error)}: add an A or AAAA record for ${name}`);
+    return findings.list;
+  }
+  try {
+    const answer = await head(
+      `${scheme}://${domain}/${keys === undefined ? 'doctor' : probe(domain, keys)}`,
+    );
+    if (answer.certificate !== undefined) examineCertificate(findings, answer.certificate);
+    examineAnswer(findings, answer, keys !== undefined);
+  } catch (error) {
+    findings.error(`${messageOf(error)}: nobody can follow a link there`);
+  }
+  return findings.list;
+}
+
+/** The token of a link that leads to an example, and dies in a minute. */
+function probe(domain: string, keys: SealKeys): string {
+  const now = Math.floor(Date.now() / 1000);
+  const links = createSealedLinks(() => keys).issuer.issue({
+    messageId: newMessageId(),
+    injectionTime: now,
+    expires: now + 60,
+    domain: domain.toLowerCase(),
+    recipients: [],
+  });
+  return links.token({ target: TARGET, part: 'text' });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly location: string | undefined;
+  readonly certificate: { readonly until: Date; readonly distrust: string | undefined } | undefined;
+}
+
+function head(url: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      method: 'HEAD',
+      signal: AbortSignal.timeout(WITHIN_MS),
+      agent: false,
+    } as const;
+    // What is wrong with the certificate is told beside the rest, not instead of it.
+    const request = url.startsWith('https:')
+      ? httpsRequest(url, { ...options, rejectUnauthorized: false })
+      : httpRequest(url, options);
+    request.once('error', reject);
+    request.once('response', (response) => {
+      response.resume();
+      resolve({
+        status: response.statusCode ?? 0,
+        location: response.headers.location,
+        certificate:
+          'encrypted' in response.socket ? certificateOf(response.socket as TLSSocket) : undefined,
+      });
+    });
+    request.end();
+  });
+}
+
+function certificateOf(socket: TLSSocket): Answer['certificate'] {
+  return {
+    until: new Date(socket.getPeerCertificate().valid_to),
+    // A string, whatever its declaration says.
+    distrust: socket.authorized ? undefined : String(socket.authorizationError),
+  };
+}
+
+function examineCertificate(
+  findings: Findings,
+  { until, distrust }: NonNullable<Answer['certificate']>,
+): void {
+  const days = Math.floor((until.getTime() - Date.now()) / DAY_MS);
+  if (days < 0)
+    findings.error(`its certificate ended on ${until.toISOString().slice(0, 10)}: renew it`);
+  else if (distrust !== undefined)
+    findings.error(`browsers will not trust its certificate (${distrust})`);
+  else if (days < RENEW_DAYS)
+    findings.warning(`its certificate ends in ${days} days: does the renewal work?`);
+  else findings.ok(`its certificate is good for ${days} days`);
+}
+
+function examineAnswer(findings: Findings, { status, location }: Answer, withKeys: boolean): void {
+  if (status === 302 && location === TARGET) {
+    findings.ok('a link there is redirected to its target');
+  } else if (status === 404 && withKeys) {
+    findings.error(
+      'it answers 404 to a link of ours: does the web server in front pass on the Host (or is check_host off), and ' +
+        'has the redirect the same keys?',
+    );
+  } else if (status === 404) {
+    findings.warning('it answers, but whether by our redirect cannot be told without the keys');
+  } else {
+    findings.error(
+      `it answers ${status} to a link of ours: does the web server in front lead to HTTP_Listener?`,
+    );
+  }
+}

@@ -1,0 +1,42 @@
+/** What one look at one thing came to. */
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'error';
+  /** What was looked at: `redis`, `postfix`, `https://click.example.com` … */
+  readonly subject: string;
+  /** What is so and, unless it is well, what to do about it. */
+  readonly message: string;
+}
+
+/** Findings about one subject. */
+export class Findings {
+  readonly list: Finding[] = [];
+  readonly #subject: string;
+
+  constructor(subject: string) {
+    this.#subject = subject;
+  }
+
+  ok(message: string): void {
+    this.#add('ok', message);
+  }
+
+  warning(message: string): void {
+    this.#add('warning', message);
+  }
+
+  error(message: string): void {
+    this.#add('error', message);
+  }
+
+  #add(level: Finding['level'], message: string): void {
+    this.list.push({ level, subject: this.#subject, message });
+  }
+}
+
+export function messageOf(error: unknown): string {
+  // A connection to a name with several addresses fails with one error each, and no message of its own.
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map(messageOf).join(', ');
+  }
+  return error instanceof Error ? error.message : String(error);
+}

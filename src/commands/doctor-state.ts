@@ -1,0 +1,87 @@
+import { readFile, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Configuration } from '../config/configuration.ts';
+import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
+import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+
+const MIN_FREE_BYTES = 200 * 1024 * 1024;
+
+/** The keys of sealed links; undefined where they cannot be read or are not there yet. Makes nothing. */
+export async function readKeys(config: Configuration): Promise<SealKeys | undefined> {
+  const file = config.sealed.keyFile;
+  try {
+    return parseSealKeys(await readFile(file, 'utf8'), file);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keys, and the folder they and the clicks are kept in. */
+export async function examineState(config: Configuration): Promise<readonly Finding[]> {
+  return [...(await examineKeys(config.sealed.keyFile)), ...(await examineSpace(config))];
+}
+
+async function examineKeys(file: string): Promise<readonly Finding[]> {
+  const findings = new Findings('keys');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      findings.error(`${messageOf(error)}: run this as root, or as the user of the service`);
+    } else if (await exists(`${file}.made`)) {
+      findings.error(
+        `${file} is gone, and with it every sealed link: bring it back from the backup`,
+      );
+    } else {
+      findings.ok(`${file} is not there yet; the first start makes it`);
+    }
+    return findings.list;
+  }
+  try {
+    const keys = parseSealKeys(text, file).all;
+    const next = keys.filter(({ from }) => from > Date.now()).at(-1);
+    const rest =
+      next === undefined ? '' : `, the next seals from ${new Date(next.from).toISOString()}`;
+    findings.ok(`${file} holds ${keys.length} ${keys.length === 1 ? 'key' : 'keys'}${rest}`);
+    if (keys.every(({ from }) => from > Date.now())) {
+      findings.warning('every key is of the future: is the clock of this machine behind?');
+    }
+  } catch (error) {
+    findings.error(messageOf(error));
+  }
+  const { mode, uid } = await stat(file);
+  if ((mode & 0o077) !== 0) {
+    const others = (mode & 0o007) !== 0;
+    const message = `${file} has mode ${(mode & 0o777).toString(8)}, whoever can read it can forge links: chmod 600 ${file}`;
+    if (others) findings.error(message);
+    else findings.warning(message);
+  }
+  const folder = await stat(dirname(file));
+  if (uid !== folder.uid) {
+    findings.warning(
+      `${file} belongs to user ${uid}, its folder to user ${folder.uid}: can the service read it?`,
+    );
+  }
+  return findings.list;
+}
+
+/** Clicks, and what waits for Redis or a webhook, need room. */
+async function examineSpace({ events: { journal } }: Configuration): Promise<readonly Finding[]> {
+  const findings = new Findings('disk');
+  let folder = journal;
+  while (!(await exists(folder)) && folder !== dirname(folder)) folder = dirname(folder);
+  const { bavail, bsize } = await statfs(folder);
+  const free = `${Math.floor((bavail * bsize) / 1024 / 1024)} MiB are free at ${folder}`;
+  if (bavail * bsize < MIN_FREE_BYTES)
+    findings.warning(`${free}: clicks will be lost when it is full`);
+  else findings.ok(free);
+  return findings.list;
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { promisify, styleText } from 'node:util';
+import type { Command } from 'commander';
+import { loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { examineDomain, originsOf } from './doctor-domains.ts';
+import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { examineListeners } from './doctor-listeners.ts';
+import { examinePostfix } from './doctor-postfix.ts';
+import { examineState, readKeys } from './doctor-state.ts';
+import { examineStore } from './doctor-store.ts';
+import { exitCode } from './exit-code.ts';
+
+const COLOURS = { ok: 'green', warning: 'yellow', error: 'red' } as const;
+
+interface Options {
+  readonly postfix?: string;
+  readonly json?: boolean;
+}
+
+/** `clickmilter doctor`: looks at everything the service depends on. */
+export function doctorCommand(program: Command): void {
+  program
+    .command('doctor')
+    .description('look at everything the service depends on, and say what to do')
+    .option('--postfix <folder>', "Postfix's configuration, where it is not the standard one")
+    .option('--json', 'the findings as a JSON array')
+    .action(async (options: Options) => {
+      const { config: file } = program.opts<{ config: string }>();
+      const all: Finding[] = [];
+      for await (const findings of examine(file, options)) {
+        all.push(...findings);
+        if (options.json !== true)
+          for (const finding of findings) process.stdout.write(line(finding));
+      }
+      if (options.json === true) process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+      process.exitCode = exitCodeOf(all);
+    });
+}
+
+/** One examination after the other, each told as soon as it is done. */
+async function* examine(file: string, options: Options): AsyncGenerator<readonly Finding[]> {
+  const { config, root, problems } = loadConfig(file);
+  const findings = new Findings('configuration');
+  for (const problem of problems) findings[problem.severity](formatProblem(problem));
+  if (problems.length === 0) findings.ok(`${file}: no problems`);
+  yield findings.list;
+  if (config === undefined) return;
+
+  yield* guarded('keys', examineState(config));
+  yield* guarded('redis', examineStore(config));
+  yield* guarded('service', examineListeners(config));
+  yield* guarded('postfix', examinePostfix(config, options.postfix));
+  const keys = await readKeys(config);
+  for (const origin of originsOf(root)) {
+    yield* guarded(`${origin.scheme}://${origin.domain}`, examineDomain(origin, keys));
+  }
+  yield* guarded('clock', examineClock());
+}
+
+/** An examination that fails is a finding as well. */
+async function* guarded(
+  subject: string,
+  examination: Promise<readonly Finding[]>,
+): AsyncGenerator<readonly Finding[]> {
+  try {
+    yield await examination;
+  } catch (error) {
+    yield [{ level: 'error', subject, message: `could not be looked at: ${messageOf(error)}` }];
+  }
+}
+
+/** Expiries and sealed links depend on the time of day, here and on every other host. */
+async function examineClock(): Promise<readonly Finding[]> {
+  const findings = new Findings('clock');
+  const asked = promisify(execFile)('timedatectl', [
+    'show',
+    '--property=NTPSynchronized',
+    '--value',
+  ]);
+  const answer = await asked.then(
+    ({ stdout }) => stdout.trim(),
+    () => undefined,
+  );
+  if (answer === 'no') findings.warning('it is not synchronised: timedatectl set-ntp true');
+  else if (answer === 'yes') findings.ok('it is synchronised');
+  else
+    findings.ok(`${new Date().toISOString()}; whether it is synchronised, only systemd could tell`);
+  return findings.list;
+}
+
+function line({ level, subject, message }: Finding): string {
+  const colour = process.stdout.isTTY ? (text: string) => styleText(COLOURS[level], text) : String;
+  return `${colour(level.padEnd(7))}  ${subject}: ${message}\n`;
+}
+
+/** For monitoring: warnings are no alarm. */
+function exitCodeOf(findings: readonly Finding[]): number {
+  const errors = findings.filter(({ level }) => level === 'error');
+  if (errors.length === 0) return exitCode.ok;
+  return errors.some(({ subject }) => subject === 'configuration')
+    ? exitCode.configuration
+    : exitCode.unavailable;
+}
