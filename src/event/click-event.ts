@@ -73,7 +73,7 @@ export function toClickEvent(
   reasons: readonly AutomationReason[] = [],
 ): ClickEvent {
   const { link, message } = click.resolved;
-  const { recipients } = message;
+  const { recipients, recipientCount = recipients.length } = message;
   const only = recipients.length === 1 ? recipients[0] : undefined;
   const event: { readonly [Field in keyof TrackEvent]: TrackEvent[Field] | undefined } = {
     type: 'click',
@@ -102,7 +102,7 @@ export function toClickEvent(
     customer_id: customerId,
     queue_id: message.queueId,
     pathway: message.pathway,
-    rcpt_count: recipients.length > 1 ? recipients.length : undefined,
+    rcpt_count: recipientCount > 1 ? recipientCount : undefined,
     repeat_count: count > 1 ? count : undefined,
     automation_reasons: reasons.length > 0 ? reasons : undefined,
   };
