@@ -75,6 +75,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     return started;
   };
   let peer = await start();
+  // Its connections close before its end is known here.
+  let killed: Promise<unknown> = Promise.resolve();
 
   return {
     port,
@@ -88,9 +90,11 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     cli: async (...command) => (await run(client, ['-s', socket, ...command])).stdout.trimEnd(),
     kill: async () => {
       peer.signal('SIGKILL');
-      await peer.exited;
+      killed = peer.exited;
+      await killed;
     },
     start: async () => {
+      await killed;
       if (!peer.running) peer = await start();
     },
     pause: () => peer.signal('SIGSTOP'),

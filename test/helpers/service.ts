@@ -98,6 +98,8 @@ ${settings}
     return started;
   };
   let peer = await start();
+  // Its connections close before its end is known here.
+  let killed: Promise<unknown> = Promise.resolve();
 
   return {
     get pid() {
@@ -114,9 +116,11 @@ ${settings}
     signal: (name) => peer.signal(name),
     kill: async () => {
       peer.signal('SIGKILL');
-      await peer.exited;
+      killed = peer.exited;
+      await killed;
     },
     start: async () => {
+      await killed;
       if (!peer.running) peer = await start();
     },
     stop: async () => {
