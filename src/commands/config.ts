@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { evaluate } from '../config/evaluate.ts';
 import { type OptionPath, parseOptionPath, stanzaAt } from '../config/find-option.ts';
-import { formatOrigin } from '../config/problem.ts';
 import { type Showing, stanzaJson, stanzaLines } from '../config/write-stanza.ts';
 import { jsonValue, writeValue } from '../config/write-value.ts';
 import type { Effective } from '../scope/option-value.ts';
 import { configuredStanzas } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { whence } from './whence.ts';
 
 interface Options {
   readonly json?: true;
@@ -82,12 +82,6 @@ function print(path: OptionPath, found: Effective | undefined, { json }: Options
     const otherwise = 'otherwise' in definition ? `: ${definition.otherwise}` : '';
     process.stdout.write(`# ${option} is not set${otherwise}\n`);
   }
-}
-
-/** Where a value comes from, in words. */
-function whence({ origin, scope }: Effective): string {
-  if (origin === 'default') return 'default';
-  return scope === 'global' ? formatOrigin(origin) : `${formatOrigin(origin)}, ${scope}`;
 }
 
 function effectiveJson(option: string, { value, origin, scope }: Effective): object {

@@ -87,7 +87,7 @@ export class Transmission {
   readonly #smtpapi: string[] = [];
   readonly #variables: ReadonlyMap<string, string> | undefined;
   /** Whether an X-MSYS-API header would be obeyed, and is therefore removed. */
-  readonly #believed: boolean;
+  readonly believed: boolean;
   readonly #start = performance.now();
   #decision: Decision;
   #open: OpenMessage | undefined;
@@ -103,7 +103,7 @@ export class Transmission {
     const match = settings.scopes.match(this.facts);
     this.#variables = contextOf(macro);
     this.#decision = decide(match, undefined, this.#variables, settings.engagementTracker);
-    this.#believed = settings.smtpapi && believes(this.#decision.options, macro);
+    this.believed = settings.smtpapi && believes(this.#decision.options, macro);
   }
 
   /** How it stands now; changes when a believed X-MSYS-API header has been read. */
@@ -113,7 +113,7 @@ export class Transmission {
 
   /** Whether it is known at MAIL already that nothing will be done. */
   get isOff(): boolean {
-    return !this.#believed && !this.#decision.options.clickTrackingEnabled;
+    return !this.believed && !this.#decision.options.clickTrackingEnabled;
   }
 
   recipient(address: string): void {
@@ -122,7 +122,7 @@ export class Transmission {
 
   header(field: HeaderField): void {
     this.#headers.push(field);
-    if (this.#believed && field.name.length === SMTPAPI.length) {
+    if (this.believed && field.name.length === SMTPAPI.length) {
       if (field.name.toLowerCase() === SMTPAPI) this.#smtpapi.push(fromUtf8(field.value));
     }
   }

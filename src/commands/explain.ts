@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import type { Configuration } from '../config/configuration.ts';
+import { jsonValue, writeValue } from '../config/write-value.ts';
+import type { MessageReport } from '../filter/report.ts';
+import { Transmission } from '../filter/transmission.ts';
+import { filterSettings, practiceLinks } from '../links.ts';
+import type { Decision } from '../scope/decide.ts';
+import type { Facts } from '../scope/facts.ts';
+import { configured } from './configured.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
+import { reasonText } from './reason-text.ts';
+import { addTransactionOptions, envelopeOf } from './transaction-options.ts';
+import { tryMessage } from './try-message.ts';
+import { whoDecided } from './whence.ts';
+
+interface Options {
+  readonly message?: string;
+  readonly json?: true;
+}
+
+/** What is to be explained: a kind of mail, or one message of it. */
+interface Explained {
+  readonly facts: Facts;
+  readonly decision: Decision;
+  /** Why an X-MSYS-API header is ignored; absent where it is read. */
+  readonly ignored?: string;
+  /** Only with `--message`. */
+  readonly report?: MessageReport;
+}
+
+/** `clickmilter explain`: why mail is tracked or not, with the place that decided each value. */
+export function explainCommand(program: Command): void {
+  const command = program
+    .command('explain')
+    .description('say why mail is tracked or not, and what decided each option')
+    .option('--message <file>', 'a message, or - for standard input: what becomes of each link')
+    .option('--json', 'as a JSON object');
+  addTransactionOptions(command).action(async (options: Options) => {
+    const config = configured(program);
+    const settings = filterSettings(config);
+    const links = practiceLinks(config);
+    const envelope = envelopeOf(command.opts());
+    const message = options.message === undefined ? undefined : await read(options.message);
+    const tried = message && (await tryMessage(message, settings, links, envelope));
+    const transmission = tried?.transmission ?? new Transmission(settings, links, envelope);
+    const explained: Explained = {
+      facts: transmission.facts,
+      decision: transmission.decision,
+      ...(!transmission.believed && { ignored: whyIgnored(config, transmission.decision) }),
+      ...(tried && { report: tried.report }),
+    };
+    const text = options.json
+      ? JSON.stringify(asJson(explained), null, 2)
+      : asText(explained, config).join('\n');
+    process.stdout.write(`${text}\n`);
+  });
+}
+
+async function read(file: string): Promise<Buffer> {
+  if (file === '-') return buffer(process.stdin);
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new CommandFailed(exitCode.usage, `cannot read the message: ${String(error)}`);
+  }
+}
+
+function whyIgnored({ smtpapi }: Configuration, { options }: Decision): string {
+  if (!smtpapi) return 'there is no smtpapi stanza';
+  const login = options.acceptXMsysApi === 'authenticated' ? ', and the MTA reports no login' : '';
+  return `accept_x_msys_api = ${options.acceptXMsysApi}${login}`;
+}
+
+function asText(
+  { facts, decision, ignored, report }: Explained,
+  { scopes }: Configuration,
+): string[] {
+  const { listener, listen, peer, pathway = '' } = facts;
+  const noSuch =
+    pathway !== '' && !scopes.hasPathway(pathway) ? ', but there is no such pathway' : '';
+  const known: Row[] = [
+    ['listener', listener || 'not known'],
+    ['listen', listen || 'not known'],
+    ['peer', peer || 'not known'],
+    ['pathway', `${pathway || 'not known'}${noSuch}`],
+    ['X-MSYS-API', ignored === undefined ? 'read where there is one' : `ignored: ${ignored}`],
+  ];
+  const chain = decision.match.chain();
+  const options = [...decision.reasons()].map(
+    ([name, { value, from }]): Row => [`${name} = ${writeValue(value)}`, whoDecided(from)],
+  );
+  return [
+    ...section('Facts', table(known)),
+    ...section('Scopes that apply, the most specific first', chain.length > 0 ? chain : ['none']),
+    ...section('Options, and what decided them', table(options)),
+    ...(decision.problems.length > 0 ? section('Ignored', decision.problems) : []),
+    ...(report?.links.length ? section('Links', linkLines(report)) : []),
+    verdict(decision, ignored, report),
+  ];
+}
+
+/** The answer itself, in one sentence. */
+function verdict(
+  { options }: Decision,
+  ignored: string | undefined,
+  report: MessageReport | undefined,
+): string {
+  if (report) {
+    const tracked = report.links.filter((link) => link.tracked).length;
+    const reason = report.reason === undefined ? '' : `: ${reasonText[report.reason]}`;
+    const count = `${tracked} of ${report.links.length} links tracked`;
+    return `This message is ${report.verdict}${reason || `: ${count}`}.`;
+  }
+  const mail = options.clickTrackingEnabled ? 'Such mail is tracked' : 'Such mail is not tracked';
+  return `${mail}${ignored === undefined ? ', unless its X-MSYS-API header says otherwise' : ''}.`;
+}
+
+function linkLines({ links }: MessageReport): string[] {
+  return table(
+    links.map(
+      ({ part, tracked, reason, target }): Row => [
+        part,
+        tracked ? 'tracked' : reasonText[reason ?? 'not-wanted'],
+        target,
+      ],
+    ),
+  );
+}
+
+type Row = readonly string[];
+
+function section(title: string, lines: readonly string[]): string[] {
+  return [title, ...lines.map((line) => `  ${line}`), ''];
+}
+
+/** Columns as wide as they must be, within reason: a long value does not push the others off the screen. */
+function table(rows: readonly Row[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.min(48, Math.max(...rows.map((row) => row[column]?.length ?? 0))),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function asJson({ facts, decision, ignored, report }: Explained): object {
+  const options = [...decision.reasons()].map(([name, { value, from }]) => [
+    name,
+    { value: jsonValue(value), from },
+  ]);
+  return {
+    facts,
+    pathway: decision.match.pathway,
+    scopes: decision.match.chain(),
+    options: Object.fromEntries(options),
+    xMsysApi: ignored === undefined ? { read: true } : { read: false, reason: ignored },
+    problems: decision.problems,
+    ...(report && {
+      message: { verdict: report.verdict, reason: report.reason, links: report.links },
+    }),
+  };
+}
