@@ -75,7 +75,7 @@ export async function isExposed(path: string): Promise<boolean> {
 /** Whole or not at all: workers that start together must not see half a file, and the first of them wins. */
 async function create(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}.new`;
+  const draft = `${path}.${newMessageId()}.new`;
   await write(draft, 'w', text);
   try {
     // keygen by root, service by its own user: whoever owns the folder is to read it.

@@ -1,0 +1,31 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { base128, readBase128 } from '../../src/link/base128.ts';
+
+test.each([
+  [0, [0]],
+  [127, [0x7f]],
+  [128, [0x80, 1]],
+  [31_536_000, [0x80, 0xe7, 0x84, 0x0f]],
+  [2 ** 32 - 1, [0xff, 0xff, 0xff, 0xff, 0x0f]],
+])('%i', (value, bytes) => {
+  expect([...base128(value)]).toEqual(bytes);
+});
+
+test('any number of 32 bits comes back, wherever it stands', () => {
+  fc.assert(
+    fc.property(fc.nat(2 ** 31), fc.uint8Array(), (value, before) => {
+      const bytes = Buffer.concat([before, base128(value), Buffer.of(0xff)]);
+      expect(readBase128(bytes, before.length)).toEqual({ value, end: bytes.length - 1 });
+    }),
+  );
+});
+
+test.each([
+  ['nothing', []],
+  ['no end', [0x80, 0x80]],
+  ['too much', [0xff, 0xff, 0xff, 0xff, 0x7f]],
+  ['far too much', [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1]],
+])('%s is no number', (_, bytes) => {
+  expect(readBase128(Buffer.from(bytes), 0)).toBeUndefined();
+});

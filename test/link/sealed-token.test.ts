@@ -1,0 +1,83 @@
+import { webcrypto } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { parseSealKeys } from '../../src/link/seal-keys.ts';
+import { openToken, Sealer } from '../../src/link/sealed-token.ts';
+import { exampleMessage } from './example-message.ts';
+
+const { subtle } = webcrypto;
+const SECRET = 'lU0pmnUZ3JmqnEmtEkr5bdkqPRYmV2j2cF0n1n3xQ2o';
+const keys = parseSealKeys(`5c 2026-11-23T00:00:00Z ${SECRET}\n`, 'keys');
+const message = exampleMessage({
+  messageId: 'AbCdEfGhIjKlMn-_',
+  injectionTime: 20_780 * 86_400 + 70_000,
+  expires: 20_780 * 86_400 + 70_000 + 365 * 86_400,
+  recipients: ['a@x.example'],
+});
+
+/** Opens a token by the description of its format alone, with another implementation of the cryptography. */
+async function openIndependently(token: string): Promise<Buffer> {
+  const bytes = Buffer.from(token.slice(1), 'base64url');
+  const raw = Buffer.from(SECRET, 'base64url');
+  const day = bytes.readUInt16BE(1);
+  const master = await subtle.importKey('raw', raw, 'HKDF', false, ['deriveBits']);
+  const info = Buffer.from(`clickmilter sealed link, day ${day}`);
+  const subkey = await subtle.deriveBits(
+    { name: 'HKDF', hash: 'SHA-256', salt: Buffer.alloc(0), info },
+    master,
+    256,
+  );
+  const hmac = { name: 'HMAC', hash: 'SHA-256' };
+  const signer = await subtle.importKey('raw', subkey, hmac, false, ['sign']);
+  const messageKey = await subtle.sign(hmac, signer, bytes.subarray(3, 19));
+  const opener = await subtle.importKey('raw', messageKey, 'AES-GCM', false, ['decrypt']);
+  const iv = Buffer.alloc(12);
+  iv[11] = bytes[19] ?? 0;
+  const algorithm = { name: 'AES-GCM', iv, tagLength: 96 };
+  return Buffer.from(await subtle.decrypt(algorithm, opener, bytes.subarray(20)));
+}
+
+test('a token is what its description says', async () => {
+  const sealer = new Sealer(keys, message);
+  sealer.seal({ target: 'https://first.example/', part: 'text' });
+  const token = sealer.seal({ target: 'https://www.QQQ/', part: 'html', name: 'Logo' });
+
+  const bytes = Buffer.from(token.slice(1), 'base64url');
+  expect(token[0]).toBe('2');
+  expect(bytes[0]).toBe(0x5c);
+  expect(bytes.readUInt16BE(1)).toBe(20_780);
+  expect(bytes.toString('base64url', 3, 15)).toBe('AbCdEfGhIjKlMn-_');
+  expect(bytes[19]).toBe(1);
+
+  const contents = await openIndependently(token);
+  const [html, days, campaign, name, recipient, further] = [1, 2, 4, 8, 16, 64];
+  expect(contents[0]).toBe(
+    [html, days, campaign, name, recipient, further].reduce((sum = 0, flag = 0) => sum | flag),
+  );
+  expect(contents.readUIntBE(1, 3)).toBe(70_000);
+  // 365 in base 128, lowest first.
+  expect([...contents.subarray(4, 6)]).toEqual([0x80 | (365 % 128), 2]);
+  const strings = contents.subarray(10).toString('latin1');
+  // Lengths before the campaign, the name, the recipient, the further facts; then https://www. in one byte.
+  const shown = strings.replace(/[^\x20-\x7e]/g, (byte) => `<${byte.charCodeAt(0)}>`);
+  expect(shown).toMatch(
+    /^<11>autumn-2026<4>Logo<11>a@x\.example[^{]+\{"p":"newsletters",.*\}<128>QQQ\/$/,
+  );
+});
+
+/** Tokens are in inboxes: whatever a later release writes, it must open these. */
+test('tokens of earlier releases open', () => {
+  const opened = GOLDEN.map((token) => openToken(keys, token)?.link);
+  expect(opened).toEqual([
+    { target: 'https://www.shop.example/autumn?utm_source=newsletter', part: 'html', name: 'Logo' },
+    { target: 'https://shop.example/ü', part: 'text' },
+  ]);
+});
+
+const GOLDEN = [
+  '2XFEnAbCdEfGhIjKlMn-_Hl1VmAC59b-9fBDY6rf0GiH24cXPn3XqFn0aFEA1RHBsJH7LbbT7f93wlX0xVX91NFL4c' +
+    'uOV0m-TTvsISF-zLdhfDiJxhaRG7X7-OQ7-f_RzHsKtK2D5wF7biFYWBOSn7_FwK1vY9Tafun0ZpmAlIlntUzQCQCO' +
+    'jk8IIK7fSuvOYVDuoKpE',
+  '2XFEnAbCdEfGhIjKlMn-_Hl1VmAHQgJaoirQY3p7IpjBwuHa_TrjQKWtDFVx6VlneXvk2hvW-WWQAoyVoASiLzxAgW' +
+    'hn-f_t4HyW6iTonW3CCAdg0tkjmovGyPwotqNkxv631D3MFRq-jknikE40IYNn0IdQOUO5jEV5p9_nXQMnuxUpRT4D' +
+    'f2Nm0c-7sT9swkLjq_qk',
+];
