@@ -1,5 +1,6 @@
 import { chown, link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { newMessageId } from './message-id.ts';
 import {
   formatSealKey,
   newSealKey,

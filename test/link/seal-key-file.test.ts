@@ -65,7 +65,7 @@ test('a new key is appended: comments, owner and mode stay, and a reload reads i
   const before = (await readFile(path, 'utf8')).trimEnd();
   await writeFile(path, before);
   const { id } = await addSealKey(path);
-  expect(await readFile(path, 'utf8')).toMatch(new RegExp(`^${escape(before)}\n[0-9a-f]{2} `));
+  expect(await readFile(path, 'utf8')).toMatch(new RegExp(`^${quoted(before)}\n[0-9a-f]{2} `));
   expect((await stat(path)).mode & 0o777).toBe(0o640);
   expect(ids(file)).not.toContain(id);
   await file.reload();
@@ -90,6 +90,6 @@ test('a file that everybody can read is told from one that is not', async () => 
   expect(await isExposed(path)).toBe(false);
 });
 
-function escape(text: string): string {
+function quoted(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
