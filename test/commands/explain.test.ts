@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { explainCommand } from '../../src/commands/explain.ts';
+import { runCommand } from '../helpers/run-command.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'clickmilter-explain-'));
+const config = join(folder, 'test.conf');
+const message = join(folder, 'message.eml');
+afterAll(() => rmSync(folder, { recursive: true }));
+
+beforeAll(() => {
+  writeFileSync(
+    config,
+    `smtpapi { }
+ESMTP_Listener {
+  tracking_domain = "click.example.com"
+  exclude_domains = "excluded.example"
+  Listen "*:587" { click_tracking_enabled = on }
+  Peer "10.0.0.0/8" { context = [ smtpapi_campaign_id = "from ten" ] }
+  Peer "10.0.0.1" { recipients = single }
+}
+pathway "shop" { click_tracking_scheme = https }
+`,
+  );
+  writeFileSync(
+    message,
+    `From: a@example.com
+To: b@example.com
+X-MSYS-API: {"options":{"click_tracking":true},"tags":["x"]}
+Content-Type: text/html
+
+<a href="https://example.org/1">one</a> <a href="mailto:a@b">two</a>
+<a href="https://excluded.example/3">three</a> <a href="https://example.org/4" data-msys-clicktrack="0">four</a>
+`,
+  );
+});
+
+const explain = async (...args: string[]) => {
+  const { code, stdout, stderr } = await runCommand(explainCommand, [
+    '-c',
+    config,
+    'explain',
+    ...args,
+  ]);
+  return { code, stderr, stdout: stdout.replaceAll(`${folder}/`, '') };
+};
+const shop = ['--macro', '{auth_authen}=shop'];
+const ten = ['--listen', '192.0.2.1:587', '--peer', '10.0.0.1'];
+
+describe('mail of a kind', () => {
+  test('nothing known', async () => {
+    expect((await explain()).stdout).toMatchSnapshot();
+  });
+
+  test('facts from options and from macros, a context variable from a macro', async () => {
+    const macros = [
+      '{client_addr}=10.9.9.9',
+      '{daemon_addr}=::1',
+      '{daemon_port}=587',
+      'smtpapi_tracking_domain=MTA.example',
+      'smtpapi_tags=none',
+    ];
+    const { stdout } = await explain(...shop, ...macros.flatMap((macro) => ['--macro', macro]));
+    expect(stdout).toMatchSnapshot();
+  });
+});
+
+describe('one message', () => {
+  test('each link, with the reason where it is left alone', async () => {
+    const { stdout } = await explain(
+      ...ten,
+      ...shop,
+      '--recipient',
+      'b@example.com',
+      '--message',
+      message,
+    );
+    expect(stdout).toMatchSnapshot();
+  });
+
+  test.each([
+    [['--peer', '192.0.2.9'], 'This message is untouched: click_tracking_enabled is off.'],
+    [
+      [...ten, '--recipient', 'a@b', '--recipient', 'c@d'],
+      'This message is untouched: recipients = single, and it does not have exactly one recipient.',
+    ],
+  ])('%j', async (args, verdict) => {
+    const { stdout } = await explain(...args, '--message', message);
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe(verdict);
+  });
+
+  test('that is not there', async () => {
+    const { code, stderr } = await explain('--message', join(folder, 'none.eml'));
+    expect(code).toBe(64);
+    expect(stderr).toContain('cannot read the message');
+  });
+});
+
+test('for scripts as JSON', async () => {
+  const { stdout } = await explain(
+    ...ten,
+    ...shop,
+    '--recipient',
+    'b@example.com',
+    '--message',
+    message,
+    '--json',
+  );
+  const json = JSON.parse(stdout);
+  expect(json).toMatchObject({
+    facts: { listen: '192.0.2.1:587', peer: '10.0.0.1', pathway: 'shop' },
+    pathway: 'shop',
+    xMsysApi: { read: true },
+    options: {
+      click_tracking_enabled: {
+        value: true,
+        from: { kind: 'header', field: 'options.click_tracking' },
+      },
+      tracking_domain: {
+        value: 'click.example.com',
+        from: { setting: { origin: { file: 'test.conf', line: 3 } } },
+      },
+      campaign_id: { value: 'from ten', from: { kind: 'context', name: 'smtpapi_campaign_id' } },
+      tags: { value: ['x'] },
+    },
+    message: { verdict: 'tracked' },
+  });
+  expect(
+    json.message.links.map(
+      ({ tracked, reason }: { tracked: boolean; reason?: string }) => reason ?? tracked,
+    ),
+  ).toEqual([true, 'scheme', 'excluded', 'opted-out']);
+});
