@@ -61,7 +61,7 @@ export interface Transaction {
   readonly message: Buffer;
   /** Stages mail to endOfMessage; sent as given, whatever the milter asked for. */
   readonly macros?: Macros;
-  /** Data bytes of one SMFIC_BODY. Default 65535. */
+  /** Data bytes of one SMFIC_BODY. Default, and at most, 65535. */
   readonly bodyChunk?: number;
   /** Whether SMFIC_BODYEOB carries the last piece of the body, as Sendmail's may. Default no, as Postfix. */
   readonly endWithData?: boolean;
@@ -271,7 +271,7 @@ class Client implements MilterClient {
     }
     let rest: Buffer = EMPTY;
     if (!this.#agreed(protocolFlag.noBody)) {
-      const size = sent.bodyChunk ?? MAX_DATA;
+      const size = Math.min(sent.bodyChunk ?? MAX_DATA, MAX_DATA);
       for (let at = 0; at < body.length; at += size) {
         const piece = body.subarray(at, at + size);
         bodySent += piece.length;

@@ -1,6 +1,6 @@
 import type { Action, Connection, EndOfMessage } from './filter.ts';
 import { ModificationQueue } from './modification-queue.ts';
-import { checkHeaderName, checkHeaderValue, checkLine } from './sendable.ts';
+import { checkHeader, checkLine } from './sendable.ts';
 
 /** One message as its filter sees it. */
 export class FilterMessage<State> implements EndOfMessage<State> {
@@ -59,24 +59,21 @@ export class FilterMessage<State> implements EndOfMessage<State> {
 
   addHeader(name: string, value: string): void {
     const queue = this.#may('addHeader', 'addHeaders');
-    checkHeaderName(name, 'addHeader');
-    checkHeaderValue(value, 'addHeader');
+    checkHeader(name, value, 'addHeader');
     queue.add({ type: 'addHeader', name, value });
   }
 
   insertHeader(index: number, name: string, value: string): void {
     const queue = this.#may('insertHeader', 'addHeaders');
     checkIndex(index, 0, 'insertHeader');
-    checkHeaderName(name, 'insertHeader');
-    checkHeaderValue(value, 'insertHeader');
+    checkHeader(name, value, 'insertHeader');
     queue.add({ type: 'insertHeader', index, name, value });
   }
 
   changeHeader(name: string, index: number, value: string): void {
     const queue = this.#may('changeHeader', 'changeHeaders');
     checkIndex(index, 1, 'changeHeader');
-    checkHeaderName(name, 'changeHeader');
-    checkHeaderValue(value, 'changeHeader');
+    checkHeader(name, value, 'changeHeader');
     queue.changeHeader(name, index, value);
   }
 
