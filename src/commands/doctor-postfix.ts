@@ -46,7 +46,7 @@ export async function examinePostfix(
   const settings = await readSettings(postconf);
   const services = await readServices(postconf, settings);
   const ours = await placesOf(config, settings);
-  examineServices(findings, services, ours);
+  examineServices(findings, services, ours, settings['smtpd_milters'] ?? '');
   examineLocalMail(findings, settings, ours);
   examineTimes(findings, settings, config);
   await examineSockets(findings, config);
@@ -126,7 +126,12 @@ async function placesOf(config: Configuration, settings: Settings): Promise<Plac
   return { open, chrooted };
 }
 
-function examineServices(findings: Findings, services: readonly Service[], ours: Places): void {
+function examineServices(
+  findings: Findings,
+  services: readonly Service[],
+  ours: Places,
+  present: string,
+): void {
   const [example] = ours.open;
   let asking = 0;
   for (const { name, chroot, milters, defaultAction, own } of services) {
@@ -164,9 +169,10 @@ function examineServices(findings: Findings, services: readonly Service[], ours:
     }
   }
   if (asking === 0) {
-    findings.error(
-      `no smtpd asks us: postconf -e 'smtpd_milters = {${example}, default_action=tempfail}' && postfix reload`,
-    );
+    const all = [`{${example}, default_action=tempfail}`, present]
+      .filter((one) => one !== '')
+      .join(', ');
+    findings.error(`no smtpd asks us: postconf -e 'smtpd_milters = ${all}' && postfix reload`);
   } else {
     findings.ok(`${asking} of ${services.length} smtpd services ask us`);
   }
