@@ -59,15 +59,10 @@ function judgeOne(
   unsubscribe: ReadonlySet<string>,
   options: ReadingOptions,
 ): FoundLink {
-  const { written, name, sublink } = candidate;
+  const { written } = candidate;
   const found = written === undefined ? 'charset' : targetOf(written, base, part.utf8Queries);
-  const about = {
-    part: part.found.part,
-    ...(name !== undefined && { name }),
-    ...(sublink !== undefined && { sublink }),
-  };
   if (typeof found === 'string') {
-    return { ...about, target: written ?? '', reason: found };
+    return foundLink(part, candidate, written ?? '', found);
   }
   const { target, url } = found;
   const reason =
@@ -75,7 +70,29 @@ function judgeOne(
     (unsubscribe.has(url.href) ? 'unsubscribe' : undefined) ??
     (isOwn(url, options.ownDomains) ? 'own-domain' : undefined) ??
     options.exclude?.(target);
-  return { ...about, target, ...(reason !== undefined && { reason }) };
+  return foundLink(part, candidate, target, reason);
+}
+
+function foundLink(
+  part: ReadPart,
+  { name, sublink }: Candidate,
+  target: string,
+  reason: LeftAlone | undefined,
+): FoundLink {
+  const link: { -readonly [Key in keyof FoundLink]: FoundLink[Key] } = {
+    part: part.found.part,
+    target,
+  };
+  if (name !== undefined) {
+    link.name = name;
+  }
+  if (sublink !== undefined) {
+    link.sublink = sublink;
+  }
+  if (reason !== undefined) {
+    link.reason = reason;
+  }
+  return link;
 }
 
 function isOwn(url: URL, ownDomains: readonly string[]): boolean {

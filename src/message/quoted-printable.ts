@@ -17,7 +17,7 @@ for (let digit = 0; digit < 16; digit++) {
 const MAX_LINE = 76;
 
 /** Every so many raw bytes the decoder notes where it stands, so that a decoded byte is found again. */
-const STRIDE = 256;
+const STRIDE = 128;
 
 /**
  * Quoted-printable (RFC 2045 §6.7). An edit replaces the raw bytes that stand for its own bytes; only where
@@ -36,9 +36,12 @@ export function quotedPrintableContent(raw: Buffer): Content {
       let copied = 0;
       let column = 0;
       let line: LineEnd = { at: -1, bytes: '' };
-      for (const [index, edit] of edits.entries()) {
-        const start = tokenAt(raw, decoded, edit.start).start;
-        const end = tokenAt(raw, decoded, edit.end - 1).end;
+      const places = edits.map((edit) => ({
+        edit,
+        start: tokenAt(raw, decoded, edit.start).start,
+        end: tokenAt(raw, decoded, edit.end - 1).end,
+      }));
+      for (const [index, { edit, start, end }] of places.entries()) {
         if (hasMalformedEscape(raw, start, end)) {
           refused.set(edit, 'malformed-encoding');
           continue;
@@ -49,9 +52,7 @@ export function quotedPrintableContent(raw: Buffer): Content {
         if (line.at < end) {
           line = lineEndAfter(raw, end);
         }
-        const next = edits[index + 1];
-        const restEnd =
-          next === undefined ? line.at : Math.min(line.at, tokenAt(raw, decoded, next.start).start);
+        const restEnd = Math.min(line.at, places[index + 1]?.start ?? line.at);
         const wrapped = wrap(edit.bytes, column, restEnd - end, restEnd === line.at, line.bytes);
         pieces.push(before, Buffer.from(wrapped.text, 'latin1'));
         column = wrapped.column;
@@ -70,43 +71,49 @@ interface Decoded {
   readonly decodedMarks: readonly number[];
 }
 
+/** Decoding is synchronous and ends in a string: it needs no memory of its own for each message. */
+const SCRATCH = Buffer.allocUnsafeSlow(512 * 1024);
+
 function decode(raw: Buffer): Decoded {
-  const bytes = Buffer.allocUnsafe(raw.length);
+  const bytes = raw.length <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafe(raw.length);
   const rawMarks: number[] = [0];
   const decodedMarks: number[] = [0];
   const length = raw.length;
   let nextMark = STRIDE;
   let at = 0;
   let to = 0;
-  while (at < length) {
+  for (;;) {
+    let byte = raw[at] as number;
+    // Most of a text is letters: they come after `=`, and undefined, at the end, does not.
+    while (byte > EQUALS) {
+      bytes[to++] = byte;
+      byte = raw[++at] as number;
+    }
+    if (at >= length) {
+      break;
+    }
     if (at >= nextMark) {
       rawMarks.push(at);
       decodedMarks.push(to);
       nextMark = at + STRIDE;
     }
-    const byte = raw[at] as number;
     if (byte === EQUALS) {
       const value = escaped(raw, at);
+      const end = value < 0 ? softBreakEnd(raw, at) : at + 3;
       if (value >= 0) {
         bytes[to++] = value;
-        at += 3;
-      } else {
-        const end = softBreakEnd(raw, at);
-        if (end === at) {
-          bytes[to++] = byte;
-          at++;
-        } else {
-          at = end;
-        }
+      } else if (end === at) {
+        bytes[to++] = raw[at++] as number;
+        continue;
       }
-    } else if (byte === SPACE || byte === TAB) {
+      at = end;
+    } else if ((byte === SPACE || byte === TAB) && (raw[at + 1] ?? 0) <= SPACE) {
       const end = blankEnd(raw, at);
       if (isLineEnd(raw, end)) {
         at = end;
-      } else {
-        while (at < end) {
-          bytes[to++] = raw[at++] as number;
-        }
+      }
+      while (at < end) {
+        bytes[to++] = raw[at++] as number;
       }
     } else {
       bytes[to++] = byte;
@@ -240,20 +247,33 @@ function wrap(
   let text = '';
   let width = column;
   for (let at = 0; at < encoded.length; ) {
-    const unit = encoded[at] === '=' ? 3 : 1;
-    if (width + unit > MAX_LINE - 1) {
+    const end = unitEnd(encoded, at + MAX_LINE - 1 - width);
+    if (end > at) {
+      text += encoded.slice(at, end);
+      width += end - at;
+      at = end;
+    }
+    if (at < encoded.length) {
       text += `=${lineEnd}`;
       width = 0;
     }
-    text += encoded.slice(at, at + unit);
-    width += unit;
-    at += unit;
   }
   if (rest > 0 && width > Math.max(0, room)) {
     text += `=${lineEnd}`;
     width = 0;
   }
   return { text, column: width };
+}
+
+/** The last place up to `end` that is not in the middle of an escape. */
+function unitEnd(encoded: string, end: number): number {
+  if (end >= encoded.length) {
+    return encoded.length;
+  }
+  if (encoded[end - 1] === '=') {
+    return end - 1;
+  }
+  return encoded[end - 2] === '=' ? end - 2 : end;
 }
 
 const NEEDS_ESCAPE = /[^!-<>-~]/g;

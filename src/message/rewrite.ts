@@ -50,19 +50,29 @@ function planFor(part: ReadPart, { candidate, link }: JudgedLink, urlFor: UrlFor
   if (url === undefined) {
     return { link: { ...link, reason: 'not-wanted' } };
   }
-  return {
-    link,
-    url,
-    edit: { ...part.bytesOf(candidate), bytes: part.encode(candidate.escape(url)) },
-  };
+  const { start, end } = part.bytesOf(candidate);
+  return { link, url, edit: { start, end, bytes: part.encode(candidate.escape(url)) } };
 }
 
 function outcomeOf({ link, url, edit }: Plan, { refused }: Spliced): LinkOutcome {
-  if (url === undefined || edit === undefined) {
-    return { ...link, tracked: false };
+  const refusal = edit && refused.get(edit);
+  // Field by field: a spread of objects of several shapes costs more than the splice.
+  const outcome: { -readonly [Key in keyof LinkOutcome]: LinkOutcome[Key] } = {
+    part: link.part,
+    target: link.target,
+    tracked: edit !== undefined && refusal === undefined,
+  };
+  if (link.name !== undefined) {
+    outcome.name = link.name;
   }
-  const reason = refused.get(edit);
-  return reason === undefined
-    ? { ...link, url, tracked: true }
-    : { ...link, reason, tracked: false };
+  if (link.sublink !== undefined) {
+    outcome.sublink = link.sublink;
+  }
+  const reason = link.reason ?? refusal;
+  if (reason !== undefined) {
+    outcome.reason = reason;
+  } else if (url !== undefined) {
+    outcome.url = url;
+  }
+  return outcome;
 }

@@ -23,8 +23,8 @@ export function targetOf(
   base: URL | undefined,
   utf8Queries: boolean,
 ): Target | LeftAlone {
-  const link = trim(written).replace(/[\t\n\r]/g, '');
-  if (isPlaceholder(link)) {
+  const link = UNPRINTABLE.test(written) ? trim(written).replace(/[\t\n\r]/g, '') : written;
+  if (ONLY_PLACEHOLDER.test(link)) {
     return 'placeholder';
   }
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(link)?.[1]?.toLowerCase();
@@ -42,19 +42,16 @@ export function targetOf(
     return resolved(link, base, utf8Queries); // `http:/host`, `http:path`: browsers make something of them
   }
   const [, start = '', authority = '', path = '', query = '', fragment = ''] = parts;
-  if (PLACEHOLDERS.some(([open]) => authority.includes(open))) {
+  if (PLACEHOLDER.test(authority)) {
     return 'placeholder';
+  }
+  if (!UNPRINTABLE.test(link)) {
+    return checked(link);
   }
   if (!utf8Queries && NOT_ASCII.test(query)) {
     return 'charset';
   }
-  const target =
-    start +
-    asciiAuthority(authority) +
-    percentEncode(path) +
-    percentEncode(query) +
-    percentEncode(fragment);
-  return checked(target);
+  return checked(start + asciiAuthority(authority) + percentEncode(path + query + fragment));
 }
 
 /** The base of a document: an absolute http or https URL, else it has none that matters here. */
@@ -63,19 +60,12 @@ export function baseOf(href: string | undefined): URL | undefined {
   return typeof target === 'string' ? undefined : target.url;
 }
 
-/** What template engines leave behind when nobody filled them in. */
-const PLACEHOLDERS = [
-  ['{{', '}}'],
-  ['*|', '|*'],
-  ['%%', '%%'],
-  ['[[', ']]'],
-] as const;
-
-function isPlaceholder(link: string): boolean {
-  return PLACEHOLDERS.some(([open, close]) => link.startsWith(open) && link.endsWith(close));
-}
+/** What template engines leave behind when nobody filled it in: in a host, and as a whole link. */
+const PLACEHOLDER = /\{\{|\*\||%%|\[\[/;
+const ONLY_PLACEHOLDER = /^(?:\{\{.*\}\}|\*\|.*\|\*|%%.*%%|\[\[.*\]\])$/;
 
 const NOT_ASCII = /[^\0-\x7f]/;
+const UNPRINTABLE = /[^!-~]/;
 
 function resolved(link: string, base: URL | undefined, utf8Queries: boolean): Target | LeftAlone {
   if (!utf8Queries && NOT_ASCII.test(link)) {
