@@ -87,7 +87,10 @@ export class Webhook {
     }
   }
 
-  /** Events until there are enough of them, or the first one has waited for long enough. */
+  /**
+   * Events until there are enough of them, or the first one has waited for long enough. None when nothing
+   * came for a while: then it is time to look after consumers that are gone.
+   */
   async #collect(batchSize: number): Promise<StoredEvent[]> {
     const { consumer, intervalMs = 30_000 } = this.#options;
     const batch: StoredEvent[] = [];
@@ -98,7 +101,10 @@ export class Webhook {
       const look = consumer.next(batchSize - batch.length, Math.min(LOOK_MS, left));
       // What a look that is not waited for finds is not acknowledged: it is found again.
       const events = await Promise.race([look, this.#stop]);
-      if (batch.length === 0 && events.length > 0) until = Date.now() + intervalMs;
+      if (batch.length === 0) {
+        if (events.length === 0) break;
+        until = Date.now() + intervalMs;
+      }
       batch.push(...events);
     }
     return batch;
