@@ -98,6 +98,9 @@ function removeSmtpapi(message: EndOfMessage, count: number): void {
   for (let index = count; index > 0; index--) message.deleteHeader(SMTPAPI, index);
 }
 
+/** MAXMACNAMELEN: asked for a macro with a longer name, Sendmail refuses all mail with 554. */
+const LONGEST_MACRO = 25;
+
 /**
  * What the MTA is asked for. A macro of the operator's own choice is asked for at both stages that
  * are looked at, since only the MTA knows when it has it.
@@ -108,9 +111,10 @@ function macroRequest({ listener, listen, peer, pathway }: MacroSettings): Macro
   );
   const braced = (names: Iterable<string>) =>
     [...new Set(names)].map((name) => (name.length === 1 ? name : `{${name}}`));
+  const variables = contextVariableNames.filter((name) => name.length <= LONGEST_MACRO);
   return {
     connect: braced(['client_addr', ...chosen]),
-    mail: braced([...chosen, 'auth_authen', 'auth_type', ...contextVariableNames]),
+    mail: braced([...chosen, 'auth_authen', 'auth_type', ...variables]),
     rcpt: ['i'],
     endOfHeaders: ['i'],
     endOfMessage: ['i'],
