@@ -213,7 +213,7 @@ export class Conversation<State> {
 
   #wait(stage: Stage, promise: Extract<Maybe<BodyAnswer>, Promise<unknown>>): void {
     this.#waiting = true;
-    if (stage === 'endOfMessage') {
+    if (stage === 'endOfMessage' || stage === 'bodyAtEnd') {
       this.#progressTimer = setInterval(() => this.#progress(), this.#options.progress);
     }
     promise.then(

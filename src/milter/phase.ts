@@ -16,11 +16,12 @@ export const phase = {
   body: 8,
 } as const;
 
-const KNOWN = new Set<number>(Object.values(command));
+const BITS = new Int32Array(256);
+for (const letter of Object.values(command)) BITS[letter] = 1 << (letter - 0x41);
 
 /** A command as one bit, letters being near enough to each other; 0 for one that does not exist. */
 export function bit(letter: number): number {
-  return KNOWN.has(letter) ? 1 << (letter - 0x41) : 0;
+  return BITS[letter] ?? 0;
 }
 
 function bits(...letters: readonly number[]): number {

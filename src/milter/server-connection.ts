@@ -30,6 +30,8 @@ export class ServerConnection<State> implements SessionHost {
   #gone = false;
   #stopping = false;
   #error: Error | undefined;
+  /** That the connection ends, and why, is known to whom it concerns. */
+  #explained = false;
   #linger: NodeJS.Timeout | undefined;
 
   constructor(
@@ -65,6 +67,7 @@ export class ServerConnection<State> implements SessionHost {
   }
 
   destroy(): void {
+    this.#explained = true;
     this.#socket.destroy();
   }
 
@@ -143,13 +146,13 @@ export class ServerConnection<State> implements SessionHost {
       waitingFor: this.#draining ? 'write' : this.session.negotiated ? 'command' : 'negotiation',
       queueId: this.session.queueId,
     });
-    this.#socket.destroy();
+    this.destroy();
   }
 
   /** The MTA is gone, or as good as gone: nobody half-closes and waits for answers. */
   #lost(): void {
     const { session } = this;
-    if (session.inMessage) {
+    if (session.inMessage && !this.#explained) {
       this.event({
         type: 'disconnected',
         connection: session.connection,
@@ -157,6 +160,7 @@ export class ServerConnection<State> implements SessionHost {
         queueId: session.queueId,
       });
     }
+    this.#explained = true;
     session.close();
   }
 

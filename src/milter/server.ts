@@ -29,7 +29,7 @@ export interface MilterServer {
   readonly connections: number;
   /**
    * Stops: no new connections; SMTP sessions under way go on to their end (Q or EOF), but no longer than `deadline` milliseconds
-   * (default 30 000; 0 is at once). Resolves with those that were cut off, when no socket is open any more.
+   * (default 30 000; 0 is at once). Resolves with those that were cut off.
    */
   close(options?: { readonly deadline?: number }): Promise<readonly CutOff[]>;
 }

@@ -82,7 +82,7 @@ describe('a message', () => {
     const { port, got } = await scripted({}, optneg(6, 0, 0x100000));
     const client = await connected(port);
     await client.open({
-      client: { hostname: 'h.test', family: 'inet6', address: '2001:db8::1', port: 258 },
+      client: { hostname: 'h.test', family: 'inet6', address: '2001:db8::1', port: 0x3132 },
       helo: 'h.test',
       macros: { connect: { j: 'mta.test' } },
     });
@@ -99,7 +99,7 @@ describe('a message', () => {
       [
         "O 6 1ff 1fffff",
         "D Cj|mta.test|",
-        "C h.test|6IPv6:2001:db8::1|",
+        "C h.test|612IPv6:2001:db8::1|",
         "H h.test|",
         "M <sender@example.com>|SIZE=1|",
         "D Ri|Q1|",

@@ -392,6 +392,29 @@ describe('an MTA that goes away', () => {
     },
   );
 
+  test('is said once, also where the hook goes on regardless', async () => {
+    let go = () => {};
+    let running = false;
+    const { server, port, events } = await serve({
+      begin: () => undefined,
+      mail: () => {
+        running = true;
+        return new Promise<void>((resolve) => {
+          go = resolve;
+        });
+      },
+    });
+    const peer = new Peer(port);
+    peer.write(...toTheEnd);
+    await poll('the hook', () => running);
+    peer.socket.destroy();
+    await poll('the event', () => events.length > 0);
+    expect(server.connections).toBe(1);
+    go();
+    await poll('no connections', () => server.connections === 0);
+    expect(events).toMatchObject([{ type: 'disconnected' }]);
+  });
+
   test('outside a message is nothing to be told', async () => {
     const { server, port, events } = await serve(nothing);
     const peer = new Peer(port);
