@@ -37,6 +37,9 @@ export function splitMessage(message: Buffer): SplitMessage {
   return { fields, body: message.subarray(body) };
 }
 
+/** The field that the MTA itself has added, which counts for insertions and is otherwise not there. */
+const OWN_RECEIVED: Field = { name: '', raw: '' };
+
 const CRLF = Buffer.from('\r\n');
 
 /** The message after the modifications, which come in the order of the wire and are applied as Postfix does. */
@@ -46,7 +49,7 @@ export function applyModifications(
 ): Buffer {
   if (modifications.length === 0) return message;
   const split = splitMessage(message);
-  const fields = [...split.fields];
+  const fields = [OWN_RECEIVED, ...split.fields];
   const newBody: Buffer[] = [];
   let replaced = false;
   for (const modification of modifications) {
@@ -55,8 +58,7 @@ export function applyModifications(
         fields.push(field(modification));
         break;
       case 'insertHeader':
-        // Index 0 is above the Received that the MTA itself has added, which is not here.
-        fields.splice(Math.max(0, modification.index - 1), 0, field(modification));
+        fields.splice(modification.index, 0, field(modification));
         break;
       case 'changeHeader':
         change(fields, modification);
@@ -67,6 +69,7 @@ export function applyModifications(
         break;
     }
   }
+  fields.splice(fields.indexOf(OWN_RECEIVED), 1);
   const header = fields.map(({ name, raw }) => `${name}:${raw.replaceAll('\n', '\r\n')}\r\n`);
   return Buffer.concat([
     Buffer.from(`${header.join('')}\r\n`, 'latin1'),
