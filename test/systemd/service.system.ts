@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { connectMilter } from '../../src/milter/client.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { builtProgram } from '../helpers/service.ts';
+import { type Activated, activate } from '../helpers/socket-activation.ts';
+
+const SCOPE = 'ESMTP_Listener { click_tracking_enabled = on }';
+let folder: string;
+let config: string;
+let path: string;
+let http: number;
+let control: number;
+let service: Activated | undefined;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'systemd-'));
+  config = join(folder, 'clickmilter.conf');
+  path = join(folder, 'milter.sock');
+  http = await freePort();
+  control = await freePort();
+});
+afterEach(async () => {
+  await service?.close();
+  service = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+async function start(settings: string, env: Record<string, string> = {}): Promise<Activated> {
+  writeFileSync(config, `state_directory = "${folder}/var"\n${settings}\n`);
+  const command = [process.execPath, builtProgram(), '--config', config, 'run'];
+  service = await activate({ milter: path, redirect: http, control }, command, env);
+  return service;
+}
+
+const states = ({ notified }: Activated) =>
+  notified.flatMap((message) => Object.keys(message).filter((name) => /READY|RELOADING|STOPPING/.test(name)));
+
+describe.each([1, 2])('with %d workers', (workers) => {
+  test('serves the sockets of systemd, and tells it of start, reload and end', async () => {
+    const service = await start(`${SCOPE}\nworkers = ${workers}`);
+    // Who connects before the start waits in the backlog, and is served.
+    const early = connectMilter({ path });
+    await service.start();
+    expect(states(service)).toEqual(['READY']);
+    const milter = await early;
+    expect(milter.agreed.version).toBe(6);
+    await milter.quit();
+    expect((await fetch(`http://127.0.0.1:${http}/nonsense`)).status).toBe(404);
+    expect(await (await fetch(`http://127.0.0.1:${control}/readyz`)).text()).toBe('ready\n');
+    const metrics = await (await fetch(`http://127.0.0.1:${control}/metrics`)).text();
+    expect(metrics).toMatch(/clickmilter_redirects_total\{status="404",worker="(main|[12])"\} 1/);
+
+    service.signal('SIGHUP');
+    await expect.poll(() => states(service), { timeout: 10_000 }).toEqual(['READY', 'RELOADING', 'READY']);
+
+    service.signal('SIGTERM');
+    expect(await service.ended()).toBe(0);
+    expect(states(service)).toEqual(['READY', 'RELOADING', 'READY', 'STOPPING']);
+  });
+});
+
+test('the watchdog is fed', async () => {
+  const service = await start(SCOPE, { WATCHDOG_USEC: '1000000' });
+  await service.start();
+  await expect
+    .poll(() => service.notified.filter(({ WATCHDOG }) => WATCHDOG === '1').length, { timeout: 10_000 })
+    .toBeGreaterThanOrEqual(2);
+});
+
+test('a configuration with errors ends with 78, which is not tried again', async () => {
+  const service = await start('worker = 2');
+  await expect(service.start()).rejects.toThrow(/worker/);
+  expect(await service.ended()).toBe(78 << 8);
+});
