@@ -316,6 +316,16 @@ describe('modifications of a message', () => {
       ['A: 1', 'B: 2', 'A: new', '', 'x'],
     ],
     [
+      'insertions about the Received of the MTA',
+      ['A: 1', '', 'x'],
+      [
+        { type: 'insertHeader', index: 0, name: 'T', value: 'zero' },
+        { type: 'insertHeader', index: 2, name: 'B', value: 'two' },
+        { type: 'insertHeader', index: 99, name: 'E', value: 'end' },
+      ],
+      ['T: zero', 'B: two', 'A: 1', 'E: end', '', 'x'],
+    ],
+    [
       'past the end appends',
       ['A: 1', '', 'x'],
       [change('A', 5, 'new')],
