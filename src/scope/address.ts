@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** An IP address in network order: 4 bytes, or 16. An IPv4-mapped IPv6 address is its IPv4 address. */
@@ -17,10 +18,8 @@ export interface Network {
 export function parseAddress(text: string): Address | undefined {
   let bare = text.trim().replace(/^ipv6:/i, '');
   if (bare.startsWith('[') && bare.endsWith(']')) bare = bare.slice(1, -1).replace(/^ipv6:/i, '');
-  if (ipaddr.IPv4.isValidFourPartDecimal(bare)) {
-    return Uint8Array.from(ipaddr.IPv4.parse(bare).toByteArray());
-  }
-  if (!bare.includes(':') || !ipaddr.IPv6.isValid(bare)) return undefined;
+  if (isIPv4(bare)) return Uint8Array.from(bare.split('.'), Number);
+  if (!isIPv6(bare)) return undefined;
   const address = ipaddr.IPv6.parse(bare);
   return Uint8Array.from(
     (address.isIPv4MappedAddress() ? address.toIPv4Address() : address).toByteArray(),

@@ -1,4 +1,4 @@
-import { type Address, maskAddress, type Network } from './address.ts';
+import type { Address, Network } from './address.ts';
 
 /**
  * Values by network, found by longest prefix. One hash table for each prefix length in use: a
@@ -22,31 +22,34 @@ export class PrefixTable<T> {
 }
 
 class Family<T> {
-  /** Longest prefix first. */
-  #lengths: number[] = [];
-  readonly #tables = new Map<number, Map<string, T>>();
+  /** By prefix length, the longest first; the keys within are the bits of the prefix, as text. */
+  #tables: (readonly [length: number, Map<string, T>])[] = [];
 
   set({ address, length }: Network, value: T): void {
-    let table = this.#tables.get(length);
+    let table = this.#tables.find(([other]) => other === length)?.[1];
     if (!table) {
       table = new Map();
-      this.#tables.set(length, table);
-      this.#lengths = [...this.#tables.keys()].sort((a, b) => b - a);
+      this.#tables = [...this.#tables, [length, table] as const].sort(([a], [b]) => b - a);
     }
-    table.set(keyOf(address, length), value);
+    table.set(bitsOf(address).slice(0, length), value);
   }
 
-  covering(network: Network): T[] {
+  covering({ address, length: longest }: Network): T[] {
+    if (this.#tables.length === 0) return [];
+    const bits = bitsOf(address);
     const found: T[] = [];
-    for (const length of this.#lengths) {
-      if (length > network.length) continue;
-      const value = this.#tables.get(length)?.get(keyOf(network.address, length));
+    for (const [length, table] of this.#tables) {
+      const value = length > longest ? undefined : table.get(bits.slice(0, length));
       if (value !== undefined) found.push(value);
     }
     return found;
   }
 }
 
-function keyOf(address: Address, length: number): string {
-  return String.fromCharCode(...maskAddress(address, length));
+const bitsOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(2).padStart(8, '0'));
+
+function bitsOf(address: Address): string {
+  let bits = '';
+  for (const byte of address) bits += bitsOfByte[byte];
+  return bits;
 }

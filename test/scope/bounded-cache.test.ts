@@ -1,13 +1,24 @@
 import { expect, test } from 'vitest';
 import { BoundedCache } from '../../src/scope/bounded-cache.ts';
 
-test('keeps what was used last, and no more than it may', () => {
-  const cache = new BoundedCache<number>(2);
-  cache.set('a', 1);
-  cache.set('b', 2);
-  expect(cache.get('a')).toBe(1);
-  cache.set('c', 3);
-  expect([cache.get('a'), cache.get('b'), cache.get('c')]).toEqual([1, undefined, 3]);
-  cache.set('a', 4);
-  expect([cache.get('a'), cache.get('c')]).toEqual([4, 3]);
+test('keeps what was used last, and at most twice as much', () => {
+  const cache = new BoundedCache<number>(10);
+  for (let n = 0; n < 1000; n += 1) {
+    cache.set(`${n}`, n);
+    expect(cache.get('0')).toBe(0);
+    for (let last = Math.max(0, n - 4); last <= n; last += 1)
+      expect(cache.get(`${last}`)).toBe(last);
+  }
+  const kept = Array.from({ length: 1000 }, (_, n) => cache.get(`${n}`)).filter(
+    (n) => n !== undefined,
+  );
+  expect(kept.length).toBeLessThanOrEqual(20);
+});
+
+test('keeps the value that was set last', () => {
+  const cache = new BoundedCache<string>(1);
+  cache.set('a', 'first');
+  cache.set('b', '');
+  cache.set('a', 'second');
+  expect(cache.get('a')).toBe('second');
 });
