@@ -30,8 +30,10 @@ export class SealKeyFile {
 
   /** @throws Error that names the file, and what to do */
   static async open(path: string): Promise<SealKeyFile> {
+    // Asked in this order: another worker that is just making the file leaves the note after it.
+    const wasMade = await exists(noteOf(path));
     if (!(await exists(path))) {
-      if (await exists(noteOf(path))) throw new Error(missing(path));
+      if (wasMade) throw new Error(missing(path));
       await addSealKey(path);
     }
     const keys = await read(path);
