@@ -3,9 +3,9 @@ import type { OptionValue } from '../scope/option-value.ts';
 import { PrefixTable } from '../scope/prefix-table.ts';
 import { ScopeTree } from '../scope/scope-tree.ts';
 import type { ListenerScope, Pathway, Scope, ScopeWithPeers } from '../scope/scopes.ts';
-import { definitionOf } from './check.ts';
 import { canonicalLabel } from './label.ts';
 import type { Stanza } from './stanza.ts';
+import { definitionOf } from './vocabulary.ts';
 
 /** Makes the tracking scopes of the enabled stanzas. */
 export function buildScopes(root: Stanza): ScopeTree {

@@ -3,18 +3,37 @@ import { checkLabel } from './label.ts';
 import { momentumOptions, momentumStanzas } from './momentum-names.ts';
 import { nearest } from './nearest.ts';
 import type { Node, OptionNode, StanzaNode } from './node.ts';
-import type { Definition } from './option-definition.ts';
 import { type StanzaDefinition, stanzas } from './options.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import { Stanza } from './stanza.ts';
+import {
+  allOptions,
+  allStanzas,
+  childrenOf,
+  definitionOf,
+  optionOf,
+  placeName,
+  places,
+  sameName,
+  scopesOf,
+} from './vocabulary.ts';
 
-const globalScope = definitionOf('global');
 /** The stanzas that Momentum has as well, and its options with them. */
-const momentumScopes = ['global', 'esmtp_listener', 'listen', 'peer', 'pathway', 'pathway_group'];
+const momentumScopes = [
+  'global',
+  'esmtp_listener',
+  'listen',
+  'peer',
+  'pathway',
+  'pathway_group',
+  'http_listener',
+  'control_listener',
+  'socket',
+];
 
 /** Holds nodes against the list of stanzas and options, and merges what appears again. */
 export function check(nodes: readonly Node[], file: string, problems: Problems): Stanza {
-  const root = new Stanza(globalScope, { origin: { file, line: 1, column: 1 } });
+  const root = new Stanza(definitionOf('global'), { origin: { file, line: 1, column: 1 } });
   checkBody(root, nodes, problems);
   return root;
 }
@@ -78,7 +97,7 @@ function unknownOption(
   problems: Problems,
 ): void {
   const name = written.toLowerCase();
-  const valid = stanzas.filter((stanza) => optionOf(stanza, name));
+  const valid = scopesOf(name);
   const isMomentums = momentumScopes.includes(scope.id) && momentumOptions.has(name);
   if (isMomentums) {
     const ours = valid.length > 0 ? `; clickmilter's own belongs into ${places(valid)}` : '';
@@ -122,43 +141,4 @@ function unknownStanza(
     const near = nearest(name, names) || nearest(name, allStanzas());
     problems.error(origin, `unknown stanza ${written} in ${placeName(scope)}${near}`);
   }
-}
-
-/** The stanzas that may stand in one. */
-export function childrenOf({ id }: StanzaDefinition): readonly StanzaDefinition[] {
-  return stanzas.filter(({ within }) => within.includes(id));
-}
-
-export function sameName(stanza: StanzaDefinition, name: string): boolean {
-  return stanza.name.toLowerCase() === name.toLowerCase();
-}
-
-export function definitionOf(id: string): StanzaDefinition {
-  const found = stanzas.find((stanza) => stanza.id === id);
-  if (!found) throw new RangeError(`no stanza ${id}`);
-  return found;
-}
-
-function optionOf({ options }: StanzaDefinition, name: string): Definition | undefined {
-  return Object.hasOwn(options, name) ? options[name] : undefined;
-}
-
-function allOptions(): readonly string[] {
-  return stanzas.flatMap(({ options }) => Object.keys(options));
-}
-
-function allStanzas(): readonly string[] {
-  return stanzas.filter(({ within }) => within.length > 0).map(({ name }) => name);
-}
-
-function placeName({ id, name }: StanzaDefinition): string {
-  if (id === 'global') return 'the global scope';
-  return id === 'socket' ? "Listen of clickmilter's own listeners" : name;
-}
-
-/** `A, B and C` */
-function places(scopes: readonly StanzaDefinition[]): string {
-  const names = scopes.map(placeName);
-  const last = names.pop() ?? '';
-  return names.length === 0 ? last : `${names.join(', ')} and ${last}`;
 }

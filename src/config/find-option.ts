@@ -1,9 +1,17 @@
-import { childrenOf, sameName } from './check.ts';
-import { canonicalLabel } from './label.ts';
+import { canonicalLabel, labelMistake } from './label.ts';
 import { nearest } from './nearest.ts';
 import type { Definition } from './option-definition.ts';
-import { type StanzaDefinition, stanzas } from './options.ts';
+import type { StanzaDefinition } from './options.ts';
 import type { Stanza } from './stanza.ts';
+import {
+  childrenOf,
+  definitionOf,
+  optionOf,
+  placeName,
+  places,
+  sameName,
+  scopesOf,
+} from './vocabulary.ts';
 
 /** One step of the way to an option. */
 export interface Step {
@@ -27,44 +35,44 @@ export interface OptionPath {
  */
 export function parseOptionPath(words: readonly string[]): OptionPath {
   const option = words.at(-1)?.toLowerCase() ?? '';
+  const scopes = words.slice(0, -1);
   const steps: Step[] = [];
-  let scope = stanzas.find(({ id }) => id === 'global') as StanzaDefinition;
-  for (let at = 0; at < words.length - 1; at += 1) {
-    const step = parseStep(scope, words, at);
-    if (step.label !== '') at += 1;
+  let scope = definitionOf('global');
+  while (scopes.length > 0) {
+    const step = takeStep(scope, scopes);
     steps.push(step);
     scope = step.definition;
   }
-  const definition = Object.hasOwn(scope.options, option) ? scope.options[option] : undefined;
+  const definition = optionOf(scope, option);
   if (!definition) {
-    const near = nearest(option, Object.keys(scope.options));
-    const place = scope.id === 'global' ? 'the global scope' : scope.name;
-    throw new RangeError(`${place} has no option ${option}${near}`);
+    const valid = scopesOf(option);
+    const hint =
+      valid.length > 0
+        ? `; it is valid in ${places(valid)}`
+        : nearest(option, Object.keys(scope.options));
+    throw new RangeError(`${placeName(scope)} has no option ${option}${hint}`);
   }
   return { steps, option, definition };
 }
 
-function parseStep(scope: StanzaDefinition, words: readonly string[], at: number): Step {
-  const word = words[at] ?? '';
-  const children = childrenOf(scope);
+/** Takes a scope, and its name where it has one, from the front of the words. */
+function takeStep(parent: StanzaDefinition, words: string[]): Step {
+  const word = words.shift() ?? '';
+  const children = childrenOf(parent);
   const definition = children.find((child) => sameName(child, word));
   if (!definition) {
     const names = children.map(({ name }) => name);
-    const place = scope.id === 'global' ? 'the global scope' : scope.name;
-    const near = nearest(word, names) || (names.length > 0 ? `; it has ${names.join(', ')}` : '');
-    throw new RangeError(`${place} has no stanza ${word}${near}`);
+    const hint = nearest(word, names) || (names.length > 0 ? `; it has ${names.join(', ')}` : '');
+    throw new RangeError(`${placeName(parent)} has no stanza ${word}${hint}`);
   }
   const rule = definition.label;
-  const label = words[at + 1] ?? '';
-  // A name that may be left out is not the option, and not the next stanza either.
-  const isLeftOut =
-    at + 2 >= words.length || childrenOf(definition).some((c) => sameName(c, label));
+  const next = words[0] ?? '';
+  const isLeftOut = next === '' || childrenOf(definition).some((child) => sameName(child, next));
   if (!rule || (!rule.required && isLeftOut)) return { definition, label: '', key: '' };
-  const key = canonicalLabel(rule.kind, label);
-  if (at + 2 >= words.length || key === undefined) {
-    throw new RangeError(`${definition.name} needs a name after it, and then an option`);
-  }
-  return { definition, label, key };
+  words.shift();
+  const key = canonicalLabel(rule.kind, next);
+  if (key === undefined) throw new RangeError(labelMistake(definition.name, rule.kind, next));
+  return { definition, label: next, key };
 }
 
 /** The stanza a path leads to; undefined where it is not in the configuration. */

@@ -4,7 +4,7 @@ import type { ScalarNode } from './node.ts';
 import type { StanzaDefinition } from './options.ts';
 import type { Problems } from './problem.ts';
 
-/** What is wrong with a label; as in `Listen must be …`. */
+/** What is right, to follow "must be followed by". */
 const expected = {
   listen:
     'an address and port such as "*:25", "127.0.0.1:25" or "[::1]:25", or the path of a unix socket',
@@ -26,6 +26,13 @@ export function canonicalLabel(kind: keyof typeof expected, text: string): strin
   return listen && formatListen(listen);
 }
 
+/** What is wrong with a label that has no canonical one. */
+export function labelMistake(name: string, kind: keyof typeof expected, text: string): string {
+  return text === ''
+    ? `${name} needs ${expected[kind]} after it`
+    : `${name} must be followed by ${expected[kind]}, not by "${text}"`;
+}
+
 /** Checks the label of a stanza, or its absence. @returns the canonical one; undefined after an error */
 export function checkLabel(
   { name, label: rule }: StanzaDefinition,
@@ -39,18 +46,14 @@ export function checkLabel(
   }
   if (!label) {
     if (rule.required) {
-      problems.error(origin, `${name} needs ${expected[rule.kind]} after it`);
+      problems.error(origin, labelMistake(name, rule.kind, ''));
       return undefined;
     }
     return '';
   }
   const canonical = canonicalLabel(rule.kind, label.text);
-  if (canonical === undefined) {
-    problems.error(
-      label.origin,
-      `${name} must be followed by ${expected[rule.kind]}, not by "${label.text}"`,
-    );
-  }
+  if (canonical === undefined)
+    problems.error(label.origin, labelMistake(name, rule.kind, label.text));
   const network = rule.kind === 'peer' ? parseNetwork(label.text) : undefined;
   if (network) {
     const masked = maskAddress(network.address, network.length);
