@@ -62,7 +62,7 @@ console.log(table(rows, ratiosBefore()));
 if (options.quick) console.log('\n--quick: only to see that it runs; no figure means anything');
 else if (!options.only && options.rounds >= 5) appendToHistory(rows, options.rounds);
 const missed = rows.filter((row) => !isMet(row)).length;
-if (missed > 0) console.log(`\n${missed} goals not met`);
+if (missed > 0 && !options.quick) console.log(`\n${missed} goals not met`);
 
 function positive(text: string): number {
   const number = Number(text);
