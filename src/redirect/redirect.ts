@@ -49,12 +49,13 @@ export function createRedirect(options: RedirectOptions): FastifyInstance {
   const { resolver, blocks, clicks, staticFolder, observer } = options;
   const checkHost = options.checkHost ?? true;
   const maxUrlLength = options.maxUrlLength ?? 8192;
+  const proxies = options.trustedProxies ?? [];
 
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
     return503OnClosing: false,
-    trustProxy: trustedProxies(options.trustedProxies ?? []),
+    trustProxy: proxies.length > 0 && trustedProxies(proxies),
     // One route for every URL: what is asked for may be absolute, mis-encoded or an attack, and is read by us alone.
     rewriteUrl: () => '/',
   });
