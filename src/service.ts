@@ -173,7 +173,12 @@ async function serveMilter(listens: readonly Place[], context: Context): Promise
       );
     }
   });
-  for (const place of listens) await server.listen(await listening(createServer(), place));
+  for (const place of listens) {
+    const listener = createServer();
+    // Before it listens: what connects at once must not go unheard.
+    await server.listen(listener);
+    await listening(listener, place);
+  }
 }
 
 async function serveRedirect(listens: readonly Place[], context: Context) {
@@ -187,7 +192,7 @@ async function serveRedirect(listens: readonly Place[], context: Context) {
     clicks,
     checkHost: http.checkHost,
     trustedProxies: http.trustedProxies,
-    ...(http.wellKnown !== undefined && { staticFolder: http.wellKnown }),
+    ...(http.staticFolder !== undefined && { staticFolder: http.staticFolder }),
     observer: {
       answered: (status) => metrics.redirect(status),
       clickLost(error) {

@@ -73,7 +73,7 @@ function http(stanza: Stanza | undefined): Configuration['http'] {
     listen: listenAddresses(stanza, { host: '127.0.0.1', port: 8080 }),
     checkHost: values.check_host,
     trustedProxies: values.trusted_proxies,
-    wellKnown: values.well_known,
+    staticFolder: values.static_folder,
     tls: certificate !== undefined && key !== undefined ? { certificate, key } : undefined,
     maxConnections: values.max_connections,
     requestTimeoutMs: milliseconds(values.request_timeout),

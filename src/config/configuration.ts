@@ -31,8 +31,8 @@ export interface Configuration {
     readonly checkHost: boolean;
     /** Addresses and networks whose X-Forwarded-For counts. */
     readonly trustedProxies: readonly string[];
-    /** Folder of files served below /.well-known/. */
-    readonly wellKnown?: string;
+    /** Folder with robots.txt, favicon.ico, .well-known/… and files for links into apps. */
+    readonly staticFolder?: string;
     /** HTTPS served by ourselves: PEM files. */
     readonly tls?: { readonly certificate: string; readonly key: string };
     readonly maxConnections: number;

@@ -91,7 +91,10 @@ export const httpOptions = {
     [],
     'Addresses and networks of proxies whose X-Forwarded-For is believed.',
   ),
-  well_known: optional(pathType, 'Folder of files served below /.well-known/, for app links.'),
+  static_folder: optional(
+    pathType,
+    'Folder with robots.txt, favicon.ico, and what is below .well-known, as for links into apps.',
+  ),
   tls_certificate: optional(
     pathType,
     'PEM file of the certificate chain; HTTPS is served with it.',
