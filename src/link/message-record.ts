@@ -1,15 +1,17 @@
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
+import type { SharedLines } from './shared-lines.ts';
 
 /**
- * One message as it is stored: a byte with the version of the format (1), then, deflated (RFC 1951) against a
- * preset dictionary, lines that end in LF:
+ * One message as it is stored: a byte with the version of the format, and in format 2 nine bytes with the id of lines that it
+ * shares with other messages; then, deflated (RFC 1951) against a preset dictionary, which in format 2 begins
+ * with the shared lines, lines that end in LF:
  *
  *     JSON of the facts, under the short names of `Head`
- *     one line a link: `h` or `t` for its part, then the target
+ *     one line a link: `h` or `t` for its part, the target, and where it has one, a tab and its name in JSON
  *
  * Lines, because a click needs one link of a message: finding a line is cheaper than parsing all. Deflate, because
- * the targets of one message share most of their characters: about 12 bytes a link.
+ * the targets of one message share most of their characters: about 12 bytes a link, and next to none for a shared one.
  */
 export interface MessageRecord {
   readonly message: MessageFacts;
@@ -50,20 +52,20 @@ interface Head {
   readonly p?: string | undefined;
   /** number of links */
   readonly l: number;
-  /** names of links, by index */
-  readonly n?: Readonly<Record<number, string>> | undefined;
 }
 
-const VERSION = 1;
+const PLAIN = 1;
+const SHARED = 2;
+const SHARED_ID_END = 10;
 /** Far above any real message; keeps a damaged record from filling the memory. */
 const MAX_INFLATED = 64 * 1024 * 1024;
 
 /**
- * Part of format 1: never to be changed, or records already written could not be read. What is most likely to be
+ * Part of formats 1 and 2: never to be changed, or records already written could not be read. What is most likely to be
  * needed stands at the end.
  */
 const DICTIONARY = Buffer.from(
-  '","p":"","c":"","g":["","m":{"","n":{"' +
+  '","p":"","c":"","g":["","m":{"","l":' +
     '.pdf.jpg.php?id=&ref=&source=&user=&token=http://mail.org/.net/.co.uk/.de/' +
     '/products//category//news//blog//article//account//shop/unsubscribe?/en/index.html' +
     '&utm_term=&utm_id=&utm_content=&utm_source=newsletter&utm_medium=email&utm_campaign=' +
@@ -72,23 +74,24 @@ const DICTIONARY = Buffer.from(
     '"q":"","f":"","j":"","z":',
   'latin1',
 );
-const DEFLATE = { level: constants.Z_BEST_SPEED, dictionary: DICTIONARY };
-const INFLATE = { dictionary: DICTIONARY, maxOutputLength: MAX_INFLATED };
-
-/** @throws RangeError for a target with a line break, which no target of a tracked link has */
-export function encodeRecord(record: MessageRecord): Buffer {
-  const { message, secret, links } = record;
-  const names: Record<number, string> = {};
-  let named = false;
-  let lines = '';
-  links.forEach((link, index) => {
-    if (/[\r\n]/.test(link.target)) throw new RangeError('a target must not hold a line break');
-    lines += `${link.part === 'html' ? 'h' : 't'}${link.target}\n`;
-    if (link.name !== undefined) {
-      names[index] = link.name;
-      named = true;
-    }
+/** The lines of a record that stand for its links. @throws RangeError for a target with a tab or line break, which no link has */
+export function linkLines(links: readonly TrackedLink[]): string[] {
+  return links.map(({ part, target, name }) => {
+    if (/[\t\r\n]/.test(target)) throw new RangeError('a target holds no tab and no line break');
+    const line = `${part === 'html' ? 'h' : 't'}${target}`;
+    return name === undefined ? line : `${line}\t${JSON.stringify(name)}`;
   });
+}
+
+/**
+ * @param lines of its links
+ * @param shared what some of the lines are deflated against
+ */
+export function encodeRecord(
+  { message, secret, links }: MessageRecord,
+  lines: readonly string[] = linkLines(links),
+  shared?: SharedLines,
+): Buffer {
   const head: Head = {
     x: secret,
     i: message.injectionTime,
@@ -105,13 +108,17 @@ export function encodeRecord(record: MessageRecord): Buffer {
     g: message.tags,
     p: message.pathway,
     l: links.length,
-    n: named ? names : undefined,
   };
-  const packed = deflateRawSync(`${JSON.stringify(head)}\n${lines}`, DEFLATE);
-  const value = Buffer.allocUnsafe(packed.length + 1);
-  value[0] = VERSION;
-  packed.copy(value, 1);
-  return value;
+  const text = [JSON.stringify(head), ...lines, ''].join('\n');
+  const dictionary = dictionaryWith(shared);
+  const packed = deflateRawSync(text, { level: constants.Z_BEST_SPEED, dictionary });
+  const start = shared === undefined ? [Buffer.of(PLAIN)] : [Buffer.of(SHARED), shared.id];
+  return Buffer.concat([...start, packed]);
+}
+
+/** The id of the lines that a record shares with others: without them it cannot be opened. */
+export function sharedIdOf(value: Buffer): Buffer | undefined {
+  return value[0] === SHARED ? value.subarray(1, SHARED_ID_END) : undefined;
 }
 
 /** A record that was read. Links are looked up in its text: a click needs one of them. */
@@ -119,17 +126,18 @@ export class OpenRecord {
   readonly message: MessageFacts;
   readonly secret: string;
   readonly linkCount: number;
-  readonly #names: Readonly<Record<number, string>>;
   readonly #text: string;
 
-  /** @throws Error for a value that is no record, or one of a format this release does not know */
-  constructor(value: Buffer, messageId: string) {
-    this.#text = inflate(value);
+  /**
+   * @param shared what `sharedIdOf` asks for
+   * @throws Error for a value that is no record, or one of a format this release does not know
+   */
+  constructor(value: Buffer, messageId: string, shared?: SharedLines) {
+    this.#text = inflate(value, shared);
     const head = JSON.parse(this.#text.slice(0, this.#text.indexOf('\n'))) as Head;
     this.message = factsOf(head, messageId);
     this.secret = head.x;
     this.linkCount = head.l;
-    this.#names = head.n ?? {};
   }
 
   /** Characters it takes in memory, roughly. */
@@ -142,33 +150,50 @@ export class OpenRecord {
     if (index >= this.linkCount) return undefined;
     let start = this.#text.indexOf('\n') + 1;
     for (let skipped = 0; skipped < index; skipped++) start = this.#text.indexOf('\n', start) + 1;
-    return this.#read(this.#text.slice(start, this.#text.indexOf('\n', start)), index);
+    return parseLine(this.#text.slice(start, this.#text.indexOf('\n', start)));
   }
 
   /** All of it, as it was encoded. */
   contents(): MessageRecord {
     const lines = this.#text.split('\n').slice(1, 1 + this.linkCount);
-    const links = lines.map((line, index) => this.#read(line, index));
-    return { message: this.message, secret: this.secret, links };
-  }
-
-  #read(line: string, index: number): TrackedLink {
-    const name = this.#names[index];
-    return {
-      target: line.slice(1),
-      part: line.startsWith('h') ? 'html' : 'text',
-      ...(name !== undefined && { name }),
-    };
+    return { message: this.message, secret: this.secret, links: lines.map(parseLine) };
   }
 }
 
-function inflate(value: Buffer): string {
-  if (value[0] !== VERSION) {
+function parseLine(line: string): TrackedLink {
+  const [start = '', name] = line.split('\t');
+  return {
+    target: start.slice(1),
+    part: start.startsWith('h') ? 'html' : 'text',
+    ...(name !== undefined && { name: JSON.parse(name) as string }),
+  };
+}
+
+function inflate(value: Buffer, shared: SharedLines | undefined): string {
+  const sharedId = sharedIdOf(value);
+  if (value[0] !== PLAIN && sharedId === undefined) {
     throw new Error(
-      `message record of format ${value[0] ?? 'none'}, this release reads format ${VERSION}`,
+      `message record of format ${value[0] ?? 'none'}, this release reads formats ${PLAIN} and ${SHARED}`,
     );
   }
-  return inflateRawSync(value.subarray(1), INFLATE).toString();
+  if (sharedId !== undefined && !shared?.id.equals(sharedId)) {
+    throw new Error('the links that it shares with other messages are missing');
+  }
+  const dictionary = dictionaryWith(sharedId && shared);
+  const packed = value.subarray(sharedId === undefined ? 1 : SHARED_ID_END);
+  return inflateRawSync(packed, { dictionary, maxOutputLength: MAX_INFLATED }).toString();
+}
+
+const dictionaries = new WeakMap<SharedLines, Buffer>();
+
+function dictionaryWith(shared: SharedLines | undefined): Buffer {
+  if (shared === undefined) return DICTIONARY;
+  let dictionary = dictionaries.get(shared);
+  if (dictionary === undefined) {
+    dictionary = Buffer.concat([shared.text, DICTIONARY]);
+    dictionaries.set(shared, dictionary);
+  }
+  return dictionary;
 }
 
 function factsOf(head: Head, messageId: string): MessageFacts {

@@ -22,6 +22,8 @@ export class RedisConnection {
   readonly #where: string;
   readonly #timeoutMs: number;
   #awaySince: number | undefined;
+  #losses = 0;
+  #lostListener = () => {};
   #lastError = 'the connection was closed';
 
   constructor(
@@ -39,6 +41,8 @@ export class RedisConnection {
     this.#where = describeRedis(options);
     this.#timeoutMs = options.commandTimeoutMs;
     const away = () => {
+      this.#losses++;
+      this.#lostListener();
       if (this.#awaySince !== undefined) return;
       this.#awaySince = Date.now();
       onConnection?.(`${this.#where}: ${this.#lastError}`);
@@ -56,6 +60,16 @@ export class RedisConnection {
 
   get isCluster(): boolean {
     return this.client.isCluster;
+  }
+
+  /** How often a connection has been lost so far. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** @param listener called whenever a connection has been lost: the server behind the next one may know less */
+  onLost(listener: () => void): void {
+    this.#lostListener = listener;
   }
 
   /**

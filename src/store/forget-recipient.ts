@@ -1,7 +1,8 @@
-import { encodeRecord, OpenRecord } from '../link/message-record.ts';
+import { encodeRecord } from '../link/message-record.ts';
 import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
+import type { StoredLinks } from './stored-links.ts';
 import { eventsOf } from './stream-reply.ts';
 
 /** What of a recipient was found and erased. */
@@ -27,6 +28,7 @@ const PORTION = 500;
 export async function forgetRecipient(
   connection: RedisConnection,
   keys: Keys,
+  stored: StoredLinks,
   address: string,
   progress: (done: number, total: number) => void,
 ): Promise<Forgotten> {
@@ -48,7 +50,7 @@ export async function forgetRecipient(
       );
       for (const [i, key] of page.entries()) {
         const value = values[i];
-        if (value) await forgetInRecord(connection, keys, key, value, wanted, found);
+        if (value) await forgetInRecord(connection, keys, stored, key, value, wanted, found);
       }
       cursor = next;
       // SCAN walks over all keys, and gives those that match.
@@ -64,13 +66,14 @@ export async function forgetRecipient(
 async function forgetInRecord(
   connection: RedisConnection,
   keys: Keys,
+  stored: StoredLinks,
   key: string,
   value: Buffer,
   wanted: string,
   found: { records: number; shared: number },
 ): Promise<void> {
   const messageId = keys.messageIdOf(key);
-  const { message, secret, links } = new OpenRecord(value, messageId).contents();
+  const { message, secret, links } = (await stored.open(value, messageId)).contents();
   const others = message.recipients.filter((recipient) => recipient.toLowerCase() !== wanted);
   if (others.length === message.recipients.length) return;
   if (others.length === 0) {

@@ -20,6 +20,11 @@ export class Keys {
     return key.slice(this.#prefix.length + 2);
   }
 
+  /** Lines that many records share. */
+  sharedLines(id: string): string {
+    return `${this.#prefix}s:${id}`;
+  }
+
   /** Which links of a message have been followed: a set. */
   clicked(messageId: string): string {
     return `${this.#prefix}c:${messageId}`;

