@@ -1,4 +1,6 @@
+import { type Address, formatAddress } from '../scope/address.ts';
 import { formatListen, parseListen } from '../scope/listen-address.ts';
+import type { Origin } from '../scope/option-value.ts';
 import { nearest } from './nearest.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
@@ -21,16 +23,24 @@ function checkPathwayNames(root: Stanza, problems: Problems): void {
     .map(({ label = '' }) => label);
   const known = new Set(['default', ...names.map((name) => name.toLowerCase())]);
   const listeners = root.childrenOf('esmtp_listener');
-  for (const stanza of listeners.flatMap((listener) => [listener, ...descendants(listener)])) {
-    const setting = stanza.settings.get('pathway');
-    const name = String(setting?.value ?? 'default');
-    if (setting && !known.has(name.toLowerCase())) {
-      problems.warning(
-        setting.origin,
-        `there is no pathway "${name}", so that only reports will know it${nearest(name, names)}`,
-      );
-    }
+  const scopes = listeners.flatMap((listener) => [listener, ...descendants(listener)]);
+  for (const { name, origin } of scopes.flatMap(pathwaysUsed)) {
+    if (known.has(name.toLowerCase())) continue;
+    problems.warning(
+      origin,
+      `there is no pathway "${name}", so that only reports will know it${nearest(name, names)}`,
+    );
   }
+}
+
+/** The pathways a scope names, by the option and by the context variable. */
+function pathwaysUsed({ settings }: Stanza): { name: string; origin: Origin }[] {
+  const [option, context] = [settings.get('pathway'), settings.get('context')];
+  const variable = context?.value instanceof Map ? context.value.get('pathway') : undefined;
+  return [
+    ...(option ? [{ name: String(option.value), origin: option.origin }] : []),
+    ...(context && variable ? [{ name: variable, origin: context.origin }] : []),
+  ];
 }
 
 function checkGroups(root: Stanza, problems: Problems): void {
@@ -75,7 +85,7 @@ function checkTrackingDomain(root: Stanza, problems: Problems): void {
   const http = root.child('http_listener');
   const isPublic = http?.childrenOf('socket').some((socket) => {
     const listen = parseListen(socket.label ?? '');
-    return socket.isEnabled && listen && 'port' in listen && !isLoopback(socket.label ?? '');
+    return socket.isEnabled && listen && 'port' in listen && !isLoopback(listen.address);
   });
   if (!isPublic || !http?.isEnabled) return;
   for (const stanza of descendants(root)) {
@@ -93,8 +103,9 @@ function setsDomain(stanza: Stanza | undefined): boolean {
   return stanza.settings.has('tracking_domain') || setsDomain(stanza.parent);
 }
 
-function isLoopback(listen: string): boolean {
-  return /^(127\.|localhost|\[?::1\]?:)/i.test(listen);
+function isLoopback(address: Address | undefined): boolean {
+  if (!address) return false;
+  return address.length === 4 ? address[0] === 127 : formatAddress(address) === '::1';
 }
 
 /** Options that make sense together, or not together. */
