@@ -48,6 +48,7 @@ export const redirect: Part = {
     const cpu = 'redirect: CPU a request';
     return [
       ...rounds.row(cpu, 'cpu', 'µs', OURS, 'nginx return 302', { atMost: 4 }),
+      ...rounds.row(cpu, 'cpu', 'µs', OURS, 'bare node:http'),
       ...rounds.row(cpu, 'cpu', 'µs', 'sealed', 'nginx return 302'),
       ...rounds.row('redirect: requests a second', 'rate', '/s', OURS, 'bare node:http', {
         atLeast: 0.8,
@@ -79,7 +80,8 @@ async function pathsFile(
   service: Service,
 ): Promise<{ file: string; tokens: string[] }> {
   const urls = await trackedUrls(service, newsletters(20_000), bench.options.quick ? 16 : MESSAGES);
-  const paths = urls.map((url) => url.pathname);
+  // Recipients do not click one message's links in a row.
+  const paths = urls.map((url) => url.pathname).sort(() => Math.random() - 0.5);
   const file = join(bench.dir, `${service.name}.paths`);
   await writeFile(file, `${paths.join('\n')}\n`);
   return { file, tokens: paths.map((path) => path.slice(1)) };
