@@ -90,3 +90,26 @@ function change(fields: Field[], to: { name: string; index: number; value: strin
   } else if (at >= 0) fields[at] = field(to);
   else fields.push(field(to));
 }
+
+export interface Envelope {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  /** Why the message is held, where it is. */
+  readonly quarantine: string | undefined;
+}
+
+/** What the modifications make of the envelope. */
+export function applyToEnvelope(
+  envelope: Envelope,
+  modifications: readonly Modification[],
+): Envelope {
+  let { sender, quarantine } = envelope;
+  const recipients = new Set(envelope.recipients);
+  for (const modification of modifications) {
+    if (modification.type === 'addRecipient') recipients.add(modification.address);
+    if (modification.type === 'deleteRecipient') recipients.delete(modification.address);
+    if (modification.type === 'changeSender') sender = modification.address;
+    if (modification.type === 'quarantine') quarantine = modification.reason;
+  }
+  return { sender, recipients: [...recipients], quarantine };
+}

@@ -14,6 +14,7 @@
  */
 export type * from './answer.ts';
 export * from './client.ts';
+export type { ClientAgreement, MacroStage, Offer } from './client-negotiate.ts';
 export type * from './event.ts';
 export type * from './filter.ts';
 export { applyModifications } from './message-edit.ts';

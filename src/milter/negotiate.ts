@@ -28,7 +28,6 @@ export interface Demand {
 
 /** What MTA and filter have agreed on. */
 export interface Agreement {
-  readonly version: number;
   readonly actions: ReadonlySet<Action>;
   /** SMFIP_*. */
   readonly protocol: number;
@@ -56,7 +55,7 @@ export function demandOf<State>(filter: Filter<State>): Demand {
   let protocol = protocolFlag.leadingSpace;
   for (const [hook, leftOut, noReply] of STAGES) {
     // A stage whose macros are wanted must happen, though nobody has an opinion on it.
-    const wanted = hook in macros && macros[hook as keyof MacroRequest] !== undefined;
+    const wanted = (macros as Partial<Record<Hook, unknown>>)[hook] !== undefined;
     if (filter[hook] !== undefined) protocol |= filter.silent?.includes(hook) ? noReply : 0;
     else protocol |= wanted || leftOut === 0 ? noReply : leftOut;
   }
@@ -115,7 +114,6 @@ export function negotiate(demand: Demand, payload: Buffer): Agreement {
       `milter: negotiate: version ${theirs}: expected ${MIN_VERSION} or later`,
     );
   }
-  const version = Math.min(theirs, VERSION);
   const offeredActions = payload.readUInt32BE(4) || V1_ACTIONS;
   const offeredProtocol = payload.readUInt32BE(8) || V1_PROTOCOL;
   const actions = demand.actions & offeredActions;
@@ -123,12 +121,11 @@ export function negotiate(demand: Demand, payload: Buffer): Agreement {
   const setsMacros = demand.macros.length > 0 && (offeredActions & SETSYMLIST) !== 0;
 
   const options = Buffer.alloc(12);
-  options.writeUInt32BE(version, 0);
+  options.writeUInt32BE(Math.min(theirs, VERSION), 0);
   options.writeUInt32BE(actions | (setsMacros ? SETSYMLIST : 0), 4);
   options.writeUInt32BE(protocol, 8);
   const reply = setsMacros ? Buffer.concat([options, demand.macros]) : options;
   return {
-    version,
     actions: new Set(ACTIONS.filter((action) => (actions & actionFlag[action]) !== 0)),
     protocol,
     reply: frame(command.negotiate, reply),

@@ -94,6 +94,7 @@ export class ServerConnection<State> implements SessionHost {
 
   /** What the MTA still sends is read and dropped for a while: a reset would take the last answers from it. */
   end(): void {
+    this.session.close();
     this.#socket.end();
     this.#linger ??= setTimeout(() => this.#socket.destroy(), LINGER);
   }

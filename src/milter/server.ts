@@ -21,7 +21,10 @@ export interface CutOff {
 }
 
 export interface MilterServer {
-  /** Listens there as well; a `net.Server` that listens already is taken over. Resolves with the address, e.g. to learn the port. */
+  /**
+   * Listens there as well. Resolves with the address, e.g. to learn the port. A `net.Server` is taken over, be it
+   * listening or about to; its connections are served from the moment of the call.
+   */
   listen(where: ListenAddress | Server): Promise<AddressInfo | string | null>;
   /** Serves a socket that was accepted elsewhere. */
   serve(socket: Socket): void;
