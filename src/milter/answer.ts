@@ -41,7 +41,8 @@ export function encodeAnswer(answer: BodyAnswer): Buffer {
 /** Whether it is an answer at all: callers from JavaScript may give anything. */
 export function isAnswer(answer: unknown): answer is BodyAnswer {
   if (typeof answer === 'string') return Object.hasOwn(WORDS, answer);
-  return typeof answer === 'object' && answer !== null && 'payload' in answer;
+  if (typeof answer !== 'object' || answer === null || !('payload' in answer)) return false;
+  return Buffer.isBuffer(answer.payload);
 }
 
 /** Answers that mean one recipient where they are given to RCPT. */

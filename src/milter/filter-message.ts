@@ -83,7 +83,11 @@ export class FilterMessage<State> implements EndOfMessage<State> {
 
   replaceBody(chunks: Buffer | readonly Buffer[]): void {
     const queue = this.#may('replaceBody', 'changeBody');
-    queue.replaceBody(Buffer.isBuffer(chunks) ? [chunks] : chunks);
+    const body = Buffer.isBuffer(chunks) ? [chunks] : [...chunks];
+    if (!body.every((chunk) => Buffer.isBuffer(chunk))) {
+      throw new TypeError('milter: replaceBody: expected a Buffer or Buffers');
+    }
+    queue.replaceBody(body);
   }
 
   addRecipient(address: string, args: readonly string[] = []): void {

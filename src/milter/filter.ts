@@ -121,7 +121,7 @@ export interface Message<State = unknown> {
   readonly state: State;
   /** The macro `i`; Postfix knows it after the first accepted recipient. */
   readonly queueId: string | undefined;
-  /** Aborted when the MTA gives the message up or goes away, even while a hook is running. */
+  /** Aborted with the message (see `AbortReason`), also while a hook is running. */
   readonly signal: AbortSignal;
   macro(name: string): string | undefined;
 }

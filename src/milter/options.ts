@@ -31,7 +31,7 @@ export interface MilterServerOptions {
   readonly timeouts?: Partial<Timeouts>;
   /** The answer where a hook throws. Default `tempfail`. */
   readonly onException?: 'accept' | 'tempfail';
-  /** For logs and metrics. Must not throw. */
+  /** For logs and metrics. */
   readonly onEvent?: (event: MilterEvent) => void;
 }
 

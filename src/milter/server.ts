@@ -58,7 +58,15 @@ class Milter<State> implements MilterServer {
   constructor(filter: Filter<State>, options: MilterServerOptions) {
     this.#filter = filter;
     this.#demand = demandOf(filter);
-    this.#event = options.onEvent ?? (() => {});
+    const { onEvent } = options;
+    this.#event = (event) => {
+      try {
+        onEvent?.(event);
+      } catch (error) {
+        // Mail is not to suffer from a log that cannot be written.
+        process.emitWarning(error instanceof Error ? error : String(error));
+      }
+    };
     const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
     this.#options = {
       limits: { ...DEFAULT_LIMITS, ...options.limits },

@@ -199,6 +199,8 @@ describe('modifications', () => {
       (m) => m.changeSender('<漢@b>'),
       (m) => m.quarantine('a\nb'),
       (m) => m.quarantine('x'.repeat(60_001)),
+      (m) => m.replaceBody('text' as never),
+      (m) => m.replaceBody([Buffer.alloc(1), new Uint8Array(1) as never]),
     ];
     const all = filterThat((message) => {
       for (const attempt of attempts) {
@@ -230,6 +232,8 @@ describe('modifications', () => {
         "RangeError: milter: changeSender: "<漢@b>": expected bytes (toUtf8) without NUL, CR and LF",
         "RangeError: milter: quarantine: "a\\nb": expected bytes (toUtf8) without NUL, CR and LF",
         "RangeError: milter: quarantine: text of 60001 bytes: expected at most 60000",
+        "TypeError: milter: replaceBody: expected a Buffer or Buffers",
+        "TypeError: milter: replaceBody: expected a Buffer or Buffers",
       ]
     `);
   });

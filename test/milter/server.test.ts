@@ -440,6 +440,30 @@ describe('an MTA that goes away', () => {
     await poll('no connections', () => server.connections === 0);
   });
 
+  test('an event handler that throws harms no mail', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on('warning', warn);
+    onTestFinished(() => void process.off('warning', warn));
+    const filter: Filter = {
+      begin: () => undefined,
+      endOfMessage: async () => {
+        throw new Error('boom');
+      },
+    };
+    const { port } = await serve(filter, {
+      onException: 'accept',
+      onEvent: () => {
+        throw new Error('disk full');
+      },
+    });
+    const client = await connectMilter({ port });
+    expect((await client.send({ message })).answer).toBe('accept');
+    await client.quit();
+    await poll('the warning', () => warnings.length > 0);
+    expect(warnings.map((each) => each.message)).toEqual(['disk full']);
+  });
+
   test('a connection that is not closed after QUIT is closed by the server', async () => {
     const { server, port } = await serve(nothing);
     const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true });

@@ -304,7 +304,7 @@ describe('answers', () => {
     },
   );
 
-  test.each([true, 1, 'Accept', {}, 'toString'])('%j is no answer', (answer) => {
+  test.each([true, 1, 'Accept', {}, 'toString', { payload: 5 }])('%j is no answer', (answer) => {
     const played = new PlayedSession(everyHook({ mail: () => answer as never }));
     expect(played.send(...opening, mail()).answers).toEqual([...opened, 't']);
     expect(played.events[0]).toMatchObject({
