@@ -7,6 +7,10 @@ import type { Problems } from './problem.ts';
 
 /** Files in all; a file that includes itself twice over would otherwise never end. */
 const maxFiles = 10_000;
+/** Files within one another. */
+const maxDepth = 16;
+/** Bytes of one file: many times what 10,000 peers need, and far below what would hurt. */
+const maxSize = 16 * 1024 * 1024;
 
 /** Reads a configuration file and, in their places, the files it includes. */
 export function readNodes(file: string, problems: Problems): readonly Node[] {
@@ -39,14 +43,17 @@ class Reader {
     let real: string;
     try {
       real = realpathSync(file);
-      if (open.includes(real)) {
-        this.#problems.error(from, `${file} includes itself: ${[...open, real].join(' > ')}`);
-        return [];
-      }
-      if (!statSync(real).isFile()) throw Object.assign(new Error(), { code: 'it is not a file' });
-      text = readFileSync(real, 'utf8');
+      text = readText(real);
     } catch (error) {
       this.#problems.error(from, `cannot read ${file}: ${whyNot(error)}`);
+      return [];
+    }
+    if (open.includes(real)) {
+      this.#problems.error(from, `${file} includes itself: ${[...open, real].join(' > ')}`);
+      return [];
+    }
+    if (open.length > maxDepth) {
+      this.#problems.error(from, `files include one another more than ${maxDepth} deep`);
       return [];
     }
     return this.#expand(parse(text, file, this.#problems), [...open, real]);
@@ -80,7 +87,7 @@ class Reader {
       if (stat?.isDirectory()) return filesOf(candidate);
       if (stat) return [candidate];
     }
-    throw Object.assign(new Error(), { code: 'ENOENT' });
+    throw new Unreadable('no such file or folder');
   }
 }
 
@@ -93,7 +100,18 @@ function filesOf(folder: string): readonly string[] {
     .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
 }
 
+function readText(file: string): string {
+  const stat = statSync(file);
+  if (!stat.isFile()) throw new Unreadable('it is not a file');
+  if (stat.size > maxSize) throw new Unreadable(`it is larger than ${maxSize} bytes`);
+  return readFileSync(file, 'utf8');
+}
+
+/** The message is the reason. */
+class Unreadable extends Error {}
+
 function whyNot(error: unknown): string {
+  if (error instanceof Unreadable) return error.message;
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   return { ENOENT: 'no such file or folder', EACCES: 'permission denied' }[code] ?? code;
 }

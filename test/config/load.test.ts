@@ -35,7 +35,8 @@ describe('no text is too much for it', () => {
           const lines = text.split('\n');
           const { config, problems } = load(text);
           expect(config === undefined).toBe(problems.some(({ severity }) => severity === 'error'));
-          for (const { line, column } of problems) {
+          for (const { file: place, line, column } of problems) {
+            if (place !== file) continue; // it may include "/"
             expect(column).toBeGreaterThanOrEqual(1);
             expect(column).toBeLessThanOrEqual((lines[line - 1]?.length ?? 0) + 1);
           }
