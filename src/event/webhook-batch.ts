@@ -7,6 +7,8 @@ export interface BatchRequest {
   readonly id: string;
   readonly events: readonly StoredEvent[];
   readonly timeoutMs: number;
+  /** Ends the attempt before its time. */
+  readonly signal?: AbortSignal;
   readonly token?: string;
   readonly secret?: string;
 }
@@ -38,7 +40,7 @@ export function signature(secret: string, seconds: number, body: string): string
 
 /** One attempt. A redirect is not followed: the token and the events are for the one that was configured. */
 export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
-  const { url, id, events, timeoutMs, token, secret } = request;
+  const { url, id, events, timeoutMs, signal, token, secret } = request;
   const body = `[${events.map(({ event }) => event).join(',')}]`;
   const target = new URL(url);
   const authorization = basicAuth(target);
@@ -51,13 +53,19 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
     ...(secret !== undefined && { 'x-clickmilter-signature': signature(secret, seconds, body) }),
     ...(authorization !== undefined && { authorization }),
   };
+  // AbortSignal.any() over AbortSignal.timeout() would be shorter; in Node 20 such a timer may be collected before it fires.
+  const attempt = new AbortController();
+  const end = (reason: string) => attempt.abort(new Error(reason));
+  const timer = setTimeout(end, timeoutMs, `no answer within ${timeoutMs} ms`);
+  const cutOff = () => end('cut off');
+  signal?.addEventListener('abort', cutOff);
   try {
     const response = await fetch(target, {
       method: 'POST',
       headers,
       body,
       redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: attempt.signal,
     });
     // What it says is not read, but the connection has to be given back.
     await response.body?.cancel();
@@ -70,6 +78,9 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
     };
   } catch (error) {
     return { delivered: false, reason: reasonOf(error) };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', cutOff);
   }
 }
 

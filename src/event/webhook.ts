@@ -43,6 +43,7 @@ const LOOK_MS = 1000;
 export class Webhook {
   readonly #options: WebhookOptions;
   readonly #stopping = new AbortController();
+  readonly #cuttingOff = new AbortController();
   readonly #stop = new Promise<[]>((resolve) => {
     this.#stopping.signal.addEventListener('abort', () => resolve([]));
   });
@@ -56,15 +57,12 @@ export class Webhook {
     this.#loop ??= this.#run();
   }
 
-  /** Settles when an attempt that is under way has ended, or the deadline is there. */
+  /** Settles when an attempt that is under way has ended, which is cut off at the deadline. */
   async close(deadlineMs: number): Promise<void> {
     this.#stopping.abort();
-    const waited = new AbortController();
-    await Promise.race([
-      this.#loop,
-      sleep(deadlineMs, undefined, { signal: waited.signal }).catch(() => undefined),
-    ]);
-    waited.abort();
+    const deadline = setTimeout(() => this.#cuttingOff.abort(), deadlineMs);
+    await this.#loop;
+    clearTimeout(deadline);
     await this.#options.consumer.close();
   }
 
@@ -114,7 +112,8 @@ export class Webhook {
   async #deliver(events: readonly StoredEvent[]): Promise<boolean> {
     const { retryForMs = 8 * 3_600_000, observer, timeoutMs = 30_000 } = this.#options;
     const id = batchId(events);
-    const request: BatchRequest = { ...this.#options, id, events, timeoutMs };
+    const { signal } = this.#cuttingOff;
+    const request: BatchRequest = { ...this.#options, id, events, timeoutMs, signal };
     const giveUpAt = Date.now() + retryForMs;
     for (let attempt = 0; !this.#stopped; attempt++) {
       const answer = await postBatch(request);

@@ -140,7 +140,7 @@ describe('the event of a click', () => {
         expect(line).not.toMatch(/[\r\n]/);
         expect(schemaErrors(JSON.parse(line))).toEqual([]);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

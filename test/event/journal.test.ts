@@ -249,7 +249,7 @@ describe('the replay', () => {
           expect(await readdir(folder)).toEqual([]);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 });
