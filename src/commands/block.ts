@@ -76,7 +76,7 @@ async function chosen(
   if (domain !== undefined) return { kind: 'domain', value: asDomain(domain) };
   const argument = parseLinkArgument(what ?? '');
   if (argument === undefined) {
-    throw new CommandFailed(exitCode.usage, `"${what}" is neither ${WHAT}`);
+    throw new CommandFailed(exitCode.usage, `"${what}" is none of these: ${WHAT}`);
   }
   if (argument.kind === 'message') return { kind: 'message', value: argument.messageId };
   if (argument.kind === 'url') return { kind: 'url', value: argument.url };

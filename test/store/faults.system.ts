@@ -202,8 +202,8 @@ test('a record of a later release is a reason to wait, not to say that the link 
   const redis = await redisServer();
   const store = storeOn(redis.url);
   const token = await save(store);
-  await redis.cli('set', `clickmilter:m:${token.slice(1, 17)}`, '\x02...');
+  await redis.cli('set', `clickmilter:m:${token.slice(1, 17)}`, '\x03...');
   expect(await outcome(store.resolver.resolve(token))).toMatch(
-    /^record of message \S{16}: message record of format 2, this release reads format 1$/,
+    /^record of message \S{16}: message record of format 3, this release reads formats 1 and 2$/,
   );
 });

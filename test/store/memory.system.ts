@@ -43,7 +43,6 @@ test('a newsletter of 30 links to 10,000 recipients takes at most 30 bytes of Re
   }
   const grown = (await usedMemory()) - before;
   expect(links).toBe(30 * RECIPIENTS);
-  console.log(`${(grown / links).toFixed(1)} bytes a link`);
   expect(grown / links).toBeLessThanOrEqual(30);
   await store.close();
 });

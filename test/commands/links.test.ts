@@ -1,0 +1,209 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { blockCommand } from '../../src/commands/block.ts';
+import { forgetCommand } from '../../src/commands/forget.ts';
+import { keygenCommand } from '../../src/commands/keygen.ts';
+import { linkCommand } from '../../src/commands/link.ts';
+import { toClickEvent } from '../../src/event/click-event.ts';
+import { Journal } from '../../src/event/journal.ts';
+import { BlockListFile } from '../../src/link/block-list-file.ts';
+import { SealKeyFile } from '../../src/link/seal-key-file.ts';
+import { createSealedLinks } from '../../src/link/sealed-links.ts';
+import { exampleMessage } from '../link/example-message.ts';
+import { runCommand } from './run-command.ts';
+
+let folder: string;
+let config: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-links-'));
+  config = join(folder, 'clickmilter.conf');
+  await writeFile(
+    config,
+    `link_store = "sealed"\nstate_directory = "${folder}"\nsealed { key_file = "${folder}/keys" }\n` +
+      `events { journal = "${folder}/events"  block_list = "${folder}/blocks" }\n`,
+  );
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const TARGET = 'https://www.shop.example/offer?id=1';
+const message = exampleMessage({
+  messageId: 'AbCdEfGhIjKlMn-_',
+  injectionTime: 1_795_000_000,
+  expires: 1_826_536_000,
+});
+
+async function sealedToken(facts = message): Promise<string> {
+  const { keys } = await SealKeyFile.open(join(folder, 'keys'));
+  return createSealedLinks(keys)
+    .issuer.issue(facts)
+    .token({ target: TARGET, part: 'html', name: 'Offer' });
+}
+
+describe('link', () => {
+  test('shows what a tracked URL stands for', async () => {
+    const token = await sealedToken();
+    const url = `https://click.example.com/f/x/${token}?utm=1`;
+    const { output } = await runCommand(linkCommand, config, 'link', url);
+    expect(output).toMatchInlineSnapshot(`
+      "target     https://www.shop.example/offer?id=1
+      name       Offer
+      part       html
+      kind       sealed
+      message    AbCdEfGhIjKlMn-_
+      recipient  Someone@example.org
+      campaign   autumn-2026
+      pathway    newsletters
+      injected   2026-11-18T11:06:40Z
+      expires    2027-11-18T11:06:40Z
+      clicks     0
+      "
+    `);
+    const { output: json } = await runCommand(linkCommand, config, 'link', token, '--json');
+    expect(JSON.parse(json)).toMatchObject({ target: TARGET, campaign: 'autumn-2026', clicks: 0 });
+  });
+
+  test('says where a URL would not work, and that a link is blocked', async () => {
+    const token = await sealedToken();
+    await new BlockListFile(join(folder, 'blocks')).add({ kind: 'domain', value: 'shop.example' });
+    const url = `https://other.example/${token}`;
+    const { output, error } = await runCommand(linkCommand, config, 'link', url);
+    expect(output).toContain('blocked    domain\n');
+    expect(error).toMatchInlineSnapshot(`
+      "clickmilter: other.example is not its tracking domain: it answers 404 there
+      "
+    `);
+  });
+
+  test.each([
+    ['no link at all', 'hello'],
+    ['a URL without a token', 'https://shop.example/offer'],
+    ['a token of nobody', `2${'A'.repeat(100)}`],
+  ])('%s', async (_, text) => {
+    expect(await runCommand(linkCommand, config, 'link', text)).toMatchSnapshot();
+  });
+});
+
+describe('block and unblock', () => {
+  test.each([
+    ['a token', async () => [await sealedToken()], /^blocked: token 2\S+\n$/],
+    [
+      'a tracked URL',
+      async () => [`http://click.example.com/${await sealedToken()}`],
+      /^blocked: token 2\S+\n$/,
+    ],
+    ['a message', async () => ['AbCdEfGhIjKlMn-_'], 'blocked: message AbCdEfGhIjKlMn-_\n'],
+    ['a target', async () => ['https://evil.example/'], 'blocked: url https://evil.example/\n'],
+    [
+      'a target that looks tracked',
+      async () => [`https://x.example/2${'A'.repeat(40)}`],
+      /^blocked: url /,
+    ],
+    [
+      'a domain',
+      async () => ['--domain', '*.Bücher.example.'],
+      'blocked: domain xn--bcher-kva.example\n',
+    ],
+  ])('%s', async (_, what, said) => {
+    const args = await what();
+    const run = (command: string) => runCommand(blockCommand, config, command, ...args);
+    const { output } = await run('block');
+    expect(output).toMatch(said);
+    expect((await run('block')).output).toBe(output.replace('blocked', 'was blocked already'));
+    expect((await runCommand(blockCommand, config, 'block')).output).toBe(
+      output.replace('blocked: ', ''),
+    );
+    expect((await run('unblock')).output).toBe(`un${output}`);
+    expect(await run('unblock')).toMatchObject({ exitCode: 65 });
+    expect((await runCommand(blockCommand, config, 'block')).output).toBe('nothing is blocked\n');
+  });
+
+  test.each([
+    ['nothing to unblock', ['unblock']],
+    ['two things', ['block', 'AbCdEfGhIjKlMn-_', '--domain', 'x.example']],
+    ['no domain', ['block', '--domain', 'https://x.example/']],
+    ['neither', ['block', 'hello']],
+    ['a token of nobody', ['block', `2${'A'.repeat(40)}`]],
+  ])('%s is refused', async (_, args) => {
+    expect(await runCommand(blockCommand, config, ...args)).toMatchSnapshot();
+  });
+});
+
+describe('keygen', () => {
+  test('adds a key, now or later', async () => {
+    const now = await runCommand(keygenCommand, config, 'keygen');
+    expect(now.output.replaceAll(folder, '')).toMatch(
+      /^key [0-9a-f]{2} added to \/keys, sealing from /,
+    );
+    const later = await runCommand(
+      keygenCommand,
+      config,
+      'keygen',
+      '--from',
+      '2030-01-01T00:00:00Z',
+    );
+    expect(later.output).toContain('sealing from 2030-01-01T00:00:00Z\n');
+    const { keys } = await SealKeyFile.open(join(folder, 'keys'));
+    expect(keys().all).toHaveLength(2);
+    expect(now.output).toContain(`key ${keys().sealing().toString(16).padStart(2, '0')} `);
+  });
+
+  test('does not guess a time', async () => {
+    const run = await runCommand(keygenCommand, config, 'keygen', '--from', 'tomorrow');
+    expect(run.error).toContain('Give a time such as 2026-12-01T00:00:00Z, or 12h or 2d.');
+    expect(await readdir(folder)).toEqual(['clickmilter.conf']);
+  });
+});
+
+describe('forget', () => {
+  test('takes a recipient out of the journal, and says what remains', async () => {
+    const journal = new Journal({ folder: join(folder, 'events'), kind: 'events' });
+    const eventFor = (recipient: string, campaignId: string, n: number) => {
+      const resolved = {
+        link: { target: TARGET, part: 'html' as const },
+        message: { ...message, recipients: [recipient], campaignId },
+        isFor: () => true,
+      };
+      const click = { token: 'T', resolved, time: 1_795_000_000_000, ip: '192.0.2.7' };
+      return JSON.stringify(toClickEvent(click, {}, `event-${n}`));
+    };
+    await journal.append([
+      eventFor('a@x.example', 'herbst – größer', 1),
+      eventFor('b@x.example', 'spring', 2),
+      eventFor('A@X.example', 'spring', 3),
+    ]);
+    const [file = ''] = await readdir(join(folder, 'events'));
+    const read = () => readFile(join(folder, 'events', file), 'utf8');
+    const before = await read();
+
+    const { output } = await runCommand(
+      forgetCommand,
+      config,
+      'forget',
+      '--recipient',
+      'A@x.example',
+    );
+    expect(output.replaceAll(folder, '')).toMatchInlineSnapshot(`
+      "2 events in the journal /events: address, link and client taken out
+      What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
+      is deleted; events already delivered; journals of other hosts; counts, which name nobody; logs and backups.
+      "
+    `);
+    const after = await read();
+    expect(Buffer.byteLength(after)).toBe(Buffer.byteLength(before));
+    const [first = '', second, third = ''] = after.split('\n');
+    expect(second).toBe(before.split('\n')[1]);
+    for (const line of [first, third]) {
+      expect(line).not.toMatch(/x\.example|192\.0\.2|shop|4711/i);
+      expect(JSON.parse(line)).toMatchObject({ msys: { track_event: { type: 'click' } } });
+    }
+    expect(JSON.parse(first).msys.track_event.campaign_id).toBe('herbst – größer');
+    await journal.append([eventFor('c@x.example', 'spring', 4)]);
+    await journal.close();
+    expect((await read()).trimEnd().split('\n')).toHaveLength(4);
+
+    const again = await runCommand(forgetCommand, config, 'forget', '--recipient', 'a@x.example');
+    expect(again.output).toMatch(/^0 events in the journal/);
+  });
+});
