@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.."
 
 # The MTAs, their clients, and what speaks the milter protocol beside us.
 packages='postfix swaks miltertest libmilter-dev gcc libc6-dev'
-# Stores, proxies, certificates, a signer.
-packages="$packages redis-server redis-tools nginx-light stunnel4 openssl opendkim opendkim-tools"
-# A browser, and what reads manual pages, systemd units and completion scripts.
-packages="$packages chromium mandoc systemd zsh fish"
+# Stores, certificates, a browser; what reads manual pages, units and completion scripts.
+packages="$packages redis-server redis-tools openssl chromium man-db mandoc systemd zsh fish"
+# What the benchmark compares us with, and what loads it.
+packages="$packages opendkim nginx-light wrk python3-milter python3-bs4 python3-lxml"
 # What the unpacked Sendmail is linked with.
 packages="$packages libdb5.3 libldap-2.5-0 liblockfile1 libnsl2 libsasl2-2 libssl3 libwrap0"
 
@@ -63,7 +63,7 @@ if [ -n "$missing" ]; then
   if command -v systemctl >/dev/null; then
     for package in $missing; do
       case $package in
-        postfix | redis-server | stunnel4 | opendkim) unit=$package ;;
+        postfix | redis-server | opendkim) unit=$package ;;
         nginx-light) unit=nginx ;;
         *) continue ;;
       esac
