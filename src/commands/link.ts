@@ -84,11 +84,13 @@ function isoTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000', '');
 }
 
-/** One line a fact; what is not known is left out. */
+/** One line a fact; what is not known is left out. Subjects come from outside, and terminals obey control characters. */
 function tableOf(facts: Readonly<Record<string, unknown>>): string {
   const known = Object.entries(facts).filter(([, value]) => value !== undefined && value !== false);
   const width = Math.max(...known.map(([name]) => name.length));
-  return known
-    .map(([name, value]) => `${name.padEnd(width)}  ${value === true ? 'yes' : value}\n`)
-    .join('');
+  const lines = known.map(([name, value]) => {
+    const text = value === true ? 'yes' : String(value).replace(/\p{Cc}/gu, '');
+    return `${name.padEnd(width)}  ${text}\n`;
+  });
+  return lines.join('');
 }
