@@ -142,7 +142,7 @@ export class Conversation<State> {
 
   /** The MTA is done with the message, if there is one. */
   abandon(reason: AbortReason): void {
-    this.#giveUp(reason, 'accept');
+    this.#tell(reason);
     this.#message = undefined;
   }
 
@@ -314,11 +314,15 @@ export class Conversation<State> {
 
   /** The filter is done with the message; the MTA will be when it has got that answer. */
   #giveUp(reason: AbortReason, answer: Answer): void {
+    if (this.#message !== undefined) this.#message.held = answer;
+    this.#tell(reason);
+  }
+
+  /** Tells the filter, once, that it will not see the end of the message. */
+  #tell(reason: AbortReason): void {
     const message = this.#message;
-    if (message === undefined) return;
-    message.held = answer;
-    const { filtered } = message;
-    if (filtered === undefined || message.givenUp) return;
+    const filtered = message?.filtered;
+    if (message === undefined || filtered === undefined || message.givenUp) return;
     message.givenUp = true;
     filtered.closeQueue();
     filtered.abort();
