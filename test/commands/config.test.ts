@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { checkCommand } from '../../src/commands/check.ts';
 import { configCommand } from '../../src/commands/config.ts';
+import { runCli } from '../helpers/run-cli.ts';
 import { runCommand } from '../helpers/run-command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-config-'));
@@ -78,6 +79,12 @@ describe('check', () => {
       ",
       }
     `);
+  });
+
+  test('as the real program, too', async () => {
+    const { code, stdout } = await runCli(['-c', wrong, 'check']);
+    expect(code).toBe(78);
+    expect(stdout.toString()).toContain(':2:14: link_store must be');
   });
 
   test('for scripts as JSON', async () => {
