@@ -1,24 +1,34 @@
 import { hostname } from 'node:os';
 import type { Configuration } from './config/configuration.ts';
+import { journalBacklog } from './event/journal-backlog.ts';
 import { JournalConsumer } from './event/journal-consumer.ts';
 import { Webhook } from './event/webhook.ts';
+import type { Backlog, EventConsumer } from './link/event-stream.ts';
 import type { Links } from './links.ts';
 import type { Logger } from './log.ts';
 
 /** The consumer group of the stream, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';
 
-/** Begins to deliver click events to the webhook, if there is one. @returns what ends it */
+export interface Delivery {
+  /** What waits for the webhook, and what waits in the journal for Redis. */
+  backlog(): Promise<Backlog>;
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Begins to deliver click events to the webhook, if there is one. */
 export function deliverEvents(
   { events }: Configuration,
   { store }: Links,
   logger: Logger,
-): (deadlineMs: number) => Promise<void> {
-  if (events.webhook === undefined) return async () => {};
+): Delivery {
+  const waiting = () => journalBacklog(events.journal, 'pending');
+  if (events.webhook === undefined) return { backlog: waiting, async close() {} };
+  const consumer: EventConsumer =
+    store?.openConsumer({ group: GROUP, name: hostname() }) ??
+    new JournalConsumer(events.journal, GROUP);
   const webhook = new Webhook({
-    consumer:
-      store?.openConsumer({ group: GROUP, name: hostname() }) ??
-      new JournalConsumer(events.journal, GROUP),
+    consumer,
     url: events.webhook,
     ...(events.webhookToken !== undefined && { token: events.webhookToken }),
     ...(events.webhookSecret !== undefined && { secret: events.webhookSecret }),
@@ -35,5 +45,14 @@ export function deliverEvents(
     },
   });
   webhook.start();
-  return (deadlineMs) => webhook.close(deadlineMs);
+  return {
+    backlog: async () => sum(await consumer.backlog(), await waiting()),
+    close: (deadlineMs) => webhook.close(deadlineMs),
+  };
+}
+
+function sum(one: Backlog, other: Backlog): Backlog {
+  const oldest = Math.min(one.oldest ?? Infinity, other.oldest ?? Infinity);
+  const events = one.events + other.events;
+  return Number.isFinite(oldest) ? { events, oldest } : { events };
 }

@@ -112,8 +112,13 @@ async function compose(
   const http = await open('redirect', places(config.http.listen, inherited, 'redirect'));
   const certificates = http && (await serveRedirect(http, context));
   if (wanted.has('events')) {
-    const end = deliverEvents(config, links, logger);
-    releasers.add('webhook', () => end(config.milter.drainTimeoutMs));
+    const delivery = deliverEvents(config, links, logger);
+    releasers.add('webhook', () => delivery.close(config.milter.drainTimeoutMs));
+    metrics.gauge('events_undelivered', async () => (await delivery.backlog()).events);
+    metrics.gauge('events_oldest_undelivered_seconds', async () => {
+      const { oldest } = await delivery.backlog();
+      return oldest === undefined ? 0 : (Date.now() - oldest) / 1000;
+    });
   }
   const control = await open('control', places(config.control.listen, inherited, 'control'));
   if (control !== undefined) await serveControl(control, context, options);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EventConsumer, StoredEvent } from '../link/event-stream.ts';
+import type { Backlog, EventConsumer, StoredEvent } from '../link/event-stream.ts';
+import { journalBacklog } from './journal-backlog.ts';
 import { JournalReader } from './journal-reader.ts';
 import { replaceFile } from './replace-file.ts';
 
@@ -68,10 +69,9 @@ export class JournalConsumer implements EventConsumer {
     await this.#save({ ...state, acknowledged });
   }
 
-  /** Bytes of events that were not read yet. */
-  async backlog(): Promise<number> {
-    const state = await this.#load();
-    return this.#newReader(state.acknowledged).backlog();
+  async backlog(): Promise<Backlog> {
+    const { acknowledged } = await this.#load();
+    return journalBacklog(this.#folder, 'events', new Map(Object.entries(acknowledged)));
   }
 
   async close(): Promise<void> {

@@ -49,17 +49,6 @@ export class JournalReader implements EventReader {
     return this.#offsets;
   }
 
-  /** Bytes that it has not read yet. */
-  async backlog(): Promise<number> {
-    await this.#position();
-    let bytes = 0;
-    for (const file of await this.#files()) {
-      const size = await sizeOf(journalPath(this.#options.folder, file));
-      bytes += Math.max(0, size - (this.#offsets.get(file.id) ?? 0));
-    }
-    return bytes;
-  }
-
   async close(): Promise<void> {
     this.#closed.abort();
   }

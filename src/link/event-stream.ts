@@ -22,6 +22,13 @@ export interface EventReader {
   close(): Promise<void>;
 }
 
+/** What waits for delivery. */
+export interface Backlog {
+  readonly events: number;
+  /** Unix milliseconds of the oldest of them; absent where nothing waits. */
+  readonly oldest?: number;
+}
+
 /** Reads events as one of the consumers that share the work; what was read stays its own until acknowledged. */
 export interface EventConsumer extends EventReader {
   /**
@@ -30,4 +37,6 @@ export interface EventConsumer extends EventReader {
    */
   unacknowledged(max: number): Promise<readonly StoredEvent[]>;
   acknowledge(events: readonly StoredEvent[]): Promise<void>;
+  /** What no consumer has acknowledged yet. */
+  backlog(): Promise<Backlog>;
 }

@@ -1,4 +1,4 @@
-import type { EventConsumer, StoredEvent } from '../link/event-stream.ts';
+import type { Backlog, EventConsumer, StoredEvent } from '../link/event-stream.ts';
 import type { RedisClient } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
@@ -51,6 +51,27 @@ export class RedisEventConsumer implements EventConsumer {
     if (events.length === 0) return;
     const ids = events.map(({ id }) => id);
     await this.#connection.run((client) => client.xack(this.#key, this.#group, ...ids));
+  }
+
+  /** @throws Error where Redis cannot tell how many wait (before 7.0, or when entries were trimmed away unread) */
+  async backlog(): Promise<Backlog> {
+    const [key, group] = [this.#key, this.#group];
+    const groups = await this.#inGroup((client) => client.xinfo('GROUPS', key));
+    const info =
+      (groups as readonly (readonly unknown[])[]).find((one) => one.includes(group)) ?? [];
+    const about = (field: string) => info[info.indexOf(field) + 1];
+    const [pending, lag] = [about('pending'), about('lag')];
+    if (typeof pending !== 'number' || typeof lag !== 'number') {
+      throw new Error('this Redis does not tell how many events wait');
+    }
+    if (pending + lag === 0) return { events: 0 };
+    const [, firstPending] = await this.#connection.run((client) => client.xpending(key, group));
+    const after = `(${String(about('last-delivered-id'))}`;
+    const next = await this.#connection.run((client) => client.xrange(key, after, '+', 'COUNT', 1));
+    const oldest = typeof firstPending === 'string' ? firstPending : next[0]?.[0];
+    // An id begins with the milliseconds at which the entry was added.
+    const events = pending + lag;
+    return oldest ? { events, oldest: Number.parseInt(oldest, 10) } : { events };
   }
 
   async close(): Promise<void> {

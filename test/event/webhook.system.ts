@@ -79,6 +79,24 @@ describe('consumers of the Redis stream', () => {
     expect(repeated?.headers[header]).toBe(stuck.batches[0]?.headers[header]);
   });
 
+  test('know what waits: read by somebody or by nobody, and since when', async () => {
+    const store = await openStore();
+    const consumer = store.openConsumer({ group: 'webhook', name: 'one' });
+    releases.push(() => consumer.close());
+    expect(await consumer.backlog()).toEqual({ events: 0 });
+    const before = Date.now() - 1000;
+    await store.events.append([event(1), event(2), event(3)]);
+    const waiting = await consumer.backlog();
+    expect(waiting.events).toBe(3);
+    expect(waiting.oldest).toBeGreaterThan(before);
+    const read = await consumer.next(2, 0);
+    expect(await consumer.backlog()).toEqual(waiting);
+    await consumer.acknowledge(read);
+    expect((await consumer.backlog()).events).toBe(1);
+    await consumer.acknowledge(await consumer.next(2, 0));
+    expect(await consumer.backlog()).toEqual({ events: 0 });
+  });
+
   test('that were restarted go on under the same batch id', async () => {
     const store = await openStore();
     const server = await startWebhookServer([hang]);
