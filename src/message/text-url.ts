@@ -3,7 +3,7 @@ import type { Charset } from './charset.ts';
 
 const SCHEME = /https?(?:\+notrack)?:\/\//gi;
 const IPV6 = /\[[0-9a-f:.]{2,45}\]/iy;
-const PORT = /:\d{1,5}(?![\d\p{L}])/uy;
+const PORT = /:\d{1,5}(?!\w)/y;
 
 /** ASCII punctuation that ends a sentence, not a URL. */
 const CLOSING = ".,:;!?'";

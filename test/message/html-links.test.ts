@@ -1,0 +1,370 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { load } from 'cheerio';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Scanned } from '../../src/message/candidate.ts';
+import { type HtmlOptions, scanHtml } from '../../src/message/html-links.ts';
+
+const options = (html: string, more: Partial<HtmlOptions> = {}): HtmlOptions => ({
+  excludeSelectors: [],
+  trackUrlText: true,
+  treeLimits: { size: 1_000_000, depth: 500 },
+  read: (start, end) => html.slice(start, end),
+  ...more,
+});
+
+function scan(html: string, more: Partial<HtmlOptions> = {}): Scanned {
+  const scanned = scanHtml(html, options(html, more));
+  if (typeof scanned === 'string') {
+    throw new Error(scanned);
+  }
+  return scanned;
+}
+
+/** What the links lead to, in the order of the document. */
+function hrefs(html: string): (string | undefined)[] {
+  return scan(html).candidates.map(({ written }) => written);
+}
+
+describe('links a browser finds', () => {
+  test.each([
+    ['<a href="https://a.example/">x</a>', ['https://a.example/']],
+    ["<A HREF='https://a.example/'>x</A>", ['https://a.example/']],
+    ['<a href=https://a.example/?x=1&y=2>x</a>', ['https://a.example/?x=1&y=2']],
+    ['<a href=https://a.example/>', ['https://a.example/']],
+    ['<a\n\thref\r\n=\n"https://a.example/">x</a>', ['https://a.example/']],
+    ['<a/href="https://a.example/"/>', ['https://a.example/']],
+    ['<a class="b"href="https://a.example/">', ['https://a.example/']],
+    ['<a href="https://a.example/" href="https://b.example/">', ['https://a.example/']],
+    ['<area shape=rect href="https://a.example/">', ['https://a.example/']],
+    ['<a title="a > b" href="https://a.example/">', ['https://a.example/']],
+    [
+      '<a href="https://a.example/?a=1&amp;b=2&copy=3&copy;&#x41;&#66">',
+      ['https://a.example/?a=1&b=2&copy=3©AB'],
+    ],
+    ['<a =x href="https://a.example/">', ['https://a.example/']],
+    ['<a x="1"\'y href="https://a.example/">', ['https://a.example/']],
+    ['</a x=">" ><a href="https://a.example/">', ['https://a.example/']],
+    ['<svg><a href="https://a.example/"><text>x</text></a></svg>', ['https://a.example/']],
+    ['<svg><a xlink:href="https://a.example/">x</a></svg>', ['https://a.example/']],
+    ['<svg><style><a href="https://a.example/">x</a></style></svg>', ['https://a.example/']],
+    ['<noscript><a href="https://a.example/">x</a></noscript>', ['https://a.example/']],
+    ['<!-- --!><a href="https://a.example/">', ['https://a.example/']],
+    ['<!--><a href="https://a.example/">', ['https://a.example/']],
+    ['<![CDATA[ ><a href="https://a.example/">]]>', ['https://a.example/']],
+    ['<table><a href="https://a.example/">x</a></table>', ['https://a.example/']],
+    [
+      '<script>if (a<b) "</scripty>"</script ><a href="https://a.example/">',
+      ['https://a.example/'],
+    ],
+    [
+      '<script><!-- <script></script> --></script><a href="https://a.example/">',
+      ['https://a.example/'],
+    ],
+    ['<title><b></title><a href="https://a.example/">', ['https://a.example/']],
+  ])('%s', (html, expected) => {
+    expect(hrefs(html)).toEqual(expected);
+  });
+});
+
+describe('what is no link', () => {
+  test.each([
+    '<a name="x">x</a>',
+    '<link href="https://a.example/">',
+    '<img src="https://a.example/">',
+    '<form action="https://a.example/">',
+    '<v:rect href="https://a.example/">',
+    '<!-- <a href="https://a.example/"> -->',
+    '<script><a href="https://a.example/"></script>',
+    '<script><!-- <script></script><a href="https://a.example/"></script>',
+    '<style><a href="https://a.example/"></style>',
+    '<textarea><a href="https://a.example/"></textarea>',
+    '<title><a href="https://a.example/"></title>',
+    '<template><a href="https://a.example/"></template>',
+    '<xmp><a href="https://a.example/"></xmp>',
+    '<iframe><a href="https://a.example/"></iframe>',
+    '<plaintext><a href="https://a.example/">',
+    '<svg><![CDATA[<a href="https://a.example/">]]></svg>',
+    '<a href="https://a.example/',
+    '<a href="https://a.example/"',
+    '< a href="https://a.example/">',
+    '<abbr href="https://a.example/">',
+    '<?a href="https://a.example/">',
+    '<a data-href="https://a.example/">',
+  ])('%s', (html) => {
+    expect(hrefs(html)).toEqual([]);
+  });
+});
+
+describe('conditional comments for Outlook', () => {
+  test.each([
+    [
+      '<!--[if mso]><v:roundrect xmlns:v="urn:x" href="https://a.example/"><![endif]--><!--[if !mso]><!--><a href="https://b.example/">x</a><!--<![endif]-->',
+      ['https://a.example/', 'https://b.example/'],
+    ],
+    ['<!--[if gte mso 9]><a href="https://a.example/">x</a><![endif]-->', ['https://a.example/']],
+    ['<![if !mso]><a href="https://a.example/">x</a><![endif]>', ['https://a.example/']],
+    ['<!-- [if mso]><a href="https://a.example/">x</a><![endif]-->', []],
+    ['<!--[if mso]><style><a href="https://a.example/"></style><![endif]-->', []],
+    [
+      '<!--[if mso]><a href="https://a.example/<![endif]--><a href="https://b.example/">',
+      ['https://b.example/'],
+    ],
+  ])('%s', (html, expected) => {
+    expect(hrefs(html)).toEqual(expected);
+  });
+});
+
+test('the first base with an href counts, wherever it stands', () => {
+  expect(
+    scan('<a href=x><base target=_blank><base href="https://a.example/?a&amp;b"><base href=b>')
+      .base,
+  ).toBe('https://a.example/?a&b');
+  expect(
+    scan('<!-- <base href="https://a.example/"> --><template><base href=b></template>').base,
+  ).toBe(undefined);
+});
+
+describe('marks', () => {
+  test.each([
+    ['data-msys-clicktrack="0"', 'opted-out'],
+    ['data-msys-clicktrack=1', undefined],
+    ['data-msys-unsubscribe="1"', 'unsubscribe'],
+    ['clicktracking="off"', 'opted-out'],
+    ['CLICKTRACKING=OFF', 'opted-out'],
+    ['clicktracking="on"', undefined],
+    ['disable-tracking="true"', 'opted-out'],
+    ['disable-tracking="false"', undefined],
+    ['data-pm-no-track', 'opted-out'],
+    ['ses:no-track', 'opted-out'],
+    ['tracking="off"', 'opted-out'],
+    ['data-mautic-disable-tracking="true"', 'opted-out'],
+    ['mautic:disable-tracking="true"', 'opted-out'],
+    ['data-other="off"', undefined],
+  ])('%s', (mark, reason) => {
+    const [link] = scan(`<a href="https://a.example/" ${mark}>x</a>`).candidates;
+    expect(link?.reason).toBe(reason);
+  });
+
+  test.each([
+    ['<a href="https://a.example/" data-msys-clicktrack="0">', '<a href="https://a.example/">'],
+    ['<a data-msys-clicktrack="0" href="https://a.example/">', '<a href="https://a.example/">'],
+    ['<a data-msys-linkname="x"href="https://a.example/">', '<a href="https://a.example/">'],
+    ['<a href=https://a.example/ data-msys-sublink=x/>', '<a href=https://a.example/>'],
+    ['<a href=https://a.example data-msys-sublink="x"/>', '<a href=https://a.example />'],
+    [
+      '<a data-msys-a data-msys-b=1\n href="https+notrack://a.example/">',
+      '<a\n href="https://a.example/">',
+    ],
+    ['<a name=x data-msys-linkname="y">', '<a name=x>'],
+    [
+      '<a clicktracking=off href="https://a.example/">',
+      '<a clicktracking=off href="https://a.example/">',
+    ],
+  ])('ours are taken out of %s', (html, expected) => {
+    let result = html;
+    for (const { start, end } of scan(html).marks.toReversed()) {
+      result = result.slice(0, start) + result.slice(end);
+    }
+    expect(result).toBe(expected);
+  });
+
+  test('names and sublinks', () => {
+    const html =
+      '<a href="https://a.example/" data-msys-linkname="Shop &amp; more" data-msys-sublink="x/y">';
+    expect(scan(html).candidates).toMatchObject([{ name: 'Shop & more', sublink: 'x/y' }]);
+    const long = `<a href=x data-msys-linkname="${'é'.repeat(40)}">`;
+    expect(scan(long).candidates[0]?.name).toBe('é'.repeat(31));
+  });
+});
+
+test.each([
+  ['https://a.example/', 'url-text'],
+  ['<b>www.a.example</b>', 'url-text'],
+  ['a.example/path', 'url-text'],
+  ['Visit a.example', undefined],
+  ['<img src="https://a.example/x.png">', undefined],
+])('the visible text %s, where URLs are not to be tracked', (text, reason) => {
+  const html = `<a href="https://b.example/"> ${text} </a>https://c.example/`;
+  expect(scan(html, { trackUrlText: false }).candidates[0]?.reason).toBe(reason);
+  expect(scan(html).candidates[0]?.reason).toBe(undefined);
+});
+
+describe('selectors', () => {
+  const html =
+    '<div class="footer"><p><a href="https://a.example/">x</a></p></div><a id="b" href="https://b.example/">y</a>';
+  test.each([
+    [['.footer'], ['excluded-selector', undefined]],
+    [['a#b'], [undefined, 'excluded-selector']],
+    [
+      ['.none', '.footer a', '#b'],
+      ['excluded-selector', 'excluded-selector'],
+    ],
+    [['.none'], [undefined, undefined]],
+  ])('%j', (excludeSelectors, reasons) => {
+    const { candidates } = scan(html, { excludeSelectors });
+    expect(candidates.map(({ reason }) => reason)).toEqual(reasons);
+  });
+
+  test('a document beyond the bounds is left alone', () => {
+    const deep = `${'<div>'.repeat(600)}<a href="https://a.example/">`;
+    expect(scanHtml(deep, options(deep))).toHaveProperty('candidates');
+    expect(scanHtml(deep, options(deep, { excludeSelectors: ['.x'] }))).toBe('html-too-complex');
+    const long = `<a href="https://a.example/">${'x'.repeat(1_000_000)}`;
+    expect(scanHtml(long, options(long, { excludeSelectors: ['.x'] }))).toBe('html-too-complex');
+  });
+});
+
+/**
+ * The reference: what cheerio finds with parse5, but for the contents of templates, which nobody sees, and with
+ * scripts off, as they are in mail (so the contents of noscript are there). Reopened formatting (`<a><p></a>`)
+ * gives several elements for one tag. Null characters are as in the attribute.
+ */
+function reference(html: string): { start: number; href: string }[] {
+  const $ = load(html, { sourceCodeLocationInfo: true, scriptingEnabled: false });
+  $('template')
+    .filter((_, { namespace }) => namespace === 'http://www.w3.org/1999/xhtml')
+    .remove();
+  const found = new Map<number, string>();
+  for (const element of $('a, area').get()) {
+    const href = element.attribs['href'] ?? element.attribs['xlink:href'];
+    const start = element.sourceCodeLocation?.startOffset;
+    if (href !== undefined && start !== undefined) {
+      found.set(start, href);
+    }
+  }
+  return [...found].map(([start, href]) => ({ start, href })).sort((a, b) => a.start - b.start);
+}
+
+function compare(html: string): void {
+  const found = scan(html).candidates.filter(({ start }) => !insideComment(html, start));
+  const normal = (href: string) =>
+    href.replace(/\r\n?/g, '\n').replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, '');
+  const expected = reference(html);
+  expect(found.map(({ written }) => normal(written ?? ''))).toEqual(
+    expected.map(({ href }) => normal(href)),
+  );
+  for (const [index, { start }] of found.entries()) {
+    const tag = expected[index]?.start ?? 0;
+    expect(start).toBeGreaterThan(tag);
+    expect(start).toBeLessThan(expected[index + 1]?.start ?? html.length + 1);
+  }
+}
+
+/** Links in conditional comments are for Outlook, not for browsers. */
+function insideComment(html: string, at: number): boolean {
+  return html.lastIndexOf('<!--[if', at) > html.lastIndexOf('-->', at);
+}
+
+describe('agreement with cheerio and parse5', () => {
+  const folder = new URL('corpus/', import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.html'));
+  test.each(files)('corpus/%s', (name) => {
+    compare(readFileSync(new URL(name, folder), 'latin1'));
+  });
+
+  const piece = fc.constantFrom(
+    ...[
+      '<',
+      '>',
+      '/',
+      '=',
+      '"',
+      "'",
+      ' ',
+      '\n',
+      '\t',
+      '\r\n',
+      '\f',
+      '!',
+      '-',
+      '--',
+      '?',
+      '&',
+      ';',
+      'x',
+      '\0',
+    ],
+    ...[
+      '<a',
+      '<a ',
+      '<A href=',
+      ' href="',
+      " HREF='",
+      ' href=x',
+      'href',
+      '</a>',
+      '</a',
+      '<area href=1>',
+    ],
+    ...['<!--', '-->', '--!>', '<!-->', '<![CDATA[', ']]>', '<!DOCTYPE html>', '<?', '</', '<!'],
+    ...[
+      '<script>',
+      '</script>',
+      '<script',
+      '<style>',
+      '</style>',
+      '<title>',
+      '</title>',
+      '<textarea>',
+    ],
+    ...['</textarea>', '<xmp>', '</xmp>', '<noscript>', '</noscript>', '<iframe>', '</iframe>'],
+    ...[
+      '<noframes>',
+      '</noframes>',
+      '<noembed>',
+      '</noembed>',
+      '<p>',
+      '</p>',
+      '<b>',
+      '</b>',
+      '<table>',
+    ],
+    ...['</table>', '<tr>', '<td>', '<div>', '</div>', '<head>', '<body>', '</body>', '</html>'],
+    ...[
+      '&amp;',
+      '&lt',
+      '&copy=',
+      '&#65',
+      '&#x41;',
+      'a',
+      'b',
+      'https://a.example/',
+      'é',
+      '<base href=b>',
+    ],
+  );
+  const needingTree = fc.constantFrom(
+    ...[
+      '<svg>',
+      '</svg>',
+      '<math>',
+      '</math>',
+      '<mi>',
+      '<select>',
+      '</select>',
+      '<option>',
+      '<template>',
+    ],
+    ...[
+      '</template>',
+      '<frameset>',
+      '<foreignObject>',
+      '</foreignObject>',
+      '<desc>',
+      '<col>',
+      '<svg/>',
+    ],
+  );
+  const document = (parts: fc.Arbitrary<string>) =>
+    fc.array(parts, { minLength: 1, maxLength: 40 }).map((pieces) => pieces.join(''));
+
+  test('on random documents', () => {
+    fc.assert(fc.property(document(piece), compare), { numRuns: 4000 });
+  });
+
+  test('on random documents with SVG, MathML, templates and selects', () => {
+    const mixed = fc.oneof({ weight: 4, arbitrary: piece }, { weight: 1, arbitrary: needingTree });
+    fc.assert(fc.property(document(mixed), compare), { numRuns: 1500 });
+  });
+});

@@ -1,0 +1,192 @@
+import fc from 'fast-check';
+import { LinkifyIt } from 'linkify-it';
+import { describe, expect, test } from 'vitest';
+import { type Charset, charsetOf } from '../../src/message/charset.ts';
+import { scanText } from '../../src/message/text-links.ts';
+
+function scan(text: string, label = 'utf-8') {
+  const bytes = label === 'utf-8' ? Buffer.from(text).toString('latin1') : text;
+  const charset = charsetOf(label, bytes) as Charset;
+  const read = (start: number, end: number) => charset.decode(bytes.slice(start, end));
+  return scanText(charset.scannable(bytes), { charset, read });
+}
+
+function urls(text: string, label?: string): (string | undefined)[] {
+  return scan(text, label).candidates.map(({ written }) => written);
+}
+
+describe('URLs as people write them', () => {
+  test.each([
+    ['http://a.example', ['http://a.example']],
+    ['See https://a.example/.', ['https://a.example/']],
+    ['HTTPS://A.example/B', ['HTTPS://A.example/B']],
+    [
+      'https://a.example/x, https://b.example/y; https://c.example/z!',
+      ['https://a.example/x', 'https://b.example/y', 'https://c.example/z'],
+    ],
+    ['Really? https://a.example/?q=1?', ['https://a.example/?q=1']],
+    ['<https://a.example/x.>', ['https://a.example/x.']],
+    ['<https://a.example/x y>', ['https://a.example/x']],
+    ['<URL:https://a.example/>', ['https://a.example/']],
+    ['"https://a.example/"', ['https://a.example/']],
+    ["'https://a.example/'", ['https://a.example/']],
+    ['“https://a.example/”', ['https://a.example/']],
+    ['(https://a.example/)', ['https://a.example/']],
+    ['(see https://a.example/wiki/A_(b))', ['https://a.example/wiki/A_(b)']],
+    ['https://a.example/a(b', ['https://a.example/a']],
+    ['[https://a.example/][1]', ['https://a.example/']],
+    ['[text](https://a.example/x)', ['https://a.example/x']],
+    ['https://a.example/?a[]=1&b[x]={2}', ['https://a.example/?a[]=1&b[x]={2}']],
+    [
+      '*https://a.example/* _https://b.example/_ ~https://c.example/~',
+      ['https://a.example/', 'https://b.example/', 'https://c.example/'],
+    ],
+    ['https://a.example/*', ['https://a.example/*']],
+    ["https://a.example/it's,a;b@c!d~e*f", ["https://a.example/it's,a;b@c!d~e*f"]],
+    ['https://a.example:8080/x', ['https://a.example:8080/x']],
+    ['https://a.example:', ['https://a.example']],
+    ['http://[2001:db8::1]:8080/x http://[::1]', ['http://[2001:db8::1]:8080/x', 'http://[::1]']],
+    ['http://127.0.0.1/', ['http://127.0.0.1/']],
+    ['http://localhost:3000', ['http://localhost:3000']],
+    ['https://user:pass@a.example/', ['https://user:pass@a.example/']],
+    ['https://bücher.example/straße', ['https://bücher.example/straße']],
+    ['https://例え.jp/', ['https://例え.jp/']],
+    ['https://a.example/ü, und', ['https://a.example/ü']],
+    ['https://a.example/#a/b?c', ['https://a.example/#a/b?c']],
+    ['https://a.example?x=1', ['https://a.example?x=1']],
+    ['https://a.example/?u=https://b.example/', ['https://a.example/?u=https://b.example/']],
+    ['> https://a.example/\r\n>https://b.example/', ['https://a.example/', 'https://b.example/']],
+    ['a\thttps://a.example/\r\nb', ['https://a.example/']],
+    ['https://a.example/…', ['https://a.example/']],
+    ['https://a_b.example/', ['https://a_b.example/']],
+    ['https://a.example./x', ['https://a.example./x']],
+    ['ihttps://a.example/ shttp://b.example/ git+https://c.example/', []],
+    ['me@a.example a.example www.a.example mailto:me@a.example ftp://a.example/', []],
+    ['http:// https://. http://-', []],
+    ['http://{{host}}/ http://%%host%%/', []],
+  ])('%s', (text, expected) => {
+    expect(urls(text)).toEqual(expected);
+  });
+
+  test.each([
+    ['windows-1252', 'https://a.example/stra\xdfe\xbb', ['https://a.example/straße']],
+    ['koi8-r', 'https://a.example/\xc1', ['https://a.example/а']],
+    ['shift_jis', '\x83\x68https://a.example/x\x81\x42', ['https://a.example/x']],
+    [
+      'iso-2022-jp',
+      '\x1b$B$3https://a.example/\x1b(B https://b.example/\x1b$B',
+      ['https://b.example/'],
+    ],
+    ['', 'https://a.example/ \xe4', ['https://a.example/']],
+  ])('in %s', (label, text, expected) => {
+    expect(urls(text, label)).toEqual(expected);
+  });
+
+  test.each([
+    ['utf-8', '詳細はhttps://a.example/をご覧', 'unclear-end'],
+    ['utf-8', '<https://a.example/日本>', undefined],
+    ['', 'https://a.example/stra\xdfe', 'unclear-end'],
+    ['utf-8', '（https://a.example/）', undefined],
+  ])('where it ends is clear or not: %s %s', (label, text, reason) => {
+    expect(scan(text, label).candidates[0]?.reason).toBe(reason);
+  });
+});
+
+describe('marks', () => {
+  test.each([
+    [
+      'https://a.example/x[[data-msys-clicktrack="0"]], b',
+      { reason: 'opted-out' },
+      'https://a.example/x, b',
+    ],
+    ['<https://a.example/x[[data-msys-linkname="A b"]]>', { name: 'A b' }, '<https://a.example/x>'],
+    [
+      'https://a.example/[[data-msys-sublink="s"]][[data-msys-unsubscribe="1"]].',
+      { sublink: 's', reason: 'unsubscribe' },
+      'https://a.example/.',
+    ],
+    [
+      'https+notrack://a.example/',
+      { reason: 'opted-out', written: 'https://a.example/' },
+      'https://a.example/',
+    ],
+    [
+      'https://a.example/[[other]]',
+      { written: 'https://a.example/[[other]]' },
+      'https://a.example/[[other]]',
+    ],
+  ])('%s', (text, says, without) => {
+    const { candidates, marks } = scan(text);
+    expect(candidates).toMatchObject([says]);
+    let result = text;
+    for (const { start, end } of marks.toReversed()) {
+      result = result.slice(0, start) + result.slice(end);
+    }
+    expect(result).toBe(without);
+  });
+});
+
+test('agrees with linkify-it', () => {
+  const linkify = new LinkifyIt({ fuzzyEmail: false, urlAuth: true });
+  const word = fc.stringMatching(/^[a-z0-9]{1,6}$/);
+  const host = fc.array(word, { minLength: 1, maxLength: 3 }).map((labels) => labels.join('.'));
+  // Punctuation stands before a letter: at the end, and in runs, it is a matter of taste.
+  const inPath = fc.constantFrom(
+    ...[
+      'a',
+      'Z',
+      '0',
+      '/',
+      '=',
+      '&',
+      '%41',
+      '@',
+      '$',
+      '+',
+      '-',
+      '_',
+      '~',
+      'ä',
+      '(c)',
+      '[d]',
+      '{e}',
+      '*f',
+    ],
+    ...['.a', ',a', ';a', '!a', '?a', "'a", ':a', '#a', '..a', '(a(b)c)'],
+  );
+  const path = fc.tuple(fc.constantFrom('/', '/?x', '/#x'), fc.array(inPath, { maxLength: 12 }));
+  const url = fc
+    .tuple(
+      fc.constantFrom('http://', 'https://', 'HTTP://'),
+      host,
+      fc.constantFrom('', ':80'),
+      fc.option(path),
+    )
+    .map(([scheme, name, port, rest]) => scheme + name + port + (rest?.flat().join('') ?? ''));
+  const before = fc.constantFrom('', ' ', '\r\n', ' (', ' "', '> ', ' <', '“', ' text ');
+  const behind = fc.constantFrom(
+    ' ',
+    '\r\n',
+    ') ',
+    '" ',
+    ', ',
+    '. ',
+    '; ',
+    '! ',
+    '? ',
+    '> ',
+    '… ',
+    '” ',
+  );
+  const text = fc
+    .array(fc.tuple(before, url, behind), { maxLength: 4 })
+    .map((all) => all.flat().join(''));
+  fc.assert(
+    fc.property(text, (content) => {
+      const expected =
+        linkify.match(content)?.filter(({ schema }) => schema.startsWith('http')) ?? [];
+      expect(urls(content)).toEqual(expected.map(({ raw }) => raw));
+    }),
+    { numRuns: 2000 },
+  );
+});
