@@ -111,12 +111,13 @@ class MessageDecision implements Decision {
   }
 
   #pathwayDecider(): Decider | undefined {
-    switch (this.match.pathwayBy) {
+    const by = this.match.pathwayBy;
+    switch (by?.kind) {
       case 'name':
         return macroNamed('pathway');
       case 'context':
-        return { kind: 'context', name: 'pathway', setting: this.match.get('context') };
-      case 'macro':
+        return { kind: 'context', name: 'pathway', setting: by.setting };
+      case 'fact':
         return { kind: 'fact', name: 'pathway' };
       default:
         return undefined;

@@ -1,14 +1,22 @@
 import { BoundedCache } from './bounded-cache.ts';
-import type { Effective, Setting } from './option-value.ts';
+import type { Effective, OptionValue } from './option-value.ts';
 import type { Pathway, Scope, Scopes } from './scopes.ts';
 import { readTrackingOptions, type TrackingOptions } from './tracking-options.ts';
+
+export type PathwayChoice =
+  /** `withPathway`. */
+  | { readonly kind: 'name' }
+  /** The fact, from the macro of the `macros` stanza. */
+  | { readonly kind: 'fact' }
+  /** The context variable or the option of a listener's scope. */
+  | { readonly kind: 'context' | 'option'; readonly setting: Effective };
 
 /** The scopes that apply to one transaction, most specific first. */
 export interface Match {
   /** The name of the pathway in use; absent where none was chosen. */
   readonly pathway?: string;
-  /** What chose it; absent where none was chosen. `macro` is the one of the `macros` stanza. */
-  readonly pathwayBy?: 'name' | 'context' | 'macro' | 'option';
+  /** What chose it; absent where none was chosen. */
+  readonly pathwayBy?: PathwayChoice;
   /** The tracking options of these scopes alone; `decide` adds header and context variables. Computed once. */
   readonly options: TrackingOptions;
   /** @throws RangeError for a name that is no option of these scopes */
@@ -23,7 +31,7 @@ export interface Match {
 
 export class ScopeMatch implements Match {
   readonly pathway?: string;
-  readonly pathwayBy?: 'name' | 'context' | 'macro' | 'option';
+  readonly pathwayBy?: PathwayChoice;
   readonly #tree: Scopes;
   readonly #listenerScopes: readonly Scope[];
   readonly #scopes: readonly Scope[];
@@ -32,29 +40,29 @@ export class ScopeMatch implements Match {
 
   /**
    * @param named the pathway of a message's context variable
-   * @param fromMacro a configured pathway; '' for none
+   * @param fact a configured pathway; '' for none
    */
   constructor(
     tree: Scopes,
     listenerScopes: readonly Scope[],
-    { named = '', fromMacro = '' }: { named?: string; fromMacro?: string },
+    { named = '', fact = '' }: { named?: string; fact?: string },
   ) {
     this.#tree = tree;
     this.#listenerScopes = listenerScopes;
-    const context = lookUp(listenerScopes, 'context')?.setting.value;
-    const candidates = [
-      ['name', named],
-      ['context', context instanceof Map ? context.get('pathway') : ''],
-      ['macro', fromMacro],
-      ['option', lookUp(listenerScopes, 'pathway')?.setting.value],
-    ] as const;
-    const [by, chosen] = candidates.find(([, name]) => name) ?? [];
-    const name = String(chosen ?? tree.defaults.get('pathway'));
+    const context = lookUp(listenerScopes, 'context');
+    const variable = context?.value instanceof Map ? context.value.get('pathway') : undefined;
+    const option = lookUp(listenerScopes, 'pathway');
+    const choice =
+      choose(named, { kind: 'name' }) ??
+      choose(variable, context && { kind: 'context', setting: context }) ??
+      choose(fact, { kind: 'fact' }) ??
+      choose(option?.value, option && { kind: 'option', setting: option });
+    const name = choice?.name ?? String(tree.defaults.get('pathway'));
     const configured = tree.pathways.get(name.toLowerCase());
     // A name nobody configured is still the pathway of the reports; the default one is not worth naming.
-    const pathway: Pathway | undefined = configured ?? (by ? { name, scopes: [] } : undefined);
+    const pathway: Pathway | undefined = configured ?? (choice && { name, scopes: [] });
     if (pathway) this.pathway = pathway.name;
-    if (by) this.pathwayBy = by;
+    if (choice) this.pathwayBy = choice.by;
     this.#scopes = [...(pathway?.scopes ?? []), ...listenerScopes];
   }
 
@@ -65,7 +73,7 @@ export class ScopeMatch implements Match {
 
   get(option: string): Effective {
     const found = lookUp(this.#scopes, option);
-    if (found) return { ...found.setting, scope: found.scope.label };
+    if (found) return found;
     const value = this.#tree.defaults.get(option);
     if (value === undefined) throw new RangeError(`${option} is not a tracking option`);
     return { value, origin: 'default', scope: '' };
@@ -89,13 +97,17 @@ export class ScopeMatch implements Match {
   }
 }
 
-function lookUp(
-  scopes: readonly Scope[],
-  option: string,
-): { scope: Scope; setting: Setting } | undefined {
-  for (const scope of scopes) {
-    const setting = scope.settings.get(option);
-    if (setting) return { scope, setting };
+function choose(
+  name: OptionValue | undefined,
+  by: PathwayChoice | undefined,
+): { name: string; by: PathwayChoice } | undefined {
+  return name && by ? { name: String(name), by } : undefined;
+}
+
+function lookUp(scopes: readonly Scope[], option: string): Effective | undefined {
+  for (const { settings, label } of scopes) {
+    const setting = settings.get(option);
+    if (setting) return { ...setting, scope: label };
   }
   return undefined;
 }

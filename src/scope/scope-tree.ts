@@ -61,7 +61,7 @@ export class ScopeTree {
     const key = `${candidate}\0${chain.map((scope) => scope.label).join('\0')}`;
     const known = this.#byScopes.get(key);
     if (known) return known;
-    const match = new ScopeMatch(this.#scopes, chain, { fromMacro: candidate });
+    const match = new ScopeMatch(this.#scopes, chain, { fact: candidate });
     this.#byScopes.set(key, match);
     return match;
   }

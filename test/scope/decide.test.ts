@@ -197,6 +197,11 @@ describe('the pathway', () => {
     expect(why(decision, 'pathway')).toBe(from);
   });
 
+  test('is told with the line that names it, whatever the pathway itself sets', () => {
+    const from = decided({ peer: '10.0.0.3' }).reasons().get('pathway')?.from;
+    expect(from).toMatchObject({ kind: 'context', setting: { origin: { line: 17 } } });
+  });
+
   test('named late brings its own options and context variables', () => {
     const decision = decided(withContext, undefined, { pathway: 'NEWS' });
     expect(decision.match.chain()[0]).toBe('pathway "news"');
