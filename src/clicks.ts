@@ -12,12 +12,12 @@ export interface Clicks extends ClickSink {
   close(): Promise<void>;
 }
 
-/** @param kept told of every click: whether it is safe somewhere */
+/** @param outcome told of clicks that are safe somewhere, and of those that are lost although somebody thought so */
 export async function openClicks(
   config: Configuration,
   links: Links,
   logger: Logger,
-  kept: (clicks: number) => void,
+  outcome: (kept: boolean, clicks: number) => void,
 ): Promise<Clicks> {
   const { events } = config;
   const journal = new Journal({
@@ -30,8 +30,16 @@ export async function openClicks(
         error === undefined
           ? logger.info('the journal can be written again')
           : logger.error({ err: error }, 'the journal cannot be written: clicks may be lost'),
-      dropped: (path, bytes) =>
-        logger.error({ path, bytes }, 'the journal is full: its oldest events were removed'),
+      dropped(path, oldest) {
+        const full = { path, events: oldest };
+        // Without Redis the journal keeps what it has room for; with it, what is in the journal is nowhere else.
+        if (links.store === undefined)
+          logger.warn(full, 'the journal is full: its oldest file is gone');
+        else {
+          outcome(false, oldest);
+          logger.error(full, 'the journal is full: clicks that Redis never got are lost');
+        }
+      },
     },
   });
   const releases: (() => Promise<void>)[] = [() => journal.close()];
@@ -67,8 +75,11 @@ export async function openClicks(
     events: appender,
     counter: links.counter,
     observer: {
-      recorded: kept,
-      repeatsLost: (clicks, error) => logger.error({ err: error, clicks }, 'clicks were lost'),
+      recorded: (clicks) => outcome(true, clicks),
+      repeatsLost(clicks, error) {
+        outcome(false, clicks);
+        logger.error({ err: error, clicks }, 'clicks were lost');
+      },
     },
   });
   releases.push(() => recorder.close());

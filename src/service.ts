@@ -189,7 +189,9 @@ async function serveMilter(listens: readonly Place[], context: Context): Promise
 async function serveRedirect(listens: readonly Place[], context: Context) {
   const { logger, metrics, links, releasers, config } = context;
   const { http } = config();
-  const clicks = await openClicks(config(), links, logger, () => metrics.click(true));
+  const clicks = await openClicks(config(), links, logger, (kept, count) =>
+    metrics.click(kept, count),
+  );
   releasers.add('clicks', () => clicks.close());
   const redirect = createRedirect({
     resolver: timed(links, metrics),

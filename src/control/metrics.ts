@@ -104,9 +104,9 @@ export class Metrics {
     this.#workersLost.inc({ why });
   }
 
-  /** @param kept whether the click is safe somewhere */
-  click(kept: boolean): void {
-    this.#clicks.inc({ outcome: kept ? 'kept' : 'lost' });
+  /** @param kept whether the clicks are safe somewhere */
+  click(kept: boolean, clicks = 1): void {
+    this.#clicks.inc({ outcome: kept ? 'kept' : 'lost' }, clicks);
   }
 
   /**

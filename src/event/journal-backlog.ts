@@ -1,11 +1,8 @@
-import { open } from 'node:fs/promises';
 import type { Backlog } from '../link/event-stream.ts';
 import type { TrackEvent } from './click-event.ts';
 import { type JournalKind, journalPath, listJournal } from './journal-file.ts';
 import type { Offsets } from './journal-reader.ts';
-import { isEventLine, readLines } from './line-reader.ts';
-
-const CHUNK = 1024 * 1024;
+import { countLines, isEventLine, readLines } from './line-reader.ts';
 
 /** How many events the files of a kind hold beyond the offsets, and how old the oldest of them is. */
 export async function journalBacklog(
@@ -28,23 +25,6 @@ export async function journalBacklog(
     }
   }
   return oldest === undefined ? { events } : { events, oldest };
-}
-
-async function countLines(path: string, offset: number): Promise<number> {
-  const handle = await open(path);
-  try {
-    const chunk = Buffer.allocUnsafe(CHUNK);
-    let lines = 0;
-    for (let position = offset; ; ) {
-      const { bytesRead } = await handle.read(chunk, 0, CHUNK, position);
-      if (bytesRead === 0) return lines;
-      position += bytesRead;
-      const read = chunk.subarray(0, bytesRead);
-      for (let at = read.indexOf(10); at >= 0; at = read.indexOf(10, at + 1)) lines++;
-    }
-  } finally {
-    await handle.close();
-  }
 }
 
 async function timeOfFirst(path: string, offset: number): Promise<number | undefined> {

@@ -10,6 +10,7 @@ import {
   listJournal,
   newJournalFile,
 } from './journal-file.ts';
+import { countLines } from './line-reader.ts';
 
 export interface JournalOptions {
   readonly folder: string;
@@ -33,8 +34,8 @@ export interface JournalOptions {
 export interface JournalObserver {
   /** Called when writing begins to fail, and once more with nothing when it works again. */
   failing?(error: Error | undefined): void;
-  /** The limit was reached and the oldest file removed, with so many bytes of events. */
-  dropped?(path: string, bytes: number): void;
+  /** The limit was reached and the oldest file removed, with so many events. */
+  dropped?(path: string, events: number): void;
 }
 
 /** Bytes that may wait for a slow disk; beyond it events are refused. */
@@ -209,9 +210,10 @@ export class Journal implements EventAppender {
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const { path, size } of files) {
       if (total + this.#maxFileBytes <= this.#maxTotalBytes) return;
+      const events = await countLines(path, 0);
       await unlink(path);
       total -= size;
-      observer?.dropped?.(path, size);
+      observer?.dropped?.(path, events);
     }
   }
 

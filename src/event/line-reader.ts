@@ -41,6 +41,24 @@ export async function readLines(path: string, offset: number, max: number): Prom
   }
 }
 
+/** How many whole lines a file has from an offset on. */
+export async function countLines(path: string, offset: number): Promise<number> {
+  const handle = await open(path);
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK);
+    let lines = 0;
+    for (let position = offset; ; ) {
+      const { bytesRead } = await handle.read(chunk, 0, CHUNK, position);
+      if (bytesRead === 0) return lines;
+      position += bytesRead;
+      const read = chunk.subarray(0, bytesRead);
+      for (let at = read.indexOf(10); at >= 0; at = read.indexOf(10, at + 1)) lines++;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Whether a line is an event: what a torn write or somebody's editor leaves behind is not. */
 export function isEventLine(text: string): boolean {
   if (!text.startsWith('{"msys":')) return false;
