@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { requireProgram, startPeer } from './peer-process.ts';
+import { poll } from './poll.ts';
 
 /** What a service told its supervisor, one entry a datagram, as `{ NAME: value }`. */
 export interface NotifySocket {
@@ -24,29 +23,28 @@ const RECEIVER = String.raw`
 export async function openNotifySocket(): Promise<NotifySocket> {
   const folder = mkdtempSync(join(tmpdir(), 'notify-'));
   const path = join(folder, 'notify');
-  const receiver = spawn('perl', ['-e', RECEIVER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = once(receiver, 'exit');
-  const lines = createInterface({ input: receiver.stdout });
-  await Promise.race([
-    once(lines, 'line'),
-    ended.then(() => Promise.reject(new Error('perl ended'))),
-  ]);
-
-  const messages: Record<string, string>[] = [];
-  lines.on('line', (line) => {
-    const assignments = line.split('\\n').filter((assignment) => assignment !== '');
-    const message = Object.fromEntries(
-      assignments.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]),
-    );
-    if (!('BARRIER' in message)) messages.push(message); // systemd-notify's own synchronisation
+  const receiver = startPeer(requireProgram('perl', 'perl'), ['-e', RECEIVER, path]);
+  await poll('the notify socket', () => {
+    if (!receiver.running) throw new Error(receiver.output());
+    return receiver.stdout().includes('bound');
   });
   return {
     path,
-    messages,
-    close: async () => {
-      receiver.kill();
-      await ended;
+    get messages() {
+      const [, ...lines] = receiver.stdout().split('\n').slice(0, -1);
+      // BARRIER=1 is systemd-notify's own synchronisation.
+      return lines.map(messageOf).filter((message) => !('BARRIER' in message));
+    },
+    async close() {
+      await receiver.stop();
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+function messageOf(line: string): Record<string, string> {
+  const assignments = line.split('\\n').filter((assignment) => assignment !== '');
+  return Object.fromEntries(
+    assignments.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]),
+  );
 }

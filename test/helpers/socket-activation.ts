@@ -83,16 +83,22 @@ export async function activate(
     get pid() {
       return pid;
     },
-    notified: notify.messages,
+    get notified() {
+      return notify.messages;
+    },
     output: () => output.join('\n'),
     async start() {
       const before = pid;
       const heard = notify.messages.length;
       holder.stdin.write('start\n');
-      await poll('READY=1', () => {
-        if (ends.has(pid) && pid !== before) throw new Error(`it ended:\n${output.join('\n')}`);
-        return notify.messages.slice(heard).some(({ READY }) => READY === '1');
-      }, 30_000);
+      await poll(
+        'READY=1',
+        () => {
+          if (ends.has(pid) && pid !== before) throw new Error(`it ended:\n${output.join('\n')}`);
+          return notify.messages.slice(heard).some(({ READY }) => READY === '1');
+        },
+        30_000,
+      );
     },
     signal: (name) => void process.kill(pid, name),
     ended: async () => {
