@@ -110,8 +110,9 @@ function verdict(
   if (report) {
     const tracked = report.links.filter((link) => link.tracked).length;
     const reason = report.reason === undefined ? '' : `: ${reasonText[report.reason]}`;
+    const reply = report.reply === undefined ? '' : ` (${report.reply})`;
     const count = `${tracked} of ${report.links.length} links tracked`;
-    return `This message is ${report.verdict}${reason || `: ${count}`}.`;
+    return `This message is ${report.verdict}${reason || `: ${count}`}${reply}.`;
   }
   const mail = options.clickTrackingEnabled ? 'Such mail is tracked' : 'Such mail is not tracked';
   return `${mail}${ignored === undefined ? ', unless its X-MSYS-API header says otherwise' : ''}.`;
@@ -161,7 +162,12 @@ function asJson({ facts, decision, ignored, report }: Explained): object {
     xMsysApi: ignored === undefined ? { read: true } : { read: false, reason: ignored },
     problems: decision.problems,
     ...(report && {
-      message: { verdict: report.verdict, reason: report.reason, links: report.links },
+      message: {
+        verdict: report.verdict,
+        reason: report.reason,
+        reply: report.reply,
+        links: report.links,
+      },
     }),
   };
 }

@@ -24,6 +24,8 @@ export type WhyUntouched =
 export interface MessageReport {
   readonly verdict: Verdict;
   readonly reason?: WhyUntouched;
+  /** The SMTP reply of a message that was rejected, or would be but for `dry_run`. */
+  readonly reply?: string;
   /** The most specific scope that matched; absent where none did. */
   readonly scope?: string;
   readonly queueId?: string;

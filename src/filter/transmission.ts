@@ -133,9 +133,10 @@ export class Transmission {
       const limits = this.#settings.engagementTracker;
       const parsed = parseSmtpapi(this.#smtpapi, limits);
       if ('reject' in parsed) {
+        const { reject: reply } = parsed;
         return this.#decision.options.dryRun
-          ? { answer: 'accept', report: this.report('dry-run', 'smtpapi') }
-          : { answer: parsed, report: this.report('rejected', 'smtpapi') };
+          ? { answer: 'accept', report: { ...this.report('dry-run', 'smtpapi'), reply } }
+          : { answer: parsed, report: { ...this.report('rejected', 'smtpapi'), reply } };
       }
       this.#decision = decide(this.#decision.match, parsed.header, this.#variables, limits);
     }

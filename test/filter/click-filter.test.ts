@@ -323,6 +323,12 @@ describe('X-MSYS-API', () => {
       enhancedCode: '5.6.0',
       lines: ["X-MSYS-API 'metadata' must be of type 'json object'"],
     });
+    expect(reports).toMatchObject([
+      {
+        verdict: 'rejected',
+        reply: "550 5.6.0 X-MSYS-API 'metadata' must be of type 'json object'",
+      },
+    ]);
   });
 
   test('of a stranger is ignored and stays', async () => {
