@@ -42,6 +42,8 @@ export interface Postfix {
   /** Local submission: Postfix's own sendmail(1) with `message` (LF line ends) on its input. */
   sendmail(message: string, ...args: string[]): Promise<void>;
   queue(): Promise<QueuedMail[]>;
+  /** Settles when nothing is queued any more: Postfix forgets a mail some time after it was taken from it. */
+  emptied(): Promise<void>;
   /** Names of the files set aside as damaged: mail that is lost to its recipient. */
   corrupt(): Promise<string[]>;
   /** Asks for delivery of everything that is deferred, now. */
@@ -87,6 +89,14 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
     return /daemon started/.test(log());
   });
 
+  const listQueue = async () => {
+    const { stdout } = await run(requireProgram('postqueue', 'postfix'), ['-c', etc, '-j']);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as QueuedMail);
+  };
+
   return {
     configDirectory: etc,
     queueDirectory: queue,
@@ -101,12 +111,9 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
       running.child.stdin?.end(message);
       await running;
     },
-    queue: async () => {
-      const { stdout } = await run(requireProgram('postqueue', 'postfix'), ['-c', etc, '-j']);
-      return stdout
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as QueuedMail);
+    queue: listQueue,
+    emptied: async () => {
+      await poll("Postfix's queue to be empty", async () => (await listQueue()).length === 0);
     },
     corrupt: () => readdir(join(queue, 'corrupt')),
     flush: async () => {
