@@ -1,6 +1,7 @@
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import type { SharedLines } from './shared-lines.ts';
+import { LinkChecks } from './stored-token.ts';
 
 /**
  * One message as it is stored: a byte with the version of the format, and in format 2 nine bytes with the id of lines that it
@@ -125,6 +126,7 @@ export function sharedIdOf(value: Buffer): Buffer | undefined {
 export class OpenRecord {
   readonly message: MessageFacts;
   readonly secret: string;
+  readonly checks: LinkChecks;
   readonly linkCount: number;
   readonly #text: string;
 
@@ -137,6 +139,7 @@ export class OpenRecord {
     const head = JSON.parse(this.#text.slice(0, this.#text.indexOf('\n'))) as Head;
     this.message = factsOf(head, messageId);
     this.secret = head.x;
+    this.checks = new LinkChecks(head.x);
     this.linkCount = head.l;
   }
 

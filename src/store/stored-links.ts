@@ -71,14 +71,14 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     if (value === null) return undefined;
     const record = this.#recentOf(value, messageId) ?? (await this.open(value, messageId));
     const link = record.link(index);
-    if (link === undefined || new LinkChecks(record.secret).of(index) !== check) return undefined;
+    if (link === undefined || record.checks.of(index) !== check) return undefined;
     const { message, linkCount } = record;
     return {
       link,
       message,
       linkCount,
       blocksVersion: version,
-      isFor: (host) => hostName(host) === hostName(message.domain),
+      isFor: (host) => host === message.domain || hostName(host) === hostName(message.domain),
     };
   }
 
