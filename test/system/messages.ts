@@ -95,9 +95,11 @@ export const textOnly = readable(
 ${text}`,
 );
 
-export const alternative = readable(
-  'alternative',
-  marked`${head('alternative')}Content-Type: multipart/alternative; boundary="=_alt"
+/** The newsletter, told from others by its subject. */
+export const newsletter = (subject: string): SentMessage =>
+  readable(
+    'alternative',
+    marked`${head(subject)}Content-Type: multipart/alternative; boundary="=_alt"
 
 This is a message in MIME format, see https://preamble.example/.
 --=_alt
@@ -110,7 +112,9 @@ Content-Transfer-Encoding: quoted-printable
 
 ${qpHtml}--=_alt--
 `,
-);
+  );
+
+export const alternative = newsletter('alternative');
 
 /** Its HTML is in base64, so that it is compared after decoding; all around it is compared as it stands. */
 export const mixed: SentMessage = (() => {
