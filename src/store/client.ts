@@ -37,24 +37,28 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
   };
   if (options.nodes !== undefined && options.nodes.length > 0) {
     const { retryStrategy, ...redisOptions } = common;
-    return new Cluster(options.nodes.map(address), {
-      lazyConnect: true,
-      clusterRetryStrategy: retryStrategy ?? null,
-      clusterNodeRetryStrategy: retryDelay,
-      slotsRefreshTimeout: options.connectTimeoutMs,
-      // Bounded by the time-out of the connection, not by a count.
-      maxRedirections: 64,
-      redisOptions,
-      // Certificates name hosts: an address looked up before would not match them.
-      ...(tls && { dnsLookup: (host, done) => done(null, host) }),
-    });
+    return new Cluster(
+      options.nodes.map((node) => address(node, 6379)),
+      {
+        lazyConnect: true,
+        clusterRetryStrategy: retryStrategy ?? null,
+        clusterNodeRetryStrategy: retryDelay,
+        slotsRefreshTimeout: options.connectTimeoutMs,
+        // Bounded by the time-out of the connection, not by a count.
+        maxRedirections: 64,
+        redisOptions,
+        // Certificates name hosts: an address looked up before would not match them.
+        ...(tls && { dnsLookup: (host, done) => done(null, host) }),
+      },
+    );
   }
   if (options.sentinels !== undefined && options.sentinels.length > 0) {
     return new Redis({
       ...common,
       name: options.sentinelName ?? 'mymaster',
-      sentinels: options.sentinels.map(address),
+      sentinels: options.sentinels.map((sentinel) => address(sentinel, 26379)),
       sentinelRetryStrategy: retryDelay,
+      sentinelCommandTimeout: options.connectTimeoutMs,
       ...(options.sentinelPassword !== undefined && { sentinelPassword: options.sentinelPassword }),
       ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     });
@@ -110,8 +114,8 @@ function tlsOf(options: RedisOptions): ConnectionOptions | undefined {
   };
 }
 
-function address(text: string): { host: string; port: number } {
-  const [, host = text, port = '6379'] = /^(.*):(\d+)$/.exec(text) ?? [];
+function address(text: string, defaultPort: number): { host: string; port: number } {
+  const [, host = text, port = defaultPort] = /^(.*):(\d+)$/.exec(text) ?? [];
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 

@@ -28,30 +28,32 @@ const shapes: Readonly<Record<string, () => Promise<Shape>>> = {
     return { store: openStore({ url: `unix://${redis.socket}` }), stop: () => redis.stop() };
   },
 
-  'TLS, as an ACL user who may do no more than he must': async () => {
-    const files = await makeCertificates();
-    const port = await freePort();
-    const redis = await startRedis({
-      port,
-      conf: [
-        `tls-ca-cert-file ${files.ca}`,
-        `tls-cert-file ${files.certificate}`,
-        `tls-key-file ${files.key}`,
-        'tls-auth-clients no',
-        'user clickmilter on >s3cret/:@ ~clickmilter:* -@all +@read +@write +@connection +info +wait',
-      ].join('\n'),
-      args: ['--port', '0', '--tls-port', `${port}`],
-    });
-    return {
-      store: openStore({
-        url: `rediss://localhost:${port}`,
-        username: 'clickmilter',
-        password: 's3cret/:@',
-        tls: { ca: files.ca },
-      }),
-      stop: () => Promise.all([redis.stop(), rm(files.folder, { recursive: true })]),
-    };
-  },
+  'TLS with certificates on both sides, as an ACL user who may do no more than he must':
+    async () => {
+      const files = await makeCertificates();
+      const port = await freePort();
+      const redis = await startRedis({
+        port,
+        conf: [
+          `tls-ca-cert-file ${files.ca}`,
+          `tls-cert-file ${files.certificate}`,
+          `tls-key-file ${files.key}`,
+          'tls-auth-clients yes',
+          'user default off',
+          'user clickmilter on >s3cret/:@ ~clickmilter:* -@all +@read +@write +@connection +info +wait',
+        ].join('\n'),
+        args: ['--port', '0', '--tls-port', `${port}`],
+      });
+      return {
+        store: openStore({
+          url: `rediss://localhost:${port}`,
+          username: 'clickmilter',
+          password: 's3cret/:@',
+          tls: files,
+        }),
+        stop: () => Promise.all([redis.stop(), rm(files.folder, { recursive: true })]),
+      };
+    },
 
   Sentinel: async () => {
     const setup = await startSentinels();
