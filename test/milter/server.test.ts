@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdtempSync,
+  promises,
   rmSync,
   statSync,
   writeFileSync,
@@ -11,7 +13,7 @@ import {
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   connectMilter,
   createMilterServer,
@@ -108,6 +110,19 @@ describe('unix sockets', () => {
       await server.close();
       expect(existsSync(path)).toBe(false);
     }
+  });
+
+  test('are open to nobody before they have their mode', async () => {
+    const before: number[] = [];
+    const chmod = vi.spyOn(promises, 'chmod').mockImplementation(async (path, mode) => {
+      before.push(statSync(path).mode & 0o777);
+      chmodSync(path, mode);
+    });
+    onTestFinished(() => chmod.mockRestore());
+    const server = createMilterServer(nothing);
+    open.push(server);
+    await server.listen({ path: join(dir, 'secret.sock') });
+    expect(before).toEqual([0]);
   });
 
   test('a stale one is replaced', async () => {
@@ -289,6 +304,22 @@ describe('limits and time-outs', () => {
     },
   );
 
+  test('a hook may take longer than an MTA may be idle', async () => {
+    const { port, events } = await serve(
+      {
+        begin: () => undefined,
+        mail: () => new Promise<void>((resolve) => setTimeout(resolve, 200)),
+      },
+      { timeouts: { idle: 40 } },
+    );
+    const peer = new Peer(port);
+    peer.write(...toTheEnd);
+    expect((await peer.answered(8)).slice(1)).toEqual(Array(7).fill('c'));
+    expect(events).toEqual([]);
+    await poll('the time-out after it', () => peer.closed);
+    expect(events).toMatchObject([{ type: 'timeout', waitingFor: 'command' }]);
+  });
+
   test('an MTA that does not read is given up, and is not read from meanwhile', async () => {
     const size = 1 << 20;
     const handled: number[] = [];
@@ -467,8 +498,10 @@ describe('an MTA that goes away', () => {
   test('a connection that is not closed after QUIT is closed by the server', async () => {
     const { server, port } = await serve(nothing);
     const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const ended = new Promise((resolve) => socket.once('end', resolve));
     socket.write(Buffer.concat([...toTheEnd, quit()]));
     socket.resume();
+    await ended;
     await poll('no connections', () => server.connections === 0);
     socket.destroy();
   });
