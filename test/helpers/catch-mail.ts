@@ -1,12 +1,11 @@
 import { createServer, type Socket } from 'node:net';
+import { listenLocally } from './listen-locally.ts';
 import { poll } from './poll.ts';
 
 /** A mail as the last hop received it. */
 export interface CaughtMail {
   /** The parameter of MAIL FROM, without the angle brackets. */
   readonly from: string;
-  /** ESMTP parameters of MAIL FROM as sent, such as `BODY=8BITMIME`. */
-  readonly fromArgs: string;
   readonly to: readonly string[];
   /** The message as sent, dot-stuffing undone, CRLF kept, the final dot left out. */
   readonly raw: Buffer;
@@ -21,34 +20,20 @@ export interface MailCatcher {
   stop(): Promise<void>;
 }
 
-export interface CatchOptions {
-  /** Keep the mails (the default), or only count them: `mails` then holds empty bodies. */
-  readonly keep?: boolean;
-}
-
 const CRLF = Buffer.from('\r\n');
 const END = Buffer.from('\r\n.\r\n');
 
 /** Starts the catcher on a free port of the loopback. */
-export async function catchMail(options: CatchOptions = {}): Promise<MailCatcher> {
+export async function catchMail(): Promise<MailCatcher> {
   const mails: CaughtMail[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    receive(socket, (mail) => {
-      mails.push(options.keep === false ? { ...mail, raw: Buffer.alloc(0) } : mail);
-    });
+    receive(socket, (mail) => mails.push(mail));
   });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') reject(new Error('no port'));
-      else resolve(address.port);
-    });
-  });
+  const port = await listenLocally(server);
   return {
     port,
     mails,
@@ -72,7 +57,6 @@ export async function catchMail(options: CatchOptions = {}): Promise<MailCatcher
 /** One SMTP session on `socket`; `deliver` gets each mail before its 250 goes out. */
 function receive(socket: Socket, deliver: (mail: CaughtMail) => void): void {
   let from = '';
-  let fromArgs = '';
   let to: string[] = [];
   // The message's chunks, joined once its end is seen: a 3 MB message arrives in fifty of them.
   let content: Buffer[] | undefined;
@@ -81,7 +65,7 @@ function receive(socket: Socket, deliver: (mail: CaughtMail) => void): void {
 
   const command = (line: string) => {
     const verb = line.slice(0, 4).toUpperCase();
-    const path = /<([^>]*)>\s*(.*)$/.exec(line);
+    const path = /<([^>]*)>/.exec(line)?.[1] ?? '';
     if (verb === 'EHLO') {
       say('250-catcher.test');
       say('250-PIPELINING');
@@ -89,12 +73,11 @@ function receive(socket: Socket, deliver: (mail: CaughtMail) => void): void {
       say('250-8BITMIME');
       say('250 SMTPUTF8');
     } else if (verb === 'MAIL') {
-      from = path?.[1] ?? '';
-      fromArgs = path?.[2] ?? '';
+      from = path;
       to = [];
       say('250 2.1.0 Ok');
     } else if (verb === 'RCPT') {
-      to.push(path?.[1] ?? '');
+      to.push(path);
       say('250 2.1.5 Ok');
     } else if (verb === 'DATA') {
       content = [];
@@ -134,7 +117,7 @@ function receive(socket: Socket, deliver: (mail: CaughtMail) => void): void {
         return;
       }
       content.push(joined.subarray(0, end + CRLF.length));
-      deliver({ from, fromArgs, to, raw: unstuff(Buffer.concat(content).subarray(CRLF.length)) });
+      deliver({ from, to, raw: unstuff(Buffer.concat(content).subarray(CRLF.length)) });
       content = undefined;
       tail = Buffer.alloc(0);
       input = joined.subarray(end + END.length);

@@ -1,4 +1,5 @@
 import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
+import { listenLocally } from './listen-locally.ts';
 import { type Packet, packet, packets } from './milter-wire.ts';
 
 /** What to do with a packet: let it pass, drop the whole connection, or send only its first bytes and then drop it. */
@@ -13,9 +14,9 @@ export interface MilterProxyOptions {
 /** A recording wire-tap between an MTA and a milter. */
 export interface MilterProxy {
   readonly port: number;
-  /** Every packet so far, as `> L` from the MTA and `< c` from the milter, with its data. */
+  /** Every packet so far, in the order in which it came. */
   readonly seen: (Packet & { readonly from: 'mta' | 'milter' })[];
-  /** The letters that the MTA has sent, one string. */
+  /** The letters of the packets of one side, as one string. */
   letters(from: 'mta' | 'milter'): string;
   stop(): Promise<void>;
 }
@@ -51,14 +52,7 @@ export async function startMilterProxy(
       return options.fromMilter?.(one);
     });
   });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') reject(new Error('no port'));
-      else resolve(address.port);
-    });
-  });
+  const port = await listenLocally(server);
   return {
     port,
     seen,

@@ -33,7 +33,6 @@ export interface QueuedMail {
 
 /** A private Postfix: its own configuration, queue and ports, nothing of /etc/postfix touched. */
 export interface Postfix {
-  readonly configDirectory: string;
   /** Where a unix-domain milter socket must lie; smtpd's own paths are relative to it. */
   readonly queueDirectory: string;
   /** The port of a service, by default of the first. */
@@ -46,8 +45,6 @@ export interface Postfix {
   emptied(): Promise<void>;
   /** Names of the files set aside as damaged: mail that is lost to its recipient. */
   corrupt(): Promise<string[]>;
-  /** Asks for delivery of everything that is deferred, now. */
-  flush(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -98,7 +95,6 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   };
 
   return {
-    configDirectory: etc,
     queueDirectory: queue,
     port: (service) => {
       const port = service === undefined ? first : ports.get(service);
@@ -116,9 +112,6 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
       await poll("Postfix's queue to be empty", async () => (await listQueue()).length === 0);
     },
     corrupt: () => readdir(join(queue, 'corrupt')),
-    flush: async () => {
-      await run(requireProgram('postqueue', 'postfix'), ['-c', etc, '-f']);
-    },
     stop: async () => {
       await master.stop();
       await rm(dir, { recursive: true, force: true });
@@ -148,8 +141,6 @@ function mainCf(dir: string, options: PostfixOptions): string {
     smtpd_client_connection_count_limit: '0',
     smtputf8_enable: 'yes',
     in_flow_delay: '0',
-    // Deferred mail stays put until a test flushes it.
-    minimal_backoff_time: '1h',
     smtpd_milters: options.milters ?? '',
     milter_connect_timeout: '10s',
     ...options.main,
