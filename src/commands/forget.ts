@@ -45,5 +45,6 @@ function erasedFromRedis({ records, shared, events }: Forgotten): string {
 }
 
 const REMAINS = `What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
-is deleted; events already delivered; journals of other hosts; counts, which name nobody; logs and backups.
+is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
+it was; logs and backups.
 `;

@@ -1,5 +1,7 @@
 /** Lines remembered: two generations of them, the older of which goes when the younger is full. */
 const GENERATION = 10_000;
+/** Longer lines are taken for somebody's own: what is remembered has a bound. */
+const MAX_LENGTH = 500;
 /** Recipients in a row that must have got a line. */
 const COMMON = 3;
 
@@ -13,7 +15,7 @@ export class CommonLines {
 
   /** Those of a message's lines that others got before. */
   of(lines: readonly string[], recipient: string): readonly string[] {
-    return lines.filter((line) => this.#note(line, recipient));
+    return lines.filter((line) => line.length <= MAX_LENGTH && this.#note(line, recipient));
   }
 
   #note(line: string, recipient: string): boolean {

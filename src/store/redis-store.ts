@@ -3,7 +3,6 @@ import type { ClickCounter } from '../link/counters.ts';
 import type { EditableBlockList } from '../link/editable-block-list.ts';
 import type { EventAppender, EventConsumer, EventReader } from '../link/event-stream.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
-import type { MessageRecord } from '../link/message-record.ts';
 import { RedisConnection } from './connection.ts';
 import { type Forgotten, forgetRecipient } from './forget-recipient.ts';
 import { Keys } from './keys.ts';
@@ -29,8 +28,6 @@ export interface RedisStore {
   openConsumer(name: ConsumerName): EventConsumer;
   readonly counters: SentCounter & ClickCounter & { flush(): Promise<void> };
   readonly reports: RedisReport;
-  /** All that is stored of a message. */
-  message(messageId: string): Promise<MessageRecord | undefined>;
   /** Erases what is stored about a recipient; looks at everything there is. */
   forget(address: string, progress: (done: number, total: number) => void): Promise<Forgotten>;
   health(): Promise<RedisHealth>;
@@ -56,7 +53,6 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     openConsumer: (name) => new RedisEventConsumer(ownConnection(), keys, name),
     counters,
     reports,
-    message: (messageId) => links.message(messageId),
     forget: (address, progress) => forgetRecipient(connection, keys, links, address, progress),
     health: async () =>
       redisHealth(connection, {

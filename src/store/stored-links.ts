@@ -83,15 +83,6 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   }
 
   /**
-   * All that is stored of a message.
-   * @throws StoreUnavailable
-   */
-  async message(messageId: string): Promise<MessageRecord | undefined> {
-    const [value] = await this.#read(messageId);
-    return value === null ? undefined : (await this.open(value, messageId)).contents();
-  }
-
-  /**
    * Opens a record as it was read.
    * @throws StoreUnavailable where it cannot be
    */

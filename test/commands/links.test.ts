@@ -187,7 +187,8 @@ describe('forget', () => {
     expect(output.replaceAll(folder, '')).toMatchInlineSnapshot(`
       "2 events in the journal /events: address, link and client taken out
       What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
-      is deleted; events already delivered; journals of other hosts; counts, which name nobody; logs and backups.
+      is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
+      it was; logs and backups.
       "
     `);
     const after = await read();

@@ -15,6 +15,12 @@ test('a line that one recipient gets again and again is his own', () => {
   for (let i = 0; i < 100; i++) expect(common.of(['unsubscribe'], 'x')).toEqual([]);
 });
 
+test('a very long line is never common', () => {
+  const common = new CommonLines();
+  const line = 'x'.repeat(501);
+  for (const recipient of ['x', 'y', 'z', 'x']) expect(common.of([line], recipient)).toEqual([]);
+});
+
 test('what is common stays known while a hundred thousand other lines go by', () => {
   const common = new CommonLines();
   for (const recipient of ['x', 'y', 'z']) common.of(['a'], recipient);
