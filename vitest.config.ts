@@ -9,7 +9,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 30_000,
+          // The default of a second is short on a busy machine.
+          expect: { poll: { timeout: 15_000 } },
         },
       },
       {
@@ -19,6 +21,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
     ],
