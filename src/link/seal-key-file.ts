@@ -70,11 +70,6 @@ export async function addSealKey(path: string, from = Date.now()): Promise<SealK
   return key;
 }
 
-/** Whether others than its owner and group can read the file. */
-export async function isExposed(path: string): Promise<boolean> {
-  return ((await stat(path)).mode & 0o007) !== 0;
-}
-
 /** Whole or not at all: workers that start together must not see half a file, and the first of them wins. */
 async function create(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { addSealKey, isExposed, SealKeyFile } from '../../src/link/seal-key-file.ts';
+import { addSealKey, SealKeyFile } from '../../src/link/seal-key-file.ts';
 
 let folder: string;
 let path: string;
@@ -18,7 +18,6 @@ test('the very first start makes a file that only its owner can read', async () 
   const file = await SealKeyFile.open(path);
   expect(ids(file)).toHaveLength(1);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
-  expect(await isExposed(path)).toBe(false);
   expect(ids(await SealKeyFile.open(path))).toEqual(ids(file));
 });
 
@@ -80,14 +79,6 @@ test('a damaged file stops the start, and leaves a running service its keys', as
   expect(ids(file)).toEqual(before);
   await expect(SealKeyFile.open(path)).rejects.toThrow(/keys:1: not a sealing key/);
   await expect(addSealKey(path)).rejects.toThrow(/keys:1: not a sealing key/);
-});
-
-test('a file that everybody can read is told from one that is not', async () => {
-  await SealKeyFile.open(path);
-  await chmod(path, 0o644);
-  expect(await isExposed(path)).toBe(true);
-  await chmod(path, 0o640);
-  expect(await isExposed(path)).toBe(false);
 });
 
 function quoted(text: string): string {
