@@ -9,7 +9,8 @@ import { poll } from '../helpers/poll.ts';
 import type { Redis } from '../helpers/redis.ts';
 import type { Bench } from './harness.ts';
 import type { MeasuredProcess } from './measured-process.ts';
-import { Mta, type Recording } from './mta.ts';
+import { Mta } from './mta.ts';
+import type { Recording } from './recording.ts';
 
 /** A milter that listens on a unix socket. */
 export interface Milter {

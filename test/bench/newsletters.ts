@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Newsletter, newsletter } from '../helpers/newsletter.ts';
-import { type Message, Recording } from './mta.ts';
+import { type Message, Recording } from './recording.ts';
 
 /** So many different ones, that nobody is measured on remembering the last. */
 const DIFFERENT = 16;

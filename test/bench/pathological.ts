@@ -1,4 +1,4 @@
-import type { Message } from './mta.ts';
+import type { Message } from './recording.ts';
 
 /** Messages of about so many bytes, made to be slow to read, by what is wrong with them. */
 export const PATHOLOGICAL: Readonly<Record<string, (size: number) => Message>> = {

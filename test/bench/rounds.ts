@@ -6,7 +6,8 @@ export class Rounds<Figure extends string> {
 
   /**
    * Lets all contenders take turns, round after round, so that whatever else the machine does hits them alike.
-   * Every other round goes backwards, since what ran just before leaves its traces in the caches.
+   * Every other round goes backwards, since what ran just before leaves its traces in the caches. Before several
+   * rounds there is one that counts for nothing, in which programs warm up.
    * @param contenders those that are undefined do not take part
    */
   static async run<Figure extends string>(
@@ -14,13 +15,14 @@ export class Rounds<Figure extends string> {
     contenders: Readonly<Record<string, (() => Promise<Record<Figure, number>>) | undefined>>,
   ): Promise<Rounds<Figure>> {
     const result = new Rounds<Figure>();
-    for (let round = 0; round < rounds; round++) {
+    for (let round = rounds > 1 ? -1 : 0; round < rounds; round++) {
       const order = Object.entries(contenders);
       for (const [name, measure] of round % 2 ? order.reverse() : order) {
         if (measure === undefined) continue;
+        const sample = await measure();
+        if (round < 0) continue;
         const samples = result.#samples.get(name) ?? [];
-        samples.push(await measure());
-        result.#samples.set(name, samples);
+        result.#samples.set(name, [...samples, sample]);
       }
     }
     return result;

@@ -1,6 +1,6 @@
 import { connectMilter } from '../../src/milter/client.ts';
 import type { Milter } from './milters.ts';
-import type { Message } from './mta.ts';
+import type { Message } from './recording.ts';
 import { TRACKING_DOMAIN } from './service.ts';
 
 const TRACKED = new RegExp(`https?://${TRACKING_DOMAIN.replaceAll('.', '\\.')}/[\\w/-]+`, 'g');

@@ -4,8 +4,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Part, Row } from '../harness.ts';
 import { peerFile } from '../milters.ts';
-import { Mta, Recording } from '../mta.ts';
+import { Mta } from '../mta.ts';
 import { PATHOLOGICAL } from '../pathological.ts';
+import { Recording } from '../recording.ts';
 import { median } from '../rounds.ts';
 import { startService } from '../service.ts';
 

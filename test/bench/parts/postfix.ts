@@ -8,8 +8,8 @@ import { type Postfix, startPostfix } from '../../helpers/postfix.ts';
 import type { Bench, Part } from '../harness.ts';
 import { CORES, EVERY_CORE, pin } from '../measured-process.ts';
 import { cMilter, type Milter, opendkim } from '../milters.ts';
-import type { Message } from '../mta.ts';
 import { newsletters } from '../newsletters.ts';
+import type { Message } from '../recording.ts';
 import { Rounds } from '../rounds.ts';
 import { startService } from '../service.ts';
 

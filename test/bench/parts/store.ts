@@ -4,7 +4,8 @@ import { Redis as RedisClient } from 'ioredis';
 import { newsletter } from '../../helpers/newsletter.ts';
 import type { Redis } from '../../helpers/redis.ts';
 import type { Part } from '../harness.ts';
-import { type Message, Mta, Recording } from '../mta.ts';
+import { Mta } from '../mta.ts';
+import { type Message, Recording } from '../recording.ts';
 import { startService } from '../service.ts';
 
 const LINKS = 30;
