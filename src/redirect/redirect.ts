@@ -41,6 +41,9 @@ export interface RedirectObserver {
   failed?(error: unknown): void;
 }
 
+/** Beside the Location; names and values in turn. */
+const REDIRECT_HEADERS = [...Object.entries(COMMON_HEADERS).flat(), 'content-length', '0'];
+
 /**
  * The redirect endpoint as a fastify instance without a socket: `inject` it, or give `routing` to an HTTP server.
  * @throws TypeError for an entry of trustedProxies that is none
@@ -93,10 +96,10 @@ export function createRedirect(options: RedirectOptions): FastifyInstance {
       else await record(token, resolved, now, request);
     }
     observer?.answered?.(302, token, resolved);
-    return reply
-      .code(302)
-      .headers({ ...COMMON_HEADERS, location: resolved.link.target, 'content-length': '0' })
-      .send();
+    // Straight to Node: the target as it is, and a third less to do for by far the commonest answer.
+    reply.hijack();
+    reply.raw.writeHead(302, ['location', resolved.link.target, ...REDIRECT_HEADERS]).end();
+    return reply;
   }
 
   /** A click that cannot be kept is no reason to leave somebody standing: the answer is the same. */
