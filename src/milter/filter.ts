@@ -38,7 +38,8 @@ export interface Filter<State = undefined> {
   readonly macros?: MacroRequest;
   /**
    * Hooks that have no say, so that the MTA need not wait for them (SMFIP_NR_*). Should one answer all the same, or
-   * throw, the answer is kept until the MTA next waits for one, and then covers the message.
+   * throw, the answer is kept until the MTA next waits for one, and then covers the message. `data` is answered
+   * nevertheless: without, Postfix takes 45 ms longer a message.
    */
   readonly silent?: readonly Hook[];
 
@@ -128,8 +129,8 @@ export interface Message<State = unknown> {
 
 /**
  * A message at its end. Modifications are queued and sent together with the answer, in an order both
- * MTAs understand: header changes (highest index first), insertions, additions, envelope, body,
- * quarantine. Those the MTA did not grant, and texts that could not be sent, throw. With answers other than
+ * MTAs understand: header changes (highest index first), insertions, additions, envelope, quarantine,
+ * body. Those the MTA did not grant, and texts that could not be sent, throw. With answers other than
  * `continue` and `accept` they are dropped.
  */
 export interface EndOfMessage<State = unknown> extends Message<State> {

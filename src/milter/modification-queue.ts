@@ -34,17 +34,11 @@ export class ModificationQueue {
     const out: Buffer[] = [];
     // Postfix counts anew after a deletion and Sendmail does not: from the end both count alike.
     const changes = [...this.#changes.values()].sort((a, b) => b.index - a.index);
-    for (const change of changes) out.push(encodeModification(change, verbatim));
-    // Stable: what was queued first among equals goes first.
+    // The sort is stable: among equals, what was asked for first goes first.
     const others = this.#others.sort((a, b) => PLACE[a.type] - PLACE[b.type]);
-    for (const other of others) {
-      if (other.type !== 'quarantine') out.push(encodeModification(other, verbatim));
-    }
+    for (const each of [...changes, ...others]) out.push(encodeModification(each, verbatim));
     // Contiguous, or Postfix answers 451.
     if (this.#body !== undefined) encodeBody(this.#body, out);
-    for (const other of others) {
-      if (other.type === 'quarantine') out.push(encodeModification(other, verbatim));
-    }
     return out;
   }
 }
