@@ -6,9 +6,9 @@ import { blockCommand } from '../../src/commands/block.ts';
 import { forgetCommand } from '../../src/commands/forget.ts';
 import { linkCommand } from '../../src/commands/link.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
+import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { openStore } from '../store/open-store.ts';
-import { runCommand } from './run-command.ts';
 
 let redis: Redis;
 let folder: string;
@@ -27,6 +27,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** One command with the configuration of this test. */
+const run = (register: typeof linkCommand, ...args: string[]) =>
+  runCommand(register, ['-c', config, ...args]);
+
 test('a stored link is looked up, blocked for the running service, and forgotten', async () => {
   const service = openStore({ url: redis.url });
   const message = exampleMessage({ subject: 'Offers \u001b[31mtoday' });
@@ -42,8 +46,8 @@ test('a stored link is looked up, blocked for the running service, and forgotten
   await service.counters.flush();
 
   const url = `https://click.example.com/${token}`;
-  const { output } = await runCommand(linkCommand, config, 'link', url, '--json');
-  expect(JSON.parse(output)).toMatchObject({
+  const { stdout } = await run(linkCommand, 'link', url, '--json');
+  expect(JSON.parse(stdout)).toMatchObject({
     target: 'https://www.shop.example/',
     kind: 'stored',
     message: message.messageId,
@@ -53,27 +57,19 @@ test('a stored link is looked up, blocked for the running service, and forgotten
     expired: false,
     blocked: false,
   });
-  expect((await runCommand(linkCommand, config, 'link', url)).output).toContain(
-    'subject    Offers [31mtoday\n',
-  );
+  expect((await run(linkCommand, 'link', url)).stdout).toContain('subject    Offers [31mtoday\n');
 
   const isBlocked = async () => {
     const resolved = await service.resolver.resolve(token);
     return resolved && (await service.blocks.find(token, resolved))?.kind;
   };
-  await runCommand(blockCommand, config, 'block', message.messageId);
+  await run(blockCommand, 'block', message.messageId);
   expect(await isBlocked()).toBe('message');
-  await runCommand(blockCommand, config, 'unblock', message.messageId);
+  await run(blockCommand, 'unblock', message.messageId);
   expect(await isBlocked()).toBeUndefined();
 
-  const forgotten = await runCommand(
-    forgetCommand,
-    config,
-    'forget',
-    '--recipient',
-    'someone@example.org',
-  );
-  expect(forgotten.output.replaceAll(folder, '')).toMatchInlineSnapshot(`
+  const forgotten = await run(forgetCommand, 'forget', '--recipient', 'someone@example.org');
+  expect(forgotten.stdout.replaceAll(folder, '')).toMatchInlineSnapshot(`
     "1 messages in Redis: erased, their links now lead nowhere
     0 messages in Redis that others got as well: address taken out
     0 events in the click stream: erased
@@ -90,14 +86,14 @@ test('a stored link is looked up, blocked for the running service, and forgotten
 test('each of them says when Redis is away, and ends with 69', async () => {
   await redis.kill();
   const commands = [
-    () => runCommand(linkCommand, config, 'link', `1${'A'.repeat(23)}`),
-    () => runCommand(blockCommand, config, 'block'),
-    () => runCommand(forgetCommand, config, 'forget', '--recipient', 'a@x.example'),
+    () => run(linkCommand, 'link', `1${'A'.repeat(23)}`),
+    () => run(blockCommand, 'block'),
+    () => run(forgetCommand, 'forget', '--recipient', 'a@x.example'),
   ];
-  for (const run of commands) {
-    const { exitCode, error } = await run();
-    expect(exitCode).toBe(69);
-    expect(error).toMatch(/^Redis 127\.0\.0\.1:\d+: /);
+  for (const command of commands) {
+    const { code, stderr } = await command();
+    expect(code).toBe(69);
+    expect(stderr).toMatch(/^clickmilter: Redis 127\.0\.0\.1:\d+: /);
   }
   await redis.start();
 });

@@ -11,8 +11,8 @@ import { Journal } from '../../src/event/journal.ts';
 import { BlockListFile } from '../../src/link/block-list-file.ts';
 import { SealKeyFile } from '../../src/link/seal-key-file.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
+import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';
-import { runCommand } from './run-command.ts';
 
 let folder: string;
 let config: string;
@@ -26,6 +26,10 @@ beforeEach(async () => {
   );
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+/** One command with the configuration of this test. */
+const run = (register: typeof linkCommand, ...args: string[]) =>
+  runCommand(register, ['-c', config, ...args]);
 
 const TARGET = 'https://www.shop.example/offer?id=1';
 const message = exampleMessage({
@@ -45,8 +49,8 @@ describe('link', () => {
   test('shows what a tracked URL stands for', async () => {
     const token = await sealedToken();
     const url = `https://click.example.com/f/x/${token}?utm=1`;
-    const { output } = await runCommand(linkCommand, config, 'link', url);
-    expect(output).toMatchInlineSnapshot(`
+    const { stdout } = await run(linkCommand, 'link', url);
+    expect(stdout).toMatchInlineSnapshot(`
       "target     https://www.shop.example/offer?id=1
       name       Offer
       part       html
@@ -60,7 +64,7 @@ describe('link', () => {
       clicks     0
       "
     `);
-    const { output: json } = await runCommand(linkCommand, config, 'link', token, '--json');
+    const { stdout: json } = await run(linkCommand, 'link', token, '--json');
     expect(JSON.parse(json)).toMatchObject({ target: TARGET, campaign: 'autumn-2026', clicks: 0 });
   });
 
@@ -68,9 +72,9 @@ describe('link', () => {
     const token = await sealedToken();
     await new BlockListFile(join(folder, 'blocks')).add({ kind: 'domain', value: 'shop.example' });
     const url = `https://other.example/${token}`;
-    const { output, error } = await runCommand(linkCommand, config, 'link', url);
-    expect(output).toContain('blocked    domain\n');
-    expect(error).toMatchInlineSnapshot(`
+    const { stdout, stderr } = await run(linkCommand, 'link', url);
+    expect(stdout).toContain('blocked    domain\n');
+    expect(stderr).toMatchInlineSnapshot(`
       "clickmilter: other.example is not its tracking domain: it answers 404 there
       "
     `);
@@ -81,7 +85,7 @@ describe('link', () => {
     ['a URL without a token', 'https://shop.example/offer'],
     ['a token of nobody', `2${'A'.repeat(100)}`],
   ])('%s', async (_, text) => {
-    expect(await runCommand(linkCommand, config, 'link', text)).toMatchSnapshot();
+    expect(await run(linkCommand, 'link', text)).toMatchSnapshot();
   });
 });
 
@@ -107,16 +111,14 @@ describe('block and unblock', () => {
     ],
   ])('%s', async (_, what, said) => {
     const args = await what();
-    const run = (command: string) => runCommand(blockCommand, config, command, ...args);
-    const { output } = await run('block');
-    expect(output).toMatch(said);
-    expect((await run('block')).output).toBe(output.replace('blocked', 'was blocked already'));
-    expect((await runCommand(blockCommand, config, 'block')).output).toBe(
-      output.replace('blocked: ', ''),
-    );
-    expect((await run('unblock')).output).toBe(`un${output}`);
-    expect(await run('unblock')).toMatchObject({ exitCode: 65 });
-    expect((await runCommand(blockCommand, config, 'block')).output).toBe('nothing is blocked\n');
+    const both = (command: string) => run(blockCommand, command, ...args);
+    const { stdout } = await both('block');
+    expect(stdout).toMatch(said);
+    expect((await both('block')).stdout).toBe(stdout.replace('blocked', 'was blocked already'));
+    expect((await run(blockCommand, 'block')).stdout).toBe(stdout.replace('blocked: ', ''));
+    expect((await both('unblock')).stdout).toBe(`un${stdout}`);
+    expect(await both('unblock')).toMatchObject({ code: 65 });
+    expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
   });
 
   test.each([
@@ -126,32 +128,27 @@ describe('block and unblock', () => {
     ['neither', ['block', 'hello']],
     ['a token of nobody', ['block', `2${'A'.repeat(40)}`]],
   ])('%s is refused', async (_, args) => {
-    expect(await runCommand(blockCommand, config, ...args)).toMatchSnapshot();
+    expect(await run(blockCommand, ...args)).toMatchSnapshot();
   });
 });
 
 describe('keygen', () => {
   test('adds a key, now or later', async () => {
-    const now = await runCommand(keygenCommand, config, 'keygen');
-    expect(now.output.replaceAll(folder, '')).toMatch(
+    const now = await run(keygenCommand, 'keygen');
+    expect(now.stdout.replaceAll(folder, '')).toMatch(
       /^key [0-9a-f]{2} added to \/keys, sealing from /,
     );
-    const later = await runCommand(
-      keygenCommand,
-      config,
-      'keygen',
-      '--from',
-      '2030-01-01T00:00:00Z',
-    );
-    expect(later.output).toContain('sealing from 2030-01-01T00:00:00Z\n');
+    const later = await run(keygenCommand, 'keygen', '--from', '2030-01-01T00:00:00Z');
+    expect(later.stdout).toContain('sealing from 2030-01-01T00:00:00Z\n');
     const { keys } = await SealKeyFile.open(join(folder, 'keys'));
     expect(keys().all).toHaveLength(2);
-    expect(now.output).toContain(`key ${keys().sealing().toString(16).padStart(2, '0')} `);
+    expect(now.stdout).toContain(`key ${keys().sealing().toString(16).padStart(2, '0')} `);
   });
 
   test('does not guess a time', async () => {
-    const run = await runCommand(keygenCommand, config, 'keygen', '--from', 'tomorrow');
-    expect(run.error).toContain('Give a time such as 2026-12-01T00:00:00Z, or 12h or 2d.');
+    await expect(run(keygenCommand, 'keygen', '--from', 'tomorrow')).rejects.toThrow(
+      'Give a time such as 2026-12-01T00:00:00Z, or 12h or 2d.',
+    );
     expect(await readdir(folder)).toEqual(['clickmilter.conf']);
   });
 });
@@ -177,14 +174,8 @@ describe('forget', () => {
     const read = () => readFile(join(folder, 'events', file), 'utf8');
     const before = await read();
 
-    const { output } = await runCommand(
-      forgetCommand,
-      config,
-      'forget',
-      '--recipient',
-      'A@x.example',
-    );
-    expect(output.replaceAll(folder, '')).toMatchInlineSnapshot(`
+    const { stdout } = await run(forgetCommand, 'forget', '--recipient', 'A@x.example');
+    expect(stdout.replaceAll(folder, '')).toMatchInlineSnapshot(`
       "2 events in the journal /events: address, link and client taken out
       What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
       is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
@@ -204,7 +195,7 @@ describe('forget', () => {
     await journal.close();
     expect((await read()).trimEnd().split('\n')).toHaveLength(4);
 
-    const again = await runCommand(forgetCommand, config, 'forget', '--recipient', 'a@x.example');
-    expect(again.output).toMatch(/^0 events in the journal/);
+    const again = await run(forgetCommand, 'forget', '--recipient', 'a@x.example');
+    expect(again.stdout).toMatch(/^0 events in the journal/);
   });
 });
