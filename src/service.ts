@@ -7,6 +7,7 @@ import { createControlServer } from './control/server.ts';
 import { deliverEvents } from './deliver-events.ts';
 import { clickFilter } from './filter/click-filter.ts';
 import type { MessageReport } from './filter/report.ts';
+import type { LinkIssuer, LinkResolver } from './link/link-store.ts';
 import { filterSettings, type Links, openLinks } from './links.ts';
 import {
   clearWay,
@@ -49,7 +50,7 @@ export interface Service {
    * @throws Error that says what could not be read
    */
   reload(config: Configuration): Promise<void>;
-  snapshot(): Promise<MetricsSnapshot>;
+  readonly metrics: Metrics;
   /** Lets SMTP sessions and requests that have begun come to their end, within the drain time-out. */
   close(): Promise<void>;
 }
@@ -131,7 +132,7 @@ async function compose(
       certificates?.reload(next);
       config = next;
     },
-    snapshot: () => metrics.snapshot(),
+    metrics,
     close: () => releasers.release(config.milter.drainTimeoutMs + 5000),
   };
 }
@@ -147,6 +148,7 @@ async function serveMilter(listens: readonly Place[], context: Context): Promise
   let settings = { of: config(), value: filterSettings(config()) };
   const filter = clickFilter({
     ...links,
+    issuer: timedIssuer(links.issuer, metrics),
     settings() {
       const now = config();
       if (settings.of !== now) settings = { of: now, value: filterSettings(now) };
@@ -194,7 +196,7 @@ async function serveRedirect(listens: readonly Place[], context: Context) {
   );
   releasers.add('clicks', () => clicks.close());
   const redirect = createRedirect({
-    resolver: timed(links, metrics),
+    resolver: timedResolver(links, metrics),
     blocks: links.blocks,
     clicks,
     checkHost: http.checkHost,
@@ -276,20 +278,34 @@ function readTls({ certificate, key }: { certificate: string; key: string }) {
   return { cert: readFileSync(certificate), key: readFileSync(key) };
 }
 
-function timed({ resolver }: Links, metrics: Metrics): Links['resolver'] {
+function timedResolver({ resolver }: Links, metrics: Metrics): LinkResolver {
+  return { resolve: (token) => timed(metrics, 'resolve', () => resolver.resolve(token)) };
+}
+
+function timedIssuer(issuer: LinkIssuer, metrics: Metrics): LinkIssuer {
+  if (issuer.kind === 'sealed') return issuer; // there is no store to wait for
   return {
-    async resolve(token) {
-      const start = performance.now();
-      let failed = true;
-      try {
-        const resolved = await resolver.resolve(token);
-        failed = false;
-        return resolved;
-      } finally {
-        metrics.store('resolve', (performance.now() - start) / 1000, failed);
-      }
+    kind: issuer.kind,
+    issue(message) {
+      const issued = issuer.issue(message);
+      return {
+        token: (link) => issued.token(link),
+        commit: (signal) => timed(metrics, 'save', () => issued.commit(signal)),
+      };
     },
   };
+}
+
+async function timed<T>(metrics: Metrics, operation: string, work: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  let failed = true;
+  try {
+    const result = await work();
+    failed = false;
+    return result;
+  } finally {
+    metrics.store(operation, (performance.now() - start) / 1000, failed);
+  }
 }
 
 function observe(metrics: Metrics, report: MessageReport): void {

@@ -110,20 +110,28 @@ async function startAlone(
 
 async function startWorkers(
   config: Configuration,
-  { logger, reopen }: Log,
+  { logger, reopen, flush }: Log,
   wanted: readonly Role[],
 ): Promise<Running> {
   const inherited = inheritedSockets();
   await clearWay(places(config.milter.listen, inherited, 'milter'));
   await clearWay(places(config.http.listen, inherited, 'redirect'));
+  let service: Service | undefined;
   const workers = new Workers({
     count: workerCount(config.workers),
+    maxRss: config.workerMaxMemory,
     graceMs: config.milter.drainTimeoutMs + 10_000,
-    onEvent: (event) =>
-      event.event === 'ready' ? logger.debug(event, 'worker') : logger.error(event, 'worker'),
+    onEvent(event) {
+      logger[event.event === 'ready' ? 'debug' : 'error'](event, 'worker');
+      if (event.event !== 'ready') service?.metrics.workerEvent(event.event);
+      // The sockets went with the last worker. Whoever handed them to us has to do so again.
+      if (event.event === 'died' && event.left === 0 && inherited.size > 0) {
+        void flush().finally(() => process.exit(1));
+      }
+    },
   });
   await workers.start();
-  const service = await startService(config, {
+  service = await startService(config, {
     logger,
     roles: wanted.filter((role) => !shared.includes(role)),
     async otherSnapshots() {
@@ -133,17 +141,19 @@ async function startWorkers(
       );
     },
   });
+  const primary = service;
+  primary.metrics.gauge('workers', () => workers.serving.length);
   return {
     async reload(next) {
       reopen();
-      await service.reload(next);
+      await primary.reload(next);
       for (const answer of await workers.ask('reload', ASK_MS)) {
         if (answer.status === 'rejected') throw answer.reason;
       }
     },
     async close() {
       await workers.stop();
-      await service.close();
+      await primary.close();
     },
     kill: () => workers.kill(),
   };
@@ -165,7 +175,7 @@ async function runWorker(
         await log.flush();
       },
       answers: {
-        metrics: () => running.snapshot(),
+        metrics: () => running.metrics.snapshot(),
         // The primary has checked it already; a file that changed in between is reported here.
         async reload() {
           log.reopen();

@@ -45,6 +45,7 @@ export function buildConfiguration(root: Stanza, file: string): Configuration {
       maxMetadataLen: tracker.max_metadata_len,
     },
     workers: global.workers,
+    workerMaxMemory: global.worker_max_memory,
     log: present({ level: log.level, format: log.format, file: log.file, detail: log.detail }),
   };
 }

@@ -91,6 +91,8 @@ export interface Configuration {
     readonly maxMetadataLen: number;
   };
   readonly workers: number | 'auto';
+  /** Bytes; of several workers a larger one is replaced. */
+  readonly workerMaxMemory: number;
   readonly log: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
     readonly format: 'auto' | 'json' | 'pretty';

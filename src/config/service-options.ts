@@ -1,5 +1,12 @@
 import { type Definitions, option, optional } from './option-definition.ts';
-import { booleanType, choiceType, integerType, listType, pathType } from './option-type.ts';
+import {
+  booleanType,
+  choiceType,
+  integerType,
+  listType,
+  pathType,
+  sizeType,
+} from './option-type.ts';
 import { macroTemplateType, workersType } from './option-values.ts';
 
 export const globalOptions = {
@@ -9,6 +16,11 @@ export const globalOptions = {
     'Where links are kept: in Redis, or sealed inside the link itself.',
   ),
   workers: option(workersType, 1, 'Worker processes; auto is one for each processor.'),
+  worker_max_memory: option(
+    sizeType,
+    1024 * 1024 * 1024,
+    'Bytes in memory beyond which a worker hands over to a new one; where there are several.',
+  ),
   state_directory: optional(pathType, 'Folder of keys, events and block list.', {
     otherwise:
       '/var/lib/clickmilter for a configuration below /etc; else var, beside a configuration folder called conf, or inside of any other',

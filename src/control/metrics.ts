@@ -49,9 +49,7 @@ export class Metrics {
     'status',
   ]);
   readonly #clicks = this.#counter('clicks_total', 'Clicks on tracked links', ['outcome']);
-  readonly #workersLost = this.#counter('workers_lost_total', 'Workers that had to be replaced', [
-    'why',
-  ]);
+  readonly #workerEvents = this.#counter('worker_events_total', 'What befell workers', ['event']);
   readonly #messageSeconds = this.#histogram(
     'message_duration_seconds',
     'Time from MAIL to the final reply, with what the sender takes to send',
@@ -99,9 +97,9 @@ export class Metrics {
     this.#redirects.inc({ status });
   }
 
-  /** In the primary: a worker's end that nobody asked for. @param why `died`, `hung`, `too-large`, `overdue` */
-  workerLost(why: string): void {
-    this.#workersLost.inc({ why });
+  /** In the primary. @param event `died`, `hung`, `too-large`, `overdue` */
+  workerEvent(event: string): void {
+    this.#workerEvents.inc({ event });
   }
 
   /** @param kept whether the clicks are safe somewhere */

@@ -32,7 +32,7 @@ describe('Metrics', () => {
     metrics.redirect(404);
     metrics.click(true);
     metrics.click(false);
-    metrics.workerLost('hung');
+    metrics.workerEvent('hung');
     metrics.gauge('events_undelivered', () => 7);
     expect((await series(metrics)).join('\n')).toMatchInlineSnapshot(`
       "clickmilter_messages_total{verdict="tracked",reason="",worker="main"} 1
@@ -45,7 +45,7 @@ describe('Metrics', () => {
       clickmilter_redirects_total{status="404",worker="main"} 1
       clickmilter_clicks_total{outcome="kept",worker="main"} 1
       clickmilter_clicks_total{outcome="lost",worker="main"} 1
-      clickmilter_workers_lost_total{why="hung",worker="main"} 1
+      clickmilter_worker_events_total{event="hung",worker="main"} 1
       clickmilter_message_duration_seconds_sum{worker="main"} 0.75
       clickmilter_message_duration_seconds_count{worker="main"} 2
       clickmilter_store_duration_seconds_sum{operation="save",worker="main"} 0.75

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +37,9 @@ async function start(settings: string, env: Record<string, string> = {}): Promis
 }
 
 const states = ({ notified }: Activated) =>
-  notified.flatMap((message) => Object.keys(message).filter((name) => /READY|RELOADING|STOPPING/.test(name)));
+  notified.flatMap((message) =>
+    Object.keys(message).filter((name) => /READY|RELOADING|STOPPING/.test(name)),
+  );
 
 describe.each([1, 2])('with %d workers', (workers) => {
   test('serves the sockets of systemd, and tells it of start, reload and end', async () => {
@@ -54,7 +57,9 @@ describe.each([1, 2])('with %d workers', (workers) => {
     expect(metrics).toMatch(/clickmilter_redirects_total\{status="404",worker="(main|[12])"\} 1/);
 
     service.signal('SIGHUP');
-    await expect.poll(() => states(service), { timeout: 10_000 }).toEqual(['READY', 'RELOADING', 'READY']);
+    await expect
+      .poll(() => states(service), { timeout: 10_000 })
+      .toEqual(['READY', 'RELOADING', 'READY']);
 
     service.signal('SIGTERM');
     expect(await service.ended()).toBe(0);
@@ -62,11 +67,24 @@ describe.each([1, 2])('with %d workers', (workers) => {
   });
 });
 
+test('when no worker is left, it ends and is given its sockets anew', async () => {
+  const service = await start(`${SCOPE}\nworkers = 2`);
+  await service.start();
+  const workers = execFileSync('pgrep', ['-P', String(service.pid)], { encoding: 'utf8' });
+  for (const pid of workers.trim().split('\n')) process.kill(Number(pid), 'SIGKILL');
+  expect(await service.ended()).toBe(1 << 8);
+  await service.start();
+  const milter = await connectMilter({ path });
+  await milter.quit();
+});
+
 test('the watchdog is fed', async () => {
   const service = await start(SCOPE, { WATCHDOG_USEC: '1000000' });
   await service.start();
   await expect
-    .poll(() => service.notified.filter(({ WATCHDOG }) => WATCHDOG === '1').length, { timeout: 10_000 })
+    .poll(() => service.notified.filter(({ WATCHDOG }) => WATCHDOG === '1').length, {
+      timeout: 10_000,
+    })
     .toBeGreaterThanOrEqual(2);
 });
 
