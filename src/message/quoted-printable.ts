@@ -36,6 +36,7 @@ export function quotedPrintableContent(raw: Buffer): Content {
       let copied = 0;
       let column = 0;
       let line: LineEnd = { at: -1, bytes: '' };
+      let last: number | undefined;
       const places = edits.map((edit) => ({
         edit,
         start: tokenAt(raw, decoded, edit.start).start,
@@ -54,7 +55,12 @@ export function quotedPrintableContent(raw: Buffer): Content {
         }
         const restEnd = Math.min(line.at, places[index + 1]?.start ?? line.at);
         const wrapped = wrap(edit.bytes, column, restEnd - end, restEnd === line.at, line.bytes);
-        pieces.push(before, Buffer.from(wrapped.text, 'latin1'));
+        last = before.length > 0 ? before[before.length - 1] : last;
+        // A blank that now ends its line would be lost as padding: a soft line break keeps it.
+        const exposed = wrapped.text === '' && isBlank(last) && isLineEnd(raw, blankEnd(raw, end));
+        const text = exposed ? `=${line.bytes}` : wrapped.text;
+        last = text === '' ? last : text.charCodeAt(text.length - 1);
+        pieces.push(before, Buffer.from(text, 'latin1'));
         column = wrapped.column;
         copied = end;
       }
@@ -179,9 +185,13 @@ function softBreakEnd(raw: Buffer, at: number): number {
   return raw[end] === CR && raw[end + 1] === LF ? end + 2 : at;
 }
 
+function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === TAB;
+}
+
 function blankEnd(raw: Buffer, from: number): number {
   let end = from;
-  while (raw[end] === SPACE || raw[end] === TAB) {
+  while (isBlank(raw[end])) {
     end++;
   }
   return end;
@@ -197,7 +207,7 @@ function isLineEnd(raw: Buffer, at: number): boolean {
  * the sender did not encode them, and new bytes might complete an escape.
  */
 function hasMalformedEscape(raw: Buffer, start: number, end: number): boolean {
-  if (raw[start - 1] === EQUALS || raw[start - 2] === EQUALS) {
+  if (raw[start - 1] === EQUALS || (raw[start - 2] === EQUALS && raw[start - 1] !== LF)) {
     return true;
   }
   let at = raw.subarray(0, end).indexOf(EQUALS, start);

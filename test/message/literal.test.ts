@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { literalContent } from '../../src/message/literal.ts';
+import type { Edit } from '../../src/message/splice.ts';
+import { editsOf, spliced } from '../helpers/splice.ts';
+
+const open = (raw: string, maxLine = 998) => literalContent(Buffer.from(raw, 'latin1'), maxLine);
+
+test.each([
+  ['up to the limit', 10, 'ab LINK\r\n', 'https:/', 'ab https:/\r\n', 0],
+  ['not past it', 10, 'ab LINK\r\nLINK', 'https://', 'ab LINK\r\nhttps://', 1],
+  ['what follows counts', 10, 'LINK 34567', 'https://', 'LINK 34567', 1],
+  ['two on a line', 12, 'LINK LINK', 'https:', 'https: LINK', 1],
+  ['a line too long already may shrink', 5, 'abcdefgh LINK', 'x', 'abcdefgh x', 0],
+])('lines grow %s', (_, maxLine, raw, bytes, expected, refusals) => {
+  const edits = [...raw.matchAll(/LINK/g)].map(({ index }) => ({
+    start: index,
+    end: index + 4,
+    bytes,
+  }));
+  const result = open(raw, maxLine).splice(edits);
+  expect(Buffer.concat(result.raw).toString('latin1')).toBe(expected);
+  expect([...result.refused.values()]).toEqual(Array(refusals).fill('line-too-long'));
+});
+
+test('only the edited bytes differ, and no line grows past the limit', () => {
+  const content = fc
+    .array(fc.constantFrom('word ', '\r\n', '\n', '\xfc', 'x'.repeat(60)), {
+      minLength: 1,
+      maxLength: 40,
+    })
+    .map((pieces) => pieces.join(''));
+  const withEdits = content.chain((bytes) =>
+    fc.record({ bytes: fc.constant(bytes), edits: editsOf(bytes.length) }),
+  );
+  fc.assert(
+    fc.property(withEdits, ({ bytes, edits }) => {
+      const { raw, refused } = open(bytes, 200).splice(edits);
+      const result = Buffer.concat(raw).toString('latin1');
+      const made = edits.filter((edit: Edit) => !refused.has(edit));
+      expect(result).toBe(spliced(bytes, made));
+      const longest = (text: string) => Math.max(...text.split('\n').map((line) => line.length));
+      // An edit that takes out a line end is the only way for two lines to become a long one.
+      if (!made.some(({ start, end }) => bytes.slice(start, end).includes('\n'))) {
+        expect(longest(result)).toBeLessThanOrEqual(Math.max(201, longest(bytes)));
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
