@@ -254,7 +254,8 @@ export class Conversation<State> {
   #answered(stage: Stage, answer: BodyAnswer): void {
     if (this.#closed) return;
     if (!isAnswer(answer) || !mayAnswer(stage, answer)) {
-      this.#threw(stage, new TypeError(`milter: ${stage}: ${String(answer)} is no answer to this`));
+      const what = typeof answer === 'string' ? JSON.stringify(answer) : typeof answer;
+      this.#threw(stage, new TypeError(`milter: ${stage}: ${what} is no answer to this`));
     } else if (isOfSession(stage)) this.#answerSession(stage, answer);
     else if (stage === 'endOfMessage') this.#finish(answer);
     else if (stage === 'bodyAtEnd') {

@@ -33,11 +33,6 @@ export class FilterMessage<State> implements EndOfMessage<State> {
     return this.#abort.signal;
   }
 
-  /** Whether the MTA no longer waits for this message. */
-  get aborted(): boolean {
-    return this.#aborted;
-  }
-
   abort(): void {
     if (this.#aborted) return;
     this.#aborted = true;

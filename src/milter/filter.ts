@@ -120,7 +120,7 @@ export interface Header {
 export interface Message<State = unknown> {
   readonly connection: Connection;
   readonly state: State;
-  /** The macro `i`; Postfix knows it after the first accepted recipient. */
+  /** The macro `i`; Postfix knows it after the first accepted recipient. Macros last as long as their message. */
   readonly queueId: string | undefined;
   /** Aborted with the message (see `AbortReason`), also while a hook is running. */
   readonly signal: AbortSignal;

@@ -304,13 +304,22 @@ describe('answers', () => {
     },
   );
 
-  test.each([true, 1, 'Accept', {}, 'toString', { payload: 5 }])('%j is no answer', (answer) => {
+  test.each([
+    [true, 'boolean'],
+    [1, 'number'],
+    ['Accept', '"Accept"'],
+    ['toString', '"toString"'],
+    [{}, 'object'],
+    [{ payload: 5 }, 'object'],
+    [Object.create(null), 'object'],
+  ])('%o is no answer', (answer, name) => {
     const played = new PlayedSession(everyHook({ mail: () => answer as never }));
     expect(played.send(...opening, mail()).answers).toEqual([...opened, 't']);
     expect(played.events[0]).toMatchObject({
       type: 'exception',
       hook: 'mail',
       answered: 'tempfail',
+      error: new TypeError(`milter: mail: ${name} is no answer to this`),
     });
   });
 });
