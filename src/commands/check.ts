@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { exitCode } from './exit-code.ts';
+import { storeProblems } from './store-problems.ts';
 
 /** `clickmilter check`: every problem of the configuration; exit code 78 where one is an error. */
 export function checkCommand(program: Command): void {
@@ -9,9 +10,10 @@ export function checkCommand(program: Command): void {
     .command('check')
     .description('check the configuration and say everything that is wrong with it')
     .option('--json', 'the problems as a JSON array')
-    .action((options: { json?: true }) => {
+    .action(async (options: { json?: true }) => {
       const { config: file } = program.opts<{ config: string }>();
-      const { config, problems } = loadConfig(file);
+      const { config, root, problems: inFile } = loadConfig(file);
+      const problems = config ? [...inFile, ...(await storeProblems(config, root))] : inFile;
       if (options.json) {
         process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
       } else {
