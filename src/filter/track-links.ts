@@ -14,6 +14,7 @@ export function trackLinks(
   const base = `${clickTrackingScheme}://${trackingDomain}/`;
   let issued: IssuedLinks | undefined;
   const { body, links } = read.rewrite(({ target, part, name, sublink }: FoundLink) => {
+    if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) return undefined;
     issued ??= issuer.issue(facts);
     const token = issued.token(name === undefined ? { target, part } : { target, part, name });
     return base + (sublink === undefined ? token : `${sublink}/${token}`);

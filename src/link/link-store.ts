@@ -3,6 +3,8 @@ import type { MessageFacts, TrackedLink } from './message-facts.ts';
 /** Makes the tokens of one message. Both kinds of links, stored and sealed, are made through it. */
 export interface LinkIssuer {
   readonly kind: 'stored' | 'sealed';
+  /** Characters of the longest target that it has a token for; absent where any will do. */
+  readonly maxTarget?: number;
   /** Begins a message; touches nothing outside the process. */
   issue(message: MessageFacts): IssuedLinks;
 }

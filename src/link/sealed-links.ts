@@ -2,7 +2,7 @@ import type { IssuedLinks, LinkIssuer, LinkResolver, ResolvedLink } from './link
 import type { MessageFacts } from './message-facts.ts';
 import { isMessageId } from './message-id.ts';
 import type { SealKeys } from './seal-keys.ts';
-import { type OpenedToken, openToken, Sealer } from './sealed-token.ts';
+import { MAX_TARGET, type OpenedToken, openToken, Sealer } from './sealed-token.ts';
 import { hostDigest } from './tracking-host.ts';
 
 /** Links whose tokens hold all there is to know: nothing is stored, and nothing needs to be asked. */
@@ -16,6 +16,7 @@ export function createSealedLinks(keys: () => SealKeys): SealedLinks {
   return {
     issuer: {
       kind: 'sealed',
+      maxTarget: MAX_TARGET,
       issue: (message) => issue(keys(), message),
     },
     resolver: {

@@ -24,7 +24,7 @@ const DAY = 86_400;
 /** What fits nowhere else (Node takes 16 KB of headers) is not looked at. */
 const MAX_TOKEN = 12_000;
 /** The longest target that leaves room for all else; a longer one is refused when it is to be sealed. */
-const MAX_TARGET = 8_000;
+export const MAX_TARGET = 8_000;
 const CIPHER = 'aes-256-gcm';
 
 export interface OpenedToken extends SealedContents {

@@ -57,6 +57,7 @@ describe('length', () => {
 
   test('a target of more than 8,000 characters is refused', () => {
     const target = `https://x.example/${'a'.repeat(8_000)}`;
+    expect(links.issuer.maxTarget).toBe(8_000);
     expect(() => seal(target)).toThrowErrorMatchingInlineSnapshot(
       `[RangeError: a target of 8018 characters; a sealed link takes 8000 at most]`,
     );
