@@ -24,6 +24,10 @@ export interface Charset {
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;
+/** Begins the escape sequences of ISO-2022-JP. */
+const ESCAPE = '\x1b';
+/** Node 20 decodes windows-1252 as if it were ISO-8859-1: these come out wrong. */
+const C1 = /[\x80-\x9f]/;
 
 /**
  * Finds out how to read a part.
@@ -44,7 +48,8 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
     unit: 1,
     utf8Queries: encoding === 'utf-8' || encoding === undefined,
     scannable: (text) => maskMultibyte(text, encoding),
-    decode: (text) => (NOT_ASCII.test(text) ? decode(text, encoding) : text),
+    decode: (text) =>
+      NOT_ASCII.test(text) || text.includes(ESCAPE) ? decode(text, encoding) : text,
     encode: (ascii) => ascii,
     characterAt:
       encoding === undefined || encoding === 'utf-8'
@@ -98,6 +103,9 @@ function decode(text: string, encoding: string | undefined): string | undefined 
   const bytes = Buffer.from(text, 'latin1');
   if (encoding === undefined || encoding === 'utf-8') {
     return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
+  }
+  if (encoding === 'windows-1252' && C1.test(text)) {
+    return undefined;
   }
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);

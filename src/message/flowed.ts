@@ -53,9 +53,14 @@ function* softBreaks(text: string): Iterable<{ start: number; end: number }> {
     const next = feed + 1;
     const nextDepth = quoteDepth(text, next);
     const isSignature = /^>* ?-- $/.test(text.slice(Math.max(lineStart, lineEnd - 100), lineEnd));
-    if (text[lineEnd - 1] === ' ' && lineEnd > lineStart && depth === nextDepth && !isSignature) {
-      const content = next + nextDepth;
-      yield { start: lineEnd - 1, end: text[content] === ' ' ? content + 1 : content };
+    const contentStart = unstuffed(text, lineStart + depth);
+    if (
+      text[lineEnd - 1] === ' ' &&
+      lineEnd > contentStart &&
+      depth === nextDepth &&
+      !isSignature
+    ) {
+      yield { start: lineEnd - 1, end: unstuffed(text, next + nextDepth) };
     }
     lineStart = next;
   }
@@ -67,4 +72,9 @@ function quoteDepth(text: string, lineStart: number): number {
     at++;
   }
   return at - lineStart;
+}
+
+/** RFC 3676 §4.4: a space at the beginning of a line's content is not part of it. */
+function unstuffed(text: string, contentStart: number): number {
+  return text[contentStart] === ' ' ? contentStart + 1 : contentStart;
 }

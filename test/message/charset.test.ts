@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { charsetOf } from '../../src/message/charset.ts';
+import { MULTIBYTE, maskMultibyte } from '../../src/message/multibyte.ts';
+
+const NOT_ASCII = /[^\0-\x7f]/;
+
+test.each(['utf-7', 'UNICODE-1-1-UTF-7', 'utf-32', 'iso-2022-kr', 'hz-gb-2312'])(
+  '%s is left alone: it looks like ASCII and is not',
+  (label) => {
+    expect(charsetOf(label, 'x')).toBe(undefined);
+  },
+);
+
+test.each([
+  ['utf-16le', 'a\0', 'a'],
+  ['utf-16be', '\0a', 'a'],
+  ['UTF-16', '\xfe\xff\0a', '\ufeffa'],
+  ['utf-16', '\xff\xfea\0', '\ufeffa'],
+  ['utf-16be', '\xff\xfea\0', '\ufeffa'],
+  ['utf-16', '\0a', undefined],
+  ['utf-16le', 'a\0b', 'a'],
+])('%s %j reads %j', (label, bytes, text) => {
+  const charset = charsetOf(label, bytes);
+  expect(charset?.scannable(bytes)).toBe(text);
+  if (charset !== undefined && text !== undefined) {
+    expect(charset.scannable(charset.encode('https://t.example/'))).toBe('https://t.example/');
+  }
+});
+
+test.each([
+  ['utf-8', '\xc3\xbc', 'ü'],
+  ['utf-8', '\xfc', undefined],
+  ['', '\xc3\xbc', 'ü'],
+  ['', '\xfc', undefined],
+  ['x-unknown', '\xfc', undefined],
+  ['us-ascii', '\xc3\xbc', 'ü'],
+  ['iso-8859-1', '\xfc', 'ü'],
+  ['iso-8859-1', '\x80', undefined],
+  ['koi8-r', '\xc1', 'а'],
+  ['shift_jis', '\x83\x5c', 'ソ'],
+  ['gb2312', '\xc4\xe3', '你'],
+  ['euc-jp', '\xa4\xb3', 'こ'],
+  ['iso-2022-jp', '\x1b$B$3\x1b(B', 'こ'],
+  ['shift_jis', '\x83', undefined],
+])('%s %j says %j', (label, bytes, text) => {
+  expect(charsetOf(label, bytes)?.decode(bytes)).toBe(text);
+});
+
+/** ICU exchanges control characters of Shift_JIS. */
+const isNoControl = (byte: number) => byte >= 0x20 && byte !== 0x7f;
+
+describe('bytes that look like ASCII within a character are blotted out', () => {
+  test.each([
+    ['shift_jis', '\x83\x5c\x95\x5c', '\xff\xff\xff\xff'],
+    ['shift_jis', '\xb1a\x82"', '\xb1a\x82"'],
+    ['gb18030', '\x81\x30\x81\x30a\x81a', '\xff\xff\xff\xffa\xff\xff'],
+    ['big5', '\xa5\x5c\\', '\xff\xff\\'],
+    ['euc-kr', '\xb0\x41A', '\xff\xffA'],
+    ['iso-2022-jp', 'a\x1b$B<a>\x1b(Bb', `a${'\xff'.repeat(6)}\x1b(Bb`],
+    ['utf-8', '\xc3\xbc', '\xc3\xbc'],
+    ['euc-jp', '\xa4\xb3', '\xa4\xb3'],
+  ])('%s %j', (encoding, bytes, expected) => {
+    expect(maskMultibyte(bytes, encoding)).toBe(expected);
+  });
+
+  // Node's decoder of EUC-KR does not know the characters browsers add to it.
+  const comparable = [...MULTIBYTE].filter((one) => one !== 'iso-2022-jp' && one !== 'euc-kr');
+  test.each(comparable)('what stays ASCII in %s is ASCII to its decoder', (encoding) => {
+    const decoder = new TextDecoder(encoding, { fatal: true });
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 30 }).map((all) => all.filter(isNoControl)),
+        (bytes) => {
+          let text: string;
+          try {
+            text = decoder.decode(bytes);
+          } catch {
+            return; // what is malformed is anybody's guess
+          }
+          const masked = maskMultibyte(Buffer.from(bytes).toString('latin1'), encoding);
+          const ascii = (string: string) =>
+            [...string].filter((char) => !NOT_ASCII.test(char)).join('');
+          expect(ascii(masked)).toBe(ascii(text));
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+});

@@ -1,0 +1,318 @@
+import { describe, expect, test } from 'vitest';
+import {
+  DEFAULT_LIMITS,
+  type HeaderField,
+  openMessage,
+  type ReadingOptions,
+} from '../../src/message/open-message.ts';
+
+const OPTIONS: ReadingOptions = {
+  limits: DEFAULT_LIMITS,
+  rewriteSigned: false,
+  excludeSelectors: [],
+  trackUrlText: true,
+  ownDomains: ['click.example', 'track.example:8080'],
+};
+
+/** A message as it stands in a file, with LF for line ends. */
+function read(source: string, options: Partial<ReadingOptions> = {}) {
+  const [head = '', ...rest] = source.split('\n\n');
+  const headers: HeaderField[] = head.split(/\n(?![ \t])/).map((line) => {
+    const colon = line.indexOf(':');
+    return { name: line.slice(0, colon), value: line.slice(colon + 1) };
+  });
+  const open = openMessage(headers, { ...OPTIONS, ...options });
+  const needsBody = open.needsBody;
+  open.write(Buffer.from(rest.join('\n\n').replaceAll('\n', '\r\n')));
+  return { needsBody, open, message: open.end() };
+}
+
+function rewrite(source: string, options: Partial<ReadingOptions> = {}): string | undefined {
+  const { message } = read(source, options);
+  const { body } = message.rewrite(() => 'https://t.example/T');
+  return body && Buffer.concat(body).toString().replaceAll('\r\n', '\n');
+}
+
+/** Each link, or why it is left alone. */
+const links = (source: string, options: Partial<ReadingOptions> = {}) =>
+  read(source, options).message.links.map(
+    ({ part, target, reason }) => `${part} ${reason ?? target}`,
+  );
+
+describe('a message is left alone as a whole', () => {
+  test.each([
+    ['Content-Type: multipart/signed; boundary=b', 'signed', false],
+    ['Content-Type: MULTIPART/Encrypted; boundary=b', 'encrypted', false],
+    ['Content-Type: application/pkcs7-mime; smime-type=enveloped-data', 'encrypted', false],
+    ['Content-Type: application/x-pkcs7-mime; smime-type="signed-data"', 'signed', false],
+    ['DKIM-Signature: v=1; a=rsa-sha256', 'dkim-signed', false],
+    ['Content-Type: image/png', 'no-text-part', false],
+    ['Content-Type: message/rfc822', 'no-text-part', false],
+    ['Content-Type: multipart/mixed', 'no-text-part', false],
+    ['Content-Type: text/plain\nContent-Disposition: attachment', 'no-text-part', false],
+    ['Content-Type: text/plain\nContent-Type: text/html', 'ambiguous-headers', false],
+    ['Content-Type: text/plain\nContent-Transfer-Encoding: x-uuencode', 'unknown-encoding', true],
+    ['Content-Type: text/plain\nContent-Transfer-Encoding: base64', 'malformed-encoding', true],
+    ['Content-Type: text/plain; charset=utf-7', 'charset', true],
+  ])('%s: %s', (head, reason, needsBody) => {
+    const result = read(`${head}\n\nhttps://a.example/`);
+    expect(result.message.reason).toBe(reason);
+    expect(result.needsBody).toBe(needsBody);
+    expect(result.message.rewrite(() => 'https://t.example/')).toEqual({ links: [] });
+  });
+
+  test.each([
+    ['-----BEGIN PGP SIGNED MESSAGE-----', 'signed'],
+    ['-----BEGIN PGP MESSAGE-----', 'encrypted'],
+  ])('%s', (line, reason) => {
+    const source = `Content-Type: multipart/alternative; boundary=b\n\n--b\n\n${line}\n\n--b\nContent-Type: text/html\n\n<a href=https://a.example/>\n--b--\n`;
+    expect(read(source).message.reason).toBe(reason);
+    expect(rewrite(source)).toBe(undefined);
+  });
+
+  test('DKIM-signed mail may be rewritten where the operator says so', () => {
+    const source = 'DKIM-Signature: v=1\n\nhttps://a.example/';
+    expect(rewrite(source, { rewriteSigned: true })).toBe('https://t.example/T');
+  });
+
+  test.each([
+    [{ bodySize: 10 }, 'body-too-large'],
+    [{ parts: 2 }, 'too-many-parts'],
+    [{ depth: 1 }, 'too-deep'],
+    [{ headerSize: 20 }, 'headers-too-large'],
+    [{ links: 0 }, 'too-many-links'],
+  ])('beyond %j', (limit, reason) => {
+    const inner =
+      '--c\nX-Padding: 12345678901234567890123456789012345678901234567890\n\nhttps://a.example/\n--c--\n';
+    const source = `Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=c\n\n${inner}\n--b--\n`;
+    expect(links(source)).toEqual(['text https://a.example/']);
+    const { message } = read(source, { limits: { ...DEFAULT_LIMITS, ...limit } });
+    expect(message.reason).toBe(reason);
+    expect(message.rewrite(() => 'https://t.example/').body).toBe(undefined);
+  });
+});
+
+describe('the top parts', () => {
+  const part = (head: string, body: string) => `--b\n${head}\n\n${body}\n`;
+  const text = (n: number) => part('Content-Type: text/plain', `https://text.example/${n}`);
+  const html = (n: number) => part('Content-Type: text/html', `<a href=https://html.example/${n}>`);
+  const multipart = (...parts: string[]) =>
+    `Content-Type: multipart/mixed; boundary=b\n\n${parts.join('')}--b--\n`;
+  const nested = (type: string, ...parts: string[]) =>
+    `--b\nContent-Type: multipart/${type}; boundary="in ner"\n\n${parts.join('').replaceAll('--b\n', '--in ner\n')}--in ner--\n`;
+
+  test.each([
+    ['the message itself', 'Subject: x\n\nhttps://text.example/1', ['text https://text.example/1']],
+    [
+      'the message itself, HTML',
+      'Content-Type: Text/HTML (c); x=y\n\n<a href=https://html.example/1>',
+      ['html https://html.example/1'],
+    ],
+    [
+      'alternative',
+      multipart(nested('alternative', text(1), html(1))),
+      ['text https://text.example/1', 'html https://html.example/1'],
+    ],
+    [
+      'the first of each',
+      multipart(text(1), text(2), html(1), html(2)),
+      ['text https://text.example/1', 'html https://html.example/1'],
+    ],
+    [
+      'HTML first',
+      multipart(html(1), text(1)),
+      ['html https://html.example/1', 'text https://text.example/1'],
+    ],
+    [
+      'related, report',
+      multipart(nested('related', html(1)), nested('report', text(1))),
+      ['html https://html.example/1', 'text https://text.example/1'],
+    ],
+    [
+      'no Content-Type',
+      multipart(part('X-Y: z', 'https://text.example/1')),
+      ['text https://text.example/1'],
+    ],
+    ['no header', multipart('--b\n\nhttps://text.example/1\n'), ['text https://text.example/1']],
+    [
+      'no attachments',
+      multipart(part('Content-Disposition: attachment', 'https://text.example/0'), text(1)),
+      ['text https://text.example/1'],
+    ],
+    [
+      'no unknown dispositions',
+      multipart(part('Content-Disposition: x-odd', 'https://text.example/0'), text(1)),
+      ['text https://text.example/1'],
+    ],
+    [
+      'inline ones',
+      multipart(part('Content-Disposition: INLINE; filename=a.txt', 'https://text.example/1')),
+      ['text https://text.example/1'],
+    ],
+    [
+      'no forwarded messages',
+      multipart(
+        part('Content-Type: message/rfc822', 'Subject: x\n\nhttps://text.example/0'),
+        text(1),
+      ),
+      ['text https://text.example/1'],
+    ],
+    [
+      'a digest holds messages',
+      multipart(nested('digest', part('X-Y: z', 'X: y\n\nhttps://text.example/0')), text(1)),
+      ['text https://text.example/1'],
+    ],
+    [
+      'a file name is no type',
+      multipart(
+        part(
+          'Content-Disposition: inline; filename=a.html',
+          'https://text.example/1 <a href=https://html.example/0>',
+        ),
+      ),
+      ['text https://text.example/1', 'text https://html.example/0'],
+    ],
+    [
+      'without a final delimiter',
+      `Content-Type: multipart/mixed; boundary=b\n\n${text(1)}`,
+      ['text https://text.example/1'],
+    ],
+  ])('%s', (_, source, expected) => {
+    expect(links(source)).toEqual(expected);
+  });
+
+  test('what is signed within is left alone, and what comes after it is no top part', () => {
+    const source = multipart(
+      nested('signed', text(1), part('Content-Type: application/pgp-signature', 'x')),
+      text(2),
+      html(1),
+    );
+    const { message } = read(source);
+    expect(message.parts).toEqual([{ part: 'text', reason: 'signed' }, { part: 'html' }]);
+    expect(message.links.map(({ target }) => target)).toEqual(['https://html.example/1']);
+  });
+
+  test('what follows the second is not read', () => {
+    const open = openMessage(
+      [{ name: 'Content-Type', value: ' multipart/mixed;\n boundary=b' }],
+      OPTIONS,
+    );
+    open.write(Buffer.from(`${text(1)}${html(1)}--b\n`.replaceAll('\n', '\r\n')));
+    open.write(Buffer.from('X: y\r\n'.repeat(200_000)));
+    const { links: found, rewrite: again } = open.end();
+    expect(found).toHaveLength(2);
+    const { body = [] } = again(() => 'https://t.example/T');
+    expect(Buffer.concat(body).toString()).toMatch(/T>\r\n--b\r\n(X: y\r\n){200000}$/);
+  });
+});
+
+describe('links are left alone, with the reason', () => {
+  const page = (tag: string) => `Content-Type: text/html\n\n${tag}`;
+  test.each([
+    ['<a href=mailto:x@y.example>', 'scheme'],
+    ['<a href=/x>', 'relative'],
+    ['<a href="https://a b.example/">', 'invalid-url'],
+    ['<a href="{{url}}">', 'placeholder'],
+    ['<a href="https://CLICK.example/x">', 'own-domain'],
+    ['<a href="https://click.example:443/x">', 'own-domain'],
+    ['<a href="http://track.example:8080/x">', 'own-domain'],
+    ['<a href="http://track.example/x">', 'http://track.example/x'],
+    ['<a href="https://a.example/secret">', 'excluded'],
+    ['<a class=no href="https://a.example/">', 'excluded-selector'],
+    ['<a href="https://a.example/">a.example</a>', 'url-text'],
+    ['<a clicktracking=off href="https://a.example/">', 'opted-out'],
+  ])('%s: %s', (tag, expected) => {
+    const found = links(page(tag), {
+      excludeSelectors: ['.no'],
+      trackUrlText: false,
+      exclude: (target) => (target.includes('secret') ? 'excluded' : undefined),
+    });
+    expect(found).toEqual([`html ${expected}`]);
+  });
+
+  test('the URL of List-Unsubscribe, wherever it is', () => {
+    const head = 'List-Unsubscribe: <mailto:x@y.example>,\n <https://A.example/leave?a=1&b=2>\n';
+    expect(links(`${head}${page('<a href="https://a.example/leave?a=1&amp;b=2">')}`)).toEqual([
+      'html unsubscribe',
+    ]);
+  });
+
+  test('opted out in one part is opted out in both, and our marks are gone', () => {
+    const source = `Content-Type: multipart/alternative; boundary=b
+
+--b
+
+https://a.example/?x=1&y=2 https://b.example/[[data-msys-clicktrack="0"]]
+--b
+Content-Type: text/html
+
+<a data-msys-clicktrack="0" href="https://a.example/?x=1&amp;y=2">x</a> <a href="https://b.example/">y</a>
+<a data-msys-linkname="Three" href="https://c.example/">z</a>
+--b--
+`;
+    expect(links(source)).toEqual([
+      'text opted-out',
+      'text opted-out',
+      'html opted-out',
+      'html opted-out',
+      'html https://c.example/',
+    ]);
+    expect(rewrite(source)).toBe(
+      source
+        .slice(source.indexOf('--b'))
+        .replace('[[data-msys-clicktrack="0"]]', '')
+        .replace(' data-msys-clicktrack="0"', '')
+        .replace(' data-msys-linkname="Three"', '')
+        .replace('https://c.example/', 'https://t.example/T'),
+    );
+  });
+});
+
+describe('rewriting', () => {
+  test('says of each link what became of it, and may be repeated with other URLs', () => {
+    const { message } = read(
+      `Content-Type: text/html\n\n<a href=https://a.example/ data-msys-linkname=A><a href=https://b.example/><a href=tel:1>`,
+    );
+    const first = message.rewrite(({ target }) =>
+      target.includes('a.ex') ? 'https://t.example/1?a&b' : undefined,
+    );
+    expect(first.links).toEqual([
+      {
+        part: 'html',
+        target: 'https://a.example/',
+        name: 'A',
+        url: 'https://t.example/1?a&b',
+        tracked: true,
+      },
+      { part: 'html', target: 'https://b.example/', reason: 'not-wanted', tracked: false },
+      { part: 'html', target: 'tel:1', reason: 'scheme', tracked: false },
+    ]);
+    expect(Buffer.concat(first.body ?? []).toString()).toBe(
+      '<a href=https://t.example/1?a&#38;b><a href=https://b.example/><a href=tel:1>',
+    );
+    const second = message.rewrite(() => 'https://u.example/');
+    expect(Buffer.concat(second.body ?? []).toString()).toBe(
+      '<a href=https://u.example/><a href=https://u.example/><a href=tel:1>',
+    );
+  });
+
+  test('no change, no new body', () => {
+    expect(rewrite('Content-Type: text/html\n\n<a href=tel:1>')).toBe(undefined);
+    expect(read('Subject: x\n\nhttps://a.example/').message.rewrite(() => undefined).body).toBe(
+      undefined,
+    );
+    const long = `${'x'.repeat(980)} https://a.example/`;
+    const { links: outcomes, body } = read(`Subject: x\n\n${long}`).message.rewrite(
+      () => 'https://t.example/long',
+    );
+    expect(body).toBe(undefined);
+    expect(outcomes).toMatchObject([{ tracked: false, reason: 'line-too-long' }]);
+  });
+
+  test('a URL over several lines of format=flowed with DelSp', () => {
+    const source =
+      'Content-Type: text/plain; format=flowed; delsp=yes\n\n> See https://a.exa \n> mple/x for more.';
+    expect(links(source)).toEqual(['text https://a.example/x']);
+    expect(rewrite(source)).toBe('> See https://t.example/T for more.');
+  });
+});

@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { baseOf, targetOf } from '../../src/message/target.ts';
+
+const BASE = baseOf('https://base.example/dir/page?x#y');
+
+const target = (written: string, base: URL | undefined = undefined, utf8Queries = true) => {
+  const found = targetOf(written, base, utf8Queries);
+  return typeof found === 'string' ? `left alone: ${found}` : found.target;
+};
+
+test.each([
+  ['https://a.example', 'https://a.example'],
+  ['HTTPS://A.Example/../B/./c%7e?b=2&a=1#F', 'HTTPS://A.Example/../B/./c%7e?b=2&a=1#F'],
+  ["https://a.example/a|b'c*{d}", "https://a.example/a|b'c*{d}"],
+  [' \t\r\nhttps://a.ex\n ample/ \0', 'left alone: invalid-url'],
+  ['\n https://a.exa\r\n\tmple/x ', 'https://a.example/x'],
+  ['https://a.example/a b', 'https://a.example/a%20b'],
+  ['https://a.example/straße?q=ü#ß', 'https://a.example/stra%C3%9Fe?q=%C3%BC#%C3%9F'],
+  ['https://a.example/🍁', 'https://a.example/%F0%9F%8D%81'],
+  ['https://bücher.example:8080/x', 'https://xn--bcher-kva.example:8080/x'],
+  ['https://user:pä@bücher.example/', 'https://user:p%C3%A4@xn--bcher-kva.example/'],
+  ['https://[::1]:80/', 'https://[::1]:80/'],
+  ['https:\\\\a.example\\x', 'https://a.example/x'],
+  ['http:/a.example/x', 'http://a.example/x'],
+  ['https://', 'left alone: invalid-url'],
+  ['https://a b.example/', 'left alone: invalid-url'],
+  ['https://a.example:99999/', 'left alone: invalid-url'],
+  ['mailto:a@b.example', 'left alone: scheme'],
+  ['tel:+49123', 'left alone: scheme'],
+  ['javascript:alert(1)', 'left alone: scheme'],
+  ['java\nscript:alert(1)', 'left alone: scheme'],
+  ['cid:x', 'left alone: scheme'],
+  ['', 'left alone: relative'],
+  ['#top', 'left alone: relative'],
+  ['/path', 'left alone: relative'],
+  ['//a.example/path', 'left alone: relative'],
+  ['www.a.example', 'left alone: relative'],
+  ['{{ url }}', 'left alone: placeholder'],
+  ['*|UNSUB|*', 'left alone: placeholder'],
+  ['%%link%%', 'left alone: placeholder'],
+  ['[[url]]', 'left alone: placeholder'],
+  ['https://{{host}}/x', 'left alone: placeholder'],
+  ['https://%%host%%', 'left alone: placeholder'],
+  ['https://a.example/?mail={{mail}}', 'https://a.example/?mail={{mail}}'],
+])('%j leads to %s', (written, expected) => {
+  expect(target(written)).toBe(expected);
+});
+
+describe('relative links', () => {
+  test.each([
+    ['x', 'https://base.example/dir/x'],
+    ['/x y', 'https://base.example/x%20y'],
+    ['//other.example/x', 'https://other.example/x'],
+    ['?q', 'https://base.example/dir/page?q'],
+    ['#top', 'left alone: relative'],
+    ['mailto:x@y.example', 'left alone: scheme'],
+    ['HTTPS://a.example/B', 'HTTPS://a.example/B'],
+  ])('%j is resolved by the base to %s', (written, expected) => {
+    expect(target(written, BASE)).toBe(expected);
+  });
+
+  test.each(['relative/', '', 'data:text/html,x', 'ftp://a.example/', undefined])(
+    'a base of %j is none',
+    (href) => {
+      expect(baseOf(href)).toBe(undefined);
+    },
+  );
+});
+
+test.each([
+  ['https://a.example/ü?q=1', 'https://a.example/%C3%BC?q=1'],
+  ['https://a.example/?q=ü', 'left alone: charset'],
+  ['https://a.example/?q=1#ü', 'https://a.example/?q=1#%C3%BC'],
+])('in a charset that is not UTF-8 %s leads to %s', (written, expected) => {
+  expect(target(written, undefined, false)).toBe(expected);
+});
+
+test('a browser arrives where the original link led, and the target is ASCII without spaces', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', maxLength: 30 }), fc.boolean(), (rest, withBase) => {
+      const written = `https://a.example/${rest}`;
+      const found = targetOf(written, withBase ? BASE : undefined, true);
+      if (typeof found === 'string') {
+        return;
+      }
+      expect(found.target).toMatch(/^[!-~]*$/);
+      expect(new URL(found.target).href).toBe(new URL(written).href);
+    }),
+    { numRuns: 2000 },
+  );
+});
