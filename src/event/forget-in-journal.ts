@@ -18,8 +18,8 @@ const IMPERSONAL = [
 ] as const satisfies readonly (keyof TrackEvent)[];
 
 /**
- * Takes a recipient out of the journal's events. Each of his lines is overwritten where it stands with what remains of it, filled up with
- * spaces: its writer goes on appending, and its readers keep their place.
+ * Takes a recipient out of the journal's events. Each of his lines is overwritten where it stands with what remains of
+ * it, filled up with spaces: its writer goes on appending, and its readers keep their place.
  *
  * @param address compared without regard to case
  * @returns how many events there were

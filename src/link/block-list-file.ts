@@ -18,7 +18,9 @@ export class BlockListFile implements EditableBlockList {
   #state = '';
   #reading = Promise.resolve();
 
-  /** @param onProblem told once a change what is wrong with the file; the list before it, or the rest of the lines, hold */
+  /**
+   * @param onProblem told once a change what is wrong with the file; the list before it, or the rest of the lines, hold
+   */
   constructor(path: string, onProblem: (message: string) => void = () => {}) {
     this.#path = path;
     this.#onProblem = onProblem;

@@ -9,7 +9,10 @@ export class BlockSet {
     this.#blocks = new Map([...blocks].map((block) => [blockKey(block), block]));
   }
 
-  /** The block that holds for a link, if any: of its token, its message, its target, or of the target's domain or one above it. */
+  /**
+   * The block that holds for a link, if any: of its token, its message, its target, or of the target's domain or one
+   * above it.
+   */
   find(token: string, { link, message }: ResolvedLink): Block | undefined {
     if (this.#blocks.size === 0) return undefined;
     return (

@@ -1,6 +1,9 @@
 import type { Block, BlockList } from './click.ts';
 
-/** A block list, and what `block` and `unblock` do to it. A change counts from the next request on, on every node that shares it. */
+/**
+ * A block list, and what `block` and `unblock` do to it. A change counts from the next request on, on every node that
+ * shares it.
+ */
 export interface EditableBlockList extends BlockList {
   /** @returns false where it was there already */
   add(block: Block): Promise<boolean>;

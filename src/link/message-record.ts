@@ -4,8 +4,8 @@ import type { SharedLines } from './shared-lines.ts';
 import { LinkChecks } from './stored-token.ts';
 
 /**
- * One message as it is stored: a byte with the version of the format, and in format 2 nine bytes with the id of lines that it
- * shares with other messages; then, deflated (RFC 1951) against a preset dictionary, which in format 2 begins
+ * One message as it is stored: a byte with the version of the format, and in format 2 nine bytes with the id of lines
+ * that it shares with other messages; then, deflated (RFC 1951) against a preset dictionary, which in format 2 begins
  * with the shared lines, lines that end in LF:
  *
  *     JSON of the facts, under the short names of `Head`
@@ -75,7 +75,10 @@ const DICTIONARY = Buffer.from(
     '"q":"","f":"","j":"","z":',
   'latin1',
 );
-/** The lines of a record that stand for its links. @throws RangeError for a target with a tab or line break, which no link has */
+/**
+ * The lines of a record that stand for its links.
+ * @throws RangeError for a target with a tab or line break, which no link has
+ */
 export function linkLines(links: readonly TrackedLink[]): string[] {
   return links.map(({ part, target, name }) => {
     if (/[\t\r\n]/.test(target)) throw new RangeError('a target holds no tab and no line break');

@@ -15,8 +15,8 @@ import { ContentsPacker, type SealedContents, unpackContents } from './sealed-co
  *     …  AES-256-GCM of the contents, then its tag, cut to 96 bits (NIST SP 800-38D, 5.2.1.2)
  *
  * Keys go key → day → message: HKDF gives the day's subkey, HMAC-SHA256 of message id and salt under it the message's
- * key. The nonce is the link's number, so none is ever used twice under one key, however much mail is sent; and nothing of the clear
- * part can be changed without the key or the nonce changing with it.
+ * key. The nonce is the link's number, so none is ever used twice under one key, however much mail is sent; and nothing
+ * of the clear part can be changed without the key or the nonce changing with it.
  */
 const FIXED = 1 + 2 + 12 + 4;
 const TAG_BYTES = 12;

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 
 /**
- * Lines of records that many messages have in common: what makes up a newsletter but for its few personal links. They are
- * kept once, under an id, and each message's record is deflated against them.
+ * Lines of records that many messages have in common: what makes up a newsletter but for its few personal links. They
+ * are kept once, under an id, and each message's record is deflated against them.
  */
 export interface SharedLines {
   /** The first nine bytes of the text's SHA-256, so that all who find the same lines keep them once. */

@@ -1,6 +1,7 @@
 /**
- * Writes the commonest pieces of URLs as one byte each. Targets are ASCII, so the upper half of the bytes is free to stand
- * for them. The list is part of the format of sealed tokens: its order never changes, and it grows at its end only.
+ * Writes the commonest pieces of URLs as one byte each. Targets are ASCII, so the upper half of the bytes is free to
+ * stand for them. The list is part of the format of sealed tokens: its order never changes, and it grows at its end
+ * only.
  */
 const PIECES: readonly string[] = [
   'https://www.',

@@ -12,8 +12,8 @@ const MAX_RETRY_DELAY_MS = 1_000;
 const READONLY_RECONNECT_MS = 1_000;
 
 /**
- * A client of ioredis for any shape of Redis. It connects with its first command, reconnects for ever, at least once a second, and
- * speaks RESP2, which every version and every compatible server knows.
+ * A client of ioredis for any shape of Redis. It connects with its first command, reconnects for ever, at least once a
+ * second, and speaks RESP2, which every version and every compatible server knows.
  *
  * @param blocking for commands that wait for data: silence is no fault there
  * @throws Error for a file that cannot be read

@@ -14,8 +14,8 @@ const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
 ];
 
 /**
- * One connection to Redis of whatever shape. Every command is bounded by the command time-out; a short break is waited out,
- * and once Redis has been away for longer than that, commands fail at once instead of making mail wait.
+ * One connection to Redis of whatever shape. Every command is bounded by the command time-out; a short break is waited
+ * out, and once Redis has been away for longer than that, commands fail at once instead of making mail wait.
  */
 export class RedisConnection {
   readonly client: RedisClient;
@@ -120,7 +120,10 @@ export class RedisConnection {
     return new StoreUnavailable(text, cause === undefined ? undefined : { cause });
   }
 
-  /** ioredis says of a queue it gave up that it gave it up, of a cluster that all nodes failed: the last error says more. */
+  /**
+   * ioredis says of a queue it gave up that it gave it up, of a cluster that all nodes failed: the last error says
+   * more.
+   */
   #reasonOf(error: unknown): string {
     if (!(error instanceof Error)) return String(error);
     if (error.name === 'MaxRetriesPerRequestError') return this.#lastError;

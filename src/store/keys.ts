@@ -1,4 +1,7 @@
-/** The names of all keys in Redis. A cluster spreads them; no command names two of them that it could not find on one node. */
+/**
+ * The names of all keys in Redis. A cluster spreads them; no command names two of them that it could not find on one
+ * node.
+ */
 export class Keys {
   readonly #prefix: string;
 
@@ -6,7 +9,10 @@ export class Keys {
     this.#prefix = prefix;
   }
 
-  /** The record of one message. With the default prefix 30 characters: from 32 on Redis would take 16 bytes more a message. */
+  /**
+   * The record of one message. With the default prefix 30 characters: from 32 on Redis would take 16 bytes more a
+   * message.
+   */
   message(messageId: string): string {
     return `${this.#prefix}m:${messageId}`;
   }

@@ -13,7 +13,9 @@ import type { Keys } from './keys.ts';
 /** Fewer lines, or shorter ones, are not worth a key of their own. */
 const MIN_LINES = 6;
 const MIN_LENGTH = 400;
-/** Messages with just these lines before they are kept: a newsletter's have thousands, a receipt's do not come twice. */
+/**
+ * Messages with just these lines before they are kept: a newsletter's have thousands, a receipt's do not come twice.
+ */
 const MESSAGES = 4;
 /** Between two newly found sets of lines, so that mail which only looks alike does not fill Redis with them. */
 const PAUSE_MS = 5_000;
@@ -33,9 +35,9 @@ interface Known {
 }
 
 /**
- * Keeps what messages have in common once. No message waits for that: lines are written in the background, and used by records
- * only after Redis has acknowledged them, so that whatever Redis saves or replicates of a record,
- * it has saved or replicated its lines before. Where that order does not hold, across the nodes of a cluster, nothing is shared.
+ * Keeps what messages have in common once. No message waits for that: lines are written in the background, and used by
+ * records only after Redis has acknowledged them, so that whatever Redis saves or replicates of a record, it has saved
+ * or replicated its lines before. Where that order does not hold, across the nodes of a cluster, nothing is shared.
  */
 export class LineSharing {
   readonly #connection: RedisConnection;

@@ -6,9 +6,9 @@ import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 
 /**
- * The block list in Redis: a hash that every process keeps a copy of, and a version that every resolve reads along with the
- * record. Only when the version has changed is the list read again, so that a block counts from the next request on, and costs a
- * stored link no round trip of its own.
+ * The block list in Redis: a hash that every process keeps a copy of, and a version that every resolve reads along with
+ * the record. Only when the version has changed is the list read again, so that a block counts from the next request
+ * on, and costs a stored link no round trip of its own.
  */
 export class RedisBlocks implements EditableBlockList {
   readonly #connection: RedisConnection;
@@ -22,7 +22,8 @@ export class RedisBlocks implements EditableBlockList {
   }
 
   /**
-   * While Redis is away, the list as it was last seen still holds; a sealed link, which needs no Redis, goes on with that.
+   * While Redis is away, the list as it was last seen still holds; a sealed link, which needs no Redis, goes on with
+   * that.
    * @throws StoreUnavailable for a stored link, when the list has changed and cannot be read
    */
   async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {

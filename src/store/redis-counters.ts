@@ -18,7 +18,8 @@ const KEEP_CLICKED = 90 * DAY_SECONDS;
 
 /**
  * Counts for reports. Nobody waits for them: they are gathered for a second and written together; while
- * Redis is away they are kept, added up. A crash loses at most that second's; a batch whose answer was lost may be counted twice.
+ * Redis is away they are kept, added up. A crash loses at most that second's; a batch whose answer was lost may be
+ * counted twice.
  */
 export class RedisCounters implements SentCounter, ClickCounter {
   readonly #connection: RedisConnection;

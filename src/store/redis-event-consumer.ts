@@ -10,8 +10,8 @@ const HEARTBEAT_MS = 20_000;
 const GONE_MS = 120_000;
 
 /**
- * One of the consumers that share the click stream by a consumer group. A group begins with the oldest event that is kept.
- * What was read stays in this consumer's own list until acknowledged, in Redis, so it survives the process.
+ * One of the consumers that share the click stream by a consumer group. A group begins with the oldest event that is
+ * kept. What was read stays in this consumer's own list until acknowledged, in Redis, so it survives the process.
  */
 export class RedisEventConsumer implements EventConsumer {
   readonly #connection: RedisConnection;

@@ -23,7 +23,9 @@ export interface RedisStore {
   readonly blocks: EditableBlockList;
   /** The click stream. */
   readonly events: EventAppender;
-  /** Reads the stream on a connection of its own; `after` is an event's id, `0` (the oldest on) or `$` (only new ones). */
+  /**
+   * Reads the stream on a connection of its own; `after` is an event's id, `0` (the oldest on) or `$` (only new ones).
+   */
   openReader(after: string): EventReader;
   openConsumer(name: ConsumerName): EventConsumer;
   readonly counters: SentCounter & ClickCounter & { flush(): Promise<void> };

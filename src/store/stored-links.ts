@@ -106,7 +106,10 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     return record;
   }
 
-  /** Whoever follows one link of a message often follows more of them: the last records stay open, while Redis has the same. */
+  /**
+   * Whoever follows one link of a message often follows more of them: the last records stay open, while Redis has the
+   * same.
+   */
   #recentOf(value: Buffer, messageId: string): OpenRecord | undefined {
     const recent = this.#recent.get(messageId);
     return recent?.value.equals(value) ? recent.record : undefined;

@@ -3,7 +3,10 @@ import type { StoredEvent } from '../link/event-stream.ts';
 /** An entry as RESP2 gives it: id, and its fields in pairs; no fields where it was trimmed away meanwhile. */
 type Entry = readonly [id: string, fields: readonly string[] | null];
 
-/** The entries of XREAD's or XREADGROUP's answer about one stream; an entry that is gone, or none of ours, has an empty event. */
+/**
+ * The entries of XREAD's or XREADGROUP's answer about one stream; an entry that is gone, or none of ours, has an empty
+ * event.
+ */
 export function eventsOfFirstStream(reply: unknown): StoredEvent[] {
   const [stream] = (reply ?? []) as readonly (readonly [string, readonly Entry[]])[];
   return eventsOf(stream?.[1] ?? []);
