@@ -83,7 +83,12 @@ async function chosen(
   // A URL may look like a tracked one and be somebody's target.
   const resolved = await links.resolver.resolve(argument.token);
   if (resolved !== undefined) return { kind: 'token', value: argument.token };
-  if (argument.host !== undefined) return { kind: 'url', value: what ?? '' };
+  if (argument.host !== undefined) {
+    process.stderr.write(
+      'clickmilter: no tracked link of ours; taken for the URL that links lead to\n',
+    );
+    return { kind: 'url', value: what ?? '' };
+  }
   throw new CommandFailed(
     exitCode.dataError,
     `"${argument.token}" leads nowhere: unknown, gone or damaged`,

@@ -15,6 +15,7 @@ export class RedisBlocks implements EditableBlockList {
   readonly #keys: Keys;
   #set = new BlockSet([]);
   #version: string | undefined;
+  #reading: { readonly version: string; readonly done: Promise<void> } | undefined;
 
   constructor(connection: RedisConnection, keys: Keys) {
     this.#connection = connection;
@@ -58,9 +59,20 @@ export class RedisBlocks implements EditableBlockList {
     return fields.sort().flatMap((field) => parseBlock(field) ?? []);
   }
 
+  /** Requests that come while the list is read wait for that one reading. */
   async #refresh(version: string): Promise<void> {
+    if (this.#reading?.version !== version) {
+      this.#reading = { version, done: this.#read(version) };
+    }
+    const { done } = this.#reading;
+    await done.finally(() => {
+      if (this.#reading?.done === done) this.#reading = undefined;
+    });
+  }
+
+  async #read(version: string): Promise<void> {
     this.#set = new BlockSet(await this.all());
-    // Read before the list, so at worst the list is newer than its number and is read once more.
+    // The version was read before the list, so at worst the list is newer than its number and is read once more.
     this.#version = version;
   }
 

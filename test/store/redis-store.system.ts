@@ -109,6 +109,19 @@ describe('blocks', () => {
     expect((await commands()) - before).toBe(51);
   });
 
+  test('that are new are read once, however many requests come at that moment', async () => {
+    const { token } = await issue({});
+    const other = open();
+    await blockOf(other, token);
+    await store.blocks.add(block);
+    const reads = async () =>
+      Number(/cmdstat_hkeys:calls=(\d+)/.exec(await redis.cli('info', 'commandstats'))?.[1] ?? 0);
+    const before = await reads();
+    const found = await Promise.all(Array.from({ length: 50 }, () => blockOf(other, token)));
+    expect(found).toEqual(Array(50).fill(block));
+    expect((await reads()) - before).toBe(1);
+  });
+
   test('still hold for sealed links while Redis is away, and other sealed links go on', async () => {
     const own = await startRedis();
     const apart = open({ url: own.url });
