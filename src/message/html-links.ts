@@ -173,7 +173,9 @@ function readLink(
       reason: reasonOf(),
     });
   }
-  marks.push(...ownMarks.sort(byStart));
+  for (const mark of ownMarks.sort(byStart)) {
+    marks.push(mark);
+  }
 }
 
 function attributeText(

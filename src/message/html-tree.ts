@@ -52,10 +52,14 @@ export function selectorProblem(selector: string): string | undefined {
   }
 }
 
-class TooDeep extends Error {}
+class TooComplex extends Error {}
+
+/** More than ten times what a large newsletter has; unclosed formatting multiplies elements. */
+const MAX_ELEMENTS = 20_000;
 
 function parseWithin(html: string, maxDepth: number): Document | undefined {
   let depth = 0;
+  let elements = 0;
   try {
     return parse<Htmlparser2TreeAdapterMap>(html, {
       sourceCodeLocationInfo: true,
@@ -63,8 +67,8 @@ function parseWithin(html: string, maxDepth: number): Document | undefined {
       treeAdapter: {
         ...adapter,
         onItemPush() {
-          if (++depth > maxDepth) {
-            throw new TooDeep();
+          if (++depth > maxDepth || ++elements > MAX_ELEMENTS) {
+            throw new TooComplex();
           }
         },
         onItemPop() {
@@ -73,7 +77,7 @@ function parseWithin(html: string, maxDepth: number): Document | undefined {
       },
     });
   } catch (error) {
-    if (error instanceof TooDeep) {
+    if (error instanceof TooComplex) {
       return undefined;
     }
     throw error;

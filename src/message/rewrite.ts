@@ -14,24 +14,25 @@ export function rewriteParts(
   parts: ReadonlyMap<ReadPart, readonly JudgedLink[]>,
   urlFor: UrlFor,
 ): RewrittenMessage {
-  const pieces: Buffer[] = [];
-  const links: LinkOutcome[] = [];
+  // Joined by concat: there may be more pieces than a call takes arguments.
+  let pieces: Buffer[] = [];
+  let links: LinkOutcome[] = [];
   let copied = 0;
   for (const [part, judged] of parts) {
     const plans = judged.map((one) => planFor(part, one, urlFor));
     const marks = part.scanned.marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
-    const edits = [...plans.flatMap(({ edit }) => edit ?? []), ...marks];
+    const edits: Edit[] = plans.flatMap(({ edit }) => edit ?? []).concat(marks);
     const spliced = part.content.splice(edits.sort((a, b) => a.start - b.start));
     if (spliced.refused.size < edits.length) {
-      pieces.push(...body.views(copied, part.found.start), ...spliced.raw);
+      pieces = pieces.concat(body.views(copied, part.found.start), spliced.raw);
       copied = part.found.end;
     }
-    links.push(...plans.map((plan) => outcomeOf(plan, spliced)));
+    links = links.concat(plans.map((plan) => outcomeOf(plan, spliced)));
   }
   if (copied === 0) {
     return { links };
   }
-  pieces.push(...body.views(copied, body.length));
+  pieces = pieces.concat(body.views(copied, body.length));
   return { body: pieces.filter(({ length }) => length > 0), links };
 }
 

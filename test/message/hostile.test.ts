@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  DEFAULT_LIMITS,
+  type HeaderField,
+  openMessage,
+  type ReadingOptions,
+} from '../../src/message/open-message.ts';
+import { newsletter } from '../helpers/newsletter.ts';
+
+const OPTIONS: ReadingOptions = {
+  limits: DEFAULT_LIMITS,
+  rewriteSigned: false,
+  excludeSelectors: [],
+  trackUrlText: false,
+  ownDomains: ['t.example'],
+};
+
+function run(headers: readonly HeaderField[], body: Buffer, options = OPTIONS): number {
+  const open = openMessage(headers, options);
+  for (let at = 0; at < body.length; at += 65_535) {
+    open.write(body.subarray(at, at + 65_535));
+  }
+  const rewritten = open.end().rewrite(() => 'https://t.example/0123456789abcdefghij');
+  return (rewritten.body ?? []).reduce((sum, { length }) => sum + length, 0);
+}
+
+const header = (type: string, encoding = '8bit'): HeaderField[] => [
+  { name: 'Content-Type', value: type },
+  { name: 'Content-Transfer-Encoding', value: encoding },
+];
+
+/** Bodies that would be slow in something quadratic, by size. */
+const HOSTILE: Record<string, [HeaderField[], (size: number) => string]> = {
+  'one line': [header('text/plain'), (n) => 'x'.repeat(n)],
+  'links on one line': [header('text/html'), (n) => '<a href="https://a.example/">'.repeat(n / 29)],
+  'unfinished tags': [header('text/html'), (n) => '<a '.repeat(n / 3)],
+  'unfinished attributes': [header('text/html'), (n) => '<a href="'.repeat(n / 9)],
+  'unfinished comments': [header('text/html'), (n) => '<!-- --'.repeat(n / 7)],
+  'hyphens in a comment': [header('text/html'), (n) => `<!--${'-'.repeat(n)}`],
+  'unfinished scripts': [header('text/html'), (n) => '<script><!--'.repeat(n / 12)],
+  'unfinished titles': [header('text/html'), (n) => `<title>${'</titl'.repeat(n / 6)}`],
+  'attributes of one tag': [header('text/html'), (n) => `<a ${'b c=d '.repeat(n / 6)}href=x>`],
+  'marks of one tag': [header('text/html'), (n) => `<a ${'data-msys-x=1 '.repeat(n / 14)}href=x>`],
+  'less-than signs': [header('text/html'), (n) => '<'.repeat(n)],
+  'conditional comments': [
+    header('text/html'),
+    (n) => '<!--[if mso]><a href="<![endif]-->'.repeat(n / 34),
+  ],
+  'unclosed link texts': [
+    header('text/html'),
+    (n) => `<a href=https://a.example/>${'<'.repeat(n)}`,
+  ],
+  'nested elements': [header('text/html'), (n) => `${'<div>'.repeat(n / 5)}<svg>`],
+  'nested formatting': [header('text/html'), (n) => `${'<b><p>'.repeat(n / 6)}<svg>`],
+  'ampersands in a link': [
+    header('text/html'),
+    (n) => `<a href="https://a.example/${'&amp'.repeat(n / 4)}">`,
+  ],
+  'URLs in brackets': [header('text/plain'), (n) => 'http://a.example/('.repeat(n / 18)],
+  'URLs before brackets': [header('text/plain'), (n) => 'http://a.example/)'.repeat(n / 18)],
+  'one URL of brackets': [header('text/plain'), (n) => `http://a.example/${'('.repeat(n)}`],
+  'one URL of dots': [header('text/plain'), (n) => `http://a.example/${'.'.repeat(n)}`],
+  'one long host': [header('text/plain'), (n) => `http://${'a.'.repeat(n / 2)}`],
+  'at signs': [header('text/plain'), (n) => `http://${'a@'.repeat(n / 2)}`],
+  schemes: [header('text/plain'), (n) => 'http://'.repeat(n / 7)],
+  'unclosed angle brackets': [header('text/plain'), (n) => '<http://a.example/'.repeat(n / 18)],
+  'unclosed marks': [
+    header('text/plain'),
+    (n) => 'http://a.example/[[data-msys-x="'.repeat(n / 32),
+  ],
+  'letters that are not ASCII': [
+    header('text/plain; charset=utf-8'),
+    (n) => `http://a.example/${'é'.repeat(n / 2)}`,
+  ],
+  'soft line breaks': [header('text/plain', 'quoted-printable'), (n) => '=\r\n'.repeat(n / 3)],
+  blanks: [header('text/plain', 'quoted-printable'), (n) => `${' '.repeat(n)}x`],
+  'blanks after equals signs': [
+    header('text/plain', 'quoted-printable'),
+    (n) => '= '.repeat(n / 2),
+  ],
+  'links on one quoted line': [
+    header('text/html', 'quoted-printable'),
+    (n) => '<a href=3D"https://a.example/">'.repeat(n / 31),
+  ],
+  'soft flowed lines': [
+    header('text/plain; format=flowed; delsp=yes'),
+    (n) => 'x \r\n'.repeat(n / 4),
+  ],
+  'quote marks': [
+    header('text/plain; format=flowed; delsp=yes'),
+    (n) => '> \r\n'.repeat(n / 4) + '>'.repeat(n),
+  ],
+  'lines like delimiters': [header('multipart/mixed; boundary=b'), (n) => '--x\r\n'.repeat(n / 5)],
+  hyphens: [header('multipart/mixed; boundary=b'), (n) => '-'.repeat(n)],
+  delimiters: [header('multipart/mixed; boundary=b'), (n) => '--b\r\n\r\n'.repeat(n / 7)],
+  levels: [
+    header('multipart/mixed; boundary=b'),
+    (n) =>
+      Array.from(
+        { length: n / 60 },
+        (_, i) => `--b${i || ''}\r\nContent-Type: multipart/mixed; boundary=b${i + 1}\r\n\r\n`,
+      ).join(''),
+  ],
+  'a header without end': [
+    header('multipart/mixed; boundary=b'),
+    (n) => `--b\r\n${'X: y\r\n'.repeat(n / 6)}`,
+  ],
+  'a header line without end': [
+    header('multipart/mixed; boundary=b'),
+    (n) => `--b\r\nX: ${'('.repeat(n)}`,
+  ],
+  'two-byte runs': [header('text/html; charset=iso-2022-jp'), (n) => '\x1b$B<a'.repeat(n / 5)],
+};
+
+test('a message of very many changes', () => {
+  const body = Buffer.from(`<a ${'data-msys-x=1 '.repeat(150_000)}href=x>`);
+  expect(run(header('text/html'), body)).toBe('<a href=x>'.length);
+});
+
+describe('time grows with the size, not with its square', () => {
+  test.each(Object.entries(HOSTILE))('%s', (_, [headers, make]) => {
+    const time = (size: number) => {
+      const body = Buffer.from(make(size), 'latin1');
+      const start = performance.now();
+      run(headers, body);
+      return performance.now() - start;
+    };
+    time(50_000);
+    const small = Math.min(time(200_000), time(200_000));
+    const large = time(800_000);
+    // Quadratic would be 16 times as long; the constant forgives what is too short to measure.
+    expect(large).toBeLessThan(10 * small + 200);
+  });
+
+  test('exclude_selectors does not look into what is too deep or too large', () => {
+    const options = { ...OPTIONS, excludeSelectors: ['.x .y'] };
+    const start = performance.now();
+    for (const html of [
+      '<div>'.repeat(50_000),
+      '<b x=1><i>'.repeat(20_000),
+      '<table><tr><td>'.repeat(20_000),
+    ]) {
+      run(header('text/html'), Buffer.from(`<a href=https://a.example/>${html}`), options);
+    }
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+});
+
+test('a large attachment costs almost nothing', () => {
+  const attachment = `--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n${`${'A'.repeat(76)}\r\n`.repeat(200_000)}`;
+  const body = Buffer.from(`${attachment}--b\r\n\r\nhttps://a.example/\r\n--b--\r\n`);
+  const start = performance.now();
+  expect(run(header('multipart/mixed; boundary=b'), body)).toBeGreaterThan(body.length);
+  expect(performance.now() - start).toBeLessThan(1000); // 15 MB; line by line it takes seconds
+});
+
+test('no mutation of a message makes it throw, or touch what is no link', () => {
+  const { headers, body } = newsletter({ size: 6000 });
+  const mutation = fc.record({
+    at: fc.nat(body.length - 1),
+    length: fc.nat(40),
+    bytes: fc.oneof(
+      fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes)),
+      fc
+        .constantFrom(
+          '--',
+          '\r\n',
+          '\r\n\r\n',
+          '=',
+          '<',
+          '"',
+          '<svg>',
+          '<!--',
+          '=\r\n',
+          '\0',
+          'Content-Type: text/html\r\n',
+        )
+        .map((text) => Buffer.from(text)),
+    ),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(mutation, { minLength: 1, maxLength: 6 }),
+      fc.nat(3),
+      (mutations, whichHeader) => {
+        let bytes = body;
+        for (const { at, length, bytes: inserted } of mutations) {
+          bytes = Buffer.concat([bytes.subarray(0, at), inserted, bytes.subarray(at + length)]);
+        }
+        const open = openMessage(whichHeader === 0 ? headers.slice(0, -1) : headers, OPTIONS);
+        open.write(bytes);
+        const message = open.end();
+        const { body: after, links } = message.rewrite(() => 'https://t.example/T');
+        expect(after === undefined).toBe(!links.some(({ tracked }) => tracked));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

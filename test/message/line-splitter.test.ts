@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { finished } from 'node:stream/promises';
+import fc from 'fast-check';
+import { Splitter } from 'mailsplit';
+import { expect, test } from 'vitest';
+import { KNOWN_MAILSPLIT } from '../../src/message/line-splitter.ts';
+import { DEFAULT_LIMITS } from '../../src/message/open-message.ts';
+import { TopParts } from '../../src/message/top-parts.ts';
+import { type MadeMessage, mimeMessages } from '../helpers/mime-tree.ts';
+
+test('the version of mailsplit is the one whose inside is known', () => {
+  const manifest = createRequire(import.meta.url).resolve('mailsplit/package.json');
+  expect(JSON.parse(readFileSync(manifest, 'utf8'))).toMatchObject({ version: KNOWN_MAILSPLIT });
+});
+
+const body = ({ pieces }: MadeMessage) =>
+  Buffer.from(
+    pieces.map((piece) => (typeof piece === 'string' ? piece : piece.raw)).join(''),
+    'latin1',
+  );
+
+/** The parts as mailsplit's own stream gives them. */
+async function streamed(
+  message: MadeMessage,
+): Promise<{ type: string; disposition: string; raw: string }[]> {
+  const splitter = new Splitter({ ignoreEmbedded: true });
+  const parts = new Map<unknown, { type: string; disposition: string; raw: string }>();
+  splitter.on('data', (chunk) => {
+    if (chunk.type === 'node' && !chunk.multipart) {
+      parts.set(chunk, {
+        type: chunk.contentType || '',
+        disposition: chunk.disposition || '',
+        raw: '',
+      });
+    } else if (chunk.type === 'body') {
+      const part = parts.get(chunk.node);
+      if (part !== undefined) {
+        part.raw += chunk.value.toString('latin1');
+      }
+    }
+  });
+  const head = message.headers
+    .map(({ name, value }) => `${name}:${value.replaceAll('\n', '\r\n')}\r\n`)
+    .join('');
+  splitter.end(Buffer.concat([Buffer.from(`${head}\r\n`), body(message)]));
+  await finished(splitter);
+  return [...parts.values()];
+}
+
+test('jumping from delimiter to delimiter finds the parts that the stream finds', async () => {
+  await fc.assert(
+    fc.asyncProperty(mimeMessages, fc.constantFrom(1, 3, 50, 1_000_000), async (message, chunk) => {
+      const top = new TopParts(message.headers, DEFAULT_LIMITS);
+      const bytes = body(message);
+      for (let at = 0; at < bytes.length; at += chunk) {
+        top.write(bytes.subarray(at, at + chunk));
+      }
+      top.end();
+      const parts = (await streamed(message)).filter(
+        ({ disposition }) => disposition !== 'attachment',
+      );
+      for (const { part, start, end } of top.found) {
+        const type = part === 'text' ? 'text/plain' : 'text/html';
+        // The stream leaves the line end before a closing delimiter with the part that it closes.
+        const raw = parts.find((one) => one.type === type)?.raw;
+        expect([raw, raw?.replace(/\r?\n$/, '')]).toContain(bytes.toString('latin1', start, end));
+      }
+      const types = new Set(
+        parts.map(({ type }) => type).filter((type) => /^text\/(plain|html)$/.test(type)),
+      );
+      expect(top.found).toHaveLength(types.size);
+    }),
+    { numRuns: 300 },
+  );
+});
