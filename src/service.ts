@@ -22,6 +22,7 @@ import { logMilterEvent } from './log-milter-event.ts';
 import { createMilterServer } from './milter/server.ts';
 import { Releasers } from './process/releasers.ts';
 import { inheritedSockets } from './process/sockets.ts';
+import { watchFiles } from './process/watch-files.ts';
 import { createRedirect } from './redirect/redirect.ts';
 import { RedirectServer } from './redirect/redirect-server.ts';
 import { version } from './version.ts';
@@ -221,11 +222,22 @@ async function serveRedirect(listens: readonly Place[], context: Context) {
     await server.listen(listenOptions(place));
     await grantAccess(place);
   }
-  return {
-    reload({ http: { tls } }: Configuration): void {
-      if (tls !== undefined) server.setTls(readTls(tls));
-    },
+  const reload = ({ http: { tls } }: Configuration): void => {
+    if (tls !== undefined) server.setTls(readTls(tls));
   };
+  if (http.tls !== undefined) {
+    // Whoever renews a certificate need not know of us.
+    const renewed = () => {
+      try {
+        reload(config());
+        logger.info('the certificate has changed');
+      } catch (error) {
+        logger.error({ err: error }, 'the new certificate cannot be used, the old one stays');
+      }
+    };
+    releasers.add('certificate', watchFiles([http.tls.certificate, http.tls.key], renewed));
+  }
+  return { reload };
 }
 
 async function serveControl(

@@ -1,0 +1,30 @@
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { watchFiles } from '../../src/process/watch-files.ts';
+
+let folder: string;
+let changes: number;
+let stop: () => void;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'watch-'));
+  for (const name of ['old.pem', 'new.pem', 'key.pem']) writeFileSync(join(folder, name), name);
+  symlinkSync('old.pem', join(folder, 'live.pem'));
+  changes = 0;
+  stop = watchFiles([join(folder, 'live.pem'), join(folder, 'key.pem')], () => changes++, 20);
+});
+afterEach(() => {
+  stop();
+  rmSync(folder, { recursive: true });
+});
+
+test('a file written anew, a link that leads elsewhere; and then no more', async () => {
+  writeFileSync(join(folder, 'key.pem'), 'another key');
+  await expect.poll(() => changes, { timeout: 10_000 }).toBe(1);
+  symlinkSync('new.pem', join(folder, 'live.pem.new'));
+  renameSync(join(folder, 'live.pem.new'), join(folder, 'live.pem'));
+  await expect.poll(() => changes, { timeout: 10_000 }).toBe(2);
+  stop();
+});
