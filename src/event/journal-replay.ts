@@ -15,7 +15,7 @@ import { replaceFile } from './replace-file.ts';
 
 export interface ReplayOptions {
   readonly folder: string;
-  /** The journal of this process, whose own file is ended before it is replayed. */
+  /** The journal of this process, whose own file is ended when all of it has been replayed. */
   readonly journal: Journal;
   readonly target: EventAppender;
   /** How often it is looked for events to replay; default 5,000 ms. */
@@ -70,9 +70,9 @@ export class JournalReplay {
     try {
       for (const file of await listJournal(folder, ['pending'])) {
         if (this.#stopped) break;
-        if (journal.isWriting(file)) await journal.rotate();
-        else if (await mayBeWritten(folder, file)) continue;
-        const claimed = await claim(folder, file, 'pending');
+        const own = journal.isWriting(file);
+        if (!own && (await mayBeWritten(folder, file))) continue;
+        const claimed = own ? file : await claim(folder, file, 'pending');
         if (!claimed) continue;
         const replayed = await this.#replayFile(claimed);
         events += replayed.events;
@@ -86,7 +86,7 @@ export class JournalReplay {
   }
 
   async #replayFile(file: JournalFile): Promise<{ events: number; whole: boolean }> {
-    const { folder, target, observer } = this.#options;
+    const { folder, journal, target, observer } = this.#options;
     const path = journalPath(folder, file);
     const offsetPath = offsetFile(folder, file);
     let offset = await readOffset(offsetPath);
@@ -94,6 +94,11 @@ export class JournalReplay {
     while (!this.#stopped) {
       const lines = await readLines(path, offset, BATCH);
       const last = lines.at(-1);
+      // Only now: a stream that is still away must not make the journal begin a file with each look.
+      if (!last && journal.isWriting(file)) {
+        await journal.rotate();
+        continue;
+      }
       if (!last) {
         await unlink(path);
         await unlink(offsetPath).catch(() => undefined);

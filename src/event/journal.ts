@@ -181,8 +181,7 @@ export class Journal implements EventAppender {
   }
 
   #scheduleFsync(current: OpenFile): void {
-    const { fsyncMs = 1000 } = this.#options;
-    if (this.#fsyncTimer || fsyncMs === 0) return;
+    if (this.#fsyncTimer) return;
     this.#fsyncTimer = setTimeout(async () => {
       this.#fsyncTimer = undefined;
       try {
@@ -194,7 +193,7 @@ export class Journal implements EventAppender {
       } catch (error) {
         if (this.#current === current) this.#tell(error as Error);
       }
-    }, fsyncMs);
+    }, this.#options.fsyncMs || 1000);
     this.#fsyncTimer.unref();
   }
 

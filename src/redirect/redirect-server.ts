@@ -85,13 +85,14 @@ export class RedirectServer {
       maxHeaderSize: limits.maxHeaderSize ?? 16_384,
       requestTimeout,
       headersTimeout: requestTimeout,
+      handshakeTimeout: requestTimeout,
       keepAliveTimeout: limits.keepAliveTimeoutMs ?? 75_000,
       connectionsCheckingInterval: Math.min(1000, requestTimeout),
       noDelay: true,
     };
     const listener: RequestListener = (request, response) => {
       if (hasSeveralHosts(request)) {
-        refuse(request.socket, 400);
+        response.writeHead(400, { connection: 'close', 'content-length': '0' }).end();
         return;
       }
       if (this.#closing) response.setHeader('connection', 'close');
@@ -103,10 +104,12 @@ export class RedirectServer {
     server.maxConnections = limits.maxConnections ?? 10_000;
     // A client that reads nothing, or sends a byte now and then in the middle of a request, must not stay for ever.
     server.setTimeout(Math.max(options.keepAliveTimeout, requestTimeout) + 1000);
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, 431);
-      else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, 408);
-      else refuse(socket, 400);
+    server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
+      if (code === 'HPE_HEADER_OVERFLOW') refuse(socket, 431);
+      else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, 408);
+      else if (code.startsWith('HPE_')) refuse(socket, 400);
+      // The connection broke, or never got through its TLS handshake: there is nobody to answer.
+      else socket.destroy();
     });
     return server;
   }

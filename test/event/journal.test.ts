@@ -153,6 +153,22 @@ describe('the replay', () => {
     await replaying.close();
   });
 
+  test('a stream that stays away makes no difference to the journal', async () => {
+    const journal = open({ kind: 'pending' });
+    const stream = new FakeStream();
+    stream.away = true;
+    const replaying = replay(stream, { journal });
+    for (let n = 0; n < 5; n++) {
+      await journal.append([event(n)]);
+      expect(await replaying.run()).toBe(0);
+    }
+    expect(await names()).toHaveLength(1);
+    stream.away = false;
+    expect(await replaying.run()).toBe(5);
+    expect(await readdir(folder)).toEqual([]);
+    await replaying.close();
+  });
+
   test('a stream that is away again: goes on where it stopped', async () => {
     const journal = open({ kind: 'pending' });
     const stream = new FakeStream();

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { Agent, request } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { afterEach, expect, test } from 'vitest';
+import { createRedirect } from '../../src/redirect/redirect.ts';
+import { RedirectServer } from '../../src/redirect/redirect-server.ts';
+import { type Certificates, makeCertificates } from '../helpers/tls-certificates.ts';
+import { FakeLinks, resolvedLink } from './fake-links.ts';
+
+const releases: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const release of releases.splice(0).reverse()) await release();
+});
+
+async function certificates(): Promise<Certificates> {
+  const made = await makeCertificates();
+  releases.push(() => rm(made.folder, { recursive: true, force: true }));
+  return made;
+}
+
+const read = ({ certificate, key }: Certificates) => ({
+  cert: readFileSync(certificate),
+  key: readFileSync(key),
+});
+
+/** One click over TLS: status, and the fingerprint of the certificate that was shown. */
+function click(port: number, { ca }: Certificates, agent?: Agent) {
+  return new Promise<{ status: number | undefined; fingerprint: string }>((resolve, reject) => {
+    const options = { port, path: '/live', ca: readFileSync(ca), ...(agent && { agent }) };
+    request(options, (response) => {
+      const { fingerprint256 } = (response.socket as TLSSocket).getPeerCertificate();
+      const status = response.statusCode;
+      response.resume().once('end', () => resolve({ status, fingerprint: fingerprint256 }));
+    })
+      .once('error', reject)
+      .end();
+  });
+}
+
+test('HTTPS, with a certificate that can be renewed while it is served', async () => {
+  const links = new FakeLinks();
+  links.links.set('live', resolvedLink({}, { domain: 'localhost' }));
+  const [first, second] = [await certificates(), await certificates()];
+  const app = createRedirect({ resolver: links, blocks: links, clicks: links });
+  const server = new RedirectServer(app, { tls: read(first), requestTimeoutMs: 300 });
+  releases.push(() => server.close(0));
+  const listening = await server.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = listening.address() as AddressInfo;
+
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  releases.push(() => agent.destroy());
+  const before = await click(port, first, agent);
+  expect(before.status).toBe(302);
+  server.setTls(read(second));
+  const after = await click(port, second);
+  expect(after.status).toBe(302);
+  expect(after.fingerprint).not.toBe(before.fingerprint);
+  await expect(click(port, first)).rejects.toThrow(/certificate|self.signed/);
+  expect(links.clicks.map(({ ip }) => ip)).toEqual(['127.0.0.1', '127.0.0.1']);
+
+  // Whoever begins no handshake, or speaks HTTP in the clear, is cut off.
+  for (const bytes of ['', 'GET /live HTTP/1.1\r\n\r\n']) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    if (bytes) socket.write(bytes);
+    await new Promise((resolve) => socket.resume().once('close', resolve));
+  }
+});
