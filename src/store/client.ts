@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { type RedisOptions as AllClientOptions, Cluster, Redis } from 'ioredis';
 import type { RedisOptions } from './options.ts';
+import './fast-strings.ts';
 
 export type RedisClient = Redis | Cluster;
 
