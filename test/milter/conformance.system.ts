@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMilterServer, type MilterServer } from '../../src/milter/milter.ts';
 import { type PeerProcess, startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
-import { askMilter, type Delivery } from './oracle/ask-milter.ts';
+import { askMilter } from './oracle/ask-milter.ts';
 import { buildOracle } from './oracle/build-oracle.ts';
 import { obedientFilter } from './oracle/obedient-filter.ts';
 import { wireCases } from './oracle/wire-cases.ts';
@@ -41,7 +41,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const deliveries: readonly Delivery[] = ['packet by packet', 'in one write', 'byte by byte'];
+const deliveries = ['packet by packet', 'in one write', 'byte by byte'] as const;
 
 describe.each(deliveries)('what comes %s', (delivery) => {
   test.each(wireCases)('$name', async ({ sent, lean, differs }) => {
@@ -57,4 +57,14 @@ describe.each(deliveries)('what comes %s', (delivery) => {
       expect(theirs, 'no longer a difference').not.toEqual(differs.ours);
     }
   });
+});
+
+test('a session in two writes, wherever the cut', async () => {
+  const sent = wireCases.find(({ name }) => name === 'quit, and a new connection')?.sent ?? [];
+  const theirs = await askMilter(at('libmilter'), sent);
+  const size = Buffer.concat(sent).length;
+  expect(size).toBeGreaterThan(300);
+  for (let cutAt = 1; cutAt < size; cutAt++) {
+    expect(await askMilter(at('ours'), sent, { cutAt }), `cut at ${cutAt}`).toEqual(theirs);
+  }
 });

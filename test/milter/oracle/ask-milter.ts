@@ -3,7 +3,12 @@ import { setImmediate as nextTick } from 'node:timers/promises';
 import { helo, packets, show } from '../../helpers/milter-wire.ts';
 
 /** How the bytes reach the milter. */
-export type Delivery = 'packet by packet' | 'in one write' | 'byte by byte';
+export type Delivery =
+  | 'packet by packet'
+  | 'in one write'
+  | 'byte by byte'
+  /** In two writes, the second beginning at that byte. */
+  | { readonly cutAt: number };
 
 /** The answer of both filters to HELO "probe": the connection still lives. */
 const PROBE = 'y 450 4.7.0 alive|';
@@ -50,5 +55,11 @@ export async function askMilter(
 function* cut(sent: readonly Buffer[], delivery: Delivery): Generator<Buffer> {
   if (delivery === 'packet by packet') yield* sent;
   else if (delivery === 'in one write') yield Buffer.concat(sent);
-  else for (const byte of Buffer.concat(sent)) yield Buffer.of(byte);
+  else if (delivery === 'byte by byte')
+    for (const byte of Buffer.concat(sent)) yield Buffer.of(byte);
+  else {
+    const all = Buffer.concat(sent);
+    yield all.subarray(0, delivery.cutAt);
+    yield all.subarray(delivery.cutAt);
+  }
 }
