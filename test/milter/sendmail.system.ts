@@ -13,13 +13,14 @@ const message = (subject: string, body = 'body\r\n') =>
   `From: a@sender.test\r\nTo: b@example.net\r\nSubject: ${subject}\r\n\r\n${body}`;
 
 describe.each(['tcp', 'unix'])('over %s', (over) => {
-  // Sendmail opens no socket below a folder that others may write to, as /tmp is.
-  const dir = mkdtempSync('/run/clickmilter-');
+  let dir: string;
   let catcher: MailCatcher;
   let recorder: Recorder;
   let sendmail: Sendmail;
 
   beforeAll(async () => {
+    // Sendmail opens no socket below a folder that others may write to, as /tmp is.
+    dir = mkdtempSync('/run/clickmilter-');
     const path = join(dir, 'milter.sock');
     catcher = await catchMail();
     recorder = await startRecorder(over === 'tcp' ? undefined : { path });

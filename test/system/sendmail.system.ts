@@ -11,13 +11,14 @@ import { messages, withoutTrace } from './messages.ts';
 // The main job with Sendmail in the place of Postfix, as INPUT_MAIL_FILTER makes it call.
 
 describe.each(['TCP', 'a unix socket'])('over %s', (over) => {
-  // Sendmail opens no socket below a folder that others may write to, as /tmp is.
-  const dir = mkdtempSync('/run/clickmilter-');
+  let dir: string;
   let catcher: MailCatcher;
   let service: Service;
   let sendmail: Sendmail;
 
   beforeAll(async () => {
+    // Sendmail opens no socket below a folder that others may write to, as /tmp is.
+    dir = mkdtempSync('/run/clickmilter-');
     const path = join(dir, 'milter.sock');
     catcher = await catchMail();
     // Port and peer come by the macros that the milter asks for: Sendmail sends neither by itself.
