@@ -36,7 +36,7 @@ gzip -9n "$share/man/man8/clickmilter.8" "$share/man/man5/clickmilter.conf.5"
 node dist/cli.js completion bash >"$share/bash-completion/completions/clickmilter"
 node dist/cli.js completion zsh >"$share/zsh/vendor-completions/_clickmilter"
 node dist/cli.js completion fish >"$share/fish/vendor_completions.d/clickmilter.fish"
-cp README.md "$share/doc/clickmilter"
+cp -R README.md docs "$share/doc/clickmilter"
 cp LICENSE "$share/doc/clickmilter/copyright"
 cp -R conf/. "$share/doc/clickmilter/examples"
 

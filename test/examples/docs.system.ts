@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { requireProgram } from '../helpers/peer-process.ts';
+
+// What the pages in docs/ show is tried: configurations are read, nginx reads its own.
+const docs = join(import.meta.dirname, '../../docs');
+const blocks = readdirSync(docs).flatMap((page) =>
+  [...readFileSync(join(docs, page), 'utf8').matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(
+    ([, language = '', text = ''], n) => ({ page, n: n + 1, language, text }),
+  ),
+);
+const shownAs = (language: string) => blocks.filter((block) => block.language === language);
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'docs-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test.each(shownAs('conf'))('configuration of $page, block $n', ({ text }) => {
+  const file = join(folder, 'clickmilter.conf');
+  writeFileSync(file, text);
+  expect(loadConfig(file).problems).toEqual([]);
+});
+
+test.each(shownAs('nginx'))('nginx of $page, block $n', ({ text }) => {
+  const file = join(folder, 'nginx.conf');
+  // Names of hosts that are not there.
+  const here = text.replace(/postal\.internal|spgo\.io/g, '127.0.0.1');
+  writeFileSync(
+    file,
+    `pid ${folder}/nginx.pid; error_log stderr; events {}
+     http { access_log off; client_body_temp_path ${folder}/a; proxy_temp_path ${folder}/b; fastcgi_temp_path ${folder}/c;
+            uwsgi_temp_path ${folder}/d; scgi_temp_path ${folder}/e; server { listen 127.0.0.1:1; ${here} } }`,
+  );
+  execFileSync(requireProgram('nginx', 'nginx-light'), ['-t', '-e', 'stderr', '-c', file], {
+    stdio: 'pipe',
+  });
+});
