@@ -1,0 +1,178 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { load } from 'cheerio';
+import { Tokenizer } from 'htmlparser2';
+import { openContent } from '../../src/message/content.ts';
+import { HtmlScanner } from '../../src/message/html-scanner.ts';
+import {
+  DEFAULT_LIMITS,
+  openMessage,
+  type ReadingOptions,
+} from '../../src/message/open-message.ts';
+import { readPart } from '../../src/message/read-part.ts';
+import { TopParts } from '../../src/message/top-parts.ts';
+import { type Newsletter, newsletter } from '../helpers/newsletter.ts';
+import type { Bench, Part, Row } from './harness.ts';
+import { peerFile } from './milters.ts';
+import { Rounds } from './rounds.ts';
+
+const SIZES = [5, 20, 60, 120];
+
+const OPTIONS: ReadingOptions = {
+  limits: DEFAULT_LIMITS,
+  rewriteSigned: false,
+  excludeSelectors: [],
+  trackUrlText: true,
+  ownDomains: [],
+};
+
+/** The transform alone, in this process: what a message of some size costs, and each step of it. */
+export const message: Part = {
+  name: 'message',
+  async run(bench) {
+    const rows: Row[] = [];
+    for (const size of SIZES) {
+      rows.push(...(await ofSize(size, bench)));
+    }
+    return rows;
+  },
+};
+
+type Micros = Record<'µs', number>;
+
+async function ofSize(kilobytes: number, bench: Bench): Promise<Row[]> {
+  const letters = Array.from({ length: 8 }, (_, seed) =>
+    newsletter({ size: kilobytes * 1000, seed }),
+  );
+  const python = await bench.attempt(() => pythonOf(letters, bench));
+  const milliseconds = bench.options.quick ? 20 : 300;
+  const timed = (step: (letter: Newsletter) => unknown) => async () =>
+    each(letters, step, milliseconds);
+  const rounds = await Rounds.run<keyof Micros>(bench.options.rounds, {
+    clickmilter: timed(transform),
+    'MIME alone': timed(findParts),
+    'MIME, decode': timed(decode),
+    'MIME, decode, find': timed(read),
+    'our scanner': timed(({ html }) => SCANNER.scan(html, { tag: () => undefined })),
+    'htmlparser2 Tokenizer': timed(tokenize),
+    cheerio: timed(({ html }) => load(html).html()),
+    lxml: python && (() => python('lxml')),
+    bs4: python && (() => python('bs4')),
+  });
+  const what = `${kilobytes} KB newsletter`;
+  const bytes = letters.reduce((sum, { body }) => sum + body.length, 0) / letters.length;
+  const speed = bytes / rounds.median('clickmilter', 'µs');
+  bench.say(`  ${what}: ${speed.toFixed(0)} MB/s from bytes to bytes`);
+  return [
+    ...rounds.row(`transform of a ${what}`, 'µs', 'µs', 'clickmilter', 'cheerio', { atMost: 0.1 }),
+    ...rounds.row(`transform of a ${what}`, 'µs', 'µs', 'clickmilter', 'lxml'),
+    ...rounds.row(`transform of a ${what}`, 'µs', 'µs', 'clickmilter', 'bs4'),
+    ...rounds.row('  of that', 'µs', 'µs', 'MIME alone', 'clickmilter'),
+    ...rounds.row('  of that', 'µs', 'µs', 'MIME, decode', 'clickmilter'),
+    ...rounds.row('  of that', 'µs', 'µs', 'MIME, decode, find', 'clickmilter'),
+    ...rounds.row(`tags of a ${what}`, 'µs', 'µs', 'our scanner', 'htmlparser2 Tokenizer', {
+      atMost: 0.5,
+    }),
+  ];
+}
+
+/** Microseconds a message, going through all of them again and again. */
+function each(
+  letters: readonly Newsletter[],
+  step: (letter: Newsletter) => unknown,
+  milliseconds: number,
+): Micros {
+  const start = performance.now();
+  let done = 0;
+  while (performance.now() - start < milliseconds) {
+    for (const letter of letters) {
+      step(letter);
+    }
+    done += letters.length;
+  }
+  return { µs: ((performance.now() - start) * 1000) / done };
+}
+
+function findParts({ headers, body }: Newsletter): TopParts {
+  const parts = new TopParts(headers, DEFAULT_LIMITS);
+  parts.write(body);
+  parts.end();
+  return parts;
+}
+
+function decode(letter: Newsletter): void {
+  const { body, found } = findParts(letter);
+  for (const { start, end, encoding } of found) {
+    openContent(body.slice(start, end), encoding);
+  }
+}
+
+function read(letter: Newsletter): void {
+  const { body, found } = findParts(letter);
+  for (const part of found) {
+    readPart(part, body.slice(part.start, part.end), OPTIONS);
+  }
+}
+
+function transform({ headers, body }: Newsletter): void {
+  const open = openMessage(headers, OPTIONS);
+  open.write(body);
+  let number = 0;
+  open.end().rewrite(() => `https://click.example.com/abcdefghijklmnopqrst${number++}`);
+}
+
+const SCANNER = new HtmlScanner(['a', 'area', 'base']);
+
+const ignore = () => undefined;
+
+function tokenize({ html }: Newsletter): void {
+  const tokenizer = new Tokenizer(
+    { xmlMode: false, decodeEntities: true },
+    {
+      onattribdata: ignore,
+      onattribentity: ignore,
+      onattribend: ignore,
+      onattribname: ignore,
+      oncdata: ignore,
+      onclosetag: ignore,
+      oncomment: ignore,
+      ondeclaration: ignore,
+      onend: ignore,
+      onopentagend: ignore,
+      onopentagname: ignore,
+      onprocessinginstruction: ignore,
+      onselfclosingtag: ignore,
+      ontext: ignore,
+      ontextentity: ignore,
+    },
+  );
+  tokenizer.write(html);
+  tokenizer.end();
+}
+
+const run = promisify(execFile);
+
+/** Debian's, for its packages. */
+const PYTHON = '/usr/bin/python3';
+
+/** What reads the HTML, puts other links in and writes it again in Python. */
+async function pythonOf(letters: readonly Newsletter[], bench: Bench) {
+  await run(PYTHON, ['-c', 'import lxml, bs4']).catch(() => {
+    throw new Error("install Debian's packages python3-bs4 and python3-lxml");
+  });
+  const files = await Promise.all(
+    letters.map(async ({ html }, index) => {
+      const file = join(bench.dir, `letter-${index}.html`);
+      await writeFile(file, html);
+      return file;
+    }),
+  );
+  const seconds = bench.options.quick ? '0.05' : '1';
+  return async (library: 'lxml' | 'bs4'): Promise<Micros> => {
+    const script = [peerFile('rewrite-html.py'), library, seconds, ...files];
+    const { stdout } = await run(PYTHON, script);
+    return { µs: Number(stdout) };
+  };
+}
