@@ -12,8 +12,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await postfix.stop();
-  await catcher.stop();
+  await postfix?.stop();
+  await catcher?.stop();
 });
 
 test('a message goes through a private Postfix byte for byte, its trace headers aside', async () => {

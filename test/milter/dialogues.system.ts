@@ -15,7 +15,7 @@ describe.each([
   beforeAll(async () => {
     player = await start();
   });
-  afterAll(() => player.stop());
+  afterAll(() => player?.stop());
 
   test.each(dialogues)('$name', async (dialogue) => {
     const outcome = await player.play(dialogue);

@@ -40,8 +40,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await postfix.stop();
-  await Promise.all([tcp.stop(), unix.stop(), catcher.stop()]);
+  await postfix?.stop();
+  await Promise.all([tcp?.stop(), unix?.stop(), catcher?.stop()]);
 });
 
 beforeEach(() => {
