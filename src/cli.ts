@@ -21,7 +21,9 @@ import { version } from './version.ts';
 const program = new Command('clickmilter')
   .description('Click tracking for Postfix and Sendmail')
   .version(version)
-  .option('-c, --config <file>', 'configuration file', '/etc/clickmilter/clickmilter.conf')
+  .option('-c, --config <file>', 'settings', '/etc/clickmilter/clickmilter.conf')
+  // A line a command, so that all of it fits a screen.
+  .configureHelp({ subcommandTerm: (command) => command.name() })
   .showHelpAfterError('(see clickmilter --help)')
   .exitOverride();
 

@@ -19,6 +19,7 @@ const WHAT = 'a tracked URL, a token, a message id, or the URL a link leads to';
 export function blockCommand(program: Command): void {
   program
     .command('block')
+    .summary('make links answer 410 Gone')
     .description(
       'make links answer 410 Gone, from the next request on; alone: list what is blocked',
     )

@@ -8,6 +8,7 @@ import { storeProblems } from './store-problems.ts';
 export function checkCommand(program: Command): void {
   program
     .command('check')
+    .summary('say everything that is wrong with the configuration')
     .description('check the configuration and say everything that is wrong with it')
     .option('--json', 'the problems as a JSON array')
     .action(async (options: { json?: true }) => {

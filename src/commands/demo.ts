@@ -17,6 +17,7 @@ const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefo
 export function demoCommand(program: Command): void {
   program
     .command('demo')
+    .summary('play the MTA and a reader against the service')
     .description('send a newsletter through the service, follow a link, show the click')
     .action(async () => {
       const config = configured(program);

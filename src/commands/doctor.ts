@@ -22,6 +22,7 @@ interface Options {
 export function doctorCommand(program: Command): void {
   program
     .command('doctor')
+    .summary('look at all the service depends on, and say what to do')
     .description('look at everything the service depends on, and say what to do')
     .option('--postfix <folder>', "Postfix's configuration, where it is not the standard one")
     .option('--json', 'the findings as a JSON array')

@@ -34,6 +34,7 @@ interface Explained {
 export function explainCommand(program: Command): void {
   const command = program
     .command('explain')
+    .summary('say why mail is tracked or not, and what decided it')
     .description('say why mail is tracked or not, and what decided each option')
     .option('--message <file>', 'a message, or - for standard input: what becomes of each link')
     .option('--json', 'as a JSON object');

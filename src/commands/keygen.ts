@@ -7,6 +7,7 @@ import { configured } from './configured.ts';
 export function keygenCommand(program: Command): void {
   program
     .command('keygen')
+    .summary('add a key for sealed links')
     .description('add a key for sealed links; the old ones go on opening theirs')
     .option(
       '--from <when>',

@@ -12,6 +12,7 @@ import { whileAvailable } from './while-available.ts';
 export function linkCommand(program: Command): void {
   program
     .command('link')
+    .summary('show what a tracked link stands for')
     .description('show what a tracked link stands for: target, message, expiry, clicks')
     .argument('<link>', 'a tracked URL or its token')
     .option('--json', 'for scripts')

@@ -23,6 +23,7 @@ export function rewriteCommand(program: Command): void {
   const command = program
     .command('rewrite')
     .argument('[folder]', 'a folder of messages, instead of one on standard input')
+    .summary('rewrite a message as the milter would')
     .description('rewrite a message from standard input to standard output, as the milter would')
     .option('--links <file>', 'write what became of each link to this file, as JSON')
     .option('--live', 'make links that lead somewhere')
