@@ -24,6 +24,7 @@ const program = new Command('clickmilter')
   .option('-c, --config <file>', 'settings', '/etc/clickmilter/clickmilter.conf')
   // A line a command, so that all of it fits a screen.
   .configureHelp({ subcommandTerm: (command) => command.name() })
+  .helpCommand(false) // COMMAND --help does it
   .showHelpAfterError('(see clickmilter --help)')
   .exitOverride();
 
