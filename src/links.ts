@@ -25,13 +25,20 @@ export interface Links extends FilterParts {
   close(): Promise<void>;
 }
 
+/** What is told while links are made and followed. */
+export interface LinksObserver {
+  /** The store went away, and why; or with nothing, it is back. */
+  store?(unavailable: string | undefined): void;
+  /** The block list on disk cannot be read as it is. */
+  blockList?(problem: string): void;
+}
+
 /**
- * @param onStore told when the store goes away (why) and when it is back
  * @throws Error that names a key file which cannot be used
  */
 export async function openLinks(
   config: Configuration,
-  onStore: (unavailable: string | undefined) => void = () => {},
+  observer: LinksObserver = {},
 ): Promise<Links> {
   const keys = await SealKeyFile.open(config.sealed.keyFile);
   const sealed = createSealedLinks(keys.keys);
@@ -42,7 +49,9 @@ export async function openLinks(
       sealed: sealed.issuer,
       resolver: sealed.resolver,
       counter,
-      blocks: new BlockListFile(config.events.blockList),
+      blocks: new BlockListFile(config.events.blockList, (problem) =>
+        observer.blockList?.(problem),
+      ),
       keys,
       close: () => counter.close(),
     };
@@ -50,7 +59,7 @@ export async function openLinks(
   const store = createRedisStore({
     ...config.redis,
     streamMaxLength: config.events.streamMaxLength,
-    onConnection: onStore,
+    onConnection: (unavailable) => observer.store?.(unavailable),
   });
   return {
     issuer: store.issuer,

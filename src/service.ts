@@ -91,11 +91,13 @@ async function compose(
   let config = initial;
   const { logger } = options;
   const metrics = new Metrics(options.worker ?? 'main', version);
-  const links = await openLinks(config, (unavailable) =>
-    unavailable === undefined
-      ? logger.info('Redis answers again')
-      : logger.error({ reason: unavailable }, 'Redis is not available'),
-  );
+  const links = await openLinks(config, {
+    store: (unavailable) =>
+      unavailable === undefined
+        ? logger.info('Redis answers again')
+        : logger.error({ reason: unavailable }, 'Redis is not available'),
+    blockList: (problem) => logger.error({ problem }, 'the block list is not as it should be'),
+  });
   releasers.add('links', () => links.close());
   const context: Context = { logger, metrics, links, releasers, config: () => config };
 
