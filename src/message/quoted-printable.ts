@@ -210,13 +210,14 @@ function hasMalformedEscape(raw: Buffer, start: number, end: number): boolean {
   if (raw[start - 1] === EQUALS || (raw[start - 2] === EQUALS && raw[start - 1] !== LF)) {
     return true;
   }
-  let at = raw.subarray(0, end).indexOf(EQUALS, start);
-  while (at !== -1 && at < end) {
-    const next = escaped(raw, at) >= 0 ? at + 3 : softBreakEnd(raw, at);
-    if (next === at) {
-      return true;
+  for (let at = start; at < end; at++) {
+    if (raw[at] === EQUALS) {
+      const next = escaped(raw, at) >= 0 ? at + 3 : softBreakEnd(raw, at);
+      if (next === at) {
+        return true;
+      }
+      at = next - 1;
     }
-    at = raw.subarray(0, end).indexOf(EQUALS, next);
   }
   return false;
 }

@@ -71,17 +71,27 @@ function resolved(link: string, base: URL | undefined, utf8Queries: boolean): Ta
   if (!utf8Queries && NOT_ASCII.test(link)) {
     return 'charset';
   }
-  if (!URL.canParse(link, base?.href)) {
+  const url = parse(link, base);
+  if (url === undefined) {
     return 'invalid-url';
   }
-  const url = new URL(link, base);
   return url.protocol === 'http:' || url.protocol === 'https:'
     ? { target: url.href, url }
     : 'scheme';
 }
 
 function checked(target: string): Target | LeftAlone {
-  return URL.canParse(target) ? { target, url: new URL(target) } : 'invalid-url';
+  const url = parse(target);
+  return url === undefined ? 'invalid-url' : { target, url };
+}
+
+/** `URL.parse` of later Nodes: links are mostly valid, and asking first would mean parsing twice. */
+function parse(link: string, base?: URL): URL | undefined {
+  try {
+    return new URL(link, base);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A host that is not ASCII is written as DNS knows it. */

@@ -5,6 +5,29 @@ const SCHEME = /https?(?:\+notrack)?:\/\//gi;
 const IPV6 = /\[[0-9a-f:.]{2,45}\]/iy;
 const PORT = /:\d{1,5}(?!\w)/y;
 
+/** What an ASCII character is to a URL. */
+const STOP = 0;
+const PLAIN = 1;
+const OPENER = 2;
+const CLOSER = 3;
+const APOSTROPHE = 4;
+const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  if (code <= 0x20 || code === 0x7f || '<>"`'.includes(char)) {
+    return STOP;
+  }
+  return '([{'.includes(char)
+    ? OPENER
+    : ')]}'.includes(char)
+      ? CLOSER
+      : char === "'"
+        ? APOSTROPHE
+        : PLAIN;
+});
+const HOST = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[\w.-]/.test(String.fromCharCode(code)) ? 1 : 0,
+);
+
 /** ASCII punctuation that ends a sentence, not a URL. */
 const CLOSING = ".,:;!?'";
 /** Marks of emphasis: not the URL's where they stand on both sides of it. */
@@ -101,7 +124,7 @@ export class UrlScanner {
   #hostCharacter(at: number): number {
     const code = this.#text.charCodeAt(at);
     if (code < 0x80) {
-      return /[\w.-]/.test(this.#text[at] as string) ? 1 : 0;
+      return HOST[code] as number;
     }
     return code >= 0x80 ? this.#foreign(at, /[\p{L}\p{N}\p{M}]/u) : 0;
   }
@@ -120,15 +143,16 @@ export class UrlScanner {
   #pathEnd(start: number, from: number, before: string): number {
     let at = from;
     for (;;) {
+      const kind = KINDS[this.#text.charCodeAt(at)];
+      if (kind === PLAIN) {
+        at++;
+        continue;
+      }
       const units = this.#pathCharacter(at);
-      if (units === 0) {
+      if (units === 0 || (kind === APOSTROPHE && before === "'")) {
         return at;
       }
-      const char = this.#text[at] as string;
-      if (char === "'" && before === "'") {
-        return at;
-      }
-      if (OPENERS.includes(char) || CLOSERS.includes(char)) {
+      if (kind === OPENER || kind === CLOSER) {
         const partner = this.#partner(at, from);
         if (partner === undefined || partner < start || this.#text.startsWith('[[data-msys-', at)) {
           return at;
@@ -141,7 +165,7 @@ export class UrlScanner {
   #pathCharacter(at: number): number {
     const code = this.#text.charCodeAt(at);
     if (code < 0x80) {
-      return code > 0x20 && code !== 0x7f && !'<>"`'.includes(this.#text[at] as string) ? 1 : 0;
+      return KINDS[code] === STOP ? 0 : 1;
     }
     return code >= 0x80 ? this.#foreign(at, /^[^\p{Z}\p{P}\p{C}\ufffd\uff5c]/u) : 0;
   }
