@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+// What is measured in this process is to meet the strings it meets in the service.
+import '../../src/store/fast-strings.ts';
 import { Bench, type Part, type Row } from './harness.ts';
 import { appendToHistory, machineHere, ratiosBefore } from './history.ts';
 import { CORES, pin } from './measured-process.ts';
+import { message } from './message.ts';
 import { blocks } from './parts/blocks.ts';
 import { memory } from './parts/memory.ts';
 import { milterAlone } from './parts/milter.ts';
@@ -18,6 +21,7 @@ import { workers } from './parts/workers.ts';
 import { isMet, table } from './table.ts';
 
 const PARTS: readonly Part[] = [
+  message,
   milterAlone,
   workers,
   throughPostfix,
