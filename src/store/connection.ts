@@ -1,3 +1,4 @@
+import { Cluster } from 'ioredis';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { createClient, describeRedis, type RedisClient } from './client.ts';
 import type { RedisOptions } from './options.ts';
@@ -22,6 +23,7 @@ export class RedisConnection {
   readonly #where: string;
   readonly #timeoutMs: number;
   #awaySince: number | undefined;
+  #gathering = false;
   #losses = 0;
   #lostListener = () => {};
   #lastError = 'the connection was closed';
@@ -96,6 +98,7 @@ export class RedisConnection {
         reject(this.#unavailable(`no answer within ${this.#timeoutMs} ms`));
       }, this.#timeoutMs + waitMs);
       signal?.addEventListener('abort', giveUp, { once: true });
+      this.#gatherWrites();
       send(this.client).then(
         (value) => {
           settle();
@@ -106,6 +109,23 @@ export class RedisConnection {
           reject(this.#unavailable(this.#reasonOf(error), error));
         },
       );
+    });
+  }
+
+  /**
+   * Holds commands back until the end of this turn of the event loop, so that all of them go out in one system call.
+   * Under load, one call a command is what costs most, here and in Redis.
+   */
+  #gatherWrites(): void {
+    if (this.#gathering || this.client instanceof Cluster) return;
+    const { stream } = this.client;
+    // Before the first connection there is none.
+    if (!stream) return;
+    this.#gathering = true;
+    stream.cork();
+    setImmediate(() => {
+      this.#gathering = false;
+      stream.uncork();
     });
   }
 
