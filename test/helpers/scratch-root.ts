@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 
 /**
  * This machine, to be written to without a trace: its file system under a layer in memory, seen only by the
- * programs that run in it. Needs root, and overlay mounts.
+ * programs that run in it, with a loopback of their own. Needs root, and overlay mounts.
  */
 export interface ScratchRoot {
   /** The arguments that put a command in front of them into the root: `[file, ...args]`. */
@@ -24,19 +24,22 @@ const MOUNT = `
   mount --rbind /proc "$1/root/proc"
   mount --rbind /dev "$1/root/dev"
   mount -t tmpfs tmpfs "$1/root/tmp"
+  # ifconfig lo up, for which there may be no program: SIOCSIFFLAGS with IFF_UP.
+  perl -e 'use Socket; socket(S, AF_INET, SOCK_DGRAM, 0); my $up = pack("Z16s x14", "lo", 1);
+    ioctl(S, 0x8914, $up) or die $!'
   echo mounted
   read -r _`;
 
 export async function openScratchRoot(): Promise<ScratchRoot> {
   const folder = mkdtempSync(join(tmpdir(), 'scratch-'));
   // The mounts live as long as this process, which waits for the end of its input.
-  const holder = spawn('unshare', ['--mount', 'sh', '-euc', MOUNT, 'sh', folder], {
+  const holder = spawn('unshare', ['--mount', '--net', 'sh', '-euc', MOUNT, 'sh', folder], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   await mounted(holder);
   const enter = (...command: string[]): [string, ...string[]] => {
     const root = join(folder, 'root');
-    return ['nsenter', `--target=${holder.pid}`, '--mount', 'chroot', root, ...command];
+    return ['nsenter', `--target=${holder.pid}`, '--mount', '--net', 'chroot', root, ...command];
   };
   return {
     enter,
