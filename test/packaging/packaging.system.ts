@@ -66,6 +66,7 @@ describe('npm pack', () => {
       'package/README.md',
       'package/conf',
       'package/dist',
+      'package/docs',
       'package/package.json',
       'package/systemd',
     ]);
