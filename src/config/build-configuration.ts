@@ -20,6 +20,7 @@ export function buildConfiguration(root: Stanza, file: string): Configuration {
   const global = valuesOf(globalOptions, root);
   const stateDirectory = global.state_directory ?? defaultStateDirectory(file);
   const tracker = valuesOf(engagementTrackerOptions, root.child('engagement_tracker'));
+  const { long_names: longNames, ...macros } = valuesOf(macrosOptions, root.child('macros'));
   const log = valuesOf(logOptions, root.child('log'));
   return {
     file: resolve(file),
@@ -38,7 +39,7 @@ export function buildConfiguration(root: Stanza, file: string): Configuration {
         join(stateDirectory, sealedOptions.key_file.inState),
     },
     events: events(root.child('events'), stateDirectory),
-    macros: valuesOf(macrosOptions, root.child('macros')),
+    macros: { ...macros, longNames },
     smtpapi: root.child('smtpapi') !== undefined,
     engagementTracker: {
       clickTrackingIncludeMetadata: tracker.click_tracking_include_metadata,

@@ -44,6 +44,11 @@ export const macrosOptions = {
     ['{auth_authen}'],
     'Macro that names the pathway, where one of that name is configured; {sender_domain} is ours.',
   ),
+  long_names: option(
+    booleanType,
+    false,
+    'Asks also for context variables with names of over 25 characters. Not with Sendmail, which then refuses all mail.',
+  ),
 } satisfies Definitions;
 
 export const smtpapiOptions = {} satisfies Definitions;

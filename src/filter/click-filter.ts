@@ -2,7 +2,7 @@ import type { EndOfMessage, Filter, MacroRequest, Message } from '../milter/filt
 import { reply } from '../milter/reply-code.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
-import { type MacroSettings, macroNames } from '../scope/macro-template.ts';
+import { longestMacroName, type MacroSettings, macroNames } from '../scope/macro-template.ts';
 import type { MessageReport } from './report.ts';
 import { type FilterParts, type FilterSettings, SMTPAPI, Transmission } from './transmission.ts';
 
@@ -88,7 +88,7 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
 
     abort(message, reason) {
       if (reason !== 'over-limit') return;
-      const made = message.state.transmission?.report('untouched', 'headers-too-large');
+      const made = message.state.transmission?.report('untouched', 'over-limit');
       report(message, made);
     },
   };
@@ -98,20 +98,19 @@ function removeSmtpapi(message: EndOfMessage, count: number): void {
   for (let index = count; index > 0; index--) message.deleteHeader(SMTPAPI, index);
 }
 
-/** MAXMACNAMELEN: asked for a macro with a longer name, Sendmail refuses all mail with 554. */
-const LONGEST_MACRO = 25;
-
 /**
  * What the MTA is asked for. A macro of the operator's own choice is asked for at both stages that
  * are looked at, since only the MTA knows when it has it.
  */
-function macroRequest({ listener, listen, peer, pathway }: MacroSettings): MacroRequest {
+function macroRequest({ listener, listen, peer, pathway, longNames }: MacroSettings): MacroRequest {
   const chosen = macroNames([...listener, ...listen, ...peer, ...pathway]).filter(
     (name) => name !== 'sender_domain',
   );
   const braced = (names: Iterable<string>) =>
     [...new Set(names)].map((name) => (name.length === 1 ? name : `{${name}}`));
-  const variables = contextVariableNames.filter((name) => name.length <= LONGEST_MACRO);
+  const variables = contextVariableNames.filter(
+    (name) => longNames || name.length <= longestMacroName,
+  );
   return {
     connect: braced(['client_addr', ...chosen]),
     mail: braced([...chosen, 'auth_authen', 'auth_type', ...variables]),

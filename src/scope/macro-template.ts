@@ -7,10 +7,15 @@ export interface MacroSettings {
   readonly listen: readonly string[];
   readonly peer: readonly string[];
   readonly pathway: readonly string[];
+  /** Whether the MTA is asked for macros whose names are too long for Sendmail. */
+  readonly longNames: boolean;
 }
 
 /** Value of a macro by its name without braces; undefined where the MTA did not send it. */
 export type MacroLookup = (name: string) => string | undefined;
+
+/** MAXMACNAMELEN: asked for a macro with a longer name, Sendmail refuses all mail with 554. */
+export const longestMacroName = 25;
 
 const macro = /\{([A-Za-z0-9_]+)\}/g;
 

@@ -54,7 +54,10 @@ beforeEach(async () => {
       settings: () => settings,
       onReport: (report) => reports.push(report),
     }),
-    { onEvent: (event) => expect.fail(JSON.stringify(event)) },
+    {
+      limits: { headerCount: 10, recipients: 3 },
+      onEvent: (event) => event.type === 'over-limit' || expect.fail(JSON.stringify(event)),
+    },
   );
   const address = await server.listen({ host: '127.0.0.1', port: 0 });
   if (address === null || typeof address === 'string') throw new Error('no port');
@@ -234,6 +237,15 @@ test('addresses and macros are UTF-8 (SMTPUTF8)', async () => {
   });
 });
 
+test.each([
+  ['header fields', { message: message('X-Field: x\r\n'.repeat(10)) }],
+  ['recipients', { recipients: ['<a@b>', '<c@d>', '<e@f>', '<g@h>'] }],
+])('a message with more %s than the server takes is reported as such', async (_, transaction) => {
+  configure(on);
+  expect(await send(transaction)).toMatchObject({ answer: 'accept', modifications: [] });
+  expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'over-limit', links: [] }]);
+});
+
 describe('when the store is away', () => {
   test('accept: the message goes out untouched', async () => {
     configure(on);
@@ -350,6 +362,22 @@ describe('X-MSYS-API', () => {
     await send({ message: header('{"metadata":{"a":1}}'), macros: authenticated });
     expect(stored.saved[0]?.message).not.toHaveProperty('metadata');
   });
+});
+
+test.each([
+  ['', 0],
+  ['macros { long_names = on }', 2],
+])('%s: names too long for Sendmail are asked for only where one says so', (config, count) => {
+  configure(config);
+  const { macros } = clickFilter({
+    issuer: stored,
+    sealed,
+    counter: { sent() {} },
+    settings: () => settings,
+    onReport() {},
+  });
+  const long = macros?.mail?.filter((name) => name.length > '{}'.length + 25);
+  expect(long).toHaveLength(count);
 });
 
 test('a new configuration counts from the next message on, on the same connection', async () => {
