@@ -8,6 +8,7 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   'nothing-to-track': 'none of its links is to be tracked',
   'store-unavailable': 'the link store is away (on_failure)',
   smtpapi: 'its X-MSYS-API header is not valid',
+  'over-limit': 'it has more headers or recipients than Milter_Listener takes',
   signed: 'it is signed (S/MIME or PGP)',
   encrypted: 'it is encrypted',
   'dkim-signed': 'it carries a DKIM signature (rewrite_signed)',

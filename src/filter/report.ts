@@ -18,7 +18,8 @@ export type WhyUntouched =
   | 'excluded-recipient'
   | 'nothing-to-track' // every link has a reason of its own
   | 'store-unavailable'
-  | 'smtpapi'; // X-MSYS-API is not valid
+  | 'smtpapi' // X-MSYS-API is not valid
+  | 'over-limit'; // more headers or recipients than Milter_Listener takes
 
 /** One message, told once: for the log, the metrics, and `explain`. */
 export interface MessageReport {
