@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from '../scope/address.ts';
 import { formatListen, parseListen } from '../scope/listen-address.ts';
+import { longestMacroName, macroNames } from '../scope/macro-template.ts';
 import type { Origin } from '../scope/option-value.ts';
 import { nearest } from './nearest.ts';
 import { formatOrigin, type Problems } from './problem.ts';
@@ -13,6 +14,7 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkSockets(root, problems);
   checkTrackingDomain(root, problems);
   checkPairs(root, problems);
+  checkMacroNames(root, problems);
 }
 
 /** A pathway that is used but not configured may be meant for the reports alone; often it is a slip. */
@@ -120,6 +122,21 @@ function checkPairs(root: Stanza, problems: Problems): void {
   const nodes = redis?.get('nodes');
   if (nodes && redis?.has('sentinels')) {
     problems.error(nodes.origin, 'Redis is reached by sentinels or by cluster nodes, not by both');
+  }
+}
+
+/** Asked for such a name, Sendmail would refuse all mail. */
+function checkMacroNames(root: Stanza, problems: Problems): void {
+  const settings = root.child('macros')?.settings;
+  if (settings?.get('long_names')?.value === true) return;
+  for (const [option, { value, origin }] of settings ?? []) {
+    const names = Array.isArray(value) ? macroNames(value) : [];
+    for (const name of names.filter(({ length }) => length > longestMacroName)) {
+      problems.error(
+        origin,
+        `${option} asks for {${name}}, and Sendmail takes names of at most ${longestMacroName} characters: set long_names = on where all mail comes from Postfix`,
+      );
+    }
   }
 }
 
