@@ -43,5 +43,5 @@ function masked(
 ): OptionValue {
   if (secrets || typeof value !== 'string') return value;
   if (definition?.secret) return '********';
-  return value.replace(/^(\w+:\/\/[^/@]*:)[^/@]*@/, '$1********@');
+  return value.replace(/^(\w+:\/\/[^/:]*:)[^/]*@/, '$1********@');
 }

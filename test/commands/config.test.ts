@@ -33,7 +33,7 @@ ESMTP_Listener "out" { tracking_domain = "out.example" }
 pathway_group "marketing" { tracking_link_expiry = 86400 pathway "news" { dry_run = on } }
 pathway "news" { recipients = single }
 Milter_Listener { Listen "/run/m.sock" { file_mode = 0600 } }
-redis { url = "rediss://user:secret@redis.example/" password = "hush" }
+redis { url = "rediss://user:secret@secret@redis.example/" password = "hush" }
 events { webhook_token = "hush" }
 `,
 );
@@ -158,7 +158,7 @@ describe('config eval: the value with all it falls back to', () => {
     ],
     [['pathway_group', 'marketing', 'dry_run'], 'dry_run = false # default'],
     [['pathway', 'nobody', 'dry_run'], 'dry_run = false # default'],
-    [['redis', 'url'], 'url = "rediss://user:secret@redis.example/" # right.conf:16, redis'],
+    [['redis', 'url'], 'url = "rediss://user:secret@secret@redis.example/" # right.conf:16, redis'],
     [
       ['Milter_Listener', 'Listen', '/run/m.sock', 'file_mode'],
       'file_mode = 0600 # right.conf:15, Milter_Listener > Listen "/run/m.sock"',
@@ -235,7 +235,7 @@ describe('config show', () => {
     for (const stdout of [await shown(), await shown('--json')]) {
       expect(stdout).not.toMatch(/hush|secret/);
     }
-    expect(await shown('--secrets')).toContain('rediss://user:secret@');
+    expect(await shown('--secrets')).toContain('rediss://user:secret@secret@');
     const json = JSON.parse(await shown('--json', '--secrets'));
     expect(JSON.stringify(json)).toContain('hush');
     expect(json.options.link_store).toEqual({
