@@ -70,7 +70,7 @@ export async function soak(messages: number, connections: number): Promise<SoakR
   const after = await heapUsed();
   await server.close();
   rmSync(dir, { recursive: true });
-  await poll('timers and sockets to go', () => countResources() <= resources, 1_500).catch(
+  await poll('timers and sockets to go', () => countResources() <= resources, 15_000).catch(
     () => {},
   );
   return {

@@ -4,15 +4,25 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import * as milter from '../../src/milter/milter.ts';
 
+const textOf = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+/** The example of the library's own documentation. */
+const documented = textOf('src/milter/milter.ts')
+  .split('\n')
+  .filter((line) => /^ \* {5}|^ \*$/.test(line))
+  .map((line) => line.slice(' *     '.length))
+  .join('\n')
+  .trim();
+
+test('the README shows the milter of the documentation', () => {
+  const section = textOf('README.md').split('## A milter of ten lines\n')[1] ?? '';
+  expect(/```ts\n(.*?)\n```/s.exec(section)?.[1]).toBe(documented);
+});
+
 test('the milter of ten lines, as it stands in the documentation, is one', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'clickmilter-example-'));
   onTestFinished(() => rmSync(dir, { recursive: true }));
-  const source = readFileSync(new URL('../../src/milter/milter.ts', import.meta.url), 'utf8');
-  const example = source
-    .split('\n')
-    .filter((line) => line.startsWith(' *     '))
-    .map((line) => line.slice(' *     '.length))
-    .join('\n')
+  const example = documented
     .replace("import { createMilterServer, reply } from 'clickmilter/milter';", '')
     .replace('/run/size.sock', join(dir, 'size.sock'));
   const run = new Function(

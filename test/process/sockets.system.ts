@@ -44,7 +44,7 @@ describe('a socket opened by systemd (systemd-socket-activate)', () => {
 });
 
 async function connected(path: string): Promise<net.Socket> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   for (;;) {
     const socket = net.connect(path);
     const outcome = await Promise.race([
