@@ -52,7 +52,8 @@ function untilTold(): End {
     };
   });
   process.once('SIGINT', end).once('SIGTERM', end);
-  process.stdout.once('error', end);
+  // Stays: a write that was under way may fail after the end has come.
+  process.stdout.on('error', end);
   return {
     came,
     get isThere() {
