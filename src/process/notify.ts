@@ -12,7 +12,6 @@ export class Notifier {
   readonly #env: NodeJS.ProcessEnv;
   readonly #onError: (error: Error) => void;
   #last: Promise<void> = Promise.resolve();
-  #watchdog: NodeJS.Timeout | undefined;
 
   constructor(onError: (error: Error) => void, env: NodeJS.ProcessEnv = process.env) {
     this.#enabled = Boolean(env['NOTIFY_SOCKET']);
@@ -24,40 +23,26 @@ export class Notifier {
     return this.#send('READY=1', `STATUS=${oneLine(status)}`);
   }
 
-  status(status: string): Promise<void> {
-    return this.#send(`STATUS=${oneLine(status)}`);
-  }
-
   /** To be followed by `ready` once the new configuration is in use, or the old one stays. */
   reloading(): Promise<void> {
     return this.#send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
   }
 
-  /** Also ends the watchdog's messages: systemd does not ask for them from a service that stops. */
   stopping(status: string): Promise<void> {
-    this.stopWatchdog();
     return this.#send('STOPPING=1', `STATUS=${oneLine(status)}`);
   }
 
   /**
    * Sends keep-alives at half of the unit's WatchdogSec=, as sd_watchdog_enabled(3) recommends. They come
-   * from the event loop, so that a process that hangs falls silent and is restarted.
-   * @param healthy asked each time; where it says no, nothing is sent
+   * from the event loop, so that a process that hangs falls silent and is restarted; to the very end, since
+   * finishing what has begun may take longer than WatchdogSec=.
    */
-  startWatchdog(healthy: () => boolean = () => true): void {
+  startWatchdog(): void {
     const usec = Number(this.#env['WATCHDOG_USEC']);
     const pid = this.#env['WATCHDOG_PID'];
     if (!this.#enabled || !(usec > 0)) return;
     if (pid !== undefined && pid !== String(process.pid)) return;
-    this.stopWatchdog();
-    this.#watchdog = setInterval(() => {
-      if (healthy()) void this.#send('WATCHDOG=1');
-    }, usec / 2000);
-    this.#watchdog.unref();
-  }
-
-  stopWatchdog(): void {
-    clearInterval(this.#watchdog);
+    setInterval(() => void this.#send('WATCHDOG=1'), usec / 2000).unref();
   }
 
   /** One after the other: READY must not overtake RELOADING. */

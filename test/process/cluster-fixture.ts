@@ -3,7 +3,7 @@
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 import { inheritedSockets } from '../../src/process/sockets.ts';
-import { serveUnderPrimary, workerSlot } from '../../src/process/worker.ts';
+import { serveUnderPrimary, type WorkerDuties, workerSlot } from '../../src/process/worker.ts';
 import { WorkerFailed, Workers } from '../../src/process/workers.ts';
 
 const settings = JSON.parse(process.env['FIXTURE'] ?? '{}');
@@ -55,7 +55,7 @@ function serve(number: number): void {
     });
   });
   let ballast: Buffer | undefined;
-  const worker = serveUnderPrimary(() => ({
+  const duties: WorkerDuties = {
     stop: () => new Promise((resolve) => server.close(() => resolve())),
     answers: {
       slot: () => number,
@@ -66,7 +66,8 @@ function serve(number: number): void {
       },
       never: () => new Promise(() => {}),
     },
-  }));
+  };
+  const worker = serveUnderPrimary(() => (server.listening ? duties : undefined));
   const fd = inheritedSockets().get('milter')?.[0];
   if (fd === undefined) server.listen(settings.path, () => worker.ready());
   else server.listen({ fd }, () => worker.ready());
