@@ -64,11 +64,11 @@ function judgeOne(
   if (typeof found === 'string') {
     return foundLink(part, candidate, written ?? '', found);
   }
-  const { target, url } = found;
+  const { target, host } = found;
   const reason =
     candidate.reason ??
-    (unsubscribe.has(url.href) ? 'unsubscribe' : undefined) ??
-    (isOwn(url, options.ownDomains) ? 'own-domain' : undefined) ??
+    (unsubscribe.has(normal(target, host)) ? 'unsubscribe' : undefined) ??
+    (isOwn(target, host, options.ownDomains) ? 'own-domain' : undefined) ??
     options.exclude?.(target);
   return foundLink(part, candidate, target, reason);
 }
@@ -95,23 +95,32 @@ function foundLink(
   return link;
 }
 
-function isOwn(url: URL, ownDomains: readonly string[]): boolean {
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  return ownDomains.some((domain) => domain === url.host || domain === `${url.hostname}:${port}`);
+function isOwn(target: string, host: string, ownDomains: readonly string[]): boolean {
+  return ownDomains.some((domain) => {
+    // A domain may be given with its scheme's own port, which a host never has.
+    const port = /^https:/i.test(target) ? ':443' : ':80';
+    return domain === host || domain === host + port;
+  });
 }
 
-/** The URLs of List-Unsubscribe (RFC 2369), as a browser understands them. */
+/** The targets of List-Unsubscribe (RFC 2369), normalised. */
 function listUnsubscribe(headers: readonly HeaderField[]): ReadonlySet<string> {
-  const urls = new Set<string>();
+  const targets = new Set<string>();
   for (const { name, value } of headers) {
     if (name.toLowerCase() === 'list-unsubscribe') {
       for (const [, uri = ''] of value.matchAll(/<([^<>]*)>/g)) {
         const found = targetOf(uri.replace(/\s+/g, ''), undefined, true);
         if (typeof found === 'object') {
-          urls.add(found.url.href);
+          targets.add(normal(found.target, found.host));
         }
       }
     }
   }
-  return urls;
+  return targets;
+}
+
+/** Two spellings of a host are one target: what is spelt as browsers spell it, as nearly all are, stays as it is. */
+function normal(target: string, host: string): string {
+  const isNormal = target.startsWith(`https://${host}/`) || target.startsWith(`http://${host}/`);
+  return isNormal ? target : new URL(target).href;
 }

@@ -17,7 +17,7 @@ for (let digit = 0; digit < 16; digit++) {
 const MAX_LINE = 76;
 
 /** Every so many raw bytes the decoder notes where it stands, so that a decoded byte is found again. */
-const STRIDE = 128;
+const STRIDE = 64;
 
 /**
  * Quoted-printable (RFC 2045 §6.7). An edit replaces the raw bytes that stand for its own bytes; only where
@@ -43,7 +43,7 @@ export function quotedPrintableContent(raw: Buffer): Content {
         end: tokenAt(raw, decoded, edit.end - 1).end,
       }));
       for (const [index, { edit, start, end }] of places.entries()) {
-        if (hasMalformedEscape(raw, start, end)) {
+        if (decoded.malformed && hasMalformedEscape(raw, start, end)) {
           refused.set(edit, 'malformed-encoding');
           continue;
         }
@@ -75,6 +75,8 @@ interface Decoded {
   /** Offsets of the same byte in the raw and in the decoded part, ascending. */
   readonly rawMarks: readonly number[];
   readonly decodedMarks: readonly number[];
+  /** Whether there is a `=` that begins neither an escape nor a soft line break. */
+  readonly malformed: boolean;
 }
 
 /** Decoding is synchronous and ends in a string: it needs no memory of its own for each message. */
@@ -85,6 +87,7 @@ function decode(raw: Buffer): Decoded {
   const rawMarks: number[] = [0];
   const decodedMarks: number[] = [0];
   const length = raw.length;
+  let malformed = false;
   let nextMark = STRIDE;
   let at = 0;
   let to = 0;
@@ -109,6 +112,7 @@ function decode(raw: Buffer): Decoded {
       if (value >= 0) {
         bytes[to++] = value;
       } else if (end === at) {
+        malformed = true;
         bytes[to++] = raw[at++] as number;
         continue;
       }
@@ -126,7 +130,7 @@ function decode(raw: Buffer): Decoded {
       at++;
     }
   }
-  return { bytes: bytes.toString('latin1', 0, to), rawMarks, decodedMarks };
+  return { bytes: bytes.toString('latin1', 0, to), rawMarks, decodedMarks, malformed };
 }
 
 /** The raw bytes that stand for one decoded byte. */

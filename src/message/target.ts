@@ -5,8 +5,8 @@ import type { LeftAlone } from './outcome.ts';
 export interface Target {
   /** The exact target: ASCII, http or https. */
   readonly target: string;
-  /** The same, as a browser understands it. */
-  readonly url: URL;
+  /** Host and port as a browser understands them: lower case, without the scheme's own port. */
+  readonly host: string;
 }
 
 /**
@@ -37,33 +37,36 @@ export function targetOf(
   if (scheme !== 'http' && scheme !== 'https') {
     return 'scheme';
   }
-  const parts = /^(https?:\/\/)([^/?#\\]+)([^?#]*)(\?[^#]*)?(#.*)?$/is.exec(link);
+  const parts = ABSOLUTE.exec(link);
   if (parts === null) {
     return resolved(link, base, utf8Queries); // `http:/host`, `http:path`: browsers make something of them
   }
-  const [, start = '', authority = '', path = '', query = '', fragment = ''] = parts;
+  const [, start = '', authority = '', rest = ''] = parts;
   if (PLACEHOLDER.test(authority)) {
     return 'placeholder';
   }
   if (!UNPRINTABLE.test(link)) {
-    return checked(link);
+    return checked(link, authority);
   }
-  if (!utf8Queries && NOT_ASCII.test(query)) {
+  if (!utf8Queries && NOT_ASCII.test(queryOf(rest))) {
     return 'charset';
   }
-  return checked(start + asciiAuthority(authority) + percentEncode(path + query + fragment));
+  const host = asciiAuthority(authority);
+  return checked(start + host + percentEncode(rest), host);
 }
 
 /** The base of a document: an absolute http or https URL, else it has none that matters here. */
 export function baseOf(href: string | undefined): URL | undefined {
-  const target = href === undefined ? 'relative' : targetOf(href, undefined, true);
-  return typeof target === 'string' ? undefined : target.url;
+  const found = href === undefined ? 'relative' : targetOf(href, undefined, true);
+  return typeof found === 'string' ? undefined : new URL(found.target);
 }
 
 /** What template engines leave behind when nobody filled it in: in a host, and as a whole link. */
 const PLACEHOLDER = /\{\{|\*\||%%|\[\[/;
 const ONLY_PLACEHOLDER = /^(?:\{\{.*\}\}|\*\|.*\|\*|%%.*%%|\[\[.*\]\])$/;
 
+/** Scheme, authority, and all that follows. */
+const ABSOLUTE = /^(https?:\/\/)([^/?#\\]+)(.*)$/is;
 const NOT_ASCII = /[^\0-\x7f]/;
 const UNPRINTABLE = /[^!-~]/;
 
@@ -71,27 +74,26 @@ function resolved(link: string, base: URL | undefined, utf8Queries: boolean): Ta
   if (!utf8Queries && NOT_ASCII.test(link)) {
     return 'charset';
   }
-  const url = parse(link, base);
-  if (url === undefined) {
+  if (!URL.canParse(link, base?.href)) {
     return 'invalid-url';
   }
-  return url.protocol === 'http:' || url.protocol === 'https:'
-    ? { target: url.href, url }
-    : 'scheme';
+  const { protocol, href, host } = new URL(link, base);
+  return protocol === 'http:' || protocol === 'https:' ? { target: href, host } : 'scheme';
 }
 
-function checked(target: string): Target | LeftAlone {
-  const url = parse(target);
-  return url === undefined ? 'invalid-url' : { target, url };
+function queryOf(rest: string): string {
+  return /^[^?#]*(\?[^#]*)?/.exec(rest)?.[1] ?? '';
 }
 
-/** `URL.parse` of later Nodes: links are mostly valid, and asking first would mean parsing twice. */
-function parse(link: string, base?: URL): URL | undefined {
-  try {
-    return new URL(link, base);
-  } catch {
-    return undefined;
+/** A host without anything for a browser to normalise. */
+const PLAIN_HOST = /^(?!(?:.*\.)?(?:\d+|0x[\da-f]*)$|xn--|.*\.xn--)[a-z\d.-]+$/;
+
+function checked(target: string, authority: string): Target | LeftAlone {
+  if (!URL.canParse(target)) {
+    return 'invalid-url';
   }
+  // Making a URL costs more than all else that is done to most links.
+  return { target, host: PLAIN_HOST.test(authority) ? authority : new URL(target).host };
 }
 
 /** A host that is not ASCII is written as DNS knows it. */
