@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { openClicks } from './clicks.ts';
 import type { Configuration } from './config/configuration.ts';
+import { reloaded } from './config/reloaded.ts';
 import { Metrics, type MetricsSnapshot } from './control/metrics.ts';
 import { createControlServer } from './control/server.ts';
 import { deliverEvents } from './deliver-events.ts';
@@ -46,7 +47,7 @@ export interface Service {
   /** Where it listens, for people: `milter` → `127.0.0.1:8893` … */
   readonly addresses: ReadonlyMap<Role, readonly string[]>;
   /**
-   * Takes over the tracking options of a new configuration, and keys and certificates from their files.
+   * Takes over what `reloaded` does of a new configuration, and keys and certificates from their files.
    * Whatever fails leaves the old one in use.
    * @throws Error that says what could not be read
    */
@@ -131,9 +132,11 @@ async function compose(
   return {
     addresses,
     async reload(next) {
+      const taken = reloaded(initial, next);
       await links.keys.reload();
-      certificates?.reload(next);
-      config = next;
+      certificates?.reload(taken);
+      logger.level = taken.log.level;
+      config = taken;
     },
     metrics,
     close: () => releasers.release(config.milter.drainTimeoutMs + 5000),

@@ -3,8 +3,9 @@ import { type Command, Option } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
+import { reloaded } from '../config/reloaded.ts';
 import type { MetricsSnapshot } from '../control/metrics.ts';
-import { clearWay, describePlace, places } from '../listen.ts';
+import { clearWay, describePlace, type Place, places } from '../listen.ts';
 import { type Log, openLog } from '../log.ts';
 import { Notifier } from '../process/notify.ts';
 import { handleSignals } from '../process/signals.ts';
@@ -194,19 +195,6 @@ async function runWorker(
   primary.ready();
 }
 
-/** What is opened once: settings that a reload leaves as they are. */
-const fixed = [
-  'milter',
-  'http',
-  'control',
-  'linkStore',
-  'redis',
-  'sealed',
-  'events',
-  'macros',
-  'workers',
-] as const;
-
 /** Parses, checks, and swaps; on any error the old configuration stays in use. */
 async function reload(started: Configuration, running: Running, { logger }: Log): Promise<void> {
   const { file } = started;
@@ -216,7 +204,9 @@ async function reload(started: Configuration, running: Running, { logger }: Log)
     logger.error({ file }, 'not reloaded: the configuration has errors, the old one stays in use');
     return;
   }
-  const changed = fixed.filter((name) => !isDeepStrictEqual(started[name], config[name]));
+  const taken = reloaded(started, config);
+  const names = Object.keys(config) as (keyof Configuration)[];
+  const changed = names.filter((name) => !isDeepStrictEqual(taken[name], config[name]));
   if (changed.length > 0) {
     logger.warn({ changed }, 'these settings are not reloaded, and need a restart');
   }
@@ -231,23 +221,29 @@ async function reload(started: Configuration, running: Running, { logger }: Log)
 /** Tells a newcomer where everything is, and what is left to do. */
 function introduce(config: Configuration, { logger }: Log, wanted: readonly Role[]): void {
   const inherited = inheritedSockets();
-  const where = (listens: Configuration['milter']['listen'], name: string) =>
-    places(listens, inherited, name).map(describePlace).join(', ');
-  if (wanted.includes('milter')) {
-    logger.info(`milter on ${where(config.milter.listen, 'milter')}`);
-  }
-  if (wanted.includes('redirect')) {
-    logger.info(`redirect on ${where(config.http.listen, 'redirect')}`);
-  }
+  const listens = (role: Role, configured: Configuration['milter']['listen']) =>
+    wanted.includes(role) ? places(configured, inherited, role) : [];
+  const milters = listens('milter', config.milter.listen);
+  const redirects = listens('redirect', config.http.listen);
+  if (milters.length > 0) logger.info(`milter on ${milters.map(describePlace).join(', ')}`);
+  if (redirects.length > 0) logger.info(`redirect on ${redirects.map(describePlace).join(', ')}`);
   logger.info(
     config.linkStore === 'sealed'
       ? `links are sealed with the keys in ${config.sealed.keyFile}, clicks go to ${config.events.journal}`
       : `links and clicks are kept in Redis (${config.redis.keyPrefix}*)`,
   );
-  const [first] = config.milter.listen;
-  if (wanted.includes('milter') && first !== undefined) {
-    const at =
-      'path' in first ? `unix:${first.path}` : `inet:${first.host ?? '127.0.0.1'}:${first.port}`;
+  const at = milters.map(milterAddress).find((address) => address !== undefined);
+  if (at !== undefined) {
     logger.info(`for Postfix, in main.cf: smtpd_milters = {${at}, default_action=tempfail}`);
   }
+}
+
+/** How Postfix calls it; undefined for a socket that systemd opened, whose address only its unit knows. */
+function milterAddress(place: Place): string | undefined {
+  if ('fd' in place) return undefined;
+  // A relative path is one below the queue directory, whether Postfix is chrooted there or not.
+  if ('path' in place) return `unix:${place.path.replace(/^\/var\/spool\/postfix\//, '')}`;
+  const { host = '0.0.0.0', port } = place;
+  const reached = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  return `inet:${describePlace({ host: reached, port })}`;
 }

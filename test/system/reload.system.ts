@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectMilter, type MilterClient } from '../../src/milter/client.ts';
+import { connectMilter, type MilterClient, type Transaction } from '../../src/milter/client.ts';
+import { follow } from '../helpers/follow.ts';
 import { poll } from '../helpers/poll.ts';
+import { runCli } from '../helpers/run-cli.ts';
 import { type Service, startService } from '../helpers/service.ts';
 
 // SIGHUP: parse, check, swap at once; keep the old configuration on any error; connections stay.
@@ -10,7 +12,9 @@ let service: Service;
 let client: MilterClient;
 
 beforeAll(async () => {
-  service = await startService('workers = 2\n# tracking\n');
+  service = await startService(
+    'workers = 2\nmacros { pathway = "{shop}" }\n# tracking\n# pathways\n',
+  );
   client = await connectMilter({ host: '127.0.0.1', port: service.milterPort });
 });
 afterAll(async () => {
@@ -19,7 +23,8 @@ afterAll(async () => {
 });
 
 const message = Buffer.from('Subject: x\r\n\r\nhttps://example.com/\r\n');
-const isTracked = async () => (await client.send({ message })).modifications.length > 0;
+const send = (transaction: Partial<Transaction> = {}) => client.send({ message, ...transaction });
+const isTracked = async () => (await send()).modifications.length > 0;
 
 async function reload(from: string, to: string, said: RegExp): Promise<void> {
   const text = await readFile(service.configFile, 'utf8');
@@ -46,6 +51,37 @@ test('and once the error is gone, the new one', async () => {
   expect(await isTracked()).toBe(false);
 });
 
-test('what needs a restart is said', async () => {
+test('what needs a restart is said, and stays as it was', async () => {
+  await reload('# pathways', 'pathway "a" { click_tracking_enabled = on }', /"reloaded"/);
+  const isShopTracked = async () =>
+    (await send({ macros: { mail: { '{shop}': 'a' } } })).modifications.length > 0;
+  expect(await isShopTracked()).toBe(true);
   await reload('workers = 2', 'workers = 3', /"changed":\["workers"\]/);
+  await reload('"{shop}"', '"{customer}"', /"changed":\["macros","workers"\]/);
+  expect(await isShopTracked()).toBe(true);
 });
+
+test('a new key seals from then on, and links of the old one are still opened', async () => {
+  await reload('click_tracking_enabled = off', 'click_tracking_enabled = on', /"reloaded"/);
+  const old = await trackedLink();
+  const said = await runCli(['-c', service.configFile, 'keygen']);
+  expect(said.code).toBe(0);
+  const [, id] = /^key (\w\w) added/.exec(said.stdout.toString()) ?? [];
+  await reload('', '', /"reloaded"/);
+  const young = await trackedLink();
+  expect([keyOf(old) === id, keyOf(young) === id]).toEqual([false, true]);
+  for (const url of [old, young]) {
+    expect(await follow(service.httpPort, url)).toMatchObject({ status: 302 });
+  }
+});
+
+async function trackedLink(): Promise<string> {
+  const [url] = /http:\/\/\S+/.exec((await send()).message.toString()) ?? [];
+  return url ?? expect.fail('not tracked');
+}
+
+/** The id of the key that sealed a link: the byte after the kind of the token. */
+function keyOf(url: string): string {
+  const token = new URL(url).pathname.slice(1);
+  return Buffer.from(token.slice(1, 5), 'base64url').toString('hex', 0, 1);
+}
