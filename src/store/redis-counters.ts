@@ -57,10 +57,11 @@ export class RedisCounters implements SentCounter, ClickCounter {
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const clicks = [...this.#clicks.values()];
+    const messages = [...byMessage(this.#clicks.values())];
     this.#clicks = new Map();
-    for (let start = 0; start < clicks.length; start += CHUNK) {
-      await Promise.all(clicks.slice(start, start + CHUNK).map((click) => this.#mark(click)));
+    for (let start = 0; start < messages.length; start += CHUNK) {
+      const chunk = messages.slice(start, start + CHUNK);
+      await Promise.all(chunk.map(([messageId, clicks]) => this.#mark(messageId, clicks)));
     }
     const counts = this.#counts;
     this.#counts = new Map();
@@ -71,23 +72,26 @@ export class RedisCounters implements SentCounter, ClickCounter {
     clearTimeout(this.#timer);
   }
 
-  /** Notes in the message's own hash that the link was followed; only that tells whether it is the first time. */
-  async #mark(click: CountedClick): Promise<void> {
-    const key = this.#keys.clicked(click.messageId);
+  /** Notes in the message's own hash that links were followed; only that tells whether it is the first time. */
+  async #mark(messageId: string, clicks: readonly CountedClick[]): Promise<void> {
+    const key = this.#keys.clicked(messageId);
     try {
-      const [clicks, links] = await this.#connection.run((client) =>
+      const [followedBefore, totals] = await this.#connection.run((client) =>
         Promise.all([
-          client.hincrby(key, linkDigest(click.link), click.count),
           client.hlen(key),
+          Promise.all(
+            clicks.map(({ link, count }) => client.hincrby(key, linkDigest(link), count)),
+          ),
           client.expire(key, KEEP_CLICKED),
         ]),
       );
-      const first = clicks === click.count;
-      this.#count(click, 'clicks', click.count);
-      if (first) this.#count(click, 'rawClicks', 1);
-      if (first && links === 1) this.#count(click, 'uniqueClicks', 1);
+      for (const [at, click] of clicks.entries()) {
+        this.#count(click, 'clicks', click.count);
+        if (totals[at] === click.count) this.#count(click, 'rawClicks', 1);
+        if (followedBefore === 0 && at === 0) this.#count(click, 'uniqueClicks', 1);
+      }
     } catch {
-      this.clicked(click);
+      for (const click of clicks) this.clicked(click);
     }
   }
 
@@ -145,4 +149,14 @@ export class RedisCounters implements SentCounter, ClickCounter {
   #schedule(): void {
     this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
   }
+}
+
+function byMessage(clicks: Iterable<CountedClick>): Map<string, CountedClick[]> {
+  const messages = new Map<string, CountedClick[]>();
+  for (const click of clicks) {
+    const others = messages.get(click.messageId);
+    if (others) others.push(click);
+    else messages.set(click.messageId, [click]);
+  }
+  return messages;
 }
