@@ -23,6 +23,10 @@ export function targetOf(
   base: URL | undefined,
   utf8Queries: boolean,
 ): Target | LeftAlone {
+  const plain = PLAIN.exec(written)?.[1];
+  if (plain !== undefined) {
+    return { target: written, host: plain };
+  }
   const link = UNPRINTABLE.test(written) ? trim(written).replace(/[\t\n\r]/g, '') : written;
   if (ONLY_PLACEHOLDER.test(link)) {
     return 'placeholder';
@@ -46,13 +50,12 @@ export function targetOf(
     return 'placeholder';
   }
   if (!UNPRINTABLE.test(link)) {
-    return checked(link, authority);
+    return checked(link);
   }
   if (!utf8Queries && NOT_ASCII.test(queryOf(rest))) {
     return 'charset';
   }
-  const host = asciiAuthority(authority);
-  return checked(start + host + percentEncode(rest), host);
+  return checked(start + asciiAuthority(authority) + percentEncode(rest));
 }
 
 /** The base of a document: an absolute http or https URL, else it has none that matters here. */
@@ -65,6 +68,11 @@ export function baseOf(href: string | undefined): URL | undefined {
 const PLACEHOLDER = /\{\{|\*\||%%|\[\[/;
 const ONLY_PLACEHOLDER = /^(?:\{\{.*\}\}|\*\|.*\|\*|%%.*%%|\[\[.*\]\])$/;
 
+/**
+ * What nearly all links are: printable ASCII, and a host that a browser has nothing to normalise or to refuse
+ * in. Making a URL of it would cost more than all else that is done to a link.
+ */
+const PLAIN = /^https?:\/\/(?![a-z\d.-]*xn--)([a-z\d.-]+\.[a-z]{2,})(?:[/?#][!-~]*)?$/;
 /** Scheme, authority, and all that follows. */
 const ABSOLUTE = /^(https?:\/\/)([^/?#\\]+)(.*)$/is;
 const NOT_ASCII = /[^\0-\x7f]/;
@@ -85,15 +93,11 @@ function queryOf(rest: string): string {
   return /^[^?#]*(\?[^#]*)?/.exec(rest)?.[1] ?? '';
 }
 
-/** A host without anything for a browser to normalise. */
-const PLAIN_HOST = /^(?!(?:.*\.)?(?:\d+|0x[\da-f]*)$|xn--|.*\.xn--)[a-z\d.-]+$/;
-
-function checked(target: string, authority: string): Target | LeftAlone {
+function checked(target: string): Target | LeftAlone {
   if (!URL.canParse(target)) {
     return 'invalid-url';
   }
-  // Making a URL costs more than all else that is done to most links.
-  return { target, host: PLAIN_HOST.test(authority) ? authority : new URL(target).host };
+  return { target, host: new URL(target).host };
 }
 
 /** A host that is not ASCII is written as DNS knows it. */

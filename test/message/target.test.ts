@@ -90,3 +90,16 @@ test('a browser arrives where the original link led, and the target is ASCII wit
     { numRuns: 2000 },
   );
 });
+
+test('a host that is taken as it is written is one that a browser takes so', () => {
+  const label = fc.stringMatching(/^[a-z0-9.-]{0,6}$/);
+  fc.assert(
+    fc.property(fc.array(label, { minLength: 1, maxLength: 4 }), (labels) => {
+      const written = `https://${labels.join('.')}/x`;
+      const found = targetOf(written, undefined, true);
+      const host = URL.canParse(written) ? new URL(written).host : undefined;
+      expect(typeof found === 'object' ? found.host : undefined).toBe(host);
+    }),
+    { numRuns: 3000 },
+  );
+});
