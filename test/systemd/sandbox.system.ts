@@ -90,10 +90,11 @@ test('two workers serve under the system call filter of the units', async () => 
     'run',
   ]);
   try {
-    const client = await poll('the milter', () => {
+    await poll('both workers to serve', () => {
       if (!service.running) throw new Error(service.output());
-      return connectMilter({ port: milter }).catch(() => undefined);
+      return service.output().includes('redirect on');
     });
+    const client = await connectMilter({ port: milter });
     const message = Buffer.from(
       'Content-Type: text/html\r\n\r\n<a href="https://example.com/">x</a>\r\n',
     );
