@@ -23,7 +23,9 @@ describe.each(['TCP', 'a unix socket'])('over %s', (over) => {
     catcher = await catchMail();
     // Port and peer come by the macros that the milter asks for: Sendmail sends neither by itself.
     service = await startService(
-      `ESMTP_Listener "MTA" {
+      `smtpapi { }
+      ESMTP_Listener "MTA" {
+        accept_x_msys_api = any
         tracking_domain = "click.test"
         Peer "127.0.0.0/8" { click_tracking_enabled = on }
       }`,
@@ -48,6 +50,18 @@ describe.each(['TCP', 'a unix socket'])('over %s', (over) => {
     const answers = [];
     for (const url of urls) answers.push(await follow(service.httpPort, url));
     expect(answers).toEqual(message.targets.map((location) => ({ status: 302, location })));
+  });
+
+  test('every X-MSYS-API is deleted, and the fields between stay', async () => {
+    const [message] = messages;
+    if (message === undefined) throw new Error('no message');
+    const fields = 'x-msys-api: {}\r\nX-Between: 1\r\nX-MSYS-API: {"campaign_id":\r\n "x"}';
+    const raw = message.raw.toString('latin1').replace('\r\n\r\n', `\r\n${fields}\r\n\r\n`);
+    expect(await send(sendmail.port, raw)).toMatchObject({ code: 250 });
+    const delivered = withoutTrace((await catcher.take()).raw).toString('latin1');
+    expect(delivered).not.toMatch(/x-msys-api/i);
+    const rest = Buffer.from(delivered.replace('X-Between: 1\r\n', ''), 'latin1');
+    expect(message.urlsIn(rest)).toHaveLength(message.targets.length);
   });
 
   test('with the milter gone, the sender is told to try again', async () => {
