@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Envelope } from '../filter/transmission.ts';
+import { parseNetwork } from '../scope/address.ts';
+import { parseListen } from '../scope/listen-address.ts';
 
 interface Options {
   readonly listener?: string;
@@ -15,8 +17,12 @@ interface Options {
 export function addTransactionOptions(command: Command): Command {
   return command
     .option('--listener <name>', 'name of the listener, as {daemon_name} tells it')
-    .option('--listen <address>', 'where the MTA accepted the connection, e.g. 192.0.2.1:587')
-    .option('--peer <ip>', 'address of the SMTP client')
+    .option(
+      '--listen <address>',
+      'where the MTA accepted the connection, e.g. 192.0.2.1:587',
+      toListen,
+    )
+    .option('--peer <ip>', 'address of the SMTP client', toPeer)
     .option('--pathway <name>', 'what the pathway macro would say, e.g. the SASL login')
     .option('--macro <name=value>', 'any macro of the MTA; may be repeated', addMacro)
     .option('--sender <address>', 'envelope sender')
@@ -40,6 +46,17 @@ export function envelopeOf(
     sender: options.sender ?? '',
     recipients: options.recipient ?? [''],
   };
+}
+
+/** What an MTA says is taken as it comes; a slip of the operator's would be a wrong answer. */
+function toListen(text: string): string {
+  if (parseListen(text)) return text;
+  throw new InvalidArgumentError('Expected ADDRESS:PORT, e.g. 192.0.2.1:587, or a unix path.');
+}
+
+function toPeer(text: string): string {
+  if (parseNetwork(text)) return text;
+  throw new InvalidArgumentError('Expected an IP address, e.g. 192.0.2.1 or 2001:db8::1.');
 }
 
 function addMacro(text: string, macros: Record<string, string> = {}): Record<string, string> {

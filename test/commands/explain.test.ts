@@ -67,6 +67,18 @@ describe('mail of a kind', () => {
   });
 });
 
+test.each([
+  ['--peer', '10.0.0.300'],
+  ['--peer', 'mail.example.com'],
+  ['--listen', '587'],
+  ['--listen', 'mail.example.com:587'],
+])(
+  '%s %s is told to be no address, instead of explained as mail that matches nothing',
+  async (...args) => {
+    await expect(explain(...args)).rejects.toThrow(/is invalid. Expected/);
+  },
+);
+
 describe('one message', () => {
   test('each link, with the reason where it is left alone', async () => {
     const { stdout } = await explain(
