@@ -13,8 +13,8 @@ export class RunningWorker {
   readonly pid: number;
   /** Resident size in bytes at the last heartbeat. */
   rss = 0;
-  /** Ticks of the primary since the last heartbeat; see `Workers`. */
-  missed = 0;
+  /** Ticks of the primary since the last heartbeat; see `Workers`. Below 0 while it may still be starting. */
+  missed: number;
   /** Settles with true when the worker listens, with false when it ended before that. */
   readonly ready: Promise<boolean>;
   readonly ended: Promise<WorkerEnd>;
@@ -25,8 +25,10 @@ export class RunningWorker {
   /** To stop. */
   #told = false;
 
-  constructor(slot: number, heartbeatMs: number) {
+  /** @param startMs how long it may take to its first heartbeat, beyond what is a hang later */
+  constructor(slot: number, heartbeatMs: number, startMs: number) {
     this.slot = slot;
+    this.missed = -Math.ceil(startMs / heartbeatMs);
     this.#worker = cluster.fork({ [SLOT]: slot, [HEARTBEAT]: heartbeatMs });
     this.pid = this.#worker.process.pid ?? 0;
     this.ended = new Promise((resolve) => {

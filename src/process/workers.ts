@@ -11,6 +11,8 @@ export interface WorkersOptions {
   readonly heartbeatMs?: number;
   /** A worker silent for this many heartbeats hangs, and is killed. */
   readonly hungAfter?: number;
+  /** Milliseconds it may take to start, on a machine that has just booted, before silence is a hang. */
+  readonly startMs?: number;
   /** Milliseconds a worker may take to finish what it has begun. */
   readonly graceMs?: number;
   /** Milliseconds before the first and before the slowest replacement of a worker that keeps dying. */
@@ -83,6 +85,7 @@ export class Workers {
       maxRss: Number.POSITIVE_INFINITY,
       heartbeatMs: 1_000,
       hungAfter: 15,
+      startMs: 60_000,
       graceMs: 30_000,
       backoffMs: [100, 30_000],
       onEvent: () => {},
@@ -100,7 +103,7 @@ export class Workers {
     this.#tick = setInterval(() => this.#watch(), this.#options.heartbeatMs);
     const slots = Array.from({ length: this.#options.count }, (_, index) => index + 1);
     const workers = slots.map((slot) => {
-      const worker = new RunningWorker(slot, this.#options.heartbeatMs);
+      const worker = this.#fork(slot);
       this.#slots.set(slot, { current: worker, replacing: false, deaths: 0 });
       return worker;
     });
@@ -143,6 +146,10 @@ export class Workers {
     for (const worker of this.#all()) worker.kill();
   }
 
+  #fork(slot: number): RunningWorker {
+    return new RunningWorker(slot, this.#options.heartbeatMs, this.#options.startMs);
+  }
+
   /** Makes a ready worker the one of its slot. */
   #install(worker: RunningWorker): void {
     const slot = this.#slot(worker.slot);
@@ -175,7 +182,7 @@ export class Workers {
   /** The present worker of the slot, where there is one, goes when its successor is ready. */
   async #startSuccessor(number: number): Promise<void> {
     const slot = this.#slot(number);
-    const successor = new RunningWorker(number, this.#options.heartbeatMs);
+    const successor = this.#fork(number);
     this.#others.add(successor);
     const ready = await successor.ready;
     this.#others.delete(successor);
