@@ -187,11 +187,15 @@ async function runWorker(
       },
     };
   });
-  service = await startService(config, {
-    logger: log.logger,
-    roles: wanted.filter((role) => shared.includes(role)),
-    worker: String(slot),
-  });
+  try {
+    service = await startService(config, {
+      logger: log.logger,
+      roles: wanted.filter((role) => shared.includes(role)),
+      worker: String(slot),
+    });
+  } catch (error) {
+    throw new CommandFailed(exitCode.unavailable, (error as Error).message);
+  }
   primary.ready();
 }
 
