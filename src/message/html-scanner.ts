@@ -2,6 +2,7 @@
  * Finds start tags, attributes and comments where the tokenizer of the HTML standard (WHATWG HTML §13.2.5)
  * finds them. Every offset is one into the string given.
  */
+import { endOfRawText, RAW_TEXT } from './raw-text.ts';
 
 export interface Attribute {
   /** Lower case. */
@@ -31,11 +32,6 @@ export interface HtmlSink {
   comment?(start: number, end: number): void;
 }
 
-/** Elements whose content is text to the tokenizer: no tag begins in it, but for their own end tag. */
-const RAW_TEXT = ['title', 'textarea', 'style', 'xmp', 'iframe', 'noembed', 'noframes'];
-const SCRIPT = 'script';
-const PLAINTEXT = 'plaintext';
-
 const TAB = 0x09;
 const LF = 0x0a;
 const FF = 0x0c;
@@ -60,7 +56,7 @@ export class HtmlScanner {
   constructor(wanted: readonly string[]) {
     this.#wanted = new Set(wanted);
     this.#wantsNamespaced = this.#wanted.has('v:*');
-    this.#names = new NameSet([...wanted, ...RAW_TEXT, SCRIPT, PLAINTEXT]);
+    this.#names = new NameSet([...wanted, ...RAW_TEXT]);
   }
 
   scan(html: string, sink: HtmlSink): void {
@@ -114,7 +110,7 @@ export class HtmlScanner {
     if (this.#wanted.has(name) || name.startsWith('v:')) {
       sink.tag({ name, start: at, end, attributes });
     }
-    return RAW_TEXT_NAMES.has(name) ? endOfRawText(html, name, end) : end;
+    return RAW_TEXT.has(name) ? endOfRawText(html, name, end) : end;
   }
 
   #namespaced(html: string, at: number, nameEnd: number): string | undefined {
@@ -125,8 +121,6 @@ export class HtmlScanner {
       : undefined;
   }
 }
-
-const RAW_TEXT_NAMES = new Set([...RAW_TEXT, SCRIPT, PLAINTEXT]);
 
 /** The attributes of the tag whose name ends at `offset`. */
 export function attributesAt(html: string, offset: number): Tag | undefined {
@@ -265,55 +259,6 @@ function endOfComment(html: string, start: number): number {
       return at + 4;
     }
     at = html.indexOf('--', at + 1);
-  }
-  return -1;
-}
-
-/** The offset of the end tag that ends an element whose content is text. */
-function endOfRawText(html: string, name: string, from: number): number {
-  if (name === PLAINTEXT) {
-    return -1;
-  }
-  if (name === SCRIPT) {
-    return endOfScript(html, from);
-  }
-  let at = html.indexOf('</', from);
-  while (at !== -1) {
-    const nameEnd = at + 2 + name.length;
-    if (endsName(html, nameEnd) && html.slice(at + 2, nameEnd).toLowerCase() === name) {
-      return at;
-    }
-    at = html.indexOf('</', at + 2);
-  }
-  return -1;
-}
-
-function endsName(html: string, at: number): boolean {
-  const code = html.charCodeAt(at);
-  return code === GREATER || code === SLASH || isSpace(code);
-}
-
-/** Within `<!-- … -->` a script may hold `<script … </script` (the script data double escaped state). */
-function endOfScript(html: string, from: number): number {
-  const mark = /<!--|-->|<\/?script(?=[\t\n\f\r />])/gi;
-  mark.lastIndex = from;
-  let escaped = false;
-  let nested = false;
-  for (let match = mark.exec(html); match !== null; match = mark.exec(html)) {
-    const [found] = match;
-    if (found === '<!--') {
-      escaped = true;
-      mark.lastIndex = match.index + 2; // its hyphens may be those of `-->`
-    } else if (found === '-->') {
-      escaped = false;
-      nested = false;
-    } else if (found.charCodeAt(1) !== SLASH) {
-      nested = escaped;
-    } else if (nested) {
-      nested = false;
-    } else {
-      return match.index;
-    }
   }
   return -1;
 }

@@ -42,16 +42,6 @@ export function readTree(
   return document && collect(document, matches(document, selectors));
 }
 
-/** @returns what is wrong with a CSS selector, if anything is */
-export function selectorProblem(selector: string): string | undefined {
-  try {
-    load('')(selector);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
 class TooComplex extends Error {}
 
 /** More than ten times what a large newsletter has; unclosed formatting multiplies elements. */

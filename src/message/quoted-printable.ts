@@ -1,3 +1,4 @@
+import { type LineEnd, lineEndAfter, wrap } from './quoted-printable-line.ts';
 import type { Content, Edit, Refusal } from './splice.ts';
 
 const LF = 0x0a;
@@ -12,9 +13,6 @@ for (let digit = 0; digit < 16; digit++) {
   HEX[digit.toString(16).charCodeAt(0)] = digit;
   HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
 }
-
-/** RFC 2045 §6.7 (5), without the line end. */
-const MAX_LINE = 76;
 
 /** Every so many raw bytes the decoder notes where it stands, so that a decoded byte is found again. */
 const STRIDE = 64;
@@ -224,77 +222,6 @@ function hasMalformedEscape(raw: Buffer, start: number, end: number): boolean {
     }
   }
   return false;
-}
-
-interface LineEnd {
-  /** Where the line ends, before its line end. */
-  readonly at: number;
-  readonly bytes: string;
-}
-
-function lineEndAfter(raw: Buffer, from: number): LineEnd {
-  const lineFeed = raw.indexOf(LF, from);
-  if (lineFeed === -1) {
-    const first = raw.indexOf(LF);
-    return { at: raw.length, bytes: first === -1 || raw[first - 1] === CR ? '\r\n' : '\n' };
-  }
-  return lineFeed > from && raw[lineFeed - 1] === CR
-    ? { at: lineFeed - 1, bytes: '\r\n' }
-    : { at: lineFeed, bytes: '\n' };
-}
-
-/**
- * Encodes new bytes for a line of which `column` bytes stand before them and `rest` after them,
- * up to the line's end or to the next edit.
- */
-function wrap(
-  bytes: string,
-  column: number,
-  rest: number,
-  restEndsLine: boolean,
-  lineEnd: string,
-): { text: string; column: number } {
-  const room = (restEndsLine ? MAX_LINE : MAX_LINE - 1) - rest;
-  const encoded = bytes.replace(NEEDS_ESCAPE, escapeOf);
-  if (column + encoded.length <= room) {
-    return { text: encoded, column: column + encoded.length };
-  }
-  let text = '';
-  let width = column;
-  for (let at = 0; at < encoded.length; ) {
-    const end = unitEnd(encoded, at + MAX_LINE - 1 - width);
-    if (end > at) {
-      text += encoded.slice(at, end);
-      width += end - at;
-      at = end;
-    }
-    if (at < encoded.length) {
-      text += `=${lineEnd}`;
-      width = 0;
-    }
-  }
-  if (rest > 0 && width > Math.max(0, room)) {
-    text += `=${lineEnd}`;
-    width = 0;
-  }
-  return { text, column: width };
-}
-
-/** The last place up to `end` that is not in the middle of an escape. */
-function unitEnd(encoded: string, end: number): number {
-  if (end >= encoded.length) {
-    return encoded.length;
-  }
-  if (encoded[end - 1] === '=') {
-    return end - 1;
-  }
-  return encoded[end - 2] === '=' ? end - 2 : end;
-}
-
-const NEEDS_ESCAPE = /[^!-<>-~]/g;
-
-function escapeOf(char: string): string {
-  return `=${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 /** Index of the last of the ascending numbers that is at most `value`; the first is never greater. */

@@ -1,0 +1,77 @@
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** RFC 2045 §6.7 (5), without the line end. */
+const MAX_LINE = 76;
+
+export interface LineEnd {
+  /** Where the line ends, before its line end. */
+  readonly at: number;
+  readonly bytes: string;
+}
+
+/** The end of the line that holds `from`; a last line without one goes by the part's first. */
+export function lineEndAfter(raw: Buffer, from: number): LineEnd {
+  const lineFeed = raw.indexOf(LF, from);
+  if (lineFeed === -1) {
+    const first = raw.indexOf(LF);
+    return { at: raw.length, bytes: first === -1 || raw[first - 1] === CR ? '\r\n' : '\n' };
+  }
+  return lineFeed > from && raw[lineFeed - 1] === CR
+    ? { at: lineFeed - 1, bytes: '\r\n' }
+    : { at: lineFeed, bytes: '\n' };
+}
+
+/**
+ * Encodes new bytes for a line of which `column` bytes stand before them and `rest` after them,
+ * up to the line's end or to the next edit.
+ */
+export function wrap(
+  bytes: string,
+  column: number,
+  rest: number,
+  restEndsLine: boolean,
+  lineEnd: string,
+): { text: string; column: number } {
+  const room = (restEndsLine ? MAX_LINE : MAX_LINE - 1) - rest;
+  const encoded = bytes.replace(NEEDS_ESCAPE, escapeOf);
+  if (column + encoded.length <= room) {
+    return { text: encoded, column: column + encoded.length };
+  }
+  let text = '';
+  let width = column;
+  for (let at = 0; at < encoded.length; ) {
+    const end = unitEnd(encoded, at + MAX_LINE - 1 - width);
+    if (end > at) {
+      text += encoded.slice(at, end);
+      width += end - at;
+      at = end;
+    }
+    if (at < encoded.length) {
+      text += `=${lineEnd}`;
+      width = 0;
+    }
+  }
+  if (rest > 0 && width > Math.max(0, room)) {
+    text += `=${lineEnd}`;
+    width = 0;
+  }
+  return { text, column: width };
+}
+
+/** The last place up to `end` that is not in the middle of an escape. */
+function unitEnd(encoded: string, end: number): number {
+  if (end >= encoded.length) {
+    return encoded.length;
+  }
+  if (encoded[end - 1] === '=') {
+    return end - 1;
+  }
+  return encoded[end - 2] === '=' ? end - 2 : end;
+}
+
+const NEEDS_ESCAPE = /[^!-<>-~]/g;
+
+function escapeOf(char: string): string {
+  return `=${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
