@@ -58,7 +58,7 @@ describe.each([1, 2])('with %d workers', (workers) => {
 
     service.signal('SIGHUP');
     await expect
-      .poll(() => states(service), { timeout: 10_000 })
+      .poll(() => states(service), { timeout: 30_000 })
       .toEqual(['READY', 'RELOADING', 'READY']);
 
     service.signal('SIGTERM');
@@ -83,7 +83,7 @@ test('the watchdog is fed', async () => {
   await service.start();
   await expect
     .poll(() => service.notified.filter(({ WATCHDOG }) => WATCHDOG === '1').length, {
-      timeout: 10_000,
+      timeout: 30_000,
     })
     .toBeGreaterThanOrEqual(2);
 });
