@@ -47,12 +47,10 @@ export class TopParts {
     }
   }
 
-  /** Whether nothing more will come of it: no part is to be found any more, or the message is left alone. */
-  get done(): boolean {
-    return this.#done;
-  }
-
   write(chunk: Buffer): void {
+    if (this.reason !== undefined) {
+      return; // Nothing will be made of it: nothing is kept.
+    }
     const chunkStart = this.body.length;
     this.body.append(chunk);
     if (this.body.length > this.#limits.bodySize) {
