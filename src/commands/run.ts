@@ -194,7 +194,9 @@ async function runWorker(
       worker: String(slot),
     });
   } catch (error) {
-    throw new CommandFailed(exitCode.unavailable, (error as Error).message);
+    process.stderr.write(`clickmilter: worker ${slot}: ${(error as Error).message}\n`);
+    await log.flush();
+    process.exit(exitCode.unavailable); // by itself it would not end while the primary is there
   }
   primary.ready();
 }

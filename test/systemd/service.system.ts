@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
 import { freePort } from '../helpers/free-port.ts';
+import { startPeer } from '../helpers/peer-process.ts';
 import { builtProgram } from '../helpers/service.ts';
 import { type Activated, activate } from '../helpers/socket-activation.ts';
 
@@ -86,6 +89,25 @@ test('the watchdog is fed', async () => {
       timeout: 30_000,
     })
     .toBeGreaterThanOrEqual(2);
+});
+
+test.each([1, 2])('an address that is taken ends a start with %d workers', async (workers) => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  writeFileSync(
+    config,
+    `state_directory = "${folder}/var"
+     workers = ${workers}
+     Milter_Listener { Listen "127.0.0.1:${port}" { } }
+     HTTP_Listener { enable = off }
+     Control_Listener { enable = off }\n${SCOPE}\n`,
+  );
+  const service = startPeer(process.execPath, [builtProgram(), '--config', config, 'run']);
+  expect(await service.exited).toBe(69);
+  expect(service.output()).toContain(`EADDRINUSE 127.0.0.1:${port}`);
+  expect(service.output()).not.toMatch(/^ +at .*dist/m);
+  taken.close();
 });
 
 test('a configuration with errors ends with 78, which is not tried again', async () => {
