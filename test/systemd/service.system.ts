@@ -105,7 +105,9 @@ test.each([1, 2])('an address that is taken ends a start with %d workers', async
   );
   const service = startPeer(process.execPath, [builtProgram(), '--config', config, 'run']);
   expect(await service.exited).toBe(69);
-  expect(service.output()).toContain(`EADDRINUSE 127.0.0.1:${port}`);
+  expect(service.output()).toMatch(
+    new RegExp(`^clickmilter: .*EADDRINUSE.*127.0.0.1:${port}$`, 'm'),
+  );
   expect(service.output()).not.toMatch(/^ +at .*dist/m);
   taken.close();
 });
