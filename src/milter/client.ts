@@ -7,7 +7,7 @@ import {
   type MacroStage,
   type Offer,
 } from './client-negotiate.ts';
-import type { ConnectInfo } from './filter.ts';
+import type { ConnectInfo, Hook } from './filter.ts';
 import { frame, frameHeader } from './frame.ts';
 import {
   applyModifications,
@@ -60,12 +60,7 @@ export interface Transaction {
 
 export type TransactionStage =
   | 'session'
-  | 'mail'
-  | 'rcpt'
-  | 'data'
-  | 'header'
-  | 'endOfHeaders'
-  | 'body'
+  | Exclude<Hook, 'connect' | 'helo' | 'unknown'>
   | 'endOfMessage';
 
 export interface TransactionResult {

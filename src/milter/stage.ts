@@ -1,19 +1,9 @@
 import type { BodyAnswer } from './answer.ts';
+import type { Hook } from './filter.ts';
 import { protocolFlag } from './protocol.ts';
 
 /** Where a hook is called; `bodyAtEnd` is the data that may come with SMFIC_BODYEOB. */
-export type Stage =
-  | 'connect'
-  | 'helo'
-  | 'mail'
-  | 'rcpt'
-  | 'data'
-  | 'header'
-  | 'endOfHeaders'
-  | 'body'
-  | 'bodyAtEnd'
-  | 'endOfMessage'
-  | 'unknown';
+export type Stage = Hook | 'bodyAtEnd' | 'endOfMessage';
 
 /** The flag (SMFIP_NR_*) that makes a stage one without reply. */
 export const NO_REPLY: Readonly<Record<Stage, number>> = {

@@ -75,6 +75,18 @@ test('a new key seals from then on, and links of the old one are still opened', 
   }
 });
 
+test('the level of the log is taken over', async () => {
+  const tracked = () => service.log().filter(({ verdict }) => verdict === 'tracked');
+  const lineOfOneMore = async () => {
+    const before = tracked().length;
+    await send();
+    return poll('the log line', () => tracked()[before]);
+  };
+  expect(await lineOfOneMore()).toHaveProperty('links');
+  await reload('level = debug', 'level = info', /"reloaded"/);
+  expect(await lineOfOneMore()).not.toHaveProperty('links');
+});
+
 async function trackedLink(): Promise<string> {
   const [url] = /http:\/\/\S+/.exec((await send()).message.toString()) ?? [];
   return url ?? expect.fail('not tracked');
