@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { blockKey } from '../link/block-set.ts';
 import type { Block } from '../link/click.ts';
-import { type Links, openLinks } from '../links.ts';
+import { type Links, openLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { parseLinkArgument } from './link-argument.ts';

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { ListenAddress } from '../config/listen-address.ts';
-import { describePlace } from '../listen.ts';
 import { connectMilter } from '../milter/client.ts';
+import { describePlace } from '../service/listen.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 
 const WITHIN_MS = 5_000;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ResolvedLink } from '../link/link-store.ts';
 import { isStoredToken } from '../link/stored-token.ts';
-import { openLinks } from '../links.ts';
+import { openLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
 import type { FilterParts } from '../filter/transmission.ts';
-import { filterSettings, openLinks, practiceLinks } from '../links.ts';
+import { filterSettings, openLinks, practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { Progress } from './progress.ts';

@@ -4,10 +4,10 @@ import type { MessageReport } from '../../src/filter/report.ts';
 import type { FilterSettings } from '../../src/filter/transmission.ts';
 import { type LinkIssuer, StoreUnavailable } from '../../src/link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
-import { filterSettings } from '../../src/links.ts';
 import { connectMilter, type MilterClient, type Transaction } from '../../src/milter/client.ts';
 import { createMilterServer, type MilterServer } from '../../src/milter/server.ts';
 import { toUtf8 } from '../../src/milter/text.ts';
+import { filterSettings } from '../../src/service/links.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
 /** Keeps what it is given, and can be away. */

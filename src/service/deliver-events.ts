@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
-import type { Configuration } from './config/configuration.ts';
-import { journalBacklog } from './event/journal-backlog.ts';
-import { JournalConsumer } from './event/journal-consumer.ts';
-import { Webhook } from './event/webhook.ts';
-import type { Backlog, EventConsumer } from './link/event-stream.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { journalBacklog } from '../event/journal-backlog.ts';
+import { JournalConsumer } from '../event/journal-consumer.ts';
+import { Webhook } from '../event/webhook.ts';
+import type { Backlog, EventConsumer } from '../link/event-stream.ts';
 import type { Links } from './links.ts';
 import type { Logger } from './log.ts';
 

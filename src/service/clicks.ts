@@ -1,9 +1,9 @@
-import type { Configuration } from './config/configuration.ts';
-import { ClickRecorder } from './event/click-recorder.ts';
-import { FailoverAppender } from './event/failover.ts';
-import { Journal } from './event/journal.ts';
-import { adoptPending, JournalReplay } from './event/journal-replay.ts';
-import type { ClickSink } from './link/click.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { ClickRecorder } from '../event/click-recorder.ts';
+import { FailoverAppender } from '../event/failover.ts';
+import { Journal } from '../event/journal.ts';
+import { adoptPending, JournalReplay } from '../event/journal-replay.ts';
+import type { ClickSink } from '../link/click.ts';
 import type { Links } from './links.ts';
 import type { Logger } from './log.ts';
 

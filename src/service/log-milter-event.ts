@@ -1,5 +1,5 @@
+import type { MilterEvent } from '../milter/event.ts';
 import type { Logger } from './log.ts';
-import type { MilterEvent } from './milter/event.ts';
 
 /** What the milter server tells its operator, as log lines. */
 export function logMilterEvent(logger: Logger, event: MilterEvent): void {

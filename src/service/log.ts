@@ -1,8 +1,10 @@
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
-import type { Configuration } from './config/configuration.ts';
-import type { MessageReport } from './filter/report.ts';
-import type { LeftAlone, LinkOutcome } from './message/outcome.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { MessageReport } from '../filter/report.ts';
+import type { ResolvedLink } from '../link/link-store.ts';
+import type { TrackedLink } from '../link/message-facts.ts';
+import type { LeftAlone, LinkOutcome } from '../message/outcome.ts';
 
 export type { Logger };
 
@@ -53,6 +55,26 @@ export function logMessage(
   for (const problem of problems) logger.warn({ queueId: report.queueId }, problem);
 }
 
+/** The line of one followed link; at level debug with as much of its target as `detail` allows. */
+export function logFollowed(
+  logger: Logger,
+  detail: Configuration['log']['detail'],
+  status: number,
+  { link, message }: ResolvedLink,
+): void {
+  logger.info(
+    {
+      status,
+      messageId: message.messageId,
+      ...(message.campaignId !== undefined && { campaignId: message.campaignId }),
+      ...(detail !== 'none' && logger.isLevelEnabled('debug')
+        ? show(link, detail)
+        : { part: link.part }),
+    },
+    'link followed',
+  );
+}
+
 /** How many links were left alone, by reason. */
 export function leftAloneBy(links: readonly LinkOutcome[]): ReadonlyMap<LeftAlone, number> {
   const counts = new Map<LeftAlone, number>();
@@ -62,7 +84,10 @@ export function leftAloneBy(links: readonly LinkOutcome[]): ReadonlyMap<LeftAlon
   return counts;
 }
 
-function show({ part, target, reason }: LinkOutcome, detail: 'domain' | 'full') {
+function show(
+  { part, target, reason }: TrackedLink & Pick<LinkOutcome, 'reason'>,
+  detail: 'domain' | 'full',
+) {
   return {
     part,
     ...(detail === 'full'

@@ -1,8 +1,8 @@
 import { chmod, chown, stat } from 'node:fs/promises';
-import type { ListenOptions } from 'node:net';
-import type { ListenAddress } from './config/listen-address.ts';
-import { removeStale } from './milter/unix-socket.ts';
-import { groupId, userId } from './process/user-ids.ts';
+import type { ListenOptions, Server } from 'node:net';
+import type { ListenAddress } from '../config/listen-address.ts';
+import { removeStale } from '../milter/unix-socket.ts';
+import { groupId, userId } from '../process/user-ids.ts';
 
 /** Where a server listens: an address of the configuration, or a socket that systemd opened. */
 export type Place = ListenAddress | { readonly fd: number };
@@ -41,6 +41,19 @@ export async function grantAccess(place: Place): Promise<void> {
     );
   }
   await chmod(path, mode);
+}
+
+/** Settles with the server when it listens there. */
+export async function listening<S extends Server>(server: S, place: Place): Promise<S> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(listenOptions(place), () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  await grantAccess(place);
+  return server;
 }
 
 /** For people: `127.0.0.1:8893`, `[::1]:8893`, `*:8893`, a path. */

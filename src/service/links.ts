@@ -1,18 +1,18 @@
-import type { Configuration } from './config/configuration.ts';
-import { FileCounters } from './event/file-counters.ts';
-import type { FilterParts, FilterSettings } from './filter/transmission.ts';
-import { BlockListFile } from './link/block-list-file.ts';
-import type { SentCounter } from './link/click.ts';
-import type { ClickCounter } from './link/counters.ts';
-import type { EditableBlockList } from './link/editable-block-list.ts';
-import type { LinkIssuer, LinkResolver } from './link/link-store.ts';
-import { newMessageId } from './link/message-id.ts';
-import { SealKeyFile } from './link/seal-key-file.ts';
-import { newSealKey, SealKeys } from './link/seal-keys.ts';
-import { createSealedLinks } from './link/sealed-links.ts';
-import { formatStoredToken, isStoredToken, LinkChecks } from './link/stored-token.ts';
-import { DEFAULT_LIMITS } from './message/open-message.ts';
-import { createRedisStore, type RedisStore } from './store/redis-store.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { FileCounters } from '../event/file-counters.ts';
+import type { FilterParts, FilterSettings } from '../filter/transmission.ts';
+import { BlockListFile } from '../link/block-list-file.ts';
+import type { SentCounter } from '../link/click.ts';
+import type { ClickCounter } from '../link/counters.ts';
+import type { EditableBlockList } from '../link/editable-block-list.ts';
+import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
+import { newMessageId } from '../link/message-id.ts';
+import { SealKeyFile } from '../link/seal-key-file.ts';
+import { newSealKey, SealKeys } from '../link/seal-keys.ts';
+import { createSealedLinks } from '../link/sealed-links.ts';
+import { formatStoredToken, isStoredToken, LinkChecks } from '../link/stored-token.ts';
+import { DEFAULT_LIMITS } from '../message/open-message.ts';
+import { createRedisStore, type RedisStore } from '../store/redis-store.ts';
 
 /** All that makes links and finds them again. */
 export interface Links extends FilterParts {
@@ -31,6 +31,8 @@ export interface LinksObserver {
   store?(unavailable: string | undefined): void;
   /** The block list on disk cannot be read as it is. */
   blockList?(problem: string): void;
+  /** Something is missing in the counters on disk, or will be. */
+  counters?(problem: string): void;
 }
 
 /**
@@ -43,7 +45,13 @@ export async function openLinks(
   const keys = await SealKeyFile.open(config.sealed.keyFile);
   const sealed = createSealedLinks(keys.keys);
   if (config.linkStore === 'sealed') {
-    const counter = new FileCounters({ folder: config.events.journal });
+    const counter = new FileCounters({
+      folder: config.events.journal,
+      observer: {
+        dropped: (path) => observer.counters?.(`${path} was removed, there is no room for more`),
+        failed: (error) => observer.counters?.(String(error)),
+      },
+    });
     return {
       issuer: sealed.issuer,
       sealed: sealed.issuer,

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import type { Configuration } from '../config/configuration.ts';
+import { watchFiles } from '../process/watch-files.ts';
+import { createRedirect } from '../redirect/redirect.ts';
+import { RedirectServer } from '../redirect/redirect-server.ts';
+import { openClicks } from './clicks.ts';
+import type { Context } from './context.ts';
+import { grantAccess, listenOptions, type Place } from './listen.ts';
+import { logFollowed } from './log.ts';
+import { timedResolver } from './timed-store.ts';
+
+/**
+ * Clicks out: the redirect endpoint, until it is released.
+ * @returns what takes over certificates that have changed
+ */
+export async function serveRedirect(listens: readonly Place[], context: Context) {
+  const { logger, metrics, links, releasers, config } = context;
+  const { http } = config();
+  const clicks = await openClicks(config(), links, logger, (kept, count) =>
+    metrics.click(kept, count),
+  );
+  releasers.add('clicks', () => clicks.close());
+  const redirect = createRedirect({
+    resolver: timedResolver(links.resolver, metrics),
+    blocks: links.blocks,
+    clicks,
+    checkHost: http.checkHost,
+    trustedProxies: http.trustedProxies,
+    ...(http.staticFolder !== undefined && { staticFolder: http.staticFolder }),
+    observer: {
+      answered(status, _token, resolved) {
+        metrics.redirect(status);
+        if (resolved !== undefined) logFollowed(logger, config().log.detail, status, resolved);
+      },
+      clickLost(error) {
+        metrics.click(false);
+        logger.error({ err: error }, 'a click was lost');
+      },
+      failed: (error) => logger.error({ err: error }, 'a link could not be looked up'),
+    },
+  });
+  const server = new RedirectServer(redirect, {
+    maxConnections: http.maxConnections,
+    requestTimeoutMs: http.requestTimeoutMs,
+    ...(http.tls !== undefined && { tls: readTls(http.tls) }),
+  });
+  releasers.add('redirect', () => server.close(config().milter.drainTimeoutMs));
+  for (const place of listens) {
+    await server.listen(listenOptions(place));
+    await grantAccess(place);
+  }
+  const reload = ({ http: { tls } }: Configuration): void => {
+    if (tls !== undefined) server.setTls(readTls(tls));
+  };
+  if (http.tls !== undefined) {
+    // Whoever renews a certificate need not know of us.
+    const renewed = () => {
+      try {
+        reload(config());
+        logger.info('the certificate has changed');
+      } catch (error) {
+        logger.error({ err: error }, 'the new certificate cannot be used, the old one stays');
+      }
+    };
+    releasers.add('certificate', watchFiles([http.tls.certificate, http.tls.key], renewed));
+  }
+  return { reload };
+}
+
+function readTls({ certificate, key }: { certificate: string; key: string }) {
+  return { cert: readFileSync(certificate), key: readFileSync(key) };
+}

@@ -1,0 +1,34 @@
+import type { Metrics } from '../control/metrics.ts';
+import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
+
+/** The same, with the time of each look-up in the metrics. */
+export function timedResolver(resolver: LinkResolver, metrics: Metrics): LinkResolver {
+  return { resolve: (token) => timed(metrics, 'resolve', () => resolver.resolve(token)) };
+}
+
+/** The same, with the time of each save in the metrics. */
+export function timedIssuer(issuer: LinkIssuer, metrics: Metrics): LinkIssuer {
+  if (issuer.kind === 'sealed') return issuer; // there is no store to wait for
+  return {
+    kind: issuer.kind,
+    issue(message) {
+      const issued = issuer.issue(message);
+      return {
+        token: (link) => issued.token(link),
+        commit: (signal) => timed(metrics, 'save', () => issued.commit(signal)),
+      };
+    },
+  };
+}
+
+async function timed<T>(metrics: Metrics, operation: string, work: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  let failed = true;
+  try {
+    const result = await work();
+    failed = false;
+    return result;
+  } finally {
+    metrics.store(operation, (performance.now() - start) / 1000, failed);
+  }
+}
