@@ -12,14 +12,15 @@ export interface LineEnd {
 
 /** The end of the line that holds `from`; a last line without one goes by the part's first. */
 export function lineEndAfter(raw: Buffer, from: number): LineEnd {
-  const lineFeed = raw.indexOf(LF, from);
-  if (lineFeed === -1) {
-    const first = raw.indexOf(LF);
-    return { at: raw.length, bytes: first === -1 || raw[first - 1] === CR ? '\r\n' : '\n' };
+  let at = from;
+  while (at < raw.length && raw[at] !== LF) {
+    at++;
   }
-  return lineFeed > from && raw[lineFeed - 1] === CR
-    ? { at: lineFeed - 1, bytes: '\r\n' }
-    : { at: lineFeed, bytes: '\n' };
+  if (at === raw.length) {
+    const first = raw.indexOf(LF);
+    return { at, bytes: first === -1 || raw[first - 1] === CR ? '\r\n' : '\n' };
+  }
+  return at > from && raw[at - 1] === CR ? { at: at - 1, bytes: '\r\n' } : { at, bytes: '\n' };
 }
 
 /**

@@ -46,8 +46,12 @@ export function quotedPrintableContent(raw: Buffer): Content {
           continue;
         }
         const before = raw.subarray(copied, start);
-        const lineFeed = before.lastIndexOf(LF);
-        column = lineFeed === -1 ? column + before.length : before.length - lineFeed - 1;
+        // Lines are short: stepping costs less than a call into native code.
+        let lineStart = start;
+        while (lineStart > copied && raw[lineStart - 1] !== LF) {
+          lineStart--;
+        }
+        column = lineStart > copied ? start - lineStart : column + before.length;
         if (line.at < end) {
           line = lineEndAfter(raw, end);
         }
