@@ -61,16 +61,21 @@ function controlPort(): string {
 }
 
 async function everythingHappens(): Promise<void> {
+  // First of all, since its counters go with it.
+  const [worker] = execFileSync('pgrep', ['-P', String(service.pid)], { encoding: 'utf8' }).split(
+    '\n',
+  );
+  process.kill(Number(worker), 'SIGKILL');
+  await poll(
+    'a successor',
+    () => service.log().filter((line) => line['event'] === 'ready').length > 2,
+  );
   const [tracked] = /http:\/\/click\.test\/[\w-]+/.exec(await mail('text/html')) ?? [];
   await mail('multipart/signed; boundary=x');
   expect((await follow(service.httpPort, tracked ?? '')).status).toBe(302);
   await redis.kill();
   await mail('text/html');
   await redis.start();
-  const [worker] = execFileSync('pgrep', ['-P', String(service.pid)], { encoding: 'utf8' }).split(
-    '\n',
-  );
-  process.kill(Number(worker), 'SIGKILL');
 }
 
 async function mail(type: string): Promise<string> {
@@ -94,7 +99,7 @@ const queries = panels.flatMap(({ title, targets = [] }) =>
 );
 
 test.each(queries)('%s: %s', async (_, legend, expression) => {
-  const query = expression.replaceAll('$job', '.*').replaceAll('$__rate_interval', '10s');
+  const query = expression.replaceAll('$job', '.*').replaceAll('$__rate_interval', '1m');
   const series = await poll(`an answer to ${query}`, async () => {
     const answer = await fetch(`${api}/query?query=${encodeURIComponent(query)}`);
     const { status, error, data } = (await answer.json()) as {
