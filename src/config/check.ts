@@ -29,6 +29,8 @@ const momentumScopes = [
   'http_listener',
   'control_listener',
   'socket',
+  'smtpapi',
+  'engagement_tracker',
 ];
 
 /** Holds nodes against the list of stanzas and options, and merges what appears again. */
