@@ -25,7 +25,7 @@ export function addTransactionOptions(command: Command): Command {
     .option('--peer <ip>', 'address of the SMTP client', toPeer)
     .option('--pathway <name>', 'what the pathway macro would say, e.g. the SASL login')
     .option('--macro <name=value>', 'any macro of the MTA; may be repeated', addMacro)
-    .option('--sender <address>', 'envelope sender')
+    .option('--sender <address>', 'envelope sender', bare)
     .option('--recipient <address>', 'envelope recipient; may be repeated', append);
 }
 
@@ -68,5 +68,10 @@ function addMacro(text: string, macros: Record<string, string> = {}): Record<str
 }
 
 function append(text: string, list: readonly string[] = []): readonly string[] {
-  return [...list, text];
+  return [...list, bare(text)];
+}
+
+/** As in logs and SMTP, an address may stand in angle brackets. */
+function bare(address: string): string {
+  return address.replace(/^<(.*)>$/, '$1');
 }

@@ -16,7 +16,7 @@ beforeAll(() => {
     `smtpapi { }
 ESMTP_Listener {
   tracking_domain = "click.example.com"
-  exclude_domains = "excluded.example"
+  exclude_domains = "excluded.example"  exclude_recipients = "boss@example.com"
   Listen "*:587" { click_tracking_enabled = on }
   Peer "10.0.0.0/8" { context = [ smtpapi_campaign_id = "from ten" ] }
   Peer "10.0.0.1" { recipients = single }
@@ -97,6 +97,10 @@ describe('one message', () => {
     [
       [...ten, '--recipient', 'a@b', '--recipient', 'c@d'],
       'This message is untouched: recipients = single, and it does not have exactly one recipient.',
+    ],
+    [
+      [...ten, '--recipient', '<Boss@example.com>'],
+      'This message is untouched: a recipient is in exclude_recipients.',
     ],
   ])('%j', async (args, verdict) => {
     const { stdout } = await explain(...args, '--message', message);
