@@ -90,47 +90,65 @@ function decode(raw: Buffer): Decoded {
   const decodedMarks: number[] = [0];
   const length = raw.length;
   let malformed = false;
+  /** Where what stands for itself began: white space before it is not looked at. */
+  let literal = 0;
   let nextMark = STRIDE;
   let at = 0;
   let to = 0;
+  /** White space before a line end, the last `ending` bytes, was padding of the transport. */
+  const dropPadding = (ending: number) => {
+    to -= ending;
+    for (let blank = at - ending - 1; blank >= literal && isBlank(raw[blank]); blank--) {
+      to--;
+    }
+    while ((decodedMarks.at(-1) ?? 0) > to) {
+      rawMarks.pop();
+      decodedMarks.pop();
+    }
+  };
   for (;;) {
-    let byte = raw[at] as number;
-    // Most of a text is letters: they come after `=`, and undefined, at the end, does not.
-    while (byte > EQUALS) {
-      bytes[to++] = byte;
-      byte = raw[++at] as number;
-    }
-    if (at >= length) {
-      break;
-    }
     if (at >= nextMark) {
       rawMarks.push(at);
       decodedMarks.push(to);
       nextMark = at + STRIDE;
     }
-    if (byte === EQUALS) {
-      const value = escaped(raw, at);
-      const end = value < 0 ? softBreakEnd(raw, at) : at + 3;
-      if (value >= 0) {
-        bytes[to++] = value;
-      } else if (end === at) {
-        malformed = true;
-        bytes[to++] = raw[at++] as number;
-        continue;
-      }
-      at = end;
-    } else if ((byte === SPACE || byte === TAB) && (raw[at + 1] ?? 0) <= SPACE) {
-      const end = blankEnd(raw, at);
-      if (isLineEnd(raw, end)) {
-        at = end;
-      }
-      while (at < end) {
-        bytes[to++] = raw[at++] as number;
-      }
-    } else {
+    const stop = Math.min(length, nextMark);
+    let byte = raw[at] as number;
+    // Nothing but these two is looked at: every other question would be asked of every letter.
+    while (at < stop && byte !== EQUALS && byte !== LF) {
       bytes[to++] = byte;
-      at++;
+      byte = raw[++at] as number;
     }
+    if (at === length) {
+      break;
+    }
+    if (at === stop) {
+      continue;
+    }
+    if (byte === LF) {
+      if (raw[at - 1] === CR && isBlank(raw[at - 2])) {
+        dropPadding(1);
+        bytes[to++] = CR;
+      } else if (isBlank(raw[at - 1])) {
+        dropPadding(0);
+      }
+      bytes[to++] = LF;
+      at++;
+      continue;
+    }
+    const value = escaped(raw, at);
+    const end = value < 0 ? softBreakEnd(raw, at) : at + 3;
+    if (value >= 0) {
+      bytes[to++] = value;
+    } else if (end === at) {
+      malformed = true;
+      bytes[to++] = EQUALS;
+    }
+    at = Math.max(end, at + 1);
+    literal = at;
+  }
+  if (isBlank(raw[length - 1])) {
+    dropPadding(0);
   }
   return { bytes: bytes.toString('latin1', 0, to), rawMarks, decodedMarks, malformed };
 }

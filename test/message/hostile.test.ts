@@ -83,6 +83,10 @@ const HOSTILE: Record<string, [HeaderField[], (size: number) => string]> = {
     header('text/html', 'quoted-printable'),
     (n) => '<a href=3D"https://a.example/">'.repeat(n / 31),
   ],
+  'URLs on one quoted line': [
+    header('text/plain', 'quoted-printable'),
+    (n) => 'http://a.example/ '.repeat(n / 18),
+  ],
   'soft flowed lines': [
     header('text/plain; format=flowed; delsp=yes'),
     (n) => 'x \r\n'.repeat(n / 4),

@@ -20,6 +20,10 @@ test.each([
   ['padding \t\r\nx  \ny ', 'padding\r\nx\ny'],
   ['in  side', 'in  side'],
   ['end=', 'end'],
+  ['end= \t', 'end'],
+  ['=20 \r\n=20', ' \r\n '],
+  ['x=\r\n \t\r\n ', 'x\r\n'],
+  ['=C \n', '=C\n'],
   ['not=4 an=XYescape= x', 'not=4 an=XYescape= x'],
   ['8bit \xfc\0', '8bit \xfc\0'],
   ['=\r', '=\r'],
@@ -73,6 +77,29 @@ describe('splices', () => {
     expect(Buffer.concat(raw).toString()).toBe('<a href="LINK">');
     expect(open('href=3D"L=INK"').splice([{ ...edit, start: 6, end: 11 }]).refused.size).toBe(1);
   });
+});
+
+/** Against the rules, read byte by byte. */
+function reference(raw: string): string {
+  return raw
+    .replace(/[ \t]+(?=\r?\n|$)/g, '')
+    .replace(/=\r?\n|=$|=([0-9A-Fa-f]{2})/g, (_, hex) =>
+      hex === undefined ? '' : String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+}
+
+test('decodes anything, well-formed or not', () => {
+  const piece = fc.constantFrom(
+    ...['a', 'F', '0', '=', '=', ' ', '\t', '\r\n', '\n', '\r', '=3D', '=\r\n', '=20', '\xfc'],
+    ...[' '.repeat(200), 'x'.repeat(200)],
+  );
+  const raw = fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join(''));
+  fc.assert(
+    fc.property(raw, (text) => {
+      expect(open(text).bytes).toBe(reference(text));
+    }),
+    { numRuns: 3000 },
+  );
 });
 
 const text = fc
