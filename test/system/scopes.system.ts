@@ -40,6 +40,13 @@ pathway_group "customers" {
 }
 `;
 
+/** Context variables of one service, one of them with a name that Sendmail would not take. */
+const variables = [
+  'smtpapi_click_tracking=1',
+  'smtpapi_click_tracking_scheme=https',
+  'smtpapi_tracking_domain=variables.test',
+].join();
+
 beforeAll(async () => {
   catcher = await catchMail();
   const milterPort = await freePort();
@@ -54,11 +61,15 @@ beforeAll(async () => {
       submission: {},
       mixed: {},
       bulk: { milter_macro_daemon_name: 'bulk' },
+      variables: { milter_macro_defaults: variables },
       plain,
     },
   });
   const on = { milter: `127.0.0.1:${milterPort}` };
-  service = await startService(`smtpapi { }\n${scopes(postfix.port)}`, on);
+  service = await startService(
+    `smtpapi { }\nmacros { long_names = on }\n${scopes(postfix.port)}`,
+    on,
+  );
   plainService = await startService(scopes(postfix.port), { milter: `127.0.0.1:${plainPort}` });
 });
 
@@ -139,6 +150,12 @@ describe('which scope applies', () => {
   });
 });
 
+test("context variables come by Postfix's milter_macro_defaults", async () => {
+  expect(await send(postfix.port('variables'), htmlOnly.raw)).toMatchObject({ code: 250 });
+  const [url] = htmlOnly.urlsIn(withoutTrace((await catcher.take()).raw));
+  expect(url).toMatch(/^https:\/\/variables\.test\//);
+});
+
 test('the macros for it are asked for by the milter itself', async () => {
   await outcome('submission', {});
   const [negotiated] = tap.seen.filter(({ from, letter }) => from === 'milter' && letter === 'O');
@@ -176,6 +193,7 @@ describe('off means off', () => {
     const envelope = { xclient: { LOGIN: 'eve' } };
     expect(await send(postfix.port('mixed'), message.raw, envelope)).toMatchObject({ code: 250 });
     const delivered = withoutTrace((await catcher.take()).raw);
+    // Throws where the field is still there.
     expect(htmlOnly.urlsIn(delivered)[0]).toMatch(/^http:\/\/click\.test\//);
   });
 
