@@ -10,7 +10,7 @@ import { handleSignals } from '../process/signals.ts';
 import { inheritedSockets } from '../process/sockets.ts';
 import { serveUnderPrimary, workerSlot } from '../process/worker.ts';
 import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
-import { clearWay, describePlace, type Place, places } from '../service/listen.ts';
+import { clearWay, describePlace, places, postfixAddress } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { type Role, roles, type Service, startService } from '../service.ts';
 import { configured } from './configured.ts';
@@ -238,18 +238,8 @@ function introduce(config: Configuration, { logger }: Log, wanted: readonly Role
       ? `links are sealed with the keys in ${config.sealed.keyFile}, clicks go to ${config.events.journal}`
       : `links and clicks are kept in Redis (${config.redis.keyPrefix}*)`,
   );
-  const at = milters.map(milterAddress).find((address) => address !== undefined);
+  const at = milters.map(postfixAddress).find((address) => address !== undefined);
   if (at !== undefined) {
     logger.info(`for Postfix, in main.cf: smtpd_milters = {${at}, default_action=tempfail}`);
   }
-}
-
-/** How Postfix calls it; undefined for a socket that systemd opened, whose address only its unit knows. */
-function milterAddress(place: Place): string | undefined {
-  if ('fd' in place) return undefined;
-  // A relative path is one below the queue directory, whether Postfix is chrooted there or not.
-  if ('path' in place) return `unix:${place.path.replace(/^\/var\/spool\/postfix\//, '')}`;
-  const { host = '0.0.0.0', port } = place;
-  const reached = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  return `inet:${describePlace({ host: reached, port })}`;
 }

@@ -63,3 +63,13 @@ export function describePlace(place: Place): string {
   const { host = '*', port } = place;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** How Postfix reaches it, for `smtpd_milters`; undefined for a socket that systemd opened, whose address only its unit knows. */
+export function postfixAddress(place: Place): string | undefined {
+  if ('fd' in place) return undefined;
+  // A relative path is one below the queue directory, whether Postfix is chrooted there or not.
+  if ('path' in place) return `unix:${place.path.replace(/^\/var\/spool\/postfix\//, '')}`;
+  const { host = '0.0.0.0', port } = place;
+  const reached = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  return `inet:${describePlace({ host: reached, port })}`;
+}

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { type Place, postfixAddress } from '../../src/service/listen.ts';
+
+test.each<[Place, string | undefined]>([
+  [{ host: '127.0.0.1', port: 8893 }, 'inet:127.0.0.1:8893'],
+  [{ host: '2001:db8::1', port: 8893 }, 'inet:[2001:db8::1]:8893'],
+  [{ port: 8893 }, 'inet:127.0.0.1:8893'],
+  [{ host: '0.0.0.0', port: 8893 }, 'inet:127.0.0.1:8893'],
+  [{ host: '::', port: 8893 }, 'inet:[::1]:8893'],
+  [{ path: '/run/clickmilter/milter.sock' }, 'unix:/run/clickmilter/milter.sock'],
+  [{ path: '/var/spool/postfix/clickmilter/milter.sock' }, 'unix:clickmilter/milter.sock'],
+  [{ fd: 3 }, undefined],
+])('Postfix reaches %j as %s', (place, address) => {
+  expect(postfixAddress(place)).toBe(address);
+});
