@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
@@ -7,6 +7,11 @@ import type { TrackedLink } from '../link/message-facts.ts';
 import type { LeftAlone, LinkOutcome } from '../message/outcome.ts';
 
 export type { Logger };
+
+type Destination = ReturnType<typeof pino.destination>;
+
+/** How long a line may wait for others. */
+const GATHER_MS = 50;
 
 export interface Log {
   readonly logger: Logger;
@@ -23,12 +28,34 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
     const stream = pretty({ destination: file ?? 1, sync: true, mkdir: true, singleLine: true });
     return { logger: pino({ level, base: null }, stream), reopen() {}, flush: async () => {} };
   }
-  // Not waiting for the disk: a line a message must not hold up the messages.
-  const destination = pino.destination({ dest: file ?? 1, mkdir: true, sync: false });
+  // Not waiting for the disk, and gathered: a write for each message and each click would cost more than the line does.
+  const destination = pino.destination({
+    dest: file ?? 1,
+    mkdir: true,
+    sync: false,
+    minLength: 8192,
+  });
   return {
-    logger: pino({ level, base: { pid: process.pid } }, destination),
+    logger: pino({ level, base: { pid: process.pid } }, gathered(destination)),
     reopen: () => file !== undefined && destination.reopen(),
     flush: () => new Promise((resolve) => destination.flush(() => resolve())),
+  };
+}
+
+/** The last lines before a pause go soon as well. (The destination's own timer would go on in the pause, writing nothing.) */
+function gathered(destination: Destination): DestinationStream {
+  let waiting = false;
+  const flush = () => {
+    waiting = false;
+    destination.flush();
+  };
+  return {
+    write(line) {
+      destination.write(line);
+      if (waiting) return;
+      waiting = true;
+      setTimeout(flush, GATHER_MS).unref();
+    },
   };
 }
 

@@ -31,7 +31,7 @@ export class Keys {
     return `${this.#prefix}s:${id}`;
   }
 
-  /** Which links of a message have been followed: a set. */
+  /** How often each link of a message has been followed: a hash. */
   clicked(messageId: string): string {
     return `${this.#prefix}c:${messageId}`;
   }

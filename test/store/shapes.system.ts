@@ -40,7 +40,7 @@ const shapes: Readonly<Record<string, () => Promise<Shape>>> = {
           `tls-key-file ${files.key}`,
           'tls-auth-clients yes',
           'user default off',
-          'user clickmilter on >s3cret/:@ ~clickmilter:* -@all +@read +@write +@connection +info +wait',
+          'user clickmilter on >s3cret/:@ ~clickmilter:* -@all +@read +@write +@connection +info +wait +eval',
         ].join('\n'),
         args: ['--port', '0', '--tls-port', `${port}`],
       });
