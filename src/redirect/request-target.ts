@@ -1,5 +1,5 @@
-/** Longest token looked at; a sealed token of a 4,000-character target fits. */
-const MAX_TOKEN = 6000;
+import { MAX_TOKEN } from '../link/sealed-token.ts';
+
 const TOKEN = /^[A-Za-z0-9_-]+$/;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)/i;
 
