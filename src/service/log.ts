@@ -38,7 +38,14 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
   return {
     logger: pino({ level, base: { pid: process.pid } }, gathered(destination)),
     reopen: () => file !== undefined && destination.reopen(),
-    flush: () => new Promise((resolve) => destination.flush(() => resolve())),
+    flush: () =>
+      new Promise((resolve) =>
+        destination.flush((error) => {
+          // It may leave less than its least length behind.
+          if (!error) destination.flushSync();
+          resolve();
+        }),
+      ),
   };
 }
 
