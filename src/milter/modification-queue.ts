@@ -108,7 +108,8 @@ function encodeBody(chunks: readonly Buffer[], out: Buffer[]): void {
         room = Math.min(left, MAX_DATA);
         out.push(frameHeader(reply.replaceBody, room));
       }
-      const piece = chunk.subarray(at, at + room);
+      // A new body is often of many small chunks: no view is made of one that fits.
+      const piece = at === 0 && chunk.length <= room ? chunk : chunk.subarray(at, at + room);
       out.push(piece);
       at += piece.length;
       room -= piece.length;
