@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 
-export interface ServerLimits {
+export interface ServerOptions {
   /** Bytes of request line and headers together; default 16384. */
   readonly maxHeaderSize?: number;
   /** Default 10,000 for each address listened on. */
@@ -22,6 +22,8 @@ export interface ServerLimits {
   readonly keepAliveTimeoutMs?: number;
   /** Certificate and key (PEM) where HTTPS is served. */
   readonly tls?: SecureContextOptions;
+  /** Told of requests that were answered before anybody could ask what for: 400, 408, 431. Must not throw. */
+  readonly onRefused?: (status: number) => void;
 }
 
 /** An address, a unix path, an inherited file descriptor, or whatever else has a listening handle. */
@@ -30,15 +32,15 @@ export type ListenTarget = ListenOptions | { readonly fd: number } | NetServer;
 /** HTTP servers, one an address, that all answer with the same fastify instance. */
 export class RedirectServer {
   readonly #app: FastifyInstance;
-  readonly #limits: ServerLimits;
+  readonly #options: ServerOptions;
   readonly #servers = new Set<Server>();
   #tls: SecureContextOptions | undefined;
   #closing = false;
 
-  constructor(app: FastifyInstance, limits: ServerLimits = {}) {
+  constructor(app: FastifyInstance, options: ServerOptions = {}) {
     this.#app = app;
-    this.#limits = limits;
-    this.#tls = limits.tls;
+    this.#options = options;
+    this.#tls = options.tls;
   }
 
   /** May be called for several addresses. @returns the server, once it accepts connections */
@@ -79,19 +81,22 @@ export class RedirectServer {
   }
 
   #createServer(): Server {
-    const limits = this.#limits;
-    const requestTimeout = limits.requestTimeoutMs ?? 10_000;
+    const settings = this.#options;
+    const requestTimeout = settings.requestTimeoutMs ?? 10_000;
     const options = {
-      maxHeaderSize: limits.maxHeaderSize ?? 16_384,
+      maxHeaderSize: settings.maxHeaderSize ?? 16_384,
       requestTimeout,
       headersTimeout: requestTimeout,
       handshakeTimeout: requestTimeout,
-      keepAliveTimeout: limits.keepAliveTimeoutMs ?? 75_000,
+      keepAliveTimeout: settings.keepAliveTimeoutMs ?? 75_000,
       connectionsCheckingInterval: Math.min(1000, requestTimeout),
       noDelay: true,
+      // Seen to below, where it is told.
+      requireHostHeader: false,
     };
     const listener: RequestListener = (request, response) => {
-      if (hasSeveralHosts(request)) {
+      if (!hasRightHosts(request)) {
+        settings.onRefused?.(400);
         response.writeHead(400, { connection: 'close', 'content-length': '0' }).end();
         return;
       }
@@ -101,15 +106,18 @@ export class RedirectServer {
     const server = this.#tls
       ? createTlsServer({ ...options, ...this.#tls }, listener)
       : createServer(options, listener);
-    server.maxConnections = limits.maxConnections ?? 10_000;
+    server.maxConnections = settings.maxConnections ?? 10_000;
     // A client that reads nothing, or sends a byte now and then in the middle of a request, must not stay for ever.
     server.setTimeout(Math.max(options.keepAliveTimeout, requestTimeout) + 1000);
     server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
-      if (code === 'HPE_HEADER_OVERFLOW') refuse(socket, 431);
-      else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, 408);
-      else if (code.startsWith('HPE_')) refuse(socket, 400);
-      // The connection broke, or never got through its TLS handshake: there is nobody to answer.
-      else socket.destroy();
+      const status = refusalOf(code);
+      if (status === undefined) {
+        // The connection broke, or never got through its TLS handshake: there is nobody to answer.
+        socket.destroy();
+        return;
+      }
+      settings.onRefused?.(status);
+      refuse(socket, status);
     });
     return server;
   }
@@ -117,14 +125,24 @@ export class RedirectServer {
 
 type TlsServer = ReturnType<typeof createTlsServer>;
 
-/** RFC 9112 § 3.2: to be refused, since whoever stands in front of us may have looked at the other one. */
-function hasSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
+/**
+ * RFC 9112 § 3.2: a request of HTTP/1.1 without Host is to be refused, and any with several, since whoever stands in
+ * front of us may have looked at the other one.
+ */
+function hasRightHosts({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at];
     if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
-  return hosts > 1;
+  return hosts === 1 || (hosts === 0 && httpVersion === '1.0');
+}
+
+/** The status for an error of Node's HTTP parser. */
+function refusalOf(code: string): number | undefined {
+  if (code === 'HPE_HEADER_OVERFLOW') return 431;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
+  return code.startsWith('HPE_') ? 400 : undefined;
 }
 
 /** Ends a connection whose request cannot be read. */

@@ -42,6 +42,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const server = new RedirectServer(redirect, {
     maxConnections: http.maxConnections,
     requestTimeoutMs: http.requestTimeoutMs,
+    onRefused: (status) => metrics.redirect(status),
     ...(http.tls !== undefined && { tls: readTls(http.tls) }),
   });
   releasers.add('redirect', () => server.close(config().milter.drainTimeoutMs));

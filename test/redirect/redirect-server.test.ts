@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
-import { RedirectServer, type ServerLimits } from '../../src/redirect/redirect-server.ts';
+import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
 import { rawHttp } from '../helpers/raw-http.ts';
 import { DOMAIN, FakeLinks, resolvedLink } from './fake-links.ts';
 
@@ -26,7 +26,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function make(limits: ServerLimits = {}): RedirectServer {
+function make(limits: ServerOptions = {}): RedirectServer {
   const app = createRedirect({
     resolver: links,
     blocks: links,
@@ -37,7 +37,7 @@ function make(limits: ServerLimits = {}): RedirectServer {
   return server;
 }
 
-async function start(limits: ServerLimits = {}): Promise<number> {
+async function start(limits: ServerOptions = {}): Promise<number> {
   const listening = await make(limits).listen({ host: '127.0.0.1', port: 0 });
   return (listening.address() as AddressInfo).port;
 }
@@ -95,11 +95,14 @@ describe('limits', () => {
   });
 
   test('a byte now and then does not keep a connection', async () => {
-    const client = await open(await start({ requestTimeoutMs: 200 }));
+    const refused: number[] = [];
+    const onRefused = (status: number) => void refused.push(status);
+    const client = await open(await start({ requestTimeoutMs: 200, onRefused }));
     client.socket.write('GET /live HTTP/1.1\r\nX-A: ');
     const dripping = setInterval(() => client.socket.write('a'), 20);
     expect(await client.closed).toContain(' 408 ');
     clearInterval(dripping);
+    expect(refused).toEqual([408]);
   });
 
   test('an idle connection is kept for a while, and then closed', async () => {

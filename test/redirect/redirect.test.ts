@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedirect, type RedirectOptions } from '../../src/redirect/redirect.ts';
-import { RedirectServer, type ServerLimits } from '../../src/redirect/redirect-server.ts';
+import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
 import { type RawAnswer, rawHttp } from '../helpers/raw-http.ts';
 import { DOMAIN, FakeLinks, resolvedLink } from './fake-links.ts';
 
@@ -12,7 +12,7 @@ let port: number;
 let answered: number[];
 let lost: unknown[];
 
-async function start(options: Partial<RedirectOptions> = {}, limits: ServerLimits = {}) {
+async function start(options: Partial<RedirectOptions> = {}, limits: ServerOptions = {}) {
   links = new FakeLinks();
   links.links.set('live', resolvedLink({ target: TARGET }));
   links.links.set('blocked', resolvedLink());
@@ -34,7 +34,7 @@ async function start(options: Partial<RedirectOptions> = {}, limits: ServerLimit
     observer,
     ...options,
   });
-  const server = new RedirectServer(app, limits);
+  const server = new RedirectServer(app, { onRefused: observer.answered, ...limits });
   servers.push(server);
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   port = (listening.address() as AddressInfo).port;
@@ -133,6 +133,7 @@ describe('answers', () => {
     expect((await get(`/${'a'.repeat(8192)}`)).status).toBe(414);
     expect((await get(`/${'a'.repeat(20_000)}`)).status).toBe(431);
     expect((await get('/live', `X-Padding: ${'a'.repeat(20_000)}\r\n`)).status).toBe(431);
+    expect(answered).toEqual([404, 414, 431, 431]);
   });
 
   test.each([
@@ -148,6 +149,7 @@ describe('answers', () => {
     expect(answer.status).toBe(400);
     expect(answer.text).not.toContain('live');
     expect(links.clicks).toEqual([]);
+    expect(answered).toEqual([400]);
   });
 
   test('HEAD: the same answer, no click, but remembered', async () => {
@@ -221,6 +223,7 @@ describe('the Host', () => {
     expect(
       (await send(`GET /live HTTP/1.1\r\n${header}\r\nConnection: close\r\n\r\n`)).status,
     ).toBe(status);
+    expect(answered).toEqual([status]);
   });
 
   test('HTTP/1.0: with the right Host as any, without one 404', async () => {
