@@ -74,16 +74,19 @@ async function forgetInRecord(
 ): Promise<void> {
   const messageId = keys.messageIdOf(key);
   const { message, secret, links } = (await stored.open(value, messageId)).contents();
-  const others = message.recipients.filter((recipient) => recipient.toLowerCase() !== wanted);
-  if (others.length === message.recipients.length) return;
-  if (others.length === 0) {
+  if (!message.recipients.some((recipient) => recipient.toLowerCase() === wanted)) return;
+  // A place without address stays: whose a click is remains unknown, also where only one is left.
+  const recipients = message.recipients.map((recipient) =>
+    recipient.toLowerCase() === wanted ? '' : recipient,
+  );
+  if (recipients.every((recipient) => recipient === '')) {
     await connection.run((client) =>
       Promise.all([client.del(key), client.del(keys.clicked(messageId))]),
     );
     found.records++;
     return;
   }
-  const shared = encodeRecord({ message: { ...message, recipients: others }, secret, links });
+  const shared = encodeRecord({ message: { ...message, recipients }, secret, links });
   const lifetime = await connection.run((client) => client.ttl(key));
   await connection.run((client) => client.set(key, shared, 'EX', Math.max(1, lifetime), 'XX'));
   found.shared++;
