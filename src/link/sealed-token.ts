@@ -24,7 +24,7 @@ const DAY = 86_400;
 /** The longest token there is: its URL must get through proxies, of which nginx takes request lines of 8 KB. */
 export const MAX_TOKEN = 6_000;
 /** The longest target that leaves room for all else; a longer one is refused when it is to be sealed. */
-export const MAX_TARGET = 4_000;
+export const MAX_TARGET = 3_600;
 const CIPHER = 'aes-256-gcm';
 
 export interface OpenedToken extends SealedContents {
@@ -55,7 +55,7 @@ export class Sealer {
     this.#key = messageKey(keys.subkey(keyId, day) as Buffer, this.#header);
   }
 
-  /** @throws RangeError for a target of more than 4,000 characters */
+  /** @throws RangeError for a target of more than 3,600 characters */
   seal(link: TrackedLink): string {
     if (link.target.length > MAX_TARGET) {
       throw new RangeError(
