@@ -22,7 +22,7 @@ export interface ServerOptions {
   readonly keepAliveTimeoutMs?: number;
   /** Certificate and key (PEM) where HTTPS is served. */
   readonly tls?: SecureContextOptions;
-  /** Told of requests that were answered before anybody could ask what for: 400, 408, 431. Must not throw. */
+  /** Told of requests that were answered before they were looked at: 400, 405, 408, 431. Must not throw. */
   readonly onRefused?: (status: number) => void;
 }
 
@@ -119,6 +119,11 @@ export class RedirectServer {
       settings.onRefused?.(status);
       refuse(socket, status);
     });
+    // The one method that Node does not hand on: without this the connection would end without an answer.
+    server.on('connect', (_request, socket) => {
+      settings.onRefused?.(405);
+      refuse(socket, 405, 'Allow: GET, HEAD\r\n');
+    });
     return server;
   }
 }
@@ -145,11 +150,11 @@ function refusalOf(code: string): number | undefined {
   return code.startsWith('HPE_') ? 400 : undefined;
 }
 
-/** Ends a connection whose request cannot be read. */
-function refuse(socket: Duplex, status: number): void {
+/** Ends a connection whose request cannot be read. @param headers beside the usual, each with its line break */
+function refuse(socket: Duplex, status: number, headers = ''): void {
   if (socket.writable) {
     socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`,
     );
   }
   socket.once('finish', () => socket.destroy());

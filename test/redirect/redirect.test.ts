@@ -182,6 +182,13 @@ describe('answers', () => {
     },
   );
 
+  test('CONNECT: 405 as well', async () => {
+    const answer = await send(`CONNECT ${DOMAIN}:443 HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`);
+    expect(answer.status).toBe(405);
+    expect(answer.headers.get('allow')).toBe('GET, HEAD');
+    expect(answered).toEqual([405]);
+  });
+
   test('a link past its expiry redirects and records nothing', async () => {
     const answer = await get('/expired');
     expect(answer.status).toBe(302);
