@@ -5,12 +5,13 @@ import { Releasers } from './process/releasers.ts';
 import { inheritedSockets } from './process/sockets.ts';
 import type { Context } from './service/context.ts';
 import { deliverEvents } from './service/deliver-events.ts';
-import { type Links, openLinks } from './service/links.ts';
+import { openLinks } from './service/links.ts';
 import { clearWay, describePlace, type Place, places } from './service/listen.ts';
 import type { Logger } from './service/log.ts';
 import { serveControl } from './service/serve-control.ts';
 import { serveMilter } from './service/serve-milter.ts';
 import { serveRedirect } from './service/serve-redirect.ts';
+import { watchStore } from './service/watch-store.ts';
 import { version } from './version.ts';
 
 /** What a process of the service may do; `control` is health and metrics. */
@@ -104,7 +105,16 @@ async function compose(
   const control = await open('control', places(config.control.listen, inherited, 'control'));
   if (control !== undefined) await serveControl(control, context, options.otherSnapshots);
 
-  if (options.worker === undefined) void warnOfStore(links, logger);
+  const { store } = links;
+  if (options.worker === undefined && store !== undefined) {
+    releasers.add(
+      'watching the store',
+      watchStore(
+        () => store.health(),
+        (warning) => logger.warn(warning),
+      ),
+    );
+  }
   return {
     addresses,
     async reload(next) {
@@ -117,10 +127,4 @@ async function compose(
     metrics,
     close: () => releasers.release(config.milter.drainTimeoutMs + 5000),
   };
-}
-
-/** What an operator should know of the store before trusting it; that it is away is said elsewhere. */
-async function warnOfStore({ store }: Links, logger: Logger): Promise<void> {
-  const health = await store?.health().catch(() => undefined);
-  for (const warning of health?.warnings ?? []) logger.warn(warning);
 }
