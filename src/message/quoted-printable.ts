@@ -95,17 +95,7 @@ function decode(raw: Buffer): Decoded {
   let nextMark = STRIDE;
   let at = 0;
   let to = 0;
-  /** White space before a line end, the last `ending` bytes, was padding of the transport. */
-  const dropPadding = (ending: number) => {
-    to -= ending;
-    for (let blank = at - ending - 1; blank >= literal && isBlank(raw[blank]); blank--) {
-      to--;
-    }
-    while ((decodedMarks.at(-1) ?? 0) > to) {
-      rawMarks.pop();
-      decodedMarks.pop();
-    }
-  };
+  // No closure: what one shares with the loop would live on the heap, and be fetched from there for every letter.
   for (;;) {
     if (at >= nextMark) {
       rawMarks.push(at);
@@ -126,11 +116,13 @@ function decode(raw: Buffer): Decoded {
       continue;
     }
     if (byte === LF) {
-      if (raw[at - 1] === CR && isBlank(raw[at - 2])) {
-        dropPadding(1);
-        bytes[to++] = CR;
-      } else if (isBlank(raw[at - 1])) {
-        dropPadding(0);
+      const ending = raw[at - 1] === CR ? 1 : 0;
+      if (isBlank(raw[at - 1 - ending])) {
+        to -= ending + paddingBefore(raw, at - ending, literal);
+        forgetMarksBehind(to, rawMarks, decodedMarks);
+        if (ending === 1) {
+          bytes[to++] = CR;
+        }
       }
       bytes[to++] = LF;
       at++;
@@ -148,9 +140,26 @@ function decode(raw: Buffer): Decoded {
     literal = at;
   }
   if (isBlank(raw[length - 1])) {
-    dropPadding(0);
+    to -= paddingBefore(raw, length, literal);
+    forgetMarksBehind(to, rawMarks, decodedMarks);
   }
   return { bytes: bytes.toString('latin1', 0, to), rawMarks, decodedMarks, malformed };
+}
+
+/** How many blanks stand before a line end: padding of the transport. */
+function paddingBefore(raw: Buffer, end: number, literal: number): number {
+  let start = end;
+  while (start > literal && isBlank(raw[start - 1])) {
+    start--;
+  }
+  return end - start;
+}
+
+function forgetMarksBehind(offset: number, rawMarks: number[], decodedMarks: number[]): void {
+  while ((decodedMarks.at(-1) ?? 0) > offset) {
+    rawMarks.pop();
+    decodedMarks.pop();
+  }
 }
 
 /** The raw bytes that stand for one decoded byte. */
