@@ -92,8 +92,11 @@ describe.each([
     expect(told.map((event) => event['type'])).toEqual(urls.map(() => 'click'));
   });
 
-  test('the log says what was done with each message', () => {
-    const lines = service.log().filter((line) => line['verdict'] !== undefined);
+  test('the log says what was done with each message', async () => {
+    const lines = await poll('a line for each message', () => {
+      const found = service.log().filter((line) => line['verdict'] !== undefined);
+      return found.length >= messages.length && found;
+    });
     expect(lines.map((line) => [line['verdict'], line['tracked']])).toEqual(
       messages.map(({ targets }) => ['tracked', targets.length]),
     );
