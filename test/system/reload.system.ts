@@ -46,9 +46,11 @@ test('with any error the old one stays in use, and the log says where the error 
   expect(await isTracked()).toBe(true);
 });
 
-test('and once the error is gone, the new one', async () => {
+test('and once the error is gone, the new one; links already sent outlive the switching off', async () => {
+  const sent = await trackedLink();
   await reload('click_tracking_enabled = maybe', 'click_tracking_enabled = off', /"reloaded"/);
   expect(await isTracked()).toBe(false);
+  expect(await follow(service.httpPort, sent)).toMatchObject({ status: 302 });
 });
 
 test('what needs a restart is said, and stays as it was', async () => {
