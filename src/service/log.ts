@@ -21,12 +21,26 @@ export interface Log {
   flush(): Promise<void>;
 }
 
+/** Only these of an error: what else hangs on it may be the link itself (the arguments of a Redis command, the input of a URL). */
+const serializers = {
+  err(error: unknown) {
+    if (!(error instanceof Error)) return String(error);
+    const { name: type, message, stack } = error;
+    const { code } = error as NodeJS.ErrnoException;
+    return { type, message, stack, ...(code !== undefined && { code }) };
+  },
+};
+
 /** JSON lines where a machine reads along, something for people on a terminal. */
 export function openLog({ level, format, file }: Configuration['log']): Log {
   const onTerminal = file === undefined && process.stdout.isTTY;
   if (format === 'pretty' || (format === 'auto' && onTerminal)) {
     const stream = pretty({ destination: file ?? 1, sync: true, mkdir: true, singleLine: true });
-    return { logger: pino({ level, base: null }, stream), reopen() {}, flush: async () => {} };
+    return {
+      logger: pino({ level, base: null, serializers }, stream),
+      reopen() {},
+      flush: async () => {},
+    };
   }
   // Not waiting for the disk, and gathered: a write for each message and each click would cost more than the line does.
   const destination = pino.destination({
@@ -36,7 +50,7 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
     minLength: 8192,
   });
   return {
-    logger: pino({ level, base: { pid: process.pid } }, gathered(destination)),
+    logger: pino({ level, base: { pid: process.pid }, serializers }, gathered(destination)),
     reopen: () => file !== undefined && destination.reopen(),
     flush: () =>
       new Promise((resolve) =>

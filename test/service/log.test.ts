@@ -1,8 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openLog } from '../../src/service/log.ts';
+import type { Configuration } from '../../src/config/configuration.ts';
+import type { MessageReport } from '../../src/filter/report.ts';
+import type { ResolvedLink } from '../../src/link/link-store.ts';
+import { logFollowed, logMessage, openLog } from '../../src/service/log.ts';
 import { poll } from '../helpers/poll.ts';
 
 let folder: string;
@@ -33,4 +37,110 @@ test('what is held is in the file when flush has settled', async () => {
   await flush();
   const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
   expect(lines.map((line) => JSON.parse(line).line)).toEqual([...Array(1000).keys()]);
+});
+
+const TARGET = 'https://shop.example/a?customer=7';
+
+const report: MessageReport = {
+  verdict: 'tracked',
+  scope: 'ESMTP_Listener > Listen ":587"',
+  queueId: '4XyZ',
+  messageId: 'AAAAAAAAAAAAAAAA',
+  links: [
+    { part: 'html', target: TARGET, tracked: true, url: 'https://t.example/x' },
+    { part: 'html', target: 'mailto:ann@shop.example', tracked: false, reason: 'scheme' },
+    { part: 'text', target: 'mailto:bob@shop.example', tracked: false, reason: 'scheme' },
+  ],
+  bodySize: 1234,
+  milliseconds: 3.06,
+  problems: [],
+};
+
+const followed: ResolvedLink = {
+  isFor: () => true,
+  link: { target: TARGET, part: 'html' },
+  message: {
+    messageId: 'AAAAAAAAAAAAAAAA',
+    injectionTime: 1,
+    expires: 2,
+    domain: 't.example',
+    sender: 'news@shop.example',
+    recipients: ['ann@shop.example'],
+    campaignId: 'spring',
+  },
+};
+
+type Settings = Configuration['log'];
+
+/** What is written of one message, one click and an error that carries a link. */
+async function written({ level, detail, format }: Pick<Settings, 'level' | 'detail' | 'format'>) {
+  const file = join(folder, 'lines');
+  const log = openLog({ level, detail, format, file });
+  logMessage(log.logger, detail, report);
+  logFollowed(log.logger, detail, 302, followed);
+  const error = Object.assign(new Error('OOM command not allowed'), {
+    code: 'EOOM',
+    command: { name: 'set', args: ['key', TARGET, 'ann@shop.example'] },
+    input: TARGET,
+  });
+  log.logger.error({ err: error }, 'a link could not be looked up');
+  await log.flush();
+  return readFile(file, 'utf8');
+}
+
+test('one line a message, one a click, and of an error what it says', async () => {
+  const text = await written({ level: 'info', detail: 'full', format: 'json' });
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const { level: _level, time: _time, pid: _pid, ...message } = lines[0];
+  expect(message).toEqual({
+    msg: 'message tracked',
+    verdict: 'tracked',
+    scope: 'ESMTP_Listener > Listen ":587"',
+    queueId: '4XyZ',
+    messageId: 'AAAAAAAAAAAAAAAA',
+    bodySize: 1234,
+    found: 3,
+    tracked: 1,
+    leftAlone: { scheme: 2 },
+    ms: 3.1,
+  });
+  expect(lines[1]).toMatchObject({
+    msg: 'link followed',
+    status: 302,
+    messageId: 'AAAAAAAAAAAAAAAA',
+    campaignId: 'spring',
+    part: 'html',
+  });
+  expect(lines[2].err).toEqual({
+    type: 'Error',
+    code: 'EOOM',
+    message: 'OOM command not allowed',
+    stack: expect.stringContaining('log.test.ts'),
+  });
+  expect(lines).toHaveLength(3);
+});
+
+test.each<[Settings['level'], Settings['detail'], boolean, boolean]>([
+  ['info', 'full', false, false],
+  ['debug', 'none', false, false],
+  ['debug', 'domain', true, false],
+  ['debug', 'full', true, true],
+])('at level %s with detail %s: host %s, URL %s', async (level, detail, host, url) => {
+  for (const format of ['json', 'pretty'] as const) {
+    await rm(join(folder, 'lines'), { force: true });
+    const text = await written({ level, detail, format });
+    expect(text.includes('shop.example')).toBe(host);
+    expect(text.includes(TARGET)).toBe(url);
+    expect(text.includes('ann@shop.example')).toBe(url);
+  }
+});
+
+test('people read it on a terminal: a line each, with time, level and message', async () => {
+  const lines = (await written({ level: 'info', detail: 'none', format: 'pretty' })).split('\n');
+  const plain = lines.map((line) => stripVTControlCharacters(line));
+  expect(plain[0]).toMatch(/^\[[\d:. +]+\] INFO: message tracked \{.*"queueId":"4XyZ".*\}$/);
+  expect(plain[1]).toMatch(/^\[[\d:. +]+\] INFO: link followed \{.*"status":302.*\}$/);
 });
