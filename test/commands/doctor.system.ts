@@ -1,7 +1,19 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { examineDomain } from '../../src/commands/doctor-domains.ts';
 import type { Finding } from '../../src/commands/doctor-finding.ts';
 import { examinePostfix } from '../../src/commands/doctor-postfix.ts';
 import { examineState } from '../../src/commands/doctor-state.ts';
@@ -168,6 +180,59 @@ describe('keys', () => {
     writeFileSync(`${keys}.made`, '');
     unlinkSync(keys);
     expect(await examine(state)).toEqual([expect.stringMatching(/^error: .* is gone/)]);
+  });
+});
+
+describe('a certificate', () => {
+  /** What is said of an HTTPS server whose certificate, its own authority, ends then; to every request it answers 404. */
+  async function examined(end: string): Promise<string[]> {
+    const ca = mkdtempSync(join(folder, 'ca-'));
+    const [config, cert, key, csr] = ['ca.conf', 'cert.pem', 'key.pem', 'csr.pem'].map((name) =>
+      join(ca, name),
+    ) as [string, string, string, string];
+    writeFileSync(join(ca, 'index'), '');
+    writeFileSync(
+      config,
+      `[ca]\ndefault_ca = own\n[own]\ndatabase = ${ca}/index\nnew_certs_dir = ${ca}\nrand_serial = yes\n` +
+        'default_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n',
+    );
+    const openssl = (...args: string[]) =>
+      execFileSync(requireProgram('openssl', 'openssl'), args, { stdio: 'pipe' });
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    openssl('req', ...curve, '-subj', '/CN=localhost', '-keyout', key, '-out', csr);
+    const period = ['-startdate', '20240101000000Z', '-enddate', end];
+    const sign = ['ca', '-batch', '-selfsign', '-config', config, '-keyfile', key, ...period];
+    openssl(...sign, '-in', csr, '-out', cert);
+    const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (_, answer) =>
+      answer.writeHead(404).end(),
+    );
+    await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const domain = `localhost:${port}`;
+      return complaints(await examineDomain({ scheme: 'https', domain }, undefined));
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+  const unknown =
+    'warning: it answers, but whether by our redirect cannot be told without the keys';
+  const inDays = (days: number) =>
+    `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '')}000000Z`;
+
+  test('that has ended', async () => {
+    expect(await examined('20240201000000Z')).toEqual([
+      'error: its certificate ended on 2024-02-01: renew it',
+      unknown,
+    ]);
+  });
+
+  test('that nobody vouches for', async () => {
+    expect(await examined(inDays(90))).toEqual([
+      'error: browsers will not trust its certificate (DEPTH_ZERO_SELF_SIGNED_CERT)',
+      unknown,
+    ]);
   });
 });
 
