@@ -121,6 +121,10 @@ function listUnsubscribe(headers: readonly HeaderField[]): ReadonlySet<string> {
 
 /** Two spellings of a host are one target: what is spelt as browsers spell it, as nearly all are, stays as it is. */
 function normal(target: string, host: string): string {
-  const isNormal = target.startsWith(`https://${host}/`) || target.startsWith(`http://${host}/`);
+  const authority = target.indexOf('/') + 2;
+  const isNormal =
+    (target.startsWith('https:') || target.startsWith('http:')) &&
+    target.startsWith(host, authority) &&
+    target[authority + host.length] === '/';
   return isNormal ? target : new URL(target).href;
 }

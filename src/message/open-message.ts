@@ -81,7 +81,12 @@ class Reading implements OpenMessage {
     }
     const readable = parts.filter((part) => 'content' in part);
     const judged = judge(readable, this.#headers, this.#options);
-    const links = [...judged.values()].flat().map(({ link }) => link);
+    const links: FoundLink[] = [];
+    for (const ofPart of judged.values()) {
+      for (const { link } of ofPart) {
+        links.push(link);
+      }
+    }
     const overview = parts.map((part) => ({
       part: part.found.part,
       ...('reason' in part && { reason: part.reason }),

@@ -20,8 +20,12 @@ export function rewriteParts(
   let copied = 0;
   for (const [part, judged] of parts) {
     const plans = judged.map((one) => planFor(part, one, urlFor));
-    const marks = part.scanned.marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
-    const edits: Edit[] = plans.flatMap(({ edit }) => edit ?? []).concat(marks);
+    const edits: Edit[] = part.scanned.marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
+    for (const { edit } of plans) {
+      if (edit !== undefined) {
+        edits.push(edit);
+      }
+    }
     const spliced = part.content.splice(edits.sort((a, b) => a.start - b.start));
     if (spliced.refused.size < edits.length) {
       pieces = pieces.concat(body.views(copied, part.found.start), spliced.raw);
