@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { requireProgram } from '../helpers/peer-process.ts';
+import { runCli } from '../helpers/run-cli.ts';
 
-// What the pages in docs/ show is tried: configurations are read, nginx reads its own.
+// What the pages in docs/ show is tried: configurations are read, nginx reads its own, commands are run.
 const docs = join(import.meta.dirname, '../../docs');
 const blocks = readdirSync(docs).flatMap((page) =>
   [...readFileSync(join(docs, page), 'utf8').matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(
@@ -40,4 +41,43 @@ test.each(shownAs('nginx'))('nginx of $page, block $n', ({ text }) => {
   execFileSync(requireProgram('nginx', 'nginx-light'), ['-t', '-e', 'stderr', '-c', file], {
     stdio: 'pipe',
   });
+});
+
+const commands = shownAs('sh')
+  .filter(({ page }) => page.startsWith('from-'))
+  .flatMap(({ page, text }) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((command) => ({ page, command })),
+  );
+
+test('there are commands to be tried', () => expect(commands).not.toEqual([]));
+
+test.each(commands)('$command of $page', async ({ command }) => {
+  const config = join(folder, 'moved.conf');
+  const state = `state_directory = "${join(folder, 'state')}"`;
+  const settings = readFileSync(
+    join(docs, '../conf/examples/momentum-migration.conf'),
+    'utf8',
+  ).replace(/^link_store = redis\nredis .*$/m, state);
+  writeFileSync(config, settings);
+  const [call = '', from] = command.split(' < ');
+  const [program, ...args] = call.split(' ');
+  expect(program).toBe('clickmilter');
+  const here = args.map((arg) => (arg === 'links.json' ? join(folder, arg) : arg));
+  const message =
+    'From: a@example.com\r\nTo: b@example.net\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nhttps://www.example.com/\r\n';
+  const { code, stdout, stderr } = await runCli(
+    ['--config', config, ...here],
+    from === undefined ? '' : message,
+  );
+  expect(code, stderr).toBe(0);
+  expect(stdout.toString()).not.toBe('');
+  if (from !== undefined) {
+    expect(stdout.toString()).toContain('https://click.internal.example/');
+    expect(JSON.parse(readFileSync(join(folder, 'links.json'), 'utf8'))).toMatchObject([
+      { target: 'https://www.example.com/', tracked: true },
+    ]);
+  }
 });
