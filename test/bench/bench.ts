@@ -86,7 +86,7 @@ async function measure(part: Part): Promise<Row[]> {
   chmodSync(dir, 0o755); // Postfix's daemons look for milters here
   const { quick = false, rounds } = options;
   const bench = new Bench(
-    { quick, rounds: quick ? 1 : rounds, seconds: quick ? 0.1 : 2 },
+    { quick, rounds: quick ? 1 : rounds, seconds: quick ? 0.1 : 1 },
     dir,
     cli,
   );

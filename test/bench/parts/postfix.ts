@@ -15,7 +15,7 @@ import { startService } from '../service.ts';
 
 const SESSIONS = 20;
 /** So many messages in one measurement, for each second it is to last. */
-const MESSAGES_A_SECOND = 400;
+const MESSAGES_A_SECOND = 600;
 const OURS = 'clickmilter';
 
 /** Through a real Postfix, everything on all cores, the queue in memory, delivered to nowhere. */
