@@ -51,8 +51,17 @@ export function readMarks(attributes: ReadonlyMap<string, string>): LinkMarks {
   return {
     reason: optedOut ? 'opted-out' : unsubscribe ? 'unsubscribe' : undefined,
     name: linkName(attributes.get('data-msys-linkname')),
-    sublink: attributes.get('data-msys-sublink')?.trim() || undefined,
+    sublink: sublink(attributes.get('data-msys-sublink')),
   };
+}
+
+/** Whatever may not stand in a path (RFC 3986, section 3.3) is percent-encoded: after a `?` the token would not be found. */
+function sublink(value: string | undefined): string | undefined {
+  const path = value?.trim().replace(/[^\w.~!$&'()*+,;=:@%/-]+/g, (odd) => {
+    const bytes = Buffer.from(odd).toString('hex').toUpperCase();
+    return bytes.replace(/../g, '%$&');
+  });
+  return path || undefined;
 }
 
 /** Postal's mark is in the scheme itself: `https+notrack://…`. Where `+notrack` stands in a link, or -1. */

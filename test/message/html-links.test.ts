@@ -173,6 +173,8 @@ describe('marks', () => {
     const html =
       '<a href="https://a.example/" data-msys-linkname="Shop &amp; more" data-msys-sublink="x/y">';
     expect(scan(html).candidates).toMatchObject([{ name: 'Shop & more', sublink: 'x/y' }]);
+    const odd = '<a href="https://a.example/" data-msys-sublink=" a b/ü?#\\&quot;%20\ud800 ">';
+    expect(scan(odd).candidates[0]?.sublink).toBe('a%20b/%C3%BC%3F%23%5C%22%20%EF%BF%BD');
     const long = `<a href=x data-msys-linkname="${'é'.repeat(40)}">`;
     expect(scan(long).candidates[0]?.name).toBe('é'.repeat(31));
   });
