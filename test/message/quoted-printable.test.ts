@@ -81,11 +81,10 @@ describe('splices', () => {
 
 /** Against the rules, read byte by byte. */
 function reference(raw: string): string {
-  return raw
-    .replace(/[ \t]+(?=\r?\n|$)/g, '')
-    .replace(/=\r?\n|=$|=([0-9A-Fa-f]{2})/g, (_, hex) =>
-      hex === undefined ? '' : String.fromCharCode(Number.parseInt(hex, 16)),
-    );
+  // All in one pass: what is left after a removal begins no soft line break (`=`, CR, blanks, LF).
+  return raw.replace(/=([0-9A-Fa-f]{2})|=[ \t]*(?:\r?\n|$)|[ \t]+(?=\r?\n|$)/g, (_, hex) =>
+    hex === undefined ? '' : String.fromCharCode(Number.parseInt(hex, 16)),
+  );
 }
 
 test('decodes anything, well-formed or not', () => {
@@ -98,7 +97,7 @@ test('decodes anything, well-formed or not', () => {
     fc.property(raw, (text) => {
       expect(open(text).bytes).toBe(reference(text));
     }),
-    { numRuns: 3000 },
+    { numRuns: 3000, examples: [['=\r\t\n']] },
   );
 });
 
