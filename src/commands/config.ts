@@ -4,7 +4,7 @@ import { type OptionPath, parseOptionPath, stanzaAt } from '../config/find-optio
 import { type Showing, stanzaJson, stanzaLines } from '../config/write-stanza.ts';
 import { jsonValue, writeValue } from '../config/write-value.ts';
 import type { Effective } from '../scope/option-value.ts';
-import { configuredStanzas } from './configured.ts';
+import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { whence } from './whence.ts';
 
@@ -29,7 +29,7 @@ export function configCommand(program: Command): void {
     .description('print the value an option has in a scope, with all that it falls back to')
     .option('--json', 'as a JSON object')
     .action((words: string[], options: Options) => {
-      const { root, config } = configuredStanzas(program);
+      const { root, config } = configuredFully(program);
       const path = readPath(words);
       print(path, evaluate(root, config, path), options);
     });
@@ -40,7 +40,7 @@ export function configCommand(program: Command): void {
     .description('print the value that is set for an option in that very scope')
     .option('--json', 'as a JSON object')
     .action((words: string[], options: Options) => {
-      const { root } = configuredStanzas(program);
+      const { root } = configuredFully(program);
       const path = readPath(words);
       const stanza = stanzaAt(root, path.steps);
       const setting = stanza?.settings.get(path.option);
@@ -55,7 +55,7 @@ export function configCommand(program: Command): void {
     .option('--json', 'as a JSON object')
     .option('--secrets', 'with passwords and tokens')
     .action((options: ShowOptions) => {
-      const { root } = configuredStanzas(program);
+      const { root } = configuredFully(program);
       const text = options.json
         ? JSON.stringify(stanzaJson(root, options), null, 2)
         : stanzaLines(root, options).join('\n');

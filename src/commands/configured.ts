@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
-import { loadConfig } from '../config/load.ts';
+import { type Loaded, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
-import type { Stanza } from '../config/stanza.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**
@@ -10,13 +9,13 @@ import { CommandFailed, exitCode } from './exit-code.ts';
  * @throws CommandFailed (78) where there are errors
  */
 export function configured(program: Command): Configuration {
-  return configuredStanzas(program).config;
+  return configuredFully(program).config;
 }
 
-/** The same with the stanzas it was made of. */
-export function configuredStanzas(program: Command): { config: Configuration; root: Stanza } {
+/** The same with what it was made of. */
+export function configuredFully(program: Command): Loaded & { readonly config: Configuration } {
   const { config: file } = program.opts<{ config: string }>();
-  const { config, root, problems } = loadConfig(file);
+  const { config, problems, ...loaded } = loadConfig(file);
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
   if (config === undefined) {
     const errors = problems.filter(({ severity }) => severity === 'error').length;
@@ -25,5 +24,5 @@ export function configuredStanzas(program: Command): { config: Configuration; ro
       `${file}: ${errors} ${errors === 1 ? 'error' : 'errors'}, not started`,
     );
   }
-  return { config, root };
+  return { ...loaded, config, problems };
 }

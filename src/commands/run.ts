@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Command, Option } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
-import { loadConfig } from '../config/load.ts';
+import { type Loaded, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { reloaded } from '../config/reloaded.ts';
 import type { MetricsSnapshot } from '../control/metrics.ts';
@@ -13,8 +13,9 @@ import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
 import { clearWay, describePlace, places, postfixAddress } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { type Role, roles, type Service, startService } from '../service.ts';
-import { configured } from './configured.ts';
+import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { ConfigurationForWorkers, configurationInUse } from './handed-over.ts';
 
 /** The roles whose work is shared by the workers; the others are the primary's. */
 const shared: readonly Role[] = ['milter', 'redirect'];
@@ -31,33 +32,40 @@ export function runCommand(program: Command): void {
       ),
     )
     .action(async ({ role }: { role?: Role[] }) => {
-      const config = configured(program);
+      const { config, nodes } =
+        workerSlot() === undefined
+          ? configuredFully(program)
+          : { config: configurationInUse(), nodes: [] };
       // Until a socket has the mode that is configured, nobody else may use it; keys and journals are nobody else's.
       process.umask(0o077);
       const log = openLog(config.log);
       const wanted: readonly Role[] = role === undefined ? roles : [...role, 'control'];
       try {
-        await run(config, log, wanted);
+        await run({ config, nodes }, log, wanted);
       } finally {
         await log.flush();
       }
     });
 }
 
+/** A configuration and the nodes it was made of. */
+type Read = Pick<Loaded, 'nodes'> & { readonly config: Configuration };
+
 /** What runs, in one process or in several. */
 interface Running {
-  reload(config: Configuration): Promise<void>;
+  reload(config: Configuration, nodes: Read['nodes']): Promise<void>;
   close(): Promise<void>;
   kill(): void;
 }
 
-async function run(config: Configuration, log: Log, wanted: readonly Role[]): Promise<void> {
+async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void> {
+  const { config } = read;
   const slot = workerSlot();
   if (slot !== undefined) return runWorker(config, log, wanted, slot);
 
   const { logger } = log;
   const notifier = new Notifier((error) => logger.warn({ err: error }, 'systemd cannot be told'));
-  const running = await start(config, log, wanted);
+  const running = await start(read, log, wanted);
   introduce(config, log, wanted);
   await notifier.ready('serving');
   notifier.startWatchdog();
@@ -83,10 +91,11 @@ async function run(config: Configuration, log: Log, wanted: readonly Role[]): Pr
 }
 
 /** @throws CommandFailed where the service cannot start */
-async function start(config: Configuration, log: Log, wanted: readonly Role[]): Promise<Running> {
+async function start(read: Read, log: Log, wanted: readonly Role[]): Promise<Running> {
+  const { config } = read;
   const several = workerCount(config.workers) > 1 && wanted.some((role) => shared.includes(role));
   try {
-    return await (several ? startWorkers(config, log, wanted) : startAlone(config, log, wanted));
+    return await (several ? startWorkers(read, log, wanted) : startAlone(config, log, wanted));
   } catch (error) {
     if (error instanceof WorkerFailed) throw new CommandFailed(error.exitCode, error.message);
     throw new CommandFailed(exitCode.unavailable, (error as Error).message);
@@ -110,13 +119,14 @@ async function startAlone(
 }
 
 async function startWorkers(
-  config: Configuration,
+  { config, nodes }: Read,
   { logger, reopen, flush }: Log,
   wanted: readonly Role[],
 ): Promise<Running> {
   const inherited = inheritedSockets();
   await clearWay(places(config.milter.listen, inherited, 'milter'));
   await clearWay(places(config.http.listen, inherited, 'redirect'));
+  const inUse = new ConfigurationForWorkers(config.file, nodes);
   let service: Service | undefined;
   const workers = new Workers({
     count: workerCount(config.workers),
@@ -145,9 +155,10 @@ async function startWorkers(
   const primary = service;
   primary.metrics.gauge('workers', () => workers.serving.length);
   return {
-    async reload(next) {
+    async reload(next, nextNodes) {
       reopen();
       await primary.reload(next);
+      inUse.update(nextNodes);
       for (const answer of await workers.ask('reload', ASK_MS)) {
         if (answer.status === 'rejected') throw answer.reason;
       }
@@ -177,12 +188,9 @@ async function runWorker(
       },
       answers: {
         metrics: () => running.metrics.snapshot(),
-        // The primary has checked it already; a file that changed in between is reported here.
         async reload() {
           log.reopen();
-          const { config: next } = loadConfig(config.file);
-          if (next === undefined) throw new Error(`${config.file} has errors`);
-          await running.reload(next);
+          await running.reload(configurationInUse());
         },
       },
     };
@@ -204,7 +212,7 @@ async function runWorker(
 /** Parses, checks, and swaps; on any error the old configuration stays in use. */
 async function reload(started: Configuration, running: Running, { logger }: Log): Promise<void> {
   const { file } = started;
-  const { config, problems } = loadConfig(file);
+  const { config, nodes, problems } = loadConfig(file);
   for (const problem of problems) logger.warn(formatProblem(problem));
   if (config === undefined) {
     logger.error({ file }, 'not reloaded: the configuration has errors, the old one stays in use');
@@ -217,7 +225,7 @@ async function reload(started: Configuration, running: Running, { logger }: Log)
     logger.warn({ changed }, 'these settings are not reloaded, and need a restart');
   }
   try {
-    await running.reload(config);
+    await running.reload(config, nodes);
     logger.info({ file }, 'reloaded');
   } catch (error) {
     logger.error({ err: error }, 'not reloaded, or not everywhere');

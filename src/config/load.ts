@@ -3,12 +3,15 @@ import { check } from './check.ts';
 import type { Configuration } from './configuration.ts';
 import { crossCheck } from './cross-checks.ts';
 import { readNodes } from './include.ts';
+import type { Node } from './node.ts';
 import { type Problem, Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
 
 export interface Loaded {
   /** Absent where one of the problems is an error. */
   readonly config?: Configuration;
+  /** What was read, included files in their places: plain data, fit to be handed to another process. */
+  readonly nodes: readonly Node[];
   /** The stanzas as written and merged, as far as they are right. */
   readonly root: Stanza;
   /** In order of file and line. */
@@ -18,10 +21,20 @@ export interface Loaded {
 /** Reads and checks a configuration file and what it includes. Problems name files as they were given. */
 export function loadConfig(file: string): Loaded {
   const problems = new Problems();
-  const root = check(readNodes(file, problems), file, problems);
+  return load(readNodes(file, problems), file, problems);
+}
+
+/** The same of nodes that were read before. */
+export function loadNodes(nodes: readonly Node[], file: string): Loaded {
+  return load(nodes, file, new Problems());
+}
+
+function load(nodes: readonly Node[], file: string, problems: Problems): Loaded {
+  const root = check(nodes, file, problems);
   crossCheck(root, problems);
   return {
     ...(!problems.hasErrors && { config: buildConfiguration(root, file) }),
+    nodes,
     root,
     problems: problems.sorted(),
   };

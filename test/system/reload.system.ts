@@ -46,6 +46,17 @@ test('with any error the old one stays in use, and the log says where the error 
   expect(await isTracked()).toBe(true);
 });
 
+test('workers that start later have the configuration in use, whatever stands in the file', async () => {
+  const ready = () => service.log().filter(({ event }) => event === 'ready');
+  const before = ready();
+  expect(before).toHaveLength(2);
+  await client.quit();
+  for (const { pid } of before) process.kill(Number(pid), 'SIGKILL');
+  await poll('two new workers', () => ready().length === 4);
+  client = await connectMilter({ host: '127.0.0.1', port: service.milterPort });
+  expect(await isTracked()).toBe(true);
+});
+
 test('and once the error is gone, the new one; links already sent outlive the switching off', async () => {
   const sent = await trackedLink();
   await reload('click_tracking_enabled = maybe', 'click_tracking_enabled = off', /"reloaded"/);
