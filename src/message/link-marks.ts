@@ -28,12 +28,17 @@ const VENDORS_MARKS = new Set([
   'mautic:disable-tracking',
 ]);
 
+const NO_MARKS: LinkMarks = { reason: undefined, name: undefined, sublink: undefined };
+
 /**
  * Reads the marks, ours and those of other vendors' systems that people's templates carry.
  *
  * @param attributes by lower-case name; an attribute without a value has an empty one
  */
 export function readMarks(attributes: ReadonlyMap<string, string>): LinkMarks {
+  if (attributes.size === 0) {
+    return NO_MARKS; // as nearly every link
+  }
   const is = (name: string, ...values: string[]): boolean => {
     const value = attributes.get(name)?.trim().toLowerCase();
     return value !== undefined && values.includes(value);
