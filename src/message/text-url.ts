@@ -45,8 +45,9 @@ const CLOSERS = ')]}';
 export class UrlScanner {
   readonly #text: string;
   readonly #charset: Charset;
-  /** Of the last stretch without white space that holds brackets: which bracket belongs to which. */
-  #partners = new Map<number, number>();
+  /** Of the last stretch without white space that holds brackets: which bracket belongs to which, 0 for none. */
+  #partners = new Uint32Array();
+  #partnersStart = 0;
   #partnersEnd = 0;
 
   constructor(text: string, charset: Charset) {
@@ -181,24 +182,29 @@ export class UrlScanner {
   /** The bracket that belongs to the one at an offset, found once for a whole stretch without white space. */
   #partner(bracket: number, from: number): number | undefined {
     if (bracket >= this.#partnersEnd) {
-      this.#partners = new Map();
+      this.#partnersStart = from;
       this.#partnersEnd = this.#stretchEnd(from);
+      this.#partners = new Uint32Array(this.#partnersEnd - from);
       const open: number[] = [];
       for (let at = from; at < this.#partnersEnd; at++) {
-        const char = this.#text[at] as string;
+        const kind = KINDS[this.#text.charCodeAt(at)];
         const last = open.at(-1);
-        if (OPENERS.includes(char)) {
+        if (kind === OPENER) {
           open.push(at);
-        } else if (
-          last !== undefined &&
-          CLOSERS.indexOf(char) === OPENERS.indexOf(this.#text[last] as string)
-        ) {
-          this.#partners.set(last, at).set(at, last);
+        } else if (kind === CLOSER && last !== undefined && this.#arePair(last, at)) {
+          this.#partners[last - from] = at;
+          this.#partners[at - from] = last;
           open.pop();
         }
       }
     }
-    return this.#partners.get(bracket);
+    // A partner is never at 0: a URL stands before it.
+    return this.#partners[bracket - this.#partnersStart] || undefined;
+  }
+
+  #arePair(opener: number, closer: number): boolean {
+    const opened = OPENERS.indexOf(this.#text[opener] as string);
+    return CLOSERS[opened] === this.#text[closer];
   }
 
   #withoutClosing(hostEnd: number, from: number, before: string): number {
