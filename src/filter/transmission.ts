@@ -180,6 +180,9 @@ export class Transmission {
 
     const facts = this.#facts(queueId);
     let made = trackLinks(read, this.#parts.issuer, facts, options);
+    const nothing = () =>
+      untouched(made.links.length > 0 ? 'nothing-to-track' : 'no-links', made.links);
+    if (made.body === undefined) return nothing();
     if (options.dryRun) {
       const report = this.report('dry-run', undefined, { ...made, facts });
       return { smtpapiHeaders, tempfail: false, report };
@@ -189,15 +192,17 @@ export class Transmission {
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       if (options.onFailure === 'tempfail') {
-        const report = this.report('tempfailed', 'store-unavailable', { links: made.links });
+        const report = this.report('tempfailed', 'store-unavailable', {
+          links: made.links.map(asFound),
+        });
         return { smtpapiHeaders, tempfail: true, report };
       }
-      if (options.onFailure === 'accept') return untouched('store-unavailable', made.links);
+      if (options.onFailure === 'accept') {
+        return untouched('store-unavailable', made.links.map(asFound));
+      }
       made = trackLinks(read, this.#parts.sealed, facts, options);
+      if (made.body === undefined) return nothing();
       await made.issued?.commit(signal);
-    }
-    if (made.body === undefined) {
-      return untouched(made.links.length > 0 ? 'nothing-to-track' : 'no-links', made.links);
     }
     if (made.issued !== undefined) this.#count(facts, made.links);
     return {
@@ -279,4 +284,9 @@ export class Transmission {
       ...(pathway !== undefined && { pathway }),
     });
   }
+}
+
+/** A link that would have been tracked, and in the end was not. */
+function asFound({ url: _, ...link }: LinkOutcome): LinkOutcome {
+  return { ...link, tracked: false };
 }

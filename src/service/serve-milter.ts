@@ -67,7 +67,8 @@ function observe(metrics: Metrics, report: MessageReport): void {
     verdict: report.verdict,
     ...(report.reason !== undefined && { reason: report.reason }),
     seconds: report.milliseconds / 1000,
-    linksTracked: report.links.filter((link) => link.tracked).length,
+    linksTracked:
+      report.verdict === 'tracked' ? report.links.filter((link) => link.tracked).length : 0,
     linksLeftAlone: leftAloneBy(report.links),
   });
 }

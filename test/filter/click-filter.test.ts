@@ -252,7 +252,14 @@ describe('when the store is away', () => {
     stored.away = true;
     const result = await send();
     expect(result).toMatchObject({ answer: 'accept', modifications: [] });
-    expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'store-unavailable' }]);
+    expect(reports).toMatchObject([
+      {
+        verdict: 'untouched',
+        reason: 'store-unavailable',
+        links: [{ tracked: false }, { tracked: false }],
+      },
+    ]);
+    expect(reports[0]?.links[0]).not.toHaveProperty('url');
     expect(counted).toEqual([]);
   });
 
@@ -263,6 +270,15 @@ describe('when the store is away', () => {
     expect(result.answer).toMatchObject({ code: 451, enhancedCode: '4.3.0' });
     expect(result.modifications).toEqual([]);
     expect(reports).toMatchObject([{ verdict: 'tempfailed', reason: 'store-unavailable' }]);
+  });
+
+  test('a message with nothing to track does not wait for it', async () => {
+    configure('ESMTP_Listener { click_tracking_enabled = on on_failure = tempfail }');
+    stored.away = true;
+    // No room in the 998 bytes of a line for anything longer.
+    const result = await send({ message: message('', `${'x'.repeat(980)} https://a.io\r\n`) });
+    expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'nothing-to-track' }]);
+    expect(result).toMatchObject({ answer: 'accept', modifications: [] });
   });
 
   test('seal: the links are sealed', async () => {
