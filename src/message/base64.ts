@@ -1,4 +1,4 @@
-import type { Content } from './splice.ts';
+import { type Content, patched } from './splice.ts';
 
 /**
  * Base64 (RFC 2045 §6.8). Edits are made in the decoded bytes; what is encoded before the first changed
@@ -18,24 +18,18 @@ export function base64Content(raw: Buffer): Content | undefined {
     splice(edits) {
       const [first] = edits;
       if (first === undefined) {
-        return { raw: [raw], refused: new Map() };
+        return { raw, refused: new Map() };
       }
       const keptBytes = first.start - (first.start % 3);
       const kept = locate(raw, (keptBytes / 3) * 4);
-      const pieces: Buffer[] = [];
-      let copied = keptBytes;
-      for (const edit of edits) {
-        pieces.push(decoded.subarray(copied, edit.start), Buffer.from(edit.bytes, 'latin1'));
-        copied = edit.end;
-      }
-      pieces.push(decoded.subarray(copied));
-      const encoded = Buffer.concat(pieces).toString('base64');
+      const patches = edits.map(({ start, end, bytes }) => ({ start, end, text: bytes }));
+      const encoded = patched(decoded, patches).toString('base64', keptBytes);
       return {
-        raw: [
+        raw: Buffer.concat([
           raw.subarray(0, kept.offset),
           Buffer.from(wrap(encoded, kept.column, layout.width, layout.lineEnd), 'latin1'),
           raw.subarray(layout.dataEnd),
-        ],
+        ]),
         refused: new Map(),
       };
     },

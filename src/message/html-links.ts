@@ -1,8 +1,9 @@
 import { decodeHTMLAttribute } from 'entities/decode';
 import type { Candidate, Range, Scanned } from './candidate.ts';
-import { type Attribute, attributesAt, HtmlScanner, type Tag } from './html-scanner.ts';
+import { type Attribute, HtmlScanner, type Tag, tagAt } from './html-scanner.ts';
 import { readTree, type TreeLimits } from './html-tree.ts';
-import { isMark, isOwnMark, NOTRACK, notrackAt, readMarks } from './link-marks.ts';
+import { notrackAt, OWN_MARK, readMarks, VENDORS_MARKS, withoutNotrack } from './link-marks.ts';
+import { NameSet } from './name-set.ts';
 import type { LeftAlone } from './outcome.ts';
 import { showsUrl } from './url-text.ts';
 
@@ -19,10 +20,13 @@ export interface HtmlOptions {
 /** Where one of these is, tags mean what they mean by the tree around them. */
 const NEED_TREE = ['svg', 'math', 'select', 'template', 'frameset'];
 
-const DOCUMENT = new HtmlScanner(['a', 'area', 'base', ...NEED_TREE]);
+/** What links are made of, and marked with. */
+const ATTRIBUTES = new NameSet(['href', 'xlink:href', ...VENDORS_MARKS], OWN_MARK);
+
+const DOCUMENT = new HtmlScanner(['a', 'area', 'base', ...NEED_TREE], ATTRIBUTES);
 
 /** Outlook reads conditional comments, and makes buttons of VML. */
-const CONDITIONAL_COMMENT = new HtmlScanner(['a', 'area', 'v:*']);
+const CONDITIONAL_COMMENT = new HtmlScanner(['a', 'area', 'v:*'], ATTRIBUTES);
 
 /**
  * Finds the links of an HTML document: `<a>` and `<area>` as a browser would, and those for Outlook in
@@ -37,11 +41,19 @@ export function scanHtml(html: string, options: HtmlOptions): Scanned | 'html-to
   }
   const candidates: Candidate[] = [];
   const marks: Range[] = [];
-  for (const tag of [...outline.links, ...outlookLinks(html, outline.comments)].sort(byStart)) {
+  const tags = [...outline.links, ...outlookLinks(html, outline.comments)];
+  if (tags.length > outline.links.length) {
+    tags.sort(byStart);
+  }
+  for (const tag of tags) {
     readLink(html, tag, outline.selected.has(tag.start), options, candidates, marks);
   }
   const base = outline.base?.attributes.find(({ name }) => name === 'href');
-  return { candidates, marks, base: base && attributeText(base, options) };
+  return {
+    candidates,
+    marks: marks.sort(byStart),
+    base: base && attributeText(html, base, options),
+  };
 }
 
 interface Outline {
@@ -72,11 +84,11 @@ function outlineOf(html: string, options: HtmlOptions): Outline | undefined {
     return { links, base, comments, selected: new Set() };
   }
   const tree = readTree(html, options.excludeSelectors, options.treeLimits);
-  const tagAt = (offset: number) => attributesAt(html, offset);
+  const at = (offset: number) => tagAt(html, offset, ATTRIBUTES);
   return (
     tree && {
-      links: tree.links.map(tagAt).filter((tag) => tag !== undefined),
-      base: tree.base === undefined ? undefined : tagAt(tree.base),
+      links: tree.links.map(at).filter((tag) => tag !== undefined),
+      base: tree.base === undefined ? undefined : at(tree.base),
       comments: tree.comments,
       selected: tree.selected,
     }
@@ -126,68 +138,80 @@ function readLink(
 ): void {
   let href: Attribute | undefined;
   let xlink: Attribute | undefined;
-  const markValues = new Map<string, string>();
-  const ownMarks: Range[] = [];
+  let markValues: Map<string, string> | undefined;
   for (const attribute of tag.attributes) {
     const { name } = attribute;
     if (name === 'href') {
       href ??= attribute;
     } else if (name === 'xlink:href') {
       xlink ??= attribute; // of an SVG <a>
-    } else if (isMark(name)) {
+    } else {
+      markValues ??= new Map();
       if (!markValues.has(name)) {
-        markValues.set(name, attributeText(attribute, options) ?? '');
+        markValues.set(name, attributeText(html, attribute, options) ?? '');
       }
-      if (isOwnMark(name)) {
-        ownMarks.push(removable(html, attribute));
+      if (name.startsWith(OWN_MARK)) {
+        marks.push(removable(html, attribute));
       }
     }
   }
   href ??= xlink;
-  if (href !== undefined) {
-    const { start, end } = trimmed(html, href);
-    const notrack = notrackAt(html.slice(start, end));
-    const says = readMarks(markValues);
-    if (notrack !== -1) {
-      ownMarks.push({ start: start + notrack, end: start + notrack + NOTRACK.length });
-    }
-    const written = unicodeOf(start, end, options);
-    const reasonOf = (): LeftAlone | undefined => {
-      if (notrack !== -1) {
-        return 'opted-out';
-      }
-      if (says.reason === undefined && selected) {
-        return 'excluded-selector';
-      }
-      return (
-        says.reason ?? (options.trackUrlText || !showsUrl(html, tag.end) ? undefined : 'url-text')
-      );
-    };
-    candidates.push({
-      start,
-      end,
-      written: notrack === -1 ? written : written?.replace(NOTRACK, ''),
-      escape: href.quoted ? escapeQuoted : escapeUnquoted,
-      name: says.name,
-      sublink: says.sublink,
-      reason: reasonOf(),
-    });
+  if (href === undefined) {
+    return;
   }
-  for (const mark of ownMarks.sort(byStart)) {
-    marks.push(mark);
+  const { start, end } = trimmed(html, href);
+  const notrack = notrackAt(html, start);
+  const says = readMarks(markValues);
+  let written = unicodeOf(html, start, end, options);
+  let reason: LeftAlone | undefined = says.reason;
+  if (notrack !== undefined) {
+    marks.push(notrack);
+    written = written && withoutNotrack(written);
+    reason = 'opted-out';
   }
+  if (reason === undefined && selected) {
+    reason = 'excluded-selector';
+  } else if (reason === undefined && !options.trackUrlText && showsUrl(html, tag.end)) {
+    reason = 'url-text';
+  }
+  candidates.push({
+    start,
+    end,
+    written,
+    escape: href.quoted ? escapeQuoted : escapeUnquoted,
+    name: says.name,
+    sublink: says.sublink,
+    reason,
+  });
 }
 
 function attributeText(
+  html: string,
   { valueStart, valueEnd }: Attribute,
   options: HtmlOptions,
 ): string | undefined {
-  return unicodeOf(valueStart, valueEnd, options);
+  return unicodeOf(html, valueStart, valueEnd, options);
 }
 
-function unicodeOf(start: number, end: number, options: HtmlOptions): string | undefined {
-  const text = options.read(start, end)?.replaceAll('\0', '\ufffd');
-  return text?.includes('&') ? decodeHTMLAttribute(text) : text;
+/** Printable ASCII stands for itself in every charset that is read here. */
+const NOT_PRINTABLE = /[^ -~]/;
+
+function unicodeOf(
+  html: string,
+  start: number,
+  end: number,
+  options: HtmlOptions,
+): string | undefined {
+  const ascii = html.slice(start, end);
+  const text = NOT_PRINTABLE.test(ascii)
+    ? options.read(start, end)?.replaceAll('\0', '\ufffd')
+    : ascii;
+  return text?.includes('&') ? decodeEntities(text) : text;
+}
+
+/** In links, nearly all of them are `&amp;`. */
+function decodeEntities(text: string): string {
+  return /&(?!amp;)/.test(text) ? decodeHTMLAttribute(text) : text.replaceAll('&amp;', '&');
 }
 
 /** A value without the white space around it, which stays. */

@@ -2,6 +2,7 @@
  * Finds start tags, attributes and comments where the tokenizer of the HTML standard (WHATWG HTML §13.2.5)
  * finds them. Every offset is one into the string given.
  */
+import { NameSet } from './name-set.ts';
 import { endOfRawText, RAW_TEXT } from './raw-text.ts';
 
 export interface Attribute {
@@ -22,7 +23,7 @@ export interface Tag {
   readonly start: number;
   /** Behind the `>`. */
   readonly end: number;
-  /** As written: of two with the same name the first counts. */
+  /** Those whose names are wanted, as written: of two with the same name the first counts. */
   readonly attributes: readonly Attribute[];
 }
 
@@ -49,11 +50,16 @@ const QUESTION = 0x3f;
 /** A scanner for documents that reports the tags with the names given. */
 export class HtmlScanner {
   readonly #names: NameSet;
+  readonly #attributes: NameSet;
   readonly #wanted: ReadonlySet<string>;
   readonly #wantsNamespaced: boolean;
 
-  /** @param wanted names in lower case; `v:*` wants every element of that prefix */
-  constructor(wanted: readonly string[]) {
+  /**
+   * @param wanted names of elements in lower case; `v:*` wants every element of that prefix
+   * @param attributes the attributes of theirs that are wanted
+   */
+  constructor(wanted: readonly string[], attributes: NameSet) {
+    this.#attributes = attributes;
     this.#wanted = new Set(wanted);
     this.#wantsNamespaced = this.#wanted.has('v:*');
     this.#names = new NameSet([...wanted, ...RAW_TEXT]);
@@ -79,7 +85,7 @@ export class HtmlScanner {
     if (first === SLASH) {
       const letter = html.charCodeAt(at + 2);
       if (isLetter(letter)) {
-        return scanAttributes(html, endOfName(html, at + 2), undefined);
+        return endOfTag(html, endOfName(html, at + 2));
       }
       return letter === GREATER ? at + 3 : behind(html, '>', at + 2);
     }
@@ -100,10 +106,10 @@ export class HtmlScanner {
     const nameEnd = endOfName(html, at + 1);
     const name = this.#names.find(html, at + 1, nameEnd) ?? this.#namespaced(html, at, nameEnd);
     if (name === undefined) {
-      return scanAttributes(html, nameEnd, undefined);
+      return endOfTag(html, nameEnd);
     }
     const attributes: Attribute[] = [];
-    const end = scanAttributes(html, nameEnd, attributes);
+    const end = endOfTag(html, nameEnd, attributes, this.#attributes);
     if (end === -1) {
       return -1;
     }
@@ -122,35 +128,13 @@ export class HtmlScanner {
   }
 }
 
-/** The attributes of the tag whose name ends at `offset`. */
-export function attributesAt(html: string, offset: number): Tag | undefined {
+/** The start tag at an offset, with those of its attributes that are wanted. */
+export function tagAt(html: string, offset: number, wanted: NameSet): Tag | undefined {
   const nameEnd = endOfName(html, offset + 1);
   const attributes: Attribute[] = [];
-  const end = scanAttributes(html, nameEnd, attributes);
+  const end = endOfTag(html, nameEnd, attributes, wanted);
   const name = html.slice(offset + 1, nameEnd).toLowerCase();
   return end === -1 ? undefined : { name, start: offset, end, attributes };
-}
-
-/** A few names, told from all others mostly by their length and first letter. */
-class NameSet {
-  readonly #names: ReadonlySet<string>;
-  readonly #possible = new Uint8Array(16 * 32);
-
-  constructor(names: readonly string[]) {
-    this.#names = new Set(names);
-    for (const name of names) {
-      this.#possible[name.length * 32 + (name.charCodeAt(0) & 31)] = 1;
-    }
-  }
-
-  find(html: string, start: number, end: number): string | undefined {
-    const length = end - start;
-    if (length > 15 || this.#possible[length * 32 + (html.charCodeAt(start) & 31)] === 0) {
-      return undefined;
-    }
-    const name = html.slice(start, end).toLowerCase();
-    return this.#names.has(name) ? name : undefined;
-  }
 }
 
 function isLetter(code: number): boolean {
@@ -174,8 +158,12 @@ function endOfName(html: string, start: number): number {
   return at;
 }
 
-/** From behind a tag's name to behind its `>`, or -1 where the document ends before. */
-function scanAttributes(html: string, from: number, into: Attribute[] | undefined): number {
+/**
+ * From behind a tag's name to behind its `>`, or -1 where the document ends before.
+ *
+ * @param into where the attributes that are wanted go
+ */
+function endOfTag(html: string, from: number, into?: Attribute[], wanted?: NameSet): number {
   const length = html.length;
   let at = from;
   for (;;) {
@@ -202,7 +190,7 @@ function scanAttributes(html: string, from: number, into: Attribute[] | undefine
       code = html.charCodeAt(++at);
     }
     if (code !== EQUALS) {
-      into?.push(attribute(html, start, nameEnd, nameEnd, nameEnd, nameEnd));
+      addAttribute(html, start, nameEnd, nameEnd, nameEnd, nameEnd, into, wanted);
       continue;
     }
     do {
@@ -214,26 +202,30 @@ function scanAttributes(html: string, from: number, into: Attribute[] | undefine
       if (at === -1) {
         return -1;
       }
-      into?.push(attribute(html, start, nameEnd, valueStart + 1, at, ++at));
+      addAttribute(html, start, nameEnd, valueStart + 1, at, ++at, into, wanted);
       continue;
     }
     while (code > GREATER || (code !== GREATER && !isSpace(code) && at < length)) {
       code = html.charCodeAt(++at);
     }
-    into?.push(attribute(html, start, nameEnd, valueStart, at, at));
+    addAttribute(html, start, nameEnd, valueStart, at, at, into, wanted);
   }
 }
 
-function attribute(
+function addAttribute(
   html: string,
   start: number,
   nameEnd: number,
   valueStart: number,
   valueEnd: number,
   end: number,
-): Attribute {
-  const name = html.slice(start, nameEnd).toLowerCase();
-  return { name, start, end, valueStart, valueEnd, quoted: end > valueEnd };
+  into: Attribute[] | undefined,
+  wanted: NameSet | undefined,
+): void {
+  const name = wanted?.find(html, start, nameEnd);
+  if (name !== undefined) {
+    into?.push({ name, start, end, valueStart, valueEnd, quoted: end > valueEnd });
+  }
 }
 
 function behind(html: string, mark: string, from: number): number {

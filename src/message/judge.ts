@@ -67,7 +67,7 @@ function judgeOne(
   const { target, host } = found;
   const reason =
     candidate.reason ??
-    (unsubscribe.has(normal(target, host)) ? 'unsubscribe' : undefined) ??
+    (unsubscribe.size > 0 && unsubscribe.has(normal(target, host)) ? 'unsubscribe' : undefined) ??
     (isOwn(target, host, options.ownDomains) ? 'own-domain' : undefined) ??
     options.exclude?.(target);
   return foundLink(part, candidate, target, reason);
@@ -96,11 +96,16 @@ function foundLink(
 }
 
 function isOwn(target: string, host: string, ownDomains: readonly string[]): boolean {
-  return ownDomains.some((domain) => {
+  for (const domain of ownDomains) {
+    if (domain === host) {
+      return true;
+    }
     // A domain may be given with its scheme's own port, which a host never has.
-    const port = /^https:/i.test(target) ? ':443' : ':80';
-    return domain === host || domain === host + port;
-  });
+    if (domain.startsWith(host) && domain === host + (/^https:/i.test(target) ? ':443' : ':80')) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /** The targets of List-Unsubscribe (RFC 2369), normalised. */

@@ -1,3 +1,5 @@
+import type { Range } from './candidate.ts';
+
 /** What the marks on one link say. */
 export interface LinkMarks {
   readonly reason: 'opted-out' | 'unsubscribe' | undefined;
@@ -9,16 +11,10 @@ export interface LinkMarks {
 const MAX_NAME = 63;
 
 /** Marks of this product: they are removed from the outgoing message. */
-export function isOwnMark(attribute: string): boolean {
-  return attribute.startsWith('data-msys-');
-}
+export const OWN_MARK = 'data-msys-';
 
-/** Whether an attribute may be one of those `readMarks` knows. */
-export function isMark(attribute: string): boolean {
-  return isOwnMark(attribute) || VENDORS_MARKS.has(attribute);
-}
-
-const VENDORS_MARKS = new Set([
+/** Attributes of other vendors' systems that `readMarks` knows. */
+export const VENDORS_MARKS = [
   'clicktracking',
   'disable-tracking',
   'data-pm-no-track',
@@ -26,7 +22,7 @@ const VENDORS_MARKS = new Set([
   'tracking',
   'data-mautic-disable-tracking',
   'mautic:disable-tracking',
-]);
+];
 
 const NO_MARKS: LinkMarks = { reason: undefined, name: undefined, sublink: undefined };
 
@@ -35,8 +31,8 @@ const NO_MARKS: LinkMarks = { reason: undefined, name: undefined, sublink: undef
  *
  * @param attributes by lower-case name; an attribute without a value has an empty one
  */
-export function readMarks(attributes: ReadonlyMap<string, string>): LinkMarks {
-  if (attributes.size === 0) {
+export function readMarks(attributes: ReadonlyMap<string, string> | undefined): LinkMarks {
+  if (attributes === undefined) {
     return NO_MARKS; // as nearly every link
   }
   const is = (name: string, ...values: string[]): boolean => {
@@ -69,12 +65,25 @@ function sublink(value: string | undefined): string | undefined {
   return path || undefined;
 }
 
-/** Postal's mark is in the scheme itself: `https+notrack://…`. Where `+notrack` stands in a link, or -1. */
-export function notrackAt(written: string): number {
-  return /^\s*https?\+notrack:\/\//i.test(written) ? written.indexOf('+') : -1;
+/** Postal's mark is in the scheme itself: `https+notrack://…`. */
+const NOTRACK = '+notrack';
+
+/** Where `+notrack` stands in the link that begins at an offset. */
+export function notrackAt(text: string, start: number): Range | undefined {
+  const http = start + 'http'.length;
+  const plus = text[http] === '+' ? http : http + 1;
+  if (text[plus] !== '+') {
+    return undefined; // as nearly every link
+  }
+  const mark = /https?\+notrack:\/\//iy;
+  mark.lastIndex = start;
+  return mark.test(text) ? { start: plus, end: plus + NOTRACK.length } : undefined;
 }
 
-export const NOTRACK = '+notrack';
+/** The link that a reader of the outgoing message follows. */
+export function withoutNotrack(written: string): string {
+  return written.replace(/\+notrack/i, '');
+}
 
 function linkName(value: string | undefined): string | undefined {
   const name = value?.trim();

@@ -1,4 +1,4 @@
-import type { Content, Edit, Refusal } from './splice.ts';
+import { type Content, type Edit, patched, type RawPatch, type Refusal } from './splice.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -9,30 +9,29 @@ export function literalContent(raw: Buffer, maxLine: number): Content {
     bytes: raw.toString('latin1'),
     isLiteral: true,
     splice(edits) {
-      const pieces: Buffer[] = [];
+      const patches: RawPatch[] = [];
       const refused = new Map<Edit, Refusal>();
       let copied = 0;
       /** Length of the new line up to `copied`, and where the line ends in `raw`. */
       let column = 0;
       let lineEnd = -1;
       for (const edit of edits) {
-        const before = raw.subarray(copied, edit.start);
-        const lineFeed = before.lastIndexOf(LF);
-        const start = lineFeed === -1 ? column + before.length : before.length - lineFeed - 1;
-        if (lineEnd < edit.end) {
-          lineEnd = endOfLine(raw, edit.end);
+        const { start, end, bytes: text } = edit;
+        const lineFeed = raw.subarray(copied, start).lastIndexOf(LF);
+        const before = lineFeed === -1 ? column + start - copied : start - copied - lineFeed - 1;
+        if (lineEnd < end) {
+          lineEnd = endOfLine(raw, end);
         }
-        const grows = edit.bytes.length > edit.end - edit.start;
-        if (grows && start + edit.bytes.length + lineEnd - edit.end > maxLine) {
+        const grows = text.length > end - start;
+        if (grows && before + text.length + lineEnd - end > maxLine) {
           refused.set(edit, 'line-too-long');
           continue;
         }
-        pieces.push(before, Buffer.from(edit.bytes, 'latin1'));
-        copied = edit.end;
-        column = start + edit.bytes.length;
+        patches.push({ start, end, text });
+        copied = end;
+        column = before + text.length;
       }
-      pieces.push(raw.subarray(copied));
-      return { raw: pieces, refused };
+      return { raw: patched(raw, patches), refused };
     },
   };
 }

@@ -14,29 +14,41 @@ export function rewriteParts(
   parts: ReadonlyMap<ReadPart, readonly JudgedLink[]>,
   urlFor: UrlFor,
 ): RewrittenMessage {
-  // Joined by concat: there may be more pieces than a call takes arguments.
-  let pieces: Buffer[] = [];
-  let links: LinkOutcome[] = [];
+  const pieces: Buffer[] = [];
+  const links: LinkOutcome[] = [];
   let copied = 0;
+  const keep = (end: number): void => {
+    for (const view of body.views(copied, end)) {
+      pieces.push(view);
+    }
+  };
   for (const [part, judged] of parts) {
-    const plans = judged.map((one) => planFor(part, one, urlFor));
     const edits: Edit[] = part.scanned.marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
-    for (const { edit } of plans) {
-      if (edit !== undefined) {
-        edits.push(edit);
+    const plans: Plan[] = [];
+    for (const one of judged) {
+      const plan = planFor(part, one, urlFor);
+      plans.push(plan);
+      if (plan.edit !== undefined) {
+        edits.push(plan.edit);
       }
     }
-    const spliced = part.content.splice(edits.sort((a, b) => a.start - b.start));
-    if (spliced.refused.size < edits.length) {
-      pieces = pieces.concat(body.views(copied, part.found.start), spliced.raw);
+    if (part.scanned.marks.length > 0) {
+      edits.sort((a, b) => a.start - b.start);
+    }
+    const { raw, refused } = part.content.splice(edits);
+    if (refused.size < edits.length) {
+      keep(part.found.start);
+      pieces.push(raw);
       copied = part.found.end;
     }
-    links = links.concat(plans.map((plan) => outcomeOf(plan, spliced)));
+    for (const plan of plans) {
+      links.push(outcomeOf(plan, refused));
+    }
   }
   if (copied === 0) {
     return { links };
   }
-  pieces = pieces.concat(body.views(copied, body.length));
+  keep(body.length);
   return { body: pieces.filter(({ length }) => length > 0), links };
 }
 
@@ -59,7 +71,7 @@ function planFor(part: ReadPart, { candidate, link }: JudgedLink, urlFor: UrlFor
   return { link, url, edit: { start, end, bytes: part.encode(candidate.escape(url)) } };
 }
 
-function outcomeOf({ link, url, edit }: Plan, { refused }: Spliced): LinkOutcome {
+function outcomeOf({ link, url, edit }: Plan, refused: Spliced['refused']): LinkOutcome {
   const refusal = edit && refused.get(edit);
   // Field by field: a spread of objects of several shapes costs more than the splice.
   const outcome: { -readonly [Key in keyof LinkOutcome]: LinkOutcome[Key] } = {

@@ -23,9 +23,8 @@ export function targetOf(
   base: URL | undefined,
   utf8Queries: boolean,
 ): Target | LeftAlone {
-  const plain = PLAIN.exec(written)?.[1];
-  if (plain !== undefined) {
-    return { target: written, host: plain };
+  if (PLAIN.test(written)) {
+    return { target: written, host: plainHost(written) };
   }
   const link = UNPRINTABLE.test(written) ? trim(written).replace(/[\t\n\r]/g, '') : written;
   if (ONLY_PLACEHOLDER.test(link)) {
@@ -72,7 +71,16 @@ const ONLY_PLACEHOLDER = /^(?:\{\{.*\}\}|\*\|.*\|\*|%%.*%%|\[\[.*\]\])$/;
  * What nearly all links are: printable ASCII, and a host that a browser has nothing to normalise or to refuse
  * in. Making a URL of it would cost more than all else that is done to a link.
  */
-const PLAIN = /^https?:\/\/(?![a-z\d.-]*xn--)([a-z\d.-]+\.[a-z]{2,})(?:[/?#][!-~]*)?$/;
+const PLAIN = /^https?:\/\/(?![a-z\d.-]*xn--)[a-z\d.-]+\.[a-z]{2,}(?:[/?#][!-~]*)?$/;
+
+function plainHost(link: string): string {
+  const start = link.indexOf('/') + 2;
+  const slash = link.indexOf('/', start);
+  const host = link.slice(start, slash === -1 ? undefined : slash);
+  const end = host.search(/[?#]/);
+  return end === -1 ? host : host.slice(0, end);
+}
+
 /** Scheme, authority, and all that follows. */
 const ABSOLUTE = /^(https?:\/\/)([^/?#\\]+)(.*)$/is;
 const NOT_ASCII = /[^\0-\x7f]/;

@@ -1,6 +1,6 @@
 import type { Candidate, Range, Scanned } from './candidate.ts';
 import type { Charset } from './charset.ts';
-import { NOTRACK, notrackAt, readMarks } from './link-marks.ts';
+import { notrackAt, readMarks, withoutNotrack } from './link-marks.ts';
 import type { LeftAlone } from './outcome.ts';
 import { UrlScanner } from './text-url.ts';
 
@@ -19,26 +19,29 @@ export function scanText(text: string, { charset, read }: TextOptions): Scanned 
   const candidates: Candidate[] = [];
   const marks: Range[] = [];
   for (const { start, end } of new UrlScanner(text, charset).urls()) {
-    const written = read(start, end);
-    const notrack = notrackAt(text.slice(start, end));
-    if (notrack !== -1) {
-      marks.push({ start: start + notrack, end: start + notrack + NOTRACK.length });
-    }
+    let written = read(start, end);
     const { values, range } = marksAt(text, end);
     if (range !== undefined) {
       marks.push(range);
     }
     const says = readMarks(values);
-    const reason: LeftAlone | undefined = notrack === -1 ? says.reason : 'opted-out';
+    let reason: LeftAlone | undefined = says.reason;
+    const notrack = notrackAt(text, start);
+    if (notrack !== undefined) {
+      marks.push(notrack);
+      written = written && withoutNotrack(written);
+      reason = 'opted-out';
+    }
     const delimited = text[start - 1] === '<' && text[end] === '>';
+    if (reason === undefined && !delimited && !hasClearEnd(text, end, written, charset)) {
+      reason = 'unclear-end';
+    }
     candidates.push({
       start,
       end,
-      written: notrack === -1 ? written : written?.replace(NOTRACK_ANY_CASE, ''),
-      escape: (url) => url,
-      reason:
-        reason ??
-        (delimited || hasClearEnd(text, end, written, charset) ? undefined : 'unclear-end'),
+      written,
+      escape: asItIs,
+      reason,
       name: says.name,
       sublink: says.sublink,
     });
@@ -46,7 +49,9 @@ export function scanText(text: string, { charset, read }: TextOptions): Scanned 
   return { candidates, marks, base: undefined };
 }
 
-const NOTRACK_ANY_CASE = /\+notrack/i;
+function asItIs(url: string): string {
+  return url;
+}
 
 /** Scripts without spaces between words: whether they belong to the URL they follow, readers do not agree. */
 const UNSPACED =
@@ -67,10 +72,10 @@ function hasClearEnd(
 }
 
 /** `[[data-msys-clicktrack="0"]]` and its like directly behind a URL. */
-function marksAt(
-  text: string,
-  at: number,
-): { values: Map<string, string>; range: Range | undefined } {
+function marksAt(text: string, at: number): { values?: Map<string, string>; range?: Range } {
+  if (!text.startsWith('[[', at)) {
+    return NO_MARKS;
+  }
   const values = new Map<string, string>();
   const mark = /\[\[(data-msys-[a-z]{1,30})(?:="([^"\r\n]{0,500})")?\]\]/iy;
   let end = at;
@@ -80,5 +85,7 @@ function marksAt(
     values.set(name.toLowerCase(), value);
     end = mark.lastIndex;
   }
-  return { values, range: end > at ? { start: at, end } : undefined };
+  return end > at ? { values, range: { start: at, end } } : NO_MARKS;
 }
+
+const NO_MARKS = {};

@@ -103,6 +103,8 @@ async function stepsOf(dist: string) {
   const { readPart } = await built<Finding>('read-part.js');
   type Scanning = typeof import('../../src/message/html-scanner.ts');
   const { HtmlScanner } = await built<Scanning>('html-scanner.js');
+  type Names = typeof import('../../src/message/name-set.ts');
+  const { NameSet } = await built<Names>('name-set.js');
 
   const options: ReadingOptions = {
     limits: DEFAULT_LIMITS,
@@ -117,7 +119,7 @@ async function stepsOf(dist: string) {
     parts.end();
     return parts;
   };
-  const scanner = new HtmlScanner(['a', 'area', 'base']);
+  const scanner = new HtmlScanner(['a', 'area', 'base'], new NameSet(['href']));
   return {
     findParts,
     decode(letter: Newsletter): void {

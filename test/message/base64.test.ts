@@ -7,7 +7,7 @@ import { editsOf, spliced } from '../helpers/splice.ts';
 const open = (raw: string) => base64Content(Buffer.from(raw, 'latin1'));
 
 function splice(raw: string, edits: readonly Edit[]): string {
-  return Buffer.concat(open(raw)?.splice(edits).raw ?? []).toString('latin1');
+  return open(raw)?.splice(edits).raw.toString('latin1') ?? '';
 }
 
 function encode(bytes: string, width: number, lineEnd: string): string {

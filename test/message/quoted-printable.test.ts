@@ -8,7 +8,7 @@ import { transferEncode } from '../helpers/transfer-encode.ts';
 const open = (raw: string) => quotedPrintableContent(Buffer.from(raw, 'latin1'));
 
 function splice(raw: string, edits: readonly Edit[]): string {
-  return Buffer.concat(open(raw).splice(edits).raw).toString('latin1');
+  return open(raw).splice(edits).raw.toString('latin1');
 }
 
 test.each([
@@ -74,7 +74,7 @@ describe('splices', () => {
     const edit = { start: 8, end: 12, bytes: link };
     const { refused, raw } = open('<a href="LINK">').splice([{ ...edit, start: 9, end: 13 }]);
     expect([...refused.values()]).toEqual(['malformed-encoding']);
-    expect(Buffer.concat(raw).toString()).toBe('<a href="LINK">');
+    expect(raw.toString()).toBe('<a href="LINK">');
     expect(open('href=3D"L=INK"').splice([{ ...edit, start: 6, end: 11 }]).refused.size).toBe(1);
   });
 });

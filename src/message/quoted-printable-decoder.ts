@@ -1,0 +1,236 @@
+const LF = 0x0a;
+const CR = 0x0d;
+const TAB = 0x09;
+const SPACE = 0x20;
+const EQUALS = 0x3d;
+
+/** Value of a hexadecimal digit by its character code; 0x10 for what is none. */
+const HEX = new Uint8Array(256).fill(0x10);
+for (let digit = 0; digit < 16; digit++) {
+  HEX[digit.toString(16).charCodeAt(0)] = digit;
+  HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
+}
+
+/** Text that was quoted-printable (RFC 2045 §6.7), and where it came from. */
+export interface Decoded {
+  /** One latin1 character a byte. */
+  readonly bytes: string;
+  /** Whether there is a `=` that begins neither an escape nor a soft line break: it stands for itself. */
+  readonly malformed: boolean;
+  /** The raw bytes that stand for the decoded ones from start to end (at least one). */
+  rawOf(start: number, end: number): { readonly start: number; readonly end: number };
+}
+
+/**
+ * Decodes any bytes, well-formed or not. Most of them stand for themselves and are copied four at a time: looking at
+ * each is what costs most of all that is done to a message.
+ */
+export function decodeQuotedPrintable(raw: Buffer): Decoded {
+  const { input, inputWords, output, outputWords } = workspaceFor(raw.length);
+  input.set(raw);
+  inputWords.setInt32(raw.length, FOUR_EQUALS, true); // whatever is searched for is found
+  const marks = new Marks();
+  let malformed = false;
+  /** Where what stands for itself began: white space before it is not looked at. */
+  let literal = 0;
+  let at = 0;
+  let to = 0;
+  for (;;) {
+    let word = inputWords.getInt32(at, true);
+    let stops = equalsOrLineFeedIn(word);
+    while (stops === 0) {
+      outputWords.setInt32(to, word, true);
+      at += 4;
+      to += 4;
+      word = inputWords.getInt32(at, true);
+      stops = equalsOrLineFeedIn(word);
+    }
+    outputWords.setInt32(to, word, true); // from the stop on it is overwritten
+    const before = bytesBefore(stops);
+    at += before;
+    to += before;
+    if (at >= raw.length) {
+      break;
+    }
+    if (input[at] === LF) {
+      const ending = raw[at - 1] === CR ? 1 : 0;
+      if (isBlank(raw[at - 1 - ending])) {
+        to -= ending + paddingBefore(raw, at - ending, literal);
+        marks.add(at - ending, to);
+        if (ending === 1) {
+          output[to++] = CR;
+        }
+      }
+      output[to++] = LF;
+      at++;
+      continue;
+    }
+    const value = escaped(input, at);
+    if (value >= 0) {
+      output[to++] = value;
+      at += 3;
+    } else {
+      const end = softBreakEnd(raw, at);
+      if (end === at) {
+        malformed = true;
+        output[to++] = EQUALS;
+      }
+      at = Math.max(end, at + 1);
+    }
+    literal = at;
+    marks.add(at, to);
+  }
+  if (isBlank(raw[raw.length - 1])) {
+    to -= paddingBefore(raw, raw.length, literal);
+  }
+  return {
+    bytes: output.toString('latin1', 0, to),
+    malformed,
+    rawOf(start, end) {
+      const last = marks.origin(end - 1);
+      return {
+        start: marks.origin(start),
+        end: last + (raw[last] === EQUALS && escaped(raw, last) >= 0 ? 3 : 1),
+      };
+    },
+  };
+}
+
+const FOUR_EQUALS = 0x3d3d3d3d;
+const FOUR_LINE_FEEDS = 0x0a0a0a0a;
+
+/**
+ * The highest bit of each of a word's bytes that is a `=` or a line feed. The lowest such bit is always right; behind it
+ * there may be others too many.
+ */
+function equalsOrLineFeedIn(word: number): number {
+  const equals = word ^ FOUR_EQUALS;
+  const feeds = word ^ FOUR_LINE_FEEDS;
+  // A byte that is 0 is the only one below 0x80 from which 1 cannot be taken without borrowing.
+  return (((equals - 0x01010101) & ~equals) | ((feeds - 0x01010101) & ~feeds)) & 0x80808080;
+}
+
+/** How many bytes of the word come before the one with the lowest bit. */
+function bytesBefore(bits: number): number {
+  return (31 - Math.clz32(bits & -bits)) >> 3;
+}
+
+interface Workspace {
+  readonly input: Buffer;
+  readonly inputWords: DataView;
+  readonly output: Buffer;
+  readonly outputWords: DataView;
+}
+
+/** Decoding is synchronous and ends in a string: it needs no memory of its own for each message. */
+const SHARED_SIZE = 512 * 1024;
+const SHARED = workspace(SHARED_SIZE);
+
+function workspaceFor(length: number): Workspace {
+  return length <= SHARED_SIZE ? SHARED : workspace(length);
+}
+
+function workspace(length: number): Workspace {
+  // A word may begin at the last byte, and another one stand behind it.
+  const input = Buffer.allocUnsafeSlow(length + 8);
+  const output = Buffer.allocUnsafeSlow(length + 8);
+  return {
+    input,
+    inputWords: new DataView(input.buffer),
+    output,
+    outputWords: new DataView(output.buffer),
+  };
+}
+
+/** Offsets of the same byte in the raw and in the decoded text, ascending: from one to the next, bytes stand for themselves. */
+class Marks {
+  /** Raw and decoded offset in turn. */
+  #offsets = new Int32Array(1024);
+  #length = 2;
+
+  add(raw: number, decoded: number): void {
+    if (this.#length === this.#offsets.length) {
+      const longer = new Int32Array(2 * this.#length);
+      longer.set(this.#offsets);
+      this.#offsets = longer;
+    }
+    this.#offsets[this.#length++] = raw;
+    this.#offsets[this.#length++] = decoded;
+  }
+
+  /** Where the raw bytes begin that stand for a decoded byte. */
+  origin(decoded: number): number {
+    const offsets = this.#offsets;
+    let low = 0;
+    let high = this.#length / 2 - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((offsets[2 * middle + 1] as number) <= decoded) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return (offsets[2 * low] as number) + decoded - (offsets[2 * low + 1] as number);
+  }
+}
+
+/** How many blanks stand before a line end: padding of the transport. */
+function paddingBefore(raw: Buffer, end: number, literal: number): number {
+  let start = end;
+  while (start > literal && isBlank(raw[start - 1])) {
+    start--;
+  }
+  return end - start;
+}
+
+/** The byte an escape at this place stands for, or -1 where there is none. */
+function escaped(raw: Buffer, at: number): number {
+  const high = HEX[raw[at + 1] ?? 0] as number;
+  const low = HEX[raw[at + 2] ?? 0] as number;
+  return high < 16 && low < 16 ? high * 16 + low : -1;
+}
+
+/** Where the soft line break that begins at a `=` ends, its line end included; `at` itself where there is none. */
+function softBreakEnd(raw: Buffer, at: number): number {
+  const end = blankEnd(raw, at + 1);
+  if (end === raw.length) {
+    return end;
+  }
+  if (raw[end] === LF) {
+    return end + 1;
+  }
+  return raw[end] === CR && raw[end + 1] === LF ? end + 2 : at;
+}
+
+export function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === TAB;
+}
+
+export function blankEnd(raw: Buffer, from: number): number {
+  let end = from;
+  while (isBlank(raw[end])) {
+    end++;
+  }
+  return end;
+}
+
+/**
+ * Whether the bytes hold, or stand close behind, a `=` that is neither escape nor soft line break: then
+ * the sender did not encode them, and new bytes might complete an escape.
+ */
+export function hasMalformedEscape(raw: Buffer, start: number, end: number): boolean {
+  if (raw[start - 1] === EQUALS || (raw[start - 2] === EQUALS && raw[start - 1] !== LF)) {
+    return true;
+  }
+  for (let at = start; at < end; at++) {
+    if (raw[at] === EQUALS) {
+      const next = escaped(raw, at) >= 0 ? at + 3 : softBreakEnd(raw, at);
+      if (next === at) {
+        return true;
+      }
+      at = next - 1;
+    }
+  }
+  return false;
+}
