@@ -56,7 +56,7 @@ function judgeOne(
   candidate: Candidate,
   part: ReadPart,
   base: URL | undefined,
-  unsubscribe: ReadonlySet<string>,
+  unsubscribe: TargetSet,
   options: ReadingOptions,
 ): FoundLink {
   const { written } = candidate;
@@ -67,7 +67,7 @@ function judgeOne(
   const { target, host } = found;
   const reason =
     candidate.reason ??
-    (unsubscribe.size > 0 && unsubscribe.has(normal(target, host)) ? 'unsubscribe' : undefined) ??
+    (unsubscribe.has(target, host) ? 'unsubscribe' : undefined) ??
     (isOwn(target, host, options.ownDomains) ? 'own-domain' : undefined) ??
     options.exclude?.(target);
   return foundLink(part, candidate, target, reason);
@@ -108,15 +108,15 @@ function isOwn(target: string, host: string, ownDomains: readonly string[]): boo
   return false;
 }
 
-/** The targets of List-Unsubscribe (RFC 2369), normalised. */
-function listUnsubscribe(headers: readonly HeaderField[]): ReadonlySet<string> {
-  const targets = new Set<string>();
+/** The targets of List-Unsubscribe (RFC 2369). */
+function listUnsubscribe(headers: readonly HeaderField[]): TargetSet {
+  const targets = new TargetSet();
   for (const { name, value } of headers) {
-    if (name.toLowerCase() === 'list-unsubscribe') {
+    if (name.length === LIST_UNSUBSCRIBE.length && name.toLowerCase() === LIST_UNSUBSCRIBE) {
       for (const [, uri = ''] of value.matchAll(/<([^<>]*)>/g)) {
         const found = targetOf(uri.replace(/\s+/g, ''), undefined, true);
         if (typeof found === 'object') {
-          targets.add(normal(found.target, found.host));
+          targets.add(found.target, found.host);
         }
       }
     }
@@ -124,7 +124,30 @@ function listUnsubscribe(headers: readonly HeaderField[]): ReadonlySet<string> {
   return targets;
 }
 
-/** Two spellings of a host are one target: what is spelt as browsers spell it, as nearly all are, stays as it is. */
+const LIST_UNSUBSCRIBE = 'list-unsubscribe';
+
+/** Targets, however their hosts are spelt. */
+class TargetSet {
+  readonly #targets = new Set<string>();
+  /** Asked first, since the hash of a long string takes its time. */
+  readonly #lengths = new Set<number>();
+
+  add(target: string, host: string): void {
+    const one = normal(target, host);
+    this.#targets.add(one);
+    this.#lengths.add(one.length);
+  }
+
+  has(target: string, host: string): boolean {
+    if (this.#targets.size === 0) {
+      return false;
+    }
+    const one = normal(target, host);
+    return this.#lengths.has(one.length) && this.#targets.has(one);
+  }
+}
+
+/** What is spelt as browsers spell it, as nearly all is, stays as it is. */
 function normal(target: string, host: string): string {
   const authority = target.indexOf('/') + 2;
   const isNormal =

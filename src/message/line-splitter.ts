@@ -1,6 +1,9 @@
-import { type MimeNode, Splitter } from 'mailsplit';
+import { type MimeNode as MailsplitNode, Splitter } from 'mailsplit';
 
-export type { MimeNode };
+/** With what it makes of its headers; it parses none where it has `headers` already. */
+export interface MimeNode extends MailsplitNode {
+  readonly _headersLines: readonly Buffer[];
+}
 
 /** The inside of mailsplit's Splitter that is used here: the only file that touches it. */
 interface SplitterInside {
@@ -11,6 +14,9 @@ interface SplitterInside {
   readonly nodeCounter: number;
   processLine(line: Buffer, final: false, next: (error?: Error | null) => void): void;
 }
+
+const LF = 0x0a;
+const CR = 0x0d;
 
 const HEAD = 0x01;
 
@@ -48,6 +54,24 @@ export class LineSplitter {
 
   /** Takes one whole line with its line end. */
   line(line: Buffer): void {
+    const { node } = this.#inside;
+    if (this.inHeader && node.parentNode && isEmpty(line)) {
+      // The parts of one sender's messages have the same few headers, and to parse them takes long.
+      const header = Buffer.concat(node._headersLines).toString('latin1');
+      const known = parsedHeaders.get(header);
+      if (known !== undefined) {
+        Object.assign(node, known);
+      }
+      this.#process(line);
+      if (known === undefined) {
+        remember(header, node);
+      }
+      return;
+    }
+    this.#process(line);
+  }
+
+  #process(line: Buffer): void {
     this.#inside.processLine(line, false, (error) => {
       if (error) {
         this.error =
@@ -55,4 +79,32 @@ export class LineSplitter {
       }
     });
   }
+}
+
+/** What the header of a part says, by its bytes. */
+const parsedHeaders = new Map<string, ReturnType<typeof parsedOf>>();
+const MAX_HEADERS = 100;
+const MAX_HEADER_LENGTH = 500;
+
+function remember(header: string, node: MimeNode): void {
+  if (!node.headers || header.length > MAX_HEADER_LENGTH) {
+    return;
+  }
+  if (parsedHeaders.size >= MAX_HEADERS) {
+    parsedHeaders.clear();
+  }
+  parsedHeaders.set(header, parsedOf(node));
+}
+
+function parsedOf(node: MimeNode) {
+  const { headers, contentType, charset, encoding, disposition, filename } = node;
+  const { flowed, delSp, multipart, rfc822, _boundary } = node;
+  return {
+    ...{ headers, contentType, charset, encoding, disposition, filename },
+    ...{ flowed, delSp, multipart, rfc822, _boundary },
+  };
+}
+
+function isEmpty(line: Buffer): boolean {
+  return line[0] === LF || (line[0] === CR && line[1] === LF);
 }

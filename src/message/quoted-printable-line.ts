@@ -35,7 +35,7 @@ export function wrap(
   lineEnd: string,
 ): { text: string; column: number } {
   const room = (restEndsLine ? MAX_LINE : MAX_LINE - 1) - rest;
-  const encoded = bytes.replace(NEEDS_ESCAPE, escapeOf);
+  const encoded = NEEDS_ESCAPE.test(bytes) ? bytes.replace(EVERY_ESCAPE, escapeOf) : bytes;
   if (column + encoded.length <= room) {
     return { text: encoded, column: column + encoded.length };
   }
@@ -71,7 +71,8 @@ function unitEnd(encoded: string, end: number): number {
   return encoded[end - 2] === '=' ? end - 2 : end;
 }
 
-const NEEDS_ESCAPE = /[^!-<>-~]/g;
+const NEEDS_ESCAPE = /[^!-<>-~]/;
+const EVERY_ESCAPE = new RegExp(NEEDS_ESCAPE, 'g');
 
 function escapeOf(char: string): string {
   return `=${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;

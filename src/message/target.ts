@@ -76,9 +76,8 @@ const PLAIN = /^https?:\/\/(?![a-z\d.-]*xn--)[a-z\d.-]+\.[a-z]{2,}(?:[/?#][!-~]*
 function plainHost(link: string): string {
   const start = link.indexOf('/') + 2;
   const slash = link.indexOf('/', start);
-  const host = link.slice(start, slash === -1 ? undefined : slash);
-  const end = host.search(/[?#]/);
-  return end === -1 ? host : host.slice(0, end);
+  const host = slash === -1 ? link.slice(start) : link.slice(start, slash);
+  return /[?#]/.test(host) ? host.replace(/[?#].*/, '') : host;
 }
 
 /** Scheme, authority, and all that follows. */

@@ -53,6 +53,7 @@ function asItIs(url: string): string {
   return url;
 }
 
+const NOT_ASCII = /[^\0-\x7f]/;
 /** Scripts without spaces between words: whether they belong to the URL they follow, readers do not agree. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
@@ -68,7 +69,7 @@ function hasClearEnd(
   if (next >= 0x80 && charset.characterAt(text, end).char === '\ufffd') {
     return false;
   }
-  return written === undefined || !RUNS_ON.test(written);
+  return written === undefined || !NOT_ASCII.test(written) || !RUNS_ON.test(written);
 }
 
 /** `[[data-msys-clicktrack="0"]]` and its like directly behind a URL. */
