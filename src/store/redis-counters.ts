@@ -1,12 +1,13 @@
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter, CountedClick } from '../link/counters.ts';
 import type { RedisConnection } from './connection.ts';
-import { formatField, linkDigest, type Metric, otherField } from './count-fields.ts';
+import { formatField, linkDigest, otherField } from './count-fields.ts';
+import { CountTally } from './count-tally.ts';
 import type { Keys } from './keys.ts';
 
 const FLUSH_MS = 1_000;
-/** Commands sent at a time. */
-const CHUNK = 500;
+/** Links or fields in one command: what Redis, and whoever follows a link meanwhile, has to wait for. */
+const CHUNK = 200;
 /** Different fields a day and hash; what comes after them is counted as "(other)". */
 const MAX_FIELDS = 20_000;
 /** Clicks that wait while Redis is away; later ones are still counted, but no longer as the first of their link. */
@@ -16,31 +17,64 @@ const KEEP_COUNTS = 400 * DAY_SECONDS;
 /** A link followed again after this long a silence counts as followed for the first time. */
 const KEEP_CLICKED = 90 * DAY_SECONDS;
 /**
- * One command a message instead of three and one a link; and of two nodes that see the first clicks on a message at
- * the same moment, one is told that it was the first.
- * KEYS: the message's hash; ARGV: seconds to keep it, then links and how often each was followed.
+ * One command for many messages; and of two nodes that see the first clicks on a message at the same moment, one is
+ * told that it was the first.
+ * KEYS: the messages' hashes; ARGV: seconds to keep them, then for each message how many links, and each link and how
+ * often it was followed. Returns for each message how many of its links had been followed before, and for each link
+ * how often it has been followed by now.
  */
 const MARK = `
-local followedBefore = redis.call('HLEN', KEYS[1])
-local totals = {}
-for i = 2, #ARGV, 2 do
-  totals[i / 2] = redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
+local at, reply = 2, {}
+for _, key in ipairs(KEYS) do
+  reply[#reply + 1] = redis.call('HLEN', key)
+  local last = at + 2 * tonumber(ARGV[at])
+  for i = at + 1, last, 2 do
+    reply[#reply + 1] = redis.call('HINCRBY', key, ARGV[i], ARGV[i + 1])
+  end
+  at = last + 1
+  redis.call('EXPIRE', key, ARGV[1])
+end
+return reply`;
+/**
+ * KEYS: a day's hash; ARGV: seconds to keep it, the most fields it may have, then fields and what is to be added.
+ * Returns the positions of those for which there was no room: the hash is full, and they are not in it yet.
+ */
+const INCREASE = `
+local most, full = tonumber(ARGV[2]), {}
+for i = 3, #ARGV, 2 do
+  if redis.call('HLEN', KEYS[1]) < most or redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
+    redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
+  else
+    full[#full + 1] = (i - 3) / 2
+  end
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
-return {followedBefore, totals}`;
+return full`;
+
+/** Clicks on one message that wait to be counted, by link. */
+type ClickedMessage = Omit<CountedClick, 'link' | 'count'> & {
+  readonly links: Map<string, number>;
+};
+
+type Increase = readonly [field: string, by: number];
 
 /**
- * Counts for reports. Nobody waits for them: they are gathered for a second and written together; while
- * Redis is away they are kept, added up. A crash loses at most that second's; a batch whose answer was lost may be
+ * Counts for reports. Nobody waits for them: they are gathered for a second and written together, a portion at a time;
+ * while Redis is away they are kept, added up. A crash loses at most that second's; a batch whose answer was lost may be
  * counted twice.
  */
 export class RedisCounters implements SentCounter, ClickCounter {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
+  /** By day and message. */
+  #clicks = new Map<string, ClickedMessage>();
+  /** How many links these are. */
+  #waiting = 0;
+  /** What else is to be counted. */
+  #tally = new CountTally();
   /** What is to be added: key, field, number. */
   #counts = new Map<string, Map<string, number>>();
-  /** By message and link. */
-  #clicks = new Map<string, CountedClick>();
+  #flushing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(connection: RedisConnection, keys: Keys) {
@@ -49,62 +83,125 @@ export class RedisCounters implements SentCounter, ClickCounter {
   }
 
   sent({ day, campaign = '', pathway = '', links }: Parameters<SentCounter['sent']>[0]): void {
-    const key = this.#keys.counts(day);
-    this.#add(key, formatField({ metric: 'messages', campaign, key: pathway }), 1);
-    this.#add(key, formatField({ metric: 'links', campaign, key: pathway }), links);
+    this.#tally.sent({ day, campaign, by: 'pathway', key: pathway }, 1, links);
     this.#schedule();
   }
 
   clicked(click: CountedClick): void {
-    const id = `${click.day} ${click.messageId} ${click.link}`;
-    const waiting = this.#clicks.get(id);
-    if (waiting !== undefined || this.#clicks.size < MAX_WAITING) {
-      this.#clicks.set(id, { ...click, count: click.count + (waiting?.count ?? 0) });
+    const { day, messageId, link, count } = click;
+    const id = `${day} ${messageId}`;
+    let message = this.#clicks.get(id);
+    const before = message?.links.get(link);
+    if (before === undefined && this.#waiting >= MAX_WAITING) {
+      this.#tallyClicks(click, link, count);
     } else {
-      this.#count(click, 'clicks', click.count);
+      if (message === undefined) {
+        message = { ...click, links: new Map() };
+        this.#clicks.set(id, message);
+      }
+      message.links.set(link, (before ?? 0) + count);
+      if (before === undefined) this.#waiting++;
     }
     this.#schedule();
   }
 
   /** Writes what has been gathered; what cannot be written now stays for the next time. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const messages = [...byMessage(this.#clicks.values())];
-    this.#clicks = new Map();
-    for (let start = 0; start < messages.length; start += CHUNK) {
-      const chunk = messages.slice(start, start + CHUNK);
-      await Promise.all(chunk.map(([messageId, clicks]) => this.#mark(messageId, clicks)));
-    }
-    const counts = this.#counts;
-    this.#counts = new Map();
-    for (const [key, fields] of counts) await this.#write(key, fields);
+    this.#flushing = this.#flushing.then(() => this.#flush());
+    return this.#flushing;
   }
 
   stop(): void {
     clearTimeout(this.#timer);
   }
 
-  /** Notes in the message's own hash that links were followed; only that tells whether it is the first time. */
-  async #mark(messageId: string, clicks: readonly CountedClick[]): Promise<void> {
-    const key = this.#keys.clicked(messageId);
-    try {
-      const marks = clicks.flatMap(({ link, count }) => [linkDigest(link), count]);
-      const reply = await this.#connection.run((c) => c.eval(MARK, 1, key, KEEP_CLICKED, ...marks));
-      const [followedBefore, totals] = reply as [number, number[]];
-      for (const [at, click] of clicks.entries()) {
-        this.#count(click, 'clicks', click.count);
-        if (totals[at] === click.count) this.#count(click, 'rawClicks', 1);
-        if (followedBefore === 0 && at === 0) this.#count(click, 'uniqueClicks', 1);
+  async #flush(): Promise<void> {
+    // Else what waits for a Redis that is away would be sent when it is back, and once more by us.
+    const isThere = await this.#connection.run((client) => client.ping()).catch(() => undefined);
+    if (isThere === undefined) this.#schedule();
+    else await this.#markAll();
+    for (const { day, by, field, count } of this.#tally.fields()) {
+      const key = by === 'link' ? this.#keys.linkCounts(day) : this.#keys.counts(day);
+      this.#add(key, formatField(field), count);
+    }
+    this.#tally = new CountTally();
+    if (isThere === undefined) return;
+    const counts = this.#counts;
+    this.#counts = new Map();
+    for (const [key, fields] of counts) await this.#write(key, fields);
+  }
+
+  async #markAll(): Promise<void> {
+    const messages = [...this.#clicks.values()];
+    this.#clicks = new Map();
+    this.#waiting = 0;
+    for (let start = 0; start < messages.length; ) {
+      const portion = portionOf(messages, start);
+      start += portion.length;
+      // In a cluster the keys of one command must lie together.
+      const commands = this.#connection.isCluster ? portion.map((one) => [one]) : [portion];
+      const marked = await Promise.all(commands.map((command) => this.#mark(command)));
+      if (marked.includes(false)) {
+        this.#putBack(messages.slice(start));
+        return;
       }
-    } catch {
-      for (const click of clicks) this.clicked(click);
     }
   }
 
-  #count({ day, campaign = '', pathway = '', link }: CountedClick, metric: Metric, by: number) {
-    this.#add(this.#keys.counts(day), formatField({ metric, campaign, key: pathway }), by);
-    this.#add(this.#keys.linkCounts(day), formatField({ metric, campaign, key: link }), by);
+  /**
+   * Notes in the messages' own hashes that links were followed; only that tells whether it is the first time.
+   * @returns whether that could be done
+   */
+  async #mark(messages: readonly ClickedMessage[]): Promise<boolean> {
+    const keys = messages.map(({ messageId }) => this.#keys.clicked(messageId));
+    const args: (string | number)[] = [KEEP_CLICKED];
+    for (const { links } of messages) {
+      args.push(links.size);
+      for (const [link, count] of links) args.push(linkDigest(link), count);
+    }
+    let reply: readonly number[];
+    try {
+      reply = (await this.#connection.run((client) =>
+        client.eval(MARK, keys.length, ...keys, ...args),
+      )) as number[];
+    } catch {
+      this.#putBack(messages);
+      return false;
+    }
+    let at = 0;
+    for (const message of messages) {
+      let first = reply[at++] === 0;
+      for (const [link, count] of message.links) {
+        const rawClicks = reply[at++] === count ? 1 : 0;
+        this.#tallyClicks(message, link, count, rawClicks, first ? 1 : 0);
+        first = false;
+      }
+    }
+    return true;
+  }
+
+  #putBack(messages: readonly ClickedMessage[]): void {
+    for (const { links, ...message } of messages) {
+      for (const [link, count] of links) this.clicked({ ...message, link, count });
+    }
+  }
+
+  #tallyClicks(
+    { day, campaign = '', pathway = '' }: Omit<CountedClick, 'link' | 'count'>,
+    link: string,
+    clicks: number,
+    rawClicks = 0,
+    uniqueClicks = 0,
+  ): void {
+    this.#tally.clicked(
+      { day, campaign, by: 'pathway', key: pathway },
+      clicks,
+      rawClicks,
+      uniqueClicks,
+    );
+    this.#tally.clicked({ day, campaign, by: 'link', key: link }, clicks, rawClicks, uniqueClicks);
   }
 
   #add(key: string, field: string, by: number): void {
@@ -130,27 +227,25 @@ export class RedisCounters implements SentCounter, ClickCounter {
     }
   }
 
-  async #increase(key: string, counts: readonly (readonly [string, number])[]): Promise<void> {
-    const full = await this.#fullFor(
-      key,
-      counts.map(([field]) => field),
-    );
-    await this.#connection.run((client) =>
-      Promise.all([
-        ...counts.map(([field, by], i) =>
-          client.hincrby(key, full[i] ? otherField(field) : field, by),
-        ),
-        client.expire(key, KEEP_COUNTS),
-      ]),
-    );
+  async #increase(key: string, increases: readonly Increase[]): Promise<void> {
+    const full = await this.#increaseUpTo(MAX_FIELDS, key, increases);
+    if (full.length > 0) {
+      const others = full.map(([field, by]): Increase => [otherField(field), by]);
+      await this.#increaseUpTo(Number.MAX_SAFE_INTEGER, key, others);
+    }
   }
 
-  /** For each field, whether there is no room for it: the hash is full, and it is not in it yet. */
-  async #fullFor(key: string, fields: readonly string[]): Promise<readonly boolean[]> {
-    const size = await this.#connection.run((client) => client.hlen(key));
-    if (size + fields.length <= MAX_FIELDS) return [];
-    const present = await this.#connection.run((client) => client.hmget(key, ...fields));
-    return present.map((value) => value === null);
+  /** @returns those for which there is no room */
+  async #increaseUpTo(
+    most: number,
+    key: string,
+    increases: readonly Increase[],
+  ): Promise<readonly Increase[]> {
+    const args = increases.flat();
+    const full = (await this.#connection.run((client) =>
+      client.eval(INCREASE, 1, key, KEEP_COUNTS, most, ...args),
+    )) as number[];
+    return full.flatMap((at) => increases.slice(at, at + 1));
   }
 
   #schedule(): void {
@@ -158,12 +253,14 @@ export class RedisCounters implements SentCounter, ClickCounter {
   }
 }
 
-function byMessage(clicks: Iterable<CountedClick>): Map<string, CountedClick[]> {
-  const messages = new Map<string, CountedClick[]>();
-  for (const click of clicks) {
-    const others = messages.get(click.messageId);
-    if (others) others.push(click);
-    else messages.set(click.messageId, [click]);
+/** The messages from `start` on whose links fit into one command, and at least one. */
+function portionOf(messages: readonly ClickedMessage[], start: number): ClickedMessage[] {
+  let links = 0;
+  let end = start;
+  for (const message of messages.slice(start, start + CHUNK)) {
+    links += message.links.size;
+    if (end > start && links > CHUNK) break;
+    end++;
   }
-  return messages;
+  return messages.slice(start, end);
 }

@@ -2,11 +2,24 @@ import type { EventAppender } from '../link/event-stream.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 
-/** The click stream in Redis: one entry a click, with one field `event` that holds the JSON. */
+/** Events in one command. */
+const CHUNK = 100;
+/** KEYS: the stream; ARGV: the most entries it may have, then the events. */
+const APPEND = `
+for i = 2, #ARGV do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[i])
+end`;
+
+/**
+ * The click stream in Redis: one entry a click, with one field `event` that holds the JSON. Events that come at the same
+ * time go out in one command: under load, commands are what an event costs most.
+ */
 export class RedisEvents implements EventAppender {
   readonly #connection: RedisConnection;
   readonly #key: string;
   readonly #maxLength: number;
+  #gathered: string[] = [];
+  #appended: Promise<void> | undefined;
 
   /** @param maxLength entries, roughly; beyond it the oldest go */
   constructor(connection: RedisConnection, keys: Keys, maxLength: number) {
@@ -15,14 +28,31 @@ export class RedisEvents implements EventAppender {
     this.#maxLength = maxLength;
   }
 
-  async append(events: readonly string[]): Promise<void> {
-    await this.#connection.run<unknown>((client) => {
-      const add = (event: string) =>
-        client.xadd(this.#key, 'MAXLEN', '~', this.#maxLength, '*', 'event', event);
-      // One event is by far the commonest case.
-      const [first, ...others] = events;
-      return first !== undefined && others.length === 0 ? add(first) : Promise.all(events.map(add));
+  append(events: readonly string[]): Promise<void> {
+    for (const event of events) this.#gathered.push(event);
+    // All that happens before that is done by what is ready to go on by now.
+    this.#appended ??= new Promise((resolve, reject) => {
+      process.nextTick(() => this.#appendGathered().then(resolve, reject));
     });
+    return this.#appended;
+  }
+
+  async #appendGathered(): Promise<void> {
+    const events = this.#gathered;
+    this.#gathered = [];
+    this.#appended = undefined;
+    for (let start = 0; start < events.length; start += CHUNK) {
+      await this.#send(events.slice(start, start + CHUNK));
+    }
+  }
+
+  #send(events: readonly string[]): Promise<unknown> {
+    const [only = '', ...others] = events;
+    return this.#connection.run<unknown>((client) =>
+      others.length === 0
+        ? client.xadd(this.#key, 'MAXLEN', '~', this.#maxLength, '*', 'event', only)
+        : client.eval(APPEND, 1, this.#key, this.#maxLength, ...events),
+    );
   }
 
   /** Entries at present. */
