@@ -24,7 +24,8 @@ const MAX_SPREE = 100;
 /** Links of one message that one client followed. */
 interface Spree {
   since: number;
-  readonly tokens: Set<string>;
+  /** Few as they are, a set would be slower. */
+  tokens: string[];
 }
 
 /** Looks for signs of automation; what it remembers is bounded, and of this process only. */
@@ -69,10 +70,17 @@ export class AutomationSigns {
   /** How many links of the message this client has followed since its first click within the time. */
   #followedAtOnce({ token, time, ip, resolved }: Click): number {
     const key = `${resolved.message.messageId} ${ip ?? ''}`;
-    let spree = this.#sprees.get(key);
-    if (!spree || time - spree.since >= this.#withinMs) spree = { since: time, tokens: new Set() };
-    if (spree.tokens.size < MAX_SPREE) spree.tokens.add(token);
-    this.#sprees.set(key, spree);
-    return spree.tokens.size;
+    const spree = this.#sprees.get(key);
+    if (spree === undefined) {
+      this.#sprees.set(key, { since: time, tokens: [token] });
+      return 1;
+    }
+    if (time - spree.since >= this.#withinMs) {
+      spree.since = time;
+      spree.tokens = [token];
+    } else if (spree.tokens.length < MAX_SPREE && !spree.tokens.includes(token)) {
+      spree.tokens.push(token);
+    }
+    return spree.tokens.length;
   }
 }

@@ -1,4 +1,5 @@
 import type { Click } from '../link/click.ts';
+import type { MessageFacts } from '../link/message-facts.ts';
 import { anonymizeIp } from './anonymize-ip.ts';
 import type { AutomationReason } from './automation.ts';
 
@@ -61,24 +62,97 @@ export interface EventNode {
   readonly anonymizeIp?: boolean;
 }
 
+/** JSON leaves out what is undefined; so may everybody who only ever sees the JSON. */
+type Fields<Names extends keyof TrackEvent> = {
+  readonly [Name in Names]: TrackEvent[Name] | undefined;
+};
+
+type ClickField =
+  | 'type'
+  | 'event_id'
+  | 'timestamp'
+  | 'target_link_url'
+  | 'target_link_name'
+  | 'user_agent'
+  | 'ip_address'
+  | 'accept_language'
+  | 'repeat_count'
+  | 'automation_reasons';
+
+/** Writes the events of a process. */
+export class ClickEventWriter {
+  readonly #node: EventNode;
+  /** What all events of a message have in common, in JSON: the links of one are often followed one after the other. */
+  readonly #common = new WeakMap<MessageFacts, string>();
+
+  constructor(node: EventNode) {
+    this.#node = node;
+  }
+
+  /** The JSON of what `toClickEvent` returns. */
+  write(
+    click: Click,
+    eventId: string,
+    count?: number,
+    reasons?: readonly AutomationReason[],
+  ): string {
+    const { message } = click.resolved;
+    let common = this.#common.get(message);
+    if (common === undefined) {
+      common = JSON.stringify(commonFields(message, this.#node)).slice(1);
+      this.#common.set(message, common);
+    }
+    const own = JSON.stringify(clickFields(click, this.#node, eventId, count, reasons));
+    return `{"msys":{"track_event":${own.slice(0, -1)},${common}}}`;
+  }
+}
+
 /**
  * @param count how many clicks the event stands for
  * @param reasons why they look automatic
  */
 export function toClickEvent(
   click: Click,
-  { nodeName, customerId, anonymizeIp: cutIp }: EventNode,
+  node: EventNode,
+  eventId: string,
+  count?: number,
+  reasons?: readonly AutomationReason[],
+): ClickEvent {
+  const event = {
+    ...clickFields(click, node, eventId, count, reasons),
+    ...commonFields(click.resolved.message, node),
+  };
+  return { msys: { track_event: event as TrackEvent } };
+}
+
+function clickFields(
+  { time, resolved: { link }, userAgent, ip, acceptLanguage }: Click,
+  { anonymizeIp: cutIp }: EventNode,
   eventId: string,
   count = 1,
   reasons: readonly AutomationReason[] = [],
-): ClickEvent {
-  const { link, message } = click.resolved;
-  const { recipients, recipientCount = recipients.length } = message;
-  const only = recipients.length === 1 ? recipients[0] : undefined;
-  const event: { readonly [Field in keyof TrackEvent]: TrackEvent[Field] | undefined } = {
+): Fields<ClickField> {
+  return {
     type: 'click',
     event_id: eventId,
-    timestamp: String(Math.floor(click.time / 1000)),
+    timestamp: String(Math.floor(time / 1000)),
+    target_link_url: link.target,
+    target_link_name: link.name ?? 'Raw URL',
+    user_agent: userAgent,
+    ip_address: cutIp && ip !== undefined ? anonymizeIp(ip) : ip,
+    accept_language: acceptLanguage,
+    repeat_count: count > 1 ? count : undefined,
+    automation_reasons: reasons.length > 0 ? reasons : undefined,
+  };
+}
+
+function commonFields(
+  message: MessageFacts,
+  { nodeName, customerId }: EventNode,
+): Fields<Exclude<keyof TrackEvent, ClickField>> {
+  const { recipients, recipientCount = recipients.length } = message;
+  const only = recipients.length === 1 ? recipients[0] : undefined;
+  return {
     message_id: message.messageId,
     rcpt_to: only?.toLowerCase(),
     raw_rcpt_to: only,
@@ -86,11 +160,6 @@ export function toClickEvent(
     rcpt_meta: message.metadata,
     rcpt_tags: message.tags,
     campaign_id: message.campaignId,
-    target_link_url: link.target,
-    target_link_name: link.name ?? 'Raw URL',
-    user_agent: click.userAgent,
-    ip_address: cutIp && click.ip !== undefined ? anonymizeIp(click.ip) : click.ip,
-    accept_language: click.acceptLanguage,
     delv_method: 'esmtp',
     msg_from: message.sender,
     friendly_from: message.friendlyFrom,
@@ -103,11 +172,7 @@ export function toClickEvent(
     queue_id: message.queueId,
     pathway: message.pathway,
     rcpt_count: recipientCount > 1 ? recipientCount : undefined,
-    repeat_count: count > 1 ? count : undefined,
-    automation_reasons: reasons.length > 0 ? reasons : undefined,
   };
-  // JSON leaves out what is undefined; so may everybody who only ever sees the JSON.
-  return { msys: { track_event: event as TrackEvent } };
 }
 
 function domainOf(address: string): string | undefined {

@@ -3,7 +3,7 @@ import type { Click, ClickSink } from '../link/click.ts';
 import type { ClickCounter } from '../link/counters.ts';
 import type { EventAppender } from '../link/event-stream.ts';
 import { AutomationSigns } from './automation.ts';
-import { type EventNode, toClickEvent } from './click-event.ts';
+import { ClickEventWriter, type EventNode } from './click-event.ts';
 import { FloodGate, type FloodLimits } from './flood-gate.ts';
 
 export interface RecorderOptions extends EventNode {
@@ -26,18 +26,20 @@ export interface RecorderObserver {
 /** Turns clicks into events and hands them on; past a rate, repeats on one token become one event with a count. */
 export class ClickRecorder implements ClickSink {
   readonly #options: RecorderOptions;
+  readonly #writer: ClickEventWriter;
   readonly #signs: AutomationSigns;
   readonly #gate: FloodGate;
   readonly #repeats = new Set<Promise<void>>();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#writer = new ClickEventWriter(options);
     this.#signs = new AutomationSigns(options.automaticWithinMs ?? 10_000);
     this.#gate = new FloodGate((click, count) => this.#keepRepeats(click, count), options.flood);
   }
 
-  async record(click: Click): Promise<void> {
-    if (this.#gate.lets(click)) await this.#keep(click, 1);
+  record(click: Click): Promise<void> {
+    return this.#gate.lets(click) ? this.#keep(click, 1) : Promise.resolve();
   }
 
   headSeen(token: string): void {
@@ -61,8 +63,7 @@ export class ClickRecorder implements ClickSink {
   async #keep(click: Click, count: number): Promise<void> {
     const { events, counter, observer } = this.#options;
     const reasons = this.#signs.reasonsFor(click);
-    const event = toClickEvent(click, this.#options, randomUUID(), count, reasons);
-    await events.append([JSON.stringify(event)]);
+    await events.append([this.#writer.write(click, randomUUID(), count, reasons)]);
     counter?.clicked(countedClick(click, count));
     observer?.recorded?.(count);
   }
@@ -70,11 +71,23 @@ export class ClickRecorder implements ClickSink {
 
 function countedClick({ time, resolved: { link, message } }: Click, count: number) {
   return {
-    day: new Date(time).toISOString().slice(0, 10),
+    day: dayOf(time),
     messageId: message.messageId,
     ...(message.campaignId !== undefined && { campaign: message.campaignId }),
     ...(message.pathway !== undefined && { pathway: message.pathway }),
     link: link.name ?? link.target,
     count,
   };
+}
+
+const DAY_MS = 86_400_000;
+let today = { number: 0, text: '1970-01-01' };
+
+/** The UTC day of a time, which is that of the click before nearly always. */
+function dayOf(time: number): string {
+  const number = Math.floor(time / DAY_MS);
+  if (number !== today.number) {
+    today = { number, text: new Date(time).toISOString().slice(0, 10) };
+  }
+  return today.text;
 }

@@ -1,7 +1,10 @@
-/** A map that forgets what was set longest ago when it holds more than its limit. */
+/** A map that forgets the entry added longest ago when it holds more than its limit. */
 export class Recent<Value> {
   readonly #entries = new Map<string, Value>();
+  /** Its keys, in a ring: to find a map's oldest entry takes the longer, the more were deleted before it. */
+  readonly #keys: string[] = [];
   readonly #limit: number;
+  #next = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -11,13 +14,14 @@ export class Recent<Value> {
     return this.#entries.get(key);
   }
 
+  /** Adds an entry, or changes the value of one, which makes it no younger. */
   set(key: string, value: Value): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    if (this.#entries.size <= this.#limit) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      break;
+    if (!this.#entries.has(key)) {
+      const oldest = this.#keys[this.#next];
+      if (oldest !== undefined) this.#entries.delete(oldest);
+      this.#keys[this.#next] = key;
+      this.#next = (this.#next + 1) % this.#limit;
     }
+    this.#entries.set(key, value);
   }
 }
