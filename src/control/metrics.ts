@@ -45,10 +45,12 @@ export class Metrics {
   readonly #storeErrors = this.#counter('store_errors_total', 'Failed store operations', [
     'operation',
   ]);
-  readonly #redirects = this.#counter('redirects_total', 'Answers of the redirect endpoint', [
+  readonly #redirects = this.#tally(
+    'redirects_total',
+    'Answers of the redirect endpoint',
     'status',
-  ]);
-  readonly #clicks = this.#counter('clicks_total', 'Clicks on tracked links', ['outcome']);
+  );
+  readonly #clicks = this.#tally('clicks_total', 'Clicks on tracked links', 'outcome');
   readonly #workerEvents = this.#counter('worker_events_total', 'What befell workers', ['event']);
   readonly #messageSeconds = this.#histogram(
     'message_duration_seconds',
@@ -94,7 +96,7 @@ export class Metrics {
   }
 
   redirect(status: number): void {
-    this.#redirects.inc({ status });
+    this.#redirects(String(status), 1);
   }
 
   /** In the primary. @param event `died`, `hung`, `too-large`, `overdue` */
@@ -104,7 +106,7 @@ export class Metrics {
 
   /** @param kept whether the clicks are safe somewhere */
   click(kept: boolean, clicks = 1): void {
-    this.#clicks.inc({ outcome: kept ? 'kept' : 'lost' }, clicks);
+    this.#clicks(kept ? 'kept' : 'lost', clicks);
   }
 
   /**
@@ -142,6 +144,22 @@ export class Metrics {
       labelNames,
       registers: [this.#registry],
     });
+  }
+
+  /** A counter with one label that costs next to nothing until somebody looks. */
+  #tally(name: string, help: string, label: string): (value: string, count: number) => void {
+    const counts = new Map<string, number>();
+    new Counter({
+      name: `clickmilter_${name}`,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        for (const [value, count] of counts) this.inc({ [label]: value }, count);
+        counts.clear();
+      },
+    });
+    return (value, count) => counts.set(value, (counts.get(value) ?? 0) + count);
   }
 
   #histogram<Label extends string>(

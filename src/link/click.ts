@@ -7,9 +7,9 @@ export interface Click {
   /** Unix milliseconds. */
   readonly time: number;
   /** The client's address, after trusted proxies; absent where it is not to be kept. */
-  readonly ip?: string;
-  readonly userAgent?: string;
-  readonly acceptLanguage?: string;
+  readonly ip?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly acceptLanguage?: string | undefined;
 }
 
 /** Where clicks go. */

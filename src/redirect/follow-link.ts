@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { BlockList, Click } from '../link/click.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 
@@ -51,20 +52,15 @@ export function clickOn(
   token: string,
   resolved: ResolvedLink,
   time: number,
-  client: {
-    readonly ip?: string | undefined;
-    readonly userAgent?: string | undefined;
-    readonly acceptLanguage?: string | undefined;
-  },
+  ip: string | undefined,
+  headers: IncomingHttpHeaders,
 ): Click {
   return {
     token,
     resolved,
     time,
-    ...(client.ip !== undefined && { ip: client.ip }),
-    ...(client.userAgent !== undefined && { userAgent: client.userAgent.slice(0, 1000) }),
-    ...(client.acceptLanguage !== undefined && {
-      acceptLanguage: client.acceptLanguage.slice(0, 200),
-    }),
+    ip,
+    userAgent: headers['user-agent']?.slice(0, 1000),
+    acceptLanguage: headers['accept-language']?.slice(0, 200),
   };
 }

@@ -9,7 +9,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { ListenOptions, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
-import type { FastifyInstance } from 'fastify';
+import type { Redirect } from './redirect.ts';
 
 export interface ServerOptions {
   /** Bytes of request line and headers together; default 16384. */
@@ -29,23 +29,23 @@ export interface ServerOptions {
 /** An address, a unix path, an inherited file descriptor, or whatever else has a listening handle. */
 export type ListenTarget = ListenOptions | { readonly fd: number } | NetServer;
 
-/** HTTP servers, one an address, that all answer with the same fastify instance. */
+/** HTTP servers, one an address, that all answer alike. */
 export class RedirectServer {
-  readonly #app: FastifyInstance;
+  readonly #redirect: Redirect;
   readonly #options: ServerOptions;
   readonly #servers = new Set<Server>();
   #tls: SecureContextOptions | undefined;
   #closing = false;
 
-  constructor(app: FastifyInstance, options: ServerOptions = {}) {
-    this.#app = app;
+  constructor(redirect: Redirect, options: ServerOptions = {}) {
+    this.#redirect = redirect;
     this.#options = options;
     this.#tls = options.tls;
   }
 
   /** May be called for several addresses. @returns the server, once it accepts connections */
   async listen(target: ListenTarget): Promise<Server> {
-    await this.#app.ready();
+    await this.#redirect.ready();
     const server = this.#createServer();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -76,7 +76,7 @@ export class RedirectServer {
       [...this.#servers].map((server) => closeServer(server, deadlineMs)),
     );
     this.#servers.clear();
-    await this.#app.close();
+    await this.#redirect.close();
     return cut.reduce((sum, count) => sum + count, 0);
   }
 
@@ -101,7 +101,7 @@ export class RedirectServer {
         return;
       }
       if (this.#closing) response.setHeader('connection', 'close');
-      this.#app.routing(request, response);
+      this.#redirect.listener(request, response);
     };
     const server = this.#tls
       ? createTlsServer({ ...options, ...this.#tls }, listener)

@@ -1,5 +1,6 @@
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { BlockList, ClickSink } from '../link/click.ts';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import fastify from 'fastify';
+import type { BlockList, Click, ClickSink } from '../link/click.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 import { clickOn, followLink } from './follow-link.ts';
 import {
@@ -41,14 +42,33 @@ export interface RedirectObserver {
   failed?(error: unknown): void;
 }
 
+/** The redirect endpoint without a socket. */
+export interface Redirect {
+  /** Resolves when requests may come. */
+  ready(): Promise<void>;
+  /** Answers a request of an HTTP server. */
+  readonly listener: RequestListener;
+  close(): Promise<void>;
+}
+
+/** Who asks for what, after trusted proxies. */
+interface Asked {
+  /** The request target as it was sent. */
+  readonly url: string;
+  readonly host: string;
+  readonly ip: string | undefined;
+}
+
 /** Beside the Location; names and values in turn. */
 const REDIRECT_HEADERS = [...Object.entries(COMMON_HEADERS).flat(), 'content-length', '0'];
 
 /**
- * The redirect endpoint as a fastify instance without a socket: `inject` it, or give `routing` to an HTTP server.
+ * The redirect endpoint. fastify sees to what is rare or wants care: other methods, bodies, trusted proxies. It would
+ * have nothing to do for a GET or HEAD that came straight from a client, which therefore goes straight to the same
+ * handler.
  * @throws TypeError for an entry of trustedProxies that is none
  */
-export function createRedirect(options: RedirectOptions): FastifyInstance {
+export function createRedirect(options: RedirectOptions): Redirect {
   const { resolver, blocks, clicks, staticFolder, observer } = options;
   const checkHost = options.checkHost ?? true;
   const maxUrlLength = options.maxUrlLength ?? 8192;
@@ -62,59 +82,65 @@ export function createRedirect(options: RedirectOptions): FastifyInstance {
     // One route for every URL: what is asked for may be absolute, mis-encoded or an attack, and is read by us alone.
     rewriteUrl: () => '/',
   });
-
-  app.route({ method: ['GET', 'HEAD'], url: '/', handler: follow });
-  app.setNotFoundHandler((_request, reply) => answer(reply, NOT_ALLOWED));
-  app.setErrorHandler((error, request, reply) => {
-    const known = request.method === 'GET' || request.method === 'HEAD';
-    if (!known) return answer(reply, NOT_ALLOWED);
-    observer?.failed?.(error);
-    return answer(reply, error instanceof StoreUnavailable ? UNAVAILABLE : FAILED);
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/',
+    handler(request, reply) {
+      const { originalUrl: url, host, ip } = request;
+      return answer(request.raw, reply.hijack().raw, { url, host, ip });
+    },
+  });
+  app.setNotFoundHandler((_request, reply) => show(reply.hijack().raw, NOT_ALLOWED));
+  app.setErrorHandler((error, { method }, reply) => {
+    const { raw } = reply.hijack();
+    if (isAllowed(method)) fail(raw, error);
+    else show(raw, NOT_ALLOWED);
   });
   // No body is ever read.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  return app;
 
-  async function follow(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const url = request.originalUrl;
-    if (url.length > maxUrlLength) return answer(reply, TOO_LONG);
+  return {
+    ready: async () => void (await app.ready()),
+    listener(request, response) {
+      if (proxies.length > 0 || !isAllowed(request.method)) app.routing(request, response);
+      else void answer(request, response, directly(request));
+    },
+    close: () => app.close(),
+  };
+
+  function answer(request: IncomingMessage, response: ServerResponse, asked: Asked): Promise<void> {
+    return follow(request, response, asked).catch((error) => fail(response, error));
+  }
+
+  async function follow(
+    { method, headers }: IncomingMessage,
+    response: ServerResponse,
+    { url, host: sentTo, ip }: Asked,
+  ): Promise<void> {
+    if (url.length > maxUrlLength) return show(response, TOO_LONG);
     const target = parseRequestTarget(url);
-    if (isStaticPath(target.path)) return sendStatic(target.path, reply);
+    if (isStaticPath(target.path)) return sendStatic(response, target.path);
     const token = tokenOf(target.path);
-    if (token === undefined) return answer(reply, NOT_FOUND);
+    if (token === undefined) return show(response, NOT_FOUND);
 
-    const host = checkHost ? (target.host ?? request.host).toLowerCase() : undefined;
+    const host = checkHost ? (target.host ?? sentTo).toLowerCase() : undefined;
     const now = Date.now();
     const followed = await followLink({ resolver, blocks }, token, host, now);
-    if (followed.kind === 'unknown') return answer(reply, NOT_FOUND, token);
+    if (followed.kind === 'unknown') return show(response, NOT_FOUND, token);
     const { resolved } = followed;
-    if (followed.kind === 'blocked') return answer(reply, BLOCKED, token, resolved);
+    if (followed.kind === 'blocked') return show(response, BLOCKED, token, resolved);
 
     if (followed.kind === 'live') {
-      if (request.method === 'HEAD') clicks.headSeen?.(token);
-      else await record(token, resolved, now, request);
+      if (method === 'HEAD') clicks.headSeen?.(token);
+      else await record(clickOn(token, resolved, now, clientAddress(ip), headers));
     }
     observer?.answered?.(302, token, resolved);
-    // Straight to Node: the target as it is, and a third less to do for by far the commonest answer.
-    reply.hijack();
-    reply.raw.writeHead(302, ['location', resolved.link.target, ...REDIRECT_HEADERS]).end();
-    return reply;
+    response.writeHead(302, ['location', resolved.link.target, ...REDIRECT_HEADERS]).end();
   }
 
   /** A click that cannot be kept is no reason to leave somebody standing: the answer is the same. */
-  async function record(
-    token: string,
-    resolved: ResolvedLink,
-    now: number,
-    request: FastifyRequest,
-  ): Promise<void> {
-    const { headers } = request.raw;
-    const click = clickOn(token, resolved, now, {
-      ip: clientAddress(request.ip),
-      userAgent: headers['user-agent'],
-      acceptLanguage: headers['accept-language'],
-    });
+  async function record(click: Click): Promise<void> {
     try {
       await clicks.record(click);
     } catch (error) {
@@ -122,22 +148,40 @@ export function createRedirect(options: RedirectOptions): FastifyInstance {
     }
   }
 
-  async function sendStatic(path: string, reply: FastifyReply): Promise<FastifyReply> {
+  async function sendStatic(response: ServerResponse, path: string): Promise<void> {
     const file = await readStaticFile(staticFolder, path);
-    if (!file) return answer(reply, NOT_FOUND);
+    if (!file) return show(response, NOT_FOUND);
     observer?.answered?.(200);
-    return reply
-      .headers({ 'content-type': file.contentType, 'x-content-type-options': 'nosniff' })
-      .send(file.body);
+    response
+      .writeHead(200, {
+        'content-type': file.contentType,
+        'content-length': Buffer.byteLength(file.body),
+        'x-content-type-options': 'nosniff',
+      })
+      .end(file.body);
   }
 
-  function answer(
-    reply: FastifyReply,
+  function fail(response: ServerResponse, error: unknown): void {
+    observer?.failed?.(error);
+    if (response.headersSent) response.destroy();
+    else show(response, error instanceof StoreUnavailable ? UNAVAILABLE : FAILED);
+  }
+
+  function show(
+    response: ServerResponse,
     page: Page,
     token?: string,
     resolved?: ResolvedLink,
-  ): FastifyReply {
+  ): void {
     observer?.answered?.(page.status, token, resolved);
-    return reply.code(page.status).headers(page.headers).send(page.body);
+    response.writeHead(page.status, page.headers).end(page.body);
   }
+}
+
+function isAllowed(method: string | undefined): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function directly({ url = '', headers, socket }: IncomingMessage): Asked {
+  return { url, host: headers.host ?? '', ip: socket.remoteAddress };
 }

@@ -39,6 +39,7 @@ function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
  */
 export function clientAddress(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
+  if (isIP(text) === 4) return text;
   const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   if (isIP(bare) === 0) return undefined;
   return /^::ffff:([\d.]+)$/i.exec(bare)?.[1] ?? bare;

@@ -10,8 +10,9 @@ export type { Logger };
 
 type Destination = ReturnType<typeof pino.destination>;
 
-/** How long a line may wait for others. */
+/** How long a line may wait for others, and how many characters of them are held at most. */
 const GATHER_MS = 50;
+const GATHER_LENGTH = 16_384;
 
 export interface Log {
   readonly logger: Logger;
@@ -47,37 +48,53 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
     dest: file ?? 1,
     mkdir: true,
     sync: false,
-    minLength: 8192,
+    // Anything: what comes is many lines. (With 0 its flush would not wait.)
+    minLength: 1,
   });
+  const lines = new GatheredLines(destination);
   return {
-    logger: pino({ level, base: { pid: process.pid }, serializers }, gathered(destination)),
+    logger: pino({ level, base: { pid: process.pid }, serializers }, lines),
     reopen: () => file !== undefined && destination.reopen(),
     flush: () =>
-      new Promise((resolve) =>
+      new Promise((resolve) => {
+        lines.pass();
         destination.flush((error) => {
           // It may leave less than its least length behind.
           if (!error) destination.flushSync();
           resolve();
-        }),
-      ),
+        });
+      }),
   };
 }
 
-/** The last lines before a pause go soon as well. (The destination's own timer would go on in the pause, writing nothing.) */
-function gathered(destination: Destination): DestinationStream {
-  let waiting = false;
-  const flush = () => {
-    waiting = false;
-    destination.flush();
-  };
-  return {
-    write(line) {
-      destination.write(line);
-      if (waiting) return;
-      waiting = true;
-      setTimeout(flush, GATHER_MS).unref();
-    },
-  };
+/** Hands many lines on at a time, and those before a pause soon: to the destination each piece costs more than a line. */
+class GatheredLines implements DestinationStream {
+  readonly #destination: Destination;
+  #held = '';
+  #scheduled = false;
+
+  constructor(destination: Destination) {
+    this.#destination = destination;
+  }
+
+  write(line: string): void {
+    this.#held += line;
+    if (this.#held.length >= GATHER_LENGTH) {
+      this.pass();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setTimeout(() => {
+        this.#scheduled = false;
+        this.pass();
+      }, GATHER_MS).unref();
+    }
+  }
+
+  /** Hands on what is held. */
+  pass(): void {
+    if (this.#held !== '') this.#destination.write(this.#held);
+    this.#held = '';
+  }
 }
 
 /** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */
@@ -110,17 +127,10 @@ export function logFollowed(
   status: number,
   { link, message }: ResolvedLink,
 ): void {
-  logger.info(
-    {
-      status,
-      messageId: message.messageId,
-      ...(message.campaignId !== undefined && { campaignId: message.campaignId }),
-      ...(detail !== 'none' && logger.isLevelEnabled('debug')
-        ? show(link, detail)
-        : { part: link.part }),
-    },
-    'link followed',
-  );
+  const { messageId, campaignId } = message;
+  const line = { status, messageId, campaignId, part: link.part };
+  const more = detail !== 'none' && logger.isLevelEnabled('debug');
+  logger.info(more ? { ...line, ...show(link, detail) } : line, 'link followed');
 }
 
 /** How many links were left alone, by reason. */
