@@ -1,3 +1,5 @@
+import type { Range } from './candidate.ts';
+
 const LF = 0x0a;
 const CR = 0x0d;
 const TAB = 0x09;
@@ -17,8 +19,8 @@ export interface Decoded {
   readonly bytes: string;
   /** Whether there is a `=` that begins neither an escape nor a soft line break: it stands for itself. */
   readonly malformed: boolean;
-  /** The raw bytes that stand for the decoded ones from start to end (at least one). */
-  rawOf(start: number, end: number): { readonly start: number; readonly end: number };
+  /** The raw bytes that stand for decoded ones: ascending ranges of at least one byte. */
+  rawOf(ranges: readonly Range[]): Range[];
 }
 
 /**
@@ -86,12 +88,16 @@ export function decodeQuotedPrintable(raw: Buffer): Decoded {
   return {
     bytes: output.toString('latin1', 0, to),
     malformed,
-    rawOf(start, end) {
-      const last = marks.origin(end - 1);
-      return {
-        start: marks.origin(start),
-        end: last + (raw[last] === EQUALS && escaped(raw, last) >= 0 ? 3 : 1),
-      };
+    rawOf(ranges) {
+      const origin = marks.origins();
+      return ranges.map(({ start, end }) => {
+        const first = origin(start);
+        const last = origin(end - 1);
+        return {
+          start: first,
+          end: last + (raw[last] === EQUALS && escaped(raw, last) >= 0 ? 3 : 1),
+        };
+      });
     },
   };
 }
@@ -158,20 +164,17 @@ class Marks {
     this.#offsets[this.#length++] = decoded;
   }
 
-  /** Where the raw bytes begin that stand for a decoded byte. */
-  origin(decoded: number): number {
+  /** What tells where the raw bytes begin that stand for a decoded byte; to be asked in ascending order. */
+  origins(): (decoded: number) => number {
     const offsets = this.#offsets;
-    let low = 0;
-    let high = this.#length / 2 - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((offsets[2 * middle + 1] as number) <= decoded) {
-        low = middle;
-      } else {
-        high = middle - 1;
+    const last = this.#length - 2;
+    let mark = 0;
+    return (decoded) => {
+      while (mark < last && (offsets[mark + 3] as number) <= decoded) {
+        mark += 2;
       }
-    }
-    return (offsets[2 * low] as number) + decoded - (offsets[2 * low + 1] as number);
+      return (offsets[mark] as number) + decoded - (offsets[mark + 1] as number);
+    };
   }
 }
 

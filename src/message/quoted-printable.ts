@@ -1,3 +1,4 @@
+import type { Range } from './candidate.ts';
 import {
   blankEnd,
   decodeQuotedPrintable,
@@ -28,9 +29,9 @@ export function quotedPrintableContent(raw: Buffer): Content {
       let column = 0;
       let line: LineEnd = { at: -1, bytes: '' };
       let last: number | undefined;
-      const places = edits.map((edit) => decoded.rawOf(edit.start, edit.end));
+      const places = decoded.rawOf(edits);
       for (const [index, edit] of edits.entries()) {
-        const { start, end } = places[index] as RawPatch;
+        const { start, end } = places[index] as Range;
         if (decoded.malformed && hasMalformedEscape(raw, start, end)) {
           refused.set(edit, 'malformed-encoding');
           continue;

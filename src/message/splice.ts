@@ -32,20 +32,18 @@ export interface RawPatch {
   readonly text: string;
 }
 
-/** The raw bytes with the patches, which come in order and do not overlap. */
+/**
+ * The raw bytes with the patches, which come in order and do not overlap. Joined as strings: for the many short pieces
+ * of a part, that costs less than copying bytes.
+ */
 export function patched(raw: Buffer, patches: readonly RawPatch[]): Buffer {
-  let length = raw.length;
-  for (const { start, end, text } of patches) {
-    length += text.length - (end - start);
-  }
-  const result = Buffer.allocUnsafe(length);
+  const original = raw.toString('latin1');
+  const pieces: string[] = [];
   let copied = 0;
-  let to = 0;
   for (const { start, end, text } of patches) {
-    to += raw.copy(result, to, copied, start);
-    to += result.write(text, to, 'latin1');
+    pieces.push(original.slice(copied, start), text);
     copied = end;
   }
-  raw.copy(result, to, copied);
-  return result;
+  pieces.push(original.slice(copied));
+  return Buffer.from(pieces.join(''), 'latin1');
 }
