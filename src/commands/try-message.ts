@@ -32,7 +32,7 @@ export async function tryMessage(
   const header = transmission.endOfHeaders();
   if (header.report !== undefined && header.answer !== 'skip body') return untouched(header.report);
   transmission.body(file.body);
-  const ending = await transmission.end(undefined, new AbortController().signal);
+  const ending = await transmission.end(undefined);
   const report = header.report ?? ending.report ?? transmission.report('untouched');
   if (ending.body === undefined && ending.smtpapiHeaders === 0) return untouched(report);
 

@@ -75,7 +75,7 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     async endOfMessage(message) {
-      const ending = await message.state.transmission?.end(message.queueId, message.signal);
+      const ending = await message.state.transmission?.end(message.queueId, message);
       if (ending === undefined) return 'accept';
       report(message, ending.report);
       if (ending.tempfail) {

@@ -1,5 +1,5 @@
 import type { SentCounter } from '../link/click.ts';
-import { type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
+import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
 import type { HeaderField } from '../message/header-field.ts';
 import { type OpenMessage, openMessage } from '../message/open-message.ts';
@@ -160,11 +160,12 @@ export class Transmission {
   /**
    * Works out the new body and makes its links real. Never throws for a store that is away: `on_failure` says what then.
    * @param queueId the MTA's, known at the end at the latest
+   * @param givenUp the MTA waits no longer
    * @returns what to do, and the report of a message that was read
    */
   async end(
     queueId: string | undefined,
-    signal: AbortSignal,
+    givenUp?: GivenUp,
   ): Promise<Ending & { readonly report?: MessageReport }> {
     const smtpapiHeaders = this.#headersToRemove;
     const read = this.#open?.end();
@@ -188,7 +189,7 @@ export class Transmission {
       return { smtpapiHeaders, tempfail: false, report };
     }
     try {
-      await made.issued?.commit(signal);
+      await made.issued?.commit(givenUp);
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       if (options.onFailure === 'tempfail') {
@@ -202,7 +203,7 @@ export class Transmission {
       }
       made = trackLinks(read, this.#parts.sealed, facts, options);
       if (made.body === undefined) return nothing();
-      await made.issued?.commit(signal);
+      await made.issued?.commit(givenUp);
     }
     if (made.issued !== undefined) this.#count(facts, made.links);
     return {

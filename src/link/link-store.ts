@@ -15,9 +15,15 @@ export interface IssuedLinks {
   token(link: TrackedLink): string;
   /**
    * Settles when every token handed out leads to its target.
+   * @param givenUp ends the waiting
    * @throws StoreUnavailable when that could not be achieved in time
    */
-  commit(signal: AbortSignal): Promise<void>;
+  commit(givenUp?: GivenUp): Promise<void>;
+}
+
+/** Looked at now and then while something is waited for: nobody wants it any more. An AbortSignal is one. */
+export interface GivenUp {
+  readonly aborted: boolean;
 }
 
 /** What a token stands for. */

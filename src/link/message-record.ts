@@ -1,18 +1,37 @@
-import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { inflateRawSync } from 'node:zlib';
+import {
+  COMMON_FACTS,
+  type CommonFacts,
+  commonFacts,
+  type Edition,
+  editionOf,
+  sameFact,
+} from './edition.ts';
+import { applyChanges, changesFrom } from './edition-changes.ts';
+import { linkLines, parseLinkLine } from './link-line.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import type { SharedLines } from './shared-lines.ts';
 import { LinkChecks } from './stored-token.ts';
+import { TextDeflater } from './text-deflater.ts';
 
 /**
- * One message as it is stored: a byte with the version of the format, and in format 2 nine bytes with the id of lines
- * that it shares with other messages; then, deflated (RFC 1951) against a preset dictionary, which in format 2 begins
- * with the shared lines, lines that end in LF:
+ * One message as it is stored: a byte with the version of the format, then, in format 1 deflated (RFC 1951) against a
+ * preset dictionary, lines that end in LF:
  *
  *     JSON of the facts, under the short names of `Head`
- *     one line a link: `h` or `t` for its part, the target, and where it has one, a tab and its name in JSON
+ *     one line a link: see `linkLine`
  *
  * Lines, because a click needs one link of a message: finding a line is cheaper than parsing all. Deflate, because
- * the targets of one message share most of their characters: about 12 bytes a link, and next to none for a shared one.
+ * the targets of one message share most of their characters: some 23 bytes a link.
+ *
+ * Format 2 has, before what is deflated, nine bytes with the id of lines that it shares with other messages, and those
+ * lines before the dictionary. It is read, and no longer written.
+ *
+ * Format 3 is that of a copy of a newsletter: the nine bytes name the shared lines of its edition, and what follows is
+ * not deflated, since it holds only what is the copy's own, in lines with an LF between them:
+ *
+ *     JSON of the facts, without those that are the edition's, and null for one that the edition has and the copy not
+ *     changes to the edition's links: see `changesFrom`
  */
 export interface MessageRecord {
   readonly message: MessageFacts;
@@ -22,41 +41,30 @@ export interface MessageRecord {
 }
 
 /** Everything but the links; absent facts stay absent. */
-interface Head {
+interface Head extends Nullable<CommonFacts> {
   /** secret */
   readonly x: string;
   /** injectionTime */
   readonly i: number;
   /** seconds from injection to expiry */
   readonly e: number;
-  /** domain */
-  readonly d: string;
   /** recipients; a single one as a string */
   readonly r: string | readonly string[];
-  /** sender */
-  readonly s?: string | undefined;
   /** queueId */
   readonly q?: string | undefined;
-  /** friendlyFrom */
-  readonly f?: string | undefined;
-  /** subject */
-  readonly j?: string | undefined;
   /** size */
   readonly z?: number | undefined;
-  /** campaignId */
-  readonly c?: string | undefined;
   /** metadata */
   readonly m?: Readonly<Record<string, unknown>> | undefined;
-  /** tags */
-  readonly g?: readonly string[] | undefined;
-  /** pathway */
-  readonly p?: string | undefined;
-  /** number of links */
-  readonly l: number;
+  /** number of links; absent in format 3 */
+  readonly l?: number;
 }
+
+type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 
 const PLAIN = 1;
 const SHARED = 2;
+const COPY = 3;
 const SHARED_ID_END = 10;
 /** Far above any real message; keeps a damaged record from filling the memory. */
 const MAX_INFLATED = 64 * 1024 * 1024;
@@ -75,54 +83,58 @@ const DICTIONARY = Buffer.from(
     '"q":"","f":"","j":"","z":',
   'latin1',
 );
-/**
- * The lines of a record that stand for its links.
- * @throws RangeError for a target with a tab or line break, which no link has
- */
-export function linkLines(links: readonly TrackedLink[]): string[] {
-  return links.map(({ part, target, name }) => {
-    if (/[\t\r\n]/.test(target)) throw new RangeError('a target holds no tab and no line break');
-    const line = `${part === 'html' ? 'h' : 't'}${target}`;
-    return name === undefined ? line : `${line}\t${JSON.stringify(name)}`;
-  });
-}
+const deflater = new TextDeflater(DICTIONARY);
 
 /**
  * @param lines of its links
- * @param shared what some of the lines are deflated against
+ * @throws RangeError for a target with a tab or line break, which no link has
  */
 export function encodeRecord(
   { message, secret, links }: MessageRecord,
-  lines: readonly string[] = linkLines(links),
-  shared?: SharedLines,
+  lines: string = linkLines(links),
 ): Buffer {
-  const head: Head = {
+  const head = { ...headOf(message, secret), ...commonFacts(message), l: links.length };
+  const text = `${JSON.stringify(head)}\n${lines}`;
+  return Buffer.concat([Buffer.of(PLAIN), deflater.deflate(text)]);
+}
+
+/**
+ * As a copy of this edition.
+ * @returns undefined where it has too little in common with it
+ * @throws RangeError as `encodeRecord`
+ */
+export function encodeCopy(
+  { message, secret, links }: MessageRecord,
+  edition: Edition,
+): Buffer | undefined {
+  const changes = changesFrom(edition, links);
+  if (changes === undefined) return undefined;
+  const head: Record<string, unknown> = headOf(message, secret);
+  const facts = commonFacts(message);
+  for (const name of COMMON_FACTS) {
+    if (!sameFact(facts[name], edition.facts[name])) head[name] = facts[name] ?? null;
+  }
+  const text = [JSON.stringify(head), ...changes].join('\n');
+  return Buffer.concat([Buffer.of(COPY), edition.shared.id, Buffer.from(text)]);
+}
+
+/** The facts that are always a message's own. */
+function headOf(message: MessageFacts, secret: string): Record<string, unknown> {
+  return {
     x: secret,
     i: message.injectionTime,
     e: message.expires - message.injectionTime,
-    d: message.domain,
     r: (message.recipients.length === 1 && message.recipients[0]) || message.recipients,
-    s: message.sender,
     q: message.queueId,
-    f: message.friendlyFrom,
-    j: message.subject,
     z: message.size,
-    c: message.campaignId,
     m: message.metadata,
-    g: message.tags,
-    p: message.pathway,
-    l: links.length,
   };
-  const text = [JSON.stringify(head), ...lines, ''].join('\n');
-  const dictionary = dictionaryWith(shared);
-  const packed = deflateRawSync(text, { level: constants.Z_BEST_SPEED, dictionary });
-  const start = shared === undefined ? [Buffer.of(PLAIN)] : [Buffer.of(SHARED), shared.id];
-  return Buffer.concat([...start, packed]);
 }
 
 /** The id of the lines that a record shares with others: without them it cannot be opened. */
 export function sharedIdOf(value: Buffer): Buffer | undefined {
-  return value[0] === SHARED ? value.subarray(1, SHARED_ID_END) : undefined;
+  const format = value[0];
+  return format === SHARED || format === COPY ? value.subarray(1, SHARED_ID_END) : undefined;
 }
 
 /** A record that was read. Links are looked up in its text: a click needs one of them. */
@@ -131,63 +143,67 @@ export class OpenRecord {
   readonly secret: string;
   readonly checks: LinkChecks;
   readonly linkCount: number;
-  readonly #text: string;
+  /** Characters it takes in memory, roughly. */
+  readonly length: number;
+  /** Lines of links; or the links, where they had to be put together. */
+  readonly #links: string | readonly TrackedLink[];
 
   /**
    * @param shared what `sharedIdOf` asks for
    * @throws Error for a value that is no record, or one of a format this release does not know
    */
   constructor(value: Buffer, messageId: string, shared?: SharedLines) {
-    this.#text = inflate(value, shared);
-    const head = JSON.parse(this.#text.slice(0, this.#text.indexOf('\n'))) as Head;
+    const [text, edition] = textOf(value, shared);
+    const end = text.indexOf('\n');
+    let head = JSON.parse(end === -1 ? text : text.slice(0, end)) as Head;
+    const rest = end === -1 ? '' : text.slice(end + 1);
+    if (edition === undefined) {
+      this.#links = rest;
+    } else {
+      head = { ...edition.facts, ...head };
+      this.#links = applyChanges(edition, end === -1 ? [] : rest.split('\n'));
+    }
     this.message = factsOf(head, messageId);
     this.secret = head.x;
     this.checks = new LinkChecks(head.x);
-    this.linkCount = head.l;
-  }
-
-  /** Characters it takes in memory, roughly. */
-  get length(): number {
-    return this.#text.length;
+    this.linkCount = head.l ?? this.#links.length;
+    this.length = text.length + (edition === undefined ? 0 : 50 * this.linkCount);
   }
 
   /** @returns undefined where the message has no such link */
   link(index: number): TrackedLink | undefined {
     if (index >= this.linkCount) return undefined;
-    let start = this.#text.indexOf('\n') + 1;
-    for (let skipped = 0; skipped < index; skipped++) start = this.#text.indexOf('\n', start) + 1;
-    return parseLine(this.#text.slice(start, this.#text.indexOf('\n', start)));
+    if (typeof this.#links !== 'string') return this.#links[index];
+    let start = 0;
+    for (let skipped = 0; skipped < index; skipped++) start = this.#links.indexOf('\n', start) + 1;
+    return parseLinkLine(this.#links.slice(start, this.#links.indexOf('\n', start)));
   }
 
   /** All of it, as it was encoded. */
   contents(): MessageRecord {
-    const lines = this.#text.split('\n').slice(1, 1 + this.linkCount);
-    return { message: this.message, secret: this.secret, links: lines.map(parseLine) };
+    const links =
+      typeof this.#links === 'string'
+        ? this.#links.split('\n').slice(0, this.linkCount).map(parseLinkLine)
+        : this.#links;
+    return { message: this.message, secret: this.secret, links };
   }
 }
 
-function parseLine(line: string): TrackedLink {
-  const [start = '', name] = line.split('\t');
-  return {
-    target: start.slice(1),
-    part: start.startsWith('h') ? 'html' : 'text',
-    ...(name !== undefined && { name: JSON.parse(name) as string }),
-  };
-}
-
-function inflate(value: Buffer, shared: SharedLines | undefined): string {
+function textOf(value: Buffer, shared: SharedLines | undefined): [text: string, edition?: Edition] {
+  const format = value[0];
   const sharedId = sharedIdOf(value);
-  if (value[0] !== PLAIN && sharedId === undefined) {
+  if (format !== PLAIN && sharedId === undefined) {
     throw new Error(
-      `message record of format ${value[0] ?? 'none'}, this release reads formats ${PLAIN} and ${SHARED}`,
+      `message record of format ${format ?? 'none'}, this release reads formats ${PLAIN} to ${COPY}`,
     );
   }
   if (sharedId !== undefined && !shared?.id.equals(sharedId)) {
     throw new Error('the links that it shares with other messages are missing');
   }
-  const dictionary = dictionaryWith(sharedId && shared);
   const packed = value.subarray(sharedId === undefined ? 1 : SHARED_ID_END);
-  return inflateRawSync(packed, { dictionary, maxOutputLength: MAX_INFLATED }).toString();
+  if (format === COPY && shared !== undefined) return [packed.toString(), editionOf(shared)];
+  const dictionary = dictionaryWith(sharedId && shared);
+  return [inflateRawSync(packed, { dictionary, maxOutputLength: MAX_INFLATED }).toString()];
 }
 
 const dictionaries = new WeakMap<SharedLines, Buffer>();
@@ -207,16 +223,16 @@ function factsOf(head: Head, messageId: string): MessageFacts {
     messageId,
     injectionTime: head.i,
     expires: head.i + head.e,
-    domain: head.d,
+    domain: head.d ?? '',
     recipients: typeof head.r === 'string' ? [head.r] : head.r,
-    ...(head.s !== undefined && { sender: head.s }),
+    ...(head.s != null && { sender: head.s }),
     ...(head.q !== undefined && { queueId: head.q }),
-    ...(head.f !== undefined && { friendlyFrom: head.f }),
-    ...(head.j !== undefined && { subject: head.j }),
+    ...(head.f != null && { friendlyFrom: head.f }),
+    ...(head.j != null && { subject: head.j }),
     ...(head.z !== undefined && { size: head.z }),
-    ...(head.c !== undefined && { campaignId: head.c }),
+    ...(head.c != null && { campaignId: head.c }),
     ...(head.m !== undefined && { metadata: head.m }),
-    ...(head.g !== undefined && { tags: head.g }),
-    ...(head.p !== undefined && { pathway: head.p }),
+    ...(head.g != null && { tags: head.g }),
+    ...(head.p != null && { pathway: head.p }),
   };
 }

@@ -24,6 +24,10 @@ export class FilterMessage<State> implements EndOfMessage<State> {
     return this.connection.macro(name);
   }
 
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
   /** Most filters never ask, so the controller is made when one does. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {

@@ -124,6 +124,8 @@ export interface Message<State = unknown> {
   readonly queueId: string | undefined;
   /** Aborted with the message (see `AbortReason`), also while a hook is running. */
   readonly signal: AbortSignal;
+  /** Whether that has happened: cheaper than a signal, for what looks now and then. */
+  readonly aborted: boolean;
   macro(name: string): string | undefined;
 }
 

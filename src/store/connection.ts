@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis';
-import { StoreUnavailable } from '../link/link-store.ts';
+import { type GivenUp, StoreUnavailable } from '../link/link-store.ts';
 import { createClient, describeRedis, type RedisClient } from './client.ts';
 import type { RedisOptions } from './options.ts';
 
@@ -14,6 +14,17 @@ const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
   ['NOPERM', 'its ACL does not let this user do what is needed'],
 ];
 
+/** A command whose answer is waited for. */
+interface Waiting {
+  /** By performance.now: the clock may jump. */
+  readonly deadline: number;
+  readonly givenUp: GivenUp | undefined;
+  readonly reject: (error: StoreUnavailable) => void;
+}
+
+/** How often waiting commands are looked at: so much later than asked they may be given up. */
+const SWEEP_MS = 50;
+
 /**
  * One connection to Redis of whatever shape. Every command is bounded by the command time-out; a short break is waited
  * out, and once Redis has been away for longer than that, commands fail at once instead of making mail wait.
@@ -23,9 +34,10 @@ export class RedisConnection {
   readonly #where: string;
   readonly #timeoutMs: number;
   #awaySince: number | undefined;
+  readonly #waiting = new Set<Waiting>();
+  #sweeper: NodeJS.Timeout | undefined;
   #gathering = false;
   #losses = 0;
-  #lostListener = () => {};
   #lastError = 'the connection was closed';
 
   constructor(
@@ -44,7 +56,6 @@ export class RedisConnection {
     this.#timeoutMs = options.commandTimeoutMs;
     const away = () => {
       this.#losses++;
-      this.#lostListener();
       if (this.#awaySince !== undefined) return;
       this.#awaySince = Date.now();
       onConnection?.(`${this.#where}: ${this.#lastError}`);
@@ -64,53 +75,53 @@ export class RedisConnection {
     return this.client.isCluster;
   }
 
-  /** How often a connection has been lost so far. */
+  /** How often a connection has been lost so far: the server behind the next one may know less. */
   get losses(): number {
     return this.#losses;
   }
 
-  /** @param listener called whenever a connection has been lost: the server behind the next one may know less */
-  onLost(listener: () => void): void {
-    this.#lostListener = listener;
-  }
-
   /**
    * @param send sends a command, or some, whose answers are waited for
+   * @param givenUp ends the waiting, within some milliseconds
    * @param waitMs how long Redis itself has been told to wait for data
    * @throws StoreUnavailable for whatever reason there is no good answer in time
    */
-  run<T>(send: (client: RedisClient) => Promise<T>, signal?: AbortSignal, waitMs = 0): Promise<T> {
+  run<T>(send: (client: RedisClient) => Promise<T>, givenUp?: GivenUp, waitMs = 0): Promise<T> {
     if (this.#awaySince !== undefined && Date.now() - this.#awaySince > this.#timeoutMs) {
       return Promise.reject(this.#unavailable(this.#lastError));
     }
-    if (signal?.aborted) return Promise.reject(this.#unavailable('given up'));
+    if (givenUp?.aborted) return Promise.reject(this.#unavailable('given up'));
     return new Promise((resolve, reject) => {
-      const settle = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', giveUp);
-      };
-      const giveUp = () => {
-        settle();
-        reject(this.#unavailable('given up'));
-      };
-      const timer = setTimeout(() => {
-        settle();
-        reject(this.#unavailable(`no answer within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs + waitMs);
-      signal?.addEventListener('abort', giveUp, { once: true });
+      const deadline = performance.now() + this.#timeoutMs + waitMs;
+      const waiting: Waiting = { deadline, givenUp, reject };
+      this.#waiting.add(waiting);
+      this.#sweeper ??= setTimeout(this.#sweep, SWEEP_MS);
       this.#gatherWrites();
       send(this.client).then(
         (value) => {
-          settle();
+          this.#waiting.delete(waiting);
           resolve(value);
         },
         (error: unknown) => {
-          settle();
+          this.#waiting.delete(waiting);
           reject(this.#unavailable(this.#reasonOf(error), error));
         },
       );
     });
   }
+
+  /** One timer for all commands, while there are any: a timer and a listener each would cost as much as the command. */
+  readonly #sweep = () => {
+    const now = performance.now();
+    for (const waiting of this.#waiting) {
+      const late = waiting.deadline <= now;
+      if (!late && !waiting.givenUp?.aborted) continue;
+      this.#waiting.delete(waiting);
+      const reason = late ? `no answer within ${this.#timeoutMs} ms` : 'given up';
+      waiting.reject(this.#unavailable(reason));
+    }
+    this.#sweeper = this.#waiting.size > 0 ? setTimeout(this.#sweep, SWEEP_MS) : undefined;
+  };
 
   /**
    * Holds commands back until the end of this turn of the event loop, so that all of them go out in one system call.

@@ -1,50 +1,53 @@
+import type { Edition } from '../link/edition.ts';
+import { linkLines } from '../link/link-line.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import { encodeCopy, encodeRecord, type MessageRecord } from '../link/message-record.ts';
 import {
   decodeSharedLines,
   encodeSharedLines,
   MAX_SHARED_BYTES,
   type SharedLines,
-  sharedLines,
 } from '../link/shared-lines.ts';
-import { CommonLines } from './common-lines.ts';
 import type { RedisConnection } from './connection.ts';
+import { EditionCandidate } from './edition-candidate.ts';
 import type { Keys } from './keys.ts';
+import { RecentByLinks } from './recent-by-links.ts';
 
-/** Fewer lines, or shorter ones, are not worth a key of their own. */
-const MIN_LINES = 6;
+/** Fewer links, or shorter ones, are not worth a key of their own. */
+const MIN_LINKS = 6;
 const MIN_LENGTH = 400;
-/**
- * Messages with just these lines before they are kept: a newsletter's have thousands, a receipt's do not come twice.
- */
-const MESSAGES = 4;
-/** Between two newly found sets of lines, so that mail which only looks alike does not fill Redis with them. */
+/** Who must have got a newsletter before its edition is kept: thousands will; a receipt does not come twice. */
+const RECIPIENTS = 4;
+/** Between two newly found editions, so that mail which only looks alike does not fill Redis with them. */
 const PAUSE_MS = 5_000;
 /** How long lines are relied on without a look at whether they are still there. */
 const CHECK_MS = 1_000;
-/** Shared lines outlive the message for which they are kept, so that those of the next weeks can use them as well. */
+/** An edition outlives the message for which it is kept, so that those of the next weeks can use it as well. */
 const SLACK_SECONDS = 40 * 86_400;
 const MAX_KNOWN = 200;
+const MAX_CANDIDATES = 300;
 
 interface Known {
-  readonly lines: SharedLines;
-  messages: number;
-  /** Unix seconds up to which Redis keeps them, as far as we know; 0 for not at all. */
+  readonly edition: Edition;
+  /** Unix seconds up to which Redis keeps it, as far as we know; 0 for not at all. */
   until: number;
+  /** Connections lost when that was known. */
+  losses: number;
   /** Unix milliseconds of the last look. */
   checked: number;
 }
 
 /**
- * Keeps what messages have in common once. No message waits for that: lines are written in the background, and used by
- * records only after Redis has acknowledged them, so that whatever Redis saves or replicates of a record, it has saved
- * or replicated its lines before. Where that order does not hold, across the nodes of a cluster, nothing is shared.
+ * Keeps what the copies of a newsletter have in common once. No message waits for that: an edition is written in the
+ * background, and used by records only after Redis has acknowledged it, so that whatever Redis saves or replicates of a
+ * record, it has saved or replicated its edition before. Where that order does not hold, across the nodes of a cluster,
+ * nothing is shared.
  */
 export class LineSharing {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
-  readonly #common = new CommonLines();
-  /** By text. */
-  readonly #known = new Map<string, Known>();
+  readonly #known = new RecentByLinks<Known>(MAX_KNOWN);
+  readonly #candidates = new RecentByLinks<EditionCandidate>(MAX_CANDIDATES);
   /** By id, for reading. */
   readonly #read = new Map<string, SharedLines>();
   #lastNew = 0;
@@ -52,32 +55,27 @@ export class LineSharing {
   constructor(connection: RedisConnection, keys: Keys) {
     this.#connection = connection;
     this.#keys = keys;
-    // Another server may answer next time, or the same one without its last second: what it has is no longer known.
-    connection.onLost(() => {
-      for (const known of this.#known.values()) known.until = 0;
-    });
   }
 
-  /**
-   * @param lines all of a message
-   * @param expires of the message, Unix seconds
-   * @returns what its record may be deflated against; undefined where nothing is shared (yet)
-   */
-  sharedBy(lines: readonly string[], recipient: string, expires: number): SharedLines | undefined {
-    if (this.#connection.isCluster || recipient === '') return undefined;
-    const common = this.#common.of(lines, recipient);
-    if (common.length < MIN_LINES) return undefined;
-    const text = `${common.join('\n')}\n`;
-    if (text.length < MIN_LENGTH || Buffer.byteLength(text) > MAX_SHARED_BYTES) return undefined;
-    const known = this.#knownOf(text);
-    known.messages++;
-    const now = Date.now();
-    const enough = known.until >= expires;
-    if ((enough || this.#mayKeep(known, now)) && now - known.checked > CHECK_MS) {
-      known.checked = now;
-      void this.#keep(known, enough ? known.until : expires + SLACK_SECONDS);
+  /** The record as it is to be written: as a copy of its edition, where there is one that Redis has. */
+  encode(record: MessageRecord): Buffer {
+    const { links, message } = record;
+    const [recipient = ''] = message.recipients;
+    if (this.#connection.isCluster || links.length < MIN_LINKS || recipient === '') {
+      return encodeRecord(record);
     }
-    return enough ? known.lines : undefined;
+    let copy: Buffer | undefined;
+    const known = this.#known.find(links, ({ edition }) => {
+      copy = encodeCopy(record, edition);
+      return copy !== undefined;
+    });
+    if (known !== undefined) {
+      const isKept = this.#isKept(known, message.expires);
+      return isKept && copy !== undefined ? copy : encodeRecord(record);
+    }
+    const lines = linkLines(links);
+    if (lines.length <= MAX_SHARED_BYTES) this.#learn(record, lines, recipient);
+    return encodeRecord(record, lines);
   }
 
   /**
@@ -102,26 +100,50 @@ export class LineSharing {
     return lines;
   }
 
-  #knownOf(text: string): Known {
-    let known = this.#known.get(text);
-    if (known === undefined) {
-      if (this.#known.size >= MAX_KNOWN) this.#known.clear();
-      known = { lines: sharedLines(text), messages: 0, until: 0, checked: 0 };
-      this.#known.set(text, known);
+  /** Takes note of a message that is a copy of no known edition. */
+  #learn(record: MessageRecord, lines: string, recipient: string): void {
+    const { links, message } = record;
+    let again = false;
+    const candidate = this.#candidates.find(links, (other) => {
+      again = other.isAgain(lines, recipient);
+      return again || other.absorb(record, recipient);
+    });
+    if (again) return;
+    if (candidate === undefined) {
+      this.#candidates.add(links, new EditionCandidate(message, lines, recipient));
+      return;
     }
-    return known;
+    if (candidate.recipients < RECIPIENTS) return;
+    this.#candidates.remove(links, candidate);
+    const edition = candidate.edition(MIN_LINKS, MIN_LENGTH);
+    if (edition === undefined || edition.shared.text.length > MAX_SHARED_BYTES) return;
+    const known = { edition, until: 0, losses: 0, checked: 0 };
+    this.#known.add(links, known);
+    this.#isKept(known, message.expires);
   }
 
-  #mayKeep(known: Known, now: number): boolean {
-    if (known.messages < MESSAGES || now - this.#lastNew < PAUSE_MS) return false;
+  /** Whether Redis has it for long enough; sees to it now and then that it has. */
+  #isKept(known: Known, expires: number): boolean {
+    const now = Date.now();
+    // After a break another server may answer, or the same one without its last second: what it has is not known.
+    const isKept = known.until >= expires && known.losses === this.#connection.losses;
+    if (now - known.checked > CHECK_MS && (isKept || this.#mayKeep(now))) {
+      known.checked = now;
+      void this.#keep(known, isKept ? known.until : expires + SLACK_SECONDS);
+    }
+    return isKept;
+  }
+
+  #mayKeep(now: number): boolean {
+    if (now - this.#lastNew < PAUSE_MS) return false;
     this.#lastNew = now;
     return true;
   }
 
   /** Sees to it that Redis has the lines until then; another process may have written them, and never for less long. */
   async #keep(known: Known, until: number): Promise<void> {
-    const key = this.#keys.sharedLines(known.lines.id.toString('base64url'));
-    const value = encodeSharedLines(known.lines);
+    const key = this.#keys.sharedLines(known.edition.shared.id.toString('base64url'));
+    const value = encodeSharedLines(known.edition.shared);
     const lifetime = until - Math.floor(Date.now() / 1000);
     const { losses } = this.#connection;
     try {
@@ -131,7 +153,8 @@ export class LineSharing {
           await client.expire(key, lifetime);
         }
       });
-      if (this.#connection.losses === losses) known.until = until;
+      known.until = until;
+      known.losses = losses;
     } catch {
       // Without them, records are longer; nothing else.
       known.until = 0;

@@ -1,14 +1,14 @@
-import type { IssuedLinks, LinkIssuer, LinkResolver, ResolvedLink } from '../link/link-store.ts';
+import type {
+  GivenUp,
+  IssuedLinks,
+  LinkIssuer,
+  LinkResolver,
+  ResolvedLink,
+} from '../link/link-store.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import { isMessageId, newMessageId } from '../link/message-id.ts';
-import {
-  encodeRecord,
-  linkLines,
-  type MessageRecord,
-  OpenRecord,
-  sharedIdOf,
-} from '../link/message-record.ts';
+import { type MessageRecord, OpenRecord, sharedIdOf } from '../link/message-record.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../link/stored-token.ts';
 import { hostName } from '../link/tracking-host.ts';
 import type { RedisConnection } from './connection.ts';
@@ -57,8 +57,8 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
         links.push(link);
         return formatStoredToken(message.messageId, links.length - 1, checks);
       },
-      commit: async (signal) => {
-        if (links.length > 0) await this.#save({ message, secret, links }, signal);
+      commit: async (givenUp) => {
+        if (links.length > 0) await this.#save({ message, secret, links }, givenUp);
       },
     };
   }
@@ -115,15 +115,13 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     return recent?.value.equals(value) ? recent.record : undefined;
   }
 
-  async #save(record: MessageRecord, signal: AbortSignal): Promise<void> {
-    const { messageId, expires, recipients } = record.message;
+  async #save(record: MessageRecord, givenUp: GivenUp | undefined): Promise<void> {
+    const { messageId, expires } = record.message;
     const key = this.#keys.message(messageId);
-    const lines = linkLines(record.links);
-    const shared = this.#sharing.sharedBy(lines, recipients[0] ?? '', expires);
-    const value = encodeRecord(record, lines, shared);
+    const value = this.#sharing.encode(record);
     const lifetime = Math.max(1, expires - Math.floor(Date.now() / 1000));
     if (this.#replicas === 0) {
-      await this.#connection.run((client) => client.set(key, value, 'EX', lifetime), signal);
+      await this.#connection.run((client) => client.set(key, value, 'EX', lifetime), givenUp);
       return;
     }
     // WAIT counts what this connection has written, so both must go the same way.
@@ -134,7 +132,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
           .set(key, value, 'EX', lifetime)
           .call('WAIT', this.#replicas, this.#waitMs)
           .exec(),
-      signal,
+      givenUp,
     );
     for (const [error] of replies ?? []) {
       if (error) throw new StoreUnavailable(`record not saved: ${error.message}`, { cause: error });

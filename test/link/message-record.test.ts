@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createEdition, type EditionLink } from '../../src/link/edition.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
-import { encodeRecord, linkLines, OpenRecord, sharedIdOf } from '../../src/link/message-record.ts';
+import { encodeCopy, encodeRecord, OpenRecord, sharedIdOf } from '../../src/link/message-record.ts';
 import { decodeSharedLines, encodeSharedLines, sharedLines } from '../../src/link/shared-lines.ts';
 import { newsletter } from '../helpers/newsletter.ts';
 import { exampleLinks, exampleMessage } from './example-message.ts';
@@ -89,26 +90,67 @@ test('a record of format 2 that an earlier release wrote, and the lines it share
   expect(new OpenRecord(record, 'AbCdEfGhIjKlMn-_', shared).contents()).toEqual(GOLDEN_RECORD);
 });
 
-describe('shared lines', () => {
-  const links = newsletter({ links: 28, size: 60_000 }).links.map((target) => ({
-    target,
-    part: 'html' as const,
-  }));
-  const shared = sharedLines(`${linkLines(links).join('\n')}\n`);
-  const own: TrackedLink = { target: 'https://www.shop.example/unsubscribe?u=4711', part: 'html' };
-  const record = { message: exampleMessage(), secret: 'AAAABBBBCCCCDDDD', links: [...links, own] };
-  const value = encodeRecord(record, linkLines(record.links), shared);
+test('a record of format 3 that an earlier release wrote, and its edition', () => {
+  const golden = Buffer.from(GOLDEN_COPY, 'base64');
+  const [lines, record] = [golden.subarray(0, 243), golden.subarray(243)];
+  const shared = decodeSharedLines(lines, sharedIdOf(record) ?? Buffer.alloc(0));
+  expect(new OpenRecord(record, 'AbCdEfGhIjKlMn-_', shared).contents()).toEqual(GOLDEN_RECORD);
+});
 
-  test('cost a record next to nothing', () => {
-    expect(new OpenRecord(value, record.message.messageId, shared).contents()).toEqual(record);
+describe('a copy', () => {
+  const links = newsletter({ links: 28, size: 60_000 }).links.map(
+    (target): TrackedLink => ({
+      target,
+      part: 'html',
+    }),
+  );
+  const unsubscribe = 'https://www.shop.example/unsubscribe?u=';
+  const message = exampleMessage();
+  const { domain, sender, friendlyFrom, subject, campaignId, tags, pathway } = message;
+  const edition = createEdition(
+    { d: domain, s: sender, f: friendlyFrom, j: subject, c: campaignId, g: tags, p: pathway },
+    [
+      ...links.map(({ target, part }) => ({ start: target, part })),
+      { start: unsubscribe, end: '&l=de', part: 'html' },
+    ],
+  );
+  const own: TrackedLink = { target: `${unsubscribe}4711&l=de`, part: 'html' };
+  const record = { message, secret: 'AAAABBBBCCCCDDDD', links: [...links, own] };
+  const value = encodeCopy(record, edition) ?? Buffer.alloc(0);
+  const reopened = (copy: Buffer | undefined, id: string) =>
+    copy && new OpenRecord(copy, id, edition.shared).contents();
+
+  test('costs next to nothing', () => {
+    expect(reopened(value, message.messageId)).toEqual(record);
     expect(encodeRecord(record).length).toBeGreaterThan(800);
-    expect(value.length).toBeLessThan(320);
+    expect(value.length).toBeLessThan(220);
   });
 
-  test('are asked for by their id, and no others will do', () => {
-    expect(sharedIdOf(value)).toEqual(shared.id);
+  test('of a message without what the others have does not get it', () => {
+    const { subject: _, sender: __, ...less } = message;
+    const other = { ...record, message: { ...less, recipients: ['a', 'b'], domain: 'x.example' } };
+    expect(reopened(encodeCopy(other, edition), message.messageId)).toEqual(other);
+  });
+
+  test('of another newsletter is none', () => {
+    const others = newsletter({ links: 28, seed: 2 }).links.map(
+      (target): TrackedLink => ({
+        target,
+        part: 'html',
+      }),
+    );
+    expect(encodeCopy({ ...record, links: others }, edition)).toBeUndefined();
+  });
+
+  test('has no target with a line break', () => {
+    const broken = { ...own, target: `${unsubscribe}47\n11&l=de` };
+    expect(() => encodeCopy({ ...record, links: [...links, broken] }, edition)).toThrow(RangeError);
+  });
+
+  test('asks for its edition by id, and no other will do', () => {
+    expect(sharedIdOf(value)).toEqual(edition.shared.id);
     expect(sharedIdOf(encodeRecord(record))).toBeUndefined();
-    const others = sharedLines('hhttps://other.example/\n');
+    const others = sharedLines('{}\nhhttps://other.example/\n');
     for (const wrong of [undefined, others]) {
       expect(() => new OpenRecord(value, 'x', wrong)).toThrow(
         'the links that it shares with other messages are missing',
@@ -116,13 +158,59 @@ describe('shared lines', () => {
     }
   });
 
-  test('come back from their own value, unless that was damaged', () => {
-    const packed = encodeSharedLines(shared);
-    expect(decodeSharedLines(packed, shared.id)).toEqual(shared);
-    expect(() => decodeSharedLines(packed, Buffer.alloc(9))).toThrow('not what they were');
-    expect(() => decodeSharedLines(Buffer.of(2), shared.id)).toThrow('of format 2');
-    expect(() => decodeSharedLines(packed.subarray(0, 50), shared.id)).toThrow();
+  test('comes back, however its links differ', () => {
+    const editionLink = fc.record(
+      {
+        start: fc.webUrl(),
+        end: fc.constantFrom('', '&x=1', '/'),
+        part: fc.constantFrom('text', 'html'),
+        name: text,
+      },
+      { requiredKeys: ['start', 'part'] },
+    ) as fc.Arbitrary<EditionLink>;
+    const fate = fc.oneof(
+      { weight: 12, arbitrary: fc.constant('kept') },
+      { weight: 1, arbitrary: fc.constant('dropped') },
+      { weight: 1, arbitrary: link },
+    );
+    const places = fc.array(fc.tuple(editionLink, fc.constantFrom('', '47', '4711'), fate));
+    let copies = 0;
+    fc.assert(
+      fc.property(places, (list) => {
+        const all = createEdition(
+          {},
+          list.map(([of]) => of),
+        );
+        const sent = list.flatMap(([of, middle, what]): TrackedLink[] => {
+          const { part, name, start, end } = of;
+          const target = end === undefined ? start : start + middle + end;
+          const same = name === undefined ? { target, part } : { target, part, name };
+          if (what === 'dropped') return [];
+          return what === 'kept' ? [same] : [same, what as TrackedLink];
+        });
+        const copy = { message, secret: 's', links: sent };
+        const packed = encodeCopy(copy, all);
+        if (packed === undefined) return;
+        copies++;
+        const open = new OpenRecord(packed, message.messageId, all.shared);
+        expect(open.contents()).toEqual(copy);
+        expect(open.linkCount).toBe(sent.length);
+        for (const [i, expected] of sent.entries()) expect(open.link(i)).toEqual(expected);
+        expect(open.link(sent.length)).toBeUndefined();
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(copies).toBeGreaterThan(300);
   });
+});
+
+test('shared lines come back from their own value, unless that was damaged', () => {
+  const shared = sharedLines(`hhttps://shop.example/${'long/'.repeat(100)}\n`);
+  const packed = encodeSharedLines(shared);
+  expect(decodeSharedLines(packed, shared.id)).toEqual(shared);
+  expect(() => decodeSharedLines(packed, Buffer.alloc(9))).toThrow('not what they were');
+  expect(() => decodeSharedLines(Buffer.of(2), shared.id)).toThrow('of format 2');
+  expect(() => decodeSharedLines(packed.subarray(0, 20), shared.id)).toThrow();
 });
 
 const GOLDEN_RECORD = {
@@ -149,6 +237,16 @@ const GOLDEN_SHARED =
   'OY+Gh+66UB7qEsWi0gjSVJQVghTpXCBe61oq9Pn+gUAVDdKQ8MaE7RGXXhtNza6xS1y/N7W1ELMW9ArvC64wwxkUCT' +
   '50Rr8K8Vy0NyUCb43zJx8q47l/OH36WfmZpd9l98+q+dvMYcqdAlRmJ5sD64EtA9sKLqsTjvL7xWLGHOfJJYSyJA4Y' +
   'o1sWkIA4M67z0Rc=';
+
+const GOLDEN_COPY =
+  'Ae2OsU7DMBRF5+QroovY3LiNEEgWQu2CGNhgIwyJ+xqndewoflFACCb+jB9DHUKJ+AOU5Qzvnnv13rCFgra1PqT0UjStpV' +
+  'T7BgIBCqXvnabFxdVqtW6K2qbB+Hb0ILCDQo4H49scybWjIax/GzcQ2ENh4zwb6pLQl3vSDAENhaLnvnGLbJldQqCCesJA' +
+  'dLCvENgSngVaKBxHLTFTF/Aes2Fug5JyGIbJMzJ+PEZKysm1OM+WpYzObruiis1YtrTjH8X3fEr+zEa495VHfDcak/QjQo' +
+  'SvT+NsrQ2FJMfGVVR6zoHT6KRivatmzJgxY8b/QvwNAwoGTUPe8F4sdXsieCI6IlptOXZZbUZ5WW1GNmNYVjQiLCJpIjox' +
+  'Nzk1MDAwMDAwLCJlIjozMTUzNjAwMCwiciI6IlNvbWVvbmVAZXhhbXBsZS5vcmciLCJxIjoiNGJYeVowMWFiY3o5Iiwiei' +
+  'I6NDAyMTMsIm0iOnsidXNlciI6NDcxMSwicGxhbiI6ImdvbGQifSwiaiI6Ik91ciBiZXN0IG9mZmVycyBvZiB0aGUgYXV0' +
+  'dW1uIOKAkyBvbmx5IHRvZGF5In0KfkM/eD0xJmFtcDt5PSUyRislenoKLTEKfml0J3MsKGZpbmUpOyo6QC8uLi8vLi8/cT' +
+  '08PiYKPTEKaEhUVFA6Ly9bMjAwMTpkYjg6OjFdOjgwODAvUGF0aA==';
 
 test.each([
   ['nothing', Buffer.alloc(0)],

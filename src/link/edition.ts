@@ -1,0 +1,163 @@
+import type { MessageFacts, TrackedLink } from './message-facts.ts';
+import { type SharedLines, sharedLines } from './shared-lines.ts';
+
+/**
+ * What the copies of a newsletter have in common: facts, and links. It is kept once, as shared lines: facts in JSON, then
+ * one line a link:
+ *
+ *     `h` or `t` for its part, the target, and where it has one, a tab and its name in JSON
+ *     `H` or `T` for an open link, whose middle each copy has of its own: what is before it, a tab, what is behind it,
+ *         and where it has one, a tab and its name in JSON
+ */
+export interface Edition {
+  readonly shared: SharedLines;
+  readonly facts: CommonFacts;
+  readonly links: readonly EditionLink[];
+  /** Characters of all that. */
+  readonly length: number;
+}
+
+export interface EditionLink {
+  readonly part: TrackedLink['part'];
+  readonly name?: string | undefined;
+  /** The target; of an open link, what is before the middle. */
+  readonly start: string;
+  /** Of an open link, what is behind the middle. */
+  readonly end?: string | undefined;
+}
+
+/** Facts that copies may have in common, under the names they have in a record. */
+export interface CommonFacts {
+  /** domain */
+  readonly d?: string | undefined;
+  /** sender */
+  readonly s?: string | undefined;
+  /** friendlyFrom */
+  readonly f?: string | undefined;
+  /** subject */
+  readonly j?: string | undefined;
+  /** campaignId */
+  readonly c?: string | undefined;
+  /** tags */
+  readonly g?: readonly string[] | undefined;
+  /** pathway */
+  readonly p?: string | undefined;
+}
+
+export const COMMON_FACTS = ['d', 's', 'f', 'j', 'c', 'g', 'p'] as const;
+
+export function commonFacts(message: MessageFacts): CommonFacts {
+  return {
+    d: message.domain,
+    s: message.sender,
+    f: message.friendlyFrom,
+    j: message.subject,
+    c: message.campaignId,
+    g: message.tags,
+    p: message.pathway,
+  };
+}
+
+/** Whether two values of a fact are the same. */
+export function sameFact(a: CommonFacts[keyof CommonFacts], b: typeof a): boolean {
+  return a === b || (Array.isArray(a) && Array.isArray(b) && isSameList(a, b));
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}
+
+export function createEdition(facts: CommonFacts, links: readonly EditionLink[]): Edition {
+  const lines = links.map(({ part, start, end, name }) => {
+    const kind = part === 'html' ? 'h' : 't';
+    const line = end === undefined ? kind + start : `${kind.toUpperCase()}${start}\t${end}`;
+    return name === undefined ? line : `${line}\t${JSON.stringify(name)}`;
+  });
+  // Read back, so that it holds no strings that hold the messages it was found in.
+  return editionOf(sharedLines([JSON.stringify(facts), ...lines, ''].join('\n')));
+}
+
+const editions = new WeakMap<SharedLines, Edition>();
+
+/** @throws Error for lines that are none of an edition */
+export function editionOf(shared: SharedLines): Edition {
+  let edition = editions.get(shared);
+  if (edition === undefined) {
+    const text = shared.text.toString();
+    const [facts = '', ...lines] = text.slice(0, -1).split('\n');
+    edition = {
+      shared,
+      facts: JSON.parse(facts) as CommonFacts,
+      links: lines.map(parseLink),
+      length: text.length,
+    };
+    editions.set(shared, edition);
+  }
+  return edition;
+}
+
+function parseLink(line: string): EditionLink {
+  const fields = line.slice(1).split('\t');
+  const kind = line[0];
+  const isOpen = kind === 'H' || kind === 'T';
+  const name = fields[isOpen ? 2 : 1];
+  return {
+    part: kind === 'h' || kind === 'H' ? 'html' : 'text',
+    start: fields[0] ?? '',
+    ...(isOpen && { end: fields[1] ?? '' }),
+    ...(name !== undefined && { name: JSON.parse(name) as string }),
+  };
+}
+
+/** Whether a link of a message is this one of the edition. */
+export function fits(of: EditionLink, { target, part, name }: TrackedLink): boolean {
+  if (part !== of.part || name !== of.name) return false;
+  const { start, end } = of;
+  if (end === undefined) return target === start;
+  return (
+    target.length >= start.length + end.length && target.startsWith(start) && target.endsWith(end)
+  );
+}
+
+/** How far to look for where two lists of links agree again. */
+const LOOK_AHEAD = 8;
+
+/**
+ * Walks through both lists, and finds for each link which of the edition it is.
+ * @param limit of links that only one of the lists has
+ * @returns an index into the edition's links for each link, -1 for none; undefined where there are more
+ */
+export function align(
+  edition: readonly EditionLink[],
+  links: readonly TrackedLink[],
+  limit: number,
+): number[] | undefined {
+  const found: number[] = [];
+  const agree = (of: number, link: number) =>
+    of < edition.length &&
+    link < links.length &&
+    fits(edition[of] as EditionLink, links[link] as TrackedLink);
+  let at = 0;
+  let alone = 0;
+  while (found.length < links.length) {
+    const i = found.length;
+    if (agree(at, i)) {
+      found.push(at++);
+      continue;
+    }
+    // One in place of the other, unless they agree again further on in one of the lists.
+    let skipped = at < edition.length ? 1 : 0;
+    let own = 1;
+    for (let ahead = 1; ahead <= LOOK_AHEAD; ahead++) {
+      if (agree(at + ahead, i)) [skipped, own] = [ahead, 0];
+      else if (agree(at, i + ahead)) [skipped, own] = [0, ahead];
+      else continue;
+      break;
+    }
+    at += skipped;
+    for (let n = 0; n < own; n++) found.push(-1);
+    alone += skipped + own;
+    if (alone > limit) return undefined;
+  }
+  return found;
+}
