@@ -7,6 +7,8 @@ export interface Candidate {
   readonly end: number;
   /** The link as Unicode text, entities decoded; undefined where the charset does not say for certain. */
   readonly written: string | undefined;
+  /** The host of a link that is its own target (`plainHost`): nothing is to be found out of it. */
+  readonly host: string | undefined;
   /** How a URL has to be written in its place. */
   readonly escape: (url: string) => string;
   /** What speaks against tracking it where it stands, if anything does. */

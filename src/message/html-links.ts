@@ -5,6 +5,7 @@ import { readTree, type TreeLimits } from './html-tree.ts';
 import { notrackAt, OWN_MARK, readMarks, VENDORS_MARKS, withoutNotrack } from './link-marks.ts';
 import { NameSet } from './name-set.ts';
 import type { LeftAlone } from './outcome.ts';
+import { plainHostInHtml } from './target.ts';
 import { showsUrl } from './url-text.ts';
 
 export interface HtmlOptions {
@@ -52,7 +53,7 @@ export function scanHtml(html: string, options: HtmlOptions): Scanned | 'html-to
   return {
     candidates,
     marks: marks.sort(byStart),
-    base: base && attributeText(html, base, options),
+    base: base && attributeText(base, options),
   };
 }
 
@@ -148,7 +149,7 @@ function readLink(
     } else {
       markValues ??= new Map();
       if (!markValues.has(name)) {
-        markValues.set(name, attributeText(html, attribute, options) ?? '');
+        markValues.set(name, attributeText(attribute, options) ?? '');
       }
       if (name.startsWith(OWN_MARK)) {
         marks.push(removable(html, attribute));
@@ -162,7 +163,9 @@ function readLink(
   const { start, end } = trimmed(html, href);
   const notrack = notrackAt(html, start);
   const says = readMarks(markValues);
-  let written = unicodeOf(html, start, end, options);
+  const ascii = html.slice(start, end);
+  const host = plainHostInHtml(ascii);
+  let written = host === undefined ? unicodeOf(start, end, options) : withoutAmp(ascii);
   let reason: LeftAlone | undefined = says.reason;
   if (notrack !== undefined) {
     marks.push(notrack);
@@ -178,6 +181,7 @@ function readLink(
     start,
     end,
     written,
+    host,
     escape: href.quoted ? escapeQuoted : escapeUnquoted,
     name: says.name,
     sublink: says.sublink,
@@ -186,26 +190,13 @@ function readLink(
 }
 
 function attributeText(
-  html: string,
   { valueStart, valueEnd }: Attribute,
   options: HtmlOptions,
 ): string | undefined {
-  return unicodeOf(html, valueStart, valueEnd, options);
+  return unicodeOf(valueStart, valueEnd, options);
 }
 
-/** What nearly all links are: printable ASCII, which stands for itself in every charset, and no entity but `&amp;`. */
-const SIMPLE = /^[ -%'-~]*(?:&amp;[ -%'-~]*)*$/;
-
-function unicodeOf(
-  html: string,
-  start: number,
-  end: number,
-  options: HtmlOptions,
-): string | undefined {
-  const ascii = html.slice(start, end);
-  if (SIMPLE.test(ascii)) {
-    return withoutAmp(ascii);
-  }
+function unicodeOf(start: number, end: number, options: HtmlOptions): string | undefined {
   const text = options.read(start, end)?.replaceAll('\0', '\ufffd');
   return text?.includes('&') ? decodeHTMLAttribute(text) : text;
 }

@@ -60,14 +60,21 @@ function judgeOne(
   options: ReadingOptions,
 ): FoundLink {
   const { written } = candidate;
-  const found = written === undefined ? 'charset' : targetOf(written, base, part.utf8Queries);
+  if (written === undefined) {
+    return foundLink(part, candidate, '', 'charset');
+  }
+  const { host: plain } = candidate;
+  const found =
+    plain === undefined
+      ? targetOf(written, base, part.utf8Queries)
+      : { target: written, host: plain };
   if (typeof found === 'string') {
-    return foundLink(part, candidate, written ?? '', found);
+    return foundLink(part, candidate, written, found);
   }
   const { target, host } = found;
   const reason =
     candidate.reason ??
-    (unsubscribe.has(target, host) ? 'unsubscribe' : undefined) ??
+    (unsubscribe.has(target, host, plain !== undefined) ? 'unsubscribe' : undefined) ??
     (isOwn(target, host, options.ownDomains) ? 'own-domain' : undefined) ??
     options.exclude?.(target);
   return foundLink(part, candidate, target, reason);
@@ -129,7 +136,6 @@ const LIST_UNSUBSCRIBE = 'list-unsubscribe';
 /** Targets, however their hosts are spelt. */
 class TargetSet {
   readonly #targets = new Set<string>();
-  /** Asked first, since the hash of a long string takes its time. */
   readonly #lengths = new Set<number>();
 
   add(target: string, host: string): void {
@@ -138,12 +144,14 @@ class TargetSet {
     this.#lengths.add(one.length);
   }
 
-  has(target: string, host: string): boolean {
-    if (this.#targets.size === 0) {
+  /** @param isPlain see `plainHost` */
+  has(target: string, host: string, isPlain: boolean): boolean {
+    // A plain one lacks a slash behind its host at the most: nearly all need not be looked at.
+    const { length } = target;
+    if (isPlain && !this.#lengths.has(length) && !this.#lengths.has(length + 1)) {
       return false;
     }
-    const one = normal(target, host);
-    return this.#lengths.has(one.length) && this.#targets.has(one);
+    return this.#targets.size > 0 && this.#targets.has(normal(target, host));
   }
 }
 

@@ -10,6 +10,16 @@ export interface LineEnd {
   readonly bytes: string;
 }
 
+/** The start of the line that holds `from`, or `limit` where it began before. */
+export function lineStartBefore(raw: Buffer, from: number, limit: number): number {
+  // Lines are short: stepping costs less than a call into native code.
+  let at = from;
+  while (at > limit && raw[at - 1] !== LF) {
+    at--;
+  }
+  return at;
+}
+
 /** The end of the line that holds `from`; a last line without one goes by the part's first. */
 export function lineEndAfter(raw: Buffer, from: number): LineEnd {
   let at = from;

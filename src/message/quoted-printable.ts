@@ -5,7 +5,7 @@ import {
   hasMalformedEscape,
   isBlank,
 } from './quoted-printable-decoder.ts';
-import { type LineEnd, lineEndAfter, wrap } from './quoted-printable-line.ts';
+import { type LineEnd, lineEndAfter, lineStartBefore, wrap } from './quoted-printable-line.ts';
 import { type Content, type Edit, patched, type RawPatch, type Refusal } from './splice.ts';
 
 const LF = 0x0a;
@@ -36,11 +36,7 @@ export function quotedPrintableContent(raw: Buffer): Content {
           refused.set(edit, 'malformed-encoding');
           continue;
         }
-        // Lines are short: stepping costs less than a call into native code.
-        let lineStart = start;
-        while (lineStart > copied && raw[lineStart - 1] !== LF) {
-          lineStart--;
-        }
+        const lineStart = lineStartBefore(raw, start, copied);
         column = lineStart > copied ? start - lineStart : column + start - copied;
         if (line.at < end) {
           line = lineEndAfter(raw, end);

@@ -23,8 +23,9 @@ export function targetOf(
   base: URL | undefined,
   utf8Queries: boolean,
 ): Target | LeftAlone {
-  if (PLAIN.test(written)) {
-    return { target: written, host: plainHost(written) };
+  const plain = plainHost(written);
+  if (plain !== undefined) {
+    return { target: written, host: plain };
   }
   const link = UNPRINTABLE.test(written) ? trim(written).replace(/[\t\n\r]/g, '') : written;
   if (ONLY_PLACEHOLDER.test(link)) {
@@ -68,12 +69,23 @@ const PLACEHOLDER = /\{\{|\*\||%%|\[\[/;
 const ONLY_PLACEHOLDER = /^(?:\{\{.*\}\}|\*\|.*\|\*|%%.*%%|\[\[.*\]\])$/;
 
 /**
- * What nearly all links are: printable ASCII, and a host that a browser has nothing to normalise or to refuse
- * in. Making a URL of it would cost more than all else that is done to a link.
+ * The host of what nearly all links are: printable ASCII, with a host that a browser has nothing to normalise or to
+ * refuse in. Such a link is its own target. Making a URL of it would cost more than all else that is done to a link.
  */
-const PLAIN = /^https?:\/\/(?![a-z\d.-]*xn--)[a-z\d.-]+\.[a-z]{2,}(?:[/?#][!-~]*)?$/;
+export function plainHost(link: string): string | undefined {
+  return PLAIN.test(link) ? hostOf(link) : undefined;
+}
 
-function plainHost(link: string): string {
+/** The same of an attribute's value as it is written, with `&amp;` as the only entity. */
+export function plainHostInHtml(value: string): string | undefined {
+  return PLAIN_IN_HTML.test(value) ? hostOf(value) : undefined;
+}
+
+const PLAIN_ORIGIN = /^https?:\/\/(?![a-z\d.-]*xn--)[a-z\d.-]+\.[a-z]{2,}/.source;
+const PLAIN = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-~]*)?$`);
+const PLAIN_IN_HTML = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-%'-~]*(?:&amp;[!-%'-~]*)*)?$`);
+
+function hostOf(link: string): string {
   const start = link.indexOf('/') + 2;
   const slash = link.indexOf('/', start);
   const host = slash === -1 ? link.slice(start) : link.slice(start, slash);

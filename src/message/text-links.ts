@@ -2,6 +2,7 @@ import type { Candidate, Range, Scanned } from './candidate.ts';
 import type { Charset } from './charset.ts';
 import { notrackAt, readMarks, withoutNotrack } from './link-marks.ts';
 import type { LeftAlone } from './outcome.ts';
+import { plainHost } from './target.ts';
 import { UrlScanner } from './text-url.ts';
 
 export interface TextOptions {
@@ -40,6 +41,7 @@ export function scanText(text: string, { charset, read }: TextOptions): Scanned 
       start,
       end,
       written,
+      host: written && plainHost(written),
       escape: asItIs,
       reason,
       name: says.name,
