@@ -85,6 +85,7 @@ export function decodeQuotedPrintable(raw: Buffer): Decoded {
   if (isBlank(raw[raw.length - 1])) {
     to -= paddingBefore(raw, raw.length, literal);
   }
+  marks.complete();
   return {
     bytes: output.toString('latin1', 0, to),
     malformed,
@@ -148,26 +149,41 @@ function workspace(length: number): Workspace {
   };
 }
 
+/** Where marks are gathered: like the workspace, for one part at a time. Raw and decoded offset in turn. */
+const GATHERED = 64 * 1024;
+let gathered = new Int32Array(GATHERED);
+
 /** Offsets of the same byte in the raw and in the decoded text, ascending: from one to the next, bytes stand for themselves. */
 class Marks {
-  /** Raw and decoded offset in turn. */
-  #offsets = new Int32Array(1024);
-  #length = 2;
+  #length = 0;
+  #offsets: Int32Array = gathered;
+
+  constructor() {
+    this.add(0, 0);
+  }
 
   add(raw: number, decoded: number): void {
-    if (this.#length === this.#offsets.length) {
-      const longer = new Int32Array(2 * this.#length);
-      longer.set(this.#offsets);
-      this.#offsets = longer;
+    if (this.#length === gathered.length) {
+      const longer = new Int32Array(2 * gathered.length);
+      longer.set(gathered);
+      gathered = longer;
     }
-    this.#offsets[this.#length++] = raw;
-    this.#offsets[this.#length++] = decoded;
+    gathered[this.#length++] = raw;
+    gathered[this.#length++] = decoded;
+  }
+
+  /** To be called once, after the last one. */
+  complete(): void {
+    this.#offsets = gathered.slice(0, this.#length);
+    if (gathered.length > GATHERED) {
+      gathered = new Int32Array(GATHERED); // one odd part is no reason to keep so much
+    }
   }
 
   /** What tells where the raw bytes begin that stand for a decoded byte; to be asked in ascending order. */
   origins(): (decoded: number) => number {
     const offsets = this.#offsets;
-    const last = this.#length - 2;
+    const last = offsets.length - 2;
     let mark = 0;
     return (decoded) => {
       while (mark < last && (offsets[mark + 3] as number) <= decoded) {
