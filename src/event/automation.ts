@@ -24,8 +24,7 @@ const MAX_SPREE = 100;
 /** Links of one message that one client followed. */
 interface Spree {
   since: number;
-  /** Few as they are, a set would be slower. */
-  tokens: string[];
+  readonly tokens: Set<string>;
 }
 
 /** Looks for signs of automation; what it remembers is bounded, and of this process only. */
@@ -72,15 +71,14 @@ export class AutomationSigns {
     const key = `${resolved.message.messageId} ${ip ?? ''}`;
     const spree = this.#sprees.get(key);
     if (spree === undefined) {
-      this.#sprees.set(key, { since: time, tokens: [token] });
+      this.#sprees.set(key, { since: time, tokens: new Set([token]) });
       return 1;
     }
     if (time - spree.since >= this.#withinMs) {
       spree.since = time;
-      spree.tokens = [token];
-    } else if (spree.tokens.length < MAX_SPREE && !spree.tokens.includes(token)) {
-      spree.tokens.push(token);
+      spree.tokens.clear();
     }
-    return spree.tokens.length;
+    if (spree.tokens.size < MAX_SPREE) spree.tokens.add(token);
+    return spree.tokens.size;
   }
 }

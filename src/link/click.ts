@@ -31,8 +31,11 @@ export interface Block {
 
 /** Links an operator has switched off. */
 export interface BlockList {
-  /** @throws StoreUnavailable when the answer cannot be known now */
-  find(token: string, resolved: ResolvedLink): Promise<Block | undefined>;
+  /**
+   * At once where that is possible.
+   * @throws StoreUnavailable when the answer cannot be known now
+   */
+  find(token: string, resolved: ResolvedLink): Block | undefined | Promise<Block | undefined>;
 }
 
 /** Messages and links sent: the denominators of reports. Must never make the mail wait. */

@@ -19,7 +19,10 @@ export interface StoredToken {
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const CHECK_LENGTH = 6;
 /** No message has a million links; longer indexes are not looked at. */
-const TOKEN = /^1([\w-]{16})([\w-]{6})([\w-]|[B-Za-z0-9_-][\w-]{1,3})$/;
+const TOKEN = /^1[\w-]{16}[\w-]{6}(?:[\w-]|[B-Za-z0-9_-][\w-]{1,3})$/;
+/** Where the check and the index begin. */
+const CHECK = 17;
+const INDEX = CHECK + CHECK_LENGTH;
 
 /** Whether a token is of the stored kind; it need not be a valid one. */
 export function isStoredToken(token: string): boolean {
@@ -32,11 +35,10 @@ export function formatStoredToken(messageId: string, index: number, checks: Link
 
 /** @returns undefined for what is no stored token */
 export function parseStoredToken(token: string): StoredToken | undefined {
-  const [, messageId, check, digits] = TOKEN.exec(token) ?? [];
-  if (messageId === undefined || check === undefined || digits === undefined) return undefined;
+  if (!TOKEN.test(token)) return undefined;
   let index = 0;
-  for (const digit of digits) index = index * 64 + DIGITS.indexOf(digit);
-  return { messageId, index, check };
+  for (const digit of token.slice(INDEX)) index = index * 64 + DIGITS.indexOf(digit);
+  return { messageId: token.slice(1, CHECK), index, check: token.slice(CHECK, INDEX) };
 }
 
 function base64Number(value: number): string {

@@ -26,25 +26,17 @@ export async function followLink(
   const resolved = await resolver.resolve(token);
   if (!resolved || (host !== undefined && !resolved.isFor(host))) return { kind: 'unknown' };
   if (!SAFE_TARGET.test(resolved.link.target)) return { kind: 'unknown' };
-  if (await isBlocked(blocks, token, resolved)) return { kind: 'blocked', resolved };
-  return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', resolved };
-}
-
-/**
- * A link that could be resolved goes on working when the block list cannot be read; what that list knows
- * to be blocked it goes on blocking by itself.
- */
-async function isBlocked(
-  blocks: BlockList,
-  token: string,
-  resolved: ResolvedLink,
-): Promise<boolean> {
   try {
-    return (await blocks.find(token, resolved)) !== undefined;
+    const block = blocks.find(token, resolved);
+    if ((block instanceof Promise ? await block : block) !== undefined) {
+      return { kind: 'blocked', resolved };
+    }
   } catch (error) {
-    if (error instanceof StoreUnavailable) return false;
-    throw error;
+    // A link that could be resolved goes on working when the block list cannot be read; what that list knows to be
+    // blocked it goes on blocking by itself.
+    if (!(error instanceof StoreUnavailable)) throw error;
   }
+  return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', resolved };
 }
 
 /** The click of a followed link, with the headers as the browser sent them, but never longer than anybody needs them. */

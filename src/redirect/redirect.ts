@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import fastify from 'fastify';
-import type { BlockList, Click, ClickSink } from '../link/click.ts';
+import type { BlockList, ClickSink } from '../link/click.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 import { clickOn, followLink } from './follow-link.ts';
 import {
@@ -133,19 +133,17 @@ export function createRedirect(options: RedirectOptions): Redirect {
 
     if (followed.kind === 'live') {
       if (method === 'HEAD') clicks.headSeen?.(token);
-      else await record(clickOn(token, resolved, now, clientAddress(ip), headers));
+      else {
+        try {
+          await clicks.record(clickOn(token, resolved, now, clientAddress(ip), headers));
+        } catch (error) {
+          // A click that cannot be kept is no reason to leave somebody standing: the answer is the same.
+          observer?.clickLost?.(error);
+        }
+      }
     }
     observer?.answered?.(302, token, resolved);
     response.writeHead(302, ['location', resolved.link.target, ...REDIRECT_HEADERS]).end();
-  }
-
-  /** A click that cannot be kept is no reason to leave somebody standing: the answer is the same. */
-  async function record(click: Click): Promise<void> {
-    try {
-      await clicks.record(click);
-    } catch (error) {
-      observer?.clickLost?.(error);
-    }
   }
 
   async function sendStatic(response: ServerResponse, path: string): Promise<void> {

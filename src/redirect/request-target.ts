@@ -13,10 +13,13 @@ export interface RequestTarget {
 
 export function parseRequestTarget(url: string): RequestTarget {
   const authority = url.startsWith('/') ? undefined : ABSOLUTE_FORM.exec(url);
-  const start = authority ? authority[0].length : 0;
-  const end = url.slice(start).search(/[?#]/);
-  const path = end < 0 ? url.slice(start) : url.slice(start, start + end);
+  const path = pathOf(authority ? url.slice(authority[0].length) : url);
   return authority ? { host: authority[1] ?? '', path } : { path };
+}
+
+function pathOf(url: string): string {
+  if (!url.includes('?') && !url.includes('#')) return url;
+  return url.slice(0, url.search(/[?#]/));
 }
 
 /**

@@ -12,7 +12,7 @@ type Destination = ReturnType<typeof pino.destination>;
 
 /** How long a line may wait for others, and how many characters of them are held at most. */
 const GATHER_MS = 50;
-const GATHER_LENGTH = 16_384;
+const GATHER_LENGTH = 65_536;
 
 export interface Log {
   readonly logger: Logger;

@@ -27,8 +27,18 @@ export class RedisBlocks implements EditableBlockList {
    * that.
    * @throws StoreUnavailable for a stored link, when the list has changed and cannot be read
    */
-  async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {
+  find(token: string, resolved: ResolvedLink): Block | undefined | Promise<Block | undefined> {
     const seen = versionOf(resolved);
+    return seen !== undefined && seen === this.#version
+      ? this.#set.find(token, resolved)
+      : this.#findAnew(token, resolved, seen);
+  }
+
+  async #findAnew(
+    token: string,
+    resolved: ResolvedLink,
+    seen: string | undefined,
+  ): Promise<Block | undefined> {
     try {
       const version = seen ?? (await this.#readVersion());
       if (version !== this.#version) await this.#refresh(version);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter, CountedClick } from '../link/counters.ts';
 import type { RedisConnection } from './connection.ts';
@@ -66,7 +67,7 @@ type Increase = readonly [field: string, by: number];
 export class RedisCounters implements SentCounter, ClickCounter {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
-  /** By day and message. */
+  /** By message, and by day where it was followed on two. */
   #clicks = new Map<string, ClickedMessage>();
   /** How many links these are. */
   #waiting = 0;
@@ -89,8 +90,12 @@ export class RedisCounters implements SentCounter, ClickCounter {
 
   clicked(click: CountedClick): void {
     const { day, messageId, link, count } = click;
-    const id = `${day} ${messageId}`;
+    let id = messageId;
     let message = this.#clicks.get(id);
+    if (message !== undefined && message.day !== day) {
+      id = `${day} ${messageId}`;
+      message = this.#clicks.get(id);
+    }
     const before = message?.links.get(link);
     if (before === undefined && this.#waiting >= MAX_WAITING) {
       this.#tallyClicks(click, link, count);
@@ -122,15 +127,22 @@ export class RedisCounters implements SentCounter, ClickCounter {
     const isThere = await this.#connection.run((client) => client.ping()).catch(() => undefined);
     if (isThere === undefined) this.#schedule();
     else await this.#markAll();
-    for (const { day, by, field, count } of this.#tally.fields()) {
-      const key = by === 'link' ? this.#keys.linkCounts(day) : this.#keys.counts(day);
-      this.#add(key, formatField(field), count);
-    }
-    this.#tally = new CountTally();
+    await this.#format();
     if (isThere === undefined) return;
     const counts = this.#counts;
     this.#counts = new Map();
     for (const [key, fields] of counts) await this.#write(key, fields);
+  }
+
+  async #format(): Promise<void> {
+    const tally = this.#tally;
+    this.#tally = new CountTally();
+    let formatted = 0;
+    for (const { day, by, field, count } of tally.fields()) {
+      const key = by === 'link' ? this.#keys.linkCounts(day) : this.#keys.counts(day);
+      this.#add(key, formatField(field), count);
+      if (++formatted % CHUNK === 0) await nextTurn();
+    }
   }
 
   async #markAll(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { EventAppender } from '../link/event-stream.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
+import { sendNow } from './send-now.ts';
 
 /** Events in one command. */
 const CHUNK = 100;
@@ -30,9 +31,12 @@ export class RedisEvents implements EventAppender {
 
   append(events: readonly string[]): Promise<void> {
     for (const event of events) this.#gathered.push(event);
-    // All that happens before that is done by what is ready to go on by now.
+    // When all that can go on by now has done so.
     this.#appended ??= new Promise((resolve, reject) => {
-      process.nextTick(() => this.#appendGathered().then(resolve, reject));
+      process.nextTick(() => {
+        this.#appendGathered().then(resolve, reject);
+        sendNow(this.#connection);
+      });
     });
     return this.#appended;
   }
