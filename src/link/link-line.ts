@@ -5,15 +5,35 @@ import type { TrackedLink } from './message-facts.ts';
  * its name in JSON.
  * @throws RangeError for a target with a tab or line break, which no link has
  */
-export function linkLine({ part, target, name }: TrackedLink): string {
-  if (/[\t\r\n]/.test(target)) throw new RangeError('a target holds no tab and no line break');
-  const line = (part === 'html' ? 'h' : 't') + target;
-  return name === undefined ? line : `${line}\t${JSON.stringify(name)}`;
+export function linkLine(link: TrackedLink): string {
+  return linkLines([link]).slice(0, -1);
 }
 
-/** The lines of all links of a message, each with its LF. */
+/**
+ * The lines of all links of a message, each with its LF.
+ * @throws RangeError as `linkLine`
+ */
 export function linkLines(links: readonly TrackedLink[]): string {
-  return links.map((link) => `${linkLine(link)}\n`).join('');
+  let names = 0;
+  const lines = links.map(({ part, target, name }) => {
+    const line = (part === 'html' ? 'h' : 't') + target;
+    if (name === undefined) return line;
+    names++;
+    return `${line}\t${JSON.stringify(name)}`;
+  });
+  lines.push('');
+  const text = lines.join('\n');
+  // Counted in the whole, which is quicker than a look at each target. Nothing of that is in a name in JSON.
+  if (count(text, '\n') !== links.length || count(text, '\t') !== names || text.includes('\r')) {
+    throw new RangeError('a target holds no tab and no line break');
+  }
+  return text;
+}
+
+function count(text: string, character: string): number {
+  let found = 0;
+  for (let at = text.indexOf(character); at !== -1; at = text.indexOf(character, at + 1)) found++;
+  return found;
 }
 
 export function parseLinkLine(line: string): TrackedLink {

@@ -59,25 +59,30 @@ export class TextDeflater {
     this.#presetFours = this.#fours.slice();
   }
 
-  deflate(text: string): Buffer {
+  /**
+   * @param texts one after another: joining them would cost a copy
+   * @param first a byte that comes before what is deflated
+   */
+  deflate(texts: readonly string[], first: number): Buffer {
     const start = this.#dictionary.length;
     const bytes = this.#bytes;
+    const length = texts.reduce((sum, text) => sum + text.length, 0);
     // A character has at most three bytes.
-    if (start + text.length * 3 > WINDOW && start + Buffer.byteLength(text) > WINDOW) {
-      return deflateRawSync(text, {
-        level: constants.Z_BEST_SPEED,
-        dictionary: this.#dictionary,
-      });
+    if (start + length * 3 > WINDOW && start + Buffer.byteLength(texts.join('')) > WINDOW) {
+      const options = { level: constants.Z_BEST_SPEED, dictionary: this.#dictionary };
+      return Buffer.concat([Buffer.of(first), deflateRawSync(texts.join(''), options)]);
     }
-    const end = start + bytes.write(text, start);
+    let end = start;
+    for (const text of texts) end += bytes.write(text, end);
     const places = this.#places;
     const fours = this.#fours;
     places.set(this.#presetPlaces);
     fours.set(this.#presetFours);
-    const codes = text.length < SHORT ? FIXED : PRESET;
+    const codes = length < SHORT ? FIXED : PRESET;
     const { literals, literalBits, lengths, lengthBits, distances, distanceBits } = codes;
     const out = this.#out;
-    let size = codes.head.copy(out);
+    out[0] = first;
+    let size = 1 + codes.head.copy(out, 1);
     // Bits that fill no byte yet, and how many there are.
     let bits = codes.rest;
     let count = codes.restBits;
