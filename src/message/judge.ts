@@ -25,7 +25,7 @@ export function judge(
   options: ReadingOptions,
 ): Map<ReadPart, JudgedLink[]> {
   const unsubscribe = listUnsubscribe(headers);
-  const spoiled = new Map<string, LeftAlone>();
+  const spoiled = new ByTarget<LeftAlone>();
   const judged = new Map<ReadPart, JudgedLink[]>();
   for (const part of parts) {
     const base = baseOf(part.scanned.base);
@@ -38,7 +38,7 @@ export function judge(
     });
     judged.set(part, links);
   }
-  if (spoiled.size > 0) {
+  if (!spoiled.isEmpty) {
     for (const [part, links] of judged) {
       judged.set(
         part,
@@ -133,25 +133,45 @@ function listUnsubscribe(headers: readonly HeaderField[]): TargetSet {
 
 const LIST_UNSUBSCRIBE = 'list-unsubscribe';
 
-/** Targets, however their hosts are spelt. */
+/** The targets of a header, however their hosts are spelt. */
 class TargetSet {
-  readonly #targets = new Set<string>();
-  readonly #lengths = new Set<number>();
+  readonly #targets = new ByTarget<true>();
 
   add(target: string, host: string): void {
-    const one = normal(target, host);
-    this.#targets.add(one);
-    this.#lengths.add(one.length);
+    this.#targets.set(normal(target, host), true);
   }
 
   /** @param isPlain see `plainHost` */
   has(target: string, host: string, isPlain: boolean): boolean {
-    // A plain one lacks a slash behind its host at the most: nearly all need not be looked at.
+    // A plain one lacks a slash behind its host at the most.
     const { length } = target;
-    if (isPlain && !this.#lengths.has(length) && !this.#lengths.has(length + 1)) {
+    if (isPlain && !this.#targets.hasLength(length) && !this.#targets.hasLength(length + 1)) {
       return false;
     }
-    return this.#targets.size > 0 && this.#targets.has(normal(target, host));
+    return !this.#targets.isEmpty && this.#targets.get(normal(target, host)) === true;
+  }
+}
+
+/** Something about a few targets. Most others are told from them by their length: the hash of a long string takes its time. */
+class ByTarget<Value> {
+  readonly #values = new Map<string, Value>();
+  readonly #lengths = new Set<number>();
+
+  get isEmpty(): boolean {
+    return this.#values.size === 0;
+  }
+
+  set(target: string, value: Value): void {
+    this.#values.set(target, value);
+    this.#lengths.add(target.length);
+  }
+
+  get(target: string): Value | undefined {
+    return this.hasLength(target.length) ? this.#values.get(target) : undefined;
+  }
+
+  hasLength(length: number): boolean {
+    return this.#lengths.has(length);
   }
 }
 

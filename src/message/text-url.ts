@@ -1,8 +1,13 @@
 import type { Range } from './candidate.ts';
 import type { Charset } from './charset.ts';
 
-const SCHEME = /https?(?:\+notrack)?:\/\//gi;
+const SCHEME = /(?:^|[^a-z\d+])(https?(?:\+notrack)?:\/\/)$/i;
+/** More than that and what may not stand before it is not looked at. */
+const SCHEME_WINDOW = 'xhttps+notrack://'.length;
 const IPV6 = /\[[0-9a-f:.]{2,45}\]/iy;
+const USERINFO = /[\w.~%!$&'*+,;=:-]{1,256}@/y;
+/** What of it is not in a name as well. */
+const USERINFO_ONLY = "~%!$&'*+,;=:@";
 const PORT = /:\d{1,5}(?!\w)/y;
 
 /** What an ASCII character is to a URL. */
@@ -56,16 +61,19 @@ export class UrlScanner {
   }
 
   *urls(): Iterable<Range> {
-    const scheme = new RegExp(SCHEME);
-    for (let match = scheme.exec(this.#text); match !== null; match = scheme.exec(this.#text)) {
-      const start = match.index;
-      if (start > 0 && /[a-z0-9+]/i.test(this.#text[start - 1] as string)) {
+    let behind = 0;
+    for (let at = this.#text.indexOf('://'); at !== -1; at = this.#text.indexOf('://', at)) {
+      at += '://'.length;
+      const window = this.#text.slice(Math.max(0, at - SCHEME_WINDOW), at);
+      const start = at - (SCHEME.exec(window)?.[1]?.length ?? 0);
+      if (start === at || start < behind) {
         continue;
       }
-      const end = this.#urlEnd(start, scheme.lastIndex);
+      const end = this.#urlEnd(start, at);
       if (end !== -1) {
         yield { start, end };
-        scheme.lastIndex = end;
+        at = end;
+        behind = end;
       }
     }
   }
@@ -93,19 +101,19 @@ export class UrlScanner {
 
   /** Behind host and port, or -1 where there is no host. */
   #hostEnd(authority: number): number {
-    const host = this.#behindUserinfo(authority);
+    const end = this.#nameEnd(authority);
+    // Only where more than a name stands there, there may be a user before it.
+    return USERINFO_ONLY.includes(this.#text[end] ?? '/')
+      ? this.#hostEndAt(this.#behindUserinfo(authority))
+      : this.#hostEndAt(authority, end);
+  }
+
+  #hostEndAt(host: number, nameEnd = this.#nameEnd(host)): number {
     IPV6.lastIndex = host;
-    if (IPV6.test(this.#text)) {
+    if (this.#text[host] === '[' && IPV6.test(this.#text)) {
       return this.#behindPort(IPV6.lastIndex);
     }
-    let end = host;
-    for (;;) {
-      const units = this.#hostCharacter(end);
-      if (units === 0) {
-        break;
-      }
-      end += units;
-    }
+    let end = nameEnd;
     const next = this.#text[end] ?? '';
     if (!'/?#:'.includes(next) || next === '') {
       while (end > host && '.-_'.includes(this.#text[end - 1] as string)) {
@@ -115,11 +123,19 @@ export class UrlScanner {
     return end === host || '.-'.includes(this.#text[host] as string) ? -1 : this.#behindPort(end);
   }
 
+  /** Behind the characters of a name. */
+  #nameEnd(from: number): number {
+    let end = from;
+    for (let units = this.#hostCharacter(end); units > 0; units = this.#hostCharacter(end)) {
+      end += units;
+    }
+    return end;
+  }
+
   /** `user:password@`, where an authority has one. */
   #behindUserinfo(authority: number): number {
-    const userinfo = /[\w.~%!$&'*+,;=:-]{1,256}@/y;
-    userinfo.lastIndex = authority;
-    return userinfo.test(this.#text) ? userinfo.lastIndex : authority;
+    USERINFO.lastIndex = authority;
+    return USERINFO.test(this.#text) ? USERINFO.lastIndex : authority;
   }
 
   #hostCharacter(at: number): number {
@@ -132,7 +148,7 @@ export class UrlScanner {
 
   #behindPort(end: number): number {
     PORT.lastIndex = end;
-    return PORT.test(this.#text) ? PORT.lastIndex : end;
+    return this.#text[end] === ':' && PORT.test(this.#text) ? PORT.lastIndex : end;
   }
 
   /** Units of the character at an offset that is not ASCII, or 0 where it does not match. */
