@@ -5,6 +5,7 @@ import { Releasers } from './process/releasers.ts';
 import { inheritedSockets } from './process/sockets.ts';
 import type { Context } from './service/context.ts';
 import { deliverEvents } from './service/deliver-events.ts';
+import { tellEventLimits } from './service/event-limits.ts';
 import { openLinks } from './service/links.ts';
 import { clearWay, describePlace, type Place, places } from './service/listen.ts';
 import type { Logger } from './service/log.ts';
@@ -96,6 +97,7 @@ async function compose(
   if (wanted.has('events')) {
     const delivery = deliverEvents(config, links, logger);
     releasers.add('webhook', () => delivery.close(config.milter.drainTimeoutMs));
+    tellEventLimits(config, links, metrics, logger);
     metrics.gauge('events_undelivered', async () => (await delivery.backlog()).events);
     metrics.gauge('events_oldest_undelivered_seconds', async () => {
       const { oldest } = await delivery.backlog();

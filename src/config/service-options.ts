@@ -13,7 +13,7 @@ export const globalOptions = {
   link_store: option(
     choiceType('redis', 'sealed'),
     'sealed',
-    'Where links are kept: in Redis, or sealed inside the link itself.',
+    'Where links are kept: in Redis, or sealed inside the link itself. Sealed links work with either; after a change to sealed, those already sent by way of Redis lead nowhere.',
   ),
   workers: option(workersType, 1, 'Worker processes; auto is one for each processor.'),
   worker_max_memory: option(

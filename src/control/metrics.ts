@@ -29,6 +29,10 @@ const GAUGES = {
   milter_connections: 'Open connections of MTAs',
   events_undelivered: 'Clicks that wait for delivery',
   events_oldest_undelivered_seconds: 'Age of the oldest click that waits for delivery',
+  events_stream_length: 'Clicks in the stream in Redis',
+  events_stream_limit: 'Clicks beyond which the oldest of the stream are dropped',
+  journal_bytes: 'Bytes of clicks in the journal',
+  journal_limit_bytes: 'Bytes beyond which the oldest file of the journal is dropped',
   workers: 'Workers that serve',
 } as const;
 const STORE_SECONDS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.1, 0.25, 1, 2.5];

@@ -1,13 +1,13 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import type { EventAppender } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import {
   IDLE_MS,
   type JournalFile,
   type JournalKind,
+  journalFiles,
   journalPath,
-  listJournal,
   newJournalFile,
 } from './journal-file.ts';
 import { countLines } from './line-reader.ts';
@@ -200,12 +200,7 @@ export class Journal implements EventAppender {
   /** Removes the oldest files of this kind until another full one has room. */
   async #makeRoom(): Promise<void> {
     const { folder, kind, observer } = this.#options;
-    const files: { path: string; size: number }[] = [];
-    for (const file of await listJournal(folder, [kind])) {
-      const path = journalPath(folder, file);
-      const size = (await stat(path).catch(() => undefined))?.size;
-      if (size !== undefined) files.push({ path, size });
-    }
+    const files = await journalFiles(folder, [kind]);
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const { path, size } of files) {
       if (total + this.#maxFileBytes <= this.#maxTotalBytes) return;

@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
 import { logFollowed } from './log.ts';
 import { timedResolver } from './timed-store.ts';
+import { withoutStore } from './without-store.ts';
 
 /**
  * Clicks out: the redirect endpoint, until it is released.
@@ -20,8 +21,16 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     metrics.click(kept, count),
   );
   releasers.add('clicks', () => clicks.close());
+  const resolver =
+    links.store === undefined
+      ? withoutStore(links.resolver, () =>
+          logger.warn(
+            'a link was followed that only Redis could know: with link_store = "sealed", links sent while it was "redis" lead nowhere',
+          ),
+        )
+      : links.resolver;
   const redirect = createRedirect({
-    resolver: timedResolver(links.resolver, metrics),
+    resolver: timedResolver(resolver, metrics),
     blocks: links.blocks,
     clicks,
     checkHost: http.checkHost,
