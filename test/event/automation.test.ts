@@ -81,6 +81,16 @@ describe('the signs of automation', () => {
     expect(clicks(signs, ['token-0', 'token-1'])).toEqual([[], ['head_request']]);
   });
 
+  test('what was added longest ago is forgotten, whatever has come since', () => {
+    const signs = new AutomationSigns(10_000);
+    for (let n = 0; n < 25_000; n++) signs.headSeen(`token-${n % 15_000}`);
+    expect(clicks(signs, ['token-9999', 'token-0', 'token-14999'])).toEqual([
+      ['head_request'],
+      ['head_request'],
+      [],
+    ]);
+  });
+
   test('0 switches the signs of time off', () => {
     const signs = new AutomationSigns(0);
     expect(clicks(signs, ['a', 'b', 'c', 'd', 'e', 'f'], { time: INJECTED }, 6).flat()).toEqual([]);

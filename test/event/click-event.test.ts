@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anonymizeIp } from '../../src/event/anonymize-ip.ts';
-import { toClickEvent } from '../../src/event/click-event.ts';
+import { ClickEventWriter, toClickEvent } from '../../src/event/click-event.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { bareClick, exampleClick } from './example-click.ts';
 
@@ -142,6 +142,25 @@ describe('the event of a click', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  test('is written the same for every click on a message', () => {
+    const node = { nodeName: 'mx1', customerId: '7' };
+    const writer = new ClickEventWriter(node);
+    const message = exampleClick().resolved.message;
+    for (const [name, changed] of [
+      ['Offer', message],
+      ['Logo', message],
+      // A record may change, as when a recipient is forgotten.
+      ['Logo', { ...message, recipients: [''] }],
+    ] as const) {
+      const click = exampleClick({}, {}, { name });
+      const changedClick = { ...click, resolved: { ...click.resolved, message: changed } };
+      const line = writer.write(changedClick, name, 2, ['many_links']);
+      expect(JSON.parse(line)).toEqual(
+        asJson(toClickEvent(changedClick, node, name, 2, ['many_links'])),
+      );
+    }
   });
 
   test('the schema tells wrong events from right ones', () => {

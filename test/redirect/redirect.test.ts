@@ -50,8 +50,12 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close(0);
 });
 
-describe('answers', () => {
-  beforeEach(() => start());
+// Where proxies are trusted, fastify calls the handler that is called at once otherwise.
+describe.each([
+  ['directly', {}],
+  ['where proxies are trusted', { trustedProxies: ['192.0.2.1'] }],
+])('answers %s', (_name, options) => {
+  beforeEach(() => start(options));
 
   test('a live link: the exact target, nothing cached, one click', async () => {
     const answer = await get('/live', 'User-Agent: Mozilla/5.0\r\nAccept-Language: de\r\n');

@@ -138,6 +138,19 @@ describe('blocks', () => {
 });
 
 describe('the click stream', () => {
+  test('keeps events that come at the same time in their order, each as an entry of its own', async () => {
+    const reader = store.openReader('$');
+    await reader.next(1, 1);
+    const events = [...Array(350).keys()].map((n) => `{"event":${n},"text":"ä"}`);
+    await Promise.all(events.map((event) => store.events.append([event])));
+    const kept: string[] = [];
+    while (kept.length < events.length) {
+      kept.push(...(await reader.next(1000, 1000)).map(({ event }) => event));
+    }
+    expect(kept).toEqual(events);
+    await reader.close();
+  });
+
   const appendAll = (from: number, to: number) =>
     store.events.append(Array.from({ length: to - from }, (_, i) => `{"n":${from + i}}`));
   const numbers = (events: readonly { event: string }[]) =>
@@ -266,6 +279,31 @@ describe('counts', () => {
     });
     await apart.close();
     await own.stop();
+  });
+
+  test('of many messages are those of each, in however many portions they go', async () => {
+    const click = { day: '2026-11-22', campaign: 'c', pathway: 'p', count: 1 };
+    const links = [...Array(3).keys()].map((n) => `https://shop.example/${n}`);
+    const query = { since: click.day, until: click.day } as const;
+    for (const round of [1, 2]) {
+      for (let n = 0; n < 500; n++) {
+        for (const link of links) store.counters.clicked({ ...click, messageId: `m${n}`, link });
+      }
+      // On another day as well, where it is not the first click on its link.
+      store.counters.clicked({
+        ...click,
+        day: '2026-11-21',
+        messageId: 'm0',
+        link: links[0] ?? '',
+      });
+      await store.counters.flush();
+      const { total } = await store.reports.report({ ...query, by: 'campaign' });
+      expect(total).toMatchObject({ clicks: 1500 * round, rawClicks: 1500, uniqueClicks: 500 });
+    }
+    const { rows } = await store.reports.report({ ...query, by: 'link' });
+    expect(rows.map(({ key, clicks, rawClicks }) => [key, clicks, rawClicks])).toEqual(
+      links.map((link) => [link, 1000, 500]),
+    );
   });
 
   test('of campaigns without end fill no memory', async () => {
