@@ -43,6 +43,7 @@ const DAY = 86_400;
 /** Of the whole token, up to which further facts are added: 220 characters. */
 const SHORT_TOKEN_BYTES = 164;
 const MAX_STRING_BYTES = 255;
+const NOTHING = Buffer.alloc(0);
 
 /** Further facts by their short names, the most useful in a click event first. */
 const FURTHER = [
@@ -57,68 +58,82 @@ const FURTHER = [
 /** Packs the links of one message; what they have in common is prepared once. */
 export class ContentsPacker {
   readonly #flags: number;
-  readonly #times: Buffer;
-  readonly #campaign: Buffer | undefined;
-  readonly #recipient: Buffer | undefined;
-  readonly #recipientCount: Buffer | undefined;
-  /** `"p":"x"` each. */
-  readonly #further: readonly string[];
+  /** What comes before and behind the name of the link. */
+  readonly #before: Buffer;
+  readonly #behind: Buffer;
+  /** `"p":"x"` each, and how many bytes. */
+  readonly #further: readonly { readonly json: string; readonly bytes: number }[];
+  /** What was made of them, by which there is room for: a bit each. */
+  readonly #furtherOf = new Map<number, Buffer>();
 
   constructor(message: MessageFacts) {
     const { recipients, injectionTime, expires } = message;
     const count = message.recipientCount ?? recipients.length;
-    this.#campaign = shortString(message.campaignId);
-    this.#recipient = count === 1 ? shortString(recipients[0]) : undefined;
-    this.#recipientCount = this.#recipient === undefined && count > 0 ? base128(count) : undefined;
+    const campaign = shortString(message.campaignId);
+    const recipient = count === 1 ? shortString(recipients[0]) : undefined;
+    const recipientCount = recipient === undefined && count > 0 ? base128(count) : undefined;
     this.#further = FURTHER.flatMap(([short, name]) => {
-      const json = JSON.stringify(message[name]) as string | undefined;
-      return json === undefined ? [] : `"${short}":${json}`;
+      const value = JSON.stringify(message[name]) as string | undefined;
+      if (value === undefined) return [];
+      const json = `"${short}":${value}`;
+      return [{ json, bytes: Buffer.byteLength(json) }];
     });
 
     const lifetime = Math.min(Math.max(expires - injectionTime, 0), 2 ** 32 - 1);
     const inDays = lifetime % DAY === 0;
     const second = Buffer.alloc(3);
     second.writeUIntBE(injectionTime % DAY, 0, 3);
-    this.#times = Buffer.concat([
+    this.#before = Buffer.concat([
       second,
       base128(inDays ? lifetime / DAY : lifetime),
       Buffer.from(hostDigest(message.domain), 'latin1'),
+      campaign ?? NOTHING,
     ]);
+    this.#behind = recipient ?? recipientCount ?? NOTHING;
     this.#flags =
       (inDays ? Flag.days : 0) |
-      (this.#campaign ? Flag.campaign : 0) |
-      (this.#recipient ? Flag.recipient : 0) |
-      (this.#recipientCount ? Flag.recipientCount : 0);
+      (campaign ? Flag.campaign : 0) |
+      (recipient ? Flag.recipient : 0) |
+      (recipientCount ? Flag.recipientCount : 0);
   }
 
   /** @param overhead bytes of the token beside these contents */
   pack(link: TrackedLink, overhead: number): Buffer {
     const plain = !isAscii(link.target);
     const target = plain ? Buffer.from(link.target) : shortenUrl(link.target);
-    const name = shortString(link.name);
-    const needed = [this.#campaign, name, this.#recipient, this.#recipientCount];
-    const length = needed.reduce((sum, part) => sum + (part?.length ?? 0), 1 + this.#times.length);
-    const further = this.#furtherWithin(SHORT_TOKEN_BYTES - overhead - length - target.length);
-    const flags =
+    const name = shortString(link.name) ?? NOTHING;
+    const length = 1 + this.#before.length + name.length + this.#behind.length + target.length;
+    const further = this.#furtherWithin(SHORT_TOKEN_BYTES - overhead - length);
+    const packed = Buffer.allocUnsafe(length + further.length);
+    packed[0] =
       this.#flags |
       (link.part === 'html' ? Flag.html : 0) |
-      (name ? Flag.name : 0) |
-      (further ? Flag.further : 0) |
+      (name.length > 0 ? Flag.name : 0) |
+      (further.length > 0 ? Flag.further : 0) |
       (plain ? Flag.plain : 0);
-    const parts = [Buffer.of(flags), this.#times, ...needed, further, target];
-    return Buffer.concat(parts.filter((part) => part !== undefined));
+    let at = 1;
+    for (const part of [this.#before, name, this.#behind, further, target]) {
+      packed.set(part, at);
+      at += part.length;
+    }
+    return packed;
   }
 
-  #furtherWithin(room: number): Buffer | undefined {
-    let json = '';
+  #furtherWithin(room: number): Buffer {
     let left = Math.min(room, MAX_STRING_BYTES) - 2;
-    for (const fact of this.#further) {
-      const bytes = Buffer.byteLength(fact) + 1;
-      if (bytes > left) continue;
-      left -= bytes;
-      json += json === '' ? fact : `,${fact}`;
+    let which = 0;
+    for (const [i, { bytes }] of this.#further.entries()) {
+      if (bytes + 1 > left) continue;
+      left -= bytes + 1;
+      which |= 1 << i;
     }
-    return json === '' ? undefined : shortString(`{${json}}`);
+    let further = this.#furtherOf.get(which);
+    if (further === undefined) {
+      const json = this.#further.filter((_, i) => which & (1 << i)).map((fact) => fact.json);
+      further = (json.length > 0 && shortString(`{${json.join(',')}}`)) || NOTHING;
+      this.#furtherOf.set(which, further);
+    }
+    return further;
   }
 }
 

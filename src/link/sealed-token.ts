@@ -66,14 +66,11 @@ export class Sealer {
     const counter = base128(number);
     const contents = this.#contents.pack(link, FIXED + counter.length + TAG_BYTES);
     const cipher = createCipheriv(CIPHER, this.#key, nonce(number), { authTagLength: TAG_BYTES });
-    const sealed = [
-      this.#header,
-      counter,
-      cipher.update(contents),
-      cipher.final(),
-      cipher.getAuthTag(),
-    ];
-    return `2${Buffer.concat(sealed).toString('base64url')}`;
+    const sealed = cipher.update(contents);
+    // In this mode nothing is left over; the tag needs it.
+    cipher.final();
+    const bytes = Buffer.concat([this.#header, counter, sealed, cipher.getAuthTag()]);
+    return `2${bytes.toString('base64url')}`;
   }
 }
 

@@ -133,22 +133,53 @@ const PIECES: readonly string[] = [
 ];
 
 const FIRST = 0x80;
-const CODES = new Map(PIECES.map((piece, i) => [piece, String.fromCharCode(FIRST + i)]));
-/** The longest piece wins at each place. */
-const ANY_PIECE = new RegExp(
-  [...PIECES]
-    .sort((a, b) => b.length - a.length)
-    .map((piece) => piece.replace(/[.?&/]/g, '\\$&'))
-    .join('|'),
-  'g',
-);
+const ASCII = 0x80;
 
-/** @param url of ASCII characters only */
+/**
+ * All pieces as a tree: at a node's number times 128, plus a character, the number of the node that this character leads
+ * to, 0 for none.
+ */
+const next: number[] = Array(ASCII).fill(0);
+/** By node: the byte for the piece that ends there, 0 where none does. */
+const bytes: number[] = [0];
+for (const [i, piece] of PIECES.entries()) {
+  let node = 0;
+  for (const character of Buffer.from(piece)) {
+    const step = node * ASCII + character;
+    if (next[step] === 0) {
+      next[step] = bytes.length;
+      bytes.push(0);
+      next.push(...Array<number>(ASCII).fill(0));
+    }
+    node = next[step] as number;
+  }
+  bytes[node] = FIRST + i;
+}
+const NEXT = Uint16Array.from(next);
+const BYTES = Uint8Array.from(bytes);
+
+/**
+ * The longest piece wins at each place.
+ * @param url of ASCII characters only
+ */
 export function shortenUrl(url: string): Buffer {
-  return Buffer.from(
-    url.replace(ANY_PIECE, (piece) => CODES.get(piece) as string),
-    'latin1',
-  );
+  const shortened = Buffer.allocUnsafe(url.length);
+  let end = 0;
+  for (let at = 0; at < url.length; ) {
+    let byte = url.charCodeAt(at);
+    let length = 1;
+    let node = NEXT[byte] as number;
+    for (let ahead = at + 1; node !== 0; ahead++) {
+      if (BYTES[node] !== 0) {
+        byte = BYTES[node] as number;
+        length = ahead - at;
+      }
+      node = ahead < url.length ? (NEXT[node * ASCII + url.charCodeAt(ahead)] as number) : 0;
+    }
+    shortened[end++] = byte;
+    at += length;
+  }
+  return shortened.subarray(0, end);
 }
 
 /** @returns what was given to `shortenUrl`; undefined for bytes that no release so far writes */
