@@ -18,7 +18,10 @@ const MOST = 1 / 5;
  * @returns undefined where it has too little in common with the edition
  * @throws RangeError for a target with a tab or line break, which no link has
  */
-export function changesFrom(edition: Edition, links: readonly TrackedLink[]): string[] | undefined {
+export function changesFrom(
+  edition: Pick<Edition, 'links' | 'length'>,
+  links: readonly TrackedLink[],
+): string[] | undefined {
   const of = align(edition.links, links, 1 + links.length / 4);
   if (of === undefined) return undefined;
   const changes: string[] = [];

@@ -8,12 +8,10 @@ import {
   type EditionLink,
   sameFact,
 } from '../link/edition.ts';
+import { changesFrom } from '../link/edition-changes.ts';
 import { parseLinkLine } from '../link/link-line.ts';
 import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import type { MessageRecord } from '../link/message-record.ts';
-
-/** Of its characters, what a message must have in common with the others. */
-const LEAST_COMMON = 3 / 4;
 
 /**
  * What may become an edition: what messages to different recipients have had in common so far. Whatever only one of
@@ -52,8 +50,7 @@ export class EditionCandidate {
       .split('\n')
       .map((line) => closed(parseLinkLine(line)));
     const common = inCommon(this.#links, links);
-    const length = links.reduce((sum, { target }) => sum + target.length, 0);
-    if (lengthOf(common) < length * LEAST_COMMON) return false;
+    if (changesFrom({ links: common, length: lengthOf(common) }, links) === undefined) return false;
     this.#links = common;
     const facts = commonFacts(message);
     const same = COMMON_FACTS.filter((name) => sameFact(facts[name], this.#facts[name]));

@@ -106,7 +106,8 @@ export class LineSharing {
     let again = false;
     const candidate = this.#candidates.find(links, (other) => {
       again = other.isAgain(lines, recipient);
-      return again || other.absorb(record, recipient);
+      // What has become an edition may still be found under other links.
+      return again || (other.recipients < RECIPIENTS && other.absorb(record, recipient));
     });
     if (again) return;
     if (candidate === undefined) {

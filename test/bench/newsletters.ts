@@ -5,11 +5,22 @@ import { type Message, Recording } from './recording.ts';
 /** So many different ones, that nobody is measured on remembering the last. */
 const DIFFERENT = 16;
 
+const RECIPIENTS = 400;
+
 /** Newsletters in quoted-printable multipart/alternative with 48 links, 10 of them in the text part. */
 export function newsletters(size: number, count = DIFFERENT): Newsletter[] {
   return Array.from({ length: count }, (_, seed) =>
     newsletter({ size, links: 38, seed: seed + 1 }),
   );
+}
+
+/** One of these newsletters as it goes to many recipients, who have two links of their own each. */
+export function copies(size: number, count = RECIPIENTS): Recording[] {
+  return Array.from({ length: count }, (_, number) => {
+    const user = (100_000 + number).toString();
+    const message = newsletter({ size, links: 38, user });
+    return new Recording(message, { recipient: `user-${user}@recipient.example` });
+  });
 }
 
 /** The same of 20 KB, with an attachment that makes them as large as asked. */

@@ -11,6 +11,8 @@ export interface NewsletterShape {
   /** The same seed gives the same newsletter, byte for byte. */
   readonly seed?: number;
   readonly encoding?: TransferEncoding;
+  /** Whose copy it is: the last two links say so. */
+  readonly user?: string;
 }
 
 export interface Newsletter {
@@ -44,7 +46,8 @@ export function newsletter(shape: NewsletterShape = {}): Newsletter {
     { length: links },
     (_, i) =>
       `https://www.shop.example/${pick(SECTIONS)}/${hex(6)}-${pick(WORDS_ASCII)}?utm_source=newsletter` +
-      `&utm_medium=email&utm_campaign=autumn-${seed}&pos=${i}&id=${hex(12)}`,
+      `&utm_medium=email&utm_campaign=autumn-${seed}&pos=${i}&id=${hex(12)}` +
+      (shape.user !== undefined && i >= links - 2 ? `&user=${shape.user}` : ''),
   );
   const unsubscribe = `https://www.shop.example/unsubscribe?u=${hex(24)}`;
   const boundary = `----=_Part_${hex(8)}_${hex(10)}.${seed}`;

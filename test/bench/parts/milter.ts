@@ -9,7 +9,7 @@ import {
   pythonMilter,
   type Work,
 } from '../milters.ts';
-import { newsletters, record, withAttachment } from '../newsletters.ts';
+import { copies, newsletters, record, withAttachment } from '../newsletters.ts';
 import type { Recording } from '../recording.ts';
 import { Rounds } from '../rounds.ts';
 import { startService, UNTRACKED_CLIENT } from '../service.ts';
@@ -79,6 +79,19 @@ export const milterAlone: Part = {
         ...(await compare('5 MB', huge, toReplace, [['rate', OURS, 'C replace', goal(0.25)]])),
       );
     }
+    rows.push(
+      ...(await takeTurns(
+        bench,
+        '20 KB × 8, one newsletter to many',
+        copies(20_000),
+        8,
+        { [OURS]: toNoop[OURS], 'C no-op': toNoop['C no-op'] },
+        [
+          ['rate', OURS, 'C no-op'],
+          ['cpu', OURS, 'C no-op'],
+        ],
+      )),
+    );
     const peak = (who: string, milter: Milter) => ({
       who,
       value: milter.process.peakMemory() / 1e6,
