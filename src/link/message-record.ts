@@ -1,11 +1,10 @@
-import { inflateRawSync } from 'node:zlib';
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { type CommonFacts, type Edition, editionOf, sameFact } from './edition.ts';
 import { applyChanges, changesFrom } from './edition-changes.ts';
 import { linkLines, parseLinkLine } from './link-line.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import type { SharedLines } from './shared-lines.ts';
 import { LinkChecks } from './stored-token.ts';
-import { TextDeflater } from './text-deflater.ts';
 
 /**
  * One message as it is stored: a byte with the version of the format, then, in format 1 deflated (RFC 1951) against a
@@ -76,14 +75,22 @@ const DICTIONARY = Buffer.from(
     '"q":"","f":"","j":"","z":',
   'latin1',
 );
-const deflater = new TextDeflater(DICTIONARY);
+/** For texts of some KB: zlib clears its tables for each, and its usual ones of 250 KB take longer than the text. */
+const DEFLATE = {
+  dictionary: DICTIONARY,
+  level: constants.Z_BEST_SPEED,
+  windowBits: 14,
+  memLevel: 5,
+  chunkSize: 4096,
+};
 
 /**
  * @param lines of its links
  * @throws RangeError for a target with a tab or line break, which no link has
  */
 export function encodeRecord(record: MessageRecord, lines = linkLines(record.links)): Buffer {
-  return deflater.deflate([`${headOf(record, {}, record.links.length)}\n`, lines], PLAIN);
+  const text = `${headOf(record, {}, record.links.length)}\n${lines}`;
+  return Buffer.concat([Buffer.of(PLAIN), deflateRawSync(text, DEFLATE)]);
 }
 
 /**

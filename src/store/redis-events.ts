@@ -1,6 +1,7 @@
 import type { EventAppender } from '../link/event-stream.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
+import { sendNow } from './send-now.ts';
 
 /** Events in one command. */
 const CHUNK = 100;
@@ -32,7 +33,10 @@ export class RedisEvents implements EventAppender {
     for (const event of events) this.#gathered.push(event);
     // When all that can go on by now has done so.
     this.#appended ??= new Promise((resolve, reject) => {
-      process.nextTick(() => this.#appendGathered().then(resolve, reject));
+      process.nextTick(() => {
+        this.#appendGathered().then(resolve, reject);
+        sendNow(this.#connection);
+      });
     });
     return this.#appended;
   }

@@ -15,6 +15,7 @@ import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { LineSharing } from './line-sharing.ts';
 import type { RedisOptions } from './options.ts';
+import { RecordReads } from './record-reads.ts';
 
 /** Records kept open, and the most characters one of them may have. */
 const RECENT = 500;
@@ -32,12 +33,14 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly #keys: Keys;
   readonly #replicas: number;
   readonly #waitMs: number;
+  readonly #reads: RecordReads;
   readonly #sharing: LineSharing;
   readonly #recent = new Map<string, { readonly value: Buffer; readonly record: OpenRecord }>();
 
   constructor(connection: RedisConnection, keys: Keys, options: RedisOptions) {
     this.#connection = connection;
     this.#keys = keys;
+    this.#reads = new RecordReads(connection, keys);
     this.#sharing = new LineSharing(connection, keys);
     this.#replicas = options.waitReplicas ?? 0;
     this.#waitMs = options.waitTimeoutMs ?? options.commandTimeoutMs;
@@ -67,7 +70,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     const parsed = parseStoredToken(token);
     if (parsed === undefined) return undefined;
     const { messageId, index, check } = parsed;
-    const [value, version] = await this.#read(messageId);
+    const [value, version] = await this.#reads.read(messageId);
     if (value === null) return undefined;
     const record = this.#recentOf(value, messageId) ?? (await this.open(value, messageId));
     const link = record.link(index);
@@ -143,17 +146,5 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
         `record on ${reached} replicas after ${this.#waitMs} ms, ${this.#replicas} are asked for`,
       );
     }
-  }
-
-  /** The record and the version of the block list, in one round trip (in a cluster: to two nodes at once). */
-  #read(messageId: string): Promise<readonly [Buffer | null, string]> {
-    const { isCluster } = this.#connection;
-    const keys = [this.#keys.message(messageId), this.#keys.blocksVersion] as const;
-    return this.#connection.run(async (client) => {
-      const [value, version] = isCluster
-        ? await Promise.all(keys.map((key) => client.getBuffer(key)))
-        : await client.mgetBuffer(...keys);
-      return [value ?? null, version?.toString() ?? ''];
-    });
   }
 }
