@@ -120,7 +120,7 @@ function listUnsubscribe(headers: readonly HeaderField[]): TargetSet {
   const targets = new TargetSet();
   for (const { name, value } of headers) {
     if (name.length === LIST_UNSUBSCRIBE.length && name.toLowerCase() === LIST_UNSUBSCRIBE) {
-      for (const [, uri = ''] of value.matchAll(/<([^<>]*)>/g)) {
+      for (const [, uri = ''] of value.matchAll(/<(\s*http[^<>]*)>/gi)) {
         const found = targetOf(uri.replace(/\s+/g, ''), undefined, true);
         if (typeof found === 'object') {
           targets.add(found.target, found.host);

@@ -20,7 +20,9 @@ export function scanText(text: string, { charset, read }: TextOptions): Scanned 
   const candidates: Candidate[] = [];
   const marks: Range[] = [];
   for (const { start, end } of new UrlScanner(text, charset).urls()) {
-    let written = read(start, end);
+    const ascii = text.slice(start, end);
+    const host = plainHost(ascii);
+    let written = host === undefined ? read(start, end) : ascii;
     const { values, range } = marksAt(text, end);
     if (range !== undefined) {
       marks.push(range);
@@ -34,14 +36,15 @@ export function scanText(text: string, { charset, read }: TextOptions): Scanned 
       reason = 'opted-out';
     }
     const delimited = text[start - 1] === '<' && text[end] === '>';
-    if (reason === undefined && !delimited && !hasClearEnd(text, end, written, charset)) {
+    const doubtful = host === undefined ? written : undefined;
+    if (reason === undefined && !delimited && runsOn(text, end, doubtful, charset)) {
       reason = 'unclear-end';
     }
     candidates.push({
       start,
       end,
       written,
-      host: written && plainHost(written),
+      host,
       escape: asItIs,
       reason,
       name: says.name,
@@ -55,23 +58,20 @@ function asItIs(url: string): string {
   return url;
 }
 
-const NOT_ASCII = /[^\0-\x7f]/;
 /** Scripts without spaces between words: whether they belong to the URL they follow, readers do not agree. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-const RUNS_ON = new RegExp(`\\w${UNSPACED.source}|://[^/?#]*[/?#].*${UNSPACED.source}`, 'u');
+const UNSPACED_BEHIND = new RegExp(
+  `\\w${UNSPACED.source}|://[^/?#]*[/?#].*${UNSPACED.source}`,
+  'u',
+);
 
-function hasClearEnd(
-  text: string,
-  end: number,
-  written: string | undefined,
-  charset: Charset,
-): boolean {
-  const next = text.charCodeAt(end);
-  if (next >= 0x80 && charset.characterAt(text, end).char === '\ufffd') {
-    return false;
+/** Whether it is uncertain that the URL ends where it seems to. */
+function runsOn(text: string, end: number, written: string | undefined, charset: Charset): boolean {
+  if (text.charCodeAt(end) >= 0x80 && charset.characterAt(text, end).char === '\ufffd') {
+    return true;
   }
-  return written === undefined || !NOT_ASCII.test(written) || !RUNS_ON.test(written);
+  return written !== undefined && UNSPACED_BEHIND.test(written);
 }
 
 /** `[[data-msys-clicktrack="0"]]` and its like directly behind a URL. */
