@@ -42,6 +42,11 @@ describe('links a browser finds', () => {
       '<a href="https://a.example/?a=1&amp;b=2&copy=3&copy;&#x41;&#66">',
       ['https://a.example/?a=1&b=2&copy=3©AB'],
     ],
+    [
+      '<a href="https://a.example/?a=1&amp;amp;b=2&amp;">',
+      ['https://a.example/?a=1&amp;b=2&'],
+    ],
+    ['<a href="https://a.example?b=1/2&amp;c">', ['https://a.example?b=1/2&c']],
     ['<a =x href="https://a.example/">', ['https://a.example/']],
     ['<a x="1"\'y href="https://a.example/">', ['https://a.example/']],
     ['</a x=">" ><a href="https://a.example/">', ['https://a.example/']],
@@ -156,6 +161,7 @@ describe('marks', () => {
       '<a data-msys-a data-msys-b=1\n href="https+notrack://a.example/">',
       '<a\n href="https://a.example/">',
     ],
+    ['<a href="HTTPS+NoTrack://a.example/">', '<a href="HTTPS://a.example/">'],
     ['<a name=x data-msys-linkname="y">', '<a name=x>'],
     [
       '<a clicktracking=off href="https://a.example/">',

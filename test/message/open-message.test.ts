@@ -235,6 +235,8 @@ describe('links are left alone, with the reason', () => {
     expect(links(`${head}${page('<a href="https://a.example/leave?a=1&amp;b=2">')}`)).toEqual([
       'html unsubscribe',
     ]);
+    const bare = 'List-Unsubscribe: <https://a.example/>\n';
+    expect(links(`${bare}${page('<a href="https://a.example">')}`)).toEqual(['html unsubscribe']);
   });
 
   test('opted out in one part is opted out in both, and our marks are gone', () => {

@@ -101,6 +101,15 @@ test('decodes anything, well-formed or not', () => {
   );
 });
 
+test('decodes and splices a part larger than what is kept ready for one', () => {
+  const raw = `${'=3Dab=\r\n'.repeat(150_000)}LINK =\r\n`;
+  const bytes = open(raw).bytes;
+  expect(bytes).toBe(reference(raw));
+  const start = bytes.indexOf('LINK');
+  const edited = splice(raw, [{ start, end: start + 4, bytes: 'https://t.example/1' }]);
+  expect(edited).toBe(raw.replace('LINK', 'https://t.example/1'));
+});
+
 const text = fc
   .array(
     fc.constantFrom(

@@ -8,6 +8,7 @@ import {
   opendkim,
   pythonMilter,
   type Work,
+  warmUp,
 } from '../milters.ts';
 import { copies, newsletters, record, withAttachment } from '../newsletters.ts';
 import type { Recording } from '../recording.ts';
@@ -55,6 +56,7 @@ export const milterAlone: Part = {
       python: does('replaced', python),
     };
     const small = record(newsletters(20_000));
+    await warmUp(bench, [toAll[OURS], toAll.sealed, toAll['library no-op']], small);
     const large = record(newsletters(100_000));
     const huge = record(withAttachment(5_000_000));
     const rows: Row[] = [];

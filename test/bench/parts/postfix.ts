@@ -7,8 +7,8 @@ import { poll } from '../../helpers/poll.ts';
 import { type Postfix, startPostfix } from '../../helpers/postfix.ts';
 import type { Bench, Part } from '../harness.ts';
 import { CORES, EVERY_CORE, pin } from '../measured-process.ts';
-import { cMilter, type Milter, opendkim } from '../milters.ts';
-import { newsletters } from '../newsletters.ts';
+import { cMilter, type Milter, opendkim, warmUp } from '../milters.ts';
+import { newsletters, record } from '../newsletters.ts';
 import type { Message } from '../recording.ts';
 import { Rounds } from '../rounds.ts';
 import { startService } from '../service.ts';
@@ -29,6 +29,10 @@ export const throughPostfix: Part = {
       'C no-op': await bench.attempt(() => cMilter(bench, 'noop')),
       opendkim: await bench.attempt(() => opendkim(bench)),
     };
+    const onNode = [milters[OURS], milters['sealed']].map(
+      (milter) => milter && ({ milter, body: 'replaced' } as const),
+    );
+    await warmUp(bench, onNode, record(newsletters(20_000)));
     pin(process.pid, EVERY_CORE);
     pin(redis.pid, EVERY_CORE);
     const services: Record<string, Record<string, string>> = { none: {} };
