@@ -42,10 +42,7 @@ describe('links a browser finds', () => {
       '<a href="https://a.example/?a=1&amp;b=2&copy=3&copy;&#x41;&#66">',
       ['https://a.example/?a=1&b=2&copy=3©AB'],
     ],
-    [
-      '<a href="https://a.example/?a=1&amp;amp;b=2&amp;">',
-      ['https://a.example/?a=1&amp;b=2&'],
-    ],
+    ['<a href="https://a.example/?a=1&amp;amp;b=2&amp;">', ['https://a.example/?a=1&amp;b=2&']],
     ['<a href="https://a.example?b=1/2&amp;c">', ['https://a.example?b=1/2&c']],
     ['<a =x href="https://a.example/">', ['https://a.example/']],
     ['<a x="1"\'y href="https://a.example/">', ['https://a.example/']],
