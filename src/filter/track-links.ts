@@ -1,11 +1,14 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IssuedLinks, LinkIssuer } from '../link/link-store.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
 import type { ReadMessage } from '../message/open-message.ts';
-import type { FoundLink } from '../message/outcome.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
 
+/** Links after which others get their turn: to seal so many takes some milliseconds. */
+const AT_A_TIME = 300;
+
 /** Gives every link that may be tracked a token of this kind. `issued` is absent where there was none. */
-export function trackLinks(
+export async function trackLinks(
   read: ReadMessage,
   issuer: LinkIssuer,
   facts: MessageFacts,
@@ -13,11 +16,19 @@ export function trackLinks(
 ) {
   const base = `${clickTrackingScheme}://${trackingDomain}/`;
   let issued: IssuedLinks | undefined;
-  const { body, links } = read.rewrite(({ target, part, name, sublink }: FoundLink) => {
-    if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) return undefined;
+  const urls: (string | undefined)[] = [];
+  for (const { target, part, name, sublink, reason } of read.links) {
+    if (reason !== undefined) continue;
+    if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) {
+      urls.push(undefined);
+      continue;
+    }
     issued ??= issuer.issue(facts);
     const token = issued.token(name === undefined ? { target, part } : { target, part, name });
-    return base + (sublink === undefined ? token : `${sublink}/${token}`);
-  });
+    urls.push(base + (sublink === undefined ? token : `${sublink}/${token}`));
+    if (urls.length % AT_A_TIME === 0) await nextTurn();
+  }
+  let next = 0;
+  const { body, links } = read.rewrite(() => urls[next++]);
   return { body, links, issued, kind: issuer.kind };
 }

@@ -180,7 +180,7 @@ export class Transmission {
     if (read.reason !== undefined) return untouched(read.reason, []);
 
     const facts = this.#facts(queueId);
-    let made = trackLinks(read, this.#parts.issuer, facts, options);
+    let made = await trackLinks(read, this.#parts.issuer, facts, options);
     const nothing = () =>
       untouched(made.links.length > 0 ? 'nothing-to-track' : 'no-links', made.links);
     if (made.body === undefined) return nothing();
@@ -201,7 +201,7 @@ export class Transmission {
       if (options.onFailure === 'accept') {
         return untouched('store-unavailable', made.links.map(asFound));
       }
-      made = trackLinks(read, this.#parts.sealed, facts, options);
+      made = await trackLinks(read, this.#parts.sealed, facts, options);
       if (made.body === undefined) return nothing();
       await made.issued?.commit(givenUp);
     }

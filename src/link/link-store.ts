@@ -11,7 +11,7 @@ export interface LinkIssuer {
 
 /** The tokens of one message, before and while they become real. */
 export interface IssuedLinks {
-  /** The token of the next link: `[A-Za-z0-9_-]+`. Synchronous, so that it can be called in the middle of a splice. */
+  /** The token of the next link: `[A-Za-z0-9_-]+`. */
   token(link: TrackedLink): string;
   /**
    * Settles when every token handed out leads to its target.

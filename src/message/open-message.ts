@@ -30,7 +30,10 @@ export interface ReadMessage {
   readonly reason?: LeftAlone;
   /** The top parts, and why one is left alone as a whole. */
   readonly parts: readonly { readonly part: TopPart; readonly reason?: LeftAlone }[];
-  /** Pure: may be called again, giving other URLs. */
+  /**
+   * Pure: may be called again, giving other URLs.
+   * @param urlFor asked for each of `links` that has no reason, in their order
+   */
   rewrite(urlFor: UrlFor): RewrittenMessage;
 }
 

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { trackLinks } from '../../src/filter/track-links.ts';
+import type { LinkIssuer } from '../../src/link/link-store.ts';
+import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
+import type { TrackingOptions } from '../../src/scope/tracking-options.ts';
+import { exampleMessage } from '../link/example-message.ts';
+
+const READING = {
+  limits: DEFAULT_LIMITS,
+  rewriteSigned: false,
+  excludeSelectors: [],
+  trackUrlText: true,
+  ownDomains: [],
+};
+const TRACKING = {
+  clickTrackingScheme: 'https',
+  trackingDomain: 'click.example',
+} as TrackingOptions;
+
+/** Its tokens say what they are for. */
+const issuer: LinkIssuer = {
+  kind: 'sealed',
+  maxTarget: 30,
+  issue: () => ({
+    token: ({ target }) => target.replaceAll(/\W+/g, '-'),
+    commit: async () => {},
+  }),
+};
+
+function read(text: string) {
+  const open = openMessage([{ name: 'Content-Type', value: 'text/plain' }], READING);
+  open.write(Buffer.from(text));
+  return open.end();
+}
+
+test('every link gets its own URL, and those that are not to be tracked none', async () => {
+  const text = `http://a.example/1 http://b.example/[[data-msys-clicktrack="0"]]
+http://a.example/${'x'.repeat(20)} http://a.example/2\n`;
+  const { body, links } = await trackLinks(read(text), issuer, exampleMessage(), TRACKING);
+  expect(Buffer.concat(body ?? []).toString()).toBe(
+    `https://click.example/http-a-example-1 http://b.example/
+http://a.example/${'x'.repeat(20)} https://click.example/http-a-example-2\n`,
+  );
+  expect(links.map(({ reason }) => reason)).toEqual([
+    undefined,
+    'opted-out',
+    'not-wanted',
+    undefined,
+  ]);
+});
+
+test('others get their turn while thousands of links are made', async () => {
+  const text = Array.from({ length: 2_000 }, (_, i) => `http://a.example/${i}\n`).join('');
+  let turns = 0;
+  const count = () => {
+    turns++;
+    timer = setImmediate(count);
+  };
+  let timer = setImmediate(count);
+  const { links } = await trackLinks(read(text), issuer, exampleMessage(), TRACKING);
+  clearImmediate(timer);
+  expect(links.at(-1)?.url).toBe('https://click.example/http-a-example-1999');
+  expect(turns).toBeGreaterThan(3);
+});
