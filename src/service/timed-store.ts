@@ -17,7 +17,7 @@ export function timedIssuer(issuer: LinkIssuer, metrics: Metrics): LinkIssuer {
       const issued = issuer.issue(message);
       return {
         token: (link) => issued.token(link),
-        commit: (signal) => timed(metrics, 'save', performance.now(), issued.commit(signal)),
+        commit: (givenUp) => timed(metrics, 'save', performance.now(), issued.commit(givenUp)),
       };
     },
   };

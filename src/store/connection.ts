@@ -24,6 +24,8 @@ interface Waiting {
 
 /** How often waiting commands are looked at: so much later than asked they may be given up. */
 const SWEEP_MS = 50;
+/** The same of reads that wait for data, as they do most of the time: nobody is to be woken up for that. */
+const BLOCKING_SWEEP_MS = 1_000;
 
 /**
  * One connection to Redis of whatever shape. Every command is bounded by the command time-out; a short break is waited
@@ -33,6 +35,7 @@ export class RedisConnection {
   readonly client: RedisClient;
   readonly #where: string;
   readonly #timeoutMs: number;
+  readonly #sweepMs: number;
   #awaySince: number | undefined;
   readonly #waiting = new Set<Waiting>();
   #sweeper: NodeJS.Timeout | undefined;
@@ -54,6 +57,7 @@ export class RedisConnection {
     this.client = createClient(options, blocking);
     this.#where = describeRedis(options);
     this.#timeoutMs = options.commandTimeoutMs;
+    this.#sweepMs = blocking ? BLOCKING_SWEEP_MS : SWEEP_MS;
     const away = () => {
       this.#losses++;
       if (this.#awaySince !== undefined) return;
@@ -95,7 +99,7 @@ export class RedisConnection {
       const deadline = performance.now() + this.#timeoutMs + waitMs;
       const waiting: Waiting = { deadline, givenUp, reject };
       this.#waiting.add(waiting);
-      this.#sweeper ??= setTimeout(this.#sweep, SWEEP_MS);
+      this.#sweeper ??= setTimeout(this.#sweep, this.#sweepMs);
       this.#gatherWrites();
       send(this.client).then(
         (value) => {
@@ -120,7 +124,7 @@ export class RedisConnection {
       const reason = late ? `no answer within ${this.#timeoutMs} ms` : 'given up';
       waiting.reject(this.#unavailable(reason));
     }
-    this.#sweeper = this.#waiting.size > 0 ? setTimeout(this.#sweep, SWEEP_MS) : undefined;
+    this.#sweeper = this.#waiting.size > 0 ? setTimeout(this.#sweep, this.#sweepMs) : undefined;
   };
 
   /**

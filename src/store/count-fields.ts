@@ -34,17 +34,7 @@ export function otherField(field: string): string {
   return formatField({ metric: parseField(field).metric, campaign: OTHER, key: OTHER });
 }
 
-const MAX_DIGESTS = 5_000;
-/** The copies of a newsletter have most links in common. */
-const digests = new Map<string, string>();
-
 /** A link within the clicks of its message: nine bytes, whatever its length. */
 export function linkDigest(link: string): string {
-  let digest = digests.get(link);
-  if (digest === undefined) {
-    digest = hash('sha256', link, 'base64url').slice(0, 12);
-    if (digests.size >= MAX_DIGESTS) digests.clear();
-    digests.set(link, digest);
-  }
-  return digest;
+  return hash('sha256', link, 'base64url').slice(0, 12);
 }

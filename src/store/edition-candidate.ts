@@ -15,7 +15,8 @@ import type { MessageRecord } from '../link/message-record.ts';
 
 /**
  * What may become an edition: what messages to different recipients have had in common so far. Whatever only one of
- * them got is not in it, however often it was sent to him: it is his own.
+ * them got is not in it, however often it was sent to him: it is his own. Holds no string of a message, which would
+ * hold the message.
  */
 export class EditionCandidate {
   readonly #lines: string;
@@ -25,7 +26,7 @@ export class EditionCandidate {
   readonly #recipients: string[];
 
   constructor(message: MessageFacts, lines: string, recipient: string) {
-    this.#facts = commonFacts(message);
+    this.#facts = JSON.parse(JSON.stringify(commonFacts(message))) as CommonFacts;
     this.#lines = lines;
     this.#recipients = [recipient];
   }
@@ -54,7 +55,7 @@ export class EditionCandidate {
     this.#links = common;
     const facts = commonFacts(message);
     const same = COMMON_FACTS.filter((name) => sameFact(facts[name], this.#facts[name]));
-    this.#facts = Object.fromEntries(same.map((name) => [name, facts[name]]));
+    this.#facts = Object.fromEntries(same.map((name) => [name, this.#facts[name]]));
     this.#recipients.push(recipient);
     return true;
   }
@@ -122,7 +123,17 @@ function opened(link: EditionLink, { target, part, name }: TrackedLink): Edition
   const mostBehind = Math.min(room, target.length - start);
   while (end < mostBehind && target.at(-1 - end) === other.at(-1 - end)) end++;
   while (end > 0 && isOfWord(target.charAt(target.length - end))) end--;
-  return { part, name, start: target.slice(0, start), end: target.slice(target.length - end) };
+  return {
+    part,
+    name: link.name,
+    start: detached(target.slice(0, start)),
+    end: detached(target.slice(target.length - end)),
+  };
+}
+
+/** A piece of a string keeps the whole alive: of a target, that may be the message it was found in. */
+function detached(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 function isOfWord(character: string): boolean {

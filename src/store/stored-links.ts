@@ -12,8 +12,8 @@ import { type MessageRecord, OpenRecord, sharedIdOf } from '../link/message-reco
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../link/stored-token.ts';
 import { hostName } from '../link/tracking-host.ts';
 import type { RedisConnection } from './connection.ts';
+import { EditionSharing } from './edition-sharing.ts';
 import type { Keys } from './keys.ts';
-import { LineSharing } from './line-sharing.ts';
 import type { RedisOptions } from './options.ts';
 import { RecordReads } from './record-reads.ts';
 
@@ -34,14 +34,14 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly #replicas: number;
   readonly #waitMs: number;
   readonly #reads: RecordReads;
-  readonly #sharing: LineSharing;
+  readonly #sharing: EditionSharing;
   readonly #recent = new Map<string, { readonly value: Buffer; readonly record: OpenRecord }>();
 
   constructor(connection: RedisConnection, keys: Keys, options: RedisOptions) {
     this.#connection = connection;
     this.#keys = keys;
     this.#reads = new RecordReads(connection, keys);
-    this.#sharing = new LineSharing(connection, keys);
+    this.#sharing = new EditionSharing(connection, keys);
     this.#replicas = options.waitReplicas ?? 0;
     this.#waitMs = options.waitTimeoutMs ?? options.commandTimeoutMs;
   }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { linkLines } from '../../src/link/link-line.ts';
 import type { TrackedLink } from '../../src/link/message-facts.ts';
@@ -84,4 +86,31 @@ test('a message that is another one, or to a recipient who has got one, changes 
 test('few links, or short ones, are not worth an edition', () => {
   expect(editionOf([offers.slice(0, 5), offers.slice(0, 5)]).text).toBeUndefined();
   expect(editionOf(Array(2).fill(Array(7).fill('http://x/'))).text).toBeUndefined();
+});
+
+test('keeps no message alive that it was found in', () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const size = 1_000_000;
+  /** Targets and a subject as they are found: pieces of something large. */
+  const found = (recipient: string) => {
+    const whole = Buffer.alloc(
+      size,
+      `Bulbs-to-plant-this-autumn ${offers.join(' ')} https://shop.example/u/${recipient}/y `,
+    );
+    const [, subject = '', ...targets] = /^(\S+) (.*?) Bulbs/.exec(whole.toString('latin1')) ?? [];
+    const links = asLinks((targets[0] ?? '').split(' '));
+    return { message: exampleMessage({ subject }), secret: 's', links };
+  };
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  const candidates = Array.from({ length: 50 }, (_, i) => {
+    const { message, links } = found('first');
+    const candidate = new EditionCandidate(message, linkLines(links), 'first');
+    expect(candidate.absorb(found(`other-${i}`), 'other')).toBe(true);
+    return candidate;
+  });
+  collectGarbage();
+  const kept = process.memoryUsage().heapUsed - before;
+  expect(candidates.length * size).toBeGreaterThan(kept * 5);
 });

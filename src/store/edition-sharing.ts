@@ -43,7 +43,7 @@ interface Known {
  * record, it has saved or replicated its edition before. Where that order does not hold, across the nodes of a cluster,
  * nothing is shared.
  */
-export class LineSharing {
+export class EditionSharing {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
   readonly #known = new RecentByLinks<Known>(MAX_KNOWN);
