@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 // (Postfix, Sendmail, Redis, a browser), file after file, so that they do not starve one another.
 export default defineConfig({
   test: {
+    // All cores: by default one of two would be left idle.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
