@@ -31,7 +31,7 @@ export interface LinksObserver {
   store?(unavailable: string | undefined): void;
   /** The block list on disk cannot be read as it is. */
   blockList?(problem: string): void;
-  /** Something is missing in the counters on disk, or will be. */
+  /** Something is missing in the counters, or will be. */
   counters?(problem: string): void;
 }
 
@@ -68,6 +68,7 @@ export async function openLinks(
     ...config.redis,
     streamMaxLength: config.events.streamMaxLength,
     onConnection: (unavailable) => observer.store?.(unavailable),
+    onCountsRefused: (reason) => observer.counters?.(reason),
   });
   return {
     issuer: store.issuer,

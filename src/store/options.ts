@@ -29,4 +29,6 @@ export interface RedisStoreOptions extends RedisOptions {
   readonly streamMaxLength: number;
   /** Told once when Redis goes away and once when it is back; the reason is absent then. */
   readonly onConnection?: (unavailable: string | undefined) => void;
+  /** Told once when counts begin to be refused by a Redis that answers, and why. */
+  readonly onCountsRefused?: (reason: string) => void;
 }

@@ -77,10 +77,19 @@ export class RedisCounters implements SentCounter, ClickCounter {
   #counts = new Map<string, Map<string, number>>();
   #flushing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  readonly #refused: (reason: string) => void;
+  /** Why the last flush could not write everything, though Redis answers. */
+  #failure: string | undefined;
 
-  constructor(connection: RedisConnection, keys: Keys) {
+  /** @param refused told once when counts begin to be refused by a Redis that answers, and why */
+  constructor(
+    connection: RedisConnection,
+    keys: Keys,
+    refused: (reason: string) => void = () => {},
+  ) {
     this.#connection = connection;
     this.#keys = keys;
+    this.#refused = refused;
   }
 
   sent({ day, campaign = '', pathway = '', links }: Parameters<SentCounter['sent']>[0]): void {
@@ -125,13 +134,19 @@ export class RedisCounters implements SentCounter, ClickCounter {
   async #flush(): Promise<void> {
     // Else what waits for a Redis that is away would be sent when it is back, and once more by us.
     const isThere = await this.#connection.run((client) => client.ping()).catch(() => undefined);
-    if (isThere === undefined) this.#schedule();
-    else await this.#markAll();
+    if (isThere === undefined) {
+      this.#schedule();
+      await this.#format();
+      return;
+    }
+    const before = this.#failure;
+    this.#failure = undefined;
+    await this.#markAll();
     await this.#format();
-    if (isThere === undefined) return;
     const counts = this.#counts;
     this.#counts = new Map();
     for (const [key, fields] of counts) await this.#write(key, fields);
+    if (before === undefined && this.#failure !== undefined) this.#refused(this.#failure);
   }
 
   async #format(): Promise<void> {
@@ -178,7 +193,8 @@ export class RedisCounters implements SentCounter, ClickCounter {
       reply = (await this.#connection.run((client) =>
         client.eval(MARK, keys.length, ...keys, ...args),
       )) as number[];
-    } catch {
+    } catch (error) {
+      this.#failure = (error as Error).message;
       this.#putBack(messages);
       return false;
     }
@@ -231,7 +247,8 @@ export class RedisCounters implements SentCounter, ClickCounter {
     for (let start = 0; start < entries.length; start += CHUNK) {
       try {
         await this.#increase(key, entries.slice(start, start + CHUNK));
-      } catch {
+      } catch (error) {
+        this.#failure = (error as Error).message;
         for (const [field, by] of entries.slice(start)) this.#add(key, field, by);
         this.#schedule();
         return;

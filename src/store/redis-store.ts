@@ -43,7 +43,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const keys = new Keys(options.keyPrefix);
   const links = new StoredLinks(connection, keys, options);
   const events = new RedisEvents(connection, keys, options.streamMaxLength);
-  const counters = new RedisCounters(connection, keys);
+  const counters = new RedisCounters(connection, keys, options.onCountsRefused);
   const reports = new RedisReport(connection, keys);
   const ownConnection = () => new RedisConnection(options, { blocking: true });
   return {

@@ -15,7 +15,7 @@ export interface HttpServer {
   readonly process: MeasuredProcess;
 }
 
-/** nginx that answers everything with the same redirect and logs nothing: the least that can be done. */
+/** nginx that answers everything with the same redirect, and logs it as it does out of the box: the least that can be done. */
 export async function nginx(bench: Bench): Promise<HttpServer> {
   const program = requireProgram('nginx', 'nginx-light');
   const port = await freePort();

@@ -171,6 +171,33 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     );
   });
 
+  test('refuses the scripts that count (NOPERM): said once, and nothing is lost', async () => {
+    const redis = await redisServer();
+    const refused: string[] = [];
+    const store = openStore({
+      url: redis.url,
+      onCountsRefused: (reason) => refused.push(reason.replace(/\S+:\d+/, 'HOST')),
+    });
+    open.push({ stop: () => store.close() });
+    await redis.cli('acl', 'setuser', 'default', '-eval');
+    for (let flush = 0; flush < 2; flush++) {
+      store.counters.sent({ day: '2026-07-28', links: 3 });
+      store.counters.clicked({ day: '2026-07-28', messageId: 'm', link: 'shop', count: 1 });
+      await store.counters.flush();
+    }
+    expect(refused).toMatchInlineSnapshot(`
+      [
+        "Redis HOST: NOPERM this user has no permissions to run the 'eval' command (its ACL does not let this user do what is needed)",
+      ]
+    `);
+
+    await redis.cli('acl', 'setuser', 'default', '+eval');
+    await store.counters.flush();
+    const { total } = await store.reports.report({ by: 'day' });
+    expect(total).toMatchObject({ messages: 2, links: 6, clicks: 2 });
+    expect(refused).toHaveLength(1);
+  });
+
   test('has fewer replicas than are asked for', async () => {
     const redis = await redisServer({ args: ['--repl-diskless-sync-delay', '0'] });
     const store = openStore({ url: redis.url, waitReplicas: 1, waitTimeoutMs: 100 });
