@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { blockKey } from '../link/block-set.ts';
+import { blockKey, browserUrl } from '../link/block-set.ts';
 import type { Block } from '../link/click.ts';
 import { type Links, openLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
@@ -41,7 +41,7 @@ export function blockCommand(program: Command): void {
     .option('--domain <name>', 'the domain that was blocked')
     .action((what: string | undefined, options: BlockOptions) =>
       withLinks(program, async (links) => {
-        const block = await chosen(links, what, options);
+        const block = (await listed(links, what, options)) ?? (await chosen(links, what, options));
         if (!(await links.blocks.remove(block))) {
           throw new CommandFailed(exitCode.dataError, `not blocked: ${blockKey(block)}`);
         }
@@ -65,6 +65,18 @@ async function list(links: Links, { json }: BlockOptions): Promise<void> {
   else print(blocks.length === 0 ? 'nothing is blocked' : blocks.map(blockKey).join('\n'));
 }
 
+/** A block that is known by what it says: its link may be gone by now, or somebody spelt it by hand. */
+async function listed(
+  { blocks }: Links,
+  what: string | undefined,
+  { domain }: BlockOptions,
+): Promise<Block | undefined> {
+  if (what === undefined || domain !== undefined) return undefined;
+  const argument = parseLinkArgument(what);
+  const keys = [`url ${what}`, ...(argument?.kind === 'token' ? [`token ${argument.token}`] : [])];
+  return (await blocks.all()).find((block) => keys.includes(blockKey(block)));
+}
+
 /** @throws CommandFailed for what cannot be blocked */
 async function chosen(
   links: Links,
@@ -80,7 +92,7 @@ async function chosen(
     throw new CommandFailed(exitCode.usage, `"${what}" is none of these: ${WHAT}`);
   }
   if (argument.kind === 'message') return { kind: 'message', value: argument.messageId };
-  if (argument.kind === 'url') return { kind: 'url', value: argument.url };
+  if (argument.kind === 'url') return { kind: 'url', value: browserUrl(argument.url) };
   // A URL may look like a tracked one and be somebody's target.
   const resolved = await links.resolver.resolve(argument.token);
   if (resolved !== undefined) return { kind: 'token', value: argument.token };
@@ -88,7 +100,7 @@ async function chosen(
     process.stderr.write(
       'clickmilter: no tracked link of ours; taken for the URL that links lead to\n',
     );
-    return { kind: 'url', value: what ?? '' };
+    return { kind: 'url', value: browserUrl(what ?? '') };
   }
   throw new CommandFailed(
     exitCode.dataError,

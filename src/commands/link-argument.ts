@@ -18,6 +18,7 @@ export function parseLinkArgument(text: string): LinkArgument | undefined {
   if (TOKEN.test(text)) return { kind: 'token', token: text };
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const { pathname, host } = new URL(text);
-  const last = pathname.slice(pathname.lastIndexOf('/') + 1);
+  const path = pathname.replace(/\/$/, ''); // as some programs add one
+  const last = path.slice(path.lastIndexOf('/') + 1);
   return TOKEN.test(last) ? { kind: 'token', token: last, host } : { kind: 'url', url: text };
 }

@@ -29,7 +29,8 @@ export class BlockListFile implements EditableBlockList {
   async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {
     // Synchronous: it takes microseconds, a turn through the thread pool many times that.
     const found = statSync(this.#path, { throwIfNoEntry: false });
-    const state = found === undefined ? 'none' : `${found.ino} ${found.mtimeMs} ${found.size}`;
+    // The time of the last change tells of permissions too.
+    const state = found === undefined ? 'none' : `${found.ino} ${found.ctimeMs} ${found.size}`;
     if (state !== this.#state) {
       this.#state = state;
       this.#reading = this.#reading.then(() => this.#read());

@@ -6,19 +6,24 @@ export class BlockSet {
   readonly #blocks: ReadonlyMap<string, Block>;
 
   constructor(blocks: Iterable<Block>) {
-    this.#blocks = new Map([...blocks].map((block) => [blockKey(block), block]));
+    this.#blocks = new Map(
+      [...blocks].map((block) => {
+        const { kind, value } = block;
+        return [blockKey(kind === 'url' ? { kind, value: browserUrl(value) } : block), block];
+      }),
+    );
   }
 
   /**
-   * The block that holds for a link, if any: of its token, its message, its target, or of the target's domain or one
-   * above it.
+   * The block that holds for a link, if any: of its token, its message, its target however it is spelt, or of the
+   * target's domain or one above it.
    */
   find(token: string, { link, message }: ResolvedLink): Block | undefined {
     if (this.#blocks.size === 0) return undefined;
     return (
       this.#get('token', token) ??
       this.#get('message', message.messageId) ??
-      this.#get('url', link.target) ??
+      this.#get('url', browserUrl(link.target)) ??
       this.#findDomain(link.target)
     );
   }
@@ -36,6 +41,11 @@ export class BlockSet {
   #get(kind: Block['kind'], value: string): Block | undefined {
     return this.#blocks.get(blockKey({ kind, value }));
   }
+}
+
+/** A URL as browsers spell it, whether it comes from an address bar, an event or a mail; other texts as they are. */
+export function browserUrl(text: string): string {
+  return URL.canParse(text) ? new URL(text).href : text;
 }
 
 /** One text for one block: `domain shop.example`. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -98,7 +98,17 @@ describe('block and unblock', () => {
       /^blocked: token 2\S+\n$/,
     ],
     ['a message', async () => ['AbCdEfGhIjKlMn-_'], 'blocked: message AbCdEfGhIjKlMn-_\n'],
+    [
+      'a tracked URL with a slash behind it',
+      async () => [`http://click.example.com/${await sealedToken()}/`],
+      /^blocked: token 2\S+\n$/,
+    ],
     ['a target', async () => ['https://evil.example/'], 'blocked: url https://evil.example/\n'],
+    [
+      'a target as an address bar shows it',
+      async () => ['https://Evil.example/für alle'],
+      'blocked: url https://evil.example/f%C3%BCr%20alle\n',
+    ],
     [
       'a target that looks tracked',
       async () => [`https://x.example/2${'A'.repeat(40)}`],
@@ -118,6 +128,22 @@ describe('block and unblock', () => {
     expect((await run(blockCommand, 'block')).stdout).toBe(stdout.replace('blocked: ', ''));
     expect((await both('unblock')).stdout).toBe(`un${stdout}`);
     expect(await both('unblock')).toMatchObject({ code: 65 });
+    expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
+  });
+
+  test('what was written into the list by hand is unblocked as it is spelt there', async () => {
+    await run(blockCommand, 'block', '--domain', 'x.example');
+    await appendFile(join(folder, 'blocks'), 'url HTTPS://Evil.example\n');
+    const { stdout } = await run(blockCommand, 'unblock', 'HTTPS://Evil.example');
+    expect(stdout).toBe('unblocked: url HTTPS://Evil.example\n');
+    expect((await run(blockCommand, 'block')).stdout).toBe('domain x.example\n');
+  });
+
+  test('a link is unblocked that leads nowhere any more', async () => {
+    const url = `http://click.example.com/${await sealedToken()}`;
+    await run(blockCommand, 'block', url);
+    for (const file of ['keys', 'keys.made']) await rm(join(folder, file));
+    expect((await run(blockCommand, 'unblock', url)).stdout).toMatch(/^unblocked: token 2/);
     expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
   });
 

@@ -1,6 +1,15 @@
-import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BlockListFile } from '../../src/link/block-list-file.ts';
 import { exampleMessage } from './example-message.ts';
@@ -65,9 +74,20 @@ test('a list that cannot be read leaves the one before it', async () => {
   await service.add(shop);
   await service.find('T', resolved);
   await rm(path);
-  await (await import('node:fs/promises')).mkdir(path);
+  await mkdir(path);
   expect(await service.find('T', resolved)).toEqual(shop);
   expect(problems).toEqual(['EISDIR: illegal operation on a directory, read']);
+});
+
+test('a change is seen that leaves size and time as they were, as of permissions that were repaired', async () => {
+  const service = new BlockListFile(path);
+  await mkdir(dirname(path));
+  await writeFile(path, 'token T\n');
+  await utimes(path, 1, 1);
+  expect(await service.find('T', resolved)).toEqual(token);
+  await writeFile(path, 'token U\n');
+  await utimes(path, 1, 1);
+  expect(await service.find('T', resolved)).toBeUndefined();
 });
 
 test('whoever could read it still can', async () => {
