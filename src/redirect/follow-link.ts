@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { BlockList, Click } from '../link/click.ts';
+import { detached } from '../link/detached.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 
 /** What following a link comes to. */
@@ -52,7 +53,13 @@ export function clickOn(
     resolved,
     time,
     ip,
-    userAgent: headers['user-agent']?.slice(0, 1000),
-    acceptLanguage: headers['accept-language']?.slice(0, 200),
+    userAgent: cut(headers['user-agent'], 1000),
+    acceptLanguage: cut(headers['accept-language'], 200),
   };
+}
+
+function cut(header: string | undefined, length: number): string | undefined {
+  return header !== undefined && header.length > length
+    ? detached(header.slice(0, length))
+    : header;
 }

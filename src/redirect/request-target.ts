@@ -1,3 +1,4 @@
+import { detached } from '../link/detached.ts';
 import { MAX_TOKEN } from '../link/sealed-token.ts';
 
 const TOKEN = /^[A-Za-z0-9_-]+$/;
@@ -25,7 +26,7 @@ function pathOf(url: string): string {
 /**
  * The last component of a path, where the token of a tracked link stands; what goes before it is a sublink.
  * Some mail programs and gateways percent-encode what they copy, some of them twice.
- * @returns undefined where no token can stand there
+ * @returns undefined where no token can stand there; else one that may be kept for longer than the request
  */
 export function tokenOf(path: string): string | undefined {
   let token = path.slice(path.lastIndexOf('/') + 1);
@@ -38,5 +39,5 @@ export function tokenOf(path: string): string | undefined {
     }
   }
   token = token.slice(token.lastIndexOf('/') + 1);
-  return token.length <= MAX_TOKEN && TOKEN.test(token) ? token : undefined;
+  return token.length <= MAX_TOKEN && TOKEN.test(token) ? detached(token) : undefined;
 }

@@ -1,3 +1,4 @@
+import { detached } from '../link/detached.ts';
 import {
   align,
   COMMON_FACTS,
@@ -129,11 +130,6 @@ function opened(link: EditionLink, { target, part, name }: TrackedLink): Edition
     start: detached(target.slice(0, start)),
     end: detached(target.slice(target.length - end)),
   };
-}
-
-/** A piece of a string keeps the whole alive: of a target, that may be the message it was found in. */
-function detached(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 function isOfWord(character: string): boolean {

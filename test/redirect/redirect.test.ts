@@ -1,4 +1,6 @@
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedirect, type RedirectOptions } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
@@ -214,6 +216,25 @@ describe.each([
     expect(answer.status).toBe(302);
     await expect.poll(() => links.clicks.length).toBe(3);
   });
+});
+
+test('what is remembered of requests keeps none of their URLs and headers alive', async () => {
+  await start();
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const long = 'x'.repeat(8000);
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  const requests = 300;
+  for (let sent = 0; sent < requests; sent++) {
+    const token = `token-number-${sent}`;
+    links.links.set(token, resolvedLink());
+    await get(`/${long.slice(0, 7000)}/${token}`, `User-Agent: ${sent}${long}\r\n`);
+  }
+  expect(links.clicks).toHaveLength(requests);
+  collectGarbage();
+  const kept = process.memoryUsage().heapUsed - before;
+  expect(kept).toBeLessThan((requests * long.length) / 2);
 });
 
 describe('the Host', () => {
