@@ -20,7 +20,7 @@ export interface FailoverOptions {
 export class FailoverAppender implements EventAppender {
   readonly #options: FailoverOptions;
   #away = false;
-  /** Unix milliseconds at which the first may be tried again. */
+  /** When the first may be tried again, by performance.now: the clock may jump. */
   #tryAt = 0;
 
   constructor(options: FailoverOptions) {
@@ -41,15 +41,14 @@ export class FailoverAppender implements EventAppender {
 
   #mayTry(): boolean {
     if (!this.#away) return true;
-    const now = Date.now();
-    if (now < this.#tryAt) return false;
+    if (performance.now() < this.#tryAt) return false;
     this.#tryAt = Number.POSITIVE_INFINITY;
     return true;
   }
 
   #tell(error: unknown): void {
     const away = error !== undefined;
-    if (away) this.#tryAt = Date.now() + (this.#options.pauseMs ?? 1000);
+    if (away) this.#tryAt = performance.now() + (this.#options.pauseMs ?? 1000);
     if (this.#away === away) return;
     this.#away = away;
     this.#options.observer?.failedOver?.(error);

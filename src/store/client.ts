@@ -126,12 +126,13 @@ function retryDelay(attempt: number): number {
 
 /** After a failover, a server that was the master refuses writes: connecting again finds the new one. */
 function reconnectWhenReadOnly(): (error: Error) => boolean {
-  let last = 0;
+  // The clock may jump.
+  let last = Number.NEGATIVE_INFINITY;
   return (error) => {
-    if (!error.message.startsWith('READONLY') || Date.now() - last < READONLY_RECONNECT_MS) {
+    if (!error.message.startsWith('READONLY') || performance.now() - last < READONLY_RECONNECT_MS) {
       return false;
     }
-    last = Date.now();
+    last = performance.now();
     return true;
   };
 }

@@ -16,7 +16,6 @@ const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
 
 /** A command whose answer is waited for. */
 interface Waiting {
-  /** By performance.now: the clock may jump. */
   readonly deadline: number;
   readonly givenUp: GivenUp | undefined;
   readonly reject: (error: StoreUnavailable) => void;
@@ -36,6 +35,7 @@ export class RedisConnection {
   readonly #where: string;
   readonly #timeoutMs: number;
   readonly #sweepMs: number;
+  /** By performance.now, as all times here: the clock may jump. */
   #awaySince: number | undefined;
   readonly #waiting = new Set<Waiting>();
   #sweeper: NodeJS.Timeout | undefined;
@@ -61,7 +61,7 @@ export class RedisConnection {
     const away = () => {
       this.#losses++;
       if (this.#awaySince !== undefined) return;
-      this.#awaySince = Date.now();
+      this.#awaySince = performance.now();
       onConnection?.(`${this.#where}: ${this.#lastError}`);
     };
     this.client.on('error', (error: Error) => {
@@ -91,7 +91,7 @@ export class RedisConnection {
    * @throws StoreUnavailable for whatever reason there is no good answer in time
    */
   run<T>(send: (client: RedisClient) => Promise<T>, givenUp?: GivenUp, waitMs = 0): Promise<T> {
-    if (this.#awaySince !== undefined && Date.now() - this.#awaySince > this.#timeoutMs) {
+    if (this.#awaySince !== undefined && performance.now() - this.#awaySince > this.#timeoutMs) {
       return Promise.reject(this.#unavailable(this.#lastError));
     }
     if (givenUp?.aborted) return Promise.reject(this.#unavailable('given up'));

@@ -33,7 +33,7 @@ interface Known {
   until: number;
   /** Connections lost when that was known. */
   losses: number;
-  /** Unix milliseconds of the last look. */
+  /** When it was last looked at, by performance.now: the clock may jump. */
   checked: number;
 }
 
@@ -50,7 +50,8 @@ export class EditionSharing {
   readonly #candidates = new RecentByLinks<EditionCandidate>(MAX_CANDIDATES);
   /** By id, for reading. */
   readonly #read = new Map<string, SharedLines>();
-  #lastNew = 0;
+  /** By performance.now. */
+  #lastNew = Number.NEGATIVE_INFINITY;
 
   constructor(connection: RedisConnection, keys: Keys) {
     this.#connection = connection;
@@ -118,14 +119,14 @@ export class EditionSharing {
     this.#candidates.remove(links, candidate);
     const edition = candidate.edition(MIN_LINKS, MIN_LENGTH);
     if (edition === undefined || edition.shared.text.length > MAX_SHARED_BYTES) return;
-    const known = { edition, until: 0, losses: 0, checked: 0 };
+    const known = { edition, until: 0, losses: 0, checked: Number.NEGATIVE_INFINITY };
     this.#known.add(links, known);
     this.#isKept(known, message.expires);
   }
 
   /** Whether Redis has it for long enough; sees to it now and then that it has. */
   #isKept(known: Known, expires: number): boolean {
-    const now = Date.now();
+    const now = performance.now();
     // After a break another server may answer, or the same one without its last second: what it has is not known.
     const isKept = known.until >= expires && known.losses === this.#connection.losses;
     if (now - known.checked > CHECK_MS && (isKept || this.#mayKeep(now))) {

@@ -132,6 +132,18 @@ describe('stream first, else journal', () => {
     expect(told).toEqual([new StoreUnavailable('away'), undefined]);
   });
 
+  test('comes back also when the clock was set back meanwhile', async () => {
+    const [stream, journal] = [new Kept(), new Kept()];
+    stream.fail = new StoreUnavailable('away');
+    const both = new FailoverAppender({ first: stream, second: journal, pauseMs: 30 });
+    await both.append(['1']);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+    stream.fail = undefined;
+    await sleep(40);
+    await both.append(['2']);
+    expect(stream.events).toEqual(['2']);
+  });
+
   test('both away: the caller is told', async () => {
     const [stream, journal] = [new Kept(), new Kept()];
     stream.fail = new StoreUnavailable('away');

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { RedisStore } from '../../src/store/redis-store.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { poll } from '../helpers/poll.ts';
@@ -11,6 +12,7 @@ import { openStore, TIMEOUT_MS } from './open-store.ts';
 
 const open: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const thing of open.splice(0).reverse()) await thing.stop();
 });
 
@@ -52,6 +54,18 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     // Whatever was acknowledged is there.
     for (const token of [saved, ...traffic.tokens])
       expect(await store.resolver.resolve(token)).toBeDefined();
+  });
+
+  test('is away, and the clock is set back: nothing waits for it to catch up', async () => {
+    const redis = await redisServer();
+    const store = storeOn(redis.url);
+    await save(store);
+    await redis.kill();
+    await sleep(TIMEOUT_MS + 200);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+    const start = performance.now();
+    for (let n = 0; n < 10; n++) expect(await outcome(save(store))).not.toBe('done');
+    expect(performance.now() - start).toBeLessThan(TIMEOUT_MS / 10);
   });
 
   test('does not answer', async () => {
