@@ -92,10 +92,12 @@ export class JournalReplay {
     let offset = await readOffset(offsetPath);
     let events = 0;
     while (!this.#stopped) {
+      // Before the look: what is written and ended during it has not been seen by it.
+      const growing = journal.isWriting(file);
       const lines = await readLines(path, offset, BATCH);
       const last = lines.at(-1);
       // Only now: a stream that is still away must not make the journal begin a file with each look.
-      if (!last && journal.isWriting(file)) {
+      if (!last && growing) {
         await journal.rotate();
         continue;
       }

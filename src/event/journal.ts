@@ -10,7 +10,7 @@ import {
   journalPath,
   newJournalFile,
 } from './journal-file.ts';
-import { countLines } from './line-reader.ts';
+import { countLines, MAX_LINE } from './line-reader.ts';
 
 export interface JournalOptions {
   readonly folder: string;
@@ -39,7 +39,7 @@ export interface JournalObserver {
 }
 
 /** Bytes that may wait for a slow disk; beyond it events are refused. */
-const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+const MAX_WAITING_BYTES = MAX_LINE;
 
 interface Waiting {
   readonly lines: Buffer;

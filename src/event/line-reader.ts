@@ -7,30 +7,41 @@ export interface Line {
 }
 
 const CHUNK = 256 * 1024;
-/** Longer than any event: a file with such a line was not written by us. */
-const MAX_LINE = 1024 * 1024;
+/** Bytes of the longest line there is: events come from outside, and the journal takes none that is longer. */
+export const MAX_LINE = 16 * 1024 * 1024;
+/** Bytes beyond which no further lines are looked for: there may be many long ones. */
+const PORTION = 4 * 1024 * 1024;
 
 /**
- * Whole lines of a file from an offset on, at most `max`. A last line without its line break is left for later:
- * somebody may still be writing it.
+ * Whole lines of a file from an offset on: at most `max`, and none only where there are none. A last line without its
+ * line break is left for later: somebody may still be writing it. Of a line that is longer than any event only the end
+ * is told: it was not written by us, but what follows it may be.
  * @throws Error with the code ENOENT where there is no such file
  */
 export async function readLines(path: string, offset: number, max: number): Promise<Line[]> {
   const handle = await open(path);
   try {
     const lines: Line[] = [];
-    const chunk = Buffer.allocUnsafe(CHUNK);
     let rest = Buffer.alloc(0);
     let start = offset;
-    while (lines.length < max && rest.length < MAX_LINE) {
-      const { bytesRead } = await handle.read(chunk, 0, CHUNK, start + rest.length);
+    let tooLong = false;
+    while (lines.length < max && (lines.length === 0 || start - offset < PORTION)) {
+      // As much again as there is of a long line: read chunk by chunk, it would be copied with each.
+      const chunk = Buffer.allocUnsafe(Math.max(CHUNK, rest.length));
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, start + rest.length);
       if (bytesRead === 0) break;
       rest = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
       let begin = 0;
       for (let end = rest.indexOf(10); end >= 0 && lines.length < max; ) {
-        lines.push({ text: rest.toString('utf8', begin, end), end: start + end + 1 });
+        const text = tooLong ? '' : rest.toString('utf8', begin, end);
+        lines.push({ text, end: start + end + 1 });
+        tooLong = false;
         begin = end + 1;
         end = rest.indexOf(10, begin);
+      }
+      if (rest.length - begin > MAX_LINE) {
+        tooLong = true;
+        begin = rest.length;
       }
       rest = rest.subarray(begin);
       start += begin;
