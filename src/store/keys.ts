@@ -56,7 +56,7 @@ export class Keys {
     return `${this.#prefix}blocks`;
   }
 
-  /** A number that grows with every change of the block list. */
+  /** Another number after every change of the block list. */
   get blocksVersion(): string {
     return `${this.#prefix}blocks:version`;
   }

@@ -1,9 +1,13 @@
+import { randomInt } from 'node:crypto';
 import { BlockSet, blockKey, parseBlock } from '../link/block-set.ts';
 import type { Block } from '../link/click.ts';
 import type { EditableBlockList } from '../link/editable-block-list.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
+
+/** A number, since earlier releases count on from it. */
+const MAX_VERSION = 2 ** 47;
 
 /**
  * The block list in Redis: a hash that every process keeps a copy of, and a version that every resolve reads along with
@@ -92,7 +96,9 @@ export class RedisBlocks implements EditableBlockList {
   }
 
   async #changed(): Promise<void> {
-    await this.#connection.run((client) => client.incr(this.#keys.blocksVersion));
+    // Counting on would begin anew where Redis has lost its data, with numbers that other nodes have seen already.
+    const version = randomInt(MAX_VERSION);
+    await this.#connection.run((client) => client.set(this.#keys.blocksVersion, version));
   }
 }
 

@@ -122,6 +122,16 @@ describe('blocks', () => {
     expect((await reads()) - before).toBe(1);
   });
 
+  test('count on all nodes also after Redis has lost its data', async () => {
+    const other = open();
+    const { token } = await issue({});
+    await store.blocks.add({ kind: 'domain', value: 'other.example' });
+    expect(await blockOf(other, token)).toBeUndefined();
+    await redis.cli('flushall');
+    await store.blocks.add(block);
+    expect(await blockOf(other, sealedToken)).toEqual(block);
+  });
+
   test('still hold for sealed links while Redis is away, and other sealed links go on', async () => {
     const own = await startRedis();
     const apart = open({ url: own.url });
