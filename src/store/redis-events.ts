@@ -1,6 +1,8 @@
 import type { EventAppender } from '../link/event-stream.ts';
+import type { RedisClient } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
+import { areScriptsRefused } from './refused-scripts.ts';
 import { sendNow } from './send-now.ts';
 
 /** Events in one command. */
@@ -51,11 +53,22 @@ export class RedisEvents implements EventAppender {
   }
 
   #send(events: readonly string[]): Promise<unknown> {
-    const [only = '', ...others] = events;
-    return this.#connection.run<unknown>((client) =>
-      others.length === 0
-        ? client.xadd(this.#key, 'MAXLEN', '~', this.#maxLength, '*', 'event', only)
-        : client.eval(APPEND, 1, this.#key, this.#maxLength, ...events),
+    return this.#connection.run((client) =>
+      events.length === 1
+        ? this.#addEach(client, events)
+        : client.eval(APPEND, 1, this.#key, this.#maxLength, ...events).catch((error: unknown) => {
+            if (!areScriptsRefused(error)) throw error;
+            return this.#addEach(client, events);
+          }),
+    );
+  }
+
+  /** Takes twice our time for many; no right to run scripts is a reason for that, not to lose clicks. */
+  #addEach(client: RedisClient, events: readonly string[]): Promise<unknown> {
+    return Promise.all(
+      events.map((event) =>
+        client.xadd(this.#key, 'MAXLEN', '~', this.#maxLength, '*', 'event', event),
+      ),
     );
   }
 

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
+import { areScriptsRefused } from './refused-scripts.ts';
 
 /** One Redis server that holds our data; a cluster has several. */
 export interface ServerHealth {
@@ -12,6 +13,8 @@ export interface ServerHealth {
   readonly usedMemory: number;
   readonly persistence: 'aof' | 'rdb' | 'none' | 'unknown';
   readonly replicas: number;
+  /** Whether it lets us run scripts. */
+  readonly runsScripts: boolean;
 }
 
 export interface RedisHealth {
@@ -58,6 +61,10 @@ async function look(server: Redis): Promise<ServerHealth> {
     usedMemory: Number(field('used_memory')),
     persistence: field('aof_enabled') === '1' ? 'aof' : await snapshots(server),
     replicas: Number(field('connected_slaves')),
+    runsScripts: await server.eval('return 1', 0).then(
+      () => true,
+      (error) => !areScriptsRefused(error),
+    ),
   };
 }
 
@@ -88,6 +95,11 @@ function warningsAbout(server: ServerHealth): string[] {
   if (server.persistence === 'rdb') {
     warnings.push(
       'Redis writes snapshots only (appendonly no): a crash loses the links since the last one',
+    );
+  }
+  if (!server.runsScripts) {
+    warnings.push(
+      'Redis does not let us run scripts: nothing is counted, reports stay empty; an ACL user needs +eval',
     );
   }
   if (server.maxMemory > 0 && server.usedMemory > server.maxMemory * NEARLY) {

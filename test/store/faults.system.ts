@@ -212,6 +212,17 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     expect(refused).toHaveLength(1);
   });
 
+  test('refuses scripts (NOPERM): events go to the stream all the same, in their order', async () => {
+    const redis = await redisServer();
+    const store = storeOn(redis.url);
+    await redis.cli('acl', 'setuser', 'default', '-eval');
+    const events = [...Array(5).keys()].map((n) => `{"n":${n}}`);
+    await Promise.all(events.map((event) => store.events.append([event])));
+    const reader = store.openReader('0');
+    expect((await reader.next(10, 0)).map(({ event }) => event)).toEqual(events);
+    await reader.close();
+  });
+
   test('has fewer replicas than are asked for', async () => {
     const redis = await redisServer({ args: ['--repl-diskless-sync-delay', '0'] });
     const store = openStore({ url: redis.url, waitReplicas: 1, waitTimeoutMs: 100 });

@@ -396,6 +396,11 @@ describe('health', () => {
     ['nothing on disk', []],
     ['snapshots only', ['--save', '3600 1']],
     ['nothing to complain of', ['--appendonly', 'yes', '--maxmemory', '1gb']],
+    [
+      'scripts that are refused',
+      ['--appendonly', 'yes', '--user', 'default', 'on', 'nopass', '~*', '+@all', '-eval'],
+    ],
+    ['a server without scripts', ['--appendonly', 'yes', '--rename-command', 'EVAL', '']],
   ])('warns of %s', async (_, args) => {
     const own = await startRedis({ args });
     const { warnings, servers } = await open({ url: own.url }).health();
