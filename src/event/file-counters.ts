@@ -1,4 +1,4 @@
-import { appendFile, mkdir, stat, unlink } from 'node:fs/promises';
+import { appendFile, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter, CountedClick } from '../link/counters.ts';
@@ -9,6 +9,7 @@ import {
   listCountFiles,
   type SentLine,
 } from './count-file.ts';
+import { removeFile } from './file-gone.ts';
 import { HOST } from './journal-file.ts';
 
 export interface FileCountersOptions {
@@ -110,9 +111,8 @@ export class FileCounters implements SentCounter, ClickCounter {
     for (const [index, { day, path }] of files.entries()) {
       if (total <= (this.#maxTotalBytes / 16) * 15) return;
       if (day >= today) break;
-      await unlink(path);
       total -= sizes[index] ?? 0;
-      this.#options.observer?.dropped?.(path);
+      if (await removeFile(path)) this.#options.observer?.dropped?.(path);
     }
     if (total > this.#maxTotalBytes) {
       throw new Error(`${this.#options.folder}: the counts of ${today} alone fill their limit`);

@@ -61,16 +61,16 @@ export async function listJournal(
   return files.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Path and bytes of the files in a folder, oldest first. */
+/** The files in a folder with their paths and bytes, oldest first. */
 export async function journalFiles(
   folder: string,
   kinds: readonly JournalKind[],
-): Promise<readonly { readonly path: string; readonly size: number }[]> {
-  const files: { path: string; size: number }[] = [];
+): Promise<readonly (JournalFile & { readonly path: string; readonly size: number })[]> {
+  const files: (JournalFile & { path: string; size: number })[] = [];
   for (const file of await listJournal(folder, kinds)) {
     const path = journalPath(folder, file);
     const size = (await stat(path).catch(() => undefined))?.size;
-    if (size !== undefined) files.push({ path, size });
+    if (size !== undefined) files.push({ ...file, path, size });
   }
   return files;
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventReader, StoredEvent } from '../link/event-stream.ts';
+import { noneIfGone } from './file-gone.ts';
 import { type JournalFile, type JournalKind, journalPath, listJournal } from './journal-file.ts';
 import { isEventLine, readLines } from './line-reader.ts';
 
@@ -83,7 +84,7 @@ export class JournalReader implements EventReader {
         const end = until ? (until.get(file.id) ?? 0) : Number.POSITIVE_INFINITY;
         if (offset >= end) break;
         const path = journalPath(folder, file);
-        const found = await readLines(path, offset, max - events.length).catch(ifGone);
+        const found = await readLines(path, offset, max - events.length).catch(noneIfGone);
         const lines = found.filter((line) => line.end <= end);
         const last = lines.at(-1);
         if (!last) break;
@@ -95,12 +96,6 @@ export class JournalReader implements EventReader {
     }
     return events;
   }
-}
-
-/** A file may be removed, or renamed by whoever takes it over, at any moment: the next look finds it again. */
-function ifGone(error: NodeJS.ErrnoException): [] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -1,6 +1,6 @@
-import { readFile, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename } from 'node:fs/promises';
 import type { EventAppender } from '../link/event-stream.ts';
+import { noneIfGone, removeFile } from './file-gone.ts';
 import type { Journal } from './journal.ts';
 import {
   type JournalFile,
@@ -12,6 +12,7 @@ import {
 } from './journal-file.ts';
 import { isEventLine, readLines } from './line-reader.ts';
 import { replaceFile } from './replace-file.ts';
+import { offsetPath, readOffset } from './replay-offset.ts';
 
 export interface ReplayOptions {
   readonly folder: string;
@@ -88,13 +89,12 @@ export class JournalReplay {
   async #replayFile(file: JournalFile): Promise<{ events: number; whole: boolean }> {
     const { folder, journal, target, observer } = this.#options;
     const path = journalPath(folder, file);
-    const offsetPath = offsetFile(folder, file);
-    let offset = await readOffset(offsetPath);
+    let offset = await readOffset(folder, file);
     let events = 0;
     while (!this.#stopped) {
       // Before the look: what is written and ended during it has not been seen by it.
       const growing = journal.isWriting(file);
-      const lines = await readLines(path, offset, BATCH);
+      const lines = await readLines(path, offset, BATCH).catch(noneIfGone);
       const last = lines.at(-1);
       // Only now: a stream that is still away must not make the journal begin a file with each look.
       if (!last && growing) {
@@ -102,8 +102,7 @@ export class JournalReplay {
         continue;
       }
       if (!last) {
-        await unlink(path);
-        await unlink(offsetPath).catch(() => undefined);
+        if (await removeFile(path)) await removeFile(offsetPath(folder, file));
         return { events, whole: true };
       }
       const good = lines.map(({ text }) => text).filter(isEventLine);
@@ -115,7 +114,7 @@ export class JournalReplay {
       if (good.length < lines.length) observer?.damaged?.(path, lines.length - good.length);
       events += good.length;
       offset = last.end;
-      await replaceFile(offsetPath, String(offset));
+      await replaceFile(offsetPath(folder, file), String(offset));
     }
     return { events, whole: false };
   }
@@ -129,7 +128,7 @@ export async function adoptPending(folder: string): Promise<void> {
   for (const file of await listJournal(folder, ['pending'])) {
     if (await mayBeWritten(folder, file)) continue;
     await claim(folder, file, 'events');
-    await unlink(offsetFile(folder, file)).catch(() => undefined);
+    await removeFile(offsetPath(folder, file));
   }
 }
 
@@ -147,14 +146,4 @@ async function claim(
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-function offsetFile(folder: string, file: JournalFile): string {
-  return join(folder, `pending-${file.id}.offset`);
-}
-
-async function readOffset(path: string): Promise<number> {
-  const text = await readFile(path, 'utf8').catch(() => '0');
-  const offset = Number(text);
-  return Number.isSafeInteger(offset) && offset >= 0 ? offset : 0;
 }

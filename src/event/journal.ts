@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import type { EventAppender } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import { removeFile } from './file-gone.ts';
 import {
   IDLE_MS,
   type JournalFile,
@@ -11,6 +12,7 @@ import {
   newJournalFile,
 } from './journal-file.ts';
 import { countLines, MAX_LINE } from './line-reader.ts';
+import { offsetPath, readOffset } from './replay-offset.ts';
 
 export interface JournalOptions {
   readonly folder: string;
@@ -34,7 +36,7 @@ export interface JournalOptions {
 export interface JournalObserver {
   /** Called when writing begins to fail, and once more with nothing when it works again. */
   failing?(error: Error | undefined): void;
-  /** The limit was reached and the oldest file removed, with so many events. */
+  /** The limit was reached and the oldest file removed, with so many events that had not been replayed. */
   dropped?(path: string, events: number): void;
 }
 
@@ -202,11 +204,14 @@ export class Journal implements EventAppender {
     const { folder, kind, observer } = this.#options;
     const files = await journalFiles(folder, [kind]);
     let total = files.reduce((sum, { size }) => sum + size, 0);
-    for (const { path, size } of files) {
+    for (const file of files) {
       if (total + this.#maxFileBytes <= this.#maxTotalBytes) return;
-      const events = await countLines(path, 0);
-      await unlink(path);
+      const { path, size } = file;
+      const events = await countLines(path, await readOffset(folder, file)).catch(() => 0);
       total -= size;
+      // Others make room as well, and whoever removes a file says so.
+      if (!(await removeFile(path))) continue;
+      await removeFile(offsetPath(folder, file));
       observer?.dropped?.(path, events);
     }
   }

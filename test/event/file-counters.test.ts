@@ -165,6 +165,29 @@ describe('the files', () => {
     expect(rows.length).toBeLessThan(10);
   });
 
+  test('several make room at once: none fails, and each file is said to be gone once', async () => {
+    const dropped: string[] = [];
+    const failed: unknown[] = [];
+    const observer = {
+      dropped: (path: string) => void dropped.push(path),
+      failed: (error: unknown) => void failed.push(error),
+    };
+    for (let day = 1; day <= 20; day++) {
+      const date = `2026-10-${String(day).padStart(2, '0')}`;
+      await writeFile(join(folder, `counts-${date}.other.1.jsonl`), 'x'.repeat(1_000));
+    }
+    const several = Array.from(
+      { length: 4 },
+      () => new FileCounters({ folder, maxTotalBytes: 5_000, observer }),
+    );
+    for (const one of several) one.sent({ day: MONDAY, links: 1 });
+    await Promise.all(several.map((one) => one.close()));
+    expect(failed).toEqual([]);
+    expect(dropped).toHaveLength(16);
+    expect(new Set(dropped).size).toBe(16);
+    expect((await report.report({ by: 'day' })).total.messages).toBe(4);
+  });
+
   test('a disk that cannot be written: kept, added up, written when it can', async () => {
     const failed: unknown[] = [];
     const blocked = join(folder, 'file');

@@ -40,17 +40,14 @@ async function read(): Promise<string[]> {
   return (await reader.next(100, 0)).map((one) => one.event);
 }
 
-test.each([1_500_000, 15_000_000])(
-  'an event of %d bytes is one like others',
-  async (bytes) => {
-    const events = [event(1), event(2, 'y'.repeat(bytes)), ...[3, 4, 5].map((n) => event(n))];
-    const journal = new Journal({ folder, kind: 'pending', writeTimeoutMs: 30_000 });
-    for (const one of events) await journal.append([one]);
-    expect(await read()).toEqual(events);
-    expect(await replayed(journal)).toEqual({ events, damaged: 0 });
-    expect(await readdir(folder)).toEqual([]);
-  },
-);
+test.each([1_500_000, 15_000_000])('an event of %d bytes is one like others', async (bytes) => {
+  const events = [event(1), event(2, 'y'.repeat(bytes)), ...[3, 4, 5].map((n) => event(n))];
+  const journal = new Journal({ folder, kind: 'pending', writeTimeoutMs: 30_000 });
+  for (const one of events) await journal.append([one]);
+  expect(await read()).toEqual(events);
+  expect(await replayed(journal)).toEqual({ events, damaged: 0 });
+  expect(await readdir(folder)).toEqual([]);
+});
 
 test('a line longer than any event is passed over, and what follows it is not', async () => {
   const long = event(2, 'y'.repeat(40 * 1024 * 1024));
