@@ -140,7 +140,7 @@ function section(title: string, lines: readonly string[]): string[] {
 /** Columns as wide as they must be, within reason: a long value does not push the others off the screen. */
 function table(rows: readonly Row[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.min(48, Math.max(...rows.map((row) => row[column]?.length ?? 0))),
+    rows.reduce((width, row) => Math.min(48, Math.max(width, row[column]?.length ?? 0)), 0),
   );
   return rows.map((row) =>
     row

@@ -7,7 +7,7 @@ const maxDepth = 16;
 
 /** Parses one configuration file into nodes. Goes on after a mistake, so that all of them are said in one run. */
 export function parse(text: string, file: string, problems: Problems): readonly Node[] {
-  return new Parser(tokenize(text, file, problems), problems).parseFile();
+  return new Parser(tokenize(text, file, problems), problems).parseBody(0);
 }
 
 class Parser {
@@ -20,21 +20,16 @@ class Parser {
     this.#problems = problems;
   }
 
-  parseFile(): readonly Node[] {
-    const nodes: Node[] = [];
-    while (this.#peek().kind !== 'end') {
-      nodes.push(...this.#parseBody(0));
-      if (this.#peek().kind === '}') this.#unexpected(this.#next(), 'no block is open here');
-    }
-    return nodes;
-  }
-
-  /** Up to, and without, the closing brace or the end. */
-  #parseBody(depth: number): readonly Node[] {
+  /** Up to, and without, the end or the brace that closes the block. @param depth 0 outside of all blocks */
+  parseBody(depth: number): readonly Node[] {
     const nodes: Node[] = [];
     for (;;) {
       const { kind } = this.#peek();
-      if (kind === 'end' || kind === '}') return nodes;
+      if (kind === 'end' || (kind === '}' && depth > 0)) return nodes;
+      if (kind === '}') {
+        this.#unexpected(this.#next(), 'no block is open here');
+        continue;
+      }
       const node = this.#parseStatement(depth);
       if (node) nodes.push(node);
     }
@@ -147,7 +142,7 @@ class Parser {
       this.#skipBlock();
       return undefined;
     }
-    const children = this.#parseBody(depth + 1);
+    const children = this.parseBody(depth + 1);
     if (this.#peek().kind === '}') this.#next();
     else this.#problems.error(open.origin, `the "{" of ${quote(name)} is never closed with "}"`);
     const { origin } = name;
