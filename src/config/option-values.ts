@@ -59,7 +59,7 @@ export const fileModeType: OptionType<number> = {
   ...scalarType('a file mode such as 0660', (text) =>
     /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : undefined,
   ),
-  write: (mode) => `0${mode.toString(8)}`,
+  write: (mode) => `0${mode.toString(8).padStart(3, '0')}`,
 };
 
 export const macroTemplateType = scalarType(

@@ -1,6 +1,7 @@
 import type { OptionValue, Origin, Setting } from '../scope/option-value.ts';
 import type { Definition, OptionalDefinition, OptionDefinition } from './option-definition.ts';
 import type { StanzaDefinition } from './options.ts';
+import { inQuotes } from './write-value.ts';
 
 /** A stanza with all its appearances merged; the root is the global scope. */
 export class Stanza {
@@ -44,7 +45,7 @@ export class Stanza {
   /** `Listen "*:587"` */
   get title(): string {
     const { name } = this.definition;
-    return this.label === undefined ? name : `${name} "${this.label}"`;
+    return this.label === undefined ? name : `${name} ${inQuotes(this.label)}`;
   }
 
   /** `ESMTP_Listener > Listen "*:587"`; the global scope is left out. */

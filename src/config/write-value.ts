@@ -1,7 +1,8 @@
 import type { OptionValue } from '../scope/option-value.ts';
 import type { Definition } from './option-definition.ts';
 
-const plain = /^[^\s#/"'={}[\]()]+$/;
+/** What needs no quotes wherever it stands; in an array, a comma does. */
+const plain = /^[^\s#/"'={}[\](),]+$/;
 
 /** A value in the grammar of the configuration. */
 export function writeValue(value: OptionValue, definition?: Definition): string {
@@ -21,5 +22,9 @@ export function jsonValue(value: OptionValue): unknown {
 }
 
 function quote(text: string): string {
-  return plain.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
+  return plain.test(text) ? text : inQuotes(text);
+}
+
+export function inQuotes(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
