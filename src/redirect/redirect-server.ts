@@ -6,7 +6,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { ListenOptions, Server as NetServer } from 'node:net';
+import { type ListenOptions, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import type { Redirect } from './redirect.ts';
@@ -29,11 +29,15 @@ export interface ServerOptions {
 /** An address, a unix path, an inherited file descriptor, or whatever else has a listening handle. */
 export type ListenTarget = ListenOptions | { readonly fd: number } | NetServer;
 
+/** When closing, milliseconds for the request of a connection that has been silent until then: it may be on its way. */
+const SILENT_MS = 1000;
+
 /** HTTP servers, one an address, that all answer alike. */
 export class RedirectServer {
   readonly #redirect: Redirect;
   readonly #options: ServerOptions;
-  readonly #servers = new Set<Server>();
+  /** With the connections of each; of TLS, those below it too. */
+  readonly #servers = new Map<Server, Set<Socket>>();
   #tls: SecureContextOptions | undefined;
   #closing = false;
 
@@ -47,6 +51,7 @@ export class RedirectServer {
   async listen(target: ListenTarget): Promise<Server> {
     await this.#redirect.ready();
     const server = this.#createServer();
+    const connections = openConnections(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(target, () => {
@@ -54,26 +59,29 @@ export class RedirectServer {
         resolve();
       });
     });
-    this.#servers.add(server);
+    this.#servers.set(server, connections);
     return server;
   }
 
   /** Certificate and key for new connections; those that are open go on. */
   setTls(tls: SecureContextOptions): void {
     this.#tls = tls;
-    for (const server of this.#servers) {
+    for (const server of this.#servers.keys()) {
       if ('setSecureContext' in server) (server as TlsServer).setSecureContext(tls);
     }
   }
 
   /**
-   * Accepts nobody any more, and lets requests that have begun be answered until the deadline.
+   * Accepts nobody any more, and lets requests that have begun be answered until the deadline, those that are not
+   * complete by their time-out.
    * @returns how many connections were cut off
    */
   async close(deadlineMs: number): Promise<number> {
     this.#closing = true;
     const cut = await Promise.all(
-      [...this.#servers].map((server) => closeServer(server, deadlineMs)),
+      [...this.#servers].map(([server, connections]) =>
+        closeServer(server, connections, deadlineMs),
+      ),
     );
     this.#servers.clear();
     await this.#redirect.close();
@@ -160,23 +168,49 @@ function refuse(socket: Duplex, status: number, headers = ''): void {
   socket.once('finish', () => socket.destroy());
 }
 
-async function closeServer(server: Server, deadlineMs: number): Promise<number> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+/** The connections of a server at any time; node:http keeps such a list to itself. */
+function openConnections(server: Server): Set<Socket> {
+  const connections = new Set<Socket>();
+  const keep = (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  };
+  server.on('connection', keep);
+  server.on('secureConnection', keep);
+  return connections;
+}
+
+async function closeServer(
+  server: Server,
+  connections: ReadonlySet<Socket>,
+  deadlineMs: number,
+): Promise<number> {
+  // Not the close of node:http, which no longer looks after requests that are never completed.
+  const closed = new Promise<void>((resolve) =>
+    NetServer.prototype.close.call(server, () => resolve()),
+  );
   server.closeIdleConnections();
   // Those that are busy become idle, and would be kept for as long as clients like.
   const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const silent = setTimeout(() => {
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  }, SILENT_MS);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {
     timer = setTimeout(resolve, deadlineMs, 'late');
   });
   const outcome = await Promise.race([closed, late]);
   clearTimeout(timer);
+  clearTimeout(silent);
   clearInterval(idle);
-  if (outcome !== 'late') return 0;
-  const cut = await new Promise<number>((resolve) =>
-    server.getConnections((_error, count) => resolve(count ?? 0)),
-  );
-  server.closeAllConnections();
-  await closed;
+  let cut = 0;
+  if (outcome === 'late') {
+    cut = await new Promise<number>((resolve) =>
+      server.getConnections((_error, count) => resolve(count ?? 0)),
+    );
+    for (const socket of connections) socket.destroy();
+    await closed;
+  }
+  server.close(); // only for what node:http itself has to end
   return cut;
 }

@@ -14,6 +14,9 @@ const MAX_SIZE = 1024 * 1024;
 const PATH =
   /^\/(?:robots\.txt|favicon\.ico|apple-app-site-association|\.well-known(?:\/[\w+~-][\w.+~-]*){1,4})$/;
 
+/** What opening a file says of a path that can name none. */
+const NO_SUCH_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
+
 const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
   '.json': 'application/json',
@@ -62,7 +65,7 @@ async function read(file: string): Promise<Buffer | undefined> {
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code !== undefined && NO_SUCH_FILE.has(code)) return undefined;
     throw error;
   }
 }

@@ -180,6 +180,26 @@ describe('coming to an end', () => {
     expect(await server.close(20)).toBe(1);
     expect(await busy.closed).toBe('');
   });
+
+  test.each([
+    ['nothing', '', 60_000, ''],
+    ['half a request', 'GET /live HTTP/1.1\r\nX-A: ', 1500, 'HTTP/1.1 408 Request Timeout'],
+  ])('a connection on which %s has come does not delay it', async (_name, sent, time, received) => {
+    const client = await open(await start({ requestTimeoutMs: time }));
+    client.socket.write(sent);
+    const began = performance.now();
+    expect(await server.close(20_000)).toBe(0);
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect((await client.closed).split('\r\n')[0]).toBe(received);
+  });
+
+  test('a request that comes while it closes, on a connection opened before, is answered', async () => {
+    const client = await open(await start());
+    const closing = server.close(20_000);
+    setTimeout(() => client.socket.write(GET), 200);
+    expect(await client.closed).toContain('HTTP/1.1 302 ');
+    expect(await closing).toBe(0);
+  });
 });
 
 describe('files', () => {
@@ -231,6 +251,8 @@ describe('files', () => {
       '/.well-known/dangling',
       '/.well-known/large',
       '/.well-known/security.txt/more',
+      `/.well-known/${'a'.repeat(256)}`,
+      `/.well-known${`/${'a'.repeat(250)}`.repeat(4)}`,
       '/.well-known',
     ]) {
       expect((await get(path)).status, path).toBe(404);

@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
@@ -67,4 +68,23 @@ test('HTTPS, with a certificate that can be renewed while it is served', async (
     if (bytes) socket.write(bytes);
     await new Promise((resolve) => socket.resume().once('close', resolve));
   }
+});
+
+test('connections without a request, or without a handshake, do not delay its end', async () => {
+  const links = new FakeLinks();
+  const made = await certificates();
+  const app = createRedirect({ resolver: links, blocks: links, clicks: links });
+  const server = new RedirectServer(app, { tls: read(made) });
+  const listening = await server.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = listening.address() as AddressInfo;
+
+  const handshaken = connectTls({ port, ca: readFileSync(made.ca), servername: 'localhost' });
+  const silent = connect(port, '127.0.0.1');
+  for (const socket of [handshaken, silent]) socket.on('error', () => undefined).resume();
+  await Promise.all([once(handshaken, 'secureConnect'), once(silent, 'connect')]);
+  const closed = Promise.all([handshaken, silent].map((socket) => once(socket, 'close')));
+  const began = performance.now();
+  await server.close(20_000);
+  expect(performance.now() - began).toBeLessThan(5_000);
+  await closed;
 });
