@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,7 +8,7 @@ import { join } from 'node:path';
 export type JournalKind = 'events' | 'pending';
 
 /**
- * One file of the journal: `KIND-TIME-NUMBER.HOST.PID.jsonl`. A file has one writer, which its name tells, so that
+ * One file of the journal: `KIND-TIME-NUMBER.HOST.PID-STARTED.jsonl`. A file has one writer, which its name tells, so that
  * processes sharing a folder need no locks; whoever takes a dead writer's file over renames it to its own name.
  */
 export interface JournalFile {
@@ -16,17 +17,20 @@ export interface JournalFile {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
+  /** When that process began, since numbers of processes are used again; empty in names from earlier releases. */
+  readonly started: string;
 }
 
 /** A writer begins a new file when it has not written for this long: nobody writes to an older one. */
 export const IDLE_MS = 600_000;
 
-const NAME = /^(events|pending)-(\d{17}-[\da-f]{10})\.([\w-]+)\.(\d+)\.jsonl$/;
+const NAME = /^(events|pending)-(\d{17}-[\da-f]{10})\.([\w-]+)\.(\d+)(?:-(\d+))?\.jsonl$/;
 /** This host, as it stands in names of files. */
 export const HOST =
   hostname()
     .replace(/[^\w-]/g, '_')
     .slice(0, 40) || 'host';
+const STARTED = startOf(process.pid);
 
 /** Tells files of one process and millisecond apart, in their order. */
 let serial = 0;
@@ -40,11 +44,12 @@ export function newJournalFile(kind: JournalKind, now: Date): JournalFile {
 
 /** The same file under a name that says this process writes it. */
 export function ownedHere(file: { kind: JournalKind; id: string }): JournalFile {
-  return { kind: file.kind, id: file.id, host: HOST, pid: process.pid };
+  return { kind: file.kind, id: file.id, host: HOST, pid: process.pid, started: STARTED };
 }
 
 export function journalPath(folder: string, file: JournalFile): string {
-  return join(folder, `${file.kind}-${file.id}.${file.host}.${file.pid}.jsonl`);
+  const { kind, id, host, pid, started } = file;
+  return join(folder, `${kind}-${id}.${host}.${pid}${started && `-${started}`}.jsonl`);
 }
 
 /** The files in a folder, oldest first; none where there is no folder. */
@@ -54,9 +59,9 @@ export async function listJournal(
 ): Promise<JournalFile[]> {
   const files: JournalFile[] = [];
   for (const name of await namesIn(folder)) {
-    const [, kind, id = '', host = '', pid] = NAME.exec(name) ?? [];
+    const [, kind, id = '', host = '', pid, started = ''] = NAME.exec(name) ?? [];
     if (kind !== 'events' && kind !== 'pending') continue;
-    if (kinds.includes(kind)) files.push({ kind, id, host, pid: Number(pid) });
+    if (kinds.includes(kind)) files.push({ kind, id, host, pid: Number(pid), started });
   }
   return files.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
@@ -85,16 +90,17 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /**
- * Whether another process may have this file open for writing.
+ * Whether another process may have this file open, or be replaying it.
  * On this host the process itself tells; elsewhere (a container of another name, a shared folder) only time does.
  */
 export async function mayBeWritten(folder: string, file: JournalFile): Promise<boolean> {
   const written = await stat(journalPath(folder, file)).catch(() => undefined);
-  if (!written || Date.now() - written.mtimeMs > 2 * IDLE_MS) return false;
-  if (file.host !== HOST) return true;
+  if (!written) return false;
+  const recent = Date.now() - written.mtimeMs <= 2 * IDLE_MS;
+  if (file.host !== HOST) return recent;
   if (file.pid === process.pid || !isRunning(file.pid)) return false;
-  const started = await startOf(file.pid);
-  return started === undefined || started <= timeOf(file) + 1000;
+  const started = startOf(file.pid);
+  return file.started === '' || started === '' ? recent : file.started === started;
 }
 
 function isRunning(pid: number): boolean {
@@ -106,25 +112,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
-function timeOf({ id }: JournalFile): number {
-  const [, date, time, fraction] = /^(\d{8})(\d{6})(\d{3})/.exec(id) ?? [];
-  const iso = `${date}T${time}.${fraction}Z`;
-  return Date.parse(iso.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)/, '$1-$2-$3T$4:$5:'));
-}
-
-/** Unix milliseconds at which a process started, by Linux's /proc: process ids are used again. */
-async function startOf(pid: number): Promise<number | undefined> {
+/** When a process began, in clock ticks since boot, which no clock that is set changes; empty where nobody tells. */
+function startOf(pid: number): string {
   try {
-    const [own, system] = await Promise.all([
-      readFile(`/proc/${pid}/stat`, 'latin1'),
-      readFile('/proc/stat', 'latin1'),
-    ]);
+    const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // starttime is field 22; field 2 is the name in parentheses and may hold anything.
-    const ticks = Number(own.slice(own.lastIndexOf(')') + 2).split(' ')[19]);
-    const boot = Number(/^btime (\d+)/m.exec(system)?.[1]);
-    // USER_HZ is 100 on every Linux there is.
-    return boot * 1000 + ticks * 10;
+    return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? '';
   } catch {
-    return undefined;
+    return '';
   }
 }

@@ -64,7 +64,7 @@ describe('reading the journal', () => {
     const reader = new JournalReader({ folder, kinds: ['events'] });
     expect(await read(reader, 1)).toEqual([1]);
     const [name = ''] = await readdir(folder);
-    await rename(join(folder, name), join(folder, name.replace(/\d+\.jsonl/, '99.jsonl')));
+    await rename(join(folder, name), join(folder, name.replace(/\d+-\d+\.jsonl/, '99-1.jsonl')));
     expect(await read(reader)).toEqual([2]);
     expect(reader.offsets.size).toBe(1);
     for (const file of await readdir(folder)) await unlink(join(folder, file));

@@ -1,4 +1,5 @@
-import { readdir, rename, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readdir, rename, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -19,6 +20,24 @@ class FakeStream implements EventAppender {
     if (this.away) throw new StoreUnavailable('away');
     this.events.push(...events);
   }
+}
+
+const HOST = hostname().replace(/[^\w-]/g, '_');
+
+/** In clock ticks since boot. */
+function startOf(pid: number): number {
+  return Number(
+    readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ')[19],
+  );
+}
+
+/** A file that waits for the stream; @param writer its host and process */
+async function write(writer: string, content: string): Promise<string> {
+  const path = join(folder.path, `pending-20200101000000000-aaaaaaaaaa.${writer}.jsonl`);
+  await writeFile(path, content);
+  return path;
 }
 
 describe('the replay', () => {
@@ -98,34 +117,40 @@ describe('the replay', () => {
     await replaying.close();
   });
 
-  test('leaves the journal of those that stay, and the files of living writers', async () => {
+  test('leaves the journal of those that stay alone, and passes over what is no event', async () => {
     await folder.open().append([event('stays')]);
-    const living = `pending-20260101000000000-aaaaaaaaaa.${hostname().replace(/[^\w-]/g, '_')}.${process.ppid}.jsonl`;
-    const time = new Date(Date.now()).toISOString().replace(/\D/g, '');
-    const livingNow = living.replace('20260101000000000', time);
-    const elsewhere = `pending-${time}-cccccccccc.another-host.1.jsonl`;
-    const dead = `pending-20260101000000000-bbbbbbbbbb.${hostname().replace(/[^\w-]/g, '_')}.4194304.jsonl`;
-    await writeFile(join(folder.path, livingNow), `${event('living')}\n`);
-    await writeFile(join(folder.path, elsewhere), `${event('elsewhere')}\n`);
-    await writeFile(
-      join(folder.path, dead),
+    await write(
+      `${HOST}.4194304`,
       `${event('dead')}\n{"msys":{"tra\nnonsense\n${event('too')}\n{"msys":`,
     );
     const stream = new FakeStream();
     const replaying = replay(stream);
     expect(await replaying.run()).toBe(2);
     expect(stream.events).toEqual([event('dead'), event('too')]);
-    expect(await folder.names('pending')).toEqual([livingNow, elsewhere].sort());
+    expect(await folder.lines()).toEqual([event('stays')]);
     await replaying.close();
   });
 
-  test('a pid that is used again is not the writer', async () => {
-    // The process of that number began after the file: so its writer is gone.
-    const name = `pending-20200101000000000-aaaaaaaaaa.${hostname().replace(/[^\w-]/g, '_')}.${process.ppid}.jsonl`;
-    await writeFile(join(folder.path, name), `${event('old')}\n`);
-    const stream = new FakeStream();
-    const replaying = replay(stream);
-    expect(await replaying.run()).toBe(1);
+  const { pid, ppid } = process;
+  const started = startOf(ppid);
+  // The time in the names is years ago, as it is to a clock that was set: it says nothing.
+  test.each([
+    ['of a process that lives', `${HOST}.${ppid}-${started}`, 0, 'left'],
+    ['of a process that lives, not written for long', `${HOST}.${ppid}-${started}`, 2400, 'left'],
+    ['of an earlier process of that number', `${HOST}.${ppid}-${started + 1}`, 0, 'taken'],
+    ['of a process that is gone', `${HOST}.4194304-${started}`, 0, 'taken'],
+    ['of this process, that no journal has open', `${HOST}.${pid}-${startOf(pid)}`, 0, 'taken'],
+    ['of an earlier release, whose process may live', `${HOST}.${ppid}`, 0, 'left'],
+    ['of an earlier release, not written for long', `${HOST}.${ppid}`, 2400, 'taken'],
+    ['of another host', 'another-host.1-1', 0, 'left'],
+    ['of another host, not written for long', 'another-host.1-1', 2400, 'taken'],
+  ])('a file %s', async (_name, writer, age, outcome) => {
+    const path = await write(writer, `${event(1)}\n`);
+    const time = Date.now() / 1000 - age;
+    await utimes(path, time, time);
+    const replaying = replay(new FakeStream());
+    expect(await replaying.run()).toBe(outcome === 'taken' ? 1 : 0);
+    expect(await folder.names()).toHaveLength(outcome === 'taken' ? 0 : 1);
     await replaying.close();
   });
 
@@ -136,7 +161,7 @@ describe('the replay', () => {
     await journal.close();
     await rename(
       join(folder.path, name),
-      join(folder.path, name.replace(/\.\d+\.jsonl/, '.4194304.jsonl')),
+      join(folder.path, name.replace(/\.[\d-]+\.jsonl/, '.4194304.jsonl')),
     );
     await adoptPending(folder.path);
     expect(await folder.names('pending')).toEqual([]);

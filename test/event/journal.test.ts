@@ -15,8 +15,8 @@ describe('the journal', () => {
     await Promise.all([journal.append([event(2), event(3)]), journal.append([event(4)])]);
     expect(await folder.lines()).toEqual([1, 2, 3, 4].map(event));
     const [name = ''] = await folder.names();
-    expect(name).toMatch(/^events-\d{17}-[\da-f]{10}\.[\w-]+\.\d+\.jsonl$/);
-    expect(name).toContain(`.${process.pid}.jsonl`);
+    expect(name).toMatch(/^events-\d{17}-[\da-f]{10}\.[\w-]+\.\d+-\d+\.jsonl$/);
+    expect(name).toContain(`.${process.pid}-`);
     expect((await stat(join(folder.path, name))).mode & 0o777).toBe(0o640);
   });
 
