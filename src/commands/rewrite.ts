@@ -60,7 +60,7 @@ async function withParts(
 async function rewriteOne(rewrite: Rewrite, options: Options): Promise<void> {
   const { message, report } = await rewrite(await buffer(process.stdin));
   if (options.links !== undefined) {
-    await writeFile(options.links, `${JSON.stringify(report.links.map(linkLine), null, 2)}\n`);
+    await writeLinks(options.links, report.links.map(linkLine));
   }
   process.stdout.write(message);
   if (report.verdict !== 'tracked') {
@@ -80,22 +80,38 @@ async function rewriteFolder(rewrite: Rewrite, folder: string, options: Options)
   const links: unknown[] = [];
   for (const [index, file] of files.entries()) {
     progress.update(index);
-    const { message, report } = await rewrite(await readFile(join(folder, file)));
+    const { message, report } = await rewrite(
+      await done('cannot read the message', readFile(join(folder, file))),
+    );
     summary.add(report);
     if (options.links !== undefined) {
-      links.push(...report.links.map((link) => ({ file, ...linkLine(link) })));
+      for (const link of report.links) links.push({ file, ...linkLine(link) });
     }
     if (options.output !== undefined) {
-      const path = join(options.output, file);
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, message);
+      await done('cannot write the message', writeMessage(join(options.output, file), message));
     }
   }
   progress.end();
-  if (options.links !== undefined) {
-    await writeFile(options.links, `${JSON.stringify(links, null, 2)}\n`);
-  }
+  if (options.links !== undefined) await writeLinks(options.links, links);
   process.stdout.write(summary.table());
+}
+
+async function writeMessage(path: string, message: Buffer): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, message);
+}
+
+function writeLinks(path: string, links: readonly unknown[]): Promise<void> {
+  return done('cannot write the links', writeFile(path, `${JSON.stringify(links, null, 2)}\n`));
+}
+
+/** What cannot be done to a file that the user named is told in one line: the error of Node.js names path and reason. */
+async function done<T>(cannot: string, doing: Promise<T>): Promise<T> {
+  try {
+    return await doing;
+  } catch (error) {
+    throw new CommandFailed(exitCode.usage, `${cannot}: ${(error as Error).message}`);
+  }
 }
 
 /** Every file below a folder, relative to it. */

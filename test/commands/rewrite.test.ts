@@ -75,9 +75,15 @@ describe('what cannot be done', () => {
   test.each([
     ['a folder that does not exist', ['rewrite', '/nonexistent'], 64],
     ['a macro without a value', ['rewrite', '--macro', 'x'], 64],
+    ['links in a folder that does not exist', ['rewrite', '--links', '/nonexistent/links'], 64],
+    ['links of a folder', ['rewrite', 'FOLDER/one', '--links', '/nonexistent/links'], 64],
+    ['messages where a file is', ['rewrite', 'FOLDER/one', '--output', 'FOLDER/one/message'], 64],
   ])('%s', async (_title, args, exit) => {
-    const { code, stderr } = await runCli(['-c', config, ...args]);
+    await mkdir(join(folder, 'one'), { recursive: true });
+    await writeFile(join(folder, 'one', 'message'), html);
+    const named = args.map((arg) => arg.replace('FOLDER', folder));
+    const { code, stderr } = await runCli(['-c', config, ...named]);
     expect(code).toBe(exit);
-    expect(stderr).toMatchSnapshot();
+    expect(stderr.replaceAll(folder, 'FOLDER')).toMatchSnapshot();
   });
 });
