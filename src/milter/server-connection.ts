@@ -33,6 +33,8 @@ export class ServerConnection<State> implements SessionHost {
   /** That the connection ends, and why, is known to whom it concerns. */
   #explained = false;
   #linger: NodeJS.Timeout | undefined;
+  /** Whatever comes meanwhile: who sends a byte now and then has not negotiated. */
+  #negotiation: NodeJS.Timeout | undefined;
 
   constructor(
     socket: Socket,
@@ -44,7 +46,7 @@ export class ServerConnection<State> implements SessionHost {
     this.#options = options;
     this.session = new Session(filter, demand, options, this);
     socket.setNoDelay(true);
-    socket.setTimeout(options.timeouts.negotiation);
+    this.#negotiation = setTimeout(() => this.#timeout(), options.timeouts.negotiation);
     socket.on('data', (chunk: Buffer) => this.#data(chunk));
     socket.on('drain', () => this.#drained());
     socket.on('timeout', () => this.#timeout());
@@ -55,6 +57,7 @@ export class ServerConnection<State> implements SessionHost {
     socket.on('close', () => {
       this.#socketClosed = true;
       clearTimeout(this.#linger);
+      clearTimeout(this.#negotiation);
       this.#lost();
       this.#checkGone();
     });
@@ -134,7 +137,12 @@ export class ServerConnection<State> implements SessionHost {
   /** A running hook has its own idea of time, and the MTA's patience is its bound. */
   #setTimeout(): void {
     const { timeouts } = this.#options;
-    let milliseconds = this.session.negotiated ? timeouts.idle : timeouts.negotiation;
+    if (this.#negotiation !== undefined) {
+      if (!this.session.negotiated) return;
+      clearTimeout(this.#negotiation);
+      this.#negotiation = undefined;
+    }
+    let milliseconds = timeouts.idle;
     if (this.#draining) milliseconds = timeouts.write;
     else if (this.session.waiting) milliseconds = 0;
     if (this.#socket.timeout !== milliseconds) this.#socket.setTimeout(milliseconds);

@@ -307,6 +307,20 @@ describe('limits and time-outs', () => {
     },
   );
 
+  test('a byte now and then does not put the end of an unfinished negotiation off', async () => {
+    const { port, events } = await serve(nothing, { timeouts: { negotiation: 200, idle: 30 } });
+    const peer = new Peer(port);
+    const start = performance.now();
+    for (const byte of optneg().subarray(0, -1)) {
+      peer.write(Buffer.of(byte));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (peer.closed) break;
+    }
+    expect(peer.closed).toBe(true);
+    expect(performance.now() - start).toBeGreaterThan(150);
+    expect(events).toMatchObject([{ type: 'timeout', waitingFor: 'negotiation' }]);
+  });
+
   test('a hook may take longer than an MTA may be idle', async () => {
     const { port, events } = await serve(
       {
