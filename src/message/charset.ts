@@ -24,6 +24,7 @@ export interface Charset {
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;
+const US_ASCII = /^(?:us-)?ascii$/;
 /** Begins the escape sequences of ISO-2022-JP. */
 const ESCAPE = '\x1b';
 /** Node 20 decodes windows-1252 as if it were ISO-8859-1: these come out wrong. */
@@ -46,7 +47,8 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
   const encoding = encodingOf(name);
   return {
     unit: 1,
-    utf8Queries: encoding === 'utf-8' || encoding === undefined,
+    // Browsers take us-ascii for windows-1252.
+    utf8Queries: encoding === 'utf-8' || (encoding === undefined && !US_ASCII.test(name)),
     scannable: (text) => maskMultibyte(text, encoding),
     decode: (text) =>
       NOT_ASCII.test(text) || text.includes(ESCAPE) ? decode(text, encoding) : text,
@@ -88,7 +90,7 @@ function singleBytes(encoding: string): readonly string[] {
 
 /** The encoding of the WHATWG standard behind a label; undefined for none, us-ascii, and what nobody knows. */
 function encodingOf(name: string): string | undefined {
-  if (name === '' || name === 'us-ascii' || name === 'ascii') {
+  if (name === '' || US_ASCII.test(name)) {
     return undefined;
   }
   try {

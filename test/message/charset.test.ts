@@ -47,6 +47,18 @@ test.each([
   expect(charsetOf(label, bytes)?.decode(bytes)).toBe(text);
 });
 
+test.each([
+  ['utf-8', true],
+  ['utf-16le', true],
+  ['', true],
+  ['us-ascii', false],
+  ['ASCII', false],
+  ['iso-8859-1', false],
+  ['latin1', false],
+])('a browser sends the queries of %j as UTF-8: %s', (label, expected) => {
+  expect(charsetOf(label, '')?.utf8Queries).toBe(expected);
+});
+
 /** ICU exchanges control characters of Shift_JIS. */
 const isNoControl = (byte: number) => byte >= 0x20 && byte !== 0x7f;
 
