@@ -14,6 +14,7 @@ import { RedisEventReader } from './redis-event-reader.ts';
 import { RedisEvents } from './redis-events.ts';
 import { type RedisHealth, redisHealth } from './redis-health.ts';
 import { RedisReport } from './redis-report.ts';
+import { ReplicatedWrites } from './replicated-writes.ts';
 import { StoredLinks } from './stored-links.ts';
 
 /** All that clickmilter keeps in Redis. Whatever cannot be done at the moment rejects with StoreUnavailable. */
@@ -39,15 +40,34 @@ export interface RedisStore {
 
 /** Touches nothing yet: the first command connects. */
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
-  const connection = new RedisConnection(options, { onConnection: options.onConnection });
+  // Of two connections it is told as of one: Redis is away while either of them is.
+  let away = 0;
+  const onConnection = (unavailable: string | undefined) => {
+    const before = away;
+    away += unavailable === undefined ? -1 : 1;
+    if (before === 0 || away === 0) options.onConnection?.(unavailable);
+  };
+  const connection = new RedisConnection(options, { onConnection });
   const keys = new Keys(options.keyPrefix);
-  const links = new StoredLinks(connection, keys, options);
+  const links = new StoredLinks(connection, keys);
+  const { commandTimeoutMs, waitReplicas = 0, waitTimeoutMs = commandTimeoutMs } = options;
+  // Whoever follows a link is not to wait for replicas.
+  const saving =
+    waitReplicas > 0
+      ? new RedisConnection(
+          { ...options, commandTimeoutMs: commandTimeoutMs + waitTimeoutMs },
+          { onConnection },
+        )
+      : undefined;
   const events = new RedisEvents(connection, keys, options.streamMaxLength);
   const counters = new RedisCounters(connection, keys, options.onCountsRefused);
   const reports = new RedisReport(connection, keys);
   const ownConnection = () => new RedisConnection(options, { blocking: true });
   return {
-    issuer: links,
+    issuer:
+      saving === undefined
+        ? links
+        : new StoredLinks(saving, keys, new ReplicatedWrites(saving, waitReplicas, waitTimeoutMs)),
     resolver: links,
     blocks: new RedisBlocks(connection, keys),
     events,
@@ -65,6 +85,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       await counters.flush();
       counters.stop();
       connection.close();
+      saving?.close();
     },
   };
 }

@@ -8,14 +8,19 @@ import type {
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import { isMessageId, newMessageId } from '../link/message-id.ts';
-import { type MessageRecord, OpenRecord, sharedIdOf } from '../link/message-record.ts';
+import {
+  encodeRecord,
+  type MessageRecord,
+  OpenRecord,
+  sharedIdOf,
+} from '../link/message-record.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../link/stored-token.ts';
 import { hostName } from '../link/tracking-host.ts';
 import type { RedisConnection } from './connection.ts';
 import { EditionSharing } from './edition-sharing.ts';
 import type { Keys } from './keys.ts';
-import type { RedisOptions } from './options.ts';
 import { RecordReads } from './record-reads.ts';
+import type { ReplicatedWrites } from './replicated-writes.ts';
 
 /** Records kept open, and the most characters one of them may have. */
 const RECENT = 500;
@@ -31,19 +36,18 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly kind = 'stored';
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
-  readonly #replicas: number;
-  readonly #waitMs: number;
+  readonly #replicated: ReplicatedWrites | undefined;
   readonly #reads: RecordReads;
   readonly #sharing: EditionSharing;
   readonly #recent = new Map<string, { readonly value: Buffer; readonly record: OpenRecord }>();
 
-  constructor(connection: RedisConnection, keys: Keys, options: RedisOptions) {
+  /** @param replicated where replicas are asked for; over the same connection */
+  constructor(connection: RedisConnection, keys: Keys, replicated?: ReplicatedWrites) {
     this.#connection = connection;
     this.#keys = keys;
     this.#reads = new RecordReads(connection, keys);
     this.#sharing = new EditionSharing(connection, keys);
-    this.#replicas = options.waitReplicas ?? 0;
-    this.#waitMs = options.waitTimeoutMs ?? options.commandTimeoutMs;
+    this.#replicated = replicated;
   }
 
   /** @throws RangeError for a message id that newMessageId did not make */
@@ -119,32 +123,26 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   }
 
   async #save(record: MessageRecord, givenUp: GivenUp | undefined): Promise<void> {
-    const { messageId, expires } = record.message;
-    const key = this.#keys.message(messageId);
+    const { losses } = this.#connection;
     const value = this.#sharing.encode(record);
+    await this.#write(record.message, value, givenUp);
+    // What is sent again after a break may come to a server that has lost, or never had, the edition of a copy.
+    if (losses !== this.#connection.losses && sharedIdOf(value) !== undefined) {
+      await this.#write(record.message, encodeRecord(record), givenUp);
+    }
+  }
+
+  async #write(
+    { messageId, expires }: MessageFacts,
+    value: Buffer,
+    givenUp: GivenUp | undefined,
+  ): Promise<void> {
+    const key = this.#keys.message(messageId);
     const lifetime = Math.max(1, expires - Math.floor(Date.now() / 1000));
-    if (this.#replicas === 0) {
+    if (this.#replicated !== undefined) {
+      await this.#replicated.set(key, value, lifetime, givenUp);
+    } else {
       await this.#connection.run((client) => client.set(key, value, 'EX', lifetime), givenUp);
-      return;
-    }
-    // WAIT counts what this connection has written, so both must go the same way.
-    const replies = await this.#connection.run(
-      (client) =>
-        client
-          .pipeline()
-          .set(key, value, 'EX', lifetime)
-          .call('WAIT', this.#replicas, this.#waitMs)
-          .exec(),
-      givenUp,
-    );
-    for (const [error] of replies ?? []) {
-      if (error) throw new StoreUnavailable(`record not saved: ${error.message}`, { cause: error });
-    }
-    const reached = Number(replies?.[1]?.[1] ?? 0);
-    if (reached < this.#replicas) {
-      throw new StoreUnavailable(
-        `record on ${reached} replicas after ${this.#waitMs} ms, ${this.#replicas} are asked for`,
-      );
     }
   }
 }

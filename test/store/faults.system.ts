@@ -228,7 +228,7 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     const store = openStore({ url: redis.url, waitReplicas: 1, waitTimeoutMs: 100 });
     open.push({ stop: () => store.close() });
     expect(await outcome(save(store))).toMatchInlineSnapshot(
-      `"record on 0 replicas after 100 ms, 1 are asked for"`,
+      `"Redis HOST: record on 0 replicas after 100 ms, 1 are asked for"`,
     );
     const replica = await redisServer({ args: ['--replicaof', `127.0.0.1 ${redis.port}`] });
     await poll('the replica to be in sync', works(store));
