@@ -1,5 +1,9 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { decodeSharedLines } from '../../src/link/shared-lines.ts';
+import type { RedisStoreOptions } from '../../src/store/options.ts';
 import type { RedisStore } from '../../src/store/redis-store.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
@@ -18,8 +22,8 @@ afterEach(async () => {
   await redis.cli('flushall');
 });
 
-function open(): RedisStore {
-  const store = openStore({ url: redis.url });
+function open(options: Partial<RedisStoreOptions> = {}): RedisStore {
+  const store = openStore({ url: redis.url, ...options });
   stores.push(store);
   return store;
 }
@@ -122,6 +126,19 @@ test('after a restart of Redis they are made sure of before they are used again'
   await redis.start();
   const tokens = await poll('the store to be back', () => send(store).catch(() => undefined));
   expect(await targetsOf(open(), tokens)).not.toContain('nowhere');
+});
+
+test('a copy on its way when Redis loses everything stands by itself', async () => {
+  // Time enough for Redis to be back.
+  const store = open({ commandTimeoutMs: 10_000 });
+  await sendUntilShared(store);
+  redis.pause();
+  const late = send(store);
+  await sleep(50);
+  await redis.kill();
+  await rm(join(redis.dir, 'appendonlydir'), { recursive: true });
+  await redis.start();
+  expect(await targetsOf(open(), await late)).not.toContain('nowhere');
 });
 
 test('should they be gone all the same, the link is not said to be unknown', async () => {
