@@ -11,25 +11,27 @@ export function literalContent(raw: Buffer, maxLine: number): Content {
     splice(edits) {
       const patches: RawPatch[] = [];
       const refused = new Map<Edit, Refusal>();
-      let copied = 0;
-      /** Length of the new line up to `copied`, and where the line ends in `raw`. */
+      /** How far the line feeds are known, also past edits that were refused: lines may be endless. */
+      let known = 0;
+      /** Length of the new line up to `known`, and where the line ends in `raw`. */
       let column = 0;
       let lineEnd = -1;
       for (const edit of edits) {
         const { start, end, bytes: text } = edit;
-        const lineFeed = raw.subarray(copied, start).lastIndexOf(LF);
-        const before = lineFeed === -1 ? column + start - copied : start - copied - lineFeed - 1;
+        const lineFeed = raw.subarray(known, start).lastIndexOf(LF);
+        column = lineFeed === -1 ? column + start - known : start - known - lineFeed - 1;
+        known = start;
         if (lineEnd < end) {
           lineEnd = endOfLine(raw, end);
         }
         const grows = text.length > end - start;
-        if (grows && before + text.length + lineEnd - end > maxLine) {
+        if (grows && column + text.length + lineEnd - end > maxLine) {
           refused.set(edit, 'line-too-long');
           continue;
         }
         patches.push({ start, end, text });
-        copied = end;
-        column = before + text.length;
+        column += text.length;
+        known = end;
       }
       return { raw: patched(raw, patches), refused };
     },
