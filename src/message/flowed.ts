@@ -46,24 +46,26 @@ export function unflow(text: string): Unflowed {
 }
 
 function* softBreaks(text: string): Iterable<{ start: number; end: number }> {
-  let lineStart = 0;
-  for (let feed = text.indexOf('\n'); feed !== -1; feed = text.indexOf('\n', lineStart)) {
-    const lineEnd = text[feed - 1] === '\r' ? feed - 1 : feed;
-    const depth = quoteDepth(text, lineStart);
-    const next = feed + 1;
-    const nextDepth = quoteDepth(text, next);
-    const isSignature = /^>* ?-- $/.test(text.slice(Math.max(lineStart, lineEnd - 100), lineEnd));
-    const contentStart = unstuffed(text, lineStart + depth);
-    if (
-      text[lineEnd - 1] === ' ' &&
-      lineEnd > contentStart &&
-      depth === nextDepth &&
-      !isSignature
-    ) {
-      yield { start: lineEnd - 1, end: unstuffed(text, next + nextDepth) };
+  let line = lineAt(text, 0);
+  while (line.end < text.length) {
+    const next = lineAt(text, line.next);
+    const isSoft = text[line.end - 1] === ' ' && line.end > line.content;
+    if (isSoft && line.depth === next.depth && !line.isSignature && !next.isSignature) {
+      yield { start: line.end - 1, end: next.content };
     }
-    lineStart = next;
+    line = next;
   }
+}
+
+function lineAt(text: string, start: number) {
+  const feed = text.indexOf('\n', start);
+  const next = feed === -1 ? text.length : feed + 1;
+  const end = feed === -1 ? text.length : text[feed - 1] === '\r' ? feed - 1 : feed;
+  const depth = quoteDepth(text, start);
+  const content = unstuffed(text, start + depth);
+  // RFC 3676 §4.3: the separator before a signature is no part of a paragraph.
+  const isSignature = end - content === 3 && text.startsWith('-- ', content);
+  return { end, next, depth, content, isSignature };
 }
 
 function quoteDepth(text: string, lineStart: number): number {
