@@ -218,8 +218,8 @@ function isAmbiguous(node: MimeNode): boolean {
 }
 
 function shownAs(node: MimeNode): TopPart | undefined {
-  if (node.disposition && node.disposition !== 'inline') {
-    return undefined; // RFC 2183 §2.8: what is not known is an attachment
+  if (isAttached(node)) {
+    return undefined;
   }
   // mailsplit guesses from the file name where there is no Content-Type; RFC 2045 §5.2 says text/plain,
   // and RFC 2046 §5.1.5 message/rfc822 within a digest.
@@ -234,6 +234,18 @@ function shownAs(node: MimeNode): TopPart | undefined {
     default:
       return undefined;
   }
+}
+
+/** By its own Content-Disposition, or by that of a part it is in: a multipart's holds for all of it (RFC 2183 §2.9). */
+function isAttached({
+  disposition,
+  parentNode,
+}: Pick<MimeNode, 'disposition' | 'parentNode'>): boolean {
+  if (disposition && disposition !== 'inline') {
+    return true; // RFC 2183 §2.8: what is not known is an attachment
+  }
+  // Not by the root's: readers open a message, whatever it says.
+  return parentNode !== false && !parentNode.root && isAttached(parentNode);
 }
 
 /** Why a part is not to be changed because of what it is in. */

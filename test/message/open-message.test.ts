@@ -100,6 +100,8 @@ describe('the top parts', () => {
     `Content-Type: multipart/mixed; boundary=b\n\n${parts.join('')}--b--\n`;
   const nested = (type: string, ...parts: string[]) =>
     `--b\nContent-Type: multipart/${type}; boundary="in ner"\n\n${parts.join('').replaceAll('--b\n', '--in ner\n')}--in ner--\n`;
+  const disposed = (disposition: string, whole: string) =>
+    whole.replace('--b\n', `--b\nContent-Disposition: ${disposition}\n`);
 
   test.each([
     ['the message itself', 'Subject: x\n\nhttps://text.example/1', ['text https://text.example/1']],
@@ -137,6 +139,20 @@ describe('the top parts', () => {
     [
       'no attachments',
       multipart(part('Content-Disposition: attachment', 'https://text.example/0'), text(1)),
+      ['text https://text.example/1'],
+    ],
+    [
+      'nothing within an attachment',
+      multipart(
+        disposed('attachment', nested('alternative', text(0), html(0))),
+        text(1),
+        disposed('inline', nested('mixed', html(1))),
+      ),
+      ['text https://text.example/1', 'html https://html.example/1'],
+    ],
+    [
+      'within what is the whole message, whatever its disposition',
+      `Content-Disposition: attachment\n${multipart(text(1))}`,
       ['text https://text.example/1'],
     ],
     [
