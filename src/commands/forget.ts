@@ -15,6 +15,8 @@ export function forgetCommand(program: Command): void {
     .action(async ({ recipient }: { recipient: string }) => {
       const config = configured(program);
       const { journal, streamMaxLength } = config.events;
+      // Before the stream: what goes there from the journal meanwhile is found in it.
+      const journalled = await forgetInJournal(journal, recipient);
       if (config.linkStore === 'redis') {
         const store = createRedisStore({ ...config.redis, streamMaxLength });
         const progress = new Progress('forget', 1);
@@ -29,10 +31,7 @@ export function forgetCommand(program: Command): void {
           await store.close();
         }
       }
-      const journalled = await forgetInJournal(journal, recipient);
-      process.stdout.write(
-        `${journalled} events in the journal ${journal}: address, link and client taken out\n${REMAINS}`,
-      );
+      process.stdout.write(`${journalled} events in the journal ${journal}: erased\n${REMAINS}`);
     });
 }
 

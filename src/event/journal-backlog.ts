@@ -2,7 +2,7 @@ import type { Backlog } from '../link/event-stream.ts';
 import type { TrackEvent } from './click-event.ts';
 import { type JournalKind, journalPath, listJournal } from './journal-file.ts';
 import type { Offsets } from './journal-reader.ts';
-import { countLines, isEventLine, readLines } from './line-reader.ts';
+import { countEvents, isEventLine, readLines } from './line-reader.ts';
 
 /** How many events the files of a kind hold beyond the offsets, and how old the oldest of them is. */
 export async function journalBacklog(
@@ -16,9 +16,9 @@ export async function journalBacklog(
     const path = journalPath(folder, file);
     const offset = from.get(file.id) ?? 0;
     try {
-      const lines = await countLines(path, offset);
-      if (lines > 0) oldest ??= await timeOfFirst(path, offset);
-      events += lines;
+      const found = await countEvents(path, offset);
+      if (found > 0) oldest ??= await timeOfFirst(path, offset);
+      events += found;
     } catch (error) {
       // Delivered, or renamed by whoever takes it over, while we looked.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -28,8 +28,9 @@ export async function journalBacklog(
 }
 
 async function timeOfFirst(path: string, offset: number): Promise<number | undefined> {
-  const [line] = await readLines(path, offset, 1);
-  if (!line || !isEventLine(line.text)) return undefined;
+  const lines = await readLines(path, offset, 100);
+  const line = lines.find(({ text }) => isEventLine(text));
+  if (!line) return undefined;
   const { msys } = JSON.parse(line.text) as { msys: { track_event?: Partial<TrackEvent> } };
   const seconds = Number(msys.track_event?.timestamp);
   return Number.isFinite(seconds) ? seconds * 1000 : undefined;

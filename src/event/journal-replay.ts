@@ -10,7 +10,7 @@ import {
   mayBeWritten,
   ownedHere,
 } from './journal-file.ts';
-import { isEventLine, readLines } from './line-reader.ts';
+import { isErasedLine, isEventLine, readLines } from './line-reader.ts';
 import { replaceFile } from './replace-file.ts';
 import { offsetPath, readOffset } from './replay-offset.ts';
 
@@ -105,13 +105,14 @@ export class JournalReplay {
         if (await removeFile(path)) await removeFile(offsetPath(folder, file));
         return { events, whole: true };
       }
-      const good = lines.map(({ text }) => text).filter(isEventLine);
+      const texts = lines.map(({ text }) => text).filter((text) => !isErasedLine(text));
+      const good = texts.filter(isEventLine);
       try {
         if (good.length > 0) await target.append(good);
       } catch {
         return { events, whole: false };
       }
-      if (good.length < lines.length) observer?.damaged?.(path, lines.length - good.length);
+      if (good.length < texts.length) observer?.damaged?.(path, texts.length - good.length);
       events += good.length;
       offset = last.end;
       await replaceFile(offsetPath(folder, file), String(offset));

@@ -11,7 +11,7 @@ import {
   journalPath,
   newJournalFile,
 } from './journal-file.ts';
-import { countLines, MAX_LINE } from './line-reader.ts';
+import { countEvents, MAX_LINE } from './line-reader.ts';
 import { offsetPath, readOffset } from './replay-offset.ts';
 
 export interface JournalOptions {
@@ -207,7 +207,7 @@ export class Journal implements EventAppender {
     for (const file of files) {
       if (total + this.#maxFileBytes <= this.#maxTotalBytes) return;
       const { path, size } = file;
-      const events = await countLines(path, await readOffset(folder, file)).catch(() => 0);
+      const events = await countEvents(path, await readOffset(folder, file)).catch(() => 0);
       total -= size;
       // Others make room as well, and whoever removes a file says so.
       if (!(await removeFile(path))) continue;

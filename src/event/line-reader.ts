@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 
 /** One whole line of a file, and the offset at which the next one begins. */
 export interface Line {
@@ -20,50 +20,56 @@ const PORTION = 4 * 1024 * 1024;
  */
 export async function readLines(path: string, offset: number, max: number): Promise<Line[]> {
   const handle = await open(path);
-  try {
-    const lines: Line[] = [];
-    let rest = Buffer.alloc(0);
-    let start = offset;
-    let tooLong = false;
-    while (lines.length < max && (lines.length === 0 || start - offset < PORTION)) {
-      // As much again as there is of a long line: read chunk by chunk, it would be copied with each.
-      const chunk = Buffer.allocUnsafe(Math.max(CHUNK, rest.length));
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length, start + rest.length);
-      if (bytesRead === 0) break;
-      rest = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
-      let begin = 0;
-      for (let end = rest.indexOf(10); end >= 0 && lines.length < max; ) {
-        const text = tooLong ? '' : rest.toString('utf8', begin, end);
-        lines.push({ text, end: start + end + 1 });
-        tooLong = false;
-        begin = end + 1;
-        end = rest.indexOf(10, begin);
-      }
-      if (rest.length - begin > MAX_LINE) {
-        tooLong = true;
-        begin = rest.length;
-      }
-      rest = rest.subarray(begin);
-      start += begin;
-    }
-    return lines;
-  } finally {
-    await handle.close();
-  }
+  return linesOf(handle, offset, max).finally(() => handle.close());
 }
 
-/** How many whole lines a file has from an offset on. */
-export async function countLines(path: string, offset: number): Promise<number> {
+/** The same of a file that is open. */
+export async function linesOf(handle: FileHandle, offset: number, max: number): Promise<Line[]> {
+  const lines: Line[] = [];
+  let rest = Buffer.alloc(0);
+  let start = offset;
+  let tooLong = false;
+  while (lines.length < max && (lines.length === 0 || start - offset < PORTION)) {
+    // As much again as there is of a long line: read chunk by chunk, it would be copied with each.
+    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, rest.length));
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, start + rest.length);
+    if (bytesRead === 0) break;
+    rest = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    let begin = 0;
+    for (let end = rest.indexOf(10); end >= 0 && lines.length < max; ) {
+      const text = tooLong ? '' : rest.toString('utf8', begin, end);
+      lines.push({ text, end: start + end + 1 });
+      tooLong = false;
+      begin = end + 1;
+      end = rest.indexOf(10, begin);
+    }
+    if (rest.length - begin > MAX_LINE) {
+      tooLong = true;
+      begin = rest.length;
+    }
+    rest = rest.subarray(begin);
+    start += begin;
+  }
+  return lines;
+}
+
+const END_OF_EVENT = Buffer.from('}\n');
+
+/** How many events a file has from an offset on, going by the ends of lines: one that was erased ends in a space. */
+export async function countEvents(path: string, offset: number): Promise<number> {
   const handle = await open(path);
   try {
     const chunk = Buffer.allocUnsafe(CHUNK);
-    let lines = 0;
+    let events = 0;
     for (let position = offset; ; ) {
       const { bytesRead } = await handle.read(chunk, 0, CHUNK, position);
-      if (bytesRead === 0) return lines;
-      position += bytesRead;
+      if (bytesRead < END_OF_EVENT.length) return events;
+      // The last byte is read again: an end may begin with it.
+      position += bytesRead - 1;
       const read = chunk.subarray(0, bytesRead);
-      for (let at = read.indexOf(10); at >= 0; at = read.indexOf(10, at + 1)) lines++;
+      for (let at = read.indexOf(END_OF_EVENT); at >= 0; at = read.indexOf(END_OF_EVENT, at + 1)) {
+        events++;
+      }
     }
   } finally {
     await handle.close();
@@ -79,4 +85,9 @@ export function isEventLine(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether a line is what remains of an event whose recipient was forgotten. */
+export function isErasedLine(text: string): boolean {
+  return /^ +$/.test(text);
 }

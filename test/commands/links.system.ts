@@ -73,7 +73,7 @@ test('a stored link is looked up, blocked for the running service, and forgotten
     "1 messages in Redis: erased, their links now lead nowhere
     0 messages in Redis that others got as well: address taken out
     0 events in the click stream: erased
-    0 events in the journal /events: address, link and client taken out
+    0 events in the journal /events: erased
     What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
     is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
     it was; logs and backups.
@@ -81,6 +81,16 @@ test('a stored link is looked up, blocked for the running service, and forgotten
   `);
   expect(await service.resolver.resolve(token)).toBeUndefined();
   await service.close();
+});
+
+test('forget says what it could not read, and ends with 65', async () => {
+  await redis.cli('set', 'clickmilter:m:AAAAAAAAAAAAAAAA', '\x09...');
+  const { code, stdout, stderr } = await run(forgetCommand, 'forget', '--recipient', 'a@x.example');
+  await redis.cli('del', 'clickmilter:m:AAAAAAAAAAAAAAAA');
+  expect(code).toBe(65);
+  expect(stdout).toContain('0 messages in Redis: erased');
+  expect(stdout).toContain('What this cannot erase');
+  expect(stderr).toMatchInlineSnapshot();
 });
 
 test('each of them says when Redis is away, and ends with 69', async () => {

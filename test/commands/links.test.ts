@@ -202,7 +202,7 @@ describe('forget', () => {
 
     const { stdout } = await run(forgetCommand, 'forget', '--recipient', 'A@x.example');
     expect(stdout.replaceAll(folder, '')).toMatchInlineSnapshot(`
-      "2 events in the journal /events: address, link and client taken out
+      "2 events in the journal /events: erased
       What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
       is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
       it was; logs and backups.
@@ -210,13 +210,9 @@ describe('forget', () => {
     `);
     const after = await read();
     expect(Buffer.byteLength(after)).toBe(Buffer.byteLength(before));
-    const [first = '', second, third = ''] = after.split('\n');
+    const [first, second, third] = after.split('\n');
     expect(second).toBe(before.split('\n')[1]);
-    for (const line of [first, third]) {
-      expect(line).not.toMatch(/x\.example|192\.0\.2|shop|4711/i);
-      expect(JSON.parse(line)).toMatchObject({ msys: { track_event: { type: 'click' } } });
-    }
-    expect(JSON.parse(first).msys.track_event.campaign_id).toBe('herbst – größer');
+    expect(`${first}${third}`.trim()).toBe('');
     await journal.append([eventFor('c@x.example', 'spring', 4)]);
     await journal.close();
     expect((await read()).trimEnd().split('\n')).toHaveLength(4);
