@@ -5,6 +5,8 @@ import { type FromWorker, HEARTBEAT, isOurs, SLOT, type ToWorker } from './worke
 export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: string | null;
+  /** Why it never came to be a process, or not to serve. */
+  readonly error?: string;
 }
 
 /** One worker process as the primary sees it, from fork to exit. */
@@ -18,7 +20,8 @@ export class RunningWorker {
   /** Settles with true when the worker listens, with false when it ended before that. */
   readonly ready: Promise<boolean>;
   readonly ended: Promise<WorkerEnd>;
-  readonly #worker: Worker;
+  /** Absent where it could not be forked. */
+  readonly #worker: Worker | undefined;
   readonly #questions = new Map<number, (answer: FromWorker) => void>();
   #nextId = 1;
   #gone = false;
@@ -29,17 +32,25 @@ export class RunningWorker {
   constructor(slot: number, heartbeatMs: number, startMs: number) {
     this.slot = slot;
     this.missed = -Math.ceil(startMs / heartbeatMs);
-    this.#worker = cluster.fork({ [SLOT]: slot, [HEARTBEAT]: heartbeatMs });
-    this.pid = this.#worker.process.pid ?? 0;
+    const forked = fork({ [SLOT]: slot, [HEARTBEAT]: heartbeatMs });
+    const worker = forked instanceof Error ? undefined : forked;
+    this.#worker = worker;
+    this.pid = worker?.process.pid ?? 0;
     this.ended = new Promise((resolve) => {
-      this.#worker.once('exit', (code: number | null, signal: string | null) => {
+      const end = (how: WorkerEnd) => {
         this.#gone = true;
-        resolve({ code, signal });
+        resolve(how);
+      };
+      const neverWas = ({ message }: Error) => end({ code: null, signal: null, error: message });
+      if (forked instanceof Error) neverWas(forked);
+      worker?.once('exit', (code: number | null, signal: string | null) => end({ code, signal }));
+      worker?.on('error', (error: Error) => {
+        // A channel that breaks is followed by the exit; what never was a process has none.
+        if (worker.process.pid === undefined) neverWas(error);
       });
     });
-    this.#worker.on('error', () => {}); // a channel that breaks is followed by the exit
     this.ready = new Promise((resolve) => {
-      this.#worker.on('message', (message: unknown) => {
+      worker?.on('message', (message: unknown) => {
         if (!isOurs(message)) return;
         const said = message as FromWorker;
         this.missed = 0;
@@ -94,10 +105,19 @@ export class RunningWorker {
   }
 
   kill(): void {
-    this.#worker.process.kill('SIGKILL');
+    this.#worker?.process.kill('SIGKILL');
   }
 
   #say(message: ToWorker): void {
-    if (!this.#gone && this.#worker.isConnected()) this.#worker.send(message, () => {});
+    if (!this.#gone && this.#worker?.isConnected()) this.#worker.send(message, () => {});
+  }
+}
+
+/** node:child_process emits an error where there may be no more processes (EAGAIN), but throws it without memory (ENOMEM). */
+function fork(env: Readonly<Record<string, unknown>>): Worker | Error {
+  try {
+    return cluster.fork(env);
+  } catch (error) {
+    return error as Error;
   }
 }

@@ -44,7 +44,8 @@ export class WorkerFailed extends Error {
   readonly exitCode: number;
 
   constructor(slot: number, end: WorkerEnd) {
-    super(`worker ${slot} ended while starting (${end.signal ?? `exit code ${end.code}`})`);
+    const how = end.error ?? end.signal ?? `exit code ${end.code}`;
+    super(`worker ${slot} ended while starting (${how})`);
     this.exitCode = end.code || 1;
   }
 }

@@ -27,8 +27,22 @@ async function primary(): Promise<void> {
     process.exit(error instanceof WorkerFailed ? error.exitCode : 1);
   }
   print({ serving: workers.serving.map(({ worker }) => worker) });
+  const { execPath } = process;
   for await (const what of createInterface(process.stdin)) {
-    print({ answers: await workers.ask(what, 1_000) });
+    switch (what) {
+      case 'forks find no program':
+        process.execPath = '/nonexistent';
+        break;
+      case 'forks are refused':
+        process.env['TOO_LARGE'] = 'x'.repeat(200_000); // for one variable, by Linux
+        break;
+      case 'forks succeed':
+        process.execPath = execPath;
+        delete process.env['TOO_LARGE'];
+        break;
+      default:
+        print({ answers: await workers.ask(what, 1_000) });
+    }
   }
 }
 

@@ -54,9 +54,13 @@ class Fixture {
       .then(() => this.lines.slice(from).find((line) => matches(line, fields)) ?? {});
   }
 
+  order(what: string): void {
+    this.process.stdin?.write(`${what}\n`);
+  }
+
   async ask(what: string): Promise<unknown> {
     const from = this.lines.length;
-    this.process.stdin?.write(`${what}\n`);
+    this.order(what);
     await expect.poll(() => this.lines.slice(from).some((line) => 'answers' in line)).toBe(true);
     return this.lines.slice(from).find((line) => 'answers' in line)?.['answers'];
   }
@@ -148,6 +152,32 @@ describe('Workers', () => {
     await fixture.line({ event: 'died', pid: replaced['pid'], signal: 'SIGKILL', retryMs: 100 });
     await connect().then(({ socket }) => socket.destroy());
   });
+
+  // Of these, node:child_process tells as of EAGAIN (the first) and as of ENOMEM (the second).
+  test.each([
+    { fails: 'forks find no program', error: 'spawn /nonexistent ENOENT' },
+    { fails: 'forks are refused', error: 'spawn E2BIG' },
+  ])(
+    'one that cannot be forked is tried again, and keeps nobody from stopping: $fails',
+    async ({ fails, error }) => {
+      const fixture = new Fixture({ workers: { count: 1, backoffMs: [300, 300] } });
+      await fixture.line({ event: 'ready' });
+      fixture.order(fails);
+      await order('crash');
+      await fixture.line({ event: 'died', worker: 1, error });
+      fixture.order('forks succeed');
+      await expect
+        .poll(() => fixture.lines.filter((line) => line['event'] === 'ready').length)
+        .toBe(2);
+
+      fixture.order(fails);
+      const from = fixture.lines.length;
+      await order('crash');
+      await fixture.line({ event: 'died', error }, from);
+      fixture.process.kill('SIGTERM');
+      expect(await fixture.exitCode()).toBe(0);
+    },
+  );
 
   test('one that hangs is killed and replaced', async () => {
     const fixture = new Fixture({ workers: { count: 2, heartbeatMs: 100, hungAfter: 20 } });
