@@ -3,10 +3,11 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Stanza } from '../config/stanza.ts';
-import { trackingOptions } from '../config/tracking-options.ts';
+import { type TrackedMail, trackedMail, trackedToDefault } from '../config/tracked-mail.ts';
 import { newMessageId } from '../link/message-id.ts';
 import type { SealKeys } from '../link/seal-keys.ts';
 import { createSealedLinks } from '../link/sealed-links.ts';
+import type { ScopeTree } from '../scope/scope-tree.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 
 const WITHIN_MS = 10_000;
@@ -21,33 +22,17 @@ export interface Origin {
 }
 
 /** Every scheme and tracking domain that a scope with tracking may use. */
-export function originsOf(root: Stanza): readonly Origin[] {
+export function originsOf(root: Stanza, scopes: ScopeTree): readonly Origin[] {
   const origins = new Map<string, Origin>();
-  const add = (stanza: Stanza) => {
-    const scheme = String(inherited(stanza, 'click_tracking_scheme'));
-    const domain = String(inherited(stanza, 'tracking_domain'));
+  const add = (mail: TrackedMail) => {
+    const [scheme, domain] = [String(mail.scheme.value), String(mail.domain.value)];
     origins.set(`${scheme}://${domain}`, { scheme, domain });
   };
-  for (const stanza of descendants(root)) {
-    const { settings } = stanza;
-    if (settings.get('click_tracking_enabled')?.value === true) add(stanza);
-    else if (settings.has('tracking_domain') && inherited(stanza, 'click_tracking_enabled'))
-      add(stanza);
+  for (const mail of trackedToDefault(root, scopes)) add(mail);
+  for (const mail of trackedMail(root, scopes)) {
+    if (mail.domain.origin !== 'default') add(mail);
   }
   return [...origins.values()];
-}
-
-function inherited(stanza: Stanza | undefined, option: keyof typeof trackingOptions): unknown {
-  if (stanza === undefined) return trackingOptions[option].default;
-  return stanza.settings.get(option)?.value ?? inherited(stanza.parent, option);
-}
-
-function* descendants(stanza: Stanza): Iterable<Stanza> {
-  for (const child of stanza.children) {
-    if (!child.isEnabled) continue;
-    yield child;
-    yield* descendants(child);
-  }
 }
 
 /**

@@ -53,7 +53,7 @@ async function* examine(file: string, options: Options): AsyncGenerator<readonly
   yield* guarded('service', examineListeners(config));
   yield* guarded('postfix', examinePostfix(config, options.postfix));
   const keys = await readKeys(config);
-  for (const origin of originsOf(root)) {
+  for (const origin of originsOf(root, config.scopes)) {
     yield* guarded(`${origin.scheme}://${origin.domain}`, examineDomain(origin, keys));
   }
   yield* guarded('clock', examineClock());

@@ -2,10 +2,11 @@ import { type Address, formatAddress } from '../scope/address.ts';
 import { formatListen, parseListen } from '../scope/listen-address.ts';
 import { longestMacroName, macroNames } from '../scope/macro-template.ts';
 import type { Origin } from '../scope/option-value.ts';
+import { buildScopes } from './build-scopes.ts';
 import { nearest } from './nearest.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
-import { trackingOptions } from './tracking-options.ts';
+import { trackedToDefault } from './tracked-mail.ts';
 
 /** Finds what no stanza is wrong about alone. */
 export function crossCheck(root: Stanza, problems: Problems): void {
@@ -90,19 +91,13 @@ function checkTrackingDomain(root: Stanza, problems: Problems): void {
     return socket.isEnabled && listen && 'port' in listen && !isLoopback(listen.address);
   });
   if (!isPublic || !http?.isEnabled) return;
-  for (const stanza of descendants(root)) {
-    const setting = stanza.settings.get('click_tracking_enabled');
-    if (setting?.value !== true || setsDomain(stanza)) continue;
+  for (const { enabled, domain } of trackedToDefault(root, buildScopes(root))) {
+    if (enabled.origin === 'default') continue; // tracking is off by default
     problems.warning(
-      setting.origin,
-      `tracked links will lead to ${trackingOptions.tracking_domain.default}, the default, although HTTP_Listener is public: set tracking_domain to the name it is reached by`,
+      enabled.origin,
+      `tracked links will lead to ${domain.value}, the default, although HTTP_Listener is public: set tracking_domain to the name it is reached by`,
     );
   }
-}
-
-function setsDomain(stanza: Stanza | undefined): boolean {
-  if (!stanza) return false;
-  return stanza.settings.has('tracking_domain') || setsDomain(stanza.parent);
 }
 
 function isLoopback(address: Address | undefined): boolean {
