@@ -58,6 +58,12 @@ async function withParts(
 }
 
 async function rewriteOne(rewrite: Rewrite, options: Options): Promise<void> {
+  if (options.output !== undefined) {
+    throw new CommandFailed(
+      exitCode.usage,
+      '--output goes with a folder; a single message is written to standard output',
+    );
+  }
   const { message, report } = await rewrite(await buffer(process.stdin));
   if (options.links !== undefined) {
     await writeLinks(options.links, report.links.map(linkLine));
@@ -117,11 +123,14 @@ async function done<T>(cannot: string, doing: Promise<T>): Promise<T> {
 /** Every file below a folder, relative to it. */
 async function messageFiles(folder: string): Promise<string[]> {
   try {
-    const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-      .sort();
+    const files: string[] = [];
+    for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile() || (entry.isSymbolicLink() && (await stat(path)).isFile())) {
+        files.push(relative(folder, path));
+      }
+    }
+    return files.sort();
   } catch (error) {
     const isFile = await stat(folder).then(
       () => true,

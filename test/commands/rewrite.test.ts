@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -52,7 +52,9 @@ test('a folder is summed up, and written where one says', async () => {
   const output = join(folder, 'out');
   await mkdir(join(mail, 'cur'), { recursive: true });
   await writeFile(join(mail, 'cur', '1'), html);
-  await writeFile(join(mail, '2'), 'Subject: none\n\nno links here\n');
+  const elsewhere = join(folder, 'elsewhere');
+  await writeFile(elsewhere, 'Subject: none\n\nno links here\n');
+  await symlink(elsewhere, join(mail, '2'));
   const { code, stdout } = await runCli([
     ...['-c', config, 'rewrite', mail, ...submission, '--output', output],
   ]);
@@ -77,6 +79,7 @@ describe('what cannot be done', () => {
     ['a macro without a value', ['rewrite', '--macro', 'x'], 64],
     ['links in a folder that does not exist', ['rewrite', '--links', '/nonexistent/links'], 64],
     ['links of a folder', ['rewrite', 'FOLDER/one', '--links', '/nonexistent/links'], 64],
+    ['a folder for a message that is none of a folder', ['rewrite', '--output', 'FOLDER/out'], 64],
     ['messages where a file is', ['rewrite', 'FOLDER/one', '--output', 'FOLDER/one/message'], 64],
   ])('%s', async (_title, args, exit) => {
     await mkdir(join(folder, 'one'), { recursive: true });
