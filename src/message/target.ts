@@ -1,4 +1,3 @@
-import { domainToASCII } from 'node:url';
 import type { LeftAlone } from './outcome.ts';
 
 /** Where a link leads. */
@@ -36,26 +35,31 @@ export function targetOf(
     if (base === undefined || link === '' || link.startsWith('#')) {
       return 'relative';
     }
-    return resolved(link, base, utf8Queries);
-  }
-  if (scheme !== 'http' && scheme !== 'https') {
+  } else if (scheme !== 'http' && scheme !== 'https') {
     return 'scheme';
+  }
+  if (isTooLong(link)) {
+    return 'invalid-url';
   }
   const parts = ABSOLUTE.exec(link);
   if (parts === null) {
-    return resolved(link, base, utf8Queries); // `http:/host`, `http:path`: browsers make something of them
+    return resolved(link, base, utf8Queries); // or `http:/host`, `http:path`: browsers make something of them
   }
   const [, start = '', authority = '', rest = ''] = parts;
   if (PLACEHOLDER.test(authority)) {
     return 'placeholder';
   }
-  if (!UNPRINTABLE.test(link)) {
-    return checked(link);
-  }
   if (!utf8Queries && NOT_ASCII.test(queryOf(rest))) {
     return 'charset';
   }
-  return checked(start + asciiAuthority(authority) + percentEncode(rest));
+  const url = parse(link);
+  if (url === undefined) {
+    return 'invalid-url';
+  }
+  const target = UNPRINTABLE.test(link)
+    ? start + asciiAuthority(authority, url.hostname) + percentEncode(rest)
+    : link;
+  return { target, host: url.host };
 }
 
 /** The base of a document: an absolute http or https URL, else it has none that matters here. */
@@ -73,13 +77,16 @@ const ONLY_PLACEHOLDER = /^(?:\{\{.*\}\}|\*\|.*\|\*|%%.*%%|\[\[.*\]\])$/;
  * refuse in. Such a link is its own target. Making a URL of it would cost more than all else that is done to a link.
  */
 export function plainHost(link: string): string | undefined {
-  return PLAIN.test(link) ? hostOf(link) : undefined;
+  return link.length <= MAX_LINK && PLAIN.test(link) ? hostOf(link) : undefined;
 }
 
 /** The same of an attribute's value as it is written, with `&amp;` as the only entity. */
 export function plainHostInHtml(value: string): string | undefined {
-  return PLAIN_IN_HTML.test(value) ? hostOf(value) : undefined;
+  return value.length <= MAX_LINK && PLAIN_IN_HTML.test(value) ? hostOf(value) : undefined;
 }
+
+/** Chrome opens no longer ones, and the patterns here run out of stack on some ten times as long. */
+const MAX_LINK = 2 * 1024 * 1024;
 
 const PLAIN_ORIGIN = /^https?:\/\/(?![a-z\d.-]*xn--)[a-z\d.-]+\.[a-z]{2,}/.source;
 const PLAIN = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-~]*)?$`);
@@ -94,47 +101,55 @@ function hostOf(link: string): string {
 
 /** Scheme, authority, and all that follows. */
 const ABSOLUTE = /^(https?:\/\/)([^/?#\\]+)(.*)$/is;
+/** Host and port as they are written, as far as there is a host. */
+const HOST = /^(?:https?:[/\\]*|[/\\]{2,})(?:[^/?#\\]*@)?([^/?#\\]*)/i;
 const NOT_ASCII = /[^\0-\x7f]/;
 const UNPRINTABLE = /[^!-~]/;
+
+/** DNS has names of 253 characters; for longer ones the time it takes to make ASCII of them grows faster than they do. */
+const MAX_HOST = 300;
+
+function isTooLong(link: string): boolean {
+  return link.length > MAX_LINK || (HOST.exec(link)?.[1] ?? '').length > MAX_HOST;
+}
 
 function resolved(link: string, base: URL | undefined, utf8Queries: boolean): Target | LeftAlone {
   if (!utf8Queries && NOT_ASCII.test(link)) {
     return 'charset';
   }
-  if (!URL.canParse(link, base?.href)) {
+  const url = parse(link, base);
+  if (url === undefined) {
     return 'invalid-url';
   }
-  const { protocol, href, host } = new URL(link, base);
+  const { protocol, href, host } = url;
   return protocol === 'http:' || protocol === 'https:' ? { target: href, host } : 'scheme';
+}
+
+/** Node 20's `URL.canParse` cannot be asked: once it is compiled, it takes the letters of latin1 for UTF-8. */
+function parse(link: string, base?: URL): URL | undefined {
+  try {
+    return new URL(link, base);
+  } catch {
+    return undefined;
+  }
 }
 
 function queryOf(rest: string): string {
   return /^[^?#]*(\?[^#]*)?/.exec(rest)?.[1] ?? '';
 }
 
-function checked(target: string): Target | LeftAlone {
-  if (!URL.canParse(target)) {
-    return 'invalid-url';
-  }
-  return { target, host: new URL(target).host };
-}
-
-/** A host that is not ASCII is written as DNS knows it. */
-function asciiAuthority(authority: string): string {
-  if (!NOT_ASCII.test(authority)) {
-    return authority;
-  }
+/** @param hostname what a browser makes of the host: written instead of one that is not ASCII */
+function asciiAuthority(authority: string, hostname: string): string {
   const at = authority.lastIndexOf('@') + 1;
-  const [host = '', port = ''] = authority.slice(at).split(/(?=:\d*$)/);
-  return percentEncode(authority.slice(0, at)) + domainToASCII(host) + port;
+  const host = authority.slice(at);
+  const port = /:\d*$/.exec(host)?.[0] ?? '';
+  return percentEncode(authority.slice(0, at)) + (NOT_ASCII.test(host) ? hostname + port : host);
 }
 
 /** Spaces and control characters too, which cannot stand in an HTTP header. */
 function percentEncode(text: string): string {
   return text.replace(/[^!-~]+/g, (run) =>
-    [...Buffer.from(run)]
-      .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
-      .join(''),
+    Buffer.from(run).toString('hex').toUpperCase().replace(/../g, '%$&'),
   );
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { baseOf, targetOf } from '../../src/message/target.ts';
+import { baseOf, plainHost, plainHostInHtml, targetOf } from '../../src/message/target.ts';
 
 const BASE = baseOf('https://base.example/dir/page?x#y');
 
@@ -23,7 +23,15 @@ test.each([
   ['https://[::1]:80/', 'https://[::1]:80/'],
   ['https:\\\\a.example\\x', 'https://a.example/x'],
   ['http:/a.example/x', 'http://a.example/x'],
+  ['https://us\x01er: @a.example/', 'https://us%01er:%20@a.example/'],
+  ['https://é@a.example:80/', 'https://%C3%A9@a.example:80/'],
+  ['https://１２７.1:080/', 'https://127.0.0.1:080/'],
   ['https://', 'left alone: invalid-url'],
+  ['https://exé ample.com/evil.example/', 'left alone: invalid-url'],
+  ['https://xn--iñvalid.com/evil.example/', 'left alone: invalid-url'],
+  ['https://user@é|x/evil.example/', 'left alone: invalid-url'],
+  ['https://é%zz.com/evil.example/', 'left alone: invalid-url'],
+  ['https://\u00ad/evil.example/', 'left alone: invalid-url'],
   ['https://a b.example/', 'left alone: invalid-url'],
   ['https://a.example:99999/', 'left alone: invalid-url'],
   ['mailto:a@b.example', 'left alone: scheme'],
@@ -76,19 +84,101 @@ test.each([
   expect(target(written, undefined, false)).toBe(expected);
 });
 
-test('a browser arrives where the original link led, and the target is ASCII without spaces', () => {
+describe('what has a host or a size that no browser opens has no target', () => {
+  const host = `é${'a.'.repeat(200)}example`;
+  const escaped = '%61'.repeat(200);
+  test.each([
+    ['of letters', `https://${host}/`],
+    ['behind a user', `https://a:b@${host}/`],
+    ['of punycode', `https://xn--${'a9'.repeat(50_000)}.example/`],
+    ['of escapes', `https://${escaped}/`],
+    ['behind one slash', `http:/${host}/`],
+    ['behind backslashes', `http:\\\\${host}/`],
+    ['without a scheme', `//${host}/`],
+  ])('a host %s', (_, written) => {
+    expect(target(written, BASE)).toBe('left alone: invalid-url');
+  });
+
+  test('a link of many megabytes', () => {
+    const written = `https://a.example/${'&amp;a'.repeat(6_000_000)}`; // a pattern ran out of stack on it
+    expect(target(written)).toBe('left alone: invalid-url');
+    expect(plainHost(written)).toBe(undefined);
+    expect(plainHostInHtml(written)).toBe(undefined);
+  });
+});
+
+test('a browser arrives where the original link led, if anywhere, and the target is ASCII without spaces', () => {
+  const odd = fc.constantFrom(
+    ...[
+      '@',
+      ':',
+      ':80',
+      '/',
+      '\\',
+      '?',
+      '#',
+      '.',
+      '..',
+      '%',
+      '%41',
+      '%zz',
+      '|',
+      '[::1]',
+      'xn--',
+      'a',
+    ],
+    ...[
+      '\0',
+      '\x01',
+      '\t',
+      ' ',
+      '\x7f',
+      '\x85',
+      '\u00ad',
+      '\u200d',
+      '\ufeff',
+      '\ud800',
+      'é',
+      'e\u0301',
+      '１',
+      'א',
+      '。',
+    ],
+  );
+  const piece = fc.oneof(odd, fc.string({ unit: 'grapheme', maxLength: 5 }));
+  const pieces = fc.array(piece, { maxLength: 5 }).map((all) => all.join(''));
+  const start = fc.constantFrom(
+    'https://',
+    'https://a.example/',
+    'HTTP://',
+    'http:',
+    '//',
+    '/',
+    '',
+  );
+  const base = fc.constantFrom(BASE, undefined);
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme', maxLength: 30 }), fc.boolean(), (rest, withBase) => {
-      const written = `https://a.example/${rest}`;
-      const found = targetOf(written, withBase ? BASE : undefined, true);
+    fc.property(start, pieces, pieces, base, (scheme, host, rest, resolvedBy) => {
+      const written = `${scheme}${host}/${rest}`;
+      const found = targetOf(written, resolvedBy, true);
+      if (found === 'invalid-url') {
+        expect(() => new URL(written, resolvedBy)).toThrow();
+      }
       if (typeof found === 'string') {
         return;
       }
       expect(found.target).toMatch(/^[!-~]*$/);
-      expect(new URL(found.target).href).toBe(new URL(written).href);
+      expect(new URL(found.target).href).toBe(new URL(written, resolvedBy).href);
+      expect(new URL(found.target).host).toBe(found.host);
     }),
-    { numRuns: 2000 },
+    { numRuns: 5000 },
   );
+});
+
+test('a host of latin1 letters is none less after thousands', () => {
+  for (let i = 0; i < 20_000; i++) {
+    expect(target('//bücher.example/', BASE)).toBe('https://xn--bcher-kva.example/');
+  }
 });
 
 test('a host that is taken as it is written is one that a browser takes so', () => {
