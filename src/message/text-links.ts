@@ -61,17 +61,24 @@ function asItIs(url: string): string {
 /** Scripts without spaces between words: whether they belong to the URL they follow, readers do not agree. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-const UNSPACED_BEHIND = new RegExp(
-  `\\w${UNSPACED.source}|://[^/?#]*[/?#].*${UNSPACED.source}`,
-  'u',
-);
+const UNSPACED_BEHIND_LETTER = new RegExp(`\\w${UNSPACED.source}`, 'u');
 
 /** Whether it is uncertain that the URL ends where it seems to. */
 function runsOn(text: string, end: number, written: string | undefined, charset: Charset): boolean {
   if (text.charCodeAt(end) >= 0x80 && charset.characterAt(text, end).char === '\ufffd') {
     return true;
   }
-  return written !== undefined && UNSPACED_BEHIND.test(written);
+  if (written === undefined) {
+    return false;
+  }
+  return UNSPACED_BEHIND_LETTER.test(written) || UNSPACED.test(behindHost(written));
+}
+
+/** Cut off rather than matched: a pattern that runs over both is quadratic, or needs too deep a stack. */
+function behindHost(url: string): string {
+  const behindScheme = url.slice(url.indexOf('://') + '://'.length);
+  const end = behindScheme.search(/[/?#]/);
+  return end === -1 ? '' : behindScheme.slice(end);
 }
 
 /** `[[data-msys-clicktrack="0"]]` and its like directly behind a URL. */

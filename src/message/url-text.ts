@@ -7,7 +7,8 @@ const WINDOW = 2000;
 export function showsUrl(html: string, tagEnd: number): boolean {
   const content = html.slice(tagEnd, tagEnd + WINDOW);
   const end = content.search(/<\/?a[\s/>]/i);
-  const text = (end === -1 ? content : content.slice(0, end)).replace(/<[^>]*>/g, '');
+  // A tag without end goes on to the end: to look for its `>` from each of many would be quadratic.
+  const text = (end === -1 ? content : content.slice(0, end)).replace(/<[^>]*>?/g, '');
   return looksLikeUrl(decodeHTML(text).trim());
 }
 

@@ -23,6 +23,12 @@ export const PATHOLOGICAL: Readonly<Record<string, (size: number) => Message>> =
   ),
   'entities in one link': html((size) => `<a href="http://a.example/${'&amp'.repeat(size / 4)}">`),
   'URL after URL in text': text((size) => 'http://'.repeat(size / 7)),
+  'URL after URL in one that is not ASCII': text(
+    (size) => `http://a.example/${utf8('ж')}${'://a/'.repeat(size / 5)}`,
+  ),
+  'a long host that is not ASCII': html(
+    (size) => `<a href="http://a${utf8('\u0301\u0327').repeat(size / 4)}.example/">`,
+  ),
   'many URLs in text': text((size) => counted((i) => `http://a.example/${i} `, size)),
   'brackets after a URL': text(
     (size) => `http://a.example/${'('.repeat(size / 2)}${')'.repeat(size / 2)}`,
@@ -66,6 +72,11 @@ function message(type: string, content: string, encoding: string): Message {
     ],
     body: Buffer.from(`${content}\r\n`, 'latin1'),
   };
+}
+
+/** As bytes, one latin1 character each. */
+function utf8(content: string): string {
+  return Buffer.from(content).toString('latin1');
 }
 
 /** Pieces with a running number, as many as fit. */

@@ -30,6 +30,9 @@ const header = (type: string, encoding = '8bit'): HeaderField[] => [
   { name: 'Content-Transfer-Encoding', value: encoding },
 ];
 
+/** A body is given as bytes, one latin1 character each. */
+const utf8 = (text: string) => Buffer.from(text).toString('latin1');
+
 /** Bodies that would be slow in something quadratic, by size. */
 const HOSTILE: Record<string, [HeaderField[], (size: number) => string]> = {
   'one line': [header('text/plain'), (n) => 'x'.repeat(n)],
@@ -71,7 +74,27 @@ const HOSTILE: Record<string, [HeaderField[], (size: number) => string]> = {
   ],
   'letters that are not ASCII': [
     header('text/plain; charset=utf-8'),
-    (n) => `http://a.example/${'é'.repeat(n / 2)}`,
+    (n) => utf8(`http://a.example/${'é'.repeat(n / 2)}`),
+  ],
+  'letters beyond latin1': [
+    header('text/plain; charset=utf-8'),
+    (n) => utf8(`http://a.example/${'ж'.repeat(n / 2)}`),
+  ],
+  'letters without spaces': [
+    header('text/plain; charset=utf-8'),
+    (n) => utf8(`http://a.example/${'例'.repeat(n / 3)}`),
+  ],
+  'URLs in a URL with a letter beyond latin1': [
+    header('text/plain; charset=utf-8'),
+    (n) => utf8(`http://a.example/ж${'://a/'.repeat(n / 5)}`),
+  ],
+  'a long host of marks': [
+    header('text/html; charset=utf-8'),
+    (n) => utf8(`<a href="http://a${'\u0301\u0327'.repeat(n / 4)}.example/">`),
+  ],
+  'a long relative host of marks': [
+    header('text/html; charset=utf-8'),
+    (n) => utf8(`<base href="http://b/"><a href="//a${'\u0301\u0327'.repeat(n / 4)}.example/">`),
   ],
   'soft line breaks': [header('text/plain', 'quoted-printable'), (n) => '=\r\n'.repeat(n / 3)],
   blanks: [header('text/plain', 'quoted-printable'), (n) => `${' '.repeat(n)}x`],
@@ -156,6 +179,13 @@ test('100,000 links that would make one line too long', () => {
   const start = performance.now();
   expect(run(header('text/html'), body)).toBe(0);
   expect(performance.now() - start).toBeLessThan(4000); // 10 MB; to read the line again for each takes 10 s
+});
+
+test('the visible texts of many links', () => {
+  const link = `<a href=https://a.example/>${'<'.repeat(1972)}`;
+  const start = performance.now();
+  run(header('text/html'), Buffer.from(link.repeat(1000)));
+  expect(performance.now() - start).toBeLessThan(800); // 2 MB; to look for the end of each tag takes 3 s
 });
 
 test('a large attachment costs almost nothing', () => {
