@@ -3,6 +3,7 @@ import { forgetInJournal } from '../event/forget-in-journal.ts';
 import type { Forgotten } from '../store/forget-recipient.ts';
 import { createRedisStore } from '../store/redis-store.ts';
 import { configured } from './configured.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
 import { Progress } from './progress.ts';
 import { whileAvailable } from './while-available.ts';
 
@@ -17,11 +18,12 @@ export function forgetCommand(program: Command): void {
       const { journal, streamMaxLength } = config.events;
       // Before the stream: what goes there from the journal meanwhile is found in it.
       const journalled = await forgetInJournal(journal, recipient);
+      let found: Forgotten | undefined;
       if (config.linkStore === 'redis') {
         const store = createRedisStore({ ...config.redis, streamMaxLength });
         const progress = new Progress('forget', 1);
         try {
-          const found = await whileAvailable(() =>
+          found = await whileAvailable(() =>
             store.forget(recipient, (done, total) => progress.update(done / total)),
           );
           progress.end();
@@ -32,6 +34,9 @@ export function forgetCommand(program: Command): void {
         }
       }
       process.stdout.write(`${journalled} events in the journal ${journal}: erased\n${REMAINS}`);
+      if (found !== undefined && found.unreadable > 0) {
+        throw new CommandFailed(exitCode.dataError, notRead(found));
+      }
     });
 }
 
@@ -40,6 +45,13 @@ function erasedFromRedis({ records, shared, events }: Forgotten): string {
     `${records} messages in Redis: erased, their links now lead nowhere\n` +
     `${shared} messages in Redis that others got as well: address taken out\n` +
     `${events} events in the click stream: erased\n`
+  );
+}
+
+function notRead({ unreadable, whyUnreadable }: Forgotten): string {
+  return (
+    `${unreadable} messages in Redis could not be read, and may still hold this recipient; ` +
+    `why, of the last of them: ${whyUnreadable}`
   );
 }
 

@@ -141,6 +141,17 @@ export function sharedIdOf(value: Buffer): Buffer | undefined {
   return format === SHARED || format === COPY ? value.subarray(1, SHARED_ID_END) : undefined;
 }
 
+/**
+ * The recipients of a copy, which can be told without its edition.
+ * @returns undefined for a record of another format
+ * @throws Error for one that is damaged
+ */
+export function recipientsOfCopy(value: Buffer): readonly string[] | undefined {
+  if (value[0] !== COPY) return undefined;
+  const [head = ''] = value.toString('utf8', SHARED_ID_END).split('\n', 1);
+  return recipientsOf(JSON.parse(head) as Head);
+}
+
 /** A record that was read. Links are looked up in its text: a click needs one of them. */
 export class OpenRecord {
   readonly message: MessageFacts;
@@ -222,13 +233,17 @@ function dictionaryWith(shared: SharedLines | undefined): Buffer {
   return dictionary;
 }
 
+function recipientsOf({ r }: Head): readonly string[] {
+  return typeof r === 'string' ? [r] : r;
+}
+
 function factsOf(head: Head, messageId: string): MessageFacts {
   return {
     messageId,
     injectionTime: head.i,
     expires: head.i + head.e,
     domain: head.d ?? '',
-    recipients: typeof head.r === 'string' ? [head.r] : head.r,
+    recipients: recipientsOf(head),
     ...(head.s != null && { sender: head.s }),
     ...(head.q !== undefined && { queueId: head.q }),
     ...(head.f != null && { friendlyFrom: head.f }),

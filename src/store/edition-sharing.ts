@@ -1,6 +1,5 @@
 import type { Edition } from '../link/edition.ts';
 import { linkLines } from '../link/link-line.ts';
-import { StoreUnavailable } from '../link/link-store.ts';
 import { encodeCopy, encodeRecord, type MessageRecord } from '../link/message-record.ts';
 import {
   decodeSharedLines,
@@ -12,6 +11,7 @@ import type { RedisConnection } from './connection.ts';
 import { EditionCandidate } from './edition-candidate.ts';
 import type { Keys } from './keys.ts';
 import { RecentByLinks } from './recent-by-links.ts';
+import { UnreadableRecord } from './unreadable-record.ts';
 
 /** Fewer links, or shorter ones, are not worth a key of their own. */
 const MIN_LINKS = 6;
@@ -81,7 +81,7 @@ export class EditionSharing {
 
   /**
    * The shared lines of a record that is to be opened.
-   * @throws StoreUnavailable when they cannot be had
+   * @throws StoreUnavailable when they cannot be had; UnreadableRecord when they are gone or damaged
    */
   async find(id: Buffer): Promise<SharedLines> {
     const name = id.toString('base64url');
@@ -89,12 +89,12 @@ export class EditionSharing {
     if (cached !== undefined) return cached;
     const key = this.#keys.sharedLines(name);
     const value = await this.#connection.run((client) => client.getBuffer(key));
-    if (value === null) throw new StoreUnavailable(`${key} is gone, which other records build on`);
+    if (value === null) throw new UnreadableRecord(`${key} is gone, which other records build on`);
     let lines: SharedLines;
     try {
       lines = decodeSharedLines(value, Buffer.from(id));
     } catch (error) {
-      throw new StoreUnavailable(`${key}: ${(error as Error).message}`, { cause: error });
+      throw new UnreadableRecord(`${key}: ${(error as Error).message}`, { cause: error });
     }
     if (this.#read.size >= MAX_KNOWN) this.#read.clear();
     this.#read.set(name, lines);

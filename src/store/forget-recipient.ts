@@ -1,9 +1,11 @@
-import { encodeRecord } from '../link/message-record.ts';
+import { StoreUnavailable } from '../link/link-store.ts';
+import { encodeRecord, recipientsOfCopy } from '../link/message-record.ts';
 import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { StoredLinks } from './stored-links.ts';
 import { eventsOf } from './stream-reply.ts';
+import { UnreadableRecord } from './unreadable-record.ts';
 
 /** What of a recipient was found and erased. */
 export interface Forgotten {
@@ -13,7 +15,13 @@ export interface Forgotten {
   readonly shared: number;
   /** Click events in the stream. */
   readonly events: number;
+  /** Records that could not be read: whether they are the recipient's is not known, or they are shared with others. */
+  readonly unreadable: number;
+  /** Why the last of them could not. */
+  readonly whyUnreadable?: string;
 }
+
+type Finding = { -readonly [Name in keyof Forgotten]: Forgotten[Name] };
 
 const PORTION = 500;
 
@@ -33,7 +41,7 @@ export async function forgetRecipient(
   progress: (done: number, total: number) => void,
 ): Promise<Forgotten> {
   const wanted = address.toLowerCase();
-  const found = { records: 0, shared: 0, events: 0 };
+  const found: Finding = { records: 0, shared: 0, events: 0, unreadable: 0 };
   let total = await connection.run((client) => client.xlen(keys.events));
   const servers = mastersOf(connection.client);
   for (const server of servers) total += await connection.run(() => server.dbsize());
@@ -50,7 +58,16 @@ export async function forgetRecipient(
       );
       for (const [i, key] of page.entries()) {
         const value = values[i];
-        if (value) await forgetInRecord(connection, keys, stored, key, value, wanted, found);
+        if (!value) continue;
+        try {
+          await forgetInRecord(connection, keys, stored, key, value, wanted, found);
+        } catch (error) {
+          // Where Redis does not answer, it can be tried again; what is wrong with a record stays wrong.
+          const isAway = error instanceof StoreUnavailable && !(error instanceof UnreadableRecord);
+          if (isAway) throw error;
+          found.unreadable++;
+          found.whyUnreadable = (error as Error).message;
+        }
       }
       cursor = next;
       // SCAN walks over all keys, and gives those that match.
@@ -70,13 +87,14 @@ async function forgetInRecord(
   key: string,
   value: Buffer,
   wanted: string,
-  found: { records: number; shared: number },
+  found: Finding,
 ): Promise<void> {
   const messageId = keys.messageIdOf(key);
-  const { message, secret, links } = (await stored.open(value, messageId)).contents();
-  if (!message.recipients.some((recipient) => recipient.toLowerCase() === wanted)) return;
+  const before =
+    recipientsOfCopy(value) ?? (await stored.open(value, messageId)).message.recipients;
+  if (!before.some((recipient) => recipient.toLowerCase() === wanted)) return;
   // A place without address stays: whose a click is remains unknown, also where only one is left.
-  const recipients = message.recipients.map((recipient) =>
+  const recipients = before.map((recipient) =>
     recipient.toLowerCase() === wanted ? '' : recipient,
   );
   if (recipients.every((recipient) => recipient === '')) {
@@ -86,6 +104,7 @@ async function forgetInRecord(
     found.records++;
     return;
   }
+  const { message, secret, links } = (await stored.open(value, messageId)).contents();
   const shared = encodeRecord({ message: { ...message, recipients }, secret, links });
   const lifetime = await connection.run((client) => client.ttl(key));
   await connection.run((client) => client.set(key, shared, 'EX', Math.max(1, lifetime), 'XX'));
@@ -96,7 +115,7 @@ async function forgetInStream(
   connection: RedisConnection,
   keys: Keys,
   wanted: string,
-  found: { events: number },
+  found: Finding,
 ): Promise<void> {
   for (let start = '-'; ; ) {
     const entries = await connection.run((client) =>

@@ -5,7 +5,6 @@ import type {
   LinkResolver,
   ResolvedLink,
 } from '../link/link-store.ts';
-import { StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import { isMessageId, newMessageId } from '../link/message-id.ts';
 import {
@@ -21,6 +20,7 @@ import { EditionSharing } from './edition-sharing.ts';
 import type { Keys } from './keys.ts';
 import { RecordReads } from './record-reads.ts';
 import type { ReplicatedWrites } from './replicated-writes.ts';
+import { UnreadableRecord } from './unreadable-record.ts';
 
 /** Records kept open, and the most characters one of them may have. */
 const RECENT = 500;
@@ -91,7 +91,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
 
   /**
    * Opens a record as it was read.
-   * @throws StoreUnavailable where it cannot be
+   * @throws StoreUnavailable where it cannot be; UnreadableRecord where that will not change
    */
   async open(value: Buffer, messageId: string): Promise<OpenRecord> {
     const sharedId = sharedIdOf(value);
@@ -101,7 +101,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
       record = new OpenRecord(value, messageId, shared);
     } catch (error) {
       // No reason to tell someone that his link never was: a later release may have written it.
-      throw new StoreUnavailable(`record of message ${messageId}: ${(error as Error).message}`, {
+      throw new UnreadableRecord(`record of message ${messageId}: ${(error as Error).message}`, {
         cause: error,
       });
     }

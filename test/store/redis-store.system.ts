@@ -367,7 +367,7 @@ describe('forget', () => {
 
     const steps: number[] = [];
     const found = await store.forget('GONE@x.example', (done, total) => steps.push(done / total));
-    expect(found).toEqual({ records: 1, shared: 1, events: 1 });
+    expect(found).toEqual({ records: 1, shared: 1, events: 1, unreadable: 0 });
     expect(steps.at(-1)).toBe(1);
     expect(await store.resolver.resolve(own.token)).toBeUndefined();
     expect(await store.resolver.resolve(others.token)).toBeDefined();
@@ -380,7 +380,7 @@ describe('forget', () => {
     expect(await redis.cli('xlen', 'clickmilter:events')).toBe('2');
     expect(await redis.cli('keys', 'clickmilter:c:*')).toBe('');
     const again = await store.forget('gone@x.example', () => {});
-    expect(again).toEqual({ records: 0, shared: 0, events: 0 });
+    expect(again).toEqual({ records: 0, shared: 0, events: 0, unreadable: 0 });
     await store.forget('stays@x.example', () => {});
     expect(await store.resolver.resolve(shared.token)).toBeUndefined();
   });

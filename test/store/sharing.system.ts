@@ -141,6 +141,30 @@ test('a copy on its way when Redis loses everything stands by itself', async () 
   expect(await targetsOf(open(), await late)).not.toContain('nowhere');
 });
 
+test('what cannot be read keeps nobody else from being forgotten', async () => {
+  const store = open();
+  const first = await send(store);
+  const copy = await sendUntilShared(store);
+  const recipient = `someone${serial - 1}@example.org`;
+  const [key = ''] = await sharedKeys();
+  await redis.cli('del', key);
+  // Of a later release.
+  await redis.cli('set', 'clickmilter:m:AAAAAAAAAAAAAAAA', '\x09...');
+  const later = open();
+  expect(await later.forget(recipient, () => {})).toEqual({
+    records: 1,
+    shared: 0,
+    events: 0,
+    unreadable: 1,
+    whyUnreadable: expect.stringContaining('AAAAAAAAAAAAAAAA: message record of format 9'),
+  });
+  // A copy says whose it is without its edition.
+  expect(await targetsOf(later, [copy[0] ?? '', first[0] ?? ''])).toEqual([
+    'nowhere',
+    'https://shop.example/a/offer-0',
+  ]);
+});
+
 test('should they be gone all the same, the link is not said to be unknown', async () => {
   const store = open();
   const tokens = await sendUntilShared(store);
