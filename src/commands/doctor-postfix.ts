@@ -114,10 +114,7 @@ async function placesOf(config: Configuration, settings: Settings): Promise<Plac
       open.add(`unix:${below}`);
       chrooted.add(`unix:${below}`).add(`unix:/${below}`);
     } else {
-      const wild = address.host === undefined || ['0.0.0.0', '::'].includes(address.host);
-      for (const host of wild
-        ? ['127.0.0.1', 'localhost', '::1']
-        : [address.host ?? '', 'localhost']) {
+      for (const host of namesOf(address.host)) {
         open.add(`inet:${host}:${address.port}`);
         chrooted.add(`inet:${host}:${address.port}`);
       }
@@ -126,13 +123,24 @@ async function placesOf(config: Configuration, settings: Settings): Promise<Plac
   return { open, chrooted };
 }
 
+/** What a listener on this host may be called by whoever is on it as well. */
+function namesOf(host = '::'): readonly string[] {
+  if (host === '0.0.0.0' || host === '::') return ['127.0.0.1', 'localhost', '::1'];
+  return host === '::1' || host.startsWith('127.') ? [host, 'localhost'] : [host];
+}
+
+/** A place as it is written in main.cf. */
+function written(place: string): string {
+  return place.replace(/^inet:(.*:.*):(\d+)$/, 'inet:[$1]:$2');
+}
+
 function examineServices(
   findings: Findings,
   services: readonly Service[],
   ours: Places,
   present: string,
 ): void {
-  const [example] = ours.open;
+  const [example = ''] = [...ours.chrooted, ...ours.open];
   let asking = 0;
   for (const { name, chroot, milters, defaultAction, own } of services) {
     const index = milters.findIndex(({ place }) => (chroot ? ours.chrooted : ours.open).has(place));
@@ -169,7 +177,7 @@ function examineServices(
     }
   }
   if (asking === 0) {
-    const all = [`{${example}, default_action=tempfail}`, present]
+    const all = [`{${written(example)}, default_action=tempfail}`, present]
       .filter((one) => one !== '')
       .join(', ');
     findings.error(`no smtpd asks us: postconf -e 'smtpd_milters = ${all}' && postfix reload`);
@@ -218,7 +226,7 @@ async function examineSockets(findings: Findings, config: Configuration): Promis
       const may = uid === postfix ? 0o200 : groups.includes(gid) ? 0o020 : 0o002;
       if ((mode & may) === 0) {
         findings.error(
-          `the user postfix may not write to ${address.path} (mode ${(mode & 0o777).toString(8)}): File_Group = postfix and File_Mode = 0660`,
+          `the user postfix may not write to ${address.path} (mode ${(mode & 0o777).toString(8)}): File_Mode = 0660 and File_Group = postfix, or SocketGroup=postfix where systemd opens it`,
         );
       }
     } catch (error) {

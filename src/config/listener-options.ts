@@ -74,9 +74,13 @@ export const socketOptions = {
   file_owner: optional(stringType, 'User a unix socket belongs to.', {
     otherwise: 'the user of the service',
   }),
-  file_group: optional(stringType, 'Group a unix socket belongs to.', {
-    otherwise: 'the group of the service',
-  }),
+  file_group: optional(
+    stringType,
+    'Group a unix socket belongs to. The systemd units may not change it: there the socket unit does, by SocketGroup.',
+    {
+      otherwise: 'the group of the service',
+    },
+  ),
 } satisfies Definitions;
 
 export const httpOptions = {

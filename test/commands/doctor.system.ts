@@ -123,6 +123,26 @@ describe('Postfix, by its own postconf', () => {
     ]);
   });
 
+  test.each([
+    ['[::1]:8893', CHROOTED, 'inet:[::1]:8893'],
+    ['10.9.9.9:8893', CHROOTED, 'inet:10.9.9.9:8893'],
+    ['QUEUE/clickmilter/milter.sock', CHROOTED, 'unix:clickmilter/milter.sock'],
+    ['FOLDER/milter.sock', SMTPD, 'unix:FOLDER/milter.sock'],
+  ])('its advice can be followed: %s', async (listen, master, milter) => {
+    const placed = (text: string) => text.replace('QUEUE', queue).replace('FOLDER', folder);
+    const advised = `{${placed(milter)}, default_action=tempfail}`;
+    expect(complaints(await examine('', master, placed(listen)))).toEqual([
+      `error: no smtpd asks us: postconf -e 'smtpd_milters = ${advised}' && postfix reload`,
+    ]);
+    const main = `smtpd_milters = ${advised}\n`;
+    expect(complaints(await examine(main, master, placed(listen)))).toEqual([]);
+  });
+
+  test('localhost is nobody who listens on another address', async () => {
+    const findings = await examine('smtpd_milters = inet:localhost:8893\n', SMTPD, '10.9.9.9:8893');
+    expect(complaints(findings)).toEqual([expect.stringMatching(/^error: no smtpd asks us/)]);
+  });
+
   test('a chroot and a socket in the queue folder, which Postfix may write to or not', async () => {
     const inside = join(queue, 'clickmilter/milter.sock');
     const main = 'smtpd_milters = unix:/clickmilter/milter.sock\n';
@@ -130,7 +150,7 @@ describe('Postfix, by its own postconf', () => {
     writeFileSync(inside, ''); // its mode is all that counts here
     chmodSync(inside, 0o660);
     expect(complaints(await examine(main, CHROOTED, inside))).toEqual([
-      `error: the user postfix may not write to ${inside} (mode 660): File_Group = postfix and File_Mode = 0660`,
+      `error: the user postfix may not write to ${inside} (mode 660): File_Mode = 0660 and File_Group = postfix, or SocketGroup=postfix where systemd opens it`,
     ]);
     chmodSync(inside, 0o666);
     expect(complaints(await examine(main, CHROOTED, inside))).toEqual([]);
