@@ -8,14 +8,14 @@ import type { MetricsSnapshot } from '../control/metrics.ts';
 import { Notifier } from '../process/notify.ts';
 import { handleSignals } from '../process/signals.ts';
 import { inheritedSockets } from '../process/sockets.ts';
-import { serveUnderPrimary, workerSlot } from '../process/worker.ts';
+import { serveUnderPrimary, type WorkerDuties, workerSlot } from '../process/worker.ts';
 import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
 import { clearWay, describePlace, places, postfixAddress } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { type Role, roles, type Service, startService } from '../service.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { ConfigurationForWorkers, configurationInUse } from './handed-over.ts';
+import { configurationInUse, type HandedOver } from './handed-over.ts';
 
 /** The roles whose work is shared by the workers; the others are the primary's. */
 const shared: readonly Role[] = ['milter', 'redirect'];
@@ -32,16 +32,15 @@ export function runCommand(program: Command): void {
       ),
     )
     .action(async ({ role }: { role?: Role[] }) => {
-      const { config, nodes } =
-        workerSlot() === undefined
-          ? configuredFully(program)
-          : { config: configurationInUse(), nodes: [] };
       // Until a socket has the mode that is configured, nobody else may use it; keys and journals are nobody else's.
       process.umask(0o077);
-      const log = openLog(config.log);
       const wanted: readonly Role[] = role === undefined ? roles : [...role, 'control'];
+      const slot = workerSlot();
+      if (slot !== undefined) return runWorker(wanted, slot);
+      const read = configuredFully(program);
+      const log = openLog(read.config.log);
       try {
-        await run({ config, nodes }, log, wanted);
+        await run(read, log, wanted);
       } finally {
         await log.flush();
       }
@@ -60,9 +59,6 @@ interface Running {
 
 async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void> {
   const { config } = read;
-  const slot = workerSlot();
-  if (slot !== undefined) return runWorker(config, log, wanted, slot);
-
   const { logger } = log;
   const notifier = new Notifier((error) => logger.warn({ err: error }, 'systemd cannot be told'));
   const running = await start(read, log, wanted);
@@ -126,10 +122,15 @@ async function startWorkers(
   const inherited = inheritedSockets();
   await clearWay(places(config.milter.listen, inherited, 'milter'));
   await clearWay(places(config.http.listen, inherited, 'redirect'));
-  const inUse = new ConfigurationForWorkers(config.file, nodes);
+  const inUse = (latest: Read['nodes']): HandedOver => ({
+    file: config.file,
+    started: nodes,
+    latest,
+  });
   let service: Service | undefined;
   const workers = new Workers({
     count: workerCount(config.workers),
+    configuration: inUse(nodes),
     maxRss: config.workerMaxMemory,
     graceMs: config.milter.drainTimeoutMs + 10_000,
     onEvent(event) {
@@ -158,10 +159,7 @@ async function startWorkers(
     async reload(next, nextNodes) {
       reopen();
       await primary.reload(next);
-      inUse.update(nextNodes);
-      for (const answer of await workers.ask('reload', ASK_MS)) {
-        if (answer.status === 'rejected') throw answer.reason;
-      }
+      await workers.reload(inUse(nextNodes));
     },
     async close() {
       await workers.stop();
@@ -171,36 +169,30 @@ async function startWorkers(
   };
 }
 
-async function runWorker(
-  config: Configuration,
-  log: Log,
-  wanted: readonly Role[],
-  slot: number,
-): Promise<void> {
-  let service: Service | undefined;
-  const primary = serveUnderPrimary(() => {
-    const running = service;
-    if (running === undefined) return undefined;
-    return {
-      async stop() {
-        await running.close();
-        await log.flush();
-      },
-      answers: {
-        metrics: () => running.metrics.snapshot(),
-        async reload() {
-          log.reopen();
-          await running.reload(configurationInUse());
-        },
-      },
-    };
-  });
+async function runWorker(wanted: readonly Role[], slot: number): Promise<void> {
+  let serving: WorkerDuties | undefined;
+  const primary = serveUnderPrimary(() => serving);
+  const config = configurationInUse((await primary.configuration) as HandedOver);
+  const log = openLog(config.log);
   try {
-    service = await startService(config, {
+    const service = await startService(config, {
       logger: log.logger,
       roles: wanted.filter((role) => shared.includes(role)),
       worker: String(slot),
     });
+    serving = {
+      async stop() {
+        await service.close();
+        await log.flush();
+      },
+      answers: {
+        metrics: () => service.metrics.snapshot(),
+        async reload(latest) {
+          log.reopen();
+          await service.reload(configurationInUse(latest as HandedOver));
+        },
+      },
+    };
   } catch (error) {
     process.stderr.write(`clickmilter: worker ${slot}: ${(error as Error).message}\n`);
     await log.flush();

@@ -15,6 +15,8 @@ export class RunningWorker {
   readonly pid: number;
   /** Resident size in bytes at the last heartbeat. */
   rss = 0;
+  /** What it was given at its start, or has taken over since. */
+  configuration: unknown;
   /** Ticks of the primary since the last heartbeat; see `Workers`. Below 0 while it may still be starting. */
   missed: number;
   /** Settles with true when the worker listens, with false when it ended before that. */
@@ -28,8 +30,11 @@ export class RunningWorker {
   /** To stop. */
   #told = false;
 
-  /** @param startMs how long it may take to its first heartbeat, beyond what is a hang later */
-  constructor(slot: number, heartbeatMs: number, startMs: number) {
+  /**
+   * @param startMs how long it may take to its first heartbeat, beyond what is a hang later
+   * @param configuration asked for once, when the worker can receive it
+   */
+  constructor(slot: number, heartbeatMs: number, startMs: number, configuration: () => unknown) {
     this.slot = slot;
     this.missed = -Math.ceil(startMs / heartbeatMs);
     const forked = fork({ [SLOT]: slot, [HEARTBEAT]: heartbeatMs });
@@ -57,6 +62,9 @@ export class RunningWorker {
         if (said.clickmilter === 'alive') {
           this.rss = said.rss;
           if (this.#told) this.#say({ clickmilter: 'stop' }); // it may not have been listening the first time
+        } else if (said.clickmilter === 'hello') {
+          this.configuration = configuration();
+          this.#say({ clickmilter: 'begin', configuration: this.configuration });
         } else if (said.clickmilter === 'ready') resolve(true);
         else this.#questions.get(said.id)?.(said);
       });
@@ -64,11 +72,17 @@ export class RunningWorker {
     });
   }
 
+  /** @throws Error as `ask` */
+  async reload(configuration: unknown, withinMs: number): Promise<void> {
+    await this.ask('reload', withinMs, configuration);
+    this.configuration = configuration;
+  }
+
   /**
    * @param withinMs how long to wait for the answer
    * @throws Error where the worker says so, falls silent or ends
    */
-  async ask(what: string, withinMs: number): Promise<unknown> {
+  async ask(what: string, withinMs: number, value?: unknown): Promise<unknown> {
     const id = this.#nextId++;
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -77,7 +91,7 @@ export class RunningWorker {
         timer = setTimeout(fail, withinMs, `no answer within ${withinMs} ms`);
         this.#questions.set(id, resolve);
         void this.ended.then(() => fail('the worker ended'));
-        this.#say({ clickmilter: 'ask', id, what });
+        this.#say({ clickmilter: 'ask', id, what, value });
       });
       if ('error' in answer) throw new Error(`worker ${this.slot}: ${what}: ${answer.error}`);
       return 'value' in answer ? answer.value : undefined;

@@ -1,9 +1,17 @@
 /** What the primary and a worker say to each other over the IPC channel of node:cluster. */
 export type ToWorker =
+  | { readonly clickmilter: 'begin'; readonly configuration: unknown }
   | { readonly clickmilter: 'stop' }
-  | { readonly clickmilter: 'ask'; readonly id: number; readonly what: string };
+  | {
+      readonly clickmilter: 'ask';
+      readonly id: number;
+      readonly what: string;
+      readonly value: unknown;
+    };
 
 export type FromWorker =
+  /** It listens to the channel, and wants its configuration. */
+  | { readonly clickmilter: 'hello' }
   | { readonly clickmilter: 'ready' }
   /** The heartbeat: the event loop turns. `rss` is the resident size in bytes. */
   | { readonly clickmilter: 'alive'; readonly rss: number }

@@ -4,8 +4,11 @@ import { type FromWorker, HEARTBEAT, isOurs, SLOT, type ToWorker } from './worke
 export interface WorkerDuties {
   /** Finishes what is begun; the process ends when it settles. */
   stop(): Promise<void>;
-  /** Answers to `Workers.ask`, by what is asked; the values must survive structured cloning. */
-  readonly answers: Readonly<Record<string, () => unknown>>;
+  /**
+   * Answers to `Workers.ask`, by what is asked; the values must survive structured cloning. What is asked with
+   * `reload`, by `Workers.reload`, comes with the configuration that is to be taken over.
+   */
+  readonly answers: Readonly<Record<string, (value: unknown) => unknown>>;
 }
 
 /** The slot of this worker, from 1; undefined in a process that is not a worker. */
@@ -18,12 +21,12 @@ export function workerSlot(): number | undefined {
  * Puts this process under its primary: heartbeats, questions, the order to stop. To be called at once,
  * before anything that takes time, since silence means a hang.
  * @param exit ends the process; the default is the right one outside tests
- * @returns to be called when the worker listens
+ * @returns the configuration, as soon as the primary has handed it over, and what to call when the worker listens
  */
 export function serveUnderPrimary(
   duties: () => WorkerDuties | undefined,
   exit: (code: number) => void = process.exit,
-): { ready(): void } {
+): { readonly configuration: Promise<unknown>; ready(): void } {
   const say = (message: FromWorker) => {
     // A primary that is gone is no news: node:cluster ends a worker whose channel closes.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
@@ -43,11 +46,11 @@ export function serveUnderPrimary(
       exit(1); // reported where it happened; the code tells the primary
     }
   };
-  const answer = async (id: number, what: string) => {
+  const answer = async ({ id, what, value }: Question) => {
     try {
       const reply = duties()?.answers[what];
       if (reply === undefined) throw new Error(`nothing here answers "${what}"`);
-      say({ clickmilter: 'answer', id, value: await reply() });
+      say({ clickmilter: 'answer', id, value: await reply(value) });
     } catch (error) {
       say({
         clickmilter: 'answer',
@@ -57,15 +60,21 @@ export function serveUnderPrimary(
     }
   };
 
-  process.on('message', (message) => {
-    if (!isOurs(message)) return;
-    const order = message as ToWorker;
-    if (order.clickmilter === 'stop') void stop();
-    else void answer(order.id, order.what);
+  const configuration = new Promise<unknown>((resolve) => {
+    process.on('message', (message) => {
+      if (!isOurs(message)) return;
+      const order = message as ToWorker;
+      if (order.clickmilter === 'begin') resolve(order.configuration);
+      else if (order.clickmilter === 'stop') void stop();
+      else void answer(order);
+    });
   });
+  say({ clickmilter: 'hello' });
   // The terminal signals the whole group; these are for the primary, which passes them on.
   process.on('SIGINT', () => {});
   process.on('SIGHUP', () => {});
   process.on('SIGTERM', () => void stop());
-  return { ready: () => say({ clickmilter: 'ready' }) };
+  return { configuration, ready: () => say({ clickmilter: 'ready' }) };
 }
+
+type Question = Extract<ToWorker, { clickmilter: 'ask' }>;

@@ -5,6 +5,8 @@ import { RunningWorker, type WorkerEnd } from './running-worker.ts';
 export interface WorkersOptions {
   /** How many processes. */
   readonly count: number;
+  /** What each is given when it starts, until a `reload` brings another one; it must survive structured cloning. */
+  readonly configuration?: unknown;
   /** A worker larger than this many resident bytes is replaced, its successor first; absent: no limit. */
   readonly maxRss?: number;
   /** Milliseconds between heartbeats. */
@@ -55,6 +57,9 @@ export function workerCount(setting: number | 'auto'): number {
   return setting === 'auto' ? availableParallelism() : setting;
 }
 
+/** Milliseconds a worker may take to take over another configuration. */
+const RELOAD_MS = 5_000;
+
 interface Slot {
   current?: RunningWorker;
   /** A successor is waiting for its time, or is starting. */
@@ -74,14 +79,16 @@ interface Slot {
  * connections the busier worker got five or six, with round robin four or five).
  */
 export class Workers {
-  readonly #options: Required<Omit<WorkersOptions, 'maxRss'>> & { maxRss: number };
+  readonly #options: Required<Omit<WorkersOptions, 'configuration'>>;
+  #configuration: unknown;
   readonly #slots = new Map<number, Slot>();
   /** Those that start as successors, and those that finish: alive, but not serving anything new. */
   readonly #others = new Set<RunningWorker>();
   #tick: NodeJS.Timeout | undefined;
   #stopping = false;
 
-  constructor(options: WorkersOptions) {
+  constructor({ configuration, ...options }: WorkersOptions) {
+    this.#configuration = configuration;
     this.#options = {
       maxRss: Number.POSITIVE_INFINITY,
       heartbeatMs: 1_000,
@@ -133,6 +140,19 @@ export class Workers {
     return Promise.allSettled(this.#current().map((worker) => worker.ask(what, withinMs)));
   }
 
+  /**
+   * Has every worker take over another configuration, and what it reads from files with it: those that serve now,
+   * those that are starting before they are counted as serving.
+   * @throws Error of the first that could not
+   */
+  async reload(configuration: object): Promise<void> {
+    this.#configuration = configuration;
+    const outcomes = await Promise.allSettled(
+      this.#current().map((worker) => worker.reload(configuration, RELOAD_MS)),
+    );
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
   /** Stops every worker, each within the grace. Settles when all are gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -148,7 +168,8 @@ export class Workers {
   }
 
   #fork(slot: number): RunningWorker {
-    return new RunningWorker(slot, this.#options.heartbeatMs, this.#options.startMs);
+    const { heartbeatMs, startMs } = this.#options;
+    return new RunningWorker(slot, heartbeatMs, startMs, () => this.#configuration);
   }
 
   /** Makes a ready worker the one of its slot. */
@@ -185,14 +206,29 @@ export class Workers {
     const slot = this.#slot(number);
     const successor = this.#fork(number);
     this.#others.add(successor);
-    const ready = await successor.ready;
+    const failed = await this.#failure(successor);
     this.#others.delete(successor);
     slot.replacing = false;
-    if (!ready) return this.#replaceDead(successor, await successor.ended);
+    if (failed !== undefined) return this.#replaceDead(successor, failed);
     const predecessor = slot.current;
     this.#install(successor);
     if (this.#stopping) return this.#stop(successor);
     if (predecessor !== undefined) await this.#stop(predecessor);
+  }
+
+  /** How a worker ended that did not come to serve with the configuration in use; undefined for one that does. */
+  async #failure(worker: RunningWorker): Promise<WorkerEnd | undefined> {
+    if (!(await worker.ready)) return worker.ended;
+    try {
+      // Reloads in the meantime have asked only those that serve.
+      while (worker.configuration !== this.#configuration) {
+        await worker.reload(this.#configuration, RELOAD_MS);
+      }
+      return undefined;
+    } catch (error) {
+      worker.kill();
+      return { ...(await worker.ended), error: (error as Error).message };
+    }
   }
 
   async #stop(worker: RunningWorker): Promise<void> {

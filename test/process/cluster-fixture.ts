@@ -9,7 +9,7 @@ import { WorkerFailed, Workers } from '../../src/process/workers.ts';
 const settings = JSON.parse(process.env['FIXTURE'] ?? '{}');
 const slot = workerSlot();
 if (slot === undefined) await primary();
-else serve(slot);
+else await serve(slot);
 
 async function primary(): Promise<void> {
   const print = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -29,6 +29,11 @@ async function primary(): Promise<void> {
   print({ serving: workers.serving.map(({ worker }) => worker) });
   const { execPath } = process;
   for await (const what of createInterface(process.stdin)) {
+    if (what.startsWith('{')) {
+      const reloaded = workers.reload(JSON.parse(what)).then(() => null, String);
+      print({ reloaded: await reloaded });
+      continue;
+    }
     switch (what) {
       case 'forks find no program':
         process.execPath = '/nonexistent';
@@ -46,7 +51,21 @@ async function primary(): Promise<void> {
   }
 }
 
-function serve(number: number): void {
+interface Configuration {
+  readonly name: string;
+  readonly startMs?: number;
+  /** The pid of a worker that does not take it over. */
+  readonly refusedBy?: number;
+}
+
+async function serve(number: number): Promise<void> {
+  let duties: WorkerDuties | undefined;
+  const worker = serveUnderPrimary(() => duties);
+  let configuration = (await worker.configuration) as Configuration | undefined;
+  if (configuration !== undefined) {
+    process.stdout.write(`${JSON.stringify({ given: configuration.name, pid: process.pid })}\n`);
+  }
+  await new Promise((resolve) => setTimeout(resolve, configuration?.startMs ?? 0));
   if (settings.failAtStart === number) process.exit(78);
   const open = new Set<net.Socket>();
   const server = net.createServer((socket) => {
@@ -69,9 +88,15 @@ function serve(number: number): void {
     });
   });
   let ballast: Buffer | undefined;
-  const duties: WorkerDuties = {
+  const whenListening: WorkerDuties = {
     stop: () => new Promise((resolve) => server.close(() => resolve())),
     answers: {
+      async reload(next) {
+        const taken = next as Configuration;
+        if (taken.refusedBy === process.pid) throw new Error('not with me');
+        configuration = taken;
+      },
+      configuration: () => configuration?.name,
       slot: () => number,
       size: () => ballast?.length ?? 0,
       odd: () => {
@@ -81,8 +106,11 @@ function serve(number: number): void {
       never: () => new Promise(() => {}),
     },
   };
-  const worker = serveUnderPrimary(() => (server.listening ? duties : undefined));
   const fd = inheritedSockets().get('milter')?.[0];
-  if (fd === undefined) server.listen(settings.path, () => worker.ready());
-  else server.listen({ fd }, () => worker.ready());
+  const ready = () => {
+    duties = whenListening;
+    worker.ready();
+  };
+  if (fd === undefined) server.listen(settings.path, ready);
+  else server.listen({ fd }, ready);
 }

@@ -58,6 +58,10 @@ class Fixture {
     this.process.stdin?.write(`${what}\n`);
   }
 
+  reload(configuration: object): void {
+    this.order(JSON.stringify(configuration));
+  }
+
   async ask(what: string): Promise<unknown> {
     const from = this.lines.length;
     this.order(what);
@@ -178,6 +182,49 @@ describe('Workers', () => {
       expect(await fixture.exitCode()).toBe(0);
     },
   );
+
+  test('a reload reaches those that serve, and those that start later', async () => {
+    const fixture = new Fixture({ workers: { count: 2, configuration: { name: 'one' } } });
+    await fixture.line({ event: 'ready', worker: 2 });
+    expect(await fixture.ask('configuration')).toMatchObject([{ value: 'one' }, { value: 'one' }]);
+    fixture.reload({ name: 'two' });
+    await fixture.line({ reloaded: null });
+    expect(await fixture.ask('configuration')).toMatchObject([{ value: 'two' }, { value: 'two' }]);
+
+    const pid = await order('crash');
+    const death = await fixture.line({ event: 'died', pid });
+    await fixture.line({ event: 'ready' }, fixture.lines.indexOf(death));
+    expect(await fixture.ask('configuration')).toMatchObject([{ value: 'two' }, { value: 'two' }]);
+  });
+
+  test('a reload that one cannot follow says so, and counts for the others', async () => {
+    const fixture = new Fixture({ workers: { count: 2, configuration: { name: 'one' } } });
+    const { pid } = await fixture.line({ event: 'ready', worker: 1 });
+    await fixture.line({ event: 'ready', worker: 2 });
+    fixture.reload({ name: 'two', refusedBy: pid });
+    await fixture.line({ reloaded: 'Error: worker 1: reload: not with me' });
+    expect(await fixture.ask('configuration')).toMatchObject([{ value: 'one' }, { value: 'two' }]);
+  });
+
+  test.each([
+    { what: 'it is ready with the new configuration', refused: false },
+    { what: 'it is ended and tried again where it cannot follow', refused: true },
+  ])('a reload while one starts: $what', async ({ refused }) => {
+    const configuration = { name: 'one', startMs: 1_000 };
+    const fixture = new Fixture({ workers: { count: 2, configuration } });
+    await fixture.line({ event: 'ready', worker: 2 });
+    const death = await fixture.line({ event: 'died', pid: await order('crash') });
+    const from = fixture.lines.indexOf(death);
+    const { pid } = await fixture.line({ given: 'one' }, from);
+    fixture.reload({ name: 'two', ...(refused && { refusedBy: pid }) });
+    await fixture.line({ reloaded: null });
+    expect(fixture.lines.slice(from).some((line) => line['event'] === 'ready')).toBe(false);
+
+    if (refused) await fixture.line({ event: 'died', pid, signal: 'SIGKILL' }, from);
+    const ready = await fixture.line({ event: 'ready' }, from);
+    expect(ready['pid'] === pid).toBe(!refused);
+    expect(await fixture.ask('configuration')).toMatchObject([{ value: 'two' }, { value: 'two' }]);
+  });
 
   test('one that hangs is killed and replaced', async () => {
     const fixture = new Fixture({ workers: { count: 2, heartbeatMs: 100, hungAfter: 20 } });

@@ -1,4 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectMilter, type MilterClient, type Transaction } from '../../src/milter/client.ts';
 import { follow } from '../helpers/follow.ts';
@@ -10,16 +12,20 @@ import { type Service, startService } from '../helpers/service.ts';
 
 let service: Service;
 let client: MilterClient;
+let temporary: string;
 
 beforeAll(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'clickmilter-reload-'));
   service = await startService(
     'workers = 2\nmacros { pathway = "{shop}" }\n# tracking\n# pathways\n',
+    { env: { TMPDIR: temporary } },
   );
   client = await connectMilter({ host: '127.0.0.1', port: service.milterPort });
 });
 afterAll(async () => {
   await client.quit();
   await service.stop();
+  await rm(temporary, { recursive: true });
 });
 
 const message = Buffer.from('Subject: x\r\n\r\nhttps://example.com/\r\n');
@@ -55,6 +61,8 @@ test('workers that start later have the configuration in use, whatever stands in
   await poll('two new workers', () => ready().length === 4);
   client = await connectMilter({ host: '127.0.0.1', port: service.milterPort });
   expect(await isTracked()).toBe(true);
+  // Where it would be removed after some days, and stay after a kill -9.
+  expect(await readdir(temporary)).toEqual([]);
 });
 
 test('and once the error is gone, the new one; links already sent outlive the switching off', async () => {
