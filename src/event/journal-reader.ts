@@ -34,11 +34,11 @@ export class JournalReader implements EventReader {
   }
 
   async next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
-    const deadline = Date.now() + waitMs;
+    const deadline = performance.now() + waitMs;
     await this.#position();
     for (;;) {
       const events = await this.#read(max);
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (events.length > 0 || left <= 0 || this.#closed.signal.aborted) return events;
       const pause = Math.min(left, this.#options.pollMs ?? 200);
       await sleep(pause, undefined, { signal: this.#closed.signal }).catch(() => undefined);

@@ -94,14 +94,14 @@ export class Webhook {
     const batch: StoredEvent[] = [];
     let until = Number.POSITIVE_INFINITY;
     while (batch.length < batchSize && !this.#stopped) {
-      const left = until - Date.now();
+      const left = until - performance.now();
       if (left <= 0) break;
       const look = consumer.next(batchSize - batch.length, Math.min(LOOK_MS, left));
       // What a look that is not waited for finds is not acknowledged: it is found again.
       const events = await Promise.race([look, this.#stop]);
       if (batch.length === 0) {
         if (events.length === 0) break;
-        until = Date.now() + intervalMs;
+        until = performance.now() + intervalMs;
       }
       batch.push(...events);
     }
@@ -114,7 +114,7 @@ export class Webhook {
     const id = batchId(events);
     const { signal } = this.#cuttingOff;
     const request: BatchRequest = { ...this.#options, id, events, timeoutMs, signal };
-    const giveUpAt = Date.now() + retryForMs;
+    const giveUpAt = performance.now() + retryForMs;
     for (let attempt = 0; !this.#stopped; attempt++) {
       const answer = await postBatch(request);
       if (answer.delivered) {
@@ -122,7 +122,7 @@ export class Webhook {
         return true;
       }
       const delayMs = Math.max(this.#backoff(attempt), answer.retryAfterMs ?? 0);
-      if (Date.now() + delayMs >= giveUpAt) {
+      if (performance.now() + delayMs >= giveUpAt) {
         observer?.gaveUp?.(id, events.length);
         return true;
       }

@@ -2,7 +2,8 @@ import { createHmac } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Journal } from '../../src/event/journal.ts';
 import { JournalConsumer } from '../../src/event/journal-consumer.ts';
 import { Webhook, type WebhookOptions } from '../../src/event/webhook.ts';
@@ -40,6 +41,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const webhook of webhooks) await webhook.close(1000);
   await server.close();
   await journal.close();
@@ -159,6 +161,22 @@ describe('a webhook', () => {
     await append(3);
     await expect.poll(() => told.includes('delivered 1')).toBe(true);
     expect(ids(server.batches.at(-1))).toEqual([3]);
+  });
+
+  test('a clock that is set forward ends no retries, one that is set back no collecting', async () => {
+    server.behaviours.push(...Array(1000).fill(status(500)));
+    await append(1);
+    start({ intervalMs: 500 });
+    await expect.poll(() => told.length).toBeGreaterThan(0);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 9 * 3_600_000 });
+    await sleep(100);
+    server.behaviours.length = 0;
+    await expect.poll(() => told.includes('delivered 1')).toBe(true);
+    expect(told).not.toContain('gave up 1');
+    await append(2);
+    await sleep(300);
+    vi.setSystemTime(Date.now() - 9 * 3_600_000);
+    await expect.poll(() => server.batches.map(ids).at(-1), { timeout: 5_000 }).toEqual([2]);
   });
 
   test('after a restart in the middle of a batch it is the same batch, and the rest follows', async () => {
