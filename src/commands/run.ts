@@ -39,6 +39,7 @@ export function runCommand(program: Command): void {
       if (slot !== undefined) return runWorker(wanted, slot);
       const read = configuredFully(program);
       const log = openLog(read.config.log);
+      process.once('exit', log.flushNow);
       try {
         await run(read, log, wanted);
       } finally {
@@ -174,6 +175,7 @@ async function runWorker(wanted: readonly Role[], slot: number): Promise<void> {
   const primary = serveUnderPrimary(() => serving);
   const config = configurationInUse((await primary.configuration) as HandedOver);
   const log = openLog(config.log);
+  process.once('exit', log.flushNow);
   try {
     const service = await startService(config, {
       logger: log.logger,

@@ -1,25 +1,22 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { TrackedLink } from '../link/message-facts.ts';
 import type { LeftAlone, LinkOutcome } from '../message/outcome.ts';
+import { LogOutput } from './log-output.ts';
 
 export type { Logger };
-
-type Destination = ReturnType<typeof pino.destination>;
-
-/** How long a line may wait for others, and how many characters of them are held at most. */
-const GATHER_MS = 50;
-const GATHER_LENGTH = 65_536;
 
 export interface Log {
   readonly logger: Logger;
   /** Opens the log file anew, for logrotate. */
   reopen(): void;
-  /** Settles when what is still held has been written. */
+  /** Settles when what is still held has been written, or it is clear that it cannot be. */
   flush(): Promise<void>;
+  /** The same at once, for the end of a process that nobody foresaw. */
+  flushNow(): void;
 }
 
 /** Only these of an error: what else hangs on it may be the link itself (the arguments of a Redis command, the input of a URL). */
@@ -34,67 +31,27 @@ const serializers = {
 
 /** JSON lines where a machine reads along, something for people on a terminal. */
 export function openLog({ level, format, file }: Configuration['log']): Log {
-  const onTerminal = file === undefined && process.stdout.isTTY;
-  if (format === 'pretty' || (format === 'auto' && onTerminal)) {
-    const stream = pretty({ destination: file ?? 1, sync: true, mkdir: true, singleLine: true });
-    return {
-      logger: pino({ level, base: null, serializers }, stream),
-      reopen() {},
-      flush: async () => {},
-    };
-  }
-  // Not waiting for the disk, and gathered: a write for each message and each click would cost more than the line does.
-  const destination = pino.destination({
-    dest: file ?? 1,
-    mkdir: true,
-    sync: false,
-    // Anything: what comes is many lines. (With 0 its flush would not wait.)
-    minLength: 1,
-  });
-  const lines = new GatheredLines(destination);
+  // Asked in any case: it is process.stdout that makes a pipe non-blocking, and a write that blocks would keep the
+  // process from ending.
+  const onTerminal = process.stdout.isTTY && file === undefined;
+  const output = new LogOutput(file, (lines) =>
+    logger.error({ lines }, 'lines of the log were lost: they could not be written'),
+  );
+  const logger =
+    format === 'pretty' || (format === 'auto' && onTerminal)
+      ? pino({ level, base: null, serializers }, forPeople(output))
+      : pino({ level, base: { pid: process.pid }, serializers }, output);
   return {
-    logger: pino({ level, base: { pid: process.pid }, serializers }, lines),
-    reopen: () => file !== undefined && destination.reopen(),
-    flush: () =>
-      new Promise((resolve) => {
-        lines.pass();
-        destination.flush((error) => {
-          // It may leave less than its least length behind.
-          if (!error) destination.flushSync();
-          resolve();
-        });
-      }),
+    logger,
+    reopen: () => output.reopen(),
+    flush: () => output.flush(),
+    flushNow: () => output.flushNow(),
   };
 }
 
-/** Hands many lines on at a time, and those before a pause soon: to the destination each piece costs more than a line. */
-class GatheredLines implements DestinationStream {
-  readonly #destination: Destination;
-  #held = '';
-  #scheduled = false;
-
-  constructor(destination: Destination) {
-    this.#destination = destination;
-  }
-
-  write(line: string): void {
-    this.#held += line;
-    if (this.#held.length >= GATHER_LENGTH) {
-      this.pass();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
-      setTimeout(() => {
-        this.#scheduled = false;
-        this.pass();
-      }, GATHER_MS).unref();
-    }
-  }
-
-  /** Hands on what is held. */
-  pass(): void {
-    if (this.#held !== '') this.#destination.write(this.#held);
-    this.#held = '';
-  }
+function forPeople(output: DestinationStream): DestinationStream {
+  const prettify = prettyFactory({ singleLine: true });
+  return { write: (line) => output.write(prettify(line)) };
 }
 
 /** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */
