@@ -1,6 +1,6 @@
 import type { Configuration } from './config/configuration.ts';
 import { reloaded } from './config/reloaded.ts';
-import { Metrics, type MetricsSnapshot } from './control/metrics.ts';
+import { Metrics } from './control/metrics.ts';
 import { Releasers } from './process/releasers.ts';
 import { inheritedSockets } from './process/sockets.ts';
 import type { Context } from './service/context.ts';
@@ -9,7 +9,7 @@ import { tellEventLimits } from './service/event-limits.ts';
 import { openLinks } from './service/links.ts';
 import { clearWay, describePlace, type Place, places } from './service/listen.ts';
 import type { Logger } from './service/log.ts';
-import { serveControl } from './service/serve-control.ts';
+import { type OtherProcesses, serveControl } from './service/serve-control.ts';
 import { serveMilter } from './service/serve-milter.ts';
 import { serveRedirect } from './service/serve-redirect.ts';
 import { watchStore } from './service/watch-store.ts';
@@ -25,8 +25,8 @@ export interface ServiceOptions {
   readonly roles?: readonly Role[];
   /** The slot of this process among workers; default `main`. */
   readonly worker?: string;
-  /** Metrics of other processes that are to be shown along with those of this one. */
-  readonly otherSnapshots?: () => Promise<readonly MetricsSnapshot[]>;
+  /** The processes that do the work, where this one only sees to them. */
+  readonly workers?: OtherProcesses;
 }
 
 /** A running service. */
@@ -105,7 +105,7 @@ async function compose(
     });
   }
   const control = await open('control', places(config.control.listen, inherited, 'control'));
-  if (control !== undefined) await serveControl(control, context, options.otherSnapshots);
+  if (control !== undefined) await serveControl(control, context, options.workers);
 
   const { store } = links;
   if (options.worker === undefined && store !== undefined) {

@@ -147,11 +147,14 @@ async function startWorkers(
   service = await startService(config, {
     logger,
     roles: wanted.filter((role) => !shared.includes(role)),
-    async otherSnapshots() {
-      const answers = await workers.ask('metrics', ASK_MS);
-      return answers.flatMap((answer) =>
-        answer.status === 'fulfilled' ? [answer.value as MetricsSnapshot] : [],
-      );
+    workers: {
+      serving: () => workers.serving.length,
+      async snapshots() {
+        const answers = await workers.ask('metrics', ASK_MS);
+        return answers.flatMap((answer) =>
+          answer.status === 'fulfilled' ? [answer.value as MetricsSnapshot] : [],
+        );
+      },
     },
   });
   const primary = service;

@@ -4,16 +4,26 @@ import type { Context } from './context.ts';
 import type { Links } from './links.ts';
 import { listening, type Place } from './listen.ts';
 
-/** Health and metrics, until they are released. @param others metrics of other processes */
+/** The other processes of the service, as the primary sees them. */
+export interface OtherProcesses {
+  /** How many serve now. */
+  serving(): number;
+  snapshots(): Promise<readonly MetricsSnapshot[]>;
+}
+
+/** Health and metrics, until they are released. @param workers where this process only sees to others that serve */
 export async function serveControl(
   listens: readonly Place[],
   { links, metrics, releasers }: Context,
-  others: () => Promise<readonly MetricsSnapshot[]> = async () => [],
+  workers?: OtherProcesses,
 ): Promise<void> {
   for (const place of listens) {
     const server = createControlServer({
-      ready: () => notReady(links),
-      snapshots: async () => [await metrics.snapshot(), ...(await others())],
+      ready: async () => [
+        ...(workers?.serving() === 0 ? ['no worker serves'] : []),
+        ...(await unavailable(links)),
+      ],
+      snapshots: async () => [await metrics.snapshot(), ...((await workers?.snapshots()) ?? [])],
     });
     await listening(server, place);
     releasers.add('control', () => {
@@ -23,7 +33,7 @@ export async function serveControl(
   }
 }
 
-async function notReady({ store }: Links): Promise<string[]> {
+async function unavailable({ store }: Links): Promise<string[]> {
   try {
     await store?.health();
     return [];
