@@ -9,6 +9,8 @@ import { baseOf, targetOf } from './target.ts';
 export interface JudgedLink {
   readonly candidate: Candidate;
   readonly link: FoundLink;
+  /** Of the target, as browsers spell it; empty where there is none. */
+  readonly host: string;
 }
 
 /** What is said of a link in one place holds for every link of the message to the same target. */
@@ -30,11 +32,12 @@ export function judge(
   for (const part of parts) {
     const base = baseOf(part.scanned.base);
     const links = part.scanned.candidates.map((candidate) => {
-      const link = judgeOne(candidate, part, base, unsubscribe, options);
+      const one = judgeOne(candidate, part, base, unsubscribe, options);
+      const { link, host } = one;
       if (link.reason !== undefined && CONTAGIOUS.has(link.reason)) {
-        spoiled.set(link.target, link.reason);
+        spoiled.set(link.target, host, link.reason);
       }
-      return { candidate, link };
+      return one;
     });
     judged.set(part, links);
   }
@@ -42,9 +45,11 @@ export function judge(
     for (const [part, links] of judged) {
       judged.set(
         part,
-        links.map(({ candidate, link }) => {
-          const reason = link.reason ?? spoiled.get(link.target);
-          return { candidate, link: reason === undefined ? link : { ...link, reason } };
+        links.map((one) => {
+          const { candidate, link, host } = one;
+          const isPlain = candidate.host !== undefined;
+          const reason = link.reason ?? spoiled.get(link.target, host, isPlain);
+          return reason === undefined ? one : { candidate, link: { ...link, reason }, host };
         }),
       );
     }
@@ -56,12 +61,12 @@ function judgeOne(
   candidate: Candidate,
   part: ReadPart,
   base: URL | undefined,
-  unsubscribe: TargetSet,
+  unsubscribe: ByTarget<LeftAlone>,
   options: ReadingOptions,
-): FoundLink {
+): JudgedLink {
   const { written } = candidate;
   if (written === undefined) {
-    return foundLink(part, candidate, '', 'charset');
+    return { candidate, link: foundLink(part, candidate, '', 'charset'), host: '' };
   }
   const { host: plain } = candidate;
   const found =
@@ -69,15 +74,15 @@ function judgeOne(
       ? targetOf(written, base, part.utf8Queries)
       : { target: written, host: plain };
   if (typeof found === 'string') {
-    return foundLink(part, candidate, written, found);
+    return { candidate, link: foundLink(part, candidate, written, found), host: '' };
   }
   const { target, host } = found;
   const reason =
     candidate.reason ??
-    (unsubscribe.has(target, host, plain !== undefined) ? 'unsubscribe' : undefined) ??
+    unsubscribe.get(target, host, plain !== undefined) ??
     (isOwn(target, host, options.ownDomains) ? 'own-domain' : undefined) ??
     options.exclude?.(target);
-  return foundLink(part, candidate, target, reason);
+  return { candidate, link: foundLink(part, candidate, target, reason), host };
 }
 
 function foundLink(
@@ -116,14 +121,14 @@ function isOwn(target: string, host: string, ownDomains: readonly string[]): boo
 }
 
 /** The targets of List-Unsubscribe (RFC 2369). */
-function listUnsubscribe(headers: readonly HeaderField[]): TargetSet {
-  const targets = new TargetSet();
+function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<LeftAlone> {
+  const targets = new ByTarget<LeftAlone>();
   for (const { name, value } of headers) {
     if (name.length === LIST_UNSUBSCRIBE.length && name.toLowerCase() === LIST_UNSUBSCRIBE) {
       for (const [, uri = ''] of value.matchAll(/<(\s*http[^<>]*)>/gi)) {
         const found = targetOf(uri.replace(/\s+/g, ''), undefined, true);
         if (typeof found === 'object') {
-          targets.add(found.target, found.host);
+          targets.set(found.target, found.host, 'unsubscribe');
         }
       }
     }
@@ -133,26 +138,10 @@ function listUnsubscribe(headers: readonly HeaderField[]): TargetSet {
 
 const LIST_UNSUBSCRIBE = 'list-unsubscribe';
 
-/** The targets of a header, however their hosts are spelt. */
-class TargetSet {
-  readonly #targets = new ByTarget<true>();
-
-  add(target: string, host: string): void {
-    this.#targets.set(normal(target, host), true);
-  }
-
-  /** @param isPlain see `plainHost` */
-  has(target: string, host: string, isPlain: boolean): boolean {
-    // A plain one lacks a slash behind its host at the most.
-    const { length } = target;
-    if (isPlain && !this.#targets.hasLength(length) && !this.#targets.hasLength(length + 1)) {
-      return false;
-    }
-    return !this.#targets.isEmpty && this.#targets.get(normal(target, host)) === true;
-  }
-}
-
-/** Something about a few targets. Most others are told from them by their length: the hash of a long string takes its time. */
+/**
+ * Something about a few targets, however their hosts are spelt. Most others are told from them by their length: the hash
+ * of a long string takes its time.
+ */
 class ByTarget<Value> {
   readonly #values = new Map<string, Value>();
   readonly #lengths = new Set<number>();
@@ -161,17 +150,20 @@ class ByTarget<Value> {
     return this.#values.size === 0;
   }
 
-  set(target: string, value: Value): void {
-    this.#values.set(target, value);
-    this.#lengths.add(target.length);
+  set(target: string, host: string, value: Value): void {
+    const key = normal(target, host);
+    this.#values.set(key, value);
+    this.#lengths.add(key.length);
   }
 
-  get(target: string): Value | undefined {
-    return this.hasLength(target.length) ? this.#values.get(target) : undefined;
-  }
-
-  hasLength(length: number): boolean {
-    return this.#lengths.has(length);
+  /** @param isPlain see `plainHost` */
+  get(target: string, host: string, isPlain: boolean): Value | undefined {
+    // A plain one lacks a slash behind its host at the most.
+    const { length } = target;
+    if (isPlain && !this.#lengths.has(length) && !this.#lengths.has(length + 1)) {
+      return undefined;
+    }
+    return this.isEmpty ? undefined : this.#values.get(normal(target, host));
   }
 }
 

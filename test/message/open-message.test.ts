@@ -255,6 +255,29 @@ describe('links are left alone, with the reason', () => {
     expect(links(`${bare}${page('<a href="https://a.example">')}`)).toEqual(['html unsubscribe']);
   });
 
+  test.each([
+    ['https://a.example/x?y=1', 'HTTPS://A.example:443/x?y=1'],
+    ['https://a.example', 'https://a.example/'],
+    ['https://a.example/', 'https://a.example'],
+    ['https://a.example?y', 'https://a.example/?y'],
+    ['https://bücher.example/x', 'https://xn--bcher-kva.example/x'],
+    ['http://a_b.example/{x}', 'http://a_b.example/{x}'],
+    ['http://a.example/?x&{y}', 'http://a.example/?x&#38;{y}'],
+  ])(
+    'opted out in one part is opted out in the other, however its host is spelt: %s %s',
+    (one, other) => {
+      const off = `${one}[[data-msys-clicktrack="0"]]`;
+      const source = `Content-Type: multipart/alternative; boundary=b\n
+--b\nContent-Type: text/plain; charset=utf-8\n\n${off} https://b.example/
+--b\nContent-Type: text/html\n\n<a href="${other}">\n--b--\n`;
+      expect(links(source)).toEqual([
+        'text opted-out',
+        'text https://b.example/',
+        'html opted-out',
+      ]);
+    },
+  );
+
   test('opted out in one part is opted out in both, and our marks are gone', () => {
     const source = `Content-Type: multipart/alternative; boundary=b
 
