@@ -40,7 +40,11 @@ export interface Service {
    */
   reload(config: Configuration): Promise<void>;
   readonly metrics: Metrics;
-  /** Lets SMTP sessions and requests that have begun come to their end, within the drain time-out. */
+  /**
+   * Accepts nothing any more, and lets SMTP sessions and requests that have begun come to their end, within the drain
+   * time-out.
+   * @throws Error of what did not end, once it has been logged
+   */
   close(): Promise<void>;
 }
 
@@ -77,7 +81,7 @@ async function compose(
     blockList: (problem) => logger.error({ problem }, 'the block list is not as it should be'),
     counters: (problem) => logger.error({ problem }, 'what reports count is not complete'),
   });
-  releasers.add('links', () => links.close());
+  releasers.addFoundation('links', () => links.close());
   const context: Context = { logger, metrics, links, releasers, config: () => config };
 
   const wanted = new Set(options.roles ?? roles);
@@ -127,6 +131,13 @@ async function compose(
       config = taken;
     },
     metrics,
-    close: () => releasers.release(config.milter.drainTimeoutMs + 5000),
+    async close() {
+      try {
+        await releasers.release(config.milter.drainTimeoutMs + 5000);
+      } catch (error) {
+        logger.error({ reason: (error as Error).message }, 'not everything has come to its end');
+        throw error;
+      }
+    },
   };
 }

@@ -83,7 +83,13 @@ async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void>
   });
   logger.info('stopping: sessions that have begun are finished first');
   await notifier.stopping('finishing sessions');
-  await running.close();
+  try {
+    await running.close();
+  } catch {
+    // Said where it happened. What did not end would keep the process.
+    await log.flush();
+    process.exit(1);
+  }
   logger.info('stopped');
 }
 
@@ -166,8 +172,8 @@ async function startWorkers(
       await workers.reload(inUse(nextNodes));
     },
     async close() {
-      await workers.stop();
-      await primary.close();
+      const [, closed] = await Promise.allSettled([workers.stop(), primary.close()]);
+      if (closed.status === 'rejected') throw closed.reason;
     },
     kill: () => workers.kill(),
   };
@@ -187,8 +193,11 @@ async function runWorker(wanted: readonly Role[], slot: number): Promise<void> {
     });
     serving = {
       async stop() {
-        await service.close();
-        await log.flush();
+        try {
+          await service.close();
+        } finally {
+          await log.flush();
+        }
       },
       answers: {
         metrics: () => service.metrics.snapshot(),

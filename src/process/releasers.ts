@@ -1,16 +1,27 @@
-/** What start-up acquired, given back in reverse order. */
+interface Held {
+  readonly name: string;
+  readonly release: () => unknown;
+}
+
+/** What start-up acquired, given back: first all that serves, at the same time, then what it stands on. */
 export class Releasers {
-  readonly #stack: { name: string; release: () => unknown }[] = [];
+  readonly #serving: Held[] = [];
+  readonly #foundations: Held[] = [];
 
   /** @param name what is released, for the message when it fails or takes too long */
   add(name: string, release: () => unknown): void {
-    this.#stack.push({ name, release });
+    this.#serving.push({ name, release });
+  }
+
+  /** The same of what others need until they have ended. */
+  addFoundation(name: string, release: () => unknown): void {
+    this.#foundations.push({ name, release });
   }
 
   /**
-   * Releases everything, last acquired first. One that fails or hangs does not keep the
-   * others from being released: the deadline is for all of them, and what is still held
-   * when it has passed is asked to go without being waited for.
+   * Releases everything, the foundations one after the other, last acquired first. One that fails or hangs does not
+   * keep the others from being released: the deadline is for all of them, and what is still held when it has
+   * passed is asked to go without being waited for.
    * @param deadlineMs milliseconds from now for all of them together
    * @throws the first error, once everything has been asked
    */
@@ -20,8 +31,7 @@ export class Releasers {
     const deadline = new Promise<'late'>((resolve) => {
       timer = setTimeout(resolve, deadlineMs, 'late');
     });
-    for (let held = this.#stack.pop(); held !== undefined; held = this.#stack.pop()) {
-      const { name, release } = held;
+    const giveBack = async ({ name, release }: Held) => {
       try {
         const outcome = await Promise.race([(async () => void (await release()))(), deadline]);
         if (outcome === 'late')
@@ -29,7 +39,9 @@ export class Releasers {
       } catch (error) {
         errors.push(new Error(`${name}: ${reasonOf(error)}`, { cause: error }));
       }
-    }
+    };
+    await Promise.all(this.#serving.splice(0).map(giveBack));
+    for (const held of this.#foundations.splice(0).reverse()) await giveBack(held);
     clearTimeout(timer);
     if (errors.length > 0) throw errors[0];
   }

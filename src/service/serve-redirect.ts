@@ -20,7 +20,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const clicks = await openClicks(config(), links, logger, (kept, count) =>
     metrics.click(kept, count),
   );
-  releasers.add('clicks', () => clicks.close());
+  releasers.addFoundation('clicks', () => clicks.close());
   const resolver =
     links.store === undefined
       ? withoutStore(links.resolver, () =>

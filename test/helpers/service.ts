@@ -43,6 +43,8 @@ export interface Service {
   /** Click events in the journal, parsed, oldest first. */
   journal(): ClickEvent[];
   signal(name: NodeJS.Signals): void;
+  /** Its exit code once it has ended, null where a signal ended it. */
+  exited(): Promise<number | null>;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again after `kill`, with the same configuration and state. */
@@ -114,6 +116,7 @@ ${settings}
     log: () => jsonLines(peer.stdout()),
     journal: () => readJournal(join(state, 'events')),
     signal: (name) => peer.signal(name),
+    exited: () => peer.exited,
     kill: async () => {
       peer.signal('SIGKILL');
       killed = peer.exited;

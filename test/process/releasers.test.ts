@@ -2,23 +2,36 @@ import { describe, expect, test } from 'vitest';
 import { Releasers } from '../../src/process/releasers.ts';
 
 describe('Releasers', () => {
-  test('release in reverse order, one after the other', async () => {
+  test('release all that serves at once, then what it stands on, one after the other in reverse order', async () => {
     const order: string[] = [];
     const releasers = new Releasers();
-    releasers.add('store', () => order.push('store'));
-    releasers.add('server', async () => {
-      await Promise.resolve();
-      order.push('server');
-    });
+    const slowly = (name: string, ms: number) => async () => {
+      order.push(`${name} begins`);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      order.push(name);
+    };
+    releasers.addFoundation('store', slowly('store', 0));
+    releasers.add('milter', slowly('milter', 30));
+    releasers.addFoundation('clicks', slowly('clicks', 0));
+    releasers.add('redirect', slowly('redirect', 10));
     await releasers.release(10_000);
-    expect(order).toEqual(['server', 'store']);
+    expect(order).toEqual([
+      'milter begins',
+      'redirect begins',
+      'redirect',
+      'milter',
+      'clicks begins',
+      'clicks',
+      'store begins',
+      'store',
+    ]);
   });
 
   test('release the rest when one fails, and tell the first failure', async () => {
     const released: string[] = [];
     const releasers = new Releasers();
-    releasers.add('store', () => released.push('store'));
-    releasers.add('journal', () => {
+    releasers.addFoundation('store', () => released.push('store'));
+    releasers.addFoundation('journal', () => {
       throw new Error('disk full');
     });
     releasers.add('server', () => Promise.reject('gone already'));
@@ -31,7 +44,7 @@ describe('Releasers', () => {
   test('ask the rest to go when one hangs, without waiting for them', async () => {
     const released: string[] = [];
     const releasers = new Releasers();
-    releasers.add('store', () => released.push('store'));
+    releasers.addFoundation('store', () => released.push('store'));
     releasers.add('server', () => new Promise(() => {}));
     await expect(releasers.release(20)).rejects.toThrowErrorMatchingInlineSnapshot(
       `[Error: server did not end within 20 ms]`,
@@ -42,9 +55,10 @@ describe('Releasers', () => {
   test('release once', async () => {
     let times = 0;
     const releasers = new Releasers();
-    releasers.add('store', () => times++);
+    releasers.add('server', () => times++);
+    releasers.addFoundation('store', () => times++);
     await releasers.release(10_000);
     await releasers.release(10_000);
-    expect(times).toBe(1);
+    expect(times).toBe(2);
   });
 });
