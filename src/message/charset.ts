@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { MULTIBYTE, maskMultibyte } from './multibyte.ts';
+import { MULTIBYTE, maskMultibyte, multibyteCharacter } from './multibyte.ts';
 
 /** How the bytes of a part stand for characters. */
 export interface Charset {
@@ -17,8 +17,8 @@ export interface Charset {
   /** ASCII text as bytes. */
   encode(ascii: string): string;
   /**
-   * The character that is not ASCII at an offset of `scannable`, and the units it takes: U+FFFD where it cannot
-   * be made out, nothing where it is of a charset of several bytes.
+   * The character that is not ASCII at an offset of the whole part as `scannable` gives it, and the units it takes:
+   * U+FFFD where it cannot be made out.
    */
   characterAt(text: string, at: number): { char: string; units: number };
 }
@@ -53,14 +53,17 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
     decode: (text) =>
       NOT_ASCII.test(text) || text.includes(ESCAPE) ? decode(text, encoding) : text,
     encode: (ascii) => ascii,
-    characterAt:
-      encoding === undefined || encoding === 'utf-8'
-        ? utf8Character
-        : (text, at) => ({
-            char: singleBytes(encoding)[text.charCodeAt(at) - 0x80] ?? '',
-            units: 1,
-          }),
+    characterAt: characterReader(bytes, encoding),
   };
+}
+
+function characterReader(bytes: string, encoding: string | undefined): Charset['characterAt'] {
+  if (encoding === undefined || encoding === 'utf-8') {
+    return utf8Character;
+  }
+  return MULTIBYTE.has(encoding)
+    ? (_, at) => multibyteCharacter(bytes, at, encoding)
+    : (text, at) => ({ char: singleBytes(encoding)[text.charCodeAt(at) - 0x80] ?? '', units: 1 });
 }
 
 const UNKNOWN = '\ufffd';
@@ -76,13 +79,12 @@ function utf8Character(text: string, at: number): { char: string; units: number 
 
 const singleByteTables = new Map<string, readonly string[]>();
 
-/** The characters of 0x80 to 0xff in an encoding of single bytes; empty for the others. */
+/** The characters of 0x80 to 0xff in an encoding of single bytes. */
 function singleBytes(encoding: string): readonly string[] {
   let table = singleByteTables.get(encoding);
   if (table === undefined) {
     const bytes = Uint8Array.from({ length: 128 }, (_, i) => 0x80 + i);
-    const chars = [...new TextDecoder(encoding).decode(bytes)];
-    table = MULTIBYTE.has(encoding) ? [] : chars;
+    table = [...new TextDecoder(encoding).decode(bytes)];
     singleByteTables.set(encoding, table);
   }
   return table;

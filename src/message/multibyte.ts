@@ -17,7 +17,30 @@ export function maskMultibyte(text: string, encoding: string | undefined): strin
   }
 }
 
+/**
+ * The character that is not ASCII at an offset, and the bytes it takes: U+FFFD where it cannot be made out.
+ *
+ * Where a run of ISO-2022-JP begins, only what ends a URL is made out: a link that went on behind the escape sequence
+ * would take it along when it is replaced, and so spoil the rest of the run.
+ */
+export function multibyteCharacter(
+  bytes: string,
+  at: number,
+  encoding: string,
+): { char: string; units: number } {
+  if (encoding === 'iso-2022-jp') {
+    const [char = ' '] = decode(bytes.slice(at, at + LONGEST_ESCAPE + 2), encoding);
+    return { char: /[\s\p{P}\uff5c]/u.test(char) ? char : UNKNOWN, units: 1 };
+  }
+  const pattern = CHARACTERS.get(encoding) as RegExp;
+  pattern.lastIndex = at;
+  const [raw = bytes.slice(at, at + 1)] = pattern.exec(bytes) ?? [];
+  const char = decode(raw, encoding);
+  return char.includes(UNKNOWN) ? { char: UNKNOWN, units: 1 } : { char, units: raw.length };
+}
+
 const BLOT = '\xff';
+const UNKNOWN = '\ufffd';
 
 /** Lead and trail bytes as the WHATWG Encoding Standard's decoders take them. */
 const DOUBLE_BYTE = {
@@ -28,9 +51,22 @@ const DOUBLE_BYTE = {
   gb18030: /[\x81-\xfe](?:[\x30-\x39][\x81-\xfe][\x30-\x39]|[\x40-\x7e\x80-\xfe])/g,
 };
 
-/** ISO-2022-JP (RFC 1468): from the escape sequence of a set other than ASCII or JIS-Roman up to the next escape. */
+const CHARACTERS: ReadonlyMap<string, RegExp> = new Map(
+  Object.entries({ ...DOUBLE_BYTE, 'euc-jp': /\x8f[\xa1-\xfe]{2}|[\x8e\xa1-\xfe][\xa1-\xfe]/ }).map(
+    ([encoding, { source }]) => [encoding, new RegExp(source, 'y')],
+  ),
+);
+
+/**
+ * ISO-2022-JP (RFC 1468): from the escape sequence of a set other than ASCII or JIS-Roman up to the next escape,
+ * and the sequences of those two, which end in a letter.
+ */
 const ESCAPE = '\u001b';
-const TWO_BYTE_RUN = new RegExp(`${ESCAPE}(?:\\$[@B]|\\$\\([@BD]|\\(I)[^${ESCAPE}]*`, 'g');
+const TWO_BYTE_RUN = new RegExp(
+  `${ESCAPE}(?:(?:\\$[@B]|\\$\\([@BD]|\\(I)[^${ESCAPE}]*|\\([BJ])`,
+  'g',
+);
+const LONGEST_ESCAPE = 4;
 
 /** Encodings with characters of several bytes, beside UTF-8 and UTF-16. */
 export const MULTIBYTE: ReadonlySet<string> = new Set([
@@ -38,3 +74,12 @@ export const MULTIBYTE: ReadonlySet<string> = new Set([
   'euc-jp',
   'iso-2022-jp',
 ]);
+
+/** To make one takes longer than to decode a character. */
+const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
+
+function decode(bytes: string, encoding: string): string {
+  const decoder = decoders.get(encoding) ?? new TextDecoder(encoding);
+  decoders.set(encoding, decoder);
+  return decoder.decode(Buffer.from(bytes, 'latin1'));
+}

@@ -115,7 +115,7 @@ export class UrlScanner {
     }
     let end = nameEnd;
     const next = this.#text[end] ?? '';
-    if (!'/?#:'.includes(next) || next === '') {
+    if ((!'/?#:'.includes(next) || next === '') && !this.#isUnknown(end)) {
       while (end > host && '.-_'.includes(this.#text[end - 1] as string)) {
         end--;
       }
@@ -155,6 +155,11 @@ export class UrlScanner {
   #foreign(at: number, pattern: RegExp): number {
     const { char, units } = this.#charset.characterAt(this.#text, at);
     return pattern.test(char) ? units : 0;
+  }
+
+  /** Whether a character stands there that cannot be made out: what is before it need not be the end of anything. */
+  #isUnknown(at: number): boolean {
+    return this.#text.charCodeAt(at) >= 0x80 && this.#foreign(at, /\ufffd/) > 0;
   }
 
   #pathEnd(start: number, from: number, before: string): number {
@@ -224,6 +229,9 @@ export class UrlScanner {
   }
 
   #withoutClosing(hostEnd: number, from: number, before: string): number {
+    if (this.#isUnknown(from)) {
+      return from;
+    }
     let end = from;
     while (end > hostEnd) {
       const last = this.#text[end - 1] as string;

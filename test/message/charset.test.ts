@@ -69,7 +69,7 @@ describe('bytes that look like ASCII within a character are blotted out', () => 
     ['gb18030', '\x81\x30\x81\x30a\x81a', '\xff\xff\xff\xffa\xff\xff'],
     ['big5', '\xa5\x5c\\', '\xff\xff\\'],
     ['euc-kr', '\xb0\x41A', '\xff\xffA'],
-    ['iso-2022-jp', 'a\x1b$B<a>\x1b(Bb', `a${'\xff'.repeat(6)}\x1b(Bb`],
+    ['iso-2022-jp', 'a\x1b$B<a>\x1b(Bb', `a${'\xff'.repeat(9)}b`],
     ['utf-8', '\xc3\xbc', '\xc3\xbc'],
     ['euc-jp', '\xa4\xb3', '\xa4\xb3'],
   ])('%s %j', (encoding, bytes, expected) => {

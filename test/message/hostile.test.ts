@@ -96,6 +96,14 @@ const HOSTILE: Record<string, [HeaderField[], (size: number) => string]> = {
     header('text/html; charset=utf-8'),
     (n) => utf8(`<base href="http://b/"><a href="//a${'\u0301\u0327'.repeat(n / 4)}.example/">`),
   ],
+  'letters of two bytes': [
+    header('text/plain; charset=shift_jis'),
+    (n) => `http://a.example/${'\x93\xfa'.repeat(n / 2)}`,
+  ],
+  'URLs before two-byte runs': [
+    header('text/plain; charset=iso-2022-jp'),
+    (n) => `http://a.example/.${'\x1b$BF|\x1b(B'}`.repeat(n / 26),
+  ],
   'soft line breaks': [header('text/plain', 'quoted-printable'), (n) => '=\r\n'.repeat(n / 3)],
   blanks: [header('text/plain', 'quoted-printable'), (n) => `${' '.repeat(n)}x`],
   'blanks after equals signs': [

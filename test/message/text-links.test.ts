@@ -90,6 +90,39 @@ describe('URLs as people write them', () => {
   ])('where it ends is clear or not: %s %s', (label, text, reason) => {
     expect(scan(text, label).candidates[0]?.reason).toBe(reason);
   });
+
+  // 日本 (gb18030 knows 㐌, of four bytes); 。, 「 and the ideographic space
+  test.each([
+    ['shift_jis', '\x93\xfa\x96\x7b', ['\x81\x42', '\x81\x75', '\x81\x40']],
+    ['gbk', '\xc8\xd5\xb1\xbe', ['\xa1\xa3', '\xa1\xb8', '\xa1\xa1']],
+    ['gb18030', '\x81\x39\xf0\x31\xb1\xbe', ['\xa1\xa3', '\xa1\xb8', '\xa1\xa1']],
+    ['big5', '\xa4\xe9\xa5\xbb', ['\xa1\x43', '\xa1\x75', '\xa1\x40']],
+    ['euc-jp', '\xc6\xfc\xcb\xdc', ['\xa1\xa3', '\xa1\xd6', '\xa1\xa1']],
+    ['euc-kr', '\xec\xed\xdc\xe2', ['\xa1\xb8', '\xa1\xa1']],
+    [
+      'iso-2022-jp',
+      '\x1b$BF|K\\\x1b(B',
+      ['\x1b$B!#\x1b(B', '\x1b$B!V\x1b(B', '\x1b$B!!\x1b(B', '\x1b(B\r\n'],
+    ],
+  ])(
+    'in %s letters behind a URL make its end unclear, punctuation ends it',
+    (label, letters, ends) => {
+      const url = 'http://x.example/path';
+      for (const before of ['', letters]) {
+        for (const text of [
+          `${url}${letters}`,
+          `${url}.${letters}`,
+          `http://x${letters}.example/`,
+        ]) {
+          expect(scan(before + text, label).candidates[0]?.reason).toBe('unclear-end');
+        }
+        for (const end of ends) {
+          const { candidates } = scan(`${before}${url}${end}${letters}`, label);
+          expect(candidates).toMatchObject([{ written: url, reason: undefined }]);
+        }
+      }
+    },
+  );
 });
 
 describe('marks', () => {
