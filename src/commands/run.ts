@@ -62,29 +62,40 @@ async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void>
   const { config } = read;
   const { logger } = log;
   const notifier = new Notifier((error) => logger.warn({ err: error }, 'systemd cannot be told'));
-  const running = await start(read, log, wanted);
-  introduce(config, log, wanted);
-  await notifier.ready('serving');
-  notifier.startWatchdog();
-
-  await new Promise<void>((resolve) => {
+  let running: Running | undefined;
+  // First of all: by default a SIGHUP would end the service that is starting.
+  const stopped = new Promise<void>((resolve) => {
     handleSignals({
-      stop: resolve,
+      stop() {
+        if (running === undefined) process.exit(0); // nothing has begun
+        resolve();
+      },
       stopNow() {
-        running.kill();
+        running?.kill();
         process.exit(1);
       },
       async reload() {
+        const reloading = await serving.catch(() => undefined);
+        if (reloading === undefined) return; // it did not start, which is said below
         await notifier.reloading();
-        await reload(config, running, log);
+        await reload(config, reloading, log);
         await notifier.ready('serving');
       },
     });
   });
+  const serving = (async () => {
+    running = await start(read, log, wanted);
+    introduce(config, log, wanted);
+    await notifier.ready('serving');
+    notifier.startWatchdog();
+    return running;
+  })();
+  const served = await serving;
+  await stopped;
   logger.info('stopping: sessions that have begun are finished first');
   await notifier.stopping('finishing sessions');
   try {
-    await running.close();
+    await served.close();
   } catch {
     // Said where it happened. What did not end would keep the process.
     await log.flush();
