@@ -92,7 +92,7 @@ export class RedisEventConsumer implements EventConsumer {
               'COUNT',
               max,
               'BLOCK',
-              waitMs,
+              Math.ceil(waitMs), // Redis knows no others
               'STREAMS',
               key,
               from,

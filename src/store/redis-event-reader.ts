@@ -23,7 +23,7 @@ export class RedisEventReader implements EventReader {
     const reply = await this.#connection.run(
       (client) =>
         waitMs > 0
-          ? client.xread('COUNT', max, 'BLOCK', waitMs, 'STREAMS', key, this.#lastId)
+          ? client.xread('COUNT', max, 'BLOCK', Math.ceil(waitMs), 'STREAMS', key, this.#lastId)
           : client.xread('COUNT', max, 'STREAMS', key, this.#lastId),
       undefined,
       waitMs,

@@ -34,12 +34,18 @@ describe('consumers of the Redis stream', () => {
     return store;
   }
 
-  function deliver(store: RedisStore, name: string, url: string, observer: WebhookObserver = {}) {
+  function deliver(
+    store: RedisStore,
+    name: string,
+    url: string,
+    observer: WebhookObserver = {},
+    intervalMs = 50,
+  ) {
     const webhook = new Webhook({
       consumer: store.openConsumer({ group: 'webhook', name, goneMs: 1000 }),
       url,
       batchSize: 50,
-      intervalMs: 50,
+      intervalMs,
       timeoutMs: 60_000,
       backoffMs: 10,
       observer,
@@ -77,6 +83,20 @@ describe('consumers of the Redis stream', () => {
     );
     const header = 'x-messagesystems-batch-id';
     expect(repeated?.headers[header]).toBe(stuck.batches[0]?.headers[header]);
+  });
+
+  test('gather what comes within the interval', async () => {
+    const store = await openStore();
+    const server = await startWebhookServer();
+    releases.push(server.close);
+    const failures: unknown[] = [];
+    deliver(store, 'one', server.url, { failed: (error) => failures.push(error) }, 500);
+    await store.events.append([event(1)]);
+    await sleep(100);
+    await store.events.append([event(2)]);
+    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
+    expect(server.batches[0]?.events).toHaveLength(2);
+    expect(failures).toEqual([]);
   });
 
   test('know what waits: read by somebody or by nobody, and since when', async () => {
