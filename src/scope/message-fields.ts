@@ -30,15 +30,14 @@ export function boundMetadata(
   metadata: Record<string, unknown>,
   { maxMetadataLen }: MessageFieldLimits,
 ): Record<string, unknown> | undefined {
-  let json: string;
   try {
-    json = JSON.stringify(metadata);
+    const json = JSON.stringify(metadata);
+    if (Buffer.byteLength(json) > maxMetadataLen) return undefined;
+    if (!json.includes('"__proto__"')) return metadata;
+    return JSON.parse(json, (key, value) => (key === '__proto__' ? undefined : value));
   } catch {
-    return undefined; // nested so deeply that V8 gave up: far over any limit
+    return undefined; // nested so deeply that V8 gave up: far over any sensible limit
   }
-  if (Buffer.byteLength(json) > maxMetadataLen) return undefined;
-  if (!json.includes('"__proto__"')) return metadata;
-  return JSON.parse(json, (key, value) => (key === '__proto__' ? undefined : value));
 }
 
 /** The tags within the limit: those over it are ignored, as in Momentum. */

@@ -156,6 +156,13 @@ describe('hostile JSON', () => {
     expect(parse(value(30_000))).toEqual(expected);
   });
 
+  test('deep nesting beside a prototype, under a limit that was raised', () => {
+    const value = `{"metadata":{"__proto__":1,"x":${'['.repeat(3000)}${']'.repeat(3000)}}}`;
+    expect(parseSmtpapi([value], { maxMetadataLen: 60_000 })).toEqual({
+      reject: '550 5.6.0 smtpapi_metadata context is limited to 60000 bytes',
+    });
+  });
+
   test('a header of 100 KB is refused, one of 64 KB is read', () => {
     const of = (length: number) => `{"x":"${'x'.repeat(length - 8)}"}`;
     expect(parse(of(65_536))).toEqual({ header: {} });
