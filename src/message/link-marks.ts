@@ -10,6 +10,12 @@ export interface LinkMarks {
 /** Momentum's limit for link names, in bytes. */
 const MAX_NAME = 63;
 
+/** In bytes, percent-encoded: far below what the redirect endpoint and web servers before it take for a URL. */
+const MAX_SUBLINK = 500;
+
+/** Components with a dot before them name files (`.well-known`) or go up, and web servers refuse null characters. */
+const LEADS_NOWHERE = /(?:^|\/)(?:\.|%2e)|%00/i;
+
 /** Marks of this product: they are removed from the outgoing message. */
 export const OWN_MARK = 'data-msys-';
 
@@ -56,13 +62,17 @@ export function readMarks(attributes: ReadonlyMap<string, string> | undefined): 
   };
 }
 
-/** Whatever may not stand in a path (RFC 3986, section 3.3) is percent-encoded: after a `?` the token would not be found. */
+/**
+ * Whatever may not stand in a path (RFC 3986, section 3.3) is percent-encoded: after a `?` the token would not be found.
+ *
+ * @returns undefined also for one whose links would lead nowhere
+ */
 function sublink(value: string | undefined): string | undefined {
-  const path = value?.trim().replace(/[^\w.~!$&'()*+,;=:@%/-]+/g, (odd) => {
+  const path = value?.trim().replace(/[^\w.~!$&'()*+,;=:@%/-]+|%(?![\da-f]{2})/gi, (odd) => {
     const bytes = Buffer.from(odd).toString('hex').toUpperCase();
     return bytes.replace(/../g, '%$&');
   });
-  return path || undefined;
+  return !path || path.length > MAX_SUBLINK || LEADS_NOWHERE.test(path) ? undefined : path;
 }
 
 /** Postal's mark is in the scheme itself: `https+notrack://…`. */

@@ -178,8 +178,29 @@ describe('marks', () => {
     expect(scan(html).candidates).toMatchObject([{ name: 'Shop & more', sublink: 'x/y' }]);
     const odd = '<a href="https://a.example/" data-msys-sublink=" a b/ü?#\\&quot;%20\ud800 ">';
     expect(scan(odd).candidates[0]?.sublink).toBe('a%20b/%C3%BC%3F%23%5C%22%20%EF%BF%BD');
+    const percent = '<a href=x data-msys-sublink="%41/50%/%4 %é%">';
+    expect(scan(percent).candidates[0]?.sublink).toBe('%41/50%25/%254%20%25%C3%A9%25');
     const long = `<a href=x data-msys-linkname="${'é'.repeat(40)}">`;
     expect(scan(long).candidates[0]?.name).toBe('é'.repeat(31));
+  });
+
+  test.each([
+    ['x'.repeat(500), true],
+    ['x'.repeat(501), false],
+    ['é'.repeat(84), false],
+    ['.well-known/acme-challenge', false],
+    ['/.well-known/x', false],
+    ['x/../../y', false],
+    ['x/%2E./y', false],
+    ['x%00y', false],
+    ['x.y/z.', true],
+  ])('a sublink that would lead nowhere is not used: %s', (value, used) => {
+    const html = `<a href="https://a.example/" data-msys-sublink="${value}">`;
+    const { candidates, marks } = scan(html);
+    expect(candidates).toMatchObject([
+      { written: 'https://a.example/', reason: undefined, sublink: used ? value : undefined },
+    ]);
+    expect(marks).toHaveLength(1);
   });
 });
 
