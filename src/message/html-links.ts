@@ -252,8 +252,9 @@ function escapeQuoted(url: string): string {
   return /[&"'<>]/.test(url) ? url.replace(/[&"'<>]/g, characterReference) : url;
 }
 
+/** The second `-` at an end, too: with the `>` of the tag it would close the conditional comment around it. */
 function escapeUnquoted(url: string): string {
-  return url.replace(/[\s&"'<>=`]/g, characterReference);
+  return url.replace(/[\s&"'<>=`]|(?<=-)-$/g, characterReference);
 }
 
 function characterReference(char: string): string {

@@ -337,6 +337,19 @@ describe('rewriting', () => {
     );
   });
 
+  test('a URL that ends in -- ends no comment', () => {
+    const links = (quote: string) =>
+      `<!--[if mso]><a href=${quote}https://a.example/${quote}>b</a><![endif]-->`;
+    const html = links('') + links('"');
+    const { body } = read(`Content-Type: text/html\n\n${html}`).message.rewrite(
+      () => 'https://t.example/1--',
+    );
+    expect(Buffer.concat(body ?? []).toString()).toBe(
+      '<!--[if mso]><a href=https://t.example/1-&#45;>b</a><![endif]-->' +
+        '<!--[if mso]><a href="https://t.example/1--">b</a><![endif]-->',
+    );
+  });
+
   test('no change, no new body', () => {
     expect(rewrite('Content-Type: text/html\n\n<a href=tel:1>')).toBe(undefined);
     expect(read('Subject: x\n\nhttps://a.example/').message.rewrite(() => undefined).body).toBe(
