@@ -7,7 +7,10 @@ export function base128(value: number): Buffer {
   return Buffer.from(bytes);
 }
 
-/** @returns undefined where the bytes end before the number does, or where it has more than 32 bits */
+/**
+ * Takes a number only as `base128` writes it: with zeros behind it, a link would have more tokens than the blocked one.
+ * @returns undefined also where the bytes end before the number does, or where it has more than 32 bits
+ */
 export function readBase128(
   bytes: Buffer,
   start: number,
@@ -16,6 +19,7 @@ export function readBase128(
   for (let i = 0; i < 5; i++) {
     const byte = bytes[start + i];
     if (byte === undefined) return undefined;
+    if (byte === 0 && i > 0) return undefined;
     value += (byte & 0x7f) * 128 ** i;
     if (byte < 0x80) return value < 2 ** 32 ? { value, end: start + i + 1 } : undefined;
   }

@@ -21,9 +21,21 @@ test('any number of 32 bits comes back, wherever it stands', () => {
   );
 });
 
+test('a number has one form: what is read is what is written', () => {
+  const digits = fc.array(fc.constantFrom(0x80, 0x81, 0xff), { maxLength: 4 });
+  fc.assert(
+    fc.property(digits, fc.constantFrom(0, 1, 0x7f), (before, last) => {
+      const bytes = Buffer.from([...before, last]);
+      const read = readBase128(bytes, 0);
+      if (read !== undefined) expect(base128(read.value)).toEqual(bytes);
+    }),
+  );
+});
+
 test.each([
   ['nothing', []],
   ['no end', [0x80, 0x80]],
+  ['a zero behind it', [0x80, 0]],
   ['too much', [0xff, 0xff, 0xff, 0xff, 0x7f]],
   ['far too much', [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1]],
 ])('%s is no number', (_, bytes) => {

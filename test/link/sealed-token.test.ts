@@ -64,6 +64,16 @@ test('a token is what its description says', async () => {
   );
 });
 
+test('one link has one token: its number is read in no other form, or a block were evaded', () => {
+  const token = new Sealer(keys, message).seal({ target: 'https://first.example/', part: 'text' });
+  const bytes = Buffer.from(token.slice(1), 'base64url');
+  const opened = [[0], [0x80, 0], [0x80, 0x80, 0], [0x80, 0x80, 0x80, 0x80, 0]].map((number) => {
+    const other = Buffer.concat([bytes.subarray(0, 19), Buffer.from(number), bytes.subarray(20)]);
+    return openToken(keys, `2${other.toString('base64url')}`)?.link.target;
+  });
+  expect(opened).toEqual(['https://first.example/', undefined, undefined, undefined]);
+});
+
 /** Tokens are in inboxes: whatever a later release writes, it must open these. */
 test('tokens of earlier releases open', () => {
   const opened = GOLDEN.map((token) => openToken(keys, token)?.link);
