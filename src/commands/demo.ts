@@ -9,6 +9,7 @@ import { configured } from './configured.ts';
 import { newsletter } from './demo-newsletter.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { printableJson } from './printable.ts';
 
 /** What a browser says of itself. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
@@ -78,7 +79,7 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   heading('3. The click event');
   const print = async (waitMs: number) => {
     for (const { event } of await events.next(10, waitMs)) {
-      say(JSON.stringify(JSON.parse(event), null, 2));
+      say(printableJson(JSON.stringify(JSON.parse(event), null, 2)));
     }
   };
   await print(10_000);

@@ -5,6 +5,7 @@ import { StoreUnavailable } from '../link/link-store.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { printableJson } from './printable.ts';
 
 interface EventsOptions {
   readonly follow?: true;
@@ -83,7 +84,7 @@ async function printEvents(reader: EventReader, follow: boolean, end: End): Prom
 }
 
 async function print(events: readonly StoredEvent[], end: End): Promise<void> {
-  const text = events.map(({ event }) => `${event}\n`).join('');
+  const text = events.map(({ event }) => `${printableJson(event)}\n`).join('');
   if (text === '' || process.stdout.write(text)) return;
   await Promise.race([new Promise((resolve) => process.stdout.once('drain', resolve)), end.came]);
 }

@@ -10,6 +10,7 @@ import type { Facts } from '../scope/facts.ts';
 import { filterSettings, practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { printable, printableJson } from './printable.ts';
 import { reasonText } from './reason-text.ts';
 import { addTransactionOptions, envelopeOf } from './transaction-options.ts';
 import { tryMessage } from './try-message.ts';
@@ -53,8 +54,8 @@ export function explainCommand(program: Command): void {
       ...(tried && { report: tried.report }),
     };
     const text = options.json
-      ? JSON.stringify(asJson(explained), null, 2)
-      : asText(explained, config).join('\n');
+      ? printableJson(JSON.stringify(asJson(explained), null, 2))
+      : asText(explained, config).map(printable).join('\n');
     process.stdout.write(`${text}\n`);
   });
 }

@@ -6,6 +6,7 @@ import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { parseLinkArgument } from './link-argument.ts';
+import { printable, printableJson } from './printable.ts';
 import { whileAvailable } from './while-available.ts';
 
 /** `clickmilter link`: what a tracked link stands for. */
@@ -45,7 +46,9 @@ export function linkCommand(program: Command): void {
           );
           const foreign = host !== undefined && !resolved.isFor(host);
           const found = { ...describe(token, resolved), clicks, blocked: block?.kind ?? false };
-          process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : tableOf(found));
+          process.stdout.write(
+            json ? `${printableJson(JSON.stringify(found, null, 2))}\n` : tableOf(found),
+          );
           if (foreign) {
             process.stderr.write(
               `clickmilter: ${host} is not its tracking domain: it answers 404 there\n`,
@@ -85,12 +88,12 @@ function isoTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000', '');
 }
 
-/** One line a fact; what is not known is left out. Subjects come from outside, and terminals obey control characters. */
+/** One line a fact; what is not known is left out. */
 function tableOf(facts: Readonly<Record<string, unknown>>): string {
   const known = Object.entries(facts).filter(([, value]) => value !== undefined && value !== false);
   const width = Math.max(...known.map(([name]) => name.length));
   const lines = known.map(([name, value]) => {
-    const text = value === true ? 'yes' : String(value).replace(/\p{Cc}/gu, '');
+    const text = value === true ? 'yes' : printable(String(value));
     return `${name.padEnd(width)}  ${text}\n`;
   });
   return lines.join('');

@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util';
 import type { ReportBy, ReportRow } from '../link/counters.ts';
+import { printable } from './printable.ts';
 
 /** What stands where a message had no campaign or no pathway. */
 const NONE = '(none)';
@@ -69,9 +69,8 @@ export function reportTable(
   return `${lines.join('\n')}\n`;
 }
 
-/** Campaigns and links come from outside, and terminals obey control characters. */
 function label(key: string): string {
-  return key === '' ? NONE : stripVTControlCharacters(key).replace(/\p{Cc}/gu, '');
+  return key === '' ? NONE : printable(key);
 }
 
 function cut(text: string, width: number): string {

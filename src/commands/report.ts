@@ -4,6 +4,7 @@ import { StoreUnavailable } from '../link/link-store.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { printableJson } from './printable.ts';
 import { reportTable } from './report-table.ts';
 
 interface ReportOptions {
@@ -45,7 +46,7 @@ export function reportCommand(program: Command): void {
       try {
         const report = await records.reports.report(query);
         const text = json
-          ? `${JSON.stringify(asJson(query, report), null, 2)}\n`
+          ? `${printableJson(JSON.stringify(asJson(query, report), null, 2))}\n`
           : reportTable(query.by, report, process.stdout.columns ?? 80);
         process.stdout.write(text);
       } catch (error) {

@@ -107,6 +107,24 @@ describe('one message', () => {
     expect(stdout.trimEnd().split('\n').at(-1)).toBe(verdict);
   });
 
+  test("a stranger's control characters do not reach the terminal", async () => {
+    const hostile = join(folder, 'hostile.eml');
+    writeFileSync(
+      hostile,
+      'X-MSYS-API: {"campaign_id":"c\\u001b]0;x\\u0007\\u009b31m","metadata":{"\u009b1m":"\\u007f"}}\n' +
+        'Content-Type: text/html; charset=utf-8\n\n<a href="mailto:x&#27;[2J&#7;y\u009b1mz\u009d">x</a>\n',
+    );
+    const args = [...shop, '--listen', ':587', '--message', hostile];
+    const { stdout } = await explain(...args);
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    expect(stdout).toMatch(/^ {2}html {2}not http or https {2}mailto:xyz$/m);
+    const { stdout: json } = await explain(...args, '--json');
+    expect(json.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    const { options } = JSON.parse(json);
+    expect(options.campaign_id.value).toBe('c\u001b]0;x\u0007\u009b31m');
+    expect(JSON.parse(options.metadata.value)).toEqual({ '\u009b1m': '\u007f' });
+  });
+
   test('that is not there', async () => {
     const { code, stderr } = await explain('--message', join(folder, 'none.eml'));
     expect(code).toBe(64);

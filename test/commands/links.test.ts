@@ -80,6 +80,16 @@ describe('link', () => {
     `);
   });
 
+  test('what a sender wrote does not reach the terminal as control characters', async () => {
+    const campaignId = 'au\u001b[31mtumn\u009b2J';
+    const token = await sealedToken({ ...message, campaignId });
+    const { stdout } = await run(linkCommand, 'link', token);
+    expect(stdout).toContain('campaign   autumn\n');
+    const { stdout: json } = await run(linkCommand, 'link', token, '--json');
+    expect(json).toContain('tumn\\u009b2J"');
+    expect(JSON.parse(json)).toMatchObject({ campaign: campaignId });
+  });
+
   test.each([
     ['no link at all', 'hello'],
     ['a URL without a token', 'https://shop.example/offer'],

@@ -57,7 +57,7 @@ async function example(): Promise<void> {
       ...click,
       day: '2026-11-23',
       messageId: `m${n % 6}`,
-      link: 'Blog\u001b[31m',
+      link: 'Blog\u001b[31m\u009b',
     });
   }
   await counters.close();
@@ -102,7 +102,7 @@ describe('clickmilter report', () => {
         "campaign": "spring sale",
         "rows": [
           {
-            "link": "Blog\\u001b[31m",
+            "link": "Blog\\u001b[31m\\u009b",
             "count_clicked": 60,
             "count_raw_clicked": 6,
             "count_unique_clicked": 6
@@ -173,5 +173,15 @@ describe('clickmilter events', () => {
     for (const line of lines) await journal.append([line]);
     await journal.close();
     expect(await clickmilter('events')).toBe(`${lines.join('\n')}\n`);
+  });
+
+  test('with nothing that a terminal obeys', async () => {
+    const journal = new Journal({ folder: events, kind: 'events' });
+    const event = { msys: { track_event: { user_agent: '\u009b2J\u007f\u001b[1m é' } } };
+    await journal.append([JSON.stringify(event)]);
+    await journal.close();
+    const output = await clickmilter('events');
+    expect(output).toContain('"\\u009b2J\\u007f\\u001b[1m é"');
+    expect(JSON.parse(output)).toEqual(event);
   });
 });
