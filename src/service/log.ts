@@ -49,9 +49,13 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
   };
 }
 
+/** What a terminal would obey: every control character that is not of the layout, which has line breaks, tabs and colours. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+const COMMANDS = /(?!\n|\t|\u001b\[\d+m)\p{Cc}/gu;
+
 function forPeople(output: DestinationStream): DestinationStream {
   const prettify = prettyFactory({ singleLine: true });
-  return { write: (line) => output.write(prettify(line)) };
+  return { write: (line) => output.write(prettify(line).replace(COMMANDS, '')) };
 }
 
 /** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */

@@ -144,3 +144,15 @@ test('people read it on a terminal: a line each, with time, level and message', 
   expect(plain[0]).toMatch(/^\[[\d:. +]+\] INFO: message tracked \{.*"queueId":"4XyZ".*\}$/);
   expect(plain[1]).toMatch(/^\[[\d:. +]+\] INFO: link followed \{.*"status":302.*\}$/);
 });
+
+test('the readable log holds nothing from outside that a terminal obeys', async () => {
+  const file = join(folder, 'lines');
+  const { logger, flush } = openLog({ level: 'info', format: 'pretty', file, detail: 'none' });
+  const hostile = 'a\u001b]0;x\u0007\u009b2J\rb\u007f';
+  logger.info({ campaignId: hostile, err: new Error(hostile) }, hostile);
+  await flush();
+  const text = await readFile(file, 'utf8');
+  const colours = /\p{Cc}(?=\[\d+m)/gu;
+  expect(text.replace(colours, '').replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  expect(text).toContain('a]0;x2Jb');
+});
