@@ -1,14 +1,23 @@
 import { statSync } from 'node:fs';
-import { chown, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BlockSet, blockKey, parseBlock } from './block-set.ts';
 import type { Block } from './click.ts';
 import type { EditableBlockList } from './editable-block-list.ts';
 import type { ResolvedLink } from './link-store.ts';
+import { locked } from './lock-file.ts';
+import { newMessageId } from './message-id.ts';
+import { codeOf, makeFile, makeFolder, type Owner } from './service-files.ts';
 
 const HEAD = `# What clickmilter blocks: "token T", "message M", "url U" or "domain D" a line.
 # Read again whenever it changes; "clickmilter block" and "unblock" edit it.
 `;
+
+interface List {
+  readonly lines: readonly string[];
+  /** Of the file they were read from; absent where there is none. */
+  readonly file?: Owner & { readonly mode: number };
+}
 
 /** The block list of a host without Redis: a text file, looked at for each link, and read again when it has changed. */
 export class BlockListFile implements EditableBlockList {
@@ -27,10 +36,7 @@ export class BlockListFile implements EditableBlockList {
   }
 
   async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {
-    // Synchronous: it takes microseconds, a turn through the thread pool many times that.
-    const found = statSync(this.#path, { throwIfNoEntry: false });
-    // The time of the last change tells of permissions too.
-    const state = found === undefined ? 'none' : `${found.ino} ${found.ctimeMs} ${found.size}`;
+    const state = this.#look();
     if (state !== this.#state) {
       this.#state = state;
       this.#reading = this.#reading.then(() => this.#read());
@@ -40,29 +46,37 @@ export class BlockListFile implements EditableBlockList {
     return this.#set.find(token, resolved);
   }
 
-  async add(block: Block): Promise<boolean> {
-    const lines = await this.#lines();
-    if (lines.includes(blockKey(block))) return false;
-    await this.#replace([...lines, blockKey(block)]);
-    return true;
+  add(block: Block): Promise<boolean> {
+    const key = blockKey(block);
+    return this.#edit((lines) => (lines.includes(key) ? lines : [...lines, key]));
   }
 
-  async remove(block: Block): Promise<boolean> {
-    const lines = await this.#lines();
-    const others = lines.filter((line) => line !== blockKey(block));
-    if (others.length === lines.length) return false;
-    await this.#replace(others);
-    return true;
+  remove(block: Block): Promise<boolean> {
+    const key = blockKey(block);
+    return this.#edit((lines) => lines.filter((line) => line !== key));
   }
 
   async all(): Promise<readonly Block[]> {
-    return (await this.#lines()).flatMap((line) => parseBlock(line) ?? []).sort(byKey);
+    const { lines } = await this.#list();
+    return lines.flatMap((line) => parseBlock(line) ?? []).sort(byKey);
+  }
+
+  /** What is another text after each change of the file, also of one that cannot be looked at. */
+  #look(): string {
+    try {
+      // Synchronous: it takes microseconds, a turn through the thread pool many times that.
+      const found = statSync(this.#path, { throwIfNoEntry: false });
+      // The time of the last change tells of permissions too.
+      return found === undefined ? 'none' : `${found.ino} ${found.ctimeMs} ${found.size}`;
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   async #read(): Promise<void> {
     try {
       const blocks: Block[] = [];
-      for (const [index, line] of (await this.#lines()).entries()) {
+      for (const [index, line] of (await this.#list()).lines.entries()) {
         const block = parseBlock(line);
         if (block !== undefined) blocks.push(block);
         else if (line !== '' && !line.startsWith('#')) {
@@ -77,28 +91,47 @@ export class BlockListFile implements EditableBlockList {
     }
   }
 
-  async #lines(): Promise<string[]> {
+  async #list(): Promise<List> {
     try {
-      const text = await readFile(this.#path, 'utf8');
-      return text
-        .trimEnd()
-        .split(/\r?\n/)
-        .map((line) => line.trim());
+      const handle = await open(this.#path);
+      try {
+        const text = (await handle.readFile('utf8')).trimEnd();
+        return { lines: text.split(/\r?\n/).map((line) => line.trim()), file: await handle.stat() };
+      } finally {
+        await handle.close();
+      }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return HEAD.trimEnd().split('\n');
+      if (codeOf(error) === 'ENOENT') return { lines: HEAD.trimEnd().split('\n') };
       throw error;
     }
   }
 
+  /** @returns whether there is a change */
+  async #edit(change: (lines: readonly string[]) => readonly string[]): Promise<boolean> {
+    await makeFolder(dirname(this.#path), 0o750);
+    return locked(`${this.#path}.lock`, async () => {
+      const before = await this.#list();
+      const lines = change(before.lines);
+      if (lines.length === before.lines.length) return false;
+      await this.#replace({ ...before, lines });
+      return true;
+    });
+  }
+
   /** Whole or not at all, and readable for whoever could read it before, or owns the folder. */
-  async #replace(lines: readonly string[]): Promise<void> {
-    const folder = dirname(this.#path);
-    await mkdir(folder, { recursive: true });
-    const { uid, gid } = await stat(this.#path).catch(() => stat(folder));
-    const draft = `${this.#path}.${process.pid}.new`;
-    await writeFile(draft, `${lines.join('\n')}\n`, { mode: 0o640, flush: true });
-    if (process.getuid?.() === 0) await chown(draft, uid, gid);
-    await rename(draft, this.#path);
+  async #replace({ lines, file }: List): Promise<void> {
+    const draft = `${this.#path}.${newMessageId()}.new`;
+    const handle = await makeFile(draft, file ? file.mode & 0o777 : 0o640, file);
+    try {
+      await handle.writeFile(`${lines.join('\n')}\n`);
+      await handle.sync();
+      await rename(draft, this.#path);
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw error;
+    } finally {
+      await handle.close();
+    }
   }
 }
 

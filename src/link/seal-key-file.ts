@@ -1,4 +1,4 @@
-import { chown, link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { newMessageId } from './message-id.ts';
 import {
@@ -8,11 +8,14 @@ import {
   type SealKey,
   type SealKeys,
 } from './seal-keys.ts';
+import { codeOf, makeFile, makeFolder, openToAppend } from './service-files.ts';
 
 const HEAD = `# Sealing keys of clickmilter: one a line, ID DATE SECRET. The newest whose date has come seals; all of them open.
 # Keep this file secret and in the backup: without it, links in mail already sent lead nowhere.
 # Hosts that answer for the same links have the same lines. "clickmilter keygen" adds a key.
 `;
+
+const MODE = 0o600;
 
 /**
  * The key file of sealed links. A missing one is made on the very first start only: a note beside it (`FILE.made`)
@@ -64,7 +67,8 @@ export async function addSealKey(path: string, from = Date.now()): Promise<SealK
     await create(path, HEAD + formatSealKey(key));
   } else {
     // Appended, not written anew: owner and mode stay as the operator set them.
-    await write(path, 'a', (before.endsWith('\n') ? '' : '\n') + formatSealKey(key));
+    const file = await openToAppend(path, MODE);
+    await write(file, (before.endsWith('\n') ? '' : '\n') + formatSealKey(key));
   }
   await leaveNote(path);
   return key;
@@ -72,13 +76,11 @@ export async function addSealKey(path: string, from = Date.now()): Promise<SealK
 
 /** Whole or not at all: workers that start together must not see half a file, and the first of them wins. */
 async function create(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path), 0o700);
   const draft = `${path}.${newMessageId()}.new`;
-  await write(draft, 'w', text);
+  const file = await makeFile(draft, MODE);
   try {
-    // keygen by root, service by its own user: whoever owns the folder is to read it.
-    const { uid, gid } = await stat(dirname(path));
-    if (process.getuid?.() === 0) await chown(draft, uid, gid);
+    await write(file, text);
     await link(draft, path);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
@@ -87,8 +89,7 @@ async function create(path: string, text: string): Promise<void> {
   }
 }
 
-async function write(path: string, flags: string, text: string): Promise<void> {
-  const file = await open(path, flags, 0o600);
+async function write(file: FileHandle, text: string): Promise<void> {
   try {
     await file.writeFile(text);
     await file.sync();
@@ -129,8 +130,4 @@ async function exists(path: string): Promise<boolean> {
 function absent(error: unknown): undefined {
   if (codeOf(error) === 'ENOENT') return undefined;
   throw error;
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

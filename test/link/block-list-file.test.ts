@@ -1,16 +1,20 @@
 import {
   appendFile,
+  chown,
+  lstat,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   rm,
   stat,
+  symlink,
   utimes,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BlockListFile } from '../../src/link/block-list-file.ts';
 import { exampleMessage } from './example-message.ts';
 
@@ -79,6 +83,22 @@ test('a list that cannot be read leaves the one before it', async () => {
   expect(problems).toEqual(['EISDIR: illegal operation on a directory, read']);
 });
 
+test('a list that cannot be looked at leaves the one before it, and is told once', async () => {
+  const problems: string[] = [];
+  const service = new BlockListFile(path, (text) => problems.push(text.replace(folder, '')));
+  await service.add(shop);
+  await service.find('T', resolved);
+  const text = await readFile(path, 'utf8');
+  await rm(path);
+  await symlink(path, path);
+  expect(await service.find('T', resolved)).toEqual(shop);
+  expect(await service.find('T', resolved)).toEqual(shop);
+  expect(problems).toEqual([expect.stringContaining('ELOOP')]);
+  await rm(path);
+  await writeFile(path, text.replace('domain shop.example', 'token T'));
+  expect(await service.find('T', resolved)).toEqual(token);
+});
+
 test('a change is seen that leaves size and time as they were, as of permissions that were repaired', async () => {
   const service = new BlockListFile(path);
   await mkdir(dirname(path));
@@ -97,4 +117,63 @@ test('whoever could read it still can', async () => {
   expect(made.uid).toBe((await stat(join(folder, 'state'))).uid);
   await writeFile(path, '');
   expect(await new BlockListFile(path).add(shop)).toBe(true);
+});
+
+test('edits at the same time are all kept, and leave nothing behind', async () => {
+  const values = Array.from({ length: 20 }, (_, n) => `shop-${n}.example`);
+  const added = values.map((value) => new BlockListFile(path).add({ kind: 'domain', value }));
+  expect(await Promise.all(added)).toEqual(values.map(() => true));
+  const kept = (await new BlockListFile(path).all()).map(({ value }) => value);
+  expect(kept.sort()).toEqual(values.sort());
+  expect(await readdir(dirname(path))).toEqual(['blocks']);
+});
+
+test('an edit waits for the one before it, but not for one that was killed', async () => {
+  const list = new BlockListFile(path);
+  await list.add(token);
+  const lock = `${path}.lock`;
+  await writeFile(lock, '');
+  let isDone = false;
+  const adding = list.add(shop).finally(() => {
+    isDone = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(isDone).toBe(false);
+  await utimes(lock, 1, 1);
+  expect(await adding).toBe(true);
+  expect(await list.all()).toEqual([shop, token]);
+});
+
+const NOBODY = 65_534;
+
+describe.runIf(process.getuid?.() === 0)('edited by root, in the folder of another user', () => {
+  beforeEach(async () => {
+    await mkdir(dirname(path));
+    await chown(dirname(path), NOBODY, NOBODY);
+  });
+
+  test('it is that user who can read it', async () => {
+    await new BlockListFile(path).add(shop);
+    expect(await stat(path)).toMatchObject({ uid: NOBODY, gid: NOBODY });
+  });
+
+  test('whose it was, it stays, with its mode', async () => {
+    await writeFile(path, '', { mode: 0o600 });
+    await chown(path, 1, NOBODY);
+    await new BlockListFile(path).add(shop);
+    const { uid, gid, mode } = await stat(path);
+    expect({ uid, gid, mode: mode & 0o777 }).toEqual({ uid: 1, gid: NOBODY, mode: 0o600 });
+  });
+
+  test('nothing is written through a link that this user put there, nor given to him', async () => {
+    const secret = join(folder, 'secret');
+    await writeFile(secret, 'root only\n', { mode: 0o600 });
+    await symlink(secret, path);
+    await symlink(secret, `${path}.${process.pid}.new`);
+    await new BlockListFile(path).add(shop);
+    expect(await readFile(secret, 'utf8')).toBe('root only\n');
+    expect(await stat(secret)).toMatchObject({ uid: 0, gid: 0 });
+    const list = await lstat(path);
+    expect({ uid: list.uid, mode: list.mode & 0o777 }).toEqual({ uid: 0, mode: 0o600 });
+  });
 });

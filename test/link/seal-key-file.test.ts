@@ -1,4 +1,16 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -80,6 +92,35 @@ test('a damaged file stops the start, and leaves a running service its keys', as
   await expect(SealKeyFile.open(path)).rejects.toThrow(/keys:1: not a sealing key/);
   await expect(addSealKey(path)).rejects.toThrow(/keys:1: not a sealing key/);
 });
+
+test('a new key is not written through a symbolic link', async () => {
+  await SealKeyFile.open(path);
+  const elsewhere = join(folder, 'elsewhere');
+  await rename(path, elsewhere);
+  await symlink(elsewhere, path);
+  const before = await readFile(elsewhere, 'utf8');
+  await expect(addSealKey(path)).rejects.toThrow(
+    /keys is a symbolic link: nothing is written through it, name the file itself/,
+  );
+  expect(await readFile(elsewhere, 'utf8')).toBe(before);
+});
+
+test.runIf(process.getuid?.() === 0)(
+  'made by root, the file and the folders it needs are of the owner of the folder above',
+  async () => {
+    const nobody = 65_534;
+    await chown(folder, nobody, nobody);
+    const deep = join(folder, 'a', 'b', 'keys');
+    await addSealKey(deep);
+    for (const made of [deep, join(folder, 'a', 'b'), join(folder, 'a')]) {
+      expect(await stat(made)).toMatchObject({ uid: nobody, gid: nobody });
+    }
+    // The administrator's own folder stays the administrator's.
+    await mkdir(join(folder, 'own'));
+    await addSealKey(join(folder, 'own', 'keys'));
+    expect(await stat(join(folder, 'own', 'keys'))).toMatchObject({ uid: 0, gid: 0 });
+  },
+);
 
 function quoted(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
