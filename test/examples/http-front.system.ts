@@ -177,13 +177,17 @@ describe('in front of the redirect endpoint', () => {
       const clicks = service.journal().length;
       const answer = await poll(`${name} to answer`, () => {
         if (started?.running === false) throw new Error(started.output());
-        const lie = { 'x-forwarded-for': '203.0.113.66', forwarded: 'for=203.0.113.66' };
+        const lie = {
+          'x-forwarded-for': '203.0.113.66',
+          'x-forwarded-host': 'other.example.com',
+          forwarded: 'for=203.0.113.66;host=other.example.com',
+        };
         return get(https, path, tls.certificate, lie).catch(() => undefined);
       });
       expect(answer).toMatchObject({ status: 302, location: TARGET });
       const event = await poll('the click', () => service.journal()[clicks]);
       expect(event.msys.track_event).toMatchObject({ ip_address: '127.0.0.1', user_agent: 'test' });
-      const elsewhere = { host: 'other.example.com' };
+      const elsewhere = { host: 'other.example.com', 'x-forwarded-host': DOMAIN };
       expect(
         (await get(https, path, tls.certificate, elsewhere).catch(() => undefined))?.status,
       ).not.toBe(302);
