@@ -25,6 +25,8 @@ export function decodeConnect(payload: Buffer): ConnectInfo {
   }
   const port = payload.readUInt16BE(end + 2);
   const text = payload.toString('latin1', at, payload.indexOf(0, at));
+  // Postfix knows no address after XCLIENT ADDR=[UNAVAILABLE], and calls that family 4 nevertheless.
+  if (text === 'unknown' && family !== 'unix') return { hostname, family: 'unknown' };
   const address = family === 'inet6' ? text.replace(/^IPv6:/i, '') : text;
   if ((family === 'inet' && !isIPv4(address)) || (family === 'inet6' && !isIPv6(address))) {
     throw new ProtocolError(

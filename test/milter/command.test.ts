@@ -30,6 +30,11 @@ describe('CONNECT', () => {
     ['unknown', 'h.test\0U', { family: 'unknown' }],
     ['unknown with trailing bytes', `h.test\0U${u16(0)}x\0`, { family: 'unknown' }],
     [
+      'a client without an address, as of XCLIENT ADDR=[UNAVAILABLE]',
+      `h.test\x004${u16(0)}unknown\0`,
+      { family: 'unknown' },
+    ],
+    [
       'port 0, as of local submission',
       `h.test\x004${u16(0)}127.0.0.1\0`,
       { family: 'inet', address: '127.0.0.1', port: 0 },
