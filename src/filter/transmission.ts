@@ -82,7 +82,8 @@ export class Transmission {
   readonly #settings: FilterSettings;
   readonly #parts: FilterParts;
   readonly #sender: string;
-  readonly #recipients: string[] = [];
+  /** As spelt; one named twice gets the message once. */
+  readonly #recipients = new Set<string>();
   readonly #headers: HeaderField[] = [];
   readonly #smtpapi: string[] = [];
   readonly #variables: ReadonlyMap<string, string> | undefined;
@@ -117,7 +118,7 @@ export class Transmission {
   }
 
   recipient(address: string): void {
-    this.#recipients.push(address);
+    this.#recipients.add(address);
   }
 
   header(field: HeaderField): void {
@@ -244,11 +245,11 @@ export class Transmission {
   #whyNotToRead(): WhyUntouched | undefined {
     const { options } = this.#decision;
     if (!options.clickTrackingEnabled) return 'off';
-    if (options.recipients === 'single' && this.#recipients.length !== 1) {
+    if (options.recipients === 'single' && this.#recipients.size !== 1) {
       return 'several-recipients';
     }
-    if (this.#recipients.some((address) => options.excludeRecipients.matches(address))) {
-      return 'excluded-recipient';
+    for (const address of this.#recipients) {
+      if (options.excludeRecipients.matches(address)) return 'excluded-recipient';
     }
     this.#open = openMessage(this.#headers, {
       limits: this.#settings.reading,
@@ -266,7 +267,7 @@ export class Transmission {
       {
         queueId,
         sender: this.#sender,
-        recipients: this.#recipients,
+        recipients: [...this.#recipients],
         headers: this.#headers,
         bodySize: this.#bodySize,
       },

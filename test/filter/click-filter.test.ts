@@ -140,6 +140,12 @@ describe('whether a message is tracked', () => {
       reason: 'several-recipients',
     },
     {
+      title: 'one recipient named twice where one is wanted',
+      config: 'ESMTP_Listener { click_tracking_enabled = on recipients = single }',
+      recipients: ['<a@example.net>', '<a@example.net>'],
+      stage: 'endOfMessage',
+    },
+    {
       title: 'an excluded recipient among others',
       config:
         'ESMTP_Listener { click_tracking_enabled = on exclude_recipients = ( "b@example.net" ) }',
@@ -197,7 +203,7 @@ test('what a click will report is saved with the links', async () => {
   configure(`${on} pathway "p" {}`);
   await send({
     sender: '<bounce@example.com>',
-    recipients: ['<Ada@Example.NET>'],
+    recipients: ['<Ada@Example.NET>', '<Ada@Example.NET>'],
     macros: { mail: { '{auth_authen}': 'p', '{smtpapi_campaign_id}': 'autumn' } },
   });
   const [{ message: facts, links } = expect.fail()] = stored.saved;
