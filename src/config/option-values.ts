@@ -1,5 +1,6 @@
 import { load } from 'cheerio/slim';
 import { parseNetwork } from '../scope/address.ts';
+import { asciiDomain } from '../scope/ascii-domain.ts';
 import { contextVariables } from '../scope/context-variables.ts';
 import { macroNames } from '../scope/macro-template.ts';
 import { parseTrackingDomain } from '../scope/tracking-domain.ts';
@@ -97,7 +98,7 @@ export const contextType = mapType((name, value, tell) => {
 });
 
 function isDomainPattern(text: string): boolean {
-  const name = text.replace(/^\*?\./, '');
+  const name = asciiDomain(text.replace(/^\*?\./, ''));
   return parseTrackingDomain(name) !== undefined && !/:\d+$/.test(name);
 }
 

@@ -1,3 +1,5 @@
+import { asciiDomain } from './ascii-domain.ts';
+
 /** A compiled list of patterns. */
 export interface Matcher {
   /** As written in the configuration; empty where nothing ever matches. */
@@ -10,13 +12,13 @@ export function domainMatcher(patterns: readonly string[]): Matcher {
   const whole = new Set<string>();
   const below = new Set<string>();
   for (const pattern of patterns) {
-    const name = pattern.toLowerCase().replace(/\.$/, '');
-    const parent = name.replace(/^\*?\./, '');
-    below.add(parent);
-    if (parent === name) whole.add(name);
+    const name = pattern.replace(/^\*?\./, '');
+    const domain = asciiDomain(name);
+    below.add(domain);
+    if (name === pattern) whole.add(domain);
   }
   const matches = (subject: string): boolean => {
-    const host = subject.toLowerCase().replace(/\.$/, '');
+    const host = asciiDomain(subject);
     if (whole.has(host)) return true;
     for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
       if (below.has(host.slice(dot + 1))) return true;
@@ -29,14 +31,19 @@ export function domainMatcher(patterns: readonly string[]): Matcher {
 /** Mail addresses: a pattern with `@` is one address, any other a domain as in `domainMatcher`. */
 export function recipientMatcher(patterns: readonly string[]): Matcher {
   const addresses = new Set(
-    patterns.filter((pattern) => pattern.includes('@')).map((pattern) => pattern.toLowerCase()),
+    patterns.filter((pattern) => pattern.includes('@')).map(canonicalAddress),
   );
   const domains = domainMatcher(patterns.filter((pattern) => !pattern.includes('@')));
   const matches = (subject: string): boolean => {
-    const address = subject.toLowerCase();
+    const address = canonicalAddress(subject);
     return addresses.has(address) || domains.matches(address.slice(address.lastIndexOf('@') + 1));
   };
   return { patterns, matches };
+}
+
+function canonicalAddress(address: string): string {
+  const domain = address.lastIndexOf('@') + 1;
+  return address.slice(0, domain).toLowerCase() + asciiDomain(address.slice(domain));
 }
 
 /**

@@ -34,6 +34,15 @@ describe('recipients', () => {
     ['example.com', '"a@b"@example.com', true],
     ['example.com', 'example.com', true],
     ['example.com', '', false],
+    ['xn--sd-xka.test', 'ü@Süd.test', true],
+    ['SÜD.test', 'a@XN--SD-XKA.test', true],
+    ['SÜD.test', 'a@post.süd.test', true],
+    ['*.süd.test', 'a@süd.test', false],
+    ['*.süd.test', 'a@post.xn--sd-xka.test', true],
+    ['a@süd.test', 'A@xn--sd-xka.test', true],
+    ['a@xn--sd-xka.test', 'a@sÜd.test.', true],
+    ['ü@süd.test', 'u@süd.test', false],
+    ['süd.test', 'a@süd test', false],
   ])('%s on %s: %s', (pattern, address, expected) => {
     expect(recipientMatcher([pattern]).matches(address)).toBe(expected);
   });
