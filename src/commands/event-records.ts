@@ -29,7 +29,7 @@ export function openEventRecords({ linkStore, redis, events }: Configuration): E
   }
   const folder = events.journal;
   return {
-    reports: new FileReport(folder),
+    reports: new FileReport(folder, (problem) => process.stderr.write(`clickmilter: ${problem}\n`)),
     openReader: (from) => new JournalReader({ folder, kinds: ['events', 'pending'], from }),
     close: async () => {},
   };

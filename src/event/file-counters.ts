@@ -1,7 +1,8 @@
-import { appendFile, mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter, CountedClick } from '../link/counters.ts';
+import { makeFolder, openToAppend } from '../link/service-files.ts';
 import {
   type ClickLine,
   clickLine,
@@ -94,11 +95,12 @@ export class FileCounters implements SentCounter, ClickCounter {
     const text = `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`;
     this.#bytesUntilCheck -= text.length;
     if (this.#bytesUntilCheck <= 0) {
-      await mkdir(folder, { recursive: true, mode: 0o750 });
+      await makeFolder(folder, 0o750);
       await this.#makeRoom(day);
       this.#bytesUntilCheck = this.#maxTotalBytes / 16;
     }
-    await appendFile(join(folder, countFileName(day, HOST)), text, { mode: 0o640 });
+    const file = await openToAppend(join(folder, countFileName(day, HOST)), 0o640);
+    await file.appendFile(text).finally(() => file.close());
   }
 
   /** Removes the files of the oldest days, but none of this one, until a sixteenth is free. */

@@ -1,4 +1,5 @@
 import type { CountersReader, ReportBy, ReportQuery, ReportRow } from '../link/counters.ts';
+import { codeOf } from '../link/service-files.ts';
 import {
   type ClickLine,
   countedLink,
@@ -20,9 +21,12 @@ const NONE: Counts = { messages: 0, links: 0, clicks: 0, rawClicks: 0, uniqueCli
 /** Reports from what FileCounters wrote. Raw and unique clicks belong to the day of the first click that the report covers. */
 export class FileReport implements CountersReader {
   readonly #folder: string;
+  readonly #onProblem: (message: string) => void;
 
-  constructor(folder: string) {
+  /** @param onProblem told of each file that cannot be read and is left out */
+  constructor(folder: string, onProblem: (message: string) => void = () => {}) {
     this.#folder = folder;
+    this.#onProblem = onProblem;
   }
 
   async report(query: ReportQuery): Promise<{ rows: readonly ReportRow[]; total: ReportRow }> {
@@ -33,7 +37,7 @@ export class FileReport implements CountersReader {
     const followed = new Set<string>();
     for (const { day, path } of await listCountFiles(this.#folder)) {
       if (day < since || day > until) continue;
-      for await (const line of readCountFile(path)) {
+      for await (const line of this.#linesOf(path)) {
         if (campaign !== undefined && campaignOf(line) !== campaign) continue;
         if (by === 'link' && line[0] === 'sent') continue;
         const key = keyOf(by, day, line);
@@ -54,13 +58,23 @@ export class FileReport implements CountersReader {
     const counted = countedLink(link);
     let clicks = 0;
     for (const { path } of await listCountFiles(this.#folder)) {
-      for await (const line of readCountFile(path)) {
+      for await (const line of this.#linesOf(path)) {
         if (line[0] === 'click' && line[1] === messageId && line[4] === counted) {
           clicks += line[5];
         }
       }
     }
     return clicks;
+  }
+
+  async *#linesOf(path: string): AsyncGenerator<SentLine | ClickLine> {
+    try {
+      yield* readCountFile(path);
+    } catch (error) {
+      // The oldest are removed at any moment.
+      if (codeOf(error) === 'ENOENT') return;
+      this.#onProblem(`${path} is left out: ${(error as Error).message}`);
+    }
   }
 }
 

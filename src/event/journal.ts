@@ -1,7 +1,7 @@
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { EventAppender } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import { makeFile, makeFolder } from '../link/service-files.ts';
 import { removeFile } from './file-gone.ts';
 import {
   IDLE_MS,
@@ -163,11 +163,10 @@ export class Journal implements EventAppender {
       await this.#closeFile();
     }
     await this.#makeRoom();
-    await mkdir(this.#options.folder, { recursive: true, mode: 0o750 });
+    await makeFolder(this.#options.folder, 0o750);
     const now = new Date();
     const file = newJournalFile(this.#options.kind, now);
-    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
-    const handle = await open(journalPath(this.#options.folder, file), flags, 0o640);
+    const handle = await makeFile(journalPath(this.#options.folder, file), 0o640);
     this.#current = { file, handle, opened: now.getTime(), written: now.getTime(), size: 0 };
     return this.#current;
   }

@@ -1,4 +1,15 @@
-import { appendFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -122,7 +133,6 @@ describe('the files', () => {
     await counters.flush();
     const [name = ''] = await readdir(folder);
     expect(name).toMatch(/^counts-2026-11-23\.[\w-]+\.\d+\.jsonl$/);
-    const { readFile } = await import('node:fs/promises');
     expect(await readFile(join(folder, name), 'utf8')).toBe(
       '["sent","spring","",1000,3000]\n["click","m1","spring","","Shop",1000]\n',
     );
@@ -137,6 +147,52 @@ describe('the files', () => {
     await appendFile(join(folder, 'notes.txt'), 'not ours');
     const { total } = await report.report({ by: 'campaign' });
     expect(total).toEqual({ key: '', ...numbers(4, 36, 9, 4, 3) });
+  });
+
+  test('one that cannot be read is left out of the report, which says so', async () => {
+    await example();
+    await mkdir(join(folder, 'counts-2026-11-23.other.1.jsonl'));
+    await symlink('loop', join(folder, 'loop'));
+    await symlink('loop', join(folder, 'counts-2026-11-24.other.1.jsonl'));
+    await symlink('gone', join(folder, 'counts-2026-11-25.other.1.jsonl'));
+    const problems: string[] = [];
+    const telling = new FileReport(folder, (text) => problems.push(text.replaceAll(folder, '')));
+    expect((await telling.report({ by: 'day' })).total).toMatchObject(numbers(3, 35, 8, 4, 3));
+    expect(problems).toEqual([
+      '/counts-2026-11-23.other.1.jsonl is left out: EISDIR: illegal operation on a directory, read',
+      expect.stringContaining('/counts-2026-11-24.other.1.jsonl is left out: ELOOP'),
+    ]);
+    expect(await telling.clicksOf('m1', 'Shop')).toBe(5);
+  });
+
+  test.runIf(process.getuid?.() === 0)(
+    'made by root, as by a command, they are of the owner of the folder above: the service writes there as well',
+    async () => {
+      const nobody = 65_534;
+      await chown(folder, nobody, nobody);
+      const below = join(folder, 'state', 'events');
+      const byRoot = new FileCounters({ folder: below });
+      byRoot.sent({ day: MONDAY, links: 1 });
+      await byRoot.close();
+      const [name = ''] = await readdir(below);
+      for (const made of [join(folder, 'state'), below, join(below, name)]) {
+        expect(await stat(made)).toMatchObject({ uid: nobody, gid: nobody });
+      }
+    },
+  );
+
+  test('nothing is written through a symbolic link', async () => {
+    const elsewhere = join(folder, 'elsewhere');
+    await writeFile(elsewhere, '');
+    counters.sent({ day: MONDAY, links: 1 });
+    await counters.flush();
+    const [name = ''] = await readdir(folder);
+    await rm(join(folder, name));
+    await symlink(elsewhere, join(folder, name));
+    counters.sent({ day: MONDAY, links: 1 });
+    await counters.flush();
+    expect(await readFile(elsewhere, 'utf8')).toBe('');
+    await rm(join(folder, name));
   });
 
   test('a folder that is not there has no counts', async () => {

@@ -1,4 +1,4 @@
-import { readdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { chown, readdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
@@ -19,6 +19,16 @@ describe('the journal', () => {
     expect(name).toContain(`.${process.pid}-`);
     expect((await stat(join(folder.path, name))).mode & 0o777).toBe(0o640);
   });
+
+  test.runIf(process.getuid?.() === 0)(
+    'written by root, the file is of the owner of its folder: a service with a user of its own reads it',
+    async () => {
+      await chown(folder.path, 65_534, 65_534);
+      await folder.open().append([event(1)]);
+      const [name = ''] = await folder.names();
+      expect(await stat(join(folder.path, name))).toMatchObject({ uid: 65_534, gid: 65_534 });
+    },
+  );
 
   test('makes no file before the first event', async () => {
     await folder.open().close();
