@@ -126,21 +126,25 @@ async function messageFiles(folder: string): Promise<string[]> {
     const files: string[] = [];
     for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
       const path = join(entry.parentPath, entry.name);
-      if (entry.isFile() || (entry.isSymbolicLink() && (await stat(path)).isFile())) {
+      if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path)))) {
         files.push(relative(folder, path));
       }
     }
     return files.sort();
   } catch (error) {
-    const isFile = await stat(folder).then(
-      () => true,
-      () => false,
-    );
-    const why = isFile
+    const why = (await isFile(folder))
       ? 'is no folder; a single message is read from standard input'
       : String(error);
     throw new CommandFailed(exitCode.usage, `${folder}: ${why}`);
   }
+}
+
+/** Whether there is one, be it by way of a link. */
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 /** What became of many messages, as a table for a terminal. */

@@ -53,6 +53,8 @@ type Read = Pick<Loaded, 'nodes'> & { readonly config: Configuration };
 
 /** What runs, in one process or in several. */
 interface Running {
+  /** Opens the log anew, in every process. */
+  reopen(): void;
   reload(config: Configuration, nodes: Read['nodes']): Promise<void>;
   close(): Promise<void>;
   kill(): void;
@@ -66,10 +68,8 @@ async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void>
   // First of all: by default a SIGHUP would end the service that is starting.
   const stopped = new Promise<void>((resolve) => {
     handleSignals({
-      stop() {
-        if (running === undefined) process.exit(0); // nothing has begun
-        resolve();
-      },
+      // Also while it starts: the first workers may have sessions by then.
+      stop: resolve,
       stopNow() {
         running?.kill();
         process.exit(1);
@@ -123,10 +123,8 @@ async function startAlone(
 ): Promise<Running> {
   const service = await startService(config, { logger, roles: wanted });
   return {
-    async reload(next) {
-      reopen();
-      await service.reload(next);
-    },
+    reopen,
+    reload: (next) => service.reload(next),
     close: () => service.close(),
     kill() {},
   };
@@ -177,8 +175,11 @@ async function startWorkers(
   const primary = service;
   primary.metrics.gauge('workers', () => workers.serving.length);
   return {
-    async reload(next, nextNodes) {
+    reopen() {
       reopen();
+      void workers.ask('reopen', ASK_MS);
+    },
+    async reload(next, nextNodes) {
       await primary.reload(next);
       await workers.reload(inUse(nextNodes));
     },
@@ -212,8 +213,9 @@ async function runWorker(wanted: readonly Role[], slot: number): Promise<void> {
       },
       answers: {
         metrics: () => service.metrics.snapshot(),
+        reopen: () => log.reopen(),
         async reload(latest) {
-          log.reopen();
+          log.reopen(); // one that was starting was not asked to
           await service.reload(configurationInUse(latest as HandedOver));
         },
       },
@@ -226,8 +228,9 @@ async function runWorker(wanted: readonly Role[], slot: number): Promise<void> {
   primary.ready();
 }
 
-/** Parses, checks, and swaps; on any error the old configuration stays in use. */
+/** Opens the log anew; then parses, checks, and swaps: on any error the old configuration stays in use. */
 async function reload(started: Configuration, running: Running, { logger }: Log): Promise<void> {
+  running.reopen();
   const { file } = started;
   const { config, nodes, problems } = loadConfig(file);
   for (const problem of problems) logger.warn(formatProblem(problem));

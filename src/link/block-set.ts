@@ -45,7 +45,11 @@ export class BlockSet {
 
 /** A URL as browsers spell it, whether it comes from an address bar, an event or a mail; other texts as they are. */
 export function browserUrl(text: string): string {
-  return URL.canParse(text) ? new URL(text).href : text;
+  try {
+    return new URL(text).href; // Node 20's `URL.canParse` refuses letters of latin1 once it is compiled
+  } catch {
+    return text;
+  }
 }
 
 /** One text for one block: `domain shop.example`. */

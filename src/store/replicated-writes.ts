@@ -33,13 +33,17 @@ export class ReplicatedWrites {
 
   /** @throws StoreUnavailable */
   set(key: string, value: Buffer, lifetime: number, givenUp: GivenUp | undefined): Promise<void> {
-    return this.#connection.run(async (client) => {
-      // Which server has which key a cluster tells when it is first asked for anything.
-      if (client instanceof Cluster && client.slots.length === 0) await client.ping();
-      return new Promise((resolve, reject) => {
-        this.#gather(client, { key, value, lifetime, resolve, reject });
-      });
-    }, givenUp);
+    return this.#connection.run(
+      async (client) => {
+        // Which server has which key a cluster tells when it is first asked for anything.
+        if (client instanceof Cluster && client.slots.length === 0) await client.ping();
+        return new Promise((resolve, reject) => {
+          this.#gather(client, { key, value, lifetime, resolve, reject });
+        });
+      },
+      givenUp,
+      this.#waitMs,
+    );
   }
 
   #gather(client: RedisClient, write: Write): void {

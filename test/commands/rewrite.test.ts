@@ -55,6 +55,7 @@ test('a folder is summed up, and written where one says', async () => {
   const elsewhere = join(folder, 'elsewhere');
   await writeFile(elsewhere, 'Subject: none\n\nno links here\n');
   await symlink(elsewhere, join(mail, '2'));
+  await symlink('/nonexistent', join(mail, 'dangling'));
   const { code, stdout } = await runCli([
     ...['-c', config, 'rewrite', mail, ...submission, '--output', output],
   ]);

@@ -52,6 +52,12 @@ test.each<[string, Block, string, boolean]>([
   );
 });
 
+test('a URL that is not ASCII is known as well by a process that has looked for thousands', () => {
+  const block = { kind: 'url', value: 'https://bücher.example/x' } as const;
+  for (let click = 0; click < 20_000; click++) found([block], 'https://xn--bcher-kva.example/y');
+  expect(found([block], 'https://xn--bcher-kva.example/x')).toEqual(block);
+});
+
 test('a block is one line of text', () => {
   const block = { kind: 'url', value: 'https://a.example/?x=y' } as const;
   expect(parseBlock(blockKey(block))).toEqual(block);

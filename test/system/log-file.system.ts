@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { appendFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -27,7 +27,7 @@ async function start(workers: number, format: string, folder: string) {
   onTestFinished(async () => void (await service.stop()));
   const log = () => (existsSync(file) ? readFileSync(file, 'utf8') : '');
   await poll('the service to serve', () => log().includes('smtpd_milters'));
-  return { service, file, http, log };
+  return { service, config, file, http, log };
 }
 
 async function temporaryFolder(): Promise<string> {
@@ -51,6 +51,29 @@ test.each([
     expect(log()).not.toContain('smtpd_milters');
   },
 );
+
+test('the log file is opened anew whatever else a reload finds wrong', async () => {
+  const { service, config, file, log } = await start(2, 'json', await temporaryFolder());
+  await appendFile(config, 'bogus = 1\n');
+  await rename(file, `${file}.1`);
+  service.signal('SIGHUP');
+  await poll('a new file', () => log().includes('not reloaded'));
+  const { stdout } = spawnSync('pgrep', ['-P', String(service.pid)], { encoding: 'utf8' });
+  const pids = [service.pid, ...stdout.trim().split('\n').map(Number)];
+  await poll('nobody to have the old file', () =>
+    pids.every((pid) => !openFiles(pid).includes(`${file}.1`)),
+  );
+});
+
+function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return ''; // closed meanwhile
+    }
+  });
+}
 
 test('where the log file cannot be opened anew the old one stays in use', async () => {
   const { service, file } = await start(2, 'json', await temporaryFolder());

@@ -1,13 +1,18 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
 import { follow } from '../helpers/follow.ts';
+import { freePort } from '../helpers/free-port.ts';
 import * as wire from '../helpers/milter-wire.ts';
+import { startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
-import { type Service, startService } from '../helpers/service.ts';
+import { builtProgram, type Service, startService } from '../helpers/service.ts';
 import { hang, startWebhookServer } from '../helpers/webhook-server.ts';
 
 const DRAIN_S = 4;
@@ -89,6 +94,32 @@ test.each([1, 2])(
   },
 );
 
+test('SIGTERM while others still start: a session that the first worker has is finished', async () => {
+  const port = await freePort();
+  const folder = await mkdtemp(join(tmpdir(), 'clickmilter-stop-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const configFile = join(folder, 'clickmilter.conf');
+  await writeFile(
+    configFile,
+    `workers = 4
+     state_directory = "${folder}"
+     Milter_Listener { Listen "127.0.0.1:${port}" { } }
+     HTTP_Listener { Listen "127.0.0.1:${await freePort()}" { } }
+     Control_Listener { enable = off }
+     ESMTP_Listener { click_tracking_enabled = on }`,
+  );
+  const starting = startPeer(process.execPath, [builtProgram(), '-c', configFile, 'run']);
+  onTestFinished(async () => void (await starting.stop()));
+  const session = await poll('a session', () => openSession(port).catch(() => undefined));
+  starting.signal('SIGTERM');
+  await sleep(100);
+  expect(
+    await session.send(wire.eoh(), wire.body('https://example.com/\r\n'), wire.eob()),
+  ).toContain('http://localhost');
+  session.socket.destroy();
+  expect(await starting.exited).toBe(0);
+});
+
 async function trackedLink(): Promise<string> {
   const client = await connectMilter({ host: '127.0.0.1', port: service.milterPort });
   const sent = await client.send({
@@ -98,8 +129,8 @@ async function trackedLink(): Promise<string> {
   return /http:\/\/\S+/.exec(sent.message.toString())?.[0] ?? expect.fail('not tracked');
 }
 
-async function connect() {
-  const socket = net.connect(service.milterPort, '127.0.0.1');
+async function connect(port = service.milterPort) {
+  const socket = net.connect(port, '127.0.0.1');
   await once(socket, 'connect');
   socket.on('error', () => {});
   let received = '';
@@ -120,8 +151,8 @@ async function connect() {
 }
 
 /** A session in the middle of a message. */
-async function openSession() {
-  const session = await connect();
+async function openSession(port?: number) {
+  const session = await connect(port);
   await session.send(
     wire.optneg(),
     wire.connect(),
