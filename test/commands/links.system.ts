@@ -57,7 +57,7 @@ test('a stored link is looked up, blocked for the running service, and forgotten
     expired: false,
     blocked: false,
   });
-  expect((await run(linkCommand, 'link', url)).stdout).toContain('subject    Offers [31mtoday\n');
+  expect((await run(linkCommand, 'link', url)).stdout).toContain('subject    Offers today\n');
 
   const isBlocked = async () => {
     const resolved = await service.resolver.resolve(token);
