@@ -9,8 +9,11 @@ import {
 } from '../scope/message-fields.ts';
 import { decodeEncodedWords } from './encoded-words.ts';
 
-/** Bytes of a header value, folds included; Postfix's own limit (header_size_limit) is 102400. */
-const maxHeaderLength = 65536;
+/**
+ * Bytes of a header value, folds included. Of a field of more than 60000 bytes Postfix gives milters the beginning, up to
+ * there or to the end of the line before (a line has at most 2048): it would be called no JSON instead of too long.
+ */
+const maxHeaderLength = 57_900;
 
 /** A value that Momentum would not accept; the message is what follows the reply code. */
 class Invalid extends Error {}

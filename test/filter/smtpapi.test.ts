@@ -153,7 +153,7 @@ describe('hostile JSON', () => {
       { reject: '550 5.6.0 JSON parsing error in X-MSYS-API' },
     ],
   ])('deep nesting: %s', (_, value, expected) => {
-    expect(parse(value(30_000))).toEqual(expected);
+    expect(parse(value(28_000))).toEqual(expected);
   });
 
   test('deep nesting beside a prototype, under a limit that was raised', () => {
@@ -163,11 +163,11 @@ describe('hostile JSON', () => {
     });
   });
 
-  test('a header of 100 KB is refused, one of 64 KB is read', () => {
+  test('a header that an MTA may have cut is refused for its length', () => {
     const of = (length: number) => `{"x":"${'x'.repeat(length - 8)}"}`;
-    expect(parse(of(65_536))).toEqual({ header: {} });
-    expect(parse(of(65_537))).toEqual({
-      reject: '550 5.6.0 X-MSYS-API header is limited to 65536 bytes',
+    expect(parse(of(57_900))).toEqual({ header: {} });
+    expect(parse(of(57_901))).toEqual({
+      reject: '550 5.6.0 X-MSYS-API header is limited to 57900 bytes',
     });
     expect(parse(of(102_400))).toHaveProperty('reject');
   });
@@ -175,7 +175,7 @@ describe('hostile JSON', () => {
   test('what looks like many encoded words takes no time', () => {
     const started = performance.now();
     for (const piece of ['=?utf-8?q?', '=?', '=?a?b?=', '=?utf-8?b?YQ==?= ', '\r\n ']) {
-      parse(piece.repeat(65_000 / piece.length));
+      parse(piece.repeat(57_000 / piece.length));
     }
     expect(performance.now() - started).toBeLessThan(2000);
   });
