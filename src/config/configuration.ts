@@ -29,7 +29,7 @@ export interface Configuration {
   readonly http: {
     readonly listen: readonly ListenAddress[];
     readonly checkHost: boolean;
-    /** Addresses and networks whose X-Forwarded-For counts. */
+    /** Addresses and networks whose X-Forwarded-For and X-Forwarded-Host count. */
     readonly trustedProxies: readonly string[];
     /** Folder with robots.txt, favicon.ico, .well-known/… and files for links into apps. */
     readonly staticFolder?: string;

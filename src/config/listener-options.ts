@@ -93,7 +93,7 @@ export const httpOptions = {
   trusted_proxies: option(
     listType(networkType),
     [],
-    'Addresses and networks of proxies whose X-Forwarded-For is believed.',
+    'Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Host are believed; the latter they must set or drop.',
   ),
   static_folder: optional(
     pathType,
