@@ -6,7 +6,7 @@ import {
   SMTPAPI,
   Transmission,
 } from '../filter/transmission.ts';
-import { readMessageFile } from './message-file.ts';
+import { type MessageFile, readMessageFile } from './message-file.ts';
 
 /** A message after the milter's work, and why it looks as it does. */
 export interface TriedMessage {
@@ -26,6 +26,9 @@ export async function tryMessage(
   const transmission = new Transmission(settings, parts, envelope);
   const untouched = (report: MessageReport) => ({ transmission, message, report });
   if (transmission.isOff) return untouched(transmission.report('untouched', 'off'));
+  if (isOverLimit(settings, envelope.recipients.length, file)) {
+    return untouched(transmission.report('untouched', 'over-limit'));
+  }
 
   for (const recipient of envelope.recipients) transmission.recipient(recipient);
   for (const { name, value } of file.fields) transmission.header({ name, value });
@@ -46,4 +49,18 @@ export async function tryMessage(
     ...(ending.body ?? [file.body]),
   ];
   return { transmission, message: Buffer.concat(pieces), report };
+}
+
+/** What the milter server looks at before the filter does. */
+function isOverLimit(
+  { limits }: FilterSettings,
+  recipients: number,
+  { fields }: MessageFile,
+): boolean {
+  const bytes = fields.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
+  return (
+    recipients > limits.recipients ||
+    fields.length > limits.headerCount ||
+    bytes > limits.headerBytes
+  );
 }

@@ -5,6 +5,7 @@ import type { HeaderField } from '../message/header-field.ts';
 import { type OpenMessage, openMessage } from '../message/open-message.ts';
 import type { LinkOutcome } from '../message/outcome.ts';
 import type { ReadingLimits } from '../message/reading-options.ts';
+import type { Limits } from '../milter/options.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { type Decision, decide } from '../scope/decide.ts';
 import type { Facts } from '../scope/facts.ts';
@@ -29,6 +30,8 @@ export interface FilterSettings {
     readonly clickTrackingIncludeMetadata: boolean;
   };
   readonly reading: ReadingLimits;
+  /** A message over one of these is not read: whoever would give it to a Transmission passes it on. */
+  readonly limits: Pick<Limits, 'recipients' | 'headerCount' | 'headerBytes'>;
 }
 
 /** Where links come from and what is told about them. */

@@ -110,5 +110,10 @@ export function filterSettings(config: Configuration): FilterSettings {
     parts: milter.maxParts,
     links: milter.maxLinks,
   };
-  return { scopes, macros, smtpapi, engagementTracker, reading };
+  const limits = {
+    recipients: milter.maxRecipients,
+    headerCount: milter.maxHeaderCount,
+    headerBytes: milter.maxHeaderSize,
+  };
+  return { scopes, macros, smtpapi, engagementTracker, reading, limits };
 }

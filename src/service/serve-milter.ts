@@ -36,9 +36,7 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
     onEvent: (event) => logMilterEvent(logger, event),
     limits: {
       connections: milter.maxConnections,
-      headerCount: milter.maxHeaderCount,
-      headerBytes: milter.maxHeaderSize,
-      recipients: milter.maxRecipients,
+      ...settings.value.limits,
       // The transform has the same limit, and lets the rest pass unread.
       bodyBytes: Number.POSITIVE_INFINITY,
     },
