@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import { isbot } from 'isbot';
 import type { Click } from '../link/click.ts';
+import { clientOf } from './anonymize-ip.ts';
 import { Recent } from './recent.ts';
 
 /** Why a click looks as if no person had made it. */
@@ -24,7 +26,7 @@ const MAX_SPREE = 100;
 /** Links of one message that one client followed. */
 interface Spree {
   since: number;
-  readonly tokens: Set<string>;
+  readonly links: Set<string>;
 }
 
 /** Looks for signs of automation; what it remembers is bounded, and of this process only. */
@@ -40,18 +42,19 @@ export class AutomationSigns {
   }
 
   headSeen(token: string): void {
-    this.#heads.set(token, true);
+    this.#heads.set(digestOf(token), true);
   }
 
   reasonsFor(click: Click): AutomationReason[] {
     const reasons: AutomationReason[] = [];
+    const link = digestOf(click.token);
     if (this.#isProgram(click.userAgent)) reasons.push('user_agent');
     const age = click.time - click.resolved.message.injectionTime * 1000;
     if (age < this.#withinMs) reasons.push('soon_after_injection');
-    const followed = this.#followedAtOnce(click);
+    const followed = this.#followedAtOnce(click, link);
     if (followed > 1 && followed === click.resolved.linkCount) reasons.push('every_link');
     if (followed >= MANY_LINKS) reasons.push('many_links');
-    if (this.#heads.get(click.token)) reasons.push('head_request');
+    if (this.#heads.get(link)) reasons.push('head_request');
     return reasons;
   }
 
@@ -67,18 +70,23 @@ export class AutomationSigns {
   }
 
   /** How many links of the message this client has followed since its first click within the time. */
-  #followedAtOnce({ token, time, ip, resolved }: Click): number {
-    const key = `${resolved.message.messageId} ${ip ?? ''}`;
+  #followedAtOnce({ time, ip, resolved }: Click, link: string): number {
+    const key = `${resolved.message.messageId} ${clientOf(ip ?? '')}`;
     const spree = this.#sprees.get(key);
     if (spree === undefined) {
-      this.#sprees.set(key, { since: time, tokens: new Set([token]) });
+      this.#sprees.set(key, { since: time, links: new Set([link]) });
       return 1;
     }
     if (time - spree.since >= this.#withinMs) {
       spree.since = time;
-      spree.tokens.clear();
+      spree.links.clear();
     }
-    if (spree.tokens.size < MAX_SPREE) spree.tokens.add(token);
-    return spree.tokens.size;
+    if (spree.links.size < MAX_SPREE) spree.links.add(link);
+    return spree.links.size;
   }
+}
+
+/** 48 bits that stand for a link: a token may have thousands of characters. */
+function digestOf(token: string): string {
+  return hash('sha256', token, 'base64url').slice(0, 8);
 }

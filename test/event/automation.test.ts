@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { AutomationSigns } from '../../src/event/automation.ts';
 import type { Click } from '../../src/link/click.ts';
@@ -67,6 +69,40 @@ describe('the signs of automation', () => {
       const time = LATER + index * 10_000;
       expect(clicks(signs, [token], { ip: '198.51.100.1', time }, 6)).toEqual([[]]);
     }
+  });
+
+  test.each([
+    ['2001:db8:1:2::a', '2001:db8:1:2:ffff::b', true],
+    ['2001:db8:1:2::a', '2001:db8:1:3::a', false],
+    ['fe80::1%eth0.1', 'fe80::2', true],
+    ['192.0.2.1', '::ffff:192.0.2.1', true],
+    ['192.0.2.1', '192.0.2.2', false],
+  ])('%s and %s are the same client: %j', (one, other, isSame) => {
+    const signs = new AutomationSigns(10_000);
+    clicks(signs, ['a'], { ip: one }, 2);
+    expect(clicks(signs, ['b'], { ip: other }, 2)).toEqual([isSame ? ['every_link'] : []]);
+  });
+
+  test('little is remembered of a token, however long it is', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const signs = new AutomationSigns(10_000);
+    const filler = 'x'.repeat(5_900);
+    const held = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = held();
+    for (let client = 0; client < 100; client++) {
+      for (let link = 0; link < 100; link++) {
+        // As of a request: a text of its own each time.
+        const token = Buffer.from(`2${link}${filler}`).toString('latin1');
+        if (link === 0) signs.headSeen(`${client}${token}`);
+        clicks(signs, [token], { ip: `192.0.2.${client}` });
+      }
+    }
+    expect(held() - before).toBeLessThan(3_000_000);
+    expect(clicks(signs, [`020${filler}`])).toEqual([['head_request']]);
   });
 
   test('HEAD for the same link before', () => {
