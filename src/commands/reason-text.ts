@@ -29,7 +29,7 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   relative: 'a relative link without a base',
   'invalid-url': 'not a valid URL',
   placeholder: 'a placeholder that was never filled in',
-  'own-domain': 'leads to the tracking domain itself',
+  'own-domain': 'leads to a tracking domain itself',
   excluded: 'matches exclude_domains or exclude_urls',
   'excluded-selector': 'matches exclude_selectors',
   unsubscribe: 'the URL of List-Unsubscribe',

@@ -15,6 +15,7 @@ import { readFacts } from '../scope/read-facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import { exclusions } from './exclusions.ts';
 import { messageFacts } from './message-facts.ts';
+import { ownDomains } from './own-domains.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
 import { believes, contextOf, domainOf } from './sender-macros.ts';
 import { parseSmtpapi } from './smtpapi.ts';
@@ -259,7 +260,7 @@ export class Transmission {
       rewriteSigned: options.rewriteSigned,
       excludeSelectors: options.excludeSelectors,
       trackUrlText: options.trackUrlText,
-      ownDomains: [options.trackingDomain],
+      ownDomains: ownDomains(this.#settings.scopes, options),
       ...exclusions(options),
     });
     return this.#open.needsBody ? undefined : this.#open.reason;

@@ -107,17 +107,9 @@ function foundLink(
   return link;
 }
 
-function isOwn(target: string, host: string, ownDomains: readonly string[]): boolean {
-  for (const domain of ownDomains) {
-    if (domain === host) {
-      return true;
-    }
-    // A domain may be given with its scheme's own port, which a host never has.
-    if (domain.startsWith(host) && domain === host + (/^https:/i.test(target) ? ':443' : ':80')) {
-      return true;
-    }
-  }
-  return false;
+function isOwn(target: string, host: string, ownDomains: ReadonlySet<string>): boolean {
+  // A domain may be given with its scheme's own port, which a host never has.
+  return ownDomains.has(host) || ownDomains.has(host + (/^https:/i.test(target) ? ':443' : ':80'));
 }
 
 /** The targets of List-Unsubscribe (RFC 2369). */

@@ -37,7 +37,7 @@ export interface ReadingOptions {
   /** Whether links are tracked whose visible text is itself a URL. */
   readonly trackUrlText: boolean;
   /** Hosts (lower case, with port where there is one) that tracked links lead to: links to them are left alone. */
-  readonly ownDomains: readonly string[];
+  readonly ownDomains: ReadonlySet<string>;
   /** The operator's exclusions by pattern or domain. */
   readonly exclude?: (target: string) => LeftAlone | undefined;
 }

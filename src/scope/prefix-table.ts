@@ -16,6 +16,11 @@ export class PrefixTable<T> {
     return this.#family(network.address).covering(network);
   }
 
+  *values(): Iterable<T> {
+    yield* this.#families[4].values();
+    yield* this.#families[16].values();
+  }
+
   #family(address: Address): Family<T> {
     return address.length === 4 ? this.#families[4] : this.#families[16];
   }
@@ -32,6 +37,10 @@ class Family<T> {
       this.#tables = [...this.#tables, [length, table] as const].sort(([a], [b]) => b - a);
     }
     table.set(bitsOf(address).slice(0, length), value);
+  }
+
+  *values(): Iterable<T> {
+    for (const [, table] of this.#tables) yield* table.values();
   }
 
   covering({ address, length: longest }: Network): T[] {

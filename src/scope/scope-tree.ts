@@ -1,8 +1,10 @@
 import { parseNetwork } from './address.ts';
 import { BoundedCache } from './bounded-cache.ts';
+import { contextVariables } from './context-variables.ts';
 import type { Facts } from './facts.ts';
 import { listenKeys, parseListen } from './listen-address.ts';
 import { type Match, ScopeMatch } from './match.ts';
+import type { OptionValue } from './option-value.ts';
 import type { Scope, Scopes, ScopeWithPeers } from './scopes.ts';
 
 const cachedFacts = 8192;
@@ -11,6 +13,8 @@ const longestCachedKey = 1024;
 
 /** The tracking scopes of one configuration. Immutable. */
 export class ScopeTree {
+  /** Every domain that some mail's links may lead to, context variables of scopes included. */
+  readonly trackingDomains: ReadonlySet<string>;
   readonly #scopes: Scopes;
   readonly #byFacts = new BoundedCache<Match>(cachedFacts);
   /** Facts that lead to the same scopes share one match, and with it all that was computed for it. */
@@ -18,6 +22,7 @@ export class ScopeTree {
 
   constructor(scopes: Scopes) {
     this.#scopes = scopes;
+    this.trackingDomains = trackingDomains(scopes);
   }
 
   /** The scopes that apply, looked up in microseconds and remembered (bounded). */
@@ -65,4 +70,30 @@ export class ScopeTree {
     this.#byScopes.set(key, match);
     return match;
   }
+}
+
+function trackingDomains(scopes: Scopes): ReadonlySet<string> {
+  const { name, parse } = contextVariables.tracking_domain;
+  const domains = new Set<string>();
+  const add = (value: OptionValue | undefined) => {
+    if (value !== undefined) domains.add(String(value));
+  };
+  add(scopes.defaults.get('tracking_domain'));
+  for (const { settings } of allScopes(scopes)) {
+    add(settings.get('tracking_domain')?.value);
+    const context = settings.get('context')?.value;
+    const variable = context instanceof Map ? context.get(name) : undefined;
+    add(variable === undefined ? undefined : parse(variable, { maxMetadataLen: 0 }));
+  }
+  return domains;
+}
+
+function* allScopes({ listeners, pathways }: Scopes): Iterable<Scope> {
+  for (const listener of listeners.values()) {
+    for (const scope of [listener, ...listener.listens.values()]) {
+      yield scope;
+      yield* scope.peers.values();
+    }
+  }
+  for (const pathway of pathways.values()) yield* pathway.scopes;
 }

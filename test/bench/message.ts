@@ -117,7 +117,7 @@ async function stepsOf(dist: string) {
     rewriteSigned: false,
     excludeSelectors: [],
     trackUrlText: true,
-    ownDomains: [],
+    ownDomains: new Set<string>(),
   };
   const findParts = ({ headers, body }: Newsletter) => {
     const parts = new TopParts(headers, DEFAULT_LIMITS);

@@ -199,6 +199,41 @@ test('the links lead to the tracking domain, and all else stays', async () => {
   expect(reports[0]).toMatchObject({ verdict: 'tracked', kind: 'stored', queueId: '4F' });
 });
 
+test.each([
+  ['https://own.test/x', 'own-domain'],
+  ['https://listen.test/x', 'own-domain'],
+  ['https://PEER.test:8080/x', 'own-domain'],
+  ['https://peer.test/x', undefined],
+  ['https://secure.test/x', 'own-domain'],
+  ['http://secure.test/x', undefined],
+  ['https://context.test/x', 'own-domain'],
+  ['https://pathway.test/x', 'own-domain'],
+  ['https://group.test/x', 'own-domain'],
+  ['http://localhost:8080/x', 'own-domain'],
+  ['https://macro.test/x', undefined],
+])('a link to %s, whichever scope may have made it: %s', async (link, reason) => {
+  configure(`
+    ESMTP_Listener { click_tracking_enabled = on tracking_domain = "own.test" }
+    ESMTP_Listener "other" {
+      Listen ":25" { tracking_domain = "listen.test" Peer "10.0.0.0/8" { tracking_domain = "Peer.test:8080" } }
+      Peer "::1" { tracking_domain = "secure.test:443" }
+      context = [ smtpapi_tracking_domain = "Context.test" ]
+    }
+    pathway_group "g" { tracking_domain = "group.test" pathway "p" { tracking_domain = "pathway.test" } }`);
+  await send({ message: message('', `${link}\r\n`) });
+  expect(reports[0]?.links).toMatchObject([{ target: link, tracked: reason === undefined }]);
+  expect(reports[0]?.links[0]?.reason).toBe(reason);
+});
+
+test('a link to the domain that the MTA alone knows of is not tracked either', async () => {
+  configure(on);
+  await send({
+    message: message('', 'https://macro.test/x\r\n'),
+    macros: { mail: { '{smtpapi_tracking_domain}': 'macro.test' } },
+  });
+  expect(reports[0]?.links).toMatchObject([{ reason: 'own-domain' }]);
+});
+
 test('what a click will report is saved with the links', async () => {
   configure(`${on} pathway "p" {}`);
   await send({

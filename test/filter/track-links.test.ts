@@ -10,7 +10,7 @@ const READING = {
   rewriteSigned: false,
   excludeSelectors: [],
   trackUrlText: true,
-  ownDomains: [],
+  ownDomains: new Set<string>(),
 };
 const TRACKING = {
   clickTrackingScheme: 'https',

@@ -20,7 +20,7 @@ test.each(readdirSync(folder).filter((name) => name.endsWith('.eml')))('%s', asy
     rewriteSigned: false,
     excludeSelectors: [],
     trackUrlText: true,
-    ownDomains: [],
+    ownDomains: new Set<string>(),
   });
   open.write(Buffer.from(source.slice(bodyStart), 'latin1'));
   let number = 0;

@@ -13,7 +13,7 @@ const OPTIONS: ReadingOptions = {
   rewriteSigned: false,
   excludeSelectors: [],
   trackUrlText: false,
-  ownDomains: ['t.example'],
+  ownDomains: new Set(['t.example']),
 };
 
 function run(headers: readonly HeaderField[], body: Buffer, options = OPTIONS): number {

@@ -11,7 +11,7 @@ const OPTIONS: ReadingOptions = {
   rewriteSigned: false,
   excludeSelectors: [],
   trackUrlText: true,
-  ownDomains: ['click.example', 'track.example:8080'],
+  ownDomains: new Set(['click.example', 'track.example:8080']),
 };
 
 /** A message as it stands in a file, with LF for line ends. */

@@ -12,7 +12,7 @@ const OPTIONS: ReadingOptions = {
   rewriteSigned: false,
   excludeSelectors: [],
   trackUrlText: true,
-  ownDomains: [],
+  ownDomains: new Set<string>(),
 };
 
 const body = ({ pieces }: MadeMessage) =>
