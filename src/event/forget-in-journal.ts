@@ -1,8 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { isEventLine } from '../link/event-stream.ts';
 import type { ClickEvent } from './click-event.ts';
 import { noneIfGone } from './file-gone.ts';
 import { journalPath, listJournal } from './journal-file.ts';
-import { isEventLine, linesOf } from './line-reader.ts';
+import { linesOf } from './line-reader.ts';
 
 const PORTION = 1_000;
 

@@ -1,8 +1,8 @@
-import type { Backlog } from '../link/event-stream.ts';
+import { type Backlog, isEventLine } from '../link/event-stream.ts';
 import type { TrackEvent } from './click-event.ts';
 import { type JournalKind, journalPath, listJournal } from './journal-file.ts';
 import type { Offsets } from './journal-reader.ts';
-import { countEvents, isEventLine, readLines } from './line-reader.ts';
+import { countEvents, readLines } from './line-reader.ts';
 
 /** How many events the files of a kind hold beyond the offsets, and how old the oldest of them is. */
 export async function journalBacklog(

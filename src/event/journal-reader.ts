@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EventReader, StoredEvent } from '../link/event-stream.ts';
+import { type EventReader, isEventLine, type StoredEvent } from '../link/event-stream.ts';
 import { noneIfGone } from './file-gone.ts';
 import { type JournalFile, type JournalKind, journalPath, listJournal } from './journal-file.ts';
-import { isEventLine, readLines } from './line-reader.ts';
+import { readLines } from './line-reader.ts';
 
 /** How far each file has been read, by the file's id. */
 export type Offsets = ReadonlyMap<string, number>;

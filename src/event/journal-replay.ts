@@ -1,5 +1,5 @@
 import { rename } from 'node:fs/promises';
-import type { EventAppender } from '../link/event-stream.ts';
+import { type EventAppender, isEventLine } from '../link/event-stream.ts';
 import { noneIfGone, removeFile } from './file-gone.ts';
 import type { Journal } from './journal.ts';
 import {
@@ -10,7 +10,7 @@ import {
   mayBeWritten,
   ownedHere,
 } from './journal-file.ts';
-import { isErasedLine, isEventLine, readLines } from './line-reader.ts';
+import { isErasedLine, readLines } from './line-reader.ts';
 import { replaceFile } from './replace-file.ts';
 import { offsetPath, readOffset } from './replay-offset.ts';
 

@@ -76,17 +76,6 @@ export async function countEvents(path: string, offset: number): Promise<number>
   }
 }
 
-/** Whether a line is an event: what a torn write or somebody's editor leaves behind is not. */
-export function isEventLine(text: string): boolean {
-  if (!text.startsWith('{"msys":')) return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Whether a line is what remains of an event whose recipient was forgotten. */
 export function isErasedLine(text: string): boolean {
   return /^ +$/.test(text);

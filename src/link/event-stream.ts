@@ -5,6 +5,17 @@ export interface StoredEvent {
   readonly event: string;
 }
 
+/** Whether a line is an event: what a torn write, somebody's editor or another program leaves behind is not. */
+export function isEventLine(text: string): boolean {
+  if (!text.startsWith('{"msys":')) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Where events are kept, in the order in which they were appended. */
 export interface EventAppender {
   /**

@@ -1,3 +1,4 @@
+import { isEventLine } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { encodeRecord, recipientsOfCopy } from '../link/message-record.ts';
 import { mastersOf } from './client.ts';
@@ -134,7 +135,7 @@ async function forgetInStream(
 
 function isAbout(event: string, wanted: string): boolean {
   // Cheap, and right for all but a few: rcpt_to is in lower case.
-  if (!event.includes(JSON.stringify(wanted))) return false;
+  if (!event.includes(JSON.stringify(wanted)) || !isEventLine(event)) return false;
   const { msys } = JSON.parse(event) as { msys?: { track_event?: { rcpt_to?: unknown } } };
   return msys?.track_event?.rcpt_to === wanted;
 }

@@ -101,7 +101,7 @@ export class RedisEventConsumer implements EventConsumer {
       waitMs,
     );
     const events = eventsOfFirstStream(reply);
-    // What the stream's limit has trimmed away can be delivered by nobody.
+    // What the stream's limit has trimmed away can be delivered by nobody, and what is no event would spoil its batch.
     await this.acknowledge(events.filter(({ event }) => event === ''));
     return events.filter(({ event }) => event !== '');
   }

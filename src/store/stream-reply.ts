@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../link/event-stream.ts';
+import { isEventLine, type StoredEvent } from '../link/event-stream.ts';
 
 /** An entry as RESP2 gives it: id, and its fields in pairs; no fields where it was trimmed away meanwhile. */
 type Entry = readonly [id: string, fields: readonly string[] | null];
@@ -9,7 +9,8 @@ type Entry = readonly [id: string, fields: readonly string[] | null];
  */
 export function eventsOfFirstStream(reply: unknown): StoredEvent[] {
   const [stream] = (reply ?? []) as readonly (readonly [string, readonly Entry[]])[];
-  return eventsOf(stream?.[1] ?? []);
+  const events = eventsOf(stream?.[1] ?? []);
+  return events.map(({ id, event }) => ({ id, event: isEventLine(event) ? event : '' }));
 }
 
 /** The entries of XRANGE's or XCLAIM's answer. */

@@ -151,7 +151,7 @@ describe('the click stream', () => {
   test('keeps events that come at the same time in their order, each as an entry of its own', async () => {
     const reader = store.openReader('$');
     await reader.next(1, 1);
-    const events = [...Array(350).keys()].map((n) => `{"event":${n},"text":"ä"}`);
+    const events = [...Array(350).keys()].map((n) => `{"msys":{"n":${n},"text":"ä"}}`);
     await Promise.all(events.map((event) => store.events.append([event])));
     const kept: string[] = [];
     while (kept.length < events.length) {
@@ -161,10 +161,11 @@ describe('the click stream', () => {
     await reader.close();
   });
 
+  const event = (n: number) => `{"msys":{"n":${n}}}`;
   const appendAll = (from: number, to: number) =>
-    store.events.append(Array.from({ length: to - from }, (_, i) => `{"n":${from + i}}`));
+    store.events.append(Array.from({ length: to - from }, (_, i) => event(from + i)));
   const numbers = (events: readonly { event: string }[]) =>
-    events.map(({ event }) => JSON.parse(event).n);
+    events.map(({ event }) => JSON.parse(event).msys.n);
 
   test('is bounded, and health says when it is nearly full', async () => {
     const small = open({ streamMaxLength: 100 });
@@ -230,6 +231,25 @@ describe('the click stream', () => {
     for (const consumer of [busy, heir]) await consumer.close();
   });
 
+  test('entries that are no events, as somebody else may add them, reach nobody and wait for nobody', async () => {
+    const add = (text: string) => redis.cli('xadd', 'clickmilter:events', '*', 'event', text);
+    await appendAll(0, 1);
+    for (const foreign of ['{broken', '{"msys":{"half":', 'gone@x.example', '"gone@x.example"']) {
+      await add(foreign);
+    }
+    await appendAll(1, 2);
+    const reader = store.openReader('0');
+    expect(numbers(await reader.next(10, 0))).toEqual([0, 1]);
+    await reader.close();
+    const consumer = store.openConsumer({ group: 'g', name: 'a' });
+    const read = await consumer.next(10, 500);
+    expect(numbers(read)).toEqual([0, 1]);
+    await consumer.acknowledge(read);
+    expect(await consumer.backlog()).toEqual({ events: 0 });
+    await consumer.close();
+    expect((await store.forget('gone@x.example', () => {})).events).toBe(0);
+  });
+
   test('a group that Redis has lost is made again', async () => {
     const consumer = store.openConsumer({ group: 'g', name: 'a' });
     expect(await consumer.next(10, 0)).toEqual([]);
@@ -242,7 +262,7 @@ describe('the click stream', () => {
   test('a reader that loses Redis goes on where it was', async () => {
     const own = await startRedis({ args: ['--appendonly', 'yes'] });
     const apart = open({ url: own.url });
-    await apart.events.append(['{"n":1}']);
+    await apart.events.append([event(1)]);
     const reader = apart.openReader('0');
     expect(numbers(await reader.next(10, 0))).toEqual([1]);
     const waiting = outcome(reader.next(10, 500));
@@ -250,7 +270,7 @@ describe('the click stream', () => {
     expect(await waiting).not.toBe('done');
     await own.start();
     await poll('the store to be back', works(apart));
-    await apart.events.append(['{"n":2}']);
+    await apart.events.append([event(2)]);
     const next = await poll('the next event', () => reader.next(10, 100).catch(() => undefined));
     expect(numbers(next)).toEqual([2]);
     await reader.close();
