@@ -11,11 +11,17 @@ const run = promisify(execFile);
 /** What looks like a signer: its port or its path. */
 const SIGNER = /dkim|rspamd|amavis|:8891$|:11332$/i;
 
+/** Where only this host can come in, as a content filter does with what it has seen. */
+const LOOPBACK = /^(127\.[\d.]+|localhost|\[?::1\]?):/;
+
 /** An smtpd of master.cf. */
 interface Service {
   /** As master.cf has it, e.g. `smtp/inet`. */
   readonly name: string;
   readonly chroot: boolean;
+  /** Whether its mail goes through a content filter next. */
+  readonly filtered: boolean;
+  /** None where it may not ask any. */
   readonly milters: readonly Milter[];
   readonly defaultAction: string;
   /** Whether master.cf says so itself, over main.cf. */
@@ -60,6 +66,8 @@ async function readSettings(postconf: Postconf): Promise<Settings> {
   const names = [
     'smtpd_milters',
     'non_smtpd_milters',
+    'receive_override_options',
+    'content_filter',
     'milter_default_action',
     'milter_protocol',
     'milter_command_timeout',
@@ -82,14 +90,16 @@ async function readServices(postconf: Postconf, settings: Settings): Promise<Ser
     const [service, type, , , chroot, , , command] = line.split(/\s+/);
     if (command !== 'smtpd') continue;
     const name = `${service}/${type}`;
-    const milters = overrides.get(`${name}/smtpd_milters`);
-    const fallback = settings['milter_default_action'] ?? '';
+    const setting = (option: string) =>
+      overrides.get(`${name}/${option}`) ?? settings[option] ?? '';
+    const asks = !setting('receive_override_options').includes('no_milters');
     services.push({
       name,
       chroot: chroot === 'y',
-      milters: parseMilters(milters ?? settings['smtpd_milters'] ?? ''),
-      defaultAction: overrides.get(`${name}/milter_default_action`) ?? fallback,
-      own: milters !== undefined,
+      filtered: setting('content_filter') !== '',
+      milters: asks ? parseMilters(setting('smtpd_milters')) : [],
+      defaultAction: setting('milter_default_action'),
+      own: asks && overrides.has(`${name}/smtpd_milters`),
     });
   }
   return services;
@@ -142,7 +152,9 @@ function examineServices(
 ): void {
   const [example = ''] = [...ours.chrooted, ...ours.open];
   let asking = 0;
-  for (const { name, chroot, milters, defaultAction, own } of services) {
+  let asksBeforeFilter = false;
+  const behindFilter: string[] = [];
+  for (const { name, chroot, filtered, milters, defaultAction, own } of services) {
     const index = milters.findIndex(({ place }) => (chroot ? ours.chrooted : ours.open).has(place));
     const milter = milters[index];
     if (milter === undefined) {
@@ -159,6 +171,8 @@ function examineServices(
       continue;
     }
     asking++;
+    if (filtered) asksBeforeFilter = true;
+    else if (LOOPBACK.test(name)) behindFilter.push(name);
     const signer = milters.slice(0, index).find(({ place }) => SIGNER.test(place));
     if (signer !== undefined) {
       findings.error(
@@ -176,7 +190,16 @@ function examineServices(
       );
     }
   }
-  if (asking === 0) {
+  for (const name of asksBeforeFilter ? behindFilter : []) {
+    findings.warning(
+      `${name}: what the content filter hands back here passes us a second time, as mail of this host: -o receive_override_options=no_milters`,
+    );
+  }
+  if (asking === 0 && parseMilters(present).some(({ place }) => ours.open.has(place))) {
+    findings.error(
+      'no smtpd asks us, although smtpd_milters names us: see smtpd_milters and receive_override_options in master.cf',
+    );
+  } else if (asking === 0) {
     const all = [`{${written(example)}, default_action=tempfail}`, present]
       .filter((one) => one !== '')
       .join(', ');

@@ -84,6 +84,21 @@ describe('Postfix, by its own postconf', () => {
       'milter_default_action = accept\nsmtpd_milters = {inet:127.0.0.1:8893, default_action=tempfail}\n',
       SMTPD,
     ],
+    [
+      'asks us once, before a content filter',
+      `${OURS}content_filter = scan:[127.0.0.1]:10024\n`,
+      `${SMTPD}\n127.0.0.1:10025 inet n - n - - smtpd\n -o content_filter=\n -o receive_override_options=no_unknown_recipient_checks,no_milters`,
+    ],
+    [
+      'asks us about submissions from this host, before a content filter',
+      `${OURS}content_filter = scan:[127.0.0.1]:10024\n`,
+      `${SMTPD}\n127.0.0.1:587 inet n - n - - smtpd`,
+    ],
+    [
+      'asks us behind a proxy filter, in front of which milters see no message',
+      `${OURS}smtpd_proxy_filter = 127.0.0.1:10024\n`,
+      `${SMTPD}\n127.0.0.1:10025 inet n - n - - smtpd\n -o smtpd_proxy_filter=`,
+    ],
   ])('is well where it %s', async (_, main, master) => {
     expect(complaints(await examine(main, master))).toEqual([]);
   });
@@ -105,6 +120,13 @@ describe('Postfix, by its own postconf', () => {
       `${SMTPD}\n587 inet n - n - - smtpd\n -o smtpd_milters=`,
       '',
     ],
+    [
+      'a content filter hands mail back to us',
+      OURS,
+      `${SMTPD}\n -o content_filter=scan:[127.0.0.1]:10024\nlocalhost:10025 inet n - n - - smtpd\n[::1]:10026 inet n - n - - smtpd`,
+      '',
+    ],
+    ['milters are switched off', OURS, `${SMTPD}\n -o receive_override_options=no_milters`, ''],
     ['no time for Redis', `${OURS}milter_content_timeout = 10s\n`, SMTPD, 'link_store = redis'],
     ['an old protocol', `${OURS}milter_protocol = 2\n`, SMTPD, ''],
   ])('%s', async (name, main, master, more) => {
