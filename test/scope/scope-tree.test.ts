@@ -9,12 +9,13 @@ describe('looking scopes up', () => {
     );
     const { scopes } = configurationOf(`ESMTP_Listener { ${peers.join('\n')} }`);
     const started = performance.now();
-    for (let n = 0; n < 10_000; n += 1) {
+    const found = peers.map((_, n) => {
       const match = scopes.match({ peer: `10.${n >> 8}.${n & 255}.7`, listen: '192.0.2.1:25' });
-      expect(match.options.trackingLinkExpiry).toBe(n + 1);
-    }
+      return match.options.trackingLinkExpiry;
+    });
     // Some 10 µs each; one by one it would be seconds.
     expect(performance.now() - started).toBeLessThan(2000);
+    expect(found).toEqual(peers.map((_, n) => n + 1));
   });
 
   test('gives connections of the same scopes the same match, so that what was computed for it serves all', () => {
