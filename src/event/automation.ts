@@ -42,12 +42,12 @@ export class AutomationSigns {
   }
 
   headSeen(token: string): void {
-    this.#heads.set(digestOf(token), true);
+    this.#heads.set(keyOf(token), true);
   }
 
   reasonsFor(click: Click): AutomationReason[] {
     const reasons: AutomationReason[] = [];
-    const link = digestOf(click.token);
+    const link = keyOf(click.token);
     if (this.#isProgram(click.userAgent)) reasons.push('user_agent');
     const age = click.time - click.resolved.message.injectionTime * 1000;
     if (age < this.#withinMs) reasons.push('soon_after_injection');
@@ -86,7 +86,7 @@ export class AutomationSigns {
   }
 }
 
-/** 48 bits that stand for a link: a token may have thousands of characters. */
-function digestOf(token: string): string {
-  return hash('sha256', token, 'base64url').slice(0, 8);
+/** What stands for a link: its token, unless that is one of the sealed ones, which may have thousands of characters. */
+function keyOf(token: string): string {
+  return token.length <= 40 ? token : hash('sha256', token, 'base64url').slice(0, 8);
 }
