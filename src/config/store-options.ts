@@ -37,7 +37,11 @@ export const redisOptions = {
     0,
     'Replicas that must have the links before the message is accepted.',
   ),
-  wait_timeout: option(secondsType(0.05, 60), 1, 'Seconds they get for it.'),
+  wait_timeout: option(
+    secondsType(0.05, 60),
+    1,
+    'Seconds they get for it, beside command_timeout; twice that behind other messages that wait.',
+  ),
 } satisfies Definitions;
 
 export const sealedOptions = {

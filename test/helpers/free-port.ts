@@ -1,10 +1,18 @@
 import { createServer } from 'node:net';
 import { listenLocally } from './listen-locally.ts';
 
-/** A TCP port of the loopback that nobody listens on, for peers that cannot be told "any". */
+/** Whoever was given one may not listen yet. */
+const given = new Set<number>();
+
+/** A TCP port of the loopback that nobody listens on, for peers that cannot be told "any"; never the same twice. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listenLocally(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const server = createServer();
+    const port = await listenLocally(server);
+    await new Promise((resolve) => server.close(resolve));
+    if (!given.has(port)) {
+      given.add(port);
+      return port;
+    }
+  }
 }
