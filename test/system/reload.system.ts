@@ -2,14 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectMilter, type MilterClient, type Transaction } from '../../src/milter/client.ts';
 import { follow } from '../helpers/follow.ts';
-import { freePort } from '../helpers/free-port.ts';
-import { startPeer } from '../helpers/peer-process.ts';
+import { launch } from '../helpers/launch.ts';
 import { poll } from '../helpers/poll.ts';
 import { runCli } from '../helpers/run-cli.ts';
-import { builtProgram, type Service, startService } from '../helpers/service.ts';
+import { type Service, startService } from '../helpers/service.ts';
 
 // SIGHUP: parse, check, swap at once; keep the old configuration on any error; connections stay.
 
@@ -112,17 +111,7 @@ test('the level of the log is taken over', async () => {
 });
 
 test('a SIGHUP while the service starts does not end it, and counts once it serves', async () => {
-  const configFile = join(temporary, 'starting.conf');
-  await writeFile(
-    configFile,
-    `workers = 2
-     state_directory = "${temporary}/var"
-     Milter_Listener { Listen "127.0.0.1:${await freePort()}" { } }
-     HTTP_Listener { Listen "127.0.0.1:${await freePort()}" { } }
-     Control_Listener { enable = off }`,
-  );
-  const starting = startPeer(process.execPath, [builtProgram(), '-c', configFile, 'run']);
-  onTestFinished(async () => void (await starting.stop()));
+  const { starting } = await launch('workers = 2');
   await poll('a worker', () => spawnSync('pgrep', ['-P', String(starting.pid)]).status === 0);
   starting.signal('SIGHUP');
   await poll('the reload', () => !starting.running || starting.output().includes('"reloaded"'));

@@ -1,18 +1,14 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
 import { follow } from '../helpers/follow.ts';
-import { freePort } from '../helpers/free-port.ts';
+import { launch } from '../helpers/launch.ts';
 import * as wire from '../helpers/milter-wire.ts';
-import { startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
-import { builtProgram, type Service, startService } from '../helpers/service.ts';
+import { type Service, startService } from '../helpers/service.ts';
 import { hang, startWebhookServer } from '../helpers/webhook-server.ts';
 
 const DRAIN_S = 4;
@@ -95,22 +91,10 @@ test.each([1, 2])(
 );
 
 test('SIGTERM while others still start: a session that the first worker has is finished', async () => {
-  const port = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'clickmilter-stop-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const configFile = join(folder, 'clickmilter.conf');
-  await writeFile(
-    configFile,
-    `workers = 4
-     state_directory = "${folder}"
-     Milter_Listener { Listen "127.0.0.1:${port}" { } }
-     HTTP_Listener { Listen "127.0.0.1:${await freePort()}" { } }
-     Control_Listener { enable = off }
-     ESMTP_Listener { click_tracking_enabled = on }`,
+  const { starting, milterPort } = await launch(
+    'workers = 4\nESMTP_Listener { click_tracking_enabled = on }',
   );
-  const starting = startPeer(process.execPath, [builtProgram(), '-c', configFile, 'run']);
-  onTestFinished(async () => void (await starting.stop()));
-  const session = await poll('a session', () => openSession(port).catch(() => undefined));
+  const session = await poll('a session', () => openSession(milterPort).catch(() => undefined));
   starting.signal('SIGTERM');
   await sleep(100);
   expect(
