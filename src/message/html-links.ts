@@ -12,6 +12,8 @@ export interface HtmlOptions {
   readonly excludeSelectors: readonly string[];
   /** Whether links are tracked whose visible text is itself a URL. */
   readonly trackUrlText: boolean;
+  /** Of more than that, none are tracked: nobody looks for the rest of them. */
+  readonly maxLinks: number;
   /** For the documents that need a tree: those with selectors, and those below. */
   readonly treeLimits: TreeLimits;
   /** The characters from start to end as Unicode, or undefined where the charset does not say for certain. */
@@ -35,7 +37,10 @@ const CONDITIONAL_COMMENT = new HtmlScanner(['a', 'area', 'v:*'], ATTRIBUTES);
  *
  * @param html offsets in it are those of the candidates
  */
-export function scanHtml(html: string, options: HtmlOptions): Scanned | 'html-too-complex' {
+export function scanHtml(
+  html: string,
+  options: HtmlOptions,
+): Scanned | 'html-too-complex' | 'too-many-links' {
   const outline = outlineOf(html, options);
   if (outline === undefined) {
     return 'html-too-complex';
@@ -48,6 +53,9 @@ export function scanHtml(html: string, options: HtmlOptions): Scanned | 'html-to
   }
   for (const tag of tags) {
     readLink(html, tag, outline.selected.has(tag.start), options, candidates, marks);
+    if (candidates.length > options.maxLinks) {
+      return 'too-many-links';
+    }
   }
   const base = outline.base?.attributes.find(({ name }) => name === 'href');
   return {

@@ -58,23 +58,22 @@ export function readPart(
   const read = (start: number, end: number) =>
     charset.decode(bytes.slice(start * unit, end * unit));
   const text = charset.scannable(bytes);
+  const maxLinks = options.limits.links;
   const scanned =
     found.part === 'html'
       ? scanHtml(text, {
           excludeSelectors: options.excludeSelectors,
           trackUrlText: options.trackUrlText,
+          maxLinks,
           treeLimits: {
             size: options.limits.selectorHtmlSize,
             depth: options.limits.selectorHtmlDepth,
           },
           read,
         })
-      : scanText(text, { charset, read });
+      : scanText(text, { charset, maxLinks, read });
   if (typeof scanned === 'string') {
     return { found, reason: scanned };
-  }
-  if (scanned.candidates.length > options.limits.links) {
-    return { found, reason: 'too-many-links' };
   }
   return {
     found,

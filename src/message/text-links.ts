@@ -7,6 +7,8 @@ import { UrlScanner } from './text-url.ts';
 
 export interface TextOptions {
   readonly charset: Charset;
+  /** Of more than that, none are tracked: nobody looks for the rest of them. */
+  readonly maxLinks: number;
   /** The characters from start to end as Unicode, or undefined where the charset does not say for certain. */
   readonly read: (start: number, end: number) => string | undefined;
 }
@@ -16,7 +18,10 @@ export interface TextOptions {
  *
  * @param text offsets in it are those of the candidates
  */
-export function scanText(text: string, { charset, read }: TextOptions): Scanned {
+export function scanText(
+  text: string,
+  { charset, maxLinks, read }: TextOptions,
+): Scanned | 'too-many-links' {
   const candidates: Candidate[] = [];
   const marks: Range[] = [];
   for (const { start, end } of new UrlScanner(text, charset).urls()) {
@@ -50,6 +55,9 @@ export function scanText(text: string, { charset, read }: TextOptions): Scanned 
       name: says.name,
       sublink: says.sublink,
     });
+    if (candidates.length > maxLinks) {
+      return 'too-many-links';
+    }
   }
   return { candidates, marks, base: undefined };
 }

@@ -37,8 +37,8 @@ const HOST = Uint8Array.from({ length: 128 }, (_, code) =>
 const CLOSING = ".,:;!?'";
 /** Marks of emphasis: not the URL's where they stand on both sides of it. */
 const EMPHASIS = '*_~|';
-const OPENERS = '([{';
-const CLOSERS = ')]}';
+/** In ASCII its partner follows directly; those of `[` and `{` are one further. */
+const PARENTHESIS = '('.charCodeAt(0);
 
 /**
  * Finds where URLs begin and end in plain text, in time linear in the text.
@@ -206,16 +206,19 @@ export class UrlScanner {
       this.#partnersStart = from;
       this.#partnersEnd = this.#stretchEnd(from);
       this.#partners = new Uint32Array(this.#partnersEnd - from);
-      const open: number[] = [];
+      const open = new Uint32Array(this.#partnersEnd - from);
+      let depth = 0;
       for (let at = from; at < this.#partnersEnd; at++) {
         const kind = KINDS[this.#text.charCodeAt(at)];
-        const last = open.at(-1);
         if (kind === OPENER) {
-          open.push(at);
-        } else if (kind === CLOSER && last !== undefined && this.#arePair(last, at)) {
-          this.#partners[last - from] = at;
-          this.#partners[at - from] = last;
-          open.pop();
+          open[depth++] = at;
+        } else if (kind === CLOSER && depth > 0) {
+          const last = open[depth - 1] as number;
+          if (this.#arePair(last, at)) {
+            this.#partners[last - from] = at;
+            this.#partners[at - from] = last;
+            depth--;
+          }
         }
       }
     }
@@ -224,8 +227,8 @@ export class UrlScanner {
   }
 
   #arePair(opener: number, closer: number): boolean {
-    const opened = OPENERS.indexOf(this.#text[opener] as string);
-    return CLOSERS[opened] === this.#text[closer];
+    const code = this.#text.charCodeAt(opener);
+    return this.#text.charCodeAt(closer) === (code === PARENTHESIS ? code + 1 : code + 2);
   }
 
   #withoutClosing(hostEnd: number, from: number, before: string): number {

@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { load } from 'cheerio';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Scanned } from '../../src/message/candidate.ts';
 import { type HtmlOptions, scanHtml } from '../../src/message/html-links.ts';
 
 const options = (html: string, more: Partial<HtmlOptions> = {}): HtmlOptions => ({
   excludeSelectors: [],
   trackUrlText: true,
+  maxLinks: 10_000,
   treeLimits: { size: 1_000_000, depth: 500 },
   read: (start, end) => html.slice(start, end),
   ...more,
@@ -214,6 +215,15 @@ test.each([
   const html = `<a href="https://b.example/"> ${text} </a>https://c.example/`;
   expect(scan(html, { trackUrlText: false }).candidates[0]?.reason).toBe(reason);
   expect(scan(html).candidates[0]?.reason).toBe(undefined);
+});
+
+test('of too many links, those beyond the limit are not looked for', () => {
+  const read = vi.fn(() => 'http://ä.example/');
+  const html = '<a href="http://&auml;.example/"></a>'.repeat(5);
+  expect(scan(html, { maxLinks: 5, read }).candidates).toHaveLength(5);
+  read.mockClear();
+  expect(scanHtml(html, options(html, { maxLinks: 2, read }))).toBe('too-many-links');
+  expect(read).toHaveBeenCalledTimes(3);
 });
 
 describe('selectors', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { LinkifyIt } from 'linkify-it';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Charset, charsetOf } from '../../src/message/charset.ts';
 import { scanText } from '../../src/message/text-links.ts';
 
@@ -8,7 +8,11 @@ function scan(text: string, label = 'utf-8') {
   const bytes = label === 'utf-8' ? Buffer.from(text).toString('latin1') : text;
   const charset = charsetOf(label, bytes) as Charset;
   const read = (start: number, end: number) => charset.decode(bytes.slice(start, end));
-  return scanText(charset.scannable(bytes), { charset, read });
+  const scanned = scanText(charset.scannable(bytes), { charset, maxLinks: 10_000, read });
+  if (typeof scanned === 'string') {
+    throw new Error(scanned);
+  }
+  return scanned;
 }
 
 function urls(text: string, label?: string): (string | undefined)[] {
@@ -222,4 +226,14 @@ test('agrees with linkify-it', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test('of too many links, those beyond the limit are not looked for', () => {
+  const read = vi.fn(() => 'http://ä.example/');
+  const charset = charsetOf('utf-8', '') as Charset;
+  const text = 'http://\xc3\xa4.example/ '.repeat(5);
+  expect(scanText(text, { charset, maxLinks: 5, read })).toHaveProperty('candidates.length', 5);
+  read.mockClear();
+  expect(scanText(text, { charset, maxLinks: 2, read })).toBe('too-many-links');
+  expect(read).toHaveBeenCalledTimes(3);
 });
