@@ -125,7 +125,7 @@ describe("Debian's package", () => {
   function successor(): string {
     const file = join(folder, 'successor.deb');
     sh(
-      `dpkg-deb -R "$1" upgrade && sed -i 's/^Version: .*/Version: 99/' upgrade/DEBIAN/control
+      `rm -rf upgrade && dpkg-deb -R "$1" upgrade && sed -i 's/^Version: .*/Version: 99/' upgrade/DEBIAN/control
        dpkg-deb -Znone --root-owner-group --build upgrade "$2"`,
       folder,
       deb,
@@ -173,12 +173,52 @@ describe("Debian's package", () => {
     }
   }, 120_000);
 
+  test('opens its sockets before its services start, after a removal as well', () => {
+    // systemd as far as the package asks for it.
+    root.sh(`mkdir -p /run/systemd/system && rm -f /usr/sbin/policy-rc.d
+cat > /usr/local/bin/systemctl <<'END'
+#!/bin/sh
+case "$*" in
+  *is-enabled*) echo enabled ;;
+  *is-active*) exit 3 ;;
+  *start*) echo "$*" >> /tmp/calls ;;
+esac
+END
+chmod 755 /usr/local/bin/systemctl`);
+    const steps = [
+      ['installed', () => install(deb)],
+      ['upgraded', () => install(successor())],
+      ['removed', () => root.sh('dpkg --remove clickmilter')],
+      ['installed again', () => install(deb)],
+    ] as const;
+    try {
+      for (const [what, step] of steps) {
+        root.sh(': > /tmp/calls');
+        step();
+        const calls = root.sh('cat /tmp/calls').output.trim().split('\n');
+        const started = calls.map((call) => call.replace(/^--quiet --system /, '').split(' '));
+        expect([what, ...started]).toEqual(
+          what === 'removed'
+            ? [what, ['']]
+            : [
+                what,
+                ['start', expect.stringMatching(/\.socket$/), ...Array(3).fill(expect.any(String))],
+                ['restart', 'clickmilter-milter.service', 'clickmilter-redirect.service'],
+                ['start', 'clickmilter.target'],
+              ],
+        );
+      }
+    } finally {
+      root.sh('dpkg --purge clickmilter; rm -r /run/systemd /usr/local/bin/systemctl');
+    }
+  }, 60_000);
+
   test('is installed, upgraded, removed and purged', async () => {
     const conf = '/etc/clickmilter/clickmilter.conf';
     install(deb);
-    expect(root.sh(`stat -c '%U:%G %a' ${conf} /var/lib/clickmilter`).output).toBe(
-      'root:clickmilter 640\nclickmilter:clickmilter 700\n',
-    );
+    expect(
+      root.sh(`stat -c '%U:%G %a' ${conf} /var/lib/clickmilter /var/log/clickmilter`).output,
+    ).toBe('root:clickmilter 640\nclickmilter:clickmilter 700\nclickmilter:clickmilter 750\n');
     expect(
       root.sh('cd /etc/systemd/system && ls -d *.wants/clickmilter*').output.split('\n'),
     ).toEqual([
@@ -210,6 +250,7 @@ describe("Debian's package", () => {
       expect(await service.stop()).toBe(0);
     }
     const state = root.sh('ls /var/lib/clickmilter').output;
+    root.sh('echo "{}" > /var/log/clickmilter/clickmilter.log');
     expect(state).toContain('keys');
 
     install(successor());
