@@ -20,7 +20,8 @@ export function parseAddress(text: string): Address | undefined {
   if (bare.startsWith('[') && bare.endsWith(']')) bare = bare.slice(1, -1).replace(/^ipv6:/i, '');
   if (isIPv4(bare)) return Uint8Array.from(bare.split('.'), Number);
   if (!isIPv6(bare)) return undefined;
-  const address = ipaddr.IPv6.parse(bare);
+  // Node.js takes more names of zones than the parser does.
+  const address = ipaddr.IPv6.parse(bare.replace(/%.*/, ''));
   return Uint8Array.from(
     (address.isIPv4MappedAddress() ? address.toIPv4Address() : address).toByteArray(),
   );
