@@ -13,6 +13,8 @@ export interface ClickFilterOptions extends FilterParts {
   onReport(report: MessageReport): void;
 }
 
+const ACTIONS = ['changeBody', 'changeHeaders'] as const;
+
 /** What is kept of a message between two hooks; `transmission` is absent before MAIL. */
 interface State {
   transmission?: Transmission;
@@ -27,7 +29,7 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
   };
 
   return {
-    actions: ['changeBody', 'changeHeaders'],
+    actions: ACTIONS,
     macros: macroRequest(options.settings().macros),
     // Nothing is refused or decided there: the MTA need not wait.
     silent: ['connect', 'rcpt', 'header'],
@@ -44,8 +46,10 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
       };
       const envelope = { macro, sender: fromUtf8(sender.address) };
       const transmission = new Transmission(options.settings(), options, envelope);
-      if (transmission.isOff) {
-        report(message, transmission.report('untouched', 'off'));
+      const granted = ACTIONS.every((action) => message.connection.actions.has(action));
+      if (transmission.isOff || !granted) {
+        const reason = transmission.isOff ? 'off' : 'not-granted';
+        report(message, transmission.report('untouched', reason));
         return 'accept';
       }
       message.state.transmission = transmission;

@@ -19,7 +19,8 @@ export type WhyUntouched =
   | 'nothing-to-track' // every link has a reason of its own
   | 'store-unavailable'
   | 'smtpapi' // X-MSYS-API is not valid
-  | 'over-limit'; // more headers or recipients than Milter_Listener takes
+  | 'over-limit' // more headers or recipients than Milter_Listener takes
+  | 'not-granted'; // the MTA lets nobody change body or headers
 
 /** One message, told once: for the log, the metrics, and `explain`. */
 export interface MessageReport {

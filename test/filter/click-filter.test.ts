@@ -39,6 +39,7 @@ let counted: unknown[];
 let reports: MessageReport[];
 let server: MilterServer;
 let client: MilterClient;
+let port: number;
 
 beforeEach(async () => {
   stored = new MemoryIssuer('stored');
@@ -61,7 +62,8 @@ beforeEach(async () => {
   );
   const address = await server.listen({ host: '127.0.0.1', port: 0 });
   if (address === null || typeof address === 'string') throw new Error('no port');
-  client = await connectMilter({ host: '127.0.0.1', port: address.port });
+  ({ port } = address);
+  client = await connectMilter({ port });
 });
 
 afterEach(async () => {
@@ -286,6 +288,21 @@ test.each([
   expect(await send(transaction)).toMatchObject({ answer: 'accept', modifications: [] });
   expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'over-limit', links: [] }]);
 });
+
+test.each([
+  ['the body', 0x10],
+  ['headers', 0x02],
+])(
+  'an MTA that lets nobody change %s gets the message back, and no link is stored',
+  async (_, actions) => {
+    configure(on);
+    await client.quit();
+    client = await connectMilter({ port }, { offer: { actions } });
+    expect(await send()).toMatchObject({ answer: 'accept', modifications: [] });
+    expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'not-granted' }]);
+    expect(stored.saved).toEqual([]);
+  },
+);
 
 describe('when the store is away', () => {
   test('accept: the message goes out untouched', async () => {
