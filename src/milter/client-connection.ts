@@ -11,6 +11,7 @@ export class ClientConnection {
   #out: Buffer[] = [];
   #waiter: { resolve(): void; reject(error: Error): void } | undefined;
   #error: Error | undefined;
+  #ending = false;
 
   constructor(socket: Socket, timeout: number) {
     this.#socket = socket;
@@ -21,7 +22,7 @@ export class ClientConnection {
       this.#waiter?.resolve();
     });
     socket.on('timeout', () => {
-      if (this.#waiter === undefined) return;
+      if (this.#waiter === undefined && !this.#ending) return;
       socket.destroy(new Error(`milter client: no reply within ${timeout} ms`));
     });
     socket.on('error', (error) => this.#lost(error));
@@ -66,10 +67,11 @@ export class ClientConnection {
     return this.#reader;
   }
 
-  /** Sends what is queued and closes; resolves when the milter has closed too. */
+  /** Sends what is queued and closes; resolves when the milter has closed too, or let the time-out pass. */
   async end(): Promise<void> {
     if (this.#socket.destroyed) return;
     const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+    this.#ending = true;
     this.flush();
     this.#socket.end();
     await closed;

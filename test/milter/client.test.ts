@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type ServerOpts, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   applyModifications,
@@ -48,9 +48,10 @@ async function against<State>(
 async function scripted(
   answers: Readonly<Record<string, readonly Buffer[]>>,
   negotiated: Buffer = optneg(6, 0, 0),
+  options: ServerOpts = {},
 ): Promise<{ port: number; got: string[] }> {
   const got: string[] = [];
-  const server = createServer((socket: Socket) => {
+  const server = createServer(options, (socket: Socket) => {
     let rest = Buffer.alloc(0);
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
@@ -76,6 +77,12 @@ async function connected(port: number): Promise<MilterClient> {
   toClose.push(() => client.destroy());
   return client;
 }
+
+test('a milter that does not close is left after the time-out', async () => {
+  const { port } = await scripted({}, optneg(6, 0, 0), { allowHalfOpen: true });
+  const client = await connectMilter({ port }, { timeout: 100 });
+  await client.quit();
+});
 
 describe('a message', () => {
   test('is sent as Postfix sends it', async () => {
