@@ -1,19 +1,48 @@
-/** The body as it came, in chunks that are kept and never copied, addressed by offsets into the whole. */
+/** Pieces below this are put together where several come in a row: each by itself takes more than its bytes. */
+const SMALL = 512;
+const GATHERED = 8 * SMALL;
+
+/** The body as it came, in chunks that are kept and, but for small ones, never copied, addressed by offsets into the whole. */
 export class BodyChunks {
   readonly #chunks: Buffer[] = [];
   readonly #starts: number[] = [];
   #length = 0;
+  /** Where small pieces are put together: its beginning is the last chunk. */
+  #gathering: Buffer | undefined;
 
   get length(): number {
     return this.#length;
   }
 
   append(chunk: Buffer): void {
-    if (chunk.length > 0) {
+    if (chunk.length === 0) {
+      return;
+    }
+    if (!this.#gather(chunk)) {
       this.#chunks.push(chunk);
       this.#starts.push(this.#length);
-      this.#length += chunk.length;
     }
+    this.#length += chunk.length;
+  }
+
+  /** Appends a small piece to the chunk before it, where that is of small pieces too and has room. */
+  #gather(chunk: Buffer): boolean {
+    const last = this.#chunks.at(-1);
+    const all = (last?.length ?? GATHERED) + chunk.length;
+    if (last === undefined || chunk.length >= SMALL || all > GATHERED) {
+      this.#gathering = undefined;
+      return false;
+    }
+    if (this.#gathering === undefined) {
+      if (last.length >= SMALL) {
+        return false;
+      }
+      this.#gathering = Buffer.allocUnsafeSlow(GATHERED);
+      last.copy(this.#gathering);
+    }
+    chunk.copy(this.#gathering, last.length);
+    this.#chunks[this.#chunks.length - 1] = this.#gathering.subarray(0, all);
+    return true;
   }
 
   /** The bytes from start to end in one piece: a view where they lie in one chunk, else a copy. */

@@ -111,7 +111,7 @@ export class Conversation<State> {
   }
 
   rcpt(recipient: EnvelopeAddress): void {
-    const over = this.#message?.countRecipient(this.#options.limits);
+    const over = this.#message?.countRecipient(recipient, this.#options.limits);
     this.#ask('rcpt', (message) => this.#filter.rcpt?.(message, recipient), over);
   }
 

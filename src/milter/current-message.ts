@@ -1,8 +1,11 @@
 import type { Answer } from './answer.ts';
 import type { MessageLimit } from './event.ts';
-import type { Header } from './filter.ts';
+import type { EnvelopeAddress, Header } from './filter.ts';
 import type { FilterMessage } from './filter-message.ts';
 import type { Limits } from './options.ts';
+
+/** Of all on the average: an SMTP command has 512 (RFC 5321 §4.5.3.1.4), with extensions some more. */
+const MAX_RECIPIENT_BYTES = 1000;
 
 /** What a session keeps of the message under way, from MAIL to its last answer. */
 export class CurrentMessage<State> {
@@ -17,10 +20,15 @@ export class CurrentMessage<State> {
   #headerCount = 0;
   #headerBytes = 0;
   #recipients = 0;
+  #recipientBytes = 0;
   #bodyBytes = 0;
 
-  countRecipient(limits: Limits): MessageLimit | undefined {
-    return ++this.#recipients > limits.recipients ? 'recipients' : undefined;
+  countRecipient({ address }: EnvelopeAddress, limits: Limits): MessageLimit | undefined {
+    this.#recipientBytes += address.length;
+    const isOver =
+      ++this.#recipients > limits.recipients ||
+      this.#recipientBytes > limits.recipients * MAX_RECIPIENT_BYTES;
+    return isOver ? 'recipients' : undefined;
   }
 
   countHeader({ name, raw }: Header, limits: Limits): MessageLimit | undefined {

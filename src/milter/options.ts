@@ -8,7 +8,7 @@ export interface Limits {
   readonly headerCount: number;
   /** Bytes of all header fields of a message, names and values. Default 1 MiB. */
   readonly headerBytes: number;
-  /** Recipients of a message. Default 50 000. */
+  /** Recipients of a message, of up to 1000 bytes on the average. Default 50 000. */
   readonly recipients: number;
   /** Bytes of the body. Default 64 MiB. */
   readonly bodyBytes: number;

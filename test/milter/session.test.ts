@@ -461,6 +461,12 @@ describe('limits', () => {
   const many = [header('A', ' 1'), header('B', ' 2'), header('C', ' 3')];
   test.each([
     ['recipients', { recipients: 1 }, [...envelope, rcpt(), data(), ...text, eob()], 3],
+    [
+      'recipients',
+      { recipients: 2 },
+      [...envelope, rcpt(`<${'x'.repeat(2000)}>`), data(), eob()],
+      3,
+    ],
     ['headerCount', { headerCount: 2 }, [...envelope, data(), ...many, eoh(), eob()], 6],
     ['headerBytes', { headerBytes: 8 }, [...envelope, data(), ...many, eoh(), eob()], 6],
     [
