@@ -7,7 +7,10 @@ import type { TrackingOptions } from '../scope/tracking-options.ts';
 /** Links after which others get their turn: to seal so many takes some milliseconds. */
 const AT_A_TIME = 300;
 
-/** Gives every link that may be tracked a token of this kind. `issued` is absent where there was none. */
+/**
+ * Gives every link that may be tracked a token of this kind. `issued` is absent where there was none.
+ * A sublink stands behind `/f/`, as in Momentum's links: that is the path which an app claims for itself.
+ */
 export async function trackLinks(
   read: ReadMessage,
   issuer: LinkIssuer,
@@ -25,7 +28,7 @@ export async function trackLinks(
     }
     issued ??= issuer.issue(facts);
     const token = issued.token(name === undefined ? { target, part } : { target, part, name });
-    urls.push(base + (sublink === undefined ? token : `${sublink}/${token}`));
+    urls.push(base + (sublink === undefined ? token : `f/${sublink}/${token}`));
     if (urls.length % AT_A_TIME === 0) await nextTurn();
   }
   let next = 0;

@@ -35,11 +35,11 @@ function read(text: string) {
 
 test('every link gets its own URL, and those that are not to be tracked none', async () => {
   const text = `http://a.example/1 http://b.example/[[data-msys-clicktrack="0"]]
-http://a.example/${'x'.repeat(20)} http://a.example/2\n`;
+http://a.example/${'x'.repeat(20)} http://a.example/2[[data-msys-sublink="x/y"]]\n`;
   const { body, links } = await trackLinks(read(text), issuer, exampleMessage(), TRACKING);
   expect(Buffer.concat(body ?? []).toString()).toBe(
     `https://click.example/http-a-example-1 http://b.example/
-http://a.example/${'x'.repeat(20)} https://click.example/http-a-example-2\n`,
+http://a.example/${'x'.repeat(20)} https://click.example/f/x/y/http-a-example-2\n`,
   );
   expect(links.map(({ reason }) => reason)).toEqual([
     undefined,

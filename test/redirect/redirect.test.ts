@@ -85,6 +85,7 @@ describe.each([
 
   test.each([
     ['/f/x/live', 302, 'a sublink'],
+    ['/x/y/live', 302, 'whatever else goes before the token'],
     ['//live', 302, 'two slashes'],
     ['/live?utm_source=gateway', 302, 'a query that somebody added'],
     ['/live#top', 302, 'a fragment that should not have been sent'],
