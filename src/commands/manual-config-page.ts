@@ -27,8 +27,9 @@ export function configPage(version: string, date: string): string {
       ),
       paragraph(
         'An option of tracking may stand in any of the stanzas that tell mail apart. Of those that match a message the ' +
-          'most specific one decides: the longest matching Peer, then Listen, then ESMTP_Listener; and before them the ' +
-          "message's pathway. clickmilter explain shows the value in effect and the line it comes from.",
+          'most specific one that sets the option decides: the pathway of the message and its group, then a Peer ' +
+          'in the Listen, the Listen, a Peer in the ESMTP_Listener, the ESMTP_Listener. In one place the longest ' +
+          'matching Peer is asked first. clickmilter explain shows the value in effect and the line it comes from.',
       ),
       example(SHORTEST),
     ),
@@ -86,11 +87,13 @@ function nameOf(id: string): string {
 }
 
 function optionEntry(name: string, option: Definition): string {
-  const standard = option.default === undefined ? option.otherwise : shown(option.default);
+  const { type, default: standard } = option;
+  const otherwise =
+    standard === undefined ? option.otherwise : (type.write?.(standard) ?? shown(standard));
   const facts = [
     option.description,
-    `Must be ${option.type.expects}.`,
-    ...(standard === undefined ? [] : [`Default: ${standard}.`]),
+    `Must be ${type.expects}.`,
+    ...(otherwise === undefined ? [] : [`Default: ${otherwise}.`]),
   ];
   return entry(name, facts.join(' '));
 }

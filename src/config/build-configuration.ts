@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildScopes } from './build-scopes.ts';
 import type { Configuration } from './configuration.ts';
@@ -118,7 +119,7 @@ function events(stanza: Stanza | undefined, stateDirectory: string): Configurati
     webhookRetryForMs: milliseconds(values.webhook_retry_for),
     anonymizeIp: values.anonymize_ip,
     automaticWithinMs: milliseconds(values.automatic_within),
-    nodeName: values.node_name,
+    nodeName: values.node_name ?? hostname(),
     customerId: values.customer_id,
   });
 }

@@ -79,7 +79,7 @@ export interface Configuration {
     readonly anonymizeIp: boolean;
     /** Clicks within this time of the injection, or of one another, look automatic. */
     readonly automaticWithinMs: number;
-    readonly nodeName?: string;
+    readonly nodeName: string;
     readonly customerId?: string;
   };
   readonly macros: MacroSettings;

@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -97,8 +97,11 @@ describe('files that cannot be read', () => {
 
 describe('values', () => {
   test('defaults of an empty configuration', () => {
-    const { scopes, file: path, stateDirectory, ...values } = configurationOf('');
-    const state = JSON.stringify(values, null, 2).replaceAll(stateDirectory, '$state');
+    const { scopes, file: path, stateDirectory, events, ...values } = configurationOf('');
+    const { nodeName, ...others } = events;
+    expect(nodeName).toBe(hostname());
+    const all = JSON.stringify({ ...values, events: others }, null, 2);
+    const state = all.replaceAll(stateDirectory, '$state');
     expect(path).toMatch(/^\//);
     expect(scopes.match({}).chain()).toEqual([]);
     expect(state).toMatchSnapshot();
