@@ -58,12 +58,23 @@ const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, 
 /** A number of bytes. */
 export const sizeType = scalarType(
   'a number of bytes above 0, or of K, M or G of them (25M)',
-  (text) => {
-    const [, digits, unit = ''] = /^(\d{1,12})([kmg]?)$/i.exec(text) ?? [];
-    const bytes = Number(digits) * (units[unit.toLowerCase()] ?? 1);
-    return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
-  },
+  parseSize,
 );
+
+/** @param least as it would be written, such as "256M" */
+export function sizeFromType(least: string): OptionType<number> {
+  const min = parseSize(least) ?? 1;
+  return scalarType(`a number of bytes, or of K, M or G of them, of at least ${least}`, (text) => {
+    const bytes = parseSize(text);
+    return bytes !== undefined && bytes >= min ? bytes : undefined;
+  });
+}
+
+function parseSize(text: string): number | undefined {
+  const [, digits, unit = ''] = /^(\d{1,12})([kmg]?)$/i.exec(text) ?? [];
+  const bytes = Number(digits) * (units[unit.toLowerCase()] ?? 1);
+  return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
+}
 
 export function choiceType<const T extends string>(...values: readonly T[]): OptionType<T> {
   const names = values.map((value) => `"${value}"`);

@@ -5,7 +5,7 @@ import {
   integerType,
   listType,
   pathType,
-  sizeType,
+  sizeFromType,
 } from './option-type.ts';
 import { macroTemplateType, workersType } from './option-values.ts';
 
@@ -17,9 +17,9 @@ export const globalOptions = {
   ),
   workers: option(workersType, 1, 'Worker processes; auto is one for each processor.'),
   worker_max_memory: option(
-    sizeType,
+    sizeFromType('256M'), // a new worker has some 100 MB
     1024 * 1024 * 1024,
-    'Bytes in memory beyond which a worker hands over to a new one; where there are several.',
+    'Bytes in memory beyond which a worker hands over to a new one; where there are several. A new one takes some 100M.',
   ),
   state_directory: optional(pathType, 'Folder of keys, events and block list.', {
     otherwise:

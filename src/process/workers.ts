@@ -7,7 +7,10 @@ export interface WorkersOptions {
   readonly count: number;
   /** What each is given when it starts, until a `reload` brings another one; it must survive structured cloning. */
   readonly configuration?: unknown;
-  /** A worker larger than this many resident bytes is replaced, its successor first; absent: no limit. */
+  /**
+   * A worker larger than this many resident bytes is replaced, its successor first, once it has served for the slowest
+   * `backoffMs`: with a limit that none can keep, they would otherwise replace each other all the time. Absent: no limit.
+   */
   readonly maxRss?: number;
   /** Milliseconds between heartbeats. */
   readonly heartbeatMs?: number;
@@ -62,6 +65,10 @@ const RELOAD_MS = 5_000;
 
 interface Slot {
   current?: RunningWorker;
+  /** When the current one came to serve, by performance.now(). */
+  servesSince: number;
+  /** The predecessor of the current one still finishes what it has begun: of each slot at most two processes are alive. */
+  draining: boolean;
   /** A successor is waiting for its time, or is starting. */
   replacing: boolean;
   retry?: NodeJS.Timeout;
@@ -112,7 +119,13 @@ export class Workers {
     const slots = Array.from({ length: this.#options.count }, (_, index) => index + 1);
     const workers = slots.map((slot) => {
       const worker = this.#fork(slot);
-      this.#slots.set(slot, { current: worker, replacing: false, deaths: 0 });
+      this.#slots.set(slot, {
+        current: worker,
+        servesSince: performance.now(),
+        draining: false,
+        replacing: false,
+        deaths: 0,
+      });
       return worker;
     });
     try {
@@ -175,13 +188,13 @@ export class Workers {
   /** Makes a ready worker the one of its slot. */
   #install(worker: RunningWorker): void {
     const slot = this.#slot(worker.slot);
-    const readySince = performance.now();
     slot.current = worker;
+    slot.servesSince = performance.now();
     this.#tell(worker, { event: 'ready' });
     void worker.ended.then((end) => {
       if (slot.current !== worker) return; // its successor was here first
       delete slot.current;
-      if (performance.now() - readySince > this.#options.backoffMs[1]) slot.deaths = 0;
+      if (this.#hasServedLong(slot)) slot.deaths = 0;
       this.#replaceDead(worker, end);
     });
   }
@@ -213,7 +226,10 @@ export class Workers {
     const predecessor = slot.current;
     this.#install(successor);
     if (this.#stopping) return this.#stop(successor);
-    if (predecessor !== undefined) await this.#stop(predecessor);
+    if (predecessor === undefined) return;
+    slot.draining = true;
+    await this.#stop(predecessor);
+    slot.draining = false;
   }
 
   /** How a worker ended that did not come to serve with the configuration in use; undefined for one that does. */
@@ -251,11 +267,17 @@ export class Workers {
     }
     for (const worker of this.#current()) {
       const slot = this.#slot(worker.slot);
-      if (worker.rss <= maxRss || slot.replacing || this.#stopping) continue;
+      if (worker.rss <= maxRss || slot.replacing || slot.draining || this.#stopping) continue;
+      if (!this.#hasServedLong(slot)) continue;
       this.#tell(worker, { event: 'too-large', rss: worker.rss });
       slot.replacing = true;
       void this.#startSuccessor(worker.slot);
     }
+  }
+
+  /** So long that what befalls it now is no matter of its start. */
+  #hasServedLong({ servesSince }: Slot): boolean {
+    return performance.now() - servesSince > this.#options.backoffMs[1];
   }
 
   #current(): RunningWorker[] {

@@ -251,7 +251,13 @@ describe('Workers', () => {
 
   test('one over its memory limit hands over to a successor, and still finishes', async () => {
     const fixture = new Fixture({
-      workers: { count: 1, heartbeatMs: 100, hungAfter: 100, maxRss: 220_000_000 },
+      workers: {
+        count: 1,
+        heartbeatMs: 100,
+        hungAfter: 100,
+        maxRss: 220_000_000,
+        backoffMs: [50, 300],
+      },
     });
     await fixture.line({ event: 'ready', worker: 1 });
     const { socket, pid } = await connect();
@@ -271,6 +277,30 @@ describe('Workers', () => {
     expect(String((await once(socket, 'data'))[0])).toBe('still here?');
     socket.destroy();
     expect(fixture.lines.some((line) => line['event'] === 'died')).toBe(false);
+  });
+
+  test('where none can keep the memory limit, they take turns slowly, and one at most finishes', async () => {
+    const workers = {
+      count: 1,
+      heartbeatMs: 50,
+      hungAfter: 200,
+      maxRss: 1,
+      backoffMs: [50, 1_000],
+    };
+    const fixture = new Fixture({ workers });
+    const events = (event: string) => fixture.lines.filter((line) => line['event'] === event);
+    await fixture.line({ event: 'ready' });
+    const { socket, pid } = await connect();
+    await fixture.line({ event: 'too-large', pid });
+    await expect.poll(() => events('ready').length).toBe(2);
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // two turns and a half
+    expect(events('too-large')).toHaveLength(1);
+
+    const from = fixture.lines.length;
+    socket.destroy();
+    await fixture.line({ event: 'too-large' }, from);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(events('too-large').length).toBeLessThan(5);
   });
 
   test('one that does not finish in time is killed', async () => {
