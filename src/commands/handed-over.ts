@@ -1,5 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
-import { loadNodes } from '../config/load.ts';
+import { configurationOfNodes } from '../config/load.ts';
 import type { Node } from '../config/node.ts';
 import { reloaded } from '../config/reloaded.ts';
 
@@ -14,9 +14,8 @@ export interface HandedOver {
   readonly latest: readonly Node[];
 }
 
-/** In a worker: the configuration that its primary has in use. */
+/** In a worker: the configuration that its primary has in use, and has checked. */
 export function configurationInUse({ file, started, latest }: HandedOver): Configuration {
-  const [first, next] = [loadNodes(started, file).config, loadNodes(latest, file).config];
-  if (first === undefined || next === undefined) throw new Error(`${file}: not what was checked`);
-  return reloaded(first, next);
+  const first = configurationOfNodes(started, file);
+  return latest === started ? first : reloaded(first, configurationOfNodes(latest, file));
 }

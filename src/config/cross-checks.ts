@@ -18,6 +18,9 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkMacroNames(root, problems);
 }
 
+/** As each costs a look at every name, and nobody reads thousands. */
+const maxSuggestions = 20;
+
 /** A pathway that is used but not configured may be meant for the reports alone; often it is a slip. */
 function checkPathwayNames(root: Stanza, problems: Problems): void {
   const groups = root.childrenOf('pathway_group');
@@ -25,13 +28,19 @@ function checkPathwayNames(root: Stanza, problems: Problems): void {
     .flatMap((parent) => parent.childrenOf('pathway'))
     .map(({ label = '' }) => label);
   const known = new Set(['default', ...names.map((name) => name.toLowerCase())]);
+  const suggestions = new Map<string, string>();
+  const suggestion = (name: string) => {
+    if (!suggestions.has(name) && suggestions.size < maxSuggestions)
+      suggestions.set(name, nearest(name, names));
+    return suggestions.get(name) ?? '';
+  };
   const listeners = root.childrenOf('esmtp_listener');
   const scopes = listeners.flatMap((listener) => [listener, ...descendants(listener)]);
   for (const { name, origin } of scopes.flatMap(pathwaysUsed)) {
     if (known.has(name.toLowerCase())) continue;
     problems.warning(
       origin,
-      `there is no pathway "${name}", so that only reports will know it${nearest(name, names)}`,
+      `there is no pathway "${name}", so that only reports will know it${suggestion(name)}`,
     );
   }
 }

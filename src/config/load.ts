@@ -21,15 +21,7 @@ export interface Loaded {
 /** Reads and checks a configuration file and what it includes. Problems name files as they were given. */
 export function loadConfig(file: string): Loaded {
   const problems = new Problems();
-  return load(readNodes(file, problems), file, problems);
-}
-
-/** The same of nodes that were read before. */
-export function loadNodes(nodes: readonly Node[], file: string): Loaded {
-  return load(nodes, file, new Problems());
-}
-
-function load(nodes: readonly Node[], file: string, problems: Problems): Loaded {
+  const nodes = readNodes(file, problems);
   const root = check(nodes, file, problems);
   crossCheck(root, problems);
   return {
@@ -38,4 +30,12 @@ function load(nodes: readonly Node[], file: string, problems: Problems): Loaded 
     root,
     problems: problems.sorted(),
   };
+}
+
+/** The configuration of nodes that `loadConfig` found to be right. @throws Error where they are not */
+export function configurationOfNodes(nodes: readonly Node[], file: string): Configuration {
+  const problems = new Problems();
+  const root = check(nodes, file, problems);
+  if (problems.hasErrors) throw new Error(`${file}: not what was checked`);
+  return buildConfiguration(root, file);
 }

@@ -17,6 +17,9 @@ function load(text: string) {
   return loadConfig(file);
 }
 
+const each = (count: number, text: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => text(index)).join('');
+
 describe('no text is too much for it', () => {
   const names = stanzas.flatMap(({ name, options }) => [name, ...Object.keys(options)]);
   const piece = fc.oneof(
@@ -60,6 +63,12 @@ describe('no text is too much for it', () => {
       (n: number) => `ESMTP_Listener { ${'Peer "10.0.0.1" { dry_run = on }'.repeat(n / 10)} }`,
     ],
     ['errors', (n: number) => 'x = 1\n'.repeat(n / 10)],
+    [
+      'pathways that are not there',
+      (n: number) =>
+        each(n / 10, (i) => `pathway "customer-number-${i}" { }\n`) +
+        `ESMTP_Listener { ${each(n / 10, (i) => `Peer "10.0.${i >> 8}.${i & 255}" { pathway = "costumer-number-${i}" }`)} }`,
+    ],
     // More than V8 takes as the arguments of one call.
     ['statements', (n: number) => 'smtpapi{}'.repeat(n * 3)],
   ])('nor one that goes on and on: %s', (_, text) => {
