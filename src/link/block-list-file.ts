@@ -13,6 +13,9 @@ const HEAD = `# What clickmilter blocks: "token T", "message M", "url U" or "dom
 # Read again whenever it changes; "clickmilter block" and "unblock" edit it.
 `;
 
+/** How long a list that could not be read is let be: what was missing (descriptors, the disk) may be back without a change of the file. */
+const RETRY_MS = 1000;
+
 interface List {
   readonly lines: readonly string[];
   /** Of the file they were read from; absent where there is none. */
@@ -26,9 +29,13 @@ export class BlockListFile implements EditableBlockList {
   #set = new BlockSet([]);
   #state = '';
   #reading = Promise.resolve();
+  /** On the monotonic clock. */
+  #retryAt = Number.POSITIVE_INFINITY;
+  /** Why the file could not be read the last time. */
+  #failure = '';
 
   /**
-   * @param onProblem told once a change what is wrong with the file; the list before it, or the rest of the lines, hold
+   * @param onProblem told once what is wrong with the file; the list before it, or the rest of the lines, hold
    */
   constructor(path: string, onProblem: (message: string) => void = () => {}) {
     this.#path = path;
@@ -37,8 +44,9 @@ export class BlockListFile implements EditableBlockList {
 
   async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {
     const state = this.#look();
-    if (state !== this.#state) {
+    if (state !== this.#state || performance.now() >= this.#retryAt) {
       this.#state = state;
+      this.#retryAt = Number.POSITIVE_INFINITY;
       this.#reading = this.#reading.then(() => this.#read());
     }
     // Whoever asks while the file is being read waits for what it says.
@@ -86,8 +94,12 @@ export class BlockListFile implements EditableBlockList {
         }
       }
       this.#set = new BlockSet(blocks);
+      this.#failure = '';
     } catch (error) {
-      this.#onProblem((error as Error).message);
+      const { message } = error as Error;
+      if (message !== this.#failure) this.#onProblem(message);
+      this.#failure = message;
+      this.#retryAt = performance.now() + RETRY_MS;
     }
   }
 

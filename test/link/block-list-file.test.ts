@@ -1,5 +1,6 @@
 import {
   appendFile,
+  chmod,
   chown,
   lstat,
   mkdir,
@@ -14,6 +15,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BlockListFile } from '../../src/link/block-list-file.ts';
 import { exampleMessage } from './example-message.ts';
@@ -155,6 +157,23 @@ describe.runIf(process.getuid?.() === 0)('edited by root, in the folder of anoth
   test('it is that user who can read it', async () => {
     await new BlockListFile(path).add(shop);
     expect(await stat(path)).toMatchObject({ uid: NOBODY, gid: NOBODY });
+  });
+
+  test('a block counts that could not be read when it was made, although nothing changes afterwards', async () => {
+    const problems: string[] = [];
+    const service = new BlockListFile(path, (text) => problems.push(text));
+    await chmod(folder, 0o755);
+    await writeFile(path, 'domain shop.example\n', { mode: 0o600 });
+    process.seteuid?.(NOBODY);
+    try {
+      expect(await service.find('T', resolved)).toBeUndefined();
+      await sleep(1100);
+      expect(await service.find('T', resolved)).toBeUndefined();
+    } finally {
+      process.seteuid?.(0);
+    }
+    await expect.poll(() => service.find('T', resolved)).toEqual(shop);
+    expect(problems).toEqual([expect.stringContaining('EACCES')]);
   });
 
   test('whose it was, it stays, with its mode', async () => {
