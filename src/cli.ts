@@ -13,6 +13,7 @@ import { forgetCommand } from './commands/forget.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { linkCommand } from './commands/link.ts';
 import { manualCommand } from './commands/manual.ts';
+import { handleOutputErrors } from './commands/output-errors.ts';
 import { reportCommand } from './commands/report.ts';
 import { rewriteCommand } from './commands/rewrite.ts';
 import { runCommand } from './commands/run.ts';
@@ -48,6 +49,7 @@ for (const register of [
   register(program);
 }
 
+handleOutputErrors();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -6,7 +6,7 @@ const EXIT_STATUS: Readonly<Record<keyof typeof exitCode, string>> = {
   ok: 'All is well.',
   usage: 'The command line is wrong.',
   dataError: 'The input is wrong.',
-  unavailable: 'A service that is needed, such as Redis, is away.',
+  unavailable: 'A service that is needed, such as Redis, is away, or the output cannot be written.',
   configuration: 'The configuration has errors; trying again does not help.',
 };
 
