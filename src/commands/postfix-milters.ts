@@ -6,18 +6,46 @@ export interface Milter {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Reads a list such as `inet:localhost:8891, { unix:/run/x, default_action=accept }` (postconf(5), smtpd_milters). */
+/**
+ * Reads a list such as `inet:localhost:8891, { unix:/run/x, { default_action = accept } }` (postconf(5), smtpd_milters,
+ * and MILTER_README). White space around `=` takes braces of its own.
+ */
 export function parseMilters(list: string): readonly Milter[] {
-  return [...list.matchAll(/\{([^}]*)\}|[^\s,{}]+/g)].flatMap(([word, inBraces]) => {
-    const [address = '', ...settings] = (inBraces ?? word)
-      .split(/[\s,]+/)
-      .filter((one) => one !== '');
-    if (address === '') return [];
+  return words(list).flatMap((word) => {
+    const [address, ...settings] = word.startsWith('{') ? words(withoutBraces(word)) : [word];
+    if (address === undefined) return [];
     return {
       place: placeOf(address),
-      settings: Object.fromEntries(settings.map((one) => one.split('=', 2) as [string, string])),
+      settings: Object.fromEntries(settings.map((one) => nameAndValue(withoutBraces(one)))),
     };
   });
+}
+
+/** What commas and white space separate, unless they are in braces. */
+function words(list: string): string[] {
+  const found: string[] = [];
+  let word = '';
+  let depth = 0;
+  for (const char of list) {
+    if (char === '{') depth++;
+    else if (char === '}') depth--;
+    if (depth > 0 || !/[\s,]/.test(char)) {
+      word += char;
+    } else if (word !== '') {
+      found.push(word);
+      word = '';
+    }
+  }
+  return word === '' ? found : [...found, word];
+}
+
+function withoutBraces(word: string): string {
+  return word.replace(/^\{|\}$/g, '');
+}
+
+function nameAndValue(setting: string): [string, string] {
+  const [name = '', ...value] = setting.split('=');
+  return [name.trim(), value.join('=').trim()];
 }
 
 /** `local:` is `unix:`, `inet:PORT@HOST` is Sendmail's way to say `inet:HOST:PORT`, and brackets are optional. */

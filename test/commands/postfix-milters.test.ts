@@ -28,6 +28,23 @@ describe('parseMilters', () => {
       '{inet:h:1,default_action=tempfail}',
       [{ place: 'inet:h:1', settings: { default_action: 'tempfail' } }],
     ],
+    [
+      '{ inet:h:1, {default_action = tempfail}, { command_timeout=5s } }, inet:h:2',
+      [
+        {
+          place: 'inet:h:1',
+          settings: { default_action: 'tempfail', command_timeout: '5s' },
+        },
+        { place: 'inet:h:2', settings: {} },
+      ],
+    ],
+    [
+      '{inet:h:1,{default_action =accept}},inet:h:2',
+      [
+        { place: 'inet:h:1', settings: { default_action: 'accept' } },
+        { place: 'inet:h:2', settings: {} },
+      ],
+    ],
   ])('%s', (list, milters) => {
     expect(parseMilters(list)).toEqual(milters);
   });

@@ -1,0 +1,208 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname, networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Finding } from '../../src/commands/doctor-finding.ts';
+import { examinePostfix } from '../../src/commands/doctor-postfix.ts';
+import { complaints } from '../helpers/complaints.ts';
+import { configurationOf } from '../helpers/configuration.ts';
+import { requireProgram } from '../helpers/peer-process.ts';
+
+describe('Postfix, by its own postconf', () => {
+  const SMTPD = 'smtp inet n - n - - smtpd';
+  const CHROOTED = 'smtp inet n - y - - smtpd';
+  const OURS = 'smtpd_milters = inet:127.0.0.1:8893\n';
+  let folder: string;
+  let queue: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'doctor-postfix-'));
+    requireProgram('postconf', 'postfix');
+    queue = join(folder, 'queue');
+    mkdirSync(join(queue, 'clickmilter'), { recursive: true });
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  async function examine(
+    main: string,
+    master: string,
+    listen = '127.0.0.1:8893',
+    more = '',
+  ): Promise<readonly Finding[]> {
+    const etc = mkdtempSync(join(folder, 'etc-'));
+    const file = join(etc, 'main.cf');
+    writeFileSync(file, `compatibility_level = 3.6\nqueue_directory = ${queue}\n${main}`);
+    utimesSync(file, 0, 0); // Postfix waits until it is sure that nobody is still writing to it
+    writeFileSync(join(etc, 'master.cf'), `${master}\n`);
+    const config = configurationOf(`Milter_Listener { Listen "${listen}" { } }\n${more}`);
+    return examinePostfix(config, etc);
+  }
+
+  test.each<[string, string, string]>([
+    ['asks us', OURS, SMTPD],
+    ['asks us by name', 'smtpd_milters = inet:localhost:8893\n', SMTPD],
+    [
+      'asks us by way of another parameter',
+      `ours = inet:[127.0.0.1]:8893\nsmtpd_milters = $ours\n`,
+      SMTPD,
+    ],
+    [
+      'asks us before the signer',
+      'smtpd_milters = inet:127.0.0.1:8893, inet:127.0.0.1:8891\n',
+      SMTPD,
+    ],
+    ['asks us in master.cf', '', `${SMTPD}\n -o smtpd_milters=inet:127.0.0.1:8893`],
+    [
+      'says tempfail for us alone',
+      'milter_default_action = accept\nsmtpd_milters = {inet:127.0.0.1:8893, default_action=tempfail}\n',
+      SMTPD,
+    ],
+    [
+      'says tempfail for us alone, in braces of its own',
+      'milter_default_action = accept\nsmtpd_milters = { inet:127.0.0.1:8893, {default_action = tempfail} }, inet:127.0.0.1:8891\n',
+      SMTPD,
+    ],
+    [
+      'has a service that is switched off',
+      `${OURS}master_service_disable = !smtp/inet, inet\n`,
+      `${SMTPD}\n587 inet n - n - - smtpd\n -o smtpd_milters=`,
+    ],
+    [
+      'asks no milters where a map is',
+      `${OURS}smtpd_milter_maps = inline:{127.0.0.1=DISABLE}\n`,
+      `${SMTPD}\n -o smtpd_milter_maps=\n127.0.0.1:10025 inet n - n - - smtpd\n -o receive_override_options=no_milters`,
+    ],
+    [
+      'asks us once, before a content filter',
+      `${OURS}content_filter = scan:[127.0.0.1]:10024\n`,
+      `${SMTPD}\n127.0.0.1:10025 inet n - n - - smtpd\n -o content_filter=\n -o receive_override_options=no_unknown_recipient_checks,no_milters`,
+    ],
+    [
+      'asks us about submissions from this host, before a content filter',
+      `${OURS}content_filter = scan:[127.0.0.1]:10024\n`,
+      `${SMTPD}\n127.0.0.1:587 inet n - n - - smtpd`,
+    ],
+    [
+      'asks us behind a proxy filter, in front of which milters see no message',
+      `${OURS}smtpd_proxy_filter = 127.0.0.1:10024\n`,
+      `${SMTPD}\n127.0.0.1:10025 inet n - n - - smtpd\n -o smtpd_proxy_filter=`,
+    ],
+  ])('is well where it %s', async (_, main, master) => {
+    expect(complaints(await examine(main, master))).toEqual([]);
+  });
+
+  test.each<[string, string, string, string]>([
+    ['nobody asks us', '', SMTPD, ''],
+    ['somebody else is asked', 'smtpd_milters = inet:127.0.0.1:8891\n', SMTPD, ''],
+    [
+      'the signer comes first',
+      'smtpd_milters = inet:127.0.0.1:8891, inet:127.0.0.1:8893\n',
+      SMTPD,
+      '',
+    ],
+    ['accept loses mail', `${OURS}milter_default_action = accept\n`, SMTPD, ''],
+    [
+      'accept loses mail, said in braces of its own',
+      'smtpd_milters = {inet:127.0.0.1:8893, { default_action = accept }}\n',
+      SMTPD,
+      '',
+    ],
+    [
+      'accept loses mail, said in master.cf',
+      '',
+      `${SMTPD}\n -o { smtpd_milters = {inet:127.0.0.1:8893, { default_action = accept }} }`,
+      '',
+    ],
+    ['reject turns mail away', `${OURS}milter_default_action = reject\n`, SMTPD, ''],
+    [
+      'a service has its own milters',
+      OURS,
+      `${SMTPD}\n587 inet n - n - - smtpd\n -o smtpd_milters=`,
+      '',
+    ],
+    [
+      'a content filter hands mail back to us',
+      OURS,
+      `${SMTPD}\n -o content_filter=scan:[127.0.0.1]:10024\nlocalhost:10025 inet n - n - - smtpd\n[::1]:10026 inet n - n - - smtpd`,
+      '',
+    ],
+    ['milters are switched off', OURS, `${SMTPD}\n -o receive_override_options=no_milters`, ''],
+    [
+      'a map switches milters off for some clients',
+      `${OURS}smtpd_milter_maps = inline:{0.0.0.0/0=DISABLE}\n`,
+      SMTPD,
+      '',
+    ],
+    [
+      'a map may name us',
+      `smtpd_milter_maps = inline:{192.0.2.1=inet:127.0.0.1:8893}\n`,
+      SMTPD,
+      '',
+    ],
+    ['the only smtpd is switched off', `${OURS}master_service_disable = smtp/inet\n`, SMTPD, ''],
+    ['all of inet is switched off', `${OURS}master_service_disable = INET\n`, SMTPD, ''],
+    ['no time for Redis', `${OURS}milter_content_timeout = 10s\n`, SMTPD, 'link_store = redis'],
+    ['an old protocol', `${OURS}milter_protocol = 2\n`, SMTPD, ''],
+  ])('%s', async (name, main, master, more) => {
+    expect(complaints(await examine(main, master, undefined, more)).join('\n')).toMatchSnapshot(
+      name,
+    );
+  });
+
+  test('a chroot and a socket outside of it', async () => {
+    const outside = join(folder, 'milter.sock');
+    const main = `smtpd_milters = unix:${outside}\n`;
+    expect(complaints(await examine(main, SMTPD, outside))).toEqual([]);
+    expect(complaints(await examine(main, CHROOTED, outside))).toEqual([
+      `error: smtp/inet: smtpd runs in a chroot and cannot reach unix:${outside}: Listen at a path in the queue folder, and name it without that folder`,
+      expect.stringMatching(/^error: no smtpd asks us/),
+    ]);
+  });
+
+  test.each([
+    ['[::1]:8893', CHROOTED, 'inet:[::1]:8893'],
+    ['10.9.9.9:8893', CHROOTED, 'inet:10.9.9.9:8893'],
+    ['QUEUE/clickmilter/milter.sock', CHROOTED, 'unix:clickmilter/milter.sock'],
+    ['FOLDER/milter.sock', SMTPD, 'unix:FOLDER/milter.sock'],
+  ])('its advice can be followed: %s', async (listen, master, milter) => {
+    const placed = (text: string) => text.replace('QUEUE', queue).replace('FOLDER', folder);
+    const advised = `{${placed(milter)}, default_action=tempfail}`;
+    expect(complaints(await examine('', master, placed(listen)))).toEqual([
+      `error: no smtpd asks us: postconf -e 'smtpd_milters = ${advised}' && postfix reload`,
+    ]);
+    const main = `smtpd_milters = ${advised}\n`;
+    expect(complaints(await examine(main, master, placed(listen)))).toEqual([]);
+  });
+
+  test('whoever listens everywhere is asked at any address and name of this host', async () => {
+    const own = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
+    for (const name of [hostname(), 'mail.example.com', ...own.map(({ address }) => address)]) {
+      const main = `myhostname = mail.example.com\nsmtpd_milters = inet:[${name}]:8893\n`;
+      expect(complaints(await examine(main, SMTPD, '*:8893')), name).toEqual([]);
+    }
+    const elsewhere = await examine('smtpd_milters = inet:198.51.100.7:8893\n', SMTPD, '*:8893');
+    expect(complaints(elsewhere)).toEqual([expect.stringMatching(/^error: no smtpd asks us/)]);
+  });
+
+  test.each([
+    ['localhost', '10.9.9.9:8893'],
+    ['[::1]', '0.0.0.0:8893'],
+    ['127.0.0.1', '[::]:8893'],
+  ])('%s is nobody who listens on %s', async (name, listen) => {
+    const findings = await examine(`smtpd_milters = inet:${name}:8893\n`, SMTPD, listen);
+    expect(complaints(findings)).toEqual([expect.stringMatching(/^error: no smtpd asks us/)]);
+  });
+
+  test('a chroot and a socket in the queue folder, which Postfix may write to or not', async () => {
+    const inside = join(queue, 'clickmilter/milter.sock');
+    const main = 'smtpd_milters = unix:/clickmilter/milter.sock\n';
+    expect(complaints(await examine(main, CHROOTED, inside))).toEqual([]);
+    writeFileSync(inside, ''); // its mode is all that counts here
+    chmodSync(inside, 0o660);
+    expect(complaints(await examine(main, CHROOTED, inside))).toEqual([
+      `error: the user postfix may not write to ${inside} (mode 660): File_Mode = 0660 and File_Group = postfix, or SocketGroup=postfix where systemd opens it`,
+    ]);
+    chmodSync(inside, 0o666);
+    expect(complaints(await examine(main, CHROOTED, inside))).toEqual([]);
+  });
+});
