@@ -45,7 +45,8 @@ function scopeWithPeers(stanza: Stanza): ScopeWithPeers {
   return { ...scope(stanza), peers };
 }
 
-function pathwaysOf(root: Stanza): ReadonlyMap<string, Pathway> {
+/** By name in lower case. */
+export function pathwaysOf(root: Stanza): ReadonlyMap<string, Pathway> {
   const pathways = new Map<string, Pathway>();
   for (const group of root.childrenOf('pathway_group')) {
     for (const stanza of group.childrenOf('pathway')) {

@@ -66,6 +66,22 @@ describe('the domains that links lead to, by the fallback of the scopes', () => 
       ['http://localhost:8080', 'http://a.example', 'https://a.example'],
     ],
     [
+      'places and pathways that differ in more than their domain',
+      `ESMTP_Listener {
+         tracking_domain = a.example
+         Peer "10.0.0.1" { click_tracking_enabled = on tracking_domain = b.example }
+         Peer "10.0.0.2" { click_tracking_enabled = on click_tracking_scheme = https tracking_domain = c.example }
+         Peer "10.0.0.3" { context = [ smtpapi_click_tracking = "1" pathway = "off" ] tracking_domain = d.example }
+       }
+       pathway "own" { tracking_domain = e.example }
+       pathway "off" { click_tracking_enabled = off tracking_domain = f.example }
+       pathway "tls" { click_tracking_scheme = https }`,
+      [
+        ...['http://b.example', 'https://b.example', 'https://c.example'],
+        ...['http://e.example', 'https://e.example', 'http://f.example'],
+      ],
+    ],
+    [
       'what is switched off',
       `ESMTP_Listener "a" { click_tracking_enabled = on tracking_domain = a.example enable = off }
        ESMTP_Listener { Listen ":25" { enable = off click_tracking_enabled = on } }`,
@@ -75,6 +91,22 @@ describe('the domains that links lead to, by the fallback of the scopes', () => 
     const file = join(folder, 'test.conf');
     writeFileSync(file, text);
     expect(origins(file).sort()).toEqual([...expected].sort());
+  });
+
+  test('thousands of places and of pathways', () => {
+    const file = join(folder, 'test.conf');
+    const each = (text: (index: number) => string) =>
+      Array.from({ length: 2000 }, (_, index) => text(index)).join('');
+    writeFileSync(
+      file,
+      each((i) => `pathway "${i}" { tracking_domain = pathway${i}.example }\n`) +
+        `ESMTP_Listener { click_tracking_enabled = on tracking_domain = a.example ${each(
+          (i) => `Peer "10.0.${i >> 8}.${i & 255}" { tracking_domain = peer${i}.example }\n`,
+        )} }`,
+    );
+    const started = performance.now();
+    expect(origins(file)).toHaveLength(4001);
+    expect(performance.now() - started).toBeLessThan(10_000); // all pairs take minutes
   });
 
   test.each([
