@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { mkdir, readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
@@ -81,6 +81,7 @@ function linkLine({ part, url, target, name, tracked, reason }: MessageReport['l
 
 async function rewriteFolder(rewrite: Rewrite, folder: string, options: Options): Promise<void> {
   const files = await messageFiles(folder);
+  if (options.output !== undefined) await refuseOverlap(folder, options.output);
   const progress = new Progress('rewriting', files.length);
   const summary = new Summary();
   const links: unknown[] = [];
@@ -100,6 +101,30 @@ async function rewriteFolder(rewrite: Rewrite, folder: string, options: Options)
   progress.end();
   if (options.links !== undefined) await writeLinks(options.links, links);
   process.stdout.write(summary.table());
+}
+
+/**
+ * What is rewritten without --live leads nowhere: it must not replace the messages it was made of.
+ * @throws CommandFailed where one folder is the other, or lies in it
+ */
+async function refuseOverlap(folder: string, output: string): Promise<void> {
+  const [from, to] = [join(await realPath(folder), '/'), join(await realPath(output), '/')];
+  if (to.startsWith(from) || from.startsWith(to)) {
+    throw new CommandFailed(
+      exitCode.usage,
+      `--output ${output}: the messages of ${folder} are there, and must stay as they are; name a folder elsewhere`,
+    );
+  }
+}
+
+/** Without symbolic links, as far as it exists. */
+async function realPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const absolute = resolve(path);
+    return join(await realPath(dirname(absolute)), basename(absolute));
+  }
 }
 
 async function writeMessage(path: string, message: Buffer): Promise<void> {

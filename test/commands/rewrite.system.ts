@@ -81,13 +81,18 @@ describe('what cannot be done', () => {
     ['links in a folder that does not exist', ['rewrite', '--links', '/nonexistent/links'], 64],
     ['links of a folder', ['rewrite', 'FOLDER/one', '--links', '/nonexistent/links'], 64],
     ['a folder for a message that is none of a folder', ['rewrite', '--output', 'FOLDER/out'], 64],
-    ['messages where a file is', ['rewrite', 'FOLDER/one', '--output', 'FOLDER/one/message'], 64],
+    ['messages where a file is', ['rewrite', 'FOLDER/one', '--output', 'FOLDER/links.json'], 64],
+    ['messages where they came from', ['rewrite', 'FOLDER/one', '--output', 'FOLDER/same'], 64],
+    ['messages among them', ['rewrite', 'FOLDER/one', '--output', 'FOLDER/one/new/out'], 64],
+    ['messages above them', ['rewrite', 'FOLDER/one', '--output', 'FOLDER/one/..'], 64],
   ])('%s', async (_title, args, exit) => {
     await mkdir(join(folder, 'one'), { recursive: true });
+    await symlink(join(folder, 'one'), join(folder, 'same')).catch(() => {});
     await writeFile(join(folder, 'one', 'message'), html);
     const named = args.map((arg) => arg.replace('FOLDER', folder));
     const { code, stderr } = await runCli(['-c', config, ...named]);
     expect(code).toBe(exit);
+    expect((await readFile(join(folder, 'one', 'message'))).equals(html)).toBe(true);
     expect(stderr.replaceAll(folder, 'FOLDER')).toMatchSnapshot();
   });
 });
