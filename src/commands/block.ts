@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
+import { BlockListFile } from '../link/block-list-file.ts';
 import { blockKey, browserUrl } from '../link/block-set.ts';
 import type { Block } from '../link/click.ts';
+import type { EditableBlockList } from '../link/editable-block-list.ts';
 import { type Links, openLinks } from '../service/links.ts';
+import { createRedisStore } from '../store/redis-store.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { parseLinkArgument } from './link-argument.ts';
@@ -27,12 +30,13 @@ export function blockCommand(program: Command): void {
     .option('--domain <name>', 'every link that leads to this domain or one below it')
     .option('--json', 'the list as JSON')
     .action((what: string | undefined, options: BlockOptions) =>
-      withLinks(program, async (links) => {
-        if (what === undefined && options.domain === undefined) return list(links, options);
-        const block = await chosen(links, what, options);
-        const added = await links.blocks.add(block);
-        print(`${added ? 'blocked' : 'was blocked already'}: ${blockKey(block)}`);
-      }),
+      what === undefined && options.domain === undefined
+        ? withBlocks(program, (blocks) => list(blocks, options))
+        : withLinks(program, async (links) => {
+            const block = await chosen(links, what, options);
+            const added = await links.blocks.add(block);
+            print(`${added ? 'blocked' : 'was blocked already'}: ${blockKey(block)}`);
+          }),
     );
   program
     .command('unblock')
@@ -59,8 +63,23 @@ async function withLinks(program: Command, action: (links: Links) => Promise<voi
   }
 }
 
-async function list(links: Links, { json }: BlockOptions): Promise<void> {
-  const blocks = await links.blocks.all();
+/** Without the links: who only looks at the list needs no keys, which opening them would make. */
+async function withBlocks(
+  program: Command,
+  action: (list: EditableBlockList) => Promise<void>,
+): Promise<void> {
+  const { linkStore, redis, events } = configured(program);
+  if (linkStore === 'sealed') return action(new BlockListFile(events.blockList));
+  const store = createRedisStore({ ...redis, streamMaxLength: events.streamMaxLength });
+  try {
+    await whileAvailable(() => action(store.blocks));
+  } finally {
+    await store.close();
+  }
+}
+
+async function list(blockList: EditableBlockList, { json }: BlockOptions): Promise<void> {
+  const blocks = await blockList.all();
   if (json) print(JSON.stringify(blocks, null, 2));
   else print(blocks.length === 0 ? 'nothing is blocked' : blocks.map(blockKey).join('\n'));
 }

@@ -157,6 +157,11 @@ describe('block and unblock', () => {
     expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
   });
 
+  test('a list that is only looked at makes no file', async () => {
+    expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
+    expect(await readdir(folder)).toEqual(['clickmilter.conf']);
+  });
+
   test.each([
     ['nothing to unblock', ['unblock']],
     ['two things', ['block', 'AbCdEfGhIjKlMn-_', '--domain', 'x.example']],
