@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { decodeLegacy } from './legacy-decoder.ts';
 import { MULTIBYTE, maskMultibyte, multibyteCharacter } from './multibyte.ts';
 
 /** How the bytes of a part stand for characters. */
@@ -27,8 +28,6 @@ const NOT_ASCII = /[^\0-\x7f]/;
 const US_ASCII = /^(?:us-)?ascii$/;
 /** Begins the escape sequences of ISO-2022-JP. */
 const ESCAPE = '\x1b';
-/** Node 20 decodes windows-1252 as if it were ISO-8859-1: these come out wrong. */
-const C1 = /[\x80-\x9f]/;
 
 /**
  * Finds out how to read a part.
@@ -63,7 +62,10 @@ function characterReader(bytes: string, encoding: string | undefined): Charset['
   }
   return MULTIBYTE.has(encoding)
     ? (_, at) => multibyteCharacter(bytes, at, encoding)
-    : (text, at) => ({ char: singleBytes(encoding)[text.charCodeAt(at) - 0x80] ?? '', units: 1 });
+    : (text, at) => ({
+        char: singleBytes(encoding)[text.charCodeAt(at) - 0x80] ?? UNKNOWN,
+        units: 1,
+      });
 }
 
 const UNKNOWN = '\ufffd';
@@ -83,8 +85,10 @@ const singleByteTables = new Map<string, readonly string[]>();
 function singleBytes(encoding: string): readonly string[] {
   let table = singleByteTables.get(encoding);
   if (table === undefined) {
-    const bytes = Uint8Array.from({ length: 128 }, (_, i) => 0x80 + i);
-    table = [...new TextDecoder(encoding).decode(bytes)];
+    table = Array.from(
+      { length: 128 },
+      (_, i) => decodeLegacy(String.fromCharCode(0x80 + i), encoding) ?? UNKNOWN,
+    );
     singleByteTables.set(encoding, table);
   }
   return table;
@@ -104,18 +108,11 @@ function encodingOf(name: string): string | undefined {
 
 /** Bytes without a label, or with a wrong one, are taken for UTF-8 where they are valid UTF-8. */
 function decode(text: string, encoding: string | undefined): string | undefined {
+  if (encoding !== undefined && encoding !== 'utf-8') {
+    return decodeLegacy(text, encoding);
+  }
   const bytes = Buffer.from(text, 'latin1');
-  if (encoding === undefined || encoding === 'utf-8') {
-    return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
-  }
-  if (encoding === 'windows-1252' && C1.test(text)) {
-    return undefined;
-  }
-  try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }
 
 /** RFC 2781: a byte order mark decides; `utf-16` without one is read differently by everybody. */

@@ -1,3 +1,5 @@
+import { decodeLegacy, decodeLoosely } from './legacy-decoder.ts';
+
 /**
  * Charsets whose characters of several bytes hold bytes that look like ASCII: a `<`, `"` or letter there is
  * none. They are blotted out, byte for byte, so that a scanner may look for ASCII in what remains.
@@ -29,14 +31,14 @@ export function multibyteCharacter(
   encoding: string,
 ): { char: string; units: number } {
   if (encoding === 'iso-2022-jp') {
-    const [char = ' '] = decode(bytes.slice(at, at + LONGEST_ESCAPE + 2), encoding);
+    const [char = ' '] = decodeLoosely(bytes.slice(at, at + LONGEST_ESCAPE + 2), encoding);
     return { char: /[\s\p{P}\uff5c]/u.test(char) ? char : UNKNOWN, units: 1 };
   }
   const pattern = CHARACTERS.get(encoding) as RegExp;
   pattern.lastIndex = at;
   const [raw = bytes.slice(at, at + 1)] = pattern.exec(bytes) ?? [];
-  const char = decode(raw, encoding);
-  return char.includes(UNKNOWN) ? { char: UNKNOWN, units: 1 } : { char, units: raw.length };
+  const char = decodeLegacy(raw, encoding);
+  return char === undefined ? { char: UNKNOWN, units: 1 } : { char, units: raw.length };
 }
 
 const BLOT = '\xff';
@@ -74,12 +76,3 @@ export const MULTIBYTE: ReadonlySet<string> = new Set([
   'euc-jp',
   'iso-2022-jp',
 ]);
-
-/** To make one takes longer than to decode a character. */
-const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
-
-function decode(bytes: string, encoding: string): string {
-  const decoder = decoders.get(encoding) ?? new TextDecoder(encoding);
-  decoders.set(encoding, decoder);
-  return decoder.decode(Buffer.from(bytes, 'latin1'));
-}

@@ -36,7 +36,8 @@ test.each([
   ['x-unknown', '\xfc', undefined],
   ['us-ascii', '\xc3\xbc', 'ü'],
   ['iso-8859-1', '\xfc', 'ü'],
-  ['iso-8859-1', '\x80', undefined],
+  ['iso-8859-1', '\x80', '€'],
+  ['windows-1252', '\x81', undefined],
   ['koi8-r', '\xc1', 'а'],
   ['shift_jis', '\x83\x5c', 'ソ'],
   ['gb2312', '\xc4\xe3', '你'],
@@ -45,6 +46,43 @@ test.each([
   ['shift_jis', '\x83', undefined],
 ])('%s %j says %j', (label, bytes, text) => {
   expect(charsetOf(label, bytes)?.decode(bytes)).toBe(text);
+});
+
+test.each([
+  ['big5', '\x87\x40'], // 䏰, not U+F266
+  ['big5-hkscs', '\xf9\xfe'], // U+FFED, not ▓
+  ['big5', '\x80'],
+  ['euc-kr', '\x81\x41'], // 갂, not U+0081 and A
+  ['ks_c_5601-1987', '\x81\x41'],
+  ['gbk', '\xa2\xe3'], // €, not U+E76C
+  ['gb2312', '\xa6\xd9'],
+  ['gb18030', '\xff'],
+  ['koi8-u', '\xae'], // Ў, not ╝
+  ['koi8-u', '\xbe'],
+  ['shift_jis', '\xb1\x7f'], // not U+001A
+  ['euc-jp', '\x8e\xe0'],
+  ['euc-jp', '\x8f\xf3\xa1'],
+  ['euc-jp', '\x80'],
+  ['windows-874', '\xdb'],
+  ['windows-1253', '\xaa'],
+])('what Node and browsers read differently is uncertain: %s %j', (label, bytes) => {
+  const charset = charsetOf(label, bytes);
+  expect(charset?.decode(bytes)).toBe(undefined);
+  expect(charset?.characterAt(charset.scannable(bytes), 0)).toMatchObject(
+    label === 'shift_jis' ? { char: 'ｱ' } : { char: '\ufffd', units: 1 },
+  );
+});
+
+/** Each was what Chromium reads when they were counted: where a count changes, compare again. */
+test.each([
+  ['big5', 13_502],
+  ['euc-kr', 8224],
+])('of the characters of two bytes in %s, %d are certain', (label, expected) => {
+  const charset = charsetOf(label, '');
+  const decode = (lead: number, trail: number) => charset?.decode(String.fromCharCode(lead, trail));
+  const all = Array.from({ length: 0x80 * 0x100 }, (_, i) => decode(0x80 + (i >> 8), i & 0xff));
+  const certain = all.filter((text) => text !== undefined && !/[\0-\x7f]/.test(text));
+  expect(certain).toHaveLength(expected);
 });
 
 test.each([
