@@ -1,6 +1,6 @@
+import { decodeEncodedWords } from '../message/encoded-words.ts';
 import type { HeaderField } from '../message/open-message.ts';
 import { fromUtf8 } from '../milter/text.ts';
-import { decodeEncodedWords } from './encoded-words.ts';
 
 /** Longer header texts are cut: a subject is for reading. */
 const MAX_LENGTH = 1000;

@@ -1,3 +1,4 @@
+import { decodeEncodedWords } from '../message/encoded-words.ts';
 import type { SmtpapiHeader } from '../scope/decide.ts';
 import {
   boundMetadata,
@@ -7,7 +8,6 @@ import {
   type MessageFieldLimits,
   maxCampaignIdLength,
 } from '../scope/message-fields.ts';
-import { decodeEncodedWords } from './encoded-words.ts';
 
 /**
  * Bytes of a header value, folds included. Of a field of more than 60000 bytes Postfix gives milters the beginning, up to

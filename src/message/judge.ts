@@ -1,4 +1,5 @@
 import type { Candidate } from './candidate.ts';
+import { decodeEncodedWords } from './encoded-words.ts';
 import type { HeaderField } from './header-field.ts';
 import type { FoundLink, LeftAlone } from './outcome.ts';
 import type { ReadPart } from './read-part.ts';
@@ -117,7 +118,9 @@ function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<LeftAlone> {
   const targets = new ByTarget<LeftAlone>();
   for (const { name, value } of headers) {
     if (name.length === LIST_UNSUBSCRIBE.length && name.toLowerCase() === LIST_UNSUBSCRIBE) {
-      for (const [, uri = ''] of value.matchAll(/<(\s*http[^<>]*)>/gi)) {
+      // Some senders write a long one as encoded words, which RFC 2369 does not know.
+      const text = decodeEncodedWords(value.replace(/\r?\n/g, ''));
+      for (const [, uri = ''] of text.matchAll(/<(\s*http[^<>]*)>/gi)) {
         const found = targetOf(uri.replace(/\s+/g, ''), undefined, true);
         if (typeof found === 'object') {
           targets.set(found.target, found.host, 'unsubscribe');
