@@ -239,12 +239,12 @@ function trimmed(html: string, { valueStart, valueEnd }: Attribute): Range {
   return { start, end };
 }
 
-/** An attribute with the white space before it, unless that is needed to part its neighbours. */
+/** An attribute with the blanks before it, unless they are needed to part its neighbours; a line end stays one. */
 function removable(html: string, attribute: Attribute): Range {
   const next = html[attribute.end];
   let start = attribute.start;
   if (next === '>' || isSpace(html, attribute.end)) {
-    while (isSpace(html, start - 1)) {
+    while (html[start - 1] === ' ' || html[start - 1] === '\t') {
       start--;
     }
   }

@@ -24,8 +24,8 @@ export function literalContent(raw: Buffer, maxLine: number): Content {
         if (lineEnd < end) {
           lineEnd = endOfLine(raw, end);
         }
-        const grows = text.length > end - start;
-        if (grows && column + text.length + lineEnd - end > maxLine) {
+        const lengthens = text.length > end - start || raw.subarray(start, end).includes(LF);
+        if (lengthens && column + text.length + lineEnd - end > maxLine) {
           refused.set(edit, 'line-too-long');
           continue;
         }

@@ -161,6 +161,7 @@ describe('marks', () => {
     ],
     ['<a href="HTTPS+NoTrack://a.example/">', '<a href="HTTPS://a.example/">'],
     ['<a name=x data-msys-linkname="y">', '<a name=x>'],
+    ['<a name=x\r\n \tdata-msys-linkname="y" title=z>', '<a name=x\r\n title=z>'],
     [
       '<a clicktracking=off href="https://a.example/">',
       '<a clicktracking=off href="https://a.example/">',
