@@ -44,20 +44,20 @@ export function readPart(
   if (typeof content === 'string') {
     return { found, reason: content };
   }
-  const protection = protectionByContent(content.bytes);
-  if (protection !== undefined) {
-    return { found, reason: protection, protects: true };
-  }
   const unflowed = found.delSp ? unflow(content.bytes) : undefined;
   const bytes = unflowed?.text ?? content.bytes;
   const charset = charsetOf(found.charset, bytes);
+  const text = charset?.scannable(bytes) ?? bytes;
+  const protection = protectionByContent(content.bytes) ?? protectionByContent(text);
+  if (protection !== undefined) {
+    return { found, reason: protection, protects: true };
+  }
   if (charset === undefined || (charset.unit === 2 && (content.isLiteral || unflowed))) {
     return { found, reason: 'charset' };
   }
   const { unit } = charset;
   const read = (start: number, end: number) =>
     charset.decode(bytes.slice(start * unit, end * unit));
-  const text = charset.scannable(bytes);
   const maxLinks = options.limits.links;
   const scanned =
     found.part === 'html'

@@ -70,6 +70,14 @@ describe('a message is left alone as a whole', () => {
     expect(rewrite(source)).toBe(undefined);
   });
 
+  test.each(['utf-16le', 'utf-16be', 'utf-7'])('inline PGP in %s', (charset) => {
+    const text = '-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\nhttps://a.example/';
+    const bytes = charset === 'utf-7' ? Buffer.from(text) : Buffer.from(text, 'utf16le');
+    const encoded = (charset === 'utf-16be' ? bytes.swap16() : bytes).toString('base64');
+    const source = `Content-Type: text/plain; charset=${charset}\nContent-Transfer-Encoding: base64\n\n${encoded}`;
+    expect(read(source).message.reason).toBe('signed');
+  });
+
   test('DKIM-signed mail may be rewritten where the operator says so', () => {
     const source = 'DKIM-Signature: v=1\n\nhttps://a.example/';
     expect(rewrite(source, { rewriteSigned: true })).toBe('https://t.example/T');
@@ -253,6 +261,12 @@ describe('links are left alone, with the reason', () => {
     ]);
     const bare = 'List-Unsubscribe: <https://a.example/>\n';
     expect(links(`${bare}${page('<a href="https://a.example">')}`)).toEqual(['html unsubscribe']);
+    // as Python writes a long one
+    const words =
+      'List-Unsubscribe:\n =?utf-8?q?=3Chttps=3A//a=2Eexample/leave=3F?=\n =?utf-8?q?a=3D1=26b=3D2=3E?=\n';
+    expect(links(`${words}${page('<a href="https://a.example/leave?a=1&amp;b=2">')}`)).toEqual([
+      'html unsubscribe',
+    ]);
   });
 
   test.each([
