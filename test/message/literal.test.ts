@@ -15,9 +15,9 @@ test.each([
   [
     'not by a line end taken out',
     10,
-    'abcdef\r\nLINK2345',
+    'abcdef\r\nLINK23456',
     '',
-    'abcdef\r\nLINK2345',
+    'abcdef\r\nLINK23456',
     1,
     /\r\nLINK/g,
   ],
