@@ -3,13 +3,16 @@ import type { Command } from 'commander';
 import { diffLines } from 'diff';
 import { pino } from 'pino';
 import type { Configuration } from '../config/configuration.ts';
+import type { EventReader } from '../link/event-stream.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
 import { startService } from '../service.ts';
 import { configured } from './configured.ts';
 import { newsletter } from './demo-newsletter.ts';
+import { examineStore } from './doctor-store.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { printableJson } from './printable.ts';
+import { whileAvailable } from './while-available.ts';
 
 /** What a browser says of itself. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
@@ -25,12 +28,13 @@ export function demoCommand(program: Command): void {
       const milter = await connect(config).catch(() => undefined);
       if (milter !== undefined) {
         say('The service is running; this plays the MTA against it.');
-        return demo(config, milter);
+        return whileAvailable(() => demo(config, milter));
       }
       say('No service is running, so this starts one (npm start does the same).');
       const service = await startService(config, { logger: pino({ level: 'warn' }) });
       try {
-        await demo(config, await connect(config));
+        const own = await connect(config);
+        await whileAvailable(() => demo(config, own));
       } finally {
         await service.close();
       }
@@ -58,18 +62,30 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   const links = [...trackedLinks(before, after)];
   const [link, another] = links;
   if (link === undefined || another === undefined) {
+    const why =
+      (await storeTrouble(config)) ??
+      `is click_tracking_enabled on for 127.0.0.1 in ${config.file}?`;
     throw new CommandFailed(
       exitCode.unavailable,
-      `the newsletter came back without tracked links: is click_tracking_enabled on for 127.0.0.1 in ${config.file}?`,
+      `the newsletter came back without tracked links: ${why}`,
     );
   }
 
   heading(`1. The newsletter, as it was (-) and as it goes out (+): ${links.length} links tracked`);
   printDiff(before, after);
 
-  heading('2. A reader follows a link');
   const records = openEventRecords(config);
   const events = records.openReader('newest');
+  try {
+    await follow(link, another, events);
+  } finally {
+    await events.close();
+    await records.close();
+  }
+}
+
+async function follow(link: string, another: string, events: EventReader): Promise<void> {
+  heading('2. A reader follows a link');
   await events.next(1, 0); // from now on
   const response = await fetch(link, { redirect: 'manual', headers: { 'user-agent': BROWSER } });
   say(`GET ${link}`);
@@ -95,8 +111,12 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   } else {
     say(`\nAnother one, for a browser: ${another}`);
   }
-  await events.close();
-  await records.close();
+}
+
+/** What keeps the link store from being used, if anything does. */
+async function storeTrouble(config: Configuration): Promise<string | undefined> {
+  const trouble = (await examineStore(config)).find(({ level }) => level === 'error');
+  return trouble && `the link store is not available. ${trouble.message}`;
 }
 
 function connect({ milter }: Configuration): Promise<MilterClient> {

@@ -1,33 +1,54 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../helpers/free-port.ts';
 import { runCli } from '../helpers/run-cli.ts';
 
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-demo-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function demo(scope: string, more = '') {
+  const http = await freePort();
+  const config = join(folder, 'clickmilter.conf');
+  await writeFile(
+    config,
+    `Milter_Listener { Listen "127.0.0.1:${await freePort()}" { } }
+     HTTP_Listener { Listen "127.0.0.1:${http}" { } }
+     ESMTP_Listener { Listen "*:587" { tracking_domain = "localhost:${http}" ${scope} } }
+     Control_Listener { enable = off }
+     state_directory = "${folder}/var"
+     ${more}`,
+  );
+  return runCli(['-c', config, 'demo']);
+}
+
 test('the demo shows the message before and after, a link followed, and the click', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'clickmilter-demo-'));
-  try {
-    const http = await freePort();
-    const config = join(folder, 'clickmilter.conf');
-    await writeFile(
-      config,
-      `Milter_Listener { Listen "127.0.0.1:${await freePort()}" { } }
-       HTTP_Listener { Listen "127.0.0.1:${http}" { } }
-       ESMTP_Listener { Listen "*:587" { click_tracking_enabled = on tracking_domain = "localhost:${http}" } }
-       Control_Listener { enable = off }`,
-    );
-    const { code, stdout, stderr } = await runCli(['-c', config, 'demo']);
-    const text = stdout.toString();
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(text).toContain(
-      '- Tulips first (all about them: https://www.example.com/guide/tulips),',
-    );
-    expect(text).toMatch(/\+ Tulips first \(all about them: http:\/\/localhost:\d+\/[\w-]+\),/);
-    expect(text).toContain('302 Found\nLocation: https://www.example.com/guide/tulips\n');
-    expect(text).toContain('"target_link_url": "https://www.example.com/guide/tulips"');
-    expect(text).toContain('"rcpt_to": "ada@customer.example"');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const { code, stdout, stderr } = await demo('click_tracking_enabled = on');
+  const text = stdout.toString();
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(text).toContain('- Tulips first (all about them: https://www.example.com/guide/tulips),');
+  expect(text).toMatch(/\+ Tulips first \(all about them: http:\/\/localhost:\d+\/[\w-]+\),/);
+  expect(text).toContain('302 Found\nLocation: https://www.example.com/guide/tulips\n');
+  expect(text).toContain('"target_link_url": "https://www.example.com/guide/tulips"');
+  expect(text).toContain('"rcpt_to": "ada@customer.example"');
+});
+
+test.each([
+  [
+    'untracked',
+    'came back without tracked links: the link store is not available. Redis 127.0.0.1:1',
+  ],
+  ['with sealed links', 'clickmilter: Redis 127.0.0.1:1: connect ECONNREFUSED'],
+])('Redis that is away is told in one line, the newsletter goes out %s', async (how, line) => {
+  const seal = how === 'untracked' ? '' : 'on_failure = seal';
+  const { code, stderr } = await demo(
+    `click_tracking_enabled = on ${seal}`,
+    'link_store = redis redis { url = "redis://127.0.0.1:1" command_timeout = 0.2 }',
+  );
+  expect(stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(line)]);
+  expect(code).toBe(69);
 });
