@@ -1,8 +1,48 @@
 import { type Definitions, option, optional, statePath } from './option-definition.ts';
-import { booleanType, integerType, secondsType, sizeType, stringType } from './option-type.ts';
-import { urlType } from './option-values.ts';
+import {
+  booleanType,
+  integerType,
+  type OptionType,
+  scalarType,
+  secondsType,
+  sizeType,
+  stringType,
+} from './option-type.ts';
 
 const MiB = 1024 * 1024;
+
+const webhookType = withoutValue(
+  scalarType('a URL of https:// or http://, in whose login % is written %25', (text) =>
+    isWebhook(text) ? text : undefined,
+  ),
+);
+
+const headerValueType = withoutValue(
+  scalarType('a text of visible ASCII characters', (text) =>
+    /^[!-~]([ -~]*[!-~])?$/.test(text) ? text : undefined,
+  ),
+);
+
+/** A type that does not repeat what is wrong: it may be a secret. */
+function withoutValue(type: OptionType<string>): OptionType<string> {
+  return {
+    ...type,
+    read(node, tell) {
+      return type.read(node, (origin) => tell(origin, `must be ${type.expects}`));
+    },
+  };
+}
+
+function isWebhook(text: string): boolean {
+  try {
+    const { protocol, username, password } = new URL(text);
+    decodeURIComponent(username);
+    decodeURIComponent(password);
+    return ['http:', 'https:'].includes(protocol);
+  } catch {
+    return false;
+  }
+}
 
 export const eventsOptions = {
   journal: statePath('events', 'Folder of the journal of clicks, which are JSON lines.'),
@@ -22,8 +62,8 @@ export const eventsOptions = {
     'Entries of the Redis stream, roughly; beyond them the oldest go.',
   ),
   block_list: statePath('blocked', 'File of blocked links, where Redis does not keep them.'),
-  webhook: optional(urlType('https', 'http'), 'Where batches of events are posted to.'),
-  webhook_token: optional(stringType, 'Value of X-MessageSystems-Webhook-Token.', {
+  webhook: optional(webhookType, 'Where batches of events are posted to.'),
+  webhook_token: optional(headerValueType, 'Value of X-MessageSystems-Webhook-Token.', {
     secret: true,
   }),
   webhook_secret: optional(stringType, 'Key of the HMAC in the signature header.', {
@@ -35,7 +75,7 @@ export const eventsOptions = {
     30,
     'Seconds until a batch that is not full goes out.',
   ),
-  webhook_timeout: option(secondsType(1, 600), 30, 'Seconds the other side gets for its answer.'),
+  webhook_timeout: option(secondsType(1, 300), 30, 'Seconds the other side gets for its answer.'),
   webhook_retry_for: option(
     secondsType(0, 7 * 86_400),
     8 * 3600,
