@@ -21,6 +21,19 @@ export type BatchAnswer =
 /** No server decides that we wait for longer than this. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
+/**
+ * The events in the order of their ids, of which each ends in a number: after a crash those of several writers are found in
+ * another order than before it, and the batch must be the same.
+ */
+export function inOrder(events: readonly StoredEvent[]): StoredEvent[] {
+  const places = events.map((event) => {
+    const digits = event.id.search(/\d*$/);
+    return { event, place: event.id.slice(0, digits), number: Number(event.id.slice(digits)) };
+  });
+  places.sort((a, b) => (a.place === b.place ? a.number - b.number : a.place < b.place ? -1 : 1));
+  return places.map(({ event }) => event);
+}
+
 /** The id of a batch follows from its events: a batch that is put together again after a crash has the same. */
 export function batchId(events: readonly StoredEvent[]): string {
   const hash = createHash('sha256');
@@ -40,19 +53,7 @@ export function signature(secret: string, seconds: number, body: string): string
 
 /** One attempt. A redirect is not followed: the token and the events are for the one that was configured. */
 export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
-  const { url, id, events, timeoutMs, signal, token, secret } = request;
-  const body = `[${events.map(({ event }) => event).join(',')}]`;
-  const target = new URL(url);
-  const authorization = basicAuth(target);
-  const seconds = Math.floor(Date.now() / 1000);
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    'user-agent': 'clickmilter',
-    'x-messagesystems-batch-id': id,
-    ...(token !== undefined && { 'x-messagesystems-webhook-token': token }),
-    ...(secret !== undefined && { 'x-clickmilter-signature': signature(secret, seconds, body) }),
-    ...(authorization !== undefined && { authorization }),
-  };
+  const { url, timeoutMs, signal } = request;
   // AbortSignal.any() over AbortSignal.timeout() would be shorter; in Node 20 such a timer may be collected before it fires.
   const attempt = new AbortController();
   const end = (reason: string) => attempt.abort(new Error(reason));
@@ -60,9 +61,15 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
   const cutOff = () => end('cut off');
   signal?.addEventListener('abort', cutOff);
   try {
+    const target = new URL(url);
+    const authorization = basicAuth(target);
+    const body = `[${request.events.map(({ event }) => event).join(',')}]`;
     const response = await fetch(target, {
       method: 'POST',
-      headers,
+      headers: {
+        ...headersOf(request, body),
+        ...(authorization !== undefined && { authorization }),
+      },
       body,
       redirect: 'manual',
       signal: attempt.signal,
@@ -84,6 +91,17 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
   }
 }
 
+function headersOf({ id, token, secret }: BatchRequest, body: string): Record<string, string> {
+  const seconds = Math.floor(Date.now() / 1000);
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'clickmilter',
+    'x-messagesystems-batch-id': id,
+    ...(token !== undefined && { 'x-messagesystems-webhook-token': token }),
+    ...(secret !== undefined && { 'x-clickmilter-signature': signature(secret, seconds, body) }),
+  };
+}
+
 /** Takes name and password out of a URL, where fetch does not want them. */
 function basicAuth(url: URL): string | undefined {
   if (url.username === '') return undefined;
@@ -93,13 +111,20 @@ function basicAuth(url: URL): string | undefined {
   return `Basic ${Buffer.from(login).toString('base64')}`;
 }
 
+/** Retry-After is a number of seconds or a date. */
 function retryAfter(header: string | null): number | undefined {
-  if (header === null || !/^\d+$/.test(header)) return undefined;
-  return Math.min(Number(header) * 1000, MAX_RETRY_AFTER_MS);
+  if (header === null) return undefined;
+  const isDate = /^[A-Z][a-z]{2,8},? /.test(header);
+  const ms = /^\d+$/.test(header)
+    ? Number(header) * 1000
+    : isDate
+      ? Date.parse(header) - Date.now()
+      : Number.NaN;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 
 /** fetch says "fetch failed" and keeps to itself why, but for the cause. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? `${message}: ${cause.message || String(cause)}` : message;
 }

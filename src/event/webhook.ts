@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventConsumer, StoredEvent } from '../link/event-stream.ts';
-import { type BatchRequest, batchId, postBatch } from './webhook-batch.ts';
+import { type BatchAnswer, batchId, inOrder, postBatch, reasonOf } from './webhook-batch.ts';
 
 export interface WebhookOptions {
   readonly consumer: EventConsumer;
@@ -77,7 +77,7 @@ export class Webhook {
         const left = await consumer.unacknowledged(batchSize);
         const batch = left.length > 0 ? left : await this.#collect(batchSize);
         if (batch.length === 0 || this.#stopped) continue;
-        if (await this.#deliver(batch)) await consumer.acknowledge(batch);
+        await consumer.acknowledge(await this.#deliver(inOrder(batch)));
       } catch (error) {
         observer?.failed?.(error);
         await this.#pause(backoffMs);
@@ -108,28 +108,51 @@ export class Webhook {
     return batch;
   }
 
-  /** @returns whether the batch is done with: delivered, or given up */
-  async #deliver(events: readonly StoredEvent[]): Promise<boolean> {
-    const { retryForMs = 8 * 3_600_000, observer, timeoutMs = 30_000 } = this.#options;
+  /** @returns the events that are done with: delivered, or given up */
+  async #deliver(events: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
+    const { retryForMs = 8 * 3_600_000, observer } = this.#options;
     const id = batchId(events);
-    const { signal } = this.#cuttingOff;
-    const request: BatchRequest = { ...this.#options, id, events, timeoutMs, signal };
     const giveUpAt = performance.now() + retryForMs;
     for (let attempt = 0; !this.#stopped; attempt++) {
-      const answer = await postBatch(request);
+      const { answer, sent } = await this.#attempt(id, events);
       if (answer.delivered) {
-        observer?.delivered?.(id, events.length);
-        return true;
+        if (sent.length > 0) observer?.delivered?.(id, sent.length);
+        return sent;
       }
-      const delayMs = Math.max(this.#backoff(attempt), answer.retryAfterMs ?? 0);
-      if (performance.now() + delayMs >= giveUpAt) {
-        observer?.gaveUp?.(id, events.length);
-        return true;
+      const leftMs = giveUpAt - performance.now();
+      if (leftMs <= 0) {
+        observer?.gaveUp?.(id, sent.length);
+        return events;
       }
+      // No server decides that its last chance goes by.
+      const delayMs = Math.min(Math.max(this.#backoff(attempt), answer.retryAfterMs ?? 0), leftMs);
       observer?.retrying?.(id, answer.reason, delayMs);
       await this.#pause(delayMs);
     }
-    return false;
+    return [];
+  }
+
+  /** Sends what is still kept: who was forgotten since the batch was collected, or tried before, is not delivered any more. */
+  async #attempt(
+    id: string,
+    events: readonly StoredEvent[],
+  ): Promise<{ answer: BatchAnswer; sent: readonly StoredEvent[] }> {
+    const { timeoutMs = 30_000 } = this.#options;
+    const { signal } = this.#cuttingOff;
+    try {
+      const sent = await this.#stillKept(events);
+      if (sent.length === 0) return { answer: { delivered: true }, sent };
+      const answer = await postBatch({ ...this.#options, id, events: sent, timeoutMs, signal });
+      return { answer, sent };
+    } catch (error) {
+      return { answer: { delivered: false, reason: reasonOf(error) }, sent: events };
+    }
+  }
+
+  async #stillKept(events: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
+    const { consumer, batchSize = 10_000 } = this.#options;
+    const kept = new Set((await consumer.unacknowledged(batchSize)).map(({ id }) => id));
+    return events.filter(({ id }) => kept.has(id));
   }
 
   /** Between half and all of it, so that many senders do not come back at the same moment. */

@@ -39,6 +39,9 @@ export class RedisEventConsumer implements EventConsumer {
   }
 
   async unacknowledged(max: number): Promise<readonly StoredEvent[]> {
+    const own = await this.#read(max, '0');
+    // What others left would change a batch that is being tried.
+    if (own.length > 0) return own;
     await this.#takeOver(max);
     return this.#read(max, '0');
   }

@@ -10,7 +10,7 @@ import { postBatch } from '../../src/event/webhook-batch.ts';
 import { createRedisStore, type RedisStore } from '../../src/store/redis-store.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { makeCertificates } from '../helpers/tls-certificates.ts';
-import { hang, startWebhookServer } from '../helpers/webhook-server.ts';
+import { hang, startWebhookServer, status } from '../helpers/webhook-server.ts';
 
 const releases: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -115,6 +115,22 @@ describe('consumers of the Redis stream', () => {
     expect((await consumer.backlog()).events).toBe(1);
     await consumer.acknowledge(await consumer.next(2, 0));
     expect(await consumer.backlog()).toEqual({ events: 0 });
+  });
+
+  test('who is forgotten between two attempts is not delivered any more', async () => {
+    const store = await openStore();
+    const server = await startWebhookServer([status(503, { 'retry-after': '2' })]);
+    releases.push(server.close);
+    const about = (n: number, recipient: string) =>
+      JSON.stringify({ msys: { track_event: { event_id: `${n}`, rcpt_to: recipient } } });
+    await store.events.append([about(1, 'a@x.example'), about(2, 'b@x.example')]);
+    deliver(store, 'node', server.url);
+    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
+    expect((await store.forget('a@x.example', () => undefined)).events).toBe(1);
+    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(2);
+    expect(JSON.parse(server.batches[1]?.body ?? '')).toEqual([
+      JSON.parse(about(2, 'b@x.example')),
+    ]);
   });
 
   test('that were restarted go on under the same batch id', async () => {

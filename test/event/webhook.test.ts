@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { forgetInJournal } from '../../src/event/forget-in-journal.ts';
 import { Journal } from '../../src/event/journal.ts';
 import { JournalConsumer } from '../../src/event/journal-consumer.ts';
 import { Webhook, type WebhookOptions } from '../../src/event/webhook.ts';
@@ -143,13 +144,60 @@ describe('a webhook', () => {
     expect(told[0]).toMatch(/^fetch failed: connect ECONNREFUSED/);
   });
 
-  test('Retry-After is obeyed', async () => {
-    server.behaviours.push(status(503, { 'retry-after': '1' }));
+  test.each([
+    ['seconds', () => '1'],
+    ['a date', () => new Date(Date.now() + 2000).toUTCString()],
+  ])('Retry-After is obeyed: %s', async (_name, value) => {
     await append(1);
+    server.behaviours.push(status(503, { 'retry-after': value() }));
     const begin = Date.now();
     start();
     await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(2);
     expect(Date.now() - begin).toBeGreaterThan(900);
+  });
+
+  test.each([
+    ['taken', [], 'delivered 1'],
+    ['given up', [status(429)], 'gave up 1'],
+  ])(
+    'a Retry-After beyond the time for retries: tried once more at its end, and %s',
+    async (_name, then, outcome) => {
+      server.behaviours.push(status(429, { 'retry-after': '3600' }), ...then);
+      await append(1);
+      start({ retryForMs: 300 });
+      await expect.poll(() => told).toEqual(['HTTP 429', outcome]);
+      expect(server.batches).toHaveLength(2);
+    },
+  );
+
+  test.each<[string, Partial<WebhookOptions>, RegExp]>([
+    ['a login that is not encoded', { url: 'http://user:100%@127.0.0.1/' }, /URI malformed/],
+    ['a token that no header can hold', { token: 'a\nb' }, /invalid header value/],
+  ])('%s is an attempt that failed, and given up in time', async (_name, options, reason) => {
+    await append(1);
+    start({ retryForMs: 60, ...options });
+    await expect.poll(() => told.at(-1)).toBe('gave up 1');
+    expect(told[0]).toMatch(reason);
+    expect(told.filter((one) => one.startsWith('failed'))).toEqual([]);
+  });
+
+  test.each([
+    ['one of two', [2]],
+    ['all', []],
+  ])('who is forgotten between two attempts is not delivered any more: %s', async (_name, kept) => {
+    const about = (n: number) =>
+      `{"msys":{"track_event":{"event_id":"${n}","rcpt_to":"${kept.includes(n) ? 'b' : 'a'}@x.example"}}}`;
+    server.behaviours.push(status(500, { 'retry-after': '1' }));
+    await journal.append([about(1), about(2)]);
+    start();
+    await expect.poll(() => told).toEqual(['HTTP 500']);
+    await forgetInJournal(folder, 'a@x.example');
+    await sleep(1100);
+    await append(3);
+    await expect.poll(() => told.at(-1)).toBe('delivered 1');
+    await expect.poll(() => server.batches.map(ids).at(-1)).toEqual([3]);
+    expect(server.batches.slice(1, -1).map(ids)).toEqual(kept.length > 0 ? [kept] : []);
+    if (kept.length > 0) expect(idOf(server.batches[1])).toBe(idOf(server.batches[0]));
   });
 
   test('after the time for retries a batch is given up, said so, and the next one gets its chance', async () => {
@@ -196,6 +244,27 @@ describe('a webhook', () => {
       [4, 5],
     ]);
     expect(idOf(server.batches[0])).toBe(id);
+  });
+
+  test('after a restart it is the same batch too where several wrote at once', async () => {
+    const other = new Journal({ folder, kind: 'events' });
+    server.behaviours.push(...Array(1000).fill(status(500)));
+    const first = start({ intervalMs: 1500 });
+    await append(...range(1, 12));
+    await sleep(300);
+    await other.append([event(100)]);
+    await sleep(300);
+    await append(12);
+    await expect.poll(() => server.batches.length).toBeGreaterThan(0);
+    await first.close(1000);
+    const before = server.batches[0];
+    server.batches.length = 0;
+    start();
+    await expect.poll(() => server.batches.length).toBeGreaterThan(0);
+    expect(ids(before)).toEqual([...range(1, 13), 100]);
+    expect(server.batches[0]?.body).toBe(before?.body);
+    expect(idOf(server.batches[0])).toBe(idOf(before));
+    await other.close();
   });
 
   test('what was delivered is not delivered again after a restart', async () => {
