@@ -16,7 +16,7 @@ export async function examineListeners(config: Configuration): Promise<readonly 
       await client.quit();
       findings.ok(`${place} negotiates version ${client.agreed.version} of the protocol`);
     } catch (error) {
-      findings.error(`${place} ${silence(error, 'clickmilter-milter')}`);
+      findings.error(`${place} ${silence(error, 'clickmilter-milter.socket')}`);
     }
   }
   for (const address of config.control.listen) {
@@ -31,16 +31,17 @@ export async function examineListeners(config: Configuration): Promise<readonly 
       else findings.error(`${place} says it cannot work: ${text}`);
     } catch (error) {
       const { cause = error } = error as Error;
-      findings.error(`${place} ${silence(cause, 'clickmilter-milter')}`);
+      findings.error(`${place} ${silence(cause, 'clickmilter-milter-control.socket')}`);
     }
   }
   return findings.list;
 }
 
-function silence(error: unknown, unit: string): string {
+/** @param socket the unit that listens in the place of the configuration, where systemd does */
+function silence(error: unknown, socket: string): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EACCES') return 'cannot be asked by this user: run doctor as root';
-  return `does not answer (${messageOf(error)}): systemctl status ${unit}`;
+  return `does not answer (${messageOf(error)}): systemctl status clickmilter-milter; systemctl cat ${socket} says where systemd listens for it`;
 }
 
 /** Where to connect for an address to listen at. */

@@ -16,9 +16,13 @@ export async function readKeys(config: Configuration): Promise<SealKeys | undefi
   }
 }
 
-/** Keys, and the folder they and the clicks are kept in. */
+/** Keys, the folder they and the clicks are kept in, and the log. */
 export async function examineState(config: Configuration): Promise<readonly Finding[]> {
-  return [...(await examineKeys(config.sealed.keyFile)), ...(await examineSpace(config))];
+  return [
+    ...(await examineKeys(config.sealed.keyFile)),
+    ...(await examineSpace(config)),
+    ...(await examineLog(config)),
+  ];
 }
 
 async function examineKeys(file: string): Promise<readonly Finding[]> {
@@ -69,14 +73,41 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
 /** Clicks, and what waits for Redis or a webhook, need room. */
 async function examineSpace({ events: { journal } }: Configuration): Promise<readonly Finding[]> {
   const findings = new Findings('disk');
-  let folder = journal;
-  while (!(await exists(folder)) && folder !== dirname(folder)) folder = dirname(folder);
+  const folder = await nearest(journal);
   const { bavail, bsize } = await statfs(folder);
   const free = `${Math.floor((bavail * bsize) / 1024 / 1024)} MiB are free at ${folder}`;
   if (bavail * bsize < MIN_FREE_BYTES)
     findings.warning(`${free}: clicks will be lost when it is full`);
   else findings.ok(free);
   return findings.list;
+}
+
+/** Whether the user of the service, who owns the state directory, may write its log; the groups he is in besides are not known. */
+async function examineLog({
+  log: { file },
+  stateDirectory,
+}: Configuration): Promise<readonly Finding[]> {
+  const findings = new Findings('log');
+  if (file === undefined || !(await exists(stateDirectory))) return findings.list;
+  const user = await stat(stateDirectory);
+  const place = await nearest(file);
+  const { mode, uid, gid } = await stat(place);
+  const may = uid === user.uid ? 0o200 : gid === user.gid ? 0o020 : 0o002;
+  if (user.uid === 0 || (mode & may) !== 0) {
+    findings.ok(`${file} can be written`);
+  } else {
+    findings.warning(
+      `${file} cannot be written by the user of the service, ${user.uid}, for want of a right to ${place}: /var/log/clickmilter is his own with the units`,
+    );
+  }
+  return findings.list;
+}
+
+/** The path, or the folder above it that exists. */
+async function nearest(path: string): Promise<string> {
+  let found = path;
+  while (!(await exists(found)) && found !== dirname(found)) found = dirname(found);
+  return found;
 }
 
 function exists(path: string): Promise<boolean> {

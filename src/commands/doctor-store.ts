@@ -23,6 +23,11 @@ export async function examineStore(config: Configuration): Promise<readonly Find
       );
     }
     for (const warning of warnings) findings.warning(warning);
+    if (servers.some(({ persistence }) => persistence === 'unknown')) {
+      findings.warning(
+        'whether Redis keeps anything on disk is not known, since CONFIG GET is refused: an ACL user needs +config|get',
+      );
+    }
   } catch (error) {
     findings.error(
       `${messageOf(error)}: is it running, and is the redis stanza right? Until it answers, on_failure decides what becomes of mail`,

@@ -13,7 +13,7 @@ export const globalOptions = {
   link_store: option(
     choiceType('redis', 'sealed'),
     'sealed',
-    'Where links are kept: in Redis, or sealed inside the link itself. Sealed links work with either; after a change to sealed, those already sent by way of Redis lead nowhere.',
+    'Where links are kept: in Redis, or sealed inside the link itself. Of the message, a sealed link holds campaign and recipient; pathway, metadata, tags, sender, queue id and subject, in this order, only as far as its token stays within 220 characters. Sealed links work with either; after a change to sealed, those already sent by way of Redis lead nowhere.',
   ),
   workers: option(workersType, 1, 'Worker processes; auto is one for each processor.'),
   worker_max_memory: option(
@@ -57,7 +57,7 @@ export const engagementTrackerOptions = {
   click_tracking_include_metadata: option(
     booleanType,
     true,
-    'Whether a click event carries the metadata of the message.',
+    'Whether a click event carries the metadata of the message; with sealed links, as far as there is room (see link_store).',
   ),
   max_metadata_len: option(integerType(1, 65_536), 1000, "Bytes of the metadata's JSON."),
 } satisfies Definitions;

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,6 +24,7 @@ import { startRedis } from '../helpers/redis.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { type Service, startService } from '../helpers/service.ts';
 
+const shipped = readFileSync(new URL('../../conf/clickmilter.conf', import.meta.url), 'utf8');
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'doctor-'));
@@ -31,7 +40,18 @@ test('Redis that may lose links', async () => {
       level: 'ok',
       message: expect.stringMatching(/^Redis \d+\.\d/),
     });
-    expect(complaints(findings)).toEqual([expect.stringContaining('Redis keeps nothing on disk')]);
+    const nothingKept = expect.stringContaining('Redis keeps nothing on disk');
+    expect(complaints(findings)).toEqual([nothingKept]);
+    const rights = /^# {2}# An ACL user needs: (.*)$/m.exec(shipped)?.[1]?.split(' ') ?? [];
+    const asUser = configurationOf(
+      `link_store = redis\nredis { url = "${redis.url}" username = clickmilter password = hush }`,
+    );
+    await redis.cli('acl', 'setuser', 'clickmilter', 'on', '>hush', ...rights);
+    expect(complaints(await examineStore(asUser))).toEqual([nothingKept]);
+    await redis.cli('acl', 'setuser', 'clickmilter', '-config|get');
+    expect(complaints(await examineStore(asUser))).toEqual([
+      expect.stringContaining('CONFIG GET is refused'),
+    ]);
   } finally {
     await redis.stop();
   }
@@ -66,6 +86,21 @@ describe('keys', () => {
     unlinkSync(keys);
     expect(await examine(state)).toEqual([expect.stringMatching(/^error: .* is gone/)]);
   });
+});
+
+test('a log that the user of the service may not write', async () => {
+  const [state, logs] = [mkdtempSync(join(folder, 'state-')), mkdtempSync(join(folder, 'logs-'))];
+  const file = join(logs, 'clickmilter.log');
+  const config = configurationOf(`state_directory = "${state}"  log { file = "${file}" }`);
+  expect(complaints(await examineState(config))).toEqual([]);
+  chownSync(state, 12_345, 12_345);
+  expect(complaints(await examineState(config))).toEqual([
+    expect.stringMatching(
+      /^warning: .*clickmilter\.log cannot be written .*12345.* right to .*logs-/,
+    ),
+  ]);
+  chownSync(logs, 12_345, 12_345);
+  expect(complaints(await examineState(config))).toEqual([]);
 });
 
 describe('a certificate', () => {

@@ -5,17 +5,19 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
 const folder = join(import.meta.dirname, '../../systemd');
 const units = readdirSync(folder);
+const text = (unit: string) => readFileSync(join(folder, unit), 'utf8');
 const services = units.filter((unit) => unit.endsWith('.service'));
 
 let root: string;
@@ -53,5 +55,26 @@ describe('systemd-analyze', () => {
       join(folder, unit),
     ]);
     expect(stdout).toContain('Overall exposure level');
+  });
+});
+
+/** The words of a setting. */
+function setting(unit: string, name: string): string[] {
+  return new RegExp(`^${name}=(.*)$`, 'm').exec(text(unit))?.[1]?.split(' ') ?? [];
+}
+
+describe.each(services)('%s', (service) => {
+  test('brings its sockets with it', () => {
+    const own = units.filter((unit) => setting(unit, 'Service').includes(service));
+    expect(own).toHaveLength(2);
+    expect(setting(service, 'Sockets').sort()).toEqual(own.sort());
+  });
+
+  test('may write the log where the configuration shows it', () => {
+    const conf = readFileSync(join(folder, '../conf/clickmilter.conf'), 'utf8');
+    const [, file = ''] = /^# {2}file = "(.*)"$/m.exec(conf) ?? [];
+    expect(setting(service, 'LogsDirectory').map((name) => `/var/log/${name}`)).toEqual([
+      dirname(file),
+    ]);
   });
 });
