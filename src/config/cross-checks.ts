@@ -16,6 +16,7 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkTrackingDomain(root, problems);
   checkPairs(root, problems);
   checkMacroNames(root, problems);
+  checkMetadata(root, problems);
 }
 
 /** As each costs a look at every name, and nobody reads thousands. */
@@ -142,6 +143,17 @@ function checkMacroNames(root: Stanza, problems: Problems): void {
       );
     }
   }
+}
+
+/** By default they are included, and nobody has said that they are counted on. */
+function checkMetadata(root: Stanza, problems: Problems): void {
+  const tracker = root.child('engagement_tracker')?.settings;
+  const included = tracker?.get('click_tracking_include_metadata');
+  if (included?.value !== true || root.settings.get('link_store')?.value === 'redis') return;
+  problems.warning(
+    included.origin,
+    'sealed links have room for metadata only while they are short, and other clicks lack it: link_store = redis keeps all of it',
+  );
 }
 
 function* descendants(stanza: Stanza): Iterable<Stanza> {
