@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter, CountedClick } from '../link/counters.ts';
@@ -100,7 +100,11 @@ export class FileCounters implements SentCounter, ClickCounter {
       this.#bytesUntilCheck = this.#maxTotalBytes / 16;
     }
     const file = await openToAppend(join(folder, countFileName(day, HOST)), 0o640);
-    await file.appendFile(text).finally(() => file.close());
+    try {
+      await appendWhole(file, text);
+    } finally {
+      await file.close();
+    }
   }
 
   /** Removes the files of the oldest days, but none of this one, until a sixteenth is free. */
@@ -119,6 +123,17 @@ export class FileCounters implements SentCounter, ClickCounter {
     if (total > this.#maxTotalBytes) {
       throw new Error(`${this.#options.folder}: the counts of ${today} alone fill their limit`);
     }
+  }
+}
+
+/** What is written in part, as on a full disk, is written again: it must not count twice. */
+async function appendWhole(file: FileHandle, text: string): Promise<void> {
+  const { size } = await file.stat();
+  try {
+    await file.appendFile(text);
+  } catch (error) {
+    await file.truncate(size).catch(() => undefined);
+    throw error;
   }
 }
 
