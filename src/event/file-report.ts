@@ -18,7 +18,7 @@ interface Counts {
 
 const NONE: Counts = { messages: 0, links: 0, clicks: 0, rawClicks: 0, uniqueClicks: 0 };
 
-/** Reports from what FileCounters wrote. Raw and unique clicks belong to the day of the first click that the report covers. */
+/** Reports from what FileCounters wrote. Raw and unique clicks belong to the day of the first click that is kept. */
 export class FileReport implements CountersReader {
   readonly #folder: string;
   readonly #onProblem: (message: string) => void;
@@ -36,14 +36,16 @@ export class FileReport implements CountersReader {
     /** Messages, and links of messages, of which a click has been seen. */
     const followed = new Set<string>();
     for (const { day, path } of await listCountFiles(this.#folder)) {
-      if (day < since || day > until) continue;
+      if (day > until) break;
       for await (const line of this.#linesOf(path)) {
         if (campaign !== undefined && campaignOf(line) !== campaign) continue;
         if (by === 'link' && line[0] === 'sent') continue;
+        const counts = countsOf(line, followed);
+        // What was followed before is no first click now.
+        if (day < since) continue;
         const key = keyOf(by, day, line);
         const group = groups.get(key) ?? { ...NONE };
         groups.set(key, group);
-        const counts = countsOf(line, followed);
         add(group, counts);
         add(total, counts);
       }

@@ -111,7 +111,7 @@ describe('clickmilter report', () => {
         "total": {
           "count_clicked": 60,
           "count_raw_clicked": 6,
-          "count_unique_clicked": 6
+          "count_unique_clicked": 0
         }
       }
       "

@@ -113,7 +113,12 @@ describe('reports without Redis', () => {
     const monday = await report.report({ by: 'day', until: MONDAY });
     expect(monday.rows.map(({ key }) => key)).toEqual([MONDAY]);
     const tuesday = await report.report({ by: 'campaign', since: TUESDAY });
-    expect(tuesday.total).toEqual({ key: '', ...numbers(1, 5, 2, 2, 2) });
+    expect(tuesday.total).toEqual({ key: '', ...numbers(1, 5, 2, 1, 1) });
+    const links = await report.report({ by: 'link', since: TUESDAY });
+    expect(links.rows.map(({ key, uniqueClicks }) => [key, uniqueClicks])).toEqual([
+      ['Shop', 0],
+      ['https://example.org/', 1],
+    ]);
     expect((await report.report({ by: 'day', campaign: 'none' })).rows).toEqual([]);
   });
 
