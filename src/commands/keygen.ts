@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { addSealKey } from '../link/seal-key-file.ts';
 import { formatKeyId } from '../link/seal-keys.ts';
+import { isCalendarDay } from './calendar-day.ts';
 import { configured } from './configured.ts';
 
 /** `clickmilter keygen`: adds a key for sealed links. */
@@ -31,7 +32,8 @@ const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000 
 function toTime(text: string): number {
   const [, number, unit = ''] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
   if (number !== undefined) return Date.now() + Number(number) * (UNIT_MS[unit] ?? 0);
-  const time = /^\d{4}-\d\d-\d\d(T|$)/.test(text) ? Date.parse(text) : Number.NaN;
+  const [day = ''] = text.split('T');
+  const time = isCalendarDay(day) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) {
     throw new InvalidArgumentError('Give a time such as 2026-12-01T00:00:00Z, or 12h or 2d.');
   }

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ReportBy, ReportQuery, ReportRow } from '../link/counters.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import { isCalendarDay } from './calendar-day.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
@@ -67,8 +68,7 @@ function toDay(text: string): string {
     const since = Date.now() - (Math.max(1, Number(days)) - 1) * DAY_MS;
     return new Date(since).toISOString().slice(0, 10);
   }
-  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time) || !new Date(time).toISOString().startsWith(text)) {
+  if (!isCalendarDay(text)) {
     throw new InvalidArgumentError('Give a day such as 2026-01-31, or 7d for the last seven days.');
   }
   return text;

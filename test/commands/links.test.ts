@@ -186,8 +186,14 @@ describe('keygen', () => {
     expect(now.stdout).toContain(`key ${keys().sealing().toString(16).padStart(2, '0')} `);
   });
 
-  test('does not guess a time', async () => {
-    await expect(run(keygenCommand, 'keygen', '--from', 'tomorrow')).rejects.toThrow(
+  test.each([
+    'tomorrow',
+    '2026-02-31T00:00:00Z',
+    '2026-02-31',
+    '2026-12-01Tnoon',
+    '2026-12-01 10:00',
+  ])('does not guess a time: %s', async (when) => {
+    await expect(run(keygenCommand, 'keygen', '--from', when)).rejects.toThrow(
       'Give a time such as 2026-12-01T00:00:00Z, or 12h or 2d.',
     );
     expect(await readdir(folder)).toEqual(['clickmilter.conf']);
