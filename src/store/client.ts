@@ -9,6 +9,8 @@ export type RedisClient = Redis | Cluster;
 type ClientOptions = Omit<AllClientOptions, 'replyMapping'>;
 
 const MAX_RETRY_DELAY_MS = 1_000;
+/** The longest that a command waits for data, so that whoever is silent for longer is known to hang. */
+export const LONGEST_BLOCK_MS = 1_000;
 /** A server that has become read-only is looked up again, but not for each of a thousand refused writes. */
 const READONLY_RECONNECT_MS = 1_000;
 
@@ -16,7 +18,7 @@ const READONLY_RECONNECT_MS = 1_000;
  * A client of ioredis for any shape of Redis. It connects with its first command, reconnects for ever, at least once a
  * second, and speaks RESP2, which every version and every compatible server knows.
  *
- * @param blocking for commands that wait for data: silence is no fault there
+ * @param blocking for commands that wait for data, for LONGEST_BLOCK_MS at most: so long silence is no fault there
  * @throws Error for a file that cannot be read
  */
 export function createClient(options: RedisOptions, blocking = false): RedisClient {
@@ -29,7 +31,7 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
     connectionName: 'clickmilter',
     connectTimeout: options.connectTimeoutMs,
     // No answer for so long: the connection is dead, or as good as dead.
-    ...(!blocking && { socketTimeout: options.commandTimeoutMs }),
+    socketTimeout: options.commandTimeoutMs + (blocking ? LONGEST_BLOCK_MS : 0),
     // What was on its way when the connection broke is sent again: all we write may be written twice.
     autoResendUnfulfilledCommands: !blocking,
     maxRetriesPerRequest: 3,
@@ -38,13 +40,15 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
   };
   if (options.nodes !== undefined && options.nodes.length > 0) {
     const { retryStrategy, ...redisOptions } = common;
-    return new Cluster(
+    const cluster = new Cluster(
       options.nodes.map((node) => address(node, 6379)),
       {
         lazyConnect: true,
         clusterRetryStrategy: retryStrategy ?? null,
         clusterNodeRetryStrategy: retryDelay,
         slotsRefreshTimeout: options.connectTimeoutMs,
+        // It asks any node, which may be the one that hangs. Each command is told what the cluster's state is.
+        enableReadyCheck: false,
         // Bounded by the time-out of the connection, not by a count.
         maxRedirections: 64,
         redisOptions,
@@ -52,6 +56,9 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
         ...(tls && { dnsLookup: (host, done) => done(null, host) }),
       },
     );
+    // A node that hangs does not say who took its place; the others do.
+    cluster.on('node error', () => cluster.refreshSlotsCache());
+    return cluster;
   }
   if (options.sentinels !== undefined && options.sentinels.length > 0) {
     return new Redis({

@@ -1,5 +1,5 @@
 import type { Backlog, EventConsumer, StoredEvent } from '../link/event-stream.ts';
-import type { RedisClient } from './client.ts';
+import { LONGEST_BLOCK_MS, type RedisClient } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { eventsOfFirstStream } from './stream-reply.ts';
@@ -46,8 +46,10 @@ export class RedisEventConsumer implements EventConsumer {
     return this.#read(max, '0');
   }
 
+  /** Waits for LONGEST_BLOCK_MS at most. */
   next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
-    return this.#read(max, '>', waitMs);
+    // Redis knows no others than whole milliseconds.
+    return this.#read(max, '>', Math.min(Math.ceil(waitMs), LONGEST_BLOCK_MS));
   }
 
   async acknowledge(events: readonly StoredEvent[]): Promise<void> {
@@ -95,7 +97,7 @@ export class RedisEventConsumer implements EventConsumer {
               'COUNT',
               max,
               'BLOCK',
-              Math.ceil(waitMs), // Redis knows no others
+              waitMs,
               'STREAMS',
               key,
               from,

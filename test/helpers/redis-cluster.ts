@@ -1,7 +1,7 @@
 import { poll } from './poll.ts';
 import { type Redis, startRedis } from './redis.ts';
 
-/** Three masters that share the 16,384 slots; no replicas. */
+/** Three masters that share the 16,384 slots; no replicas but those asked for. */
 export interface ClusterSetup {
   readonly nodes: readonly Redis[];
   /** `host:port` of each node. */
@@ -10,6 +10,8 @@ export interface ClusterSetup {
   nodeOf(key: string): Promise<Redis>;
   /** Moves a key's slot, and whatever is in it, to another node, as resharding does. */
   moveSlot(key: string, to: Redis): Promise<void>;
+  /** A further node that follows a master, in sync and known to all, so that it takes over some seconds after its end. */
+  addReplica(master: Redis): Promise<Redis>;
   stop(): Promise<void>;
 }
 
@@ -17,7 +19,10 @@ const SLOTS = 16_384;
 
 export async function startCluster(): Promise<ClusterSetup> {
   const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+  // Without the default's five seconds in which further replicas might come.
+  args.push('--repl-diskless-sync-delay', '0');
   const nodes = await Promise.all([0, 1, 2].map(() => startRedis({ args })));
+  const replicas: Redis[] = [];
   const [first] = nodes;
   if (first === undefined) throw new Error('no nodes');
   const share = Math.ceil(SLOTS / nodes.length);
@@ -59,8 +64,28 @@ export async function startCluster(): Promise<ClusterSetup> {
       for (const node of [to, from])
         await node.cli('cluster', 'setslot', slot, 'node', await idOf(to));
     },
+    addReplica: async (master) => {
+      const replica = await startRedis({ args });
+      replicas.push(replica);
+      await replica.cli('cluster', 'meet', '127.0.0.1', `${master.port}`);
+      const id = await idOf(master);
+      // Refused until it has heard of its master.
+      await poll('the replica to follow', async () => {
+        const reply = await replica.cli('cluster', 'replicate', id);
+        return reply === 'OK';
+      });
+      // As its master sees it: before that, what is written waits there.
+      await poll('the replica to be in sync', async () =>
+        (await master.cli('info', 'replication')).includes('state=online'),
+      );
+      await poll('all to know the replica', async () => {
+        const known = await Promise.all(nodes.map((node) => node.cli('cluster', 'replicas', id)));
+        return known.every((list) => list.includes(`:${replica.port}@`));
+      });
+      return replica;
+    },
     stop: async () => {
-      await Promise.all(nodes.map((node) => node.stop()));
+      await Promise.all([...replicas, ...nodes].map((node) => node.stop()));
     },
   };
 }

@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
+import type { EventReader } from '../../src/link/event-stream.ts';
+import type { RedisStore } from '../../src/store/redis-store.ts';
 import { poll } from '../helpers/poll.ts';
 import { startCluster } from '../helpers/redis-cluster.ts';
 import { startSentinels } from '../helpers/redis-sentinel.ts';
@@ -29,6 +32,46 @@ async function cluster() {
   const store = openStore({ url: 'redis://unused', nodes: setup.addresses });
   open.push({ stop: () => store.close() });
   return { setup, store };
+}
+
+const event = (n: number) => `{"msys":{"n":${n}}}`;
+
+/** Clicks one after another, until told to stop; gives those that were kept. */
+function startClicks(store: RedisStore) {
+  const kept: string[] = [];
+  let stopped = false;
+  const clicking = (async () => {
+    for (let n = 0; !stopped; n++) {
+      if ((await outcome(store.events.append([event(n)]))) === 'done') kept.push(event(n));
+      await sleep(20);
+    }
+  })();
+  const stop = async () => {
+    stopped = true;
+    await clicking;
+  };
+  open.push({ stop });
+  return { kept, stop };
+}
+
+/** All that a reader, or a consumer, gives, as it comes. */
+function startFollowing(reader: EventReader): ReadonlySet<string> {
+  const seen = new Set<string>();
+  let stopped = false;
+  const following = (async () => {
+    while (!stopped) {
+      const events = await reader.next(100, 1_000).catch(() => sleep(100, []));
+      for (const { event } of events) seen.add(event);
+    }
+  })();
+  open.push({
+    stop: async () => {
+      stopped = true;
+      await following;
+      await reader.close();
+    },
+  });
+  return seen;
 }
 
 test('Sentinel: the master is killed in the middle of traffic, and mail goes on with the new one', async () => {
@@ -72,6 +115,29 @@ test('Sentinel: a planned failover loses nothing that replicas have acknowledged
   for (const token of traffic.tokens) expect(await store.resolver.resolve(token)).toBeDefined();
 });
 
+test('Sentinel: the master hangs, and wakes up when it is none any more: no click is missed', async () => {
+  const { setup, store } = await sentinels();
+  const followers = {
+    reader: startFollowing(store.openReader('0')),
+    consumer: startFollowing(store.openConsumer({ group: 'g', name: 'a' })),
+  };
+  const clicks = startClicks(store);
+  const allSeen = () =>
+    Object.values(followers).every((seen) => clicks.kept.every((click) => seen.has(click)));
+  await poll('some clicks', () => clicks.kept.length > 20 && allSeen());
+  const before = clicks.kept.length;
+  setup.master.pause();
+  await poll('clicks at the new master', () => clicks.kept.length > before + 20);
+  await poll('the followers to see them', allSeen);
+  setup.master.resume();
+  await poll('the old master to follow the new one', async () =>
+    (await setup.master.cli('role').catch(() => '')).startsWith('slave'),
+  );
+  await poll('more clicks', () => clicks.kept.length > before + 200);
+  await clicks.stop();
+  await poll('the followers to see all', allSeen);
+});
+
 test('cluster: a slot moves to another node in the middle of traffic, and nobody notices', async () => {
   const { setup, store } = await cluster();
   const token = await save(store);
@@ -104,4 +170,25 @@ test('cluster: a node is lost (CLUSTERDOWN), and all is well when it is back', a
     const again = await Promise.all(Array.from({ length: 20 }, () => outcome(save(store))));
     return again.every((text) => text === 'done');
   });
+});
+
+test('cluster: a master hangs, and its replica takes over', async () => {
+  const { setup, store } = await cluster();
+  const master = await setup.nodeOf('clickmilter:events');
+  const replica = await setup.addReplica(master);
+  const tokens = await Promise.all(Array.from({ length: 30 }, () => save(store)));
+  const seen = startFollowing(store.openReader('0'));
+  await store.events.append([event(1)]);
+  await poll('the first click', () => seen.has(event(1)));
+  await poll('the replica to have all', async () => {
+    return (await replica.cli('dbsize')) === (await master.cli('dbsize'));
+  });
+  master.pause();
+  // All of these go to the node that hangs: no other one says where they should go.
+  const append = async () => (await outcome(store.events.append([event(2)]))) === 'done';
+  await poll('clicks to be kept', append);
+  expect(await replica.cli('role')).toMatch(/^master/);
+  for (const token of tokens) expect(await store.resolver.resolve(token)).toBeDefined();
+  await Promise.all(tokens.map(() => save(store)));
+  await poll('the second click', () => seen.has(event(2)));
 });

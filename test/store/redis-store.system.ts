@@ -276,6 +276,30 @@ describe('the click stream', () => {
     await reader.close();
     await own.stop();
   });
+
+  /** A replica that takes over need not have all that the master had, and takes what comes meanwhile. */
+  test.each<[why: string, then: readonly number[], read: readonly number[]]>([
+    ['a failover lost the last ones, and others came before', [1, 2, 3, 4, 10], [3, 4, 10]],
+    ['a failover lost them all', [3, 10], [3, 10]],
+    ['some were forgotten', [1, 10], [10]],
+    ['all were forgotten, or trimmed', [10], [10]],
+    ['nothing happened', [1, 2, 8, 9, 10], [10]],
+  ])('a reader misses nothing and repeats nothing where %s', async (_, then, expected) => {
+    const fill = async (ids: readonly number[]) => {
+      await redis.cli('del', 'clickmilter:events');
+      for (const n of ids) {
+        await redis.cli('xadd', 'clickmilter:events', `${n}-1`, 'event', event(n));
+      }
+    };
+    await fill([1, 2, 8, 9]);
+    const reader = store.openReader('0');
+    expect(numbers(await reader.next(3, 0))).toEqual([1, 2, 8]);
+    expect(numbers(await reader.next(3, 0))).toEqual([9]);
+    await fill(then);
+    expect(numbers(await reader.next(10, 0))).toEqual(expected);
+    expect(await reader.next(10, 0)).toEqual([]);
+    await reader.close();
+  });
 });
 
 describe('counts', () => {
