@@ -121,11 +121,17 @@ export class RedisConnection {
       const late = waiting.deadline <= now;
       if (!late && !waiting.givenUp?.aborted) continue;
       this.#waiting.delete(waiting);
-      const reason = late ? `no answer within ${this.#timeoutMs} ms` : 'given up';
+      const reason = late ? this.#whyLate() : 'given up';
       waiting.reject(this.#unavailable(reason));
     }
     this.#sweeper = this.#waiting.size > 0 ? setTimeout(this.#sweep, this.#sweepMs) : undefined;
   };
+
+  #whyLate(): string {
+    // Where there is no connection, why there is none.
+    if (this.#awaySince !== undefined) return this.#lastError;
+    return `no answer within ${this.#timeoutMs} ms`;
+  }
 
   /**
    * Holds commands back until the end of this turn of the event loop, so that all of them go out in one system call.

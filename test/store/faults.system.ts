@@ -185,6 +185,19 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     );
   });
 
+  test('is a cluster that does not tell where its slots are (NOPERM): the reason is said', async () => {
+    const cluster = await startCluster();
+    open.push(cluster);
+    for (const node of cluster.nodes) {
+      await node.cli('acl', 'setuser', 'default', '-cluster');
+    }
+    const store = openStore({ url: 'redis://unused', nodes: cluster.addresses.slice(0, 1) });
+    open.push({ stop: () => store.close() });
+    expect(await outcome(save(store))).toMatchInlineSnapshot(
+      `"Redis Cluster HOST: NOPERM this user has no permissions to run the 'cluster|slots' command (its ACL does not let this user do what is needed)"`,
+    );
+  });
+
   test('refuses the scripts that count (NOPERM): said once, and nothing is lost', async () => {
     const redis = await redisServer();
     const refused: string[] = [];

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RedisStore } from '../../src/store/redis-store.ts';
@@ -15,6 +16,10 @@ interface Shape {
   readonly store: RedisStore;
   stop(): Promise<unknown>;
 }
+
+/** What the reference says that an ACL user needs. */
+const [, NEEDED = ''] =
+  /An ACL user needs: (.*)/.exec(readFileSync('conf/clickmilter.conf', 'utf8')) ?? [];
 
 const shapes: Readonly<Record<string, () => Promise<Shape>>> = {
   'TCP, with a password and a database of its own': async () => {
@@ -40,7 +45,7 @@ const shapes: Readonly<Record<string, () => Promise<Shape>>> = {
           `tls-key-file ${files.key}`,
           'tls-auth-clients yes',
           'user default off',
-          'user clickmilter on >s3cret/:@ ~clickmilter:* -@all +@read +@write +@connection +info +wait +eval',
+          'user clickmilter on >s3cret/:@ ~clickmilter:* -@all +@read +@write +@connection +info +wait +eval +config|get',
         ].join('\n'),
         args: ['--port', '0', '--tls-port', `${port}`],
       });
@@ -64,10 +69,19 @@ const shapes: Readonly<Record<string, () => Promise<Shape>>> = {
     };
   },
 
-  'a cluster of three': async () => {
+  'a cluster of three, as such a user': async () => {
     const cluster = await startCluster();
+    for (const node of cluster.nodes) {
+      await node.cli('acl', 'setuser', 'clickmilter', 'on', '>pw', ...NEEDED.split(' '));
+      await node.cli('acl', 'setuser', 'default', 'off');
+    }
     return {
-      store: openStore({ url: 'redis://unused', nodes: cluster.addresses.slice(0, 2) }),
+      store: openStore({
+        url: 'redis://unused',
+        nodes: cluster.addresses.slice(0, 2),
+        username: 'clickmilter',
+        password: 'pw',
+      }),
       stop: () => cluster.stop(),
     };
   },
@@ -152,6 +166,15 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
       total: { key: '', clicks: 8, rawClicks: 3, uniqueClicks: 2 },
     });
     expect(await reports.clicksOf('m1', 'Logo')).toBe(5);
+  });
+
+  test('a recipient is forgotten', async () => {
+    const { issuer, resolver, forget } = shape.store;
+    const issued = issuer.issue(exampleMessage({ recipients: ['gone@x.example'] }));
+    const token = issued.token({ target: 'https://www.shop.example/a', part: 'html' });
+    await issued.commit(AbortSignal.timeout(5_000));
+    expect(await forget('gone@x.example', () => {})).toMatchObject({ records: 1 });
+    expect(await resolver.resolve(token)).toBeUndefined();
   });
 
   test('health says what it found', async () => {
