@@ -57,5 +57,6 @@ function notRead({ unreadable, whyUnreadable }: Forgotten): string {
 
 const REMAINS = `What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
 is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
-it was; logs and backups.
+it was; events erased from the click stream, in Redis' own memory and files until later ones push them out
+(stream_max_length); logs and backups.
 `;

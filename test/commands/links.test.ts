@@ -226,7 +226,8 @@ describe('forget', () => {
       "2 events in the journal /events: erased
       What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
       is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
-      it was; logs and backups.
+      it was; events erased from the click stream, in Redis' own memory and files until later ones push them out
+      (stream_max_length); logs and backups.
       "
     `);
     const after = await read();
