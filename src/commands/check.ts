@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { exitCode } from './exit-code.ts';
+import { machineProblems } from './machine-problems.ts';
 import { storeProblems } from './store-problems.ts';
 
 /** `clickmilter check`: every problem of the configuration; exit code 78 where one is an error. */
@@ -14,7 +15,9 @@ export function checkCommand(program: Command): void {
     .action(async (options: { json?: true }) => {
       const { config: file } = program.opts<{ config: string }>();
       const { config, root, problems: inFile } = loadConfig(file);
-      const problems = config ? [...inFile, ...(await storeProblems(config, root))] : inFile;
+      const problems = config
+        ? [...inFile, ...machineProblems(root), ...(await storeProblems(config, root))]
+        : inFile;
       if (options.json) {
         process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
       } else {

@@ -10,6 +10,7 @@ import { examinePostfix } from './doctor-postfix.ts';
 import { examineState, readKeys } from './doctor-state.ts';
 import { examineStore } from './doctor-store.ts';
 import { exitCode } from './exit-code.ts';
+import { machineProblems } from './machine-problems.ts';
 
 const COLOURS = { ok: 'green', warning: 'yellow', error: 'red' } as const;
 
@@ -41,7 +42,8 @@ export function doctorCommand(program: Command): void {
 
 /** One examination after the other, each told as soon as it is done. */
 async function* examine(file: string, options: Options): AsyncGenerator<readonly Finding[]> {
-  const { config, root, problems } = loadConfig(file);
+  const { config, root, problems: inFile } = loadConfig(file);
+  const problems = config ? [...inFile, ...machineProblems(root)] : inFile;
   const findings = new Findings('configuration');
   for (const problem of problems) findings[problem.severity](formatProblem(problem));
   if (problems.length === 0) findings.ok(`${file}: no problems`);

@@ -10,12 +10,14 @@ import { handleSignals } from '../process/signals.ts';
 import { inheritedSockets } from '../process/sockets.ts';
 import { serveUnderPrimary, type WorkerDuties, workerSlot } from '../process/worker.ts';
 import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
-import { clearWay, describePlace, places, postfixAddress } from '../service/listen.ts';
+import { clearWay, places } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { type Role, roles, type Service, startService } from '../service.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { configurationInUse, type HandedOver } from './handed-over.ts';
+import { machineProblems } from './machine-problems.ts';
+import { checkWork, introduce } from './what-is-served.ts';
 
 /** The roles whose work is shared by the workers; the others are the primary's. */
 const shared: readonly Role[] = ['milter', 'redirect'];
@@ -49,7 +51,7 @@ export function runCommand(program: Command): void {
 }
 
 /** A configuration and the nodes it was made of. */
-type Read = Pick<Loaded, 'nodes'> & { readonly config: Configuration };
+type Read = Pick<Loaded, 'nodes' | 'root'> & { readonly config: Configuration };
 
 /** What runs, in one process or in several. */
 interface Running {
@@ -85,7 +87,7 @@ async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void>
   });
   const serving = (async () => {
     running = await start(read, log, wanted);
-    introduce(config, log, wanted);
+    introduce(config, logger, wanted);
     await notifier.ready('serving');
     notifier.startWatchdog();
     return running;
@@ -106,11 +108,15 @@ async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void>
 
 /** @throws CommandFailed where the service cannot start */
 async function start(read: Read, log: Log, wanted: readonly Role[]): Promise<Running> {
-  const { config } = read;
+  const { config, root } = read;
   const several = workerCount(config.workers) > 1 && wanted.some((role) => shared.includes(role));
   try {
+    checkWork(config, log.logger, wanted);
     return await (several ? startWorkers(read, log, wanted) : startAlone(config, log, wanted));
   } catch (error) {
+    if (error instanceof CommandFailed) throw error;
+    // It may be one of these.
+    for (const problem of machineProblems(root)) log.logger.error(formatProblem(problem));
     if (error instanceof WorkerFailed) throw new CommandFailed(error.exitCode, error.message);
     throw new CommandFailed(exitCode.unavailable, (error as Error).message);
   }
@@ -249,25 +255,5 @@ async function reload(started: Configuration, running: Running, { logger }: Log)
     logger.info({ file }, 'reloaded');
   } catch (error) {
     logger.error({ err: error }, 'not reloaded, or not everywhere');
-  }
-}
-
-/** Tells a newcomer where everything is, and what is left to do. */
-function introduce(config: Configuration, { logger }: Log, wanted: readonly Role[]): void {
-  const inherited = inheritedSockets();
-  const listens = (role: Role, configured: Configuration['milter']['listen']) =>
-    wanted.includes(role) ? places(configured, inherited, role) : [];
-  const milters = listens('milter', config.milter.listen);
-  const redirects = listens('redirect', config.http.listen);
-  if (milters.length > 0) logger.info(`milter on ${milters.map(describePlace).join(', ')}`);
-  if (redirects.length > 0) logger.info(`redirect on ${redirects.map(describePlace).join(', ')}`);
-  logger.info(
-    config.linkStore === 'sealed'
-      ? `links are sealed with the keys in ${config.sealed.keyFile}, clicks go to ${config.events.journal}`
-      : `links and clicks are kept in Redis (${config.redis.keyPrefix}*)`,
-  );
-  const at = milters.map(postfixAddress).find((address) => address !== undefined);
-  if (at !== undefined) {
-    logger.info(`for Postfix, in main.cf: smtpd_milters = {${at}, default_action=tempfail}`);
   }
 }

@@ -27,11 +27,9 @@ export function buildConfiguration(root: Stanza, file: string): Configuration {
     file: resolve(file),
     stateDirectory,
     scopes: buildScopes(root),
-    milter: milter(root.child('milter_listener')),
-    http: http(root.child('http_listener')),
-    control: {
-      listen: listenAddresses(root.child('control_listener'), { host: '127.0.0.1', port: 8894 }),
-    },
+    milter: milter(root),
+    http: http(root),
+    control: { listen: listenAddresses(root, 'control_listener') },
     linkStore: global.link_store,
     redis: redis(root.child('redis')),
     sealed: {
@@ -52,10 +50,10 @@ export function buildConfiguration(root: Stanza, file: string): Configuration {
   };
 }
 
-function milter(stanza: Stanza | undefined): Configuration['milter'] {
-  const values = valuesOf(milterOptions, stanza);
+function milter(root: Stanza): Configuration['milter'] {
+  const values = valuesOf(milterOptions, root.child('milter_listener'));
   return {
-    listen: listenAddresses(stanza, { host: '127.0.0.1', port: 8893 }),
+    listen: listenAddresses(root, 'milter_listener'),
     maxConnections: values.max_connections,
     maxMessageSize: values.max_message_size,
     maxHeaderSize: values.max_header_size,
@@ -69,11 +67,11 @@ function milter(stanza: Stanza | undefined): Configuration['milter'] {
   };
 }
 
-function http(stanza: Stanza | undefined): Configuration['http'] {
-  const values = valuesOf(httpOptions, stanza);
+function http(root: Stanza): Configuration['http'] {
+  const values = valuesOf(httpOptions, root.child('http_listener'));
   const { tls_certificate: certificate, tls_key: key } = values;
   return present({
-    listen: listenAddresses(stanza, { host: '127.0.0.1', port: 8080 }),
+    listen: listenAddresses(root, 'http_listener'),
     checkHost: values.check_host,
     trustedProxies: values.trusted_proxies,
     staticFolder: values.static_folder,

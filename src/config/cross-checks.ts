@@ -1,8 +1,9 @@
 import { type Address, formatAddress } from '../scope/address.ts';
-import { formatListen, parseListen } from '../scope/listen-address.ts';
+import { parseListen } from '../scope/listen-address.ts';
 import { longestMacroName, macroNames } from '../scope/macro-template.ts';
 import type { Origin } from '../scope/option-value.ts';
 import { buildScopes } from './build-scopes.ts';
+import { checkSockets } from './check-sockets.ts';
 import { nearest } from './nearest.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
@@ -71,25 +72,6 @@ function checkGroups(root: Stanza, problems: Problems): void {
         first.set(name, pathway);
       }
     }
-  }
-}
-
-/** Two of our own listeners cannot have the same address. */
-function checkSockets(root: Stanza, problems: Problems): void {
-  const taken = new Map<string, Stanza>();
-  for (const stanza of descendants(root)) {
-    if (stanza.definition.id !== 'socket' || !stanza.isEnabled || !stanza.parent?.isEnabled)
-      continue;
-    const listen = parseListen(stanza.label ?? '');
-    const place = listen ? formatListen(listen) : '';
-    const other = taken.get(place);
-    if (other && !place.endsWith(':0')) {
-      problems.error(
-        stanza.origin,
-        `${place} is taken by ${other.parent?.title} at ${formatOrigin(other.origin)}`,
-      );
-    }
-    taken.set(place, stanza);
   }
 }
 

@@ -5,17 +5,21 @@ import { socketOptions } from './listener-options.ts';
 import { present } from './present.ts';
 import { type Stanza, valuesOf } from './stanza.ts';
 
-/**
- * Where one of our listeners listens.
- * @param defaultAddress for a listener without any Listen
- */
-export function listenAddresses(
-  listener: Stanza | undefined,
-  defaultAddress: { readonly host: string; readonly port: number },
-): readonly ListenAddress[] {
+/** Where our listeners listen without any Listen. */
+export const defaultAddresses = {
+  milter_listener: { host: '127.0.0.1', port: 8893 },
+  http_listener: { host: '127.0.0.1', port: 8080 },
+  control_listener: { host: '127.0.0.1', port: 8894 },
+} as const;
+
+export type ListenerId = keyof typeof defaultAddresses;
+
+/** Where one of our listeners listens. */
+export function listenAddresses(root: Stanza, id: ListenerId): readonly ListenAddress[] {
+  const listener = root.child(id);
   if (listener && !listener.isEnabled) return [];
   const sockets = listener?.childrenOf('socket') ?? [];
-  if (sockets.length === 0) return [defaultAddress];
+  if (sockets.length === 0) return [defaultAddresses[id]];
   return sockets
     .filter((socket) => socket.isEnabled)
     .flatMap((socket) => listenAddress(socket) ?? []);

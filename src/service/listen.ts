@@ -16,6 +16,16 @@ export function places(
   return inherited.get(name)?.map((fd) => ({ fd })) ?? configured;
 }
 
+/** Inherited sockets that nobody asks for: whoever connects there would wait for ever. */
+export function strangers(
+  inherited: ReadonlyMap<string, readonly number[]>,
+  expected: readonly string[],
+): readonly { readonly descriptor: number; readonly name: string }[] {
+  return [...inherited]
+    .filter(([name]) => !expected.includes(name))
+    .flatMap(([name, descriptors]) => descriptors.map((descriptor) => ({ descriptor, name })));
+}
+
 /** To be called once, before any worker listens: takes dead sockets out of the way. @throws Error for a living one */
 export async function clearWay(places: readonly Place[]): Promise<void> {
   for (const place of places) if ('path' in place) await removeStale(place.path);

@@ -78,5 +78,13 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
 }
 
 function readTls({ certificate, key }: { certificate: string; key: string }) {
-  return { cert: readFileSync(certificate), key: readFileSync(key) };
+  return { cert: readNamed('tls_certificate', certificate), key: readNamed('tls_key', key) };
+}
+
+function readNamed(option: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new Error(`${option}: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -104,6 +104,13 @@ describe('files that cannot be read', () => {
   });
 });
 
+test('a NUL, which would end the path of a socket', () => {
+  const { problems } = load('Milter_Listener { Listen "/run/a\0b" { } }');
+  expect(problems.map(({ column, message }) => [column, message])).toEqual([
+    [19, 'the path of a unix socket cannot hold a NUL'],
+  ]);
+});
+
 describe('values', () => {
   test('defaults of an empty configuration', () => {
     const { scopes, file: path, stateDirectory, events, ...values } = configurationOf('');

@@ -32,10 +32,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function start(settings: string, env: Record<string, string> = {}): Promise<Activated> {
+async function start(
+  settings: string,
+  env: Record<string, string> = {},
+  redirect = 'redirect',
+): Promise<Activated> {
   writeFileSync(config, `state_directory = "${folder}/var"\n${settings}\n`);
   const command = [process.execPath, builtProgram(), '--config', config, 'run'];
-  service = await activate({ milter: path, redirect: http, control }, command, env);
+  service = await activate({ milter: path, [redirect]: http, control }, command, env);
   return service;
 }
 
@@ -110,6 +114,64 @@ test.each([1, 2])('an address that is taken ends a start with %d workers', async
   );
   expect(service.output()).not.toMatch(/^ +at .*dist/m);
   taken.close();
+});
+
+test('a socket by a name that nobody knows is an error in the log', async () => {
+  const settings = 'HTTP_Listener { enable = off }';
+  const service = await start(settings, {}, 'clickmilter-redirect.socket');
+  await service.start();
+  const said = service
+    .output()
+    .split('\n')
+    .find((line) => line.includes('FileDescriptorName'));
+  expect(JSON.parse(said ?? '{}')).toMatchObject({
+    level: 50,
+    descriptor: 4,
+    name: 'clickmilter-redirect.socket',
+    expected: ['milter', 'redirect', 'control'],
+  });
+});
+
+test.each([
+  [
+    'nothing is enabled that the role could serve',
+    { settings: 'Milter_Listener { enable = off }', args: ['--role', 'milter'] },
+    { code: 78, said: /^clickmilter: .*clickmilter.conf: nothing is enabled .* --role milter/m },
+  ],
+  [
+    'nothing is enabled, and no webhook has to be served',
+    { settings: 'HTTP_Listener { enable = off }', args: ['--role', 'redirect', 'events'] },
+    { code: 78, said: /^clickmilter: .*clickmilter.conf: nothing is enabled/m },
+  ],
+  [
+    'a certificate that cannot be read is said with its place',
+    {
+      settings: 'HTTP_Listener { tls_certificate = "/nonexistent" tls_key = "/nonexistent" }',
+      args: ['--role', 'redirect'],
+    },
+    {
+      code: 69,
+      said: /clickmilter.conf:3:17: .*tls_certificate.*^clickmilter: tls_certificate: /ms,
+    },
+  ],
+  [
+    'a group that is not there is said with its place',
+    {
+      settings:
+        'Milter_Listener { Listen "/tmp/clickmilter-no-group.sock" { file_group = no-such } }',
+      args: ['--role', 'milter'],
+    },
+    { code: 69, said: /clickmilter.conf:3:65: .*"no-such.*^clickmilter: .*no group "no-such"/ms },
+  ],
+])('a start that fails: %s', async (_, { settings, args }, { code, said }) => {
+  writeFileSync(
+    config,
+    `state_directory = "${folder}/var"\nControl_Listener { enable = off }\n${settings}\n`,
+  );
+  const command = [builtProgram(), '--config', config, 'run', ...args];
+  const service = startPeer(process.execPath, command);
+  expect(await service.exited).toBe(code);
+  expect(service.output()).toMatch(said);
 });
 
 test('a configuration with errors ends with 78, which is not tried again', async () => {
