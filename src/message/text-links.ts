@@ -4,6 +4,7 @@ import { notrackAt, readMarks, withoutNotrack } from './link-marks.ts';
 import type { LeftAlone } from './outcome.ts';
 import { plainHost } from './target.ts';
 import { UrlScanner } from './text-url.ts';
+import { endsClearly } from './url-end.ts';
 
 export interface TextOptions {
   readonly charset: Charset;
@@ -40,10 +41,17 @@ export function scanText(
       written = written && withoutNotrack(written);
       reason = 'opted-out';
     }
-    const delimited = text[start - 1] === '<' && text[end] === '>';
-    const doubtful = host === undefined ? written : undefined;
-    if (reason === undefined && !delimited && runsOn(text, end, doubtful, charset)) {
-      reason = 'unclear-end';
+    const before = text[start - 1] ?? '';
+    if (reason === undefined && !(before === '<' && text[end] === '>')) {
+      const doubtful = host === undefined ? written : undefined;
+      if (isPlaceholder(text, end)) {
+        reason = 'placeholder';
+      } else if (
+        !endsClearly(text, before, range?.end ?? end, charset) ||
+        (doubtful !== undefined && mayRunOn(doubtful))
+      ) {
+        reason = 'unclear-end';
+      }
     }
     candidates.push({
       start,
@@ -71,16 +79,24 @@ const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const UNSPACED_BEHIND_LETTER = new RegExp(`\\w${UNSPACED.source}`, 'u');
 
-/** Whether it is uncertain that the URL ends where it seems to. */
-function runsOn(text: string, end: number, written: string | undefined, charset: Charset): boolean {
-  if (text.charCodeAt(end) >= 0x80 && charset.characterAt(text, end).char === '\ufffd') {
-    return true;
-  }
-  if (written === undefined) {
-    return false;
-  }
-  return UNSPACED_BEHIND_LETTER.test(written) || UNSPACED.test(behindHost(written));
+const JOINER_AT_END = /[\u200c\u200d]$/;
+
+/** Whether what seems to be the end of the URL may be text already. */
+function mayRunOn(written: string): boolean {
+  return (
+    UNSPACED_BEHIND_LETTER.test(written) ||
+    UNSPACED.test(behindHost(written)) ||
+    JOINER_AT_END.test(written)
+  );
 }
+
+/** Whether a host, or what seems to be one, goes on in what a template engine left behind. */
+function isPlaceholder(text: string, end: number): boolean {
+  PLACEHOLDER.lastIndex = end;
+  return PLACEHOLDER.test(text);
+}
+
+const PLACEHOLDER = /[.:_-]{0,9}(?:\{\{|\*\||%%|\[\[(?!data-msys-))/y;
 
 /** Cut off rather than matched: a pattern that runs over both is quadratic, or needs too deep a stack. */
 function behindHost(url: string): string {

@@ -1,5 +1,6 @@
 import type { Range } from './candidate.ts';
 import type { Charset } from './charset.ts';
+import { EMPHASIS } from './url-end.ts';
 
 const SCHEME = /(?:^|[^a-z\d+])(https?(?:\+notrack)?:\/\/)$/i;
 /** More than that and what may not stand before it is not looked at. */
@@ -35,8 +36,12 @@ const HOST = Uint8Array.from({ length: 128 }, (_, code) =>
 
 /** ASCII punctuation that ends a sentence, not a URL. */
 const CLOSING = ".,:;!?'";
-/** Marks of emphasis: not the URL's where they stand on both sides of it. */
-const EMPHASIS = '*_~|';
+/** What may stand between `<` and `>` beside ASCII. */
+const DELIMITED = /[^\p{Z}\p{Cc}\ufffd]/u;
+/** The joiners of Persian, Indic scripts and emoji are part of a word. */
+const IN_NAME = /[\p{L}\p{N}\p{M}\u200c\u200d]/u;
+const IN_PATH = /[^\p{Z}\p{P}\p{C}\ufffd\uff5c]|[\u200c\u200d]/u;
+const MARK = '[[data-msys-';
 /** In ASCII its partner follows directly; those of `[` and `{` are one further. */
 const PARENTHESIS = '('.charCodeAt(0);
 
@@ -45,7 +50,7 @@ const PARENTHESIS = '('.charCodeAt(0);
  *
  * A URL goes on to the next white space, control character, `<`, `>`, `"`, backquote or punctuation that is
  * not ASCII; brackets belong to it where they are balanced within it; what ends a sentence does not. In
- * `<…>` all of it does.
+ * `<…>` all of it does, up to white space or `"`.
  */
 export class UrlScanner {
   readonly #text: string;
@@ -84,19 +89,17 @@ export class UrlScanner {
     if (hostEnd === -1) {
       return -1;
     }
-    if (!'/?#'.includes(this.#text[hostEnd] ?? ' ')) {
-      return hostEnd;
-    }
     if (before === '<') {
-      const end = this.#stretchEnd(hostEnd);
+      const end = this.#delimitedEnd(hostEnd);
       if (this.#text[end] === '>') {
         return end;
       }
     }
+    if (!'/?#'.includes(this.#text[hostEnd] ?? ' ')) {
+      return hostEnd;
+    }
     const end = this.#pathEnd(start, hostEnd, before);
-    return this.#text.startsWith('[[data-msys-', end)
-      ? end
-      : this.#withoutClosing(hostEnd, end, before);
+    return this.#text.startsWith(MARK, end) ? end : this.#withoutClosing(hostEnd, end, before);
   }
 
   /** Behind host and port, or -1 where there is no host. */
@@ -115,7 +118,7 @@ export class UrlScanner {
     }
     let end = nameEnd;
     const next = this.#text[end] ?? '';
-    if ((!'/?#:'.includes(next) || next === '') && !this.#isUnknown(end)) {
+    if (!'/?#:'.includes(next) || next === '') {
       while (end > host && '.-_'.includes(this.#text[end - 1] as string)) {
         end--;
       }
@@ -143,7 +146,7 @@ export class UrlScanner {
     if (code < 0x80) {
       return HOST[code] as number;
     }
-    return code >= 0x80 ? this.#foreign(at, /[\p{L}\p{N}\p{M}]/u) : 0;
+    return code >= 0x80 ? this.#foreign(at, IN_NAME) : 0;
   }
 
   #behindPort(end: number): number {
@@ -155,11 +158,6 @@ export class UrlScanner {
   #foreign(at: number, pattern: RegExp): number {
     const { char, units } = this.#charset.characterAt(this.#text, at);
     return pattern.test(char) ? units : 0;
-  }
-
-  /** Whether a character stands there that cannot be made out: what is before it need not be the end of anything. */
-  #isUnknown(at: number): boolean {
-    return this.#text.charCodeAt(at) >= 0x80 && this.#foreign(at, /\ufffd/) > 0;
   }
 
   #pathEnd(start: number, from: number, before: string): number {
@@ -176,7 +174,7 @@ export class UrlScanner {
       }
       if (kind === OPENER || kind === CLOSER) {
         const partner = this.#partner(at, from);
-        if (partner === undefined || partner < start || this.#text.startsWith('[[data-msys-', at)) {
+        if (partner === undefined || partner < start || this.#text.startsWith(MARK, at)) {
           return at;
         }
       }
@@ -189,7 +187,30 @@ export class UrlScanner {
     if (code < 0x80) {
       return KINDS[code] === STOP ? 0 : 1;
     }
-    return code >= 0x80 ? this.#foreign(at, /^[^\p{Z}\p{P}\p{C}\ufffd\uff5c]/u) : 0;
+    return code >= 0x80 ? this.#foreign(at, IN_PATH) : 0;
+  }
+
+  #delimitedEnd(from: number): number {
+    let at = from;
+    for (;;) {
+      const code = this.#text.charCodeAt(at);
+      if (code >= 0x80) {
+        const units = this.#foreign(at, DELIMITED);
+        if (units === 0) {
+          return at;
+        }
+        at += units;
+      } else if (KINDS[code] === PLAIN || !this.#endsDelimited(at)) {
+        at++;
+      } else {
+        return at;
+      }
+    }
+  }
+
+  #endsDelimited(at: number): boolean {
+    const char = this.#text[at] ?? ' ';
+    return char <= ' ' || '<>"\x7f'.includes(char) || this.#text.startsWith(MARK, at);
   }
 
   #stretchEnd(from: number): number {
@@ -232,9 +253,6 @@ export class UrlScanner {
   }
 
   #withoutClosing(hostEnd: number, from: number, before: string): number {
-    if (this.#isUnknown(from)) {
-      return from;
-    }
     let end = from;
     while (end > hostEnd) {
       const last = this.#text[end - 1] as string;

@@ -56,7 +56,7 @@ test.each([
   ['ks_c_5601-1987', '\x81\x41'],
   ['gbk', '\xa2\xe3'], // €, not U+E76C
   ['gb2312', '\xa6\xd9'],
-  ['gb18030', '\xff'],
+  ['gbk', '\xff'],
   ['koi8-u', '\xae'], // Ў, not ╝
   ['koi8-u', '\xbe'],
   ['shift_jis', '\xb1\x7f'], // not U+001A

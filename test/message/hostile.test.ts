@@ -68,6 +68,14 @@ const HOSTILE: Record<string, [HeaderField[], (size: number) => string]> = {
   'at signs': [header('text/plain'), (n) => `http://${'a@'.repeat(n / 2)}`],
   schemes: [header('text/plain'), (n) => 'http://'.repeat(n / 7)],
   'unclosed angle brackets': [header('text/plain'), (n) => '<http://a.example/'.repeat(n / 18)],
+  'a URL before dots': [
+    header('text/plain; charset=utf-8'),
+    (n) => utf8(`http://a.example${'.'.repeat(n / 2)}${'…'.repeat(n / 6)}x`),
+  ],
+  'unclosed angle brackets before letters': [
+    header('text/plain; charset=utf-8'),
+    (n) => utf8('<http://a.example/–éé'.repeat(n / 25)),
+  ],
   'unclosed marks': [
     header('text/plain'),
     (n) => 'http://a.example/[[data-msys-x="'.repeat(n / 32),

@@ -254,6 +254,17 @@ describe('links are left alone, with the reason', () => {
     expect(found).toEqual([`html ${expected}`]);
   });
 
+  test.each([
+    ['<https://shop.{{domain}}/sale>', 'placeholder'],
+    ['<http://a.example%2fb/x>', 'invalid-url'],
+    ['<https://a.example/a–b>', 'https://a.example/a%E2%80%93b'],
+    ['https://a.example/a–b', 'unclear-end'],
+  ])('in text, %s: %s', (text, expected) => {
+    expect(links(`Content-Type: text/plain; charset=utf-8\n\n${text}`)).toEqual([
+      `text ${expected}`,
+    ]);
+  });
+
   test('the URL of List-Unsubscribe, wherever it is', () => {
     const head = 'List-Unsubscribe: <mailto:x@y.example>,\n <https://A.example/leave?a=1&b=2>\n';
     expect(links(`${head}${page('<a href="https://a.example/leave?a=1&amp;b=2">')}`)).toEqual([
