@@ -21,7 +21,7 @@ export interface JournalFile {
   readonly started: string;
 }
 
-/** A writer begins a new file when it has not written for this long: nobody writes to an older one. */
+/** A writer changes its file at least this often, if only its time, or begins a new one: nobody writes to an older one. */
 export const IDLE_MS = 600_000;
 
 const NAME = /^(events|pending)-(\d{17}-[\da-f]{10})\.([\w-]+)\.(\d+)(?:-(\d+))?\.jsonl$/;
@@ -66,16 +66,23 @@ export async function listJournal(
   return files.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** The files in a folder with their paths and bytes, oldest first. */
+/** One with its path, its bytes, and when it was written to, in Unix milliseconds. */
+export type SizedFile = JournalFile & {
+  readonly path: string;
+  readonly size: number;
+  readonly written: number;
+};
+
+/** The files in a folder, oldest first, without those that are gone meanwhile. */
 export async function journalFiles(
   folder: string,
   kinds: readonly JournalKind[],
-): Promise<readonly (JournalFile & { readonly path: string; readonly size: number })[]> {
-  const files: (JournalFile & { path: string; size: number })[] = [];
+): Promise<readonly SizedFile[]> {
+  const files: SizedFile[] = [];
   for (const file of await listJournal(folder, kinds)) {
     const path = journalPath(folder, file);
-    const size = (await stat(path).catch(() => undefined))?.size;
-    if (size !== undefined) files.push({ ...file, path, size });
+    const found = await stat(path).catch(() => undefined);
+    if (found) files.push({ ...file, path, size: found.size, written: found.mtimeMs });
   }
   return files;
 }

@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { EventAppender } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { makeFile, makeFolder } from '../link/service-files.ts';
@@ -11,7 +11,7 @@ import {
   journalPath,
   newJournalFile,
 } from './journal-file.ts';
-import { countEvents, MAX_LINE } from './line-reader.ts';
+import { countEventsOf, MAX_LINE } from './line-reader.ts';
 import { offsetPath, readOffset } from './replay-offset.ts';
 
 export interface JournalOptions {
@@ -21,8 +21,10 @@ export interface JournalOptions {
   readonly maxTotalBytes?: number;
   /** A new file is begun beyond this size; default 64 MiB, and never more than an eighth of the total. */
   readonly maxFileBytes?: number;
-  /** A new file is begun after this time; default 1 hour. */
+  /** A new file is begun after this time; default 1 day. */
   readonly maxFileAgeMs?: number;
+  /** How often a file that is not written to shows that it is in use; default a quarter of IDLE_MS. */
+  readonly heartbeatMs?: number;
   /**
    * A power failure loses at most the events of this time; default 1,000 ms. 0 flushes before each answer. A killed process
    * loses none of those that were answered: these are with the kernel already.
@@ -52,7 +54,8 @@ interface OpenFile {
   readonly file: JournalFile;
   readonly handle: FileHandle;
   readonly opened: number;
-  written: number;
+  /** When its last change said that somebody writes it. */
+  used: number;
   /** Bytes of whole lines. */
   size: number;
 }
@@ -70,6 +73,7 @@ export class Journal implements EventAppender {
   #current: OpenFile | undefined;
   #writing: Promise<void> | undefined;
   #fsyncTimer: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
   #failing = false;
 
   constructor(options: JournalOptions) {
@@ -147,8 +151,13 @@ export class Journal implements EventAppender {
       await current.handle.truncate(current.size).catch(() => this.#closeFile());
       throw error;
     }
+    // Somebody removed the file: what was written to it is gone with its last handle.
+    if ((await current.handle.stat()).nlink === 0) {
+      await this.#closeFile();
+      return this.#write(lines);
+    }
     current.size += lines.length;
-    current.written = Date.now();
+    current.used = Date.now();
     this.#scheduleFsync(current);
   }
 
@@ -156,23 +165,44 @@ export class Journal implements EventAppender {
     const current = this.#current;
     if (current) {
       const now = Date.now();
-      const { maxFileAgeMs = 3_600_000 } = this.#options;
+      const { maxFileAgeMs = 86_400_000 } = this.#options;
       const full = current.size > 0 && current.size + bytes > this.#maxFileBytes;
-      const old = now - current.opened >= maxFileAgeMs || now - current.written >= IDLE_MS;
+      const old = now - current.opened >= maxFileAgeMs || now - current.used >= IDLE_MS;
       if (!full && !old) return current;
       await this.#closeFile();
     }
+    return this.#openFile();
+  }
+
+  async #openFile(): Promise<OpenFile> {
     await this.#makeRoom();
     await makeFolder(this.#options.folder, 0o750);
     const now = new Date();
     const file = newJournalFile(this.#options.kind, now);
     const handle = await makeFile(journalPath(this.#options.folder, file), 0o640);
-    this.#current = { file, handle, opened: now.getTime(), written: now.getTime(), size: 0 };
-    return this.#current;
+    const current = { file, handle, opened: now.getTime(), used: now.getTime(), size: 0 };
+    this.#current = current;
+    const { heartbeatMs = IDLE_MS / 4 } = this.#options;
+    this.#heartbeat = setInterval(() => void this.#showUse(current), heartbeatMs).unref();
+    return current;
+  }
+
+  /** Clicks may be rare: their file is not to look abandoned between them, so that it need not be ended. */
+  async #showUse(current: OpenFile): Promise<void> {
+    const now = Date.now();
+    // Too late, as after a suspend: others may have seen it already.
+    if (now - current.used >= IDLE_MS) return;
+    try {
+      await current.handle.utimes(now / 1000, now / 1000);
+      current.used = now;
+    } catch {
+      // Then the next append begins a new file.
+    }
   }
 
   async #closeFile(): Promise<void> {
     clearTimeout(this.#fsyncTimer);
+    clearInterval(this.#heartbeat);
     this.#fsyncTimer = undefined;
     const current = this.#current;
     this.#current = undefined;
@@ -187,10 +217,6 @@ export class Journal implements EventAppender {
       this.#fsyncTimer = undefined;
       try {
         await current.handle.datasync();
-        // Somebody removed the file: what is written to it is gone with its last handle.
-        if ((await current.handle.stat()).nlink === 0 && this.#current === current) {
-          await this.rotate();
-        }
       } catch (error) {
         if (this.#current === current) this.#tell(error as Error);
       }
@@ -198,20 +224,19 @@ export class Journal implements EventAppender {
     this.#fsyncTimer.unref();
   }
 
-  /** Removes the oldest files of this kind until another full one has room. */
+  /** Removes files of this kind until another full one has room: first those that were not written to for longest. */
   async #makeRoom(): Promise<void> {
     const { folder, kind, observer } = this.#options;
     const files = await journalFiles(folder, [kind]);
     let total = files.reduce((sum, { size }) => sum + size, 0);
-    for (const file of files) {
+    for (const file of [...files].sort((a, b) => a.written - b.written)) {
       if (total + this.#maxFileBytes <= this.#maxTotalBytes) return;
-      const { path, size } = file;
-      const events = await countEvents(path, await readOffset(folder, file)).catch(() => 0);
-      total -= size;
+      total -= file.size;
+      const events = await removeCounted(file.path, await readOffset(folder, file));
       // Others make room as well, and whoever removes a file says so.
-      if (!(await removeFile(path))) continue;
+      if (events === undefined) continue;
       await removeFile(offsetPath(folder, file));
-      observer?.dropped?.(path, events);
+      observer?.dropped?.(file.path, events);
     }
   }
 
@@ -219,5 +244,17 @@ export class Journal implements EventAppender {
     if (this.#failing === (error !== undefined)) return;
     this.#failing = error !== undefined;
     this.#options.observer?.failing?.(error);
+  }
+}
+
+/** @returns how many events from an offset on went with the file; undefined where another was faster */
+async function removeCounted(path: string, offset: number): Promise<number | undefined> {
+  const handle = await open(path).catch(() => undefined);
+  try {
+    if (!(await removeFile(path))) return undefined;
+    // Not before: its writer may append until then, and finds only afterwards that it is gone.
+    return handle ? await countEventsOf(handle, offset).catch(() => 0) : 0;
+  } finally {
+    await handle?.close();
   }
 }

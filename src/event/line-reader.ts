@@ -58,21 +58,22 @@ const END_OF_EVENT = Buffer.from('}\n');
 /** How many events a file has from an offset on, going by the ends of lines: one that was erased ends in a space. */
 export async function countEvents(path: string, offset: number): Promise<number> {
   const handle = await open(path);
-  try {
-    const chunk = Buffer.allocUnsafe(CHUNK);
-    let events = 0;
-    for (let position = offset; ; ) {
-      const { bytesRead } = await handle.read(chunk, 0, CHUNK, position);
-      if (bytesRead < END_OF_EVENT.length) return events;
-      // The last byte is read again: an end may begin with it.
-      position += bytesRead - 1;
-      const read = chunk.subarray(0, bytesRead);
-      for (let at = read.indexOf(END_OF_EVENT); at >= 0; at = read.indexOf(END_OF_EVENT, at + 1)) {
-        events++;
-      }
+  return countEventsOf(handle, offset).finally(() => handle.close());
+}
+
+/** The same of a file that is open. */
+export async function countEventsOf(handle: FileHandle, offset: number): Promise<number> {
+  const chunk = Buffer.allocUnsafe(CHUNK);
+  let events = 0;
+  for (let position = offset; ; ) {
+    const { bytesRead } = await handle.read(chunk, 0, CHUNK, position);
+    if (bytesRead < END_OF_EVENT.length) return events;
+    // The last byte is read again: an end may begin with it.
+    position += bytesRead - 1;
+    const read = chunk.subarray(0, bytesRead);
+    for (let at = read.indexOf(END_OF_EVENT); at >= 0; at = read.indexOf(END_OF_EVENT, at + 1)) {
+      events++;
     }
-  } finally {
-    await handle.close();
   }
 }
 

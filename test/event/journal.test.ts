@@ -1,11 +1,13 @@
 import { chown, readdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
 import { event, JournalFolder } from './journal-folder.ts';
 
 const folder = new JournalFolder();
 const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
+
+afterEach(() => void vi.useRealTimers());
 
 describe('the journal', () => {
   test('one line an event, there when the append settles', async () => {
@@ -78,18 +80,46 @@ describe('the journal', () => {
     expect((await folder.lines()).length + sum(dropped)).toBe(200);
   });
 
-  test('a file that somebody removed is replaced', async () => {
-    const journal = folder.open({ fsyncMs: 5 });
+  test('the file that a quiet writer goes on writing to stays while a busy one makes room', async () => {
+    const quiet = folder.open({ maxTotalBytes: 8_000 });
+    const busy = folder.open({ maxTotalBytes: 8_000 });
+    for (let n = 0; n < 100; n++) {
+      if (n % 5 === 0) await quiet.append([event(`quiet${n}`)]);
+      await busy.append([event('0'.repeat(200))]);
+    }
+    expect((await folder.lines()).filter((line) => line.includes('quiet'))).toHaveLength(20);
+  });
+
+  test('an event is not written to a file that somebody removed', async () => {
+    const journal = folder.open();
     await journal.append([event(1)]);
     const [first = ''] = await folder.names();
     await unlink(join(folder.path, first));
-    await expect
-      .poll(async () => {
-        await journal.append([event(2)]);
-        return (await folder.names()).length;
-      })
-      .toBe(1);
-    expect(await folder.names()).not.toEqual([first]);
+    await journal.append([event(2)]);
+    expect(await folder.lines()).toEqual([event(2)]);
+  });
+
+  test.each([
+    ['goes on in its file when clicks are rare', 20, 0, 1],
+    ['begins a new one where nothing showed that it was in use', 3_600_000, 0, 2],
+    ['begins a new one where that came too late', 20, 700_000, 2],
+  ])('%s', async (_name, heartbeatMs, suspendedMs, files) => {
+    vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
+    const journal = folder.open({ heartbeatMs });
+    await journal.append([event(1)]);
+    const path = join(folder.path, (await folder.names())[0] ?? '');
+    vi.setSystemTime(Date.now() + suspendedMs);
+    for (let passed = 0; passed < 2_400_000; passed += 300_000) {
+      vi.setSystemTime(Date.now() + 300_000);
+      vi.advanceTimersByTime(20);
+      const used = heartbeatMs === 20 && suspendedMs === 0;
+      // The time goes through the thread pool.
+      if (used)
+        await expect.poll(async () => (await stat(path)).mtimeMs).toBeCloseTo(Date.now(), -3);
+    }
+    await journal.append([event(2)]);
+    expect(await folder.names()).toHaveLength(files);
+    expect(await folder.lines()).toEqual([event(1), event(2)]);
   });
 
   test('a folder that cannot be: refused, said once, and it recovers', async () => {
