@@ -4,7 +4,7 @@ import { entry, example, heading, paragraph, roff, section, subsection } from '.
 
 const EXIT_STATUS: Readonly<Record<keyof typeof exitCode, string>> = {
   ok: 'All is well.',
-  usage: 'The command line is wrong.',
+  usage: 'The command line is wrong, or a file that it names cannot be read or written.',
   dataError: 'The input is wrong.',
   unavailable: 'A service that is needed, such as Redis, is away, or the output cannot be written.',
   configuration: 'The configuration has errors; trying again does not help.',

@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
@@ -8,6 +8,8 @@ import type { FilterParts } from '../filter/transmission.ts';
 import { filterSettings, openLinks, practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { openMessageFolder, pathIn, whyUnread } from './message-folder.ts';
+import { printable, printableName } from './printable.ts';
 import { Progress } from './progress.ts';
 import { addTransactionOptions, envelopeOf } from './transaction-options.ts';
 import { type TriedMessage, tryMessage } from './try-message.ts';
@@ -80,27 +82,32 @@ function linkLine({ part, url, target, name, tracked, reason }: MessageReport['l
 }
 
 async function rewriteFolder(rewrite: Rewrite, folder: string, options: Options): Promise<void> {
-  const files = await messageFiles(folder);
+  const { files, unread: unreadFolders } = await openMessageFolder(folder);
   if (options.output !== undefined) await refuseOverlap(folder, options.output);
   const progress = new Progress('rewriting', files.length);
   const summary = new Summary();
   const links: unknown[] = [];
+  const unread = [...unreadFolders];
   for (const [index, file] of files.entries()) {
     progress.update(index);
-    const { message, report } = await rewrite(
-      await done('cannot read the message', readFile(join(folder, file))),
-    );
+    const original = await readFile(pathIn(folder, file)).catch((error) => {
+      unread.push(whyUnread('message', folder, file, error));
+    });
+    if (original === undefined) continue;
+    const { message, report } = await rewrite(original);
     summary.add(report);
     if (options.links !== undefined) {
-      for (const link of report.links) links.push({ file, ...linkLine(link) });
+      for (const link of report.links) links.push({ file: printableName(file), ...linkLine(link) });
     }
     if (options.output !== undefined) {
-      await done('cannot write the message', writeMessage(join(options.output, file), message));
+      await done('cannot write the message', writeMessage(pathIn(options.output, file), message));
     }
   }
   progress.end();
   if (options.links !== undefined) await writeLinks(options.links, links);
-  process.stdout.write(summary.table());
+  for (const line of unread) process.stderr.write(`clickmilter: ${line}\n`);
+  if (unread.length > 0) process.exitCode = exitCode.usage;
+  process.stdout.write(summary.table(unread.length));
 }
 
 /**
@@ -127,8 +134,8 @@ async function realPath(path: string): Promise<string> {
   }
 }
 
-async function writeMessage(path: string, message: Buffer): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+async function writeMessage(path: Buffer, message: Buffer): Promise<void> {
+  await mkdir(path.subarray(0, path.lastIndexOf('/')), { recursive: true });
   await writeFile(path, message);
 }
 
@@ -141,35 +148,8 @@ async function done<T>(cannot: string, doing: Promise<T>): Promise<T> {
   try {
     return await doing;
   } catch (error) {
-    throw new CommandFailed(exitCode.usage, `${cannot}: ${(error as Error).message}`);
+    throw new CommandFailed(exitCode.usage, `${cannot}: ${printable((error as Error).message)}`);
   }
-}
-
-/** Every file below a folder, relative to it. */
-async function messageFiles(folder: string): Promise<string[]> {
-  try {
-    const files: string[] = [];
-    for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-      const path = join(entry.parentPath, entry.name);
-      if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path)))) {
-        files.push(relative(folder, path));
-      }
-    }
-    return files.sort();
-  } catch (error) {
-    const why = (await isFile(folder))
-      ? 'is no folder; a single message is read from standard input'
-      : String(error);
-    throw new CommandFailed(exitCode.usage, `${folder}: ${why}`);
-  }
-}
-
-/** Whether there is one, be it by way of a link. */
-function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 }
 
 /** What became of many messages, as a table for a terminal. */
@@ -183,8 +163,15 @@ class Summary {
       count(this.#links, link.reason ?? (link.tracked ? 'tracked' : verdict));
   }
 
-  table(): string {
-    return [...rows('messages', this.#messages), '', ...rows('links', this.#links), ''].join('\n');
+  /** @param unread files and folders that could not be read */
+  table(unread: number): string {
+    return [
+      ...rows('messages', this.#messages),
+      ...(unread > 0 ? [row('could not be read', unread)] : []),
+      '',
+      ...rows('links', this.#links),
+      '',
+    ].join('\n');
   }
 }
 
@@ -194,9 +181,12 @@ function count(counts: Map<string, number>, key: string): void {
 
 function rows(title: string, counts: ReadonlyMap<string, number>): string[] {
   const total = [...counts.values()].reduce((sum, number) => sum + number, 0);
-  const line = (name: string, number: number) => `${name.padEnd(40)} ${String(number).padStart(8)}`;
   return [
-    line(title, total),
-    ...[...counts].sort((a, b) => b[1] - a[1]).map(([name, number]) => line(`  ${name}`, number)),
+    row(title, total),
+    ...[...counts].sort((a, b) => b[1] - a[1]).map(([name, number]) => row(`  ${name}`, number)),
   ];
+}
+
+function row(name: string, number: number): string {
+  return `${name.padEnd(40)} ${String(number).padStart(8)}`;
 }

@@ -74,6 +74,27 @@ test('a folder is summed up, and written where one says', async () => {
   expect(await readFile(join(output, 'cur', '1'), 'latin1')).toContain('localhost:8080/');
 });
 
+test('what cannot be read in a folder is named and counted, and the rest is rewritten', async () => {
+  const mail = join(folder, 'odd');
+  const output = join(folder, 'odd-out');
+  const links = join(folder, 'odd.json');
+  const name = Buffer.from('/caf\xe9\x1b/1', 'latin1');
+  const within = (where: string) => Buffer.concat([Buffer.from(where), name]);
+  await mkdir(within(mail).subarray(0, -2), { recursive: true });
+  await writeFile(within(mail), html);
+  await symlink('/proc/self/mem', join(mail, 'l\x1bost')); // a file whose start nobody can read
+  const { code, stdout, stderr } = await runCli([
+    ...['-c', config, 'rewrite', mail, ...submission, '--output', output, '--links', links],
+  ]);
+  expect({ code, stderr }).toEqual({
+    code: 64,
+    stderr: `clickmilter: cannot read the message ${mail}/l\\x1bost: EIO: i/o error\n`,
+  });
+  expect(stdout.toString()).toMatch(/^messages +1\n {2}tracked +1\ncould not be read +1\n\nlinks/);
+  expect(await readFile(within(output), 'latin1')).toContain('localhost:8080/');
+  expect(JSON.parse(await readFile(links, 'utf8'))[0].file).toBe('caf\\xe9\\x1b/1');
+});
+
 describe('what cannot be done', () => {
   test.each([
     ['a folder that does not exist', ['rewrite', '/nonexistent'], 64],
