@@ -1,6 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { FileReport } from '../event/file-report.ts';
 import { JournalReader } from '../event/journal-reader.ts';
+import { UnreadableFiles } from '../event/unreadable-files.ts';
 import type { CountersReader } from '../link/counters.ts';
 import type { EventReader } from '../link/event-stream.ts';
 import { createRedisStore } from '../store/redis-store.ts';
@@ -28,9 +29,16 @@ export function openEventRecords({ linkStore, redis, events }: Configuration): E
     };
   }
   const folder = events.journal;
+  const tell = (problem: string) => process.stderr.write(`clickmilter: ${problem}\n`);
   return {
-    reports: new FileReport(folder, (problem) => process.stderr.write(`clickmilter: ${problem}\n`)),
-    openReader: (from) => new JournalReader({ folder, kinds: ['events', 'pending'], from }),
+    reports: new FileReport(folder, tell),
+    openReader: (from) =>
+      new JournalReader({
+        folder,
+        kinds: ['events', 'pending'],
+        from,
+        unreadable: new UnreadableFiles(tell),
+      }),
     close: async () => {},
   };
 }

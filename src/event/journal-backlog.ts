@@ -1,10 +1,11 @@
+import { stat } from 'node:fs/promises';
 import { type Backlog, isEventLine } from '../link/event-stream.ts';
 import type { TrackEvent } from './click-event.ts';
 import { type JournalKind, journalPath, listJournal } from './journal-file.ts';
 import type { Offsets } from './journal-reader.ts';
 import { countEvents, readLines } from './line-reader.ts';
 
-/** How many events the files of a kind hold beyond the offsets, and how old the oldest of them is. */
+/** How many events the files of a kind hold beyond the offsets, and how old the oldest is; those that cannot be read left out. */
 export async function journalBacklog(
   folder: string,
   kind: JournalKind,
@@ -16,12 +17,13 @@ export async function journalBacklog(
     const path = journalPath(folder, file);
     const offset = from.get(file.id) ?? 0;
     try {
+      // Most have been read to their end, and need not be opened.
+      if ((await stat(path)).size <= offset) continue;
       const found = await countEvents(path, offset);
       if (found > 0) oldest ??= await timeOfFirst(path, offset);
       events += found;
-    } catch (error) {
-      // Delivered, or renamed by whoever takes it over, while we looked.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    } catch {
+      // Delivered, or renamed by whoever takes it over, while we looked; or named by whoever reads it.
     }
   }
   return oldest === undefined ? { events } : { events, oldest };

@@ -4,6 +4,7 @@ import type { Backlog, EventConsumer, StoredEvent } from '../link/event-stream.t
 import { journalBacklog } from './journal-backlog.ts';
 import { JournalReader } from './journal-reader.ts';
 import { replaceFile } from './replace-file.ts';
+import { UnreadableFiles } from './unreadable-files.ts';
 
 /** Offsets by the id of the file. */
 type Places = Readonly<Record<string, number>>;
@@ -23,12 +24,15 @@ const NOTHING: State = { acknowledged: {}, read: {} };
 export class JournalConsumer implements EventConsumer {
   readonly #folder: string;
   readonly #file: string;
+  readonly #unreadable: UnreadableFiles;
   #state: State | undefined;
   #reader: JournalReader | undefined;
   #reading: Promise<unknown> | undefined;
 
-  constructor(folder: string, name: string) {
+  /** @param onProblem told of each file that cannot be read and is left out until it can be */
+  constructor(folder: string, name: string, onProblem?: (message: string) => void) {
     this.#folder = folder;
+    this.#unreadable = new UnreadableFiles(onProblem);
     this.#file = join(folder, `${name}.offsets.json`);
   }
 
@@ -85,6 +89,7 @@ export class JournalConsumer implements EventConsumer {
     return new JournalReader({
       folder: this.#folder,
       kinds: ['events'],
+      unreadable: this.#unreadable,
       from: new Map(Object.entries(from)),
       ...(until && { until: new Map(Object.entries(until)) }),
     });

@@ -96,6 +96,11 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
+/** Whether nobody writes any more to a file that was last changed then, wherever its writer is. */
+export function isAbandoned(writtenMs: number): boolean {
+  return Date.now() - writtenMs > 2 * IDLE_MS;
+}
+
 /**
  * Whether another process may have this file open, or be replaying it.
  * On this host the process itself tells; elsewhere (a container of another name, a shared folder) only time does.
@@ -103,7 +108,7 @@ async function namesIn(folder: string): Promise<string[]> {
 export async function mayBeWritten(folder: string, file: JournalFile): Promise<boolean> {
   const written = await stat(journalPath(folder, file)).catch(() => undefined);
   if (!written) return false;
-  const recent = Date.now() - written.mtimeMs <= 2 * IDLE_MS;
+  const recent = !isAbandoned(written.mtimeMs);
   if (file.host !== HOST) return recent;
   if (file.pid === process.pid || !isRunning(file.pid)) return false;
   const started = startOf(file.pid);

@@ -1,9 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EventReader, isEventLine, type StoredEvent } from '../link/event-stream.ts';
-import { noneIfGone } from './file-gone.ts';
-import { type JournalFile, type JournalKind, journalPath, listJournal } from './journal-file.ts';
+import { codeOf } from '../link/service-files.ts';
+import {
+  isAbandoned,
+  type JournalFile,
+  type JournalKind,
+  journalPath,
+  listJournal,
+} from './journal-file.ts';
 import { readLines } from './line-reader.ts';
+import { UnreadableFiles } from './unreadable-files.ts';
 
 /** How far each file has been read, by the file's id. */
 export type Offsets = ReadonlyMap<string, number>;
@@ -17,6 +24,8 @@ export interface JournalReaderOptions {
   readonly until?: Offsets;
   /** How often it is looked for new events; default 200 ms. */
   readonly pollMs?: number;
+  /** Told of each file that cannot be read; it is left out, and tried again. */
+  readonly unreadable?: UnreadableFiles;
 }
 
 /**
@@ -25,12 +34,16 @@ export interface JournalReaderOptions {
  */
 export class JournalReader implements EventReader {
   readonly #options: JournalReaderOptions;
+  readonly #unreadable: UnreadableFiles;
   readonly #offsets = new Map<string, number>();
+  /** Files that were read to their end and grow no more: there may be years of them, and they are not looked at again. */
+  readonly #ended = new Set<string>();
   readonly #closed = new AbortController();
   #positioned = false;
 
   constructor(options: JournalReaderOptions) {
     this.#options = options;
+    this.#unreadable = options.unreadable ?? new UnreadableFiles();
   }
 
   async next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
@@ -73,28 +86,46 @@ export class JournalReader implements EventReader {
   }
 
   async #read(max: number): Promise<StoredEvent[]> {
-    const { folder, until } = this.#options;
     const events: StoredEvent[] = [];
     const files = await this.#files();
-    const existing = new Set(files.map(({ id }) => id));
-    for (const id of this.#offsets.keys()) if (!existing.has(id)) this.#offsets.delete(id);
+    this.#forgetAllBut(new Set(files.map(({ id }) => id)));
     for (const file of files) {
-      while (events.length < max) {
-        const offset = this.#offsets.get(file.id) ?? 0;
-        const end = until ? (until.get(file.id) ?? 0) : Number.POSITIVE_INFINITY;
-        if (offset >= end) break;
-        const path = journalPath(folder, file);
-        const found = await readLines(path, offset, max - events.length).catch(noneIfGone);
-        const lines = found.filter((line) => line.end <= end);
-        const last = lines.at(-1);
-        if (!last) break;
-        for (const { text, end } of lines) {
-          if (isEventLine(text)) events.push({ id: `${file.id}:${end}`, event: text });
-        }
-        this.#offsets.set(file.id, last.end);
+      if (events.length >= max) break;
+      if (this.#ended.has(file.id)) continue;
+      const path = journalPath(this.#options.folder, file);
+      try {
+        await this.#readFile(file.id, path, max, events);
+        this.#unreadable.read(path);
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') this.#unreadable.failed(path, error);
       }
     }
     return events;
+  }
+
+  #forgetAllBut(existing: ReadonlySet<string>): void {
+    for (const id of this.#offsets.keys()) if (!existing.has(id)) this.#offsets.delete(id);
+    for (const id of this.#ended) if (!existing.has(id)) this.#ended.delete(id);
+  }
+
+  /** @param events to which those of the file are added, up to `max` of all */
+  async #readFile(id: string, path: string, max: number, events: StoredEvent[]): Promise<void> {
+    const { until } = this.#options;
+    const end = until ? (until.get(id) ?? 0) : Number.POSITIVE_INFINITY;
+    const placeOf = () => this.#offsets.get(id) ?? 0;
+    if (placeOf() >= end) return;
+    const { size, mtimeMs } = await stat(path);
+    while (placeOf() < size && events.length < max) {
+      const found = await readLines(path, placeOf(), max - events.length);
+      const lines = found.filter((line) => line.end <= end);
+      const last = lines.at(-1);
+      if (!last) break;
+      for (const line of lines) {
+        if (isEventLine(line.text)) events.push({ id: `${id}:${line.end}`, event: line.text });
+      }
+      this.#offsets.set(id, last.end);
+    }
+    if (events.length < max && isAbandoned(mtimeMs)) this.#ended.add(id);
   }
 }
 

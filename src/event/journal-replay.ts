@@ -10,9 +10,10 @@ import {
   mayBeWritten,
   ownedHere,
 } from './journal-file.ts';
-import { isErasedLine, readLines } from './line-reader.ts';
+import { isErasedLine, type Line, readLines } from './line-reader.ts';
 import { replaceFile } from './replace-file.ts';
 import { offsetPath, readOffset } from './replay-offset.ts';
+import { UnreadableFiles } from './unreadable-files.ts';
 
 export interface ReplayOptions {
   readonly folder: string;
@@ -28,6 +29,8 @@ export interface ReplayObserver {
   replayed?(events: number): void;
   /** Lines that are no events were passed over. */
   damaged?(path: string, lines: number): void;
+  /** A file cannot be read and is left out until it can be. */
+  leftOut?(message: string): void;
   /** The replay goes on later. Not called for a target that is away. */
   failed?(error: unknown): void;
 }
@@ -42,11 +45,13 @@ const BATCH = 500;
 export class JournalReplay {
   readonly #options: ReplayOptions;
   readonly #timer: NodeJS.Timeout;
+  readonly #unreadable: UnreadableFiles;
   #running: Promise<number> | undefined;
   #stopped = false;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+    this.#unreadable = new UnreadableFiles((message) => options.observer?.leftOut?.(message));
     this.#timer = setInterval(() => void this.run(), options.intervalMs ?? 5000);
     this.#timer.unref();
   }
@@ -73,11 +78,11 @@ export class JournalReplay {
         if (this.#stopped) break;
         const own = journal.isWriting(file);
         if (!own && (await mayBeWritten(folder, file))) continue;
-        const claimed = own ? file : await claim(folder, file, 'pending');
+        const claimed = own ? file : await this.#claim(file);
         if (!claimed) continue;
         const replayed = await this.#replayFile(claimed);
         events += replayed.events;
-        if (!replayed.whole) break;
+        if (!replayed.goOn) break;
       }
     } catch (error) {
       observer?.failed?.(error);
@@ -86,7 +91,17 @@ export class JournalReplay {
     return events;
   }
 
-  async #replayFile(file: JournalFile): Promise<{ events: number; whole: boolean }> {
+  async #claim(file: JournalFile): Promise<JournalFile | undefined> {
+    try {
+      return await claim(this.#options.folder, file, 'pending');
+    } catch (error) {
+      this.#unreadable.failed(journalPath(this.#options.folder, file), error);
+      return undefined;
+    }
+  }
+
+  /** @returns `goOn`: whether the next file can be replayed */
+  async #replayFile(file: JournalFile): Promise<{ events: number; goOn: boolean }> {
     const { folder, journal, target, observer } = this.#options;
     const path = journalPath(folder, file);
     let offset = await readOffset(folder, file);
@@ -94,7 +109,8 @@ export class JournalReplay {
     while (!this.#stopped) {
       // Before the look: what is written and ended during it has not been seen by it.
       const growing = journal.isWriting(file);
-      const lines = await readLines(path, offset, BATCH).catch(noneIfGone);
+      const lines = await this.#readLines(path, offset);
+      if (!lines) return { events, goOn: true };
       const last = lines.at(-1);
       // Only now: a stream that is still away must not make the journal begin a file with each look.
       if (!last && growing) {
@@ -103,21 +119,32 @@ export class JournalReplay {
       }
       if (!last) {
         if (await removeFile(path)) await removeFile(offsetPath(folder, file));
-        return { events, whole: true };
+        return { events, goOn: true };
       }
       const texts = lines.map(({ text }) => text).filter((text) => !isErasedLine(text));
       const good = texts.filter(isEventLine);
       try {
         if (good.length > 0) await target.append(good);
       } catch {
-        return { events, whole: false };
+        return { events, goOn: false };
       }
       if (good.length < texts.length) observer?.damaged?.(path, texts.length - good.length);
       events += good.length;
       offset = last.end;
       await replaceFile(offsetPath(folder, file), String(offset));
     }
-    return { events, whole: false };
+    return { events, goOn: false };
+  }
+
+  async #readLines(path: string, offset: number): Promise<Line[] | undefined> {
+    try {
+      const lines = await readLines(path, offset, BATCH).catch(noneIfGone);
+      this.#unreadable.read(path);
+      return lines;
+    } catch (error) {
+      this.#unreadable.failed(path, error);
+      return undefined;
+    }
   }
 }
 

@@ -65,6 +65,7 @@ export async function openClicks(
         replayed: (count) => logger.info({ events: count }, 'journalled clicks went to Redis'),
         damaged: (path, lines) =>
           logger.error({ path, lines }, 'lines in the journal are no events'),
+        leftOut: (problem) => logger.error(problem),
         failed: (error) => logger.error({ err: error }, 'the journal could not be replayed'),
       },
     });

@@ -26,7 +26,7 @@ export function deliverEvents(
   if (events.webhook === undefined) return { backlog: waiting, async close() {} };
   const consumer: EventConsumer =
     store?.openConsumer({ group: GROUP, name: hostname() }) ??
-    new JournalConsumer(events.journal, GROUP);
+    new JournalConsumer(events.journal, GROUP, (problem) => logger.error(problem));
   const webhook = new Webhook({
     consumer,
     url: events.webhook,

@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, unlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Journal } from '../../src/event/journal.ts';
 import { JournalConsumer } from '../../src/event/journal-consumer.ts';
 import { JournalReader } from '../../src/event/journal-reader.ts';
+import { UnreadableFiles } from '../../src/event/unreadable-files.ts';
 import type { EventReader } from '../../src/link/event-stream.ts';
 
 let folder: string;
@@ -57,6 +58,44 @@ describe('reading the journal', () => {
   test('a folder that is not there yet', async () => {
     const reader = new JournalReader({ folder: join(folder, 'later'), kinds: ['events'] });
     expect(await read(reader)).toEqual([]);
+  });
+
+  test('a file that cannot be read is named once and left out until it can be', async () => {
+    await append(1);
+    const [name = ''] = await readdir(folder);
+    const old = join(folder, name.replace(/-\d{17}/, '-20200101000000000'));
+    await mkdir(old);
+    const problems: string[] = [];
+    const unreadable = new UnreadableFiles((text) => problems.push(text.replace(old, 'OLD')));
+    const reader = new JournalReader({ folder, kinds: ['events'], unreadable });
+    expect(await read(reader)).toEqual([1]);
+    await append(2);
+    expect(await read(reader)).toEqual([2]);
+    await rm(old, { recursive: true });
+    await writeFile(old, `${event(0)}\n`);
+    expect(await read(reader)).toEqual([0]);
+    expect(problems).toEqual([
+      'OLD is left out until it can be read: EISDIR: illegal operation on a directory, read',
+    ]);
+  });
+
+  test.each([
+    ['that may grow is looked at again', 600, 1],
+    ['that was read to its end and grows no more is not', 1300, 0],
+  ])('a file %s', async (_name, age, looks) => {
+    await append(1);
+    const [path = ''] = (await readdir(folder)).map((name) => join(folder, name));
+    const written = Date.now() / 1000 - age;
+    await utimes(path, written, written);
+    const problems: string[] = [];
+    const unreadable = new UnreadableFiles((text) => problems.push(text));
+    const reader = new JournalReader({ folder, kinds: ['events'], unreadable });
+    expect(await read(reader, 1)).toEqual([1]);
+    expect(await read(reader)).toEqual([]);
+    await rm(path);
+    await mkdir(path);
+    expect(await read(reader)).toEqual([]);
+    expect(problems).toHaveLength(looks);
   });
 
   test('goes on in a file that was taken over by another process, and forgets removed ones', async () => {
@@ -115,6 +154,7 @@ describe('consuming the journal', () => {
     const [first, ...others] = await consumer.next(100, 0);
     await consumer.acknowledge(first ? [first] : []);
     expect(await consumer.backlog()).toEqual({ events: 2, oldest: 2_000_000 });
+    await mkdir(join(folder, 'events-20200101000000000-aaaaaaaaaa.other.1-1.jsonl'));
     await consumer.acknowledge(others);
     expect(await consumer.backlog()).toEqual({ events: 0 });
   });

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { readdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Journal } from '../../src/event/journal.ts';
-import { adoptPending, JournalReplay } from '../../src/event/journal-replay.ts';
+import { adoptPending, JournalReplay, type ReplayOptions } from '../../src/event/journal-replay.ts';
 import type { EventAppender } from '../../src/link/event-stream.ts';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
 import { event, JournalFolder } from './journal-folder.ts';
@@ -41,9 +40,12 @@ async function write(writer: string, content: string): Promise<string> {
 }
 
 describe('the replay', () => {
-  function replay(target: EventAppender, options: { journal?: Journal } = {}) {
-    const journal = options.journal ?? folder.open({ kind: 'pending' });
-    return new JournalReplay({ folder: folder.path, journal, target, intervalMs: 3_600_000 });
+  function replay(
+    target: EventAppender,
+    { journal = folder.open({ kind: 'pending' }), ...options }: Partial<ReplayOptions> = {},
+  ) {
+    const intervalMs = 3_600_000;
+    return new JournalReplay({ folder: folder.path, journal, target, intervalMs, ...options });
   }
 
   test('hands over what waits, in order, and removes it', async () => {
@@ -128,6 +130,29 @@ describe('the replay', () => {
     expect(await replaying.run()).toBe(2);
     expect(stream.events).toEqual([event('dead'), event('too')]);
     expect(await folder.lines()).toEqual([event('stays')]);
+    await replaying.close();
+  });
+
+  test('a file that cannot be read is named once and left out until it can be', async () => {
+    await mkdir(join(folder.path, `pending-20200101000000000-aaaaaaaaaa.${HOST}.4194304.jsonl`));
+    const journal = folder.open({ kind: 'pending' });
+    const problems: string[] = [];
+    const observer = {
+      leftOut: (text: string) => void problems.push(text.replace(/^.*\.jsonl/, 'FILE')),
+      failed: (error: unknown) => void problems.push(String(error)),
+    };
+    const replaying = replay(new FakeStream(), { journal, observer });
+    for (let n = 0; n < 3; n++) {
+      await journal.append([event(n)]);
+      expect(await replaying.run()).toBe(1);
+    }
+    const [left = ''] = await folder.names();
+    await rm(join(folder.path, left), { recursive: true });
+    await writeFile(join(folder.path, left), `${event('old')}\n`);
+    expect(await replaying.run()).toBe(1);
+    expect(problems).toEqual([
+      'FILE is left out until it can be read: EISDIR: illegal operation on a directory, read',
+    ]);
     await replaying.close();
   });
 
