@@ -11,8 +11,8 @@ type ClientOptions = Omit<AllClientOptions, 'replyMapping'>;
 const MAX_RETRY_DELAY_MS = 1_000;
 /** The longest that a command waits for data, so that whoever is silent for longer is known to hang. */
 export const LONGEST_BLOCK_MS = 1_000;
-/** A server that has become read-only is looked up again, but not for each of a thousand refused writes. */
-const READONLY_RECONNECT_MS = 1_000;
+/** Where the master is, is looked up again after an error, but not after each of a thousand. */
+const LOOK_UP_MS = 1_000;
 
 /**
  * A client of ioredis for any shape of Redis. It connects with its first command, reconnects for ever, at least once a
@@ -57,7 +57,10 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
       },
     );
     // A node that hangs does not say who took its place; the others do.
-    cluster.on('node error', () => cluster.refreshSlotsCache());
+    const isDue = atMostEvery(LOOK_UP_MS);
+    cluster.on('node error', () => {
+      if (isDue()) cluster.refreshSlotsCache();
+    });
     return cluster;
   }
   if (options.sentinels !== undefined && options.sentinels.length > 0) {
@@ -133,12 +136,15 @@ function retryDelay(attempt: number): number {
 
 /** After a failover, a server that was the master refuses writes: connecting again finds the new one. */
 function reconnectWhenReadOnly(): (error: Error) => boolean {
+  const isDue = atMostEvery(LOOK_UP_MS);
+  return (error) => error.message.startsWith('READONLY') && isDue();
+}
+
+function atMostEvery(ms: number): () => boolean {
   // The clock may jump.
   let last = Number.NEGATIVE_INFINITY;
-  return (error) => {
-    if (!error.message.startsWith('READONLY') || performance.now() - last < READONLY_RECONNECT_MS) {
-      return false;
-    }
+  return () => {
+    if (performance.now() - last < ms) return false;
     last = performance.now();
     return true;
   };
