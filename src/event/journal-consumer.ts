@@ -60,7 +60,6 @@ export class JournalConsumer implements EventConsumer {
   }
 
   async acknowledge(events: readonly StoredEvent[]): Promise<void> {
-    if (events.length === 0) return;
     const state = await this.#load();
     const acknowledged: Record<string, number> = {};
     // Files that are gone are forgotten.

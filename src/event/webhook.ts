@@ -77,7 +77,8 @@ export class Webhook {
         const left = await consumer.unacknowledged(batchSize);
         const batch = left.length > 0 ? left : await this.#collect(batchSize);
         if (batch.length === 0 || this.#stopped) continue;
-        await consumer.acknowledge(await this.#deliver(inOrder(batch)));
+        const done = await this.#deliver(inOrder(batch));
+        if (done.length > 0) await consumer.acknowledge(done);
       } catch (error) {
         observer?.failed?.(error);
         await this.#pause(backoffMs);
