@@ -161,7 +161,7 @@ test.each([
         'Milter_Listener { Listen "/tmp/clickmilter-no-group.sock" { file_group = no-such } }',
       args: ['--role', 'milter'],
     },
-    { code: 69, said: /clickmilter.conf:3:65: .*"no-such.*^clickmilter: .*no group "no-such"/ms },
+    { code: 69, said: /clickmilter.conf:3:61: .*file_group.*^clickmilter: .*no group "no-such"/ms },
   ],
 ])('a start that fails: %s', async (_, { settings, args }, { code, said }) => {
   writeFileSync(
