@@ -24,6 +24,8 @@ export interface JournalReaderOptions {
   readonly until?: Offsets;
   /** How often it is looked for new events; default 200 ms. */
   readonly pollMs?: number;
+  /** How often it is looked at files that seem to have no writer any more; default 60,000 ms. */
+  readonly lookAgainMs?: number;
   /** Told of each file that cannot be read; it is left out, and tried again. */
   readonly unreadable?: UnreadableFiles;
 }
@@ -36,8 +38,11 @@ export class JournalReader implements EventReader {
   readonly #options: JournalReaderOptions;
   readonly #unreadable: UnreadableFiles;
   readonly #offsets = new Map<string, number>();
-  /** Files that were read to their end and grow no more: there may be years of them, and they are not looked at again. */
-  readonly #ended = new Set<string>();
+  /**
+   * When it is looked again at files that were read to their end and seem to have no writer, by performance.now(). There
+   * may be years of them; but the clock by which they seem so may have jumped.
+   */
+  readonly #resting = new Map<string, number>();
   readonly #closed = new AbortController();
   #positioned = false;
 
@@ -91,7 +96,7 @@ export class JournalReader implements EventReader {
     this.#forgetAllBut(new Set(files.map(({ id }) => id)));
     for (const file of files) {
       if (events.length >= max) break;
-      if (this.#ended.has(file.id)) continue;
+      if ((this.#resting.get(file.id) ?? 0) > performance.now()) continue;
       const path = journalPath(this.#options.folder, file);
       try {
         await this.#readFile(file.id, path, max, events);
@@ -104,13 +109,14 @@ export class JournalReader implements EventReader {
   }
 
   #forgetAllBut(existing: ReadonlySet<string>): void {
-    for (const id of this.#offsets.keys()) if (!existing.has(id)) this.#offsets.delete(id);
-    for (const id of this.#ended) if (!existing.has(id)) this.#ended.delete(id);
+    for (const known of [this.#offsets, this.#resting]) {
+      for (const id of known.keys()) if (!existing.has(id)) known.delete(id);
+    }
   }
 
   /** @param events to which those of the file are added, up to `max` of all */
   async #readFile(id: string, path: string, max: number, events: StoredEvent[]): Promise<void> {
-    const { until } = this.#options;
+    const { until, lookAgainMs = 60_000 } = this.#options;
     const end = until ? (until.get(id) ?? 0) : Number.POSITIVE_INFINITY;
     const placeOf = () => this.#offsets.get(id) ?? 0;
     if (placeOf() >= end) return;
@@ -125,7 +131,9 @@ export class JournalReader implements EventReader {
       }
       this.#offsets.set(id, last.end);
     }
-    if (events.length < max && isAbandoned(mtimeMs)) this.#ended.add(id);
+    if (events.length < max && isAbandoned(mtimeMs)) {
+      this.#resting.set(id, performance.now() + lookAgainMs);
+    }
   }
 }
 

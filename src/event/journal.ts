@@ -231,12 +231,16 @@ export class Journal implements EventAppender {
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const file of [...files].sort((a, b) => a.written - b.written)) {
       if (total + this.#maxFileBytes <= this.#maxTotalBytes) return;
-      total -= file.size;
-      const events = await removeCounted(file.path, await readOffset(folder, file));
-      // Others make room as well, and whoever removes a file says so.
-      if (events === undefined) continue;
-      await removeFile(offsetPath(folder, file));
-      observer?.dropped?.(file.path, events);
+      try {
+        const events = await removeCounted(file.path, await readOffset(folder, file));
+        total -= file.size;
+        // Others make room as well, and whoever removes a file says so.
+        if (events === undefined) continue;
+        await removeFile(offsetPath(folder, file));
+        observer?.dropped?.(file.path, events);
+      } catch {
+        // What cannot be removed is no reason to write no more: there are others.
+      }
     }
   }
 

@@ -27,6 +27,8 @@ export interface WebhookObserver {
   delivered?(batch: string, events: number): void;
   /** An attempt failed for this reason; the next one is made after the delay. */
   retrying?(batch: string, reason: string, delayMs: number): void;
+  /** Events were left out of an attempt: they are not kept any more, or cannot be read at the moment. */
+  leftOut?(batch: string, events: number): void;
   /** The time for retries is over; these events will not be delivered. */
   gaveUp?(batch: string, events: number): void;
   /** The stream or the journal could not be read; it is tried again. */
@@ -114,8 +116,11 @@ export class Webhook {
     const { retryForMs = 8 * 3_600_000, observer } = this.#options;
     const id = batchId(events);
     const giveUpAt = performance.now() + retryForMs;
+    let left = events.length;
     for (let attempt = 0; !this.#stopped; attempt++) {
       const { answer, sent } = await this.#attempt(id, events);
+      if (sent.length < left) observer?.leftOut?.(id, left - sent.length);
+      left = sent.length;
       if (answer.delivered) {
         if (sent.length > 0) observer?.delivered?.(id, sent.length);
         return sent;

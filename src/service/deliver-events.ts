@@ -40,6 +40,11 @@ export function deliverEvents(
       delivered: (batch, count) => logger.info({ batch, events: count }, 'events delivered'),
       retrying: (batch, reason, delayMs) =>
         logger.warn({ batch, reason, delayMs }, 'events not delivered yet'),
+      leftOut: (batch, count) =>
+        logger.warn(
+          { batch, events: count },
+          'events of a batch left out: forgotten, dropped for want of room, or in a file that cannot be read now',
+        ),
       gaveUp: (batch, count) => logger.error({ batch, events: count }, 'events given up'),
       failed: (error) => logger.error({ err: error }, 'events could not be read'),
     },

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, unlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Journal } from '../../src/event/journal.ts';
 import { JournalConsumer } from '../../src/event/journal-consumer.ts';
 import { JournalReader } from '../../src/event/journal-reader.ts';
@@ -53,6 +53,19 @@ describe('reading the journal', () => {
     const waiting = read(reader, 100, 60_000);
     await reader.close();
     expect(await waiting).toEqual([]);
+  });
+
+  test('a file that the clock took for abandoned is looked at again', async () => {
+    await append(1);
+    const options = { folder, kinds: ['events'] as const, lookAgainMs: 50 };
+    const reader = new JournalReader(options);
+    expect(await read(reader)).toEqual([1]);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    expect(await read(reader)).toEqual([]);
+    vi.useRealTimers();
+    await append(2);
+    expect(await read(reader)).toEqual([]);
+    await expect.poll(() => read(reader)).toEqual([2]);
   });
 
   test('a folder that is not there yet', async () => {

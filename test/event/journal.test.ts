@@ -1,4 +1,4 @@
-import { chown, readdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
@@ -52,6 +52,15 @@ describe('the journal', () => {
     const aging = folder.open({ maxFileAgeMs: 0, kind: 'pending' });
     for (let n = 0; n < 3; n++) await aging.append([event(n)]);
     expect(await folder.names('pending')).toHaveLength(3);
+  });
+
+  test('what cannot be removed does not keep it from writing', async () => {
+    const journal = folder.open({ maxTotalBytes: 800 });
+    const odd = join(folder.path, 'events-20200101000000000-0123456789.h.1.jsonl');
+    await mkdir(odd);
+    for (let n = 0; n < 100; n++) await journal.append([event(n)]);
+    await rmdir(odd);
+    expect((await folder.lines()).at(-1)).toBe(event(99));
   });
 
   test('beyond its limit the oldest goes, and that is said', async () => {

@@ -60,6 +60,7 @@ function start(options: Partial<WebhookOptions> = {}): Webhook {
     observer: {
       delivered: (_batch, events) => told.push(`delivered ${events}`),
       retrying: (_batch, reason) => told.push(reason),
+      leftOut: (_batch, events) => told.push(`left out ${events}`),
       gaveUp: (_batch, events) => told.push(`gave up ${events}`),
       failed: (error) => told.push(`failed ${error}`),
     },
@@ -195,6 +196,7 @@ describe('a webhook', () => {
     await sleep(1100);
     await append(3);
     await expect.poll(() => told.at(-1)).toBe('delivered 1');
+    expect(told).toContain(`left out ${2 - kept.length}`);
     await expect.poll(() => server.batches.map(ids).at(-1)).toEqual([3]);
     expect(server.batches.slice(1, -1).map(ids)).toEqual(kept.length > 0 ? [kept] : []);
     if (kept.length > 0) expect(idOf(server.batches[1])).toBe(idOf(server.batches[0]));
