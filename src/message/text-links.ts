@@ -47,7 +47,7 @@ export function scanText(
       if (isPlaceholder(text, end)) {
         reason = 'placeholder';
       } else if (
-        !endsClearly(text, before, range?.end ?? end, charset) ||
+        !endsClearly(text, start, range?.end ?? end, charset) ||
         (doubtful !== undefined && mayRunOn(doubtful))
       ) {
         reason = 'unclear-end';

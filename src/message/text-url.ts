@@ -89,7 +89,7 @@ export class UrlScanner {
     if (hostEnd === -1) {
       return -1;
     }
-    if (before === '<') {
+    if (before === '<' && this.#hostIsWhole(hostEnd)) {
       const end = this.#delimitedEnd(hostEnd);
       if (this.#text[end] === '>') {
         return end;
@@ -124,6 +124,13 @@ export class UrlScanner {
       }
     }
     return end === host || '.-'.includes(this.#text[host] as string) ? -1 : this.#behindPort(end);
+  }
+
+  /** Of `<https://a.example,https://b.example>`, nobody opens the whole. */
+  #hostIsWhole(end: number): boolean {
+    return this.#text.charCodeAt(end) < 0x80
+      ? '/?#>'.includes(this.#text[end] as string)
+      : this.#foreign(end, /\P{P}/u) > 0;
   }
 
   /** Behind the characters of a name. */

@@ -38,6 +38,15 @@ export function tokenOf(path: string): string | undefined {
       return undefined;
     }
   }
-  token = token.slice(token.lastIndexOf('/') + 1);
+  token = withoutFormat(token.slice(token.lastIndexOf('/') + 1));
   return token.length <= MAX_TOKEN && TOKEN.test(token) ? detached(token) : undefined;
+}
+
+const FORMAT = /\p{Cf}/u;
+
+/** Without the marks of the direction of writing that stand behind a link in some texts: mail programs take them along. */
+function withoutFormat(text: string): string {
+  let end = text.length;
+  while (end > 0 && FORMAT.test(text[end - 1] as string)) end--;
+  return text.slice(0, end);
 }

@@ -91,6 +91,8 @@ describe.each([
     ['/live#top', 302, 'a fragment that should not have been sent'],
     ['/l%69ve', 302, 'an encoded token'],
     ['/l%2569ve', 302, 'a doubly encoded token'],
+    ['/live%E2%81%A9%E2%80%8F', 302, 'marks of direction behind the token'],
+    ['/live%E2%81%A9x', 404, 'marks of direction within the token'],
     ['/f%2Fx%2Flive', 302, 'an encoded sublink'],
     [`http://${DOMAIN}/live`, 302, 'absolute-form'],
     ['HTTPS://CLICK.EXAMPLE.COM/live', 302, 'absolute-form in capitals'],
