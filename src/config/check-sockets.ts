@@ -106,10 +106,20 @@ function checkOverlaps(sockets: readonly Socket[], problems: Problems): void {
     const place = formatListen(listen);
     const keys = listenKeys(listen);
     const other = keys.map((key) => taken.get(key)).find(Boolean) ?? within.get(place);
-    if (other && origin) problems.error(origin, `${place} is taken by ${holder(other, place)}`);
+    if (other && origin) {
+      const message = `${place} is taken by ${holder(other, place)}`;
+      if (isImpossible(socket, other)) problems.error(origin, message);
+      else problems.warning(origin, `${message}: no service can serve both`);
+    }
     taken.set(place, socket);
     for (const key of keys) within.set(key, socket);
   }
+}
+
+/** Whether no service can have both: of two listeners, each may be that of another host, with another role. */
+function isImpossible(one: Socket, other: Socket): boolean {
+  if (other.origin === undefined) return false;
+  return one.listener === other.listener || formatListen(one.listen) === formatListen(other.listen);
 }
 
 function holder({ listener, listen, origin }: Socket, place: string): string {

@@ -18,9 +18,10 @@ const webhookType = withoutValue(
 );
 
 const headerValueType = withoutValue(
-  scalarType('a text of visible ASCII characters', (text) =>
-    /^[!-~]([ -~]*[!-~])?$/.test(text) ? text : undefined,
-  ),
+  scalarType('a text of visible ASCII characters', (text) => {
+    const value = text.trim(); // as is done with it in HTTP
+    return /^[ -~]+$/.test(value) ? value : undefined;
+  }),
 );
 
 /** A type that does not repeat what is wrong: it may be a secret. */

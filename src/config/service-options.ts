@@ -17,7 +17,7 @@ export const globalOptions = {
   ),
   workers: option(workersType, 1, 'Worker processes; auto is one for each processor.'),
   worker_max_memory: option(
-    sizeFromType('256M'), // a new worker has some 100 MB
+    sizeFromType('128M'), // a new worker has some 100 MB
     1024 * 1024 * 1024,
     'Bytes in memory beyond which a worker hands over to a new one; where there are several. A new one takes some 100M.',
   ),
