@@ -120,11 +120,13 @@ test('a socket by a name that nobody knows is an error in the log', async () => 
   const settings = 'HTTP_Listener { enable = off }';
   const service = await start(settings, {}, 'clickmilter-redirect.socket');
   await service.start();
-  const said = service
-    .output()
-    .split('\n')
-    .find((line) => line.includes('FileDescriptorName'));
-  expect(JSON.parse(said ?? '{}')).toMatchObject({
+  const said = () =>
+    service
+      .output()
+      .split('\n')
+      .find((line) => line.includes('FileDescriptorName'));
+  await expect.poll(said).toBeDefined();
+  expect(JSON.parse(said() ?? '{}')).toMatchObject({
     level: 50,
     descriptor: 4,
     name: 'clickmilter-redirect.socket',
