@@ -48,7 +48,7 @@ export function readPart(
   const bytes = unflowed?.text ?? content.bytes;
   const charset = charsetOf(found.charset, bytes);
   const text = charset?.scannable(bytes) ?? bytes;
-  const protection = protectionByContent(content.bytes) ?? protectionByContent(text);
+  const protection = protectionByContent(charset?.unit === 2 ? text : content.bytes);
   if (protection !== undefined) {
     return { found, reason: protection, protects: true };
   }
