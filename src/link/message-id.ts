@@ -6,14 +6,15 @@ const BYTES = 12;
 const pool = Buffer.alloc(BYTES * 512);
 let next = pool.length;
 
-/** A new message id: 96 random bits as 16 characters of base64url. */
+/** A new message id: 96 random bits as 16 characters of base64url, of which the first is no `-`: commands take it for an option. */
 export function newMessageId(): string {
   if (next === pool.length) {
     randomFillSync(pool);
     next = 0;
   }
   next += BYTES;
-  return pool.toString('base64url', next - BYTES, next);
+  const id = pool.toString('base64url', next - BYTES, next);
+  return id.startsWith('-') ? newMessageId() : id;
 }
 
 /** Whether a text has the form of a message id; says nothing about whether that message exists. */
