@@ -120,7 +120,7 @@ export class Webhook {
     for (let attempt = 0; !this.#stopped; attempt++) {
       const { answer, sent } = await this.#attempt(id, events);
       if (sent.length < left) observer?.leftOut?.(id, left - sent.length);
-      left = sent.length;
+      left = Math.min(left, sent.length);
       if (answer.delivered) {
         if (sent.length > 0) observer?.delivered?.(id, sent.length);
         return sent;

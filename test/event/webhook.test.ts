@@ -202,6 +202,22 @@ describe('a webhook', () => {
     if (kept.length > 0) expect(idOf(server.batches[1])).toBe(idOf(server.batches[0]));
   });
 
+  test('what is left out is said once, though the journal cannot be read in between', async () => {
+    const about = (name: string) => `{"msys":{"track_event":{"rcpt_to":"${name}@x.example"}}}`;
+    server.behaviours.push(...Array(1000).fill(status(500)));
+    const consumer = new JournalConsumer(folder, 'webhook');
+    await journal.append([about('a'), about('b')]);
+    start({ consumer });
+    await expect.poll(() => told).toContain('HTTP 500');
+    await forgetInJournal(folder, 'a@x.example');
+    await expect.poll(() => told).toContain('left out 1');
+    vi.spyOn(consumer, 'unacknowledged').mockRejectedValueOnce(new Error('EIO'));
+    await expect.poll(() => told).toContain('EIO');
+    const { length } = server.batches;
+    await expect.poll(() => server.batches.length).toBeGreaterThan(length + 1);
+    expect(told.filter((one) => one.startsWith('left out'))).toEqual(['left out 1']);
+  });
+
   test('after the time for retries a batch is given up, said so, and the next one gets its chance', async () => {
     server.behaviours.push(...Array(1000).fill(status(500)));
     await append(1, 2);
