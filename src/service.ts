@@ -1,6 +1,7 @@
 import type { Configuration } from './config/configuration.ts';
 import { reloaded } from './config/reloaded.ts';
 import { Metrics } from './control/metrics.ts';
+import { reportBackgroundFailures } from './lib/background.ts';
 import { Releasers } from './process/releasers.ts';
 import { inheritedSockets } from './process/sockets.ts';
 import type { Context } from './service/context.ts';
@@ -8,7 +9,7 @@ import { deliverEvents } from './service/deliver-events.ts';
 import { tellEventLimits } from './service/event-limits.ts';
 import { openLinks } from './service/links.ts';
 import { clearWay, describePlace, type Place, places } from './service/listen.ts';
-import type { Logger } from './service/log.ts';
+import { type Logger, logFailure } from './service/log.ts';
 import { type OtherProcesses, serveControl } from './service/serve-control.ts';
 import { serveMilter } from './service/serve-milter.ts';
 import { serveRedirect } from './service/serve-redirect.ts';
@@ -72,6 +73,9 @@ async function compose(
 ): Promise<Service> {
   let config = initial;
   const { logger } = options;
+  reportBackgroundFailures((task, error) =>
+    logFailure(logger, 'error', error, `background task failed: ${task}`),
+  );
   const metrics = new Metrics(options.worker ?? 'main', version);
   const links = await openLinks(config, {
     store: (unavailable) =>

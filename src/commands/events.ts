@@ -60,7 +60,9 @@ function untilTold(): End {
     get isThere() {
       return isThere;
     },
-    forget: () => void process.off('SIGINT', end).off('SIGTERM', end),
+    forget() {
+      process.off('SIGINT', end).off('SIGTERM', end);
+    },
   };
 }
 

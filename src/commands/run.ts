@@ -5,6 +5,7 @@ import { type Loaded, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { reloaded } from '../config/reloaded.ts';
 import type { MetricsSnapshot } from '../control/metrics.ts';
+import { inBackground } from '../lib/background.ts';
 import { Notifier } from '../process/notify.ts';
 import { handleSignals } from '../process/signals.ts';
 import { inheritedSockets } from '../process/sockets.ts';
@@ -160,7 +161,7 @@ async function startWorkers(
       if (event.event !== 'ready') service?.metrics.workerEvent(event.event);
       // The sockets went with the last worker. Whoever handed them to us has to do so again.
       if (event.event === 'died' && event.left === 0 && inherited.size > 0) {
-        void flush().finally(() => process.exit(1));
+        inBackground('write the log', () => flush().finally(() => process.exit(1)));
       }
     },
   });
@@ -183,7 +184,7 @@ async function startWorkers(
   return {
     reopen() {
       reopen();
-      void workers.ask('reopen', ASK_MS);
+      inBackground('reopen the log', () => workers.ask('reopen', ASK_MS));
     },
     async reload(next, nextNodes) {
       await primary.reload(next);

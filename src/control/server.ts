@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { inBackground } from '../lib/background.ts';
 import { exposition, type MetricsSnapshot } from './metrics.ts';
 
 export interface ControlOptions {
@@ -24,7 +25,9 @@ export function createControlServer(options: ControlOptions): Server {
     '/metrics': async () => ({ status: 200, ...(await exposition(await options.snapshots())) }),
   };
   return createServer((request, response) => {
-    void answer(routes, request).then((reply) => send(reply, request, response));
+    inBackground('answer on the control listener', async () =>
+      send(await answer(routes, request), request, response),
+    );
   });
 }
 

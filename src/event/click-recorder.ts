@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { inBackground } from '../lib/background.ts';
 import type { Click, ClickSink } from '../link/click.ts';
 import type { ClickCounter } from '../link/counters.ts';
 import type { EventAppender } from '../link/event-stream.ts';
@@ -49,7 +50,7 @@ export class ClickRecorder implements ClickSink {
   /** Settles when the repeats that were held back are kept as well. */
   async close(): Promise<void> {
     this.#gate.close();
-    await Promise.all(this.#repeats);
+    await Promise.allSettled(this.#repeats);
   }
 
   #keepRepeats(click: Click, count: number): void {
@@ -57,7 +58,7 @@ export class ClickRecorder implements ClickSink {
       this.#options.observer?.repeatsLost?.(count, error),
     );
     this.#repeats.add(kept);
-    void kept.then(() => this.#repeats.delete(kept));
+    inBackground('keep repeated clicks', () => kept.finally(() => this.#repeats.delete(kept)));
   }
 
   async #keep(click: Click, count: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inBackground } from '../lib/background.ts';
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter, CountedClick } from '../link/counters.ts';
 import { makeFolder, openToAppend } from '../link/service-files.ts';
@@ -59,7 +60,7 @@ export class FileCounters implements SentCounter, ClickCounter {
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#flushing = this.#flushing.then(() => this.#writeAll());
+    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#writeAll());
     return this.#flushing;
   }
 
@@ -73,7 +74,10 @@ export class FileCounters implements SentCounter, ClickCounter {
     const waiting = this.#waiting.get(key);
     if (!waiting && this.#waiting.size >= MAX_WAITING) return;
     this.#waiting.set(key, { day, line: waiting ? sum(waiting.line, line) : line });
-    this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs ?? 1000).unref();
+    this.#timer ??= setTimeout(
+      () => inBackground('write the counters', () => this.flush()),
+      this.#options.flushMs ?? 1000,
+    ).unref();
   }
 
   async #writeAll(): Promise<void> {

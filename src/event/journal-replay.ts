@@ -1,4 +1,5 @@
 import { rename } from 'node:fs/promises';
+import { inBackground } from '../lib/background.ts';
 import { type EventAppender, isEventLine } from '../link/event-stream.ts';
 import { noneIfGone, removeFile } from './file-gone.ts';
 import type { Journal } from './journal.ts';
@@ -52,7 +53,10 @@ export class JournalReplay {
   constructor(options: ReplayOptions) {
     this.#options = options;
     this.#unreadable = new UnreadableFiles((message) => options.observer?.leftOut?.(message));
-    this.#timer = setInterval(() => void this.run(), options.intervalMs ?? 5000);
+    this.#timer = setInterval(
+      () => inBackground('replay the journal', () => this.run()),
+      options.intervalMs ?? 5000,
+    );
     this.#timer.unref();
   }
 

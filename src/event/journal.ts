@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { inBackground } from '../lib/background.ts';
 import type { EventAppender } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { makeFile, makeFolder } from '../link/service-files.ts';
@@ -103,13 +104,16 @@ export class Journal implements EventAppender {
       };
       this.#waiting.push({ lines, settle });
       this.#waitingBytes += lines.length;
-      this.#writing ??= this.#writeAll();
+      if (this.#writing !== undefined) return;
+      const writing = this.#writeAll();
+      this.#writing = writing;
+      inBackground('write the journal', () => writing);
     });
   }
 
   /** Ends the current file: nothing is written to it any more, and the next append begins a new one. */
   async rotate(): Promise<void> {
-    while (this.#writing) await this.#writing;
+    while (this.#writing !== undefined) await this.#writing;
     await this.#closeFile();
   }
 
@@ -123,20 +127,26 @@ export class Journal implements EventAppender {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      const lines = Buffer.concat(batch.map((one) => one.lines));
-      const error = await this.#write(lines).then(
-        () => undefined,
-        (cause: Error) =>
-          new StoreUnavailable(`journal ${this.#options.folder}: ${cause.message}`, { cause }),
-      );
-      this.#waitingBytes -= lines.length;
-      this.#tell(error);
-      for (const { settle } of batch) settle(error);
+    try {
+      while (this.#waiting.length > 0) await this.#writeWaiting();
+    } finally {
+      // Not later: an append that finds a writer relies on it.
+      this.#writing = undefined;
     }
-    this.#writing = undefined;
+  }
+
+  async #writeWaiting(): Promise<void> {
+    const batch = this.#waiting;
+    this.#waiting = [];
+    const lines = Buffer.concat(batch.map((one) => one.lines));
+    const error = await this.#write(lines).then(
+      () => undefined,
+      (cause: Error) =>
+        new StoreUnavailable(`journal ${this.#options.folder}: ${cause.message}`, { cause }),
+    );
+    this.#waitingBytes -= lines.length;
+    for (const { settle } of batch) settle(error);
+    this.#tell(error);
   }
 
   async #write(lines: Buffer): Promise<void> {
@@ -183,7 +193,10 @@ export class Journal implements EventAppender {
     const current = { file, handle, opened: now.getTime(), used: now.getTime(), size: 0 };
     this.#current = current;
     const { heartbeatMs = IDLE_MS / 4 } = this.#options;
-    this.#heartbeat = setInterval(() => void this.#showUse(current), heartbeatMs).unref();
+    this.#heartbeat = setInterval(
+      () => inBackground('touch the journal file', () => this.#showUse(current)),
+      heartbeatMs,
+    ).unref();
     return current;
   }
 
@@ -213,15 +226,19 @@ export class Journal implements EventAppender {
 
   #scheduleFsync(current: OpenFile): void {
     if (this.#fsyncTimer) return;
-    this.#fsyncTimer = setTimeout(async () => {
+    this.#fsyncTimer = setTimeout(() => {
       this.#fsyncTimer = undefined;
-      try {
-        await current.handle.datasync();
-      } catch (error) {
-        if (this.#current === current) this.#tell(error as Error);
-      }
+      inBackground('flush the journal file', () => this.#fsync(current));
     }, this.#options.fsyncMs || 1000);
     this.#fsyncTimer.unref();
+  }
+
+  async #fsync(current: OpenFile): Promise<void> {
+    try {
+      await current.handle.datasync();
+    } catch (error) {
+      if (this.#current === current) this.#tell(error as Error);
+    }
   }
 
   /** Removes files of this kind until another full one has room: first those that were not written to for longest. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inBackground } from '../lib/background.ts';
 import type { EventConsumer, StoredEvent } from '../link/event-stream.ts';
 import { type BatchAnswer, batchId, inOrder, postBatch, reasonOf } from './webhook-batch.ts';
 
@@ -56,7 +57,10 @@ export class Webhook {
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    if (this.#loop !== undefined) return;
+    const loop = this.#run();
+    this.#loop = loop;
+    inBackground('deliver events', () => loop);
   }
 
   /** Settles when an attempt that is under way has ended, which is cut off at the deadline. */
@@ -82,7 +86,7 @@ export class Webhook {
         const done = await this.#deliver(inOrder(batch));
         if (done.length > 0) await consumer.acknowledge(done);
       } catch (error) {
-        observer?.failed?.(error);
+        inBackground('report a failed delivery', () => observer?.failed?.(error));
         await this.#pause(backoffMs);
       }
     }

@@ -47,7 +47,7 @@ export class BlockListFile implements EditableBlockList {
     if (state !== this.#state || performance.now() >= this.#retryAt) {
       this.#state = state;
       this.#retryAt = Number.POSITIVE_INFINITY;
-      this.#reading = this.#reading.then(() => this.#read());
+      this.#reading = this.#reading.catch(() => {}).then(() => this.#read());
     }
     // Whoever asks while the file is being read waits for what it says.
     await this.#reading;

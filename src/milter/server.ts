@@ -82,7 +82,7 @@ class Milter<State> implements MilterServer {
   }
 
   async listen(where: ListenAddress | Server): Promise<AddressInfo | string | null> {
-    if (this.#closing) throw new Error('milter: listen: the server is closed');
+    if (this.#closing !== undefined) throw new Error('milter: listen: the server is closed');
     const listener = where instanceof Server ? where : createServer();
     listener.on('connection', (socket) => this.serve(socket));
     if (where instanceof Server) {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { inBackground } from '../lib/background.ts';
 
 const BOUND_MS = 5_000;
 
@@ -42,7 +43,9 @@ export class Notifier {
     const pid = this.#env['WATCHDOG_PID'];
     if (!this.#enabled || !(usec > 0)) return;
     if (pid !== undefined && pid !== String(process.pid)) return;
-    setInterval(() => void this.#send('WATCHDOG=1'), usec / 2000).unref();
+    setInterval(() => {
+      inBackground('send a keep-alive to systemd', () => this.#send('WATCHDOG=1'));
+    }, usec / 2000).unref();
   }
 
   /** One after the other: READY must not overtake RELOADING. */

@@ -33,7 +33,8 @@ export class Releasers {
     });
     const giveBack = async ({ name, release }: Held) => {
       try {
-        const outcome = await Promise.race([(async () => void (await release()))(), deadline]);
+        const released = (async () => release())();
+        const outcome = await Promise.race([released, deadline]);
         if (outcome === 'late')
           errors.push(new Error(`${name} did not end within ${deadlineMs} ms`));
       } catch (error) {

@@ -54,7 +54,7 @@ export class RunningWorker {
         if (worker.process.pid === undefined) neverWas(error);
       });
     });
-    this.ready = new Promise((resolve) => {
+    this.ready = new Promise((resolve, reject) => {
       worker?.on('message', (message: unknown) => {
         if (!isOurs(message)) return;
         const said = message as FromWorker;
@@ -68,7 +68,7 @@ export class RunningWorker {
         } else if (said.clickmilter === 'ready') resolve(true);
         else this.#questions.get(said.id)?.(said);
       });
-      void this.ended.then(() => resolve(false));
+      this.ended.then(() => resolve(false), reject);
     });
   }
 
@@ -90,7 +90,7 @@ export class RunningWorker {
         const fail = (why: string) => reject(new Error(`worker ${this.slot}: ${what}: ${why}`));
         timer = setTimeout(fail, withinMs, `no answer within ${withinMs} ms`);
         this.#questions.set(id, resolve);
-        void this.ended.then(() => fail('the worker ended'));
+        this.ended.then(() => fail('the worker ended'), reject);
         this.#say({ clickmilter: 'ask', id, what, value });
       });
       if ('error' in answer) throw new Error(`worker ${this.slot}: ${what}: ${answer.error}`);

@@ -1,3 +1,5 @@
+import { inBackground } from '../lib/background.ts';
+
 /** One Ctrl-C arrives twice under `npm start`: from the terminal, and passed on by npm. */
 const SAME_KEYSTROKE_MS = 300;
 
@@ -53,7 +55,7 @@ export function handleSignals(actions: SignalActions, source: SignalSource = pro
   const listeners = [
     ['SIGTERM', stop],
     ['SIGINT', stop],
-    ['SIGHUP', () => void reload()],
+    ['SIGHUP', () => inBackground('reload', reload)],
   ] as const;
   for (const [signal, listener] of listeners) source.on(signal, listener);
   return () => {

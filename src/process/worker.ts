@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.ts';
 import { type FromWorker, HEARTBEAT, isOurs, SLOT, type ToWorker } from './worker-messages.ts';
 
 /** What a worker does when the primary says so. */
@@ -65,15 +66,15 @@ export function serveUnderPrimary(
       if (!isOurs(message)) return;
       const order = message as ToWorker;
       if (order.clickmilter === 'begin') resolve(order.configuration);
-      else if (order.clickmilter === 'stop') void stop();
-      else void answer(order);
+      else if (order.clickmilter === 'stop') inBackground('stop', stop);
+      else inBackground('answer the primary', () => answer(order));
     });
   });
   say({ clickmilter: 'hello' });
   // The terminal signals the whole group; these are for the primary, which passes them on.
   process.on('SIGINT', () => {});
   process.on('SIGHUP', () => {});
-  process.on('SIGTERM', () => void stop());
+  process.on('SIGTERM', () => inBackground('stop', stop));
   return { configuration, ready: () => say({ clickmilter: 'ready' }) };
 }
 

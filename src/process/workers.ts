@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
+import { inBackground } from '../lib/background.ts';
 import { RunningWorker, type WorkerEnd } from './running-worker.ts';
 
 export interface WorkersOptions {
@@ -191,7 +192,8 @@ export class Workers {
     slot.current = worker;
     slot.servesSince = performance.now();
     this.#tell(worker, { event: 'ready' });
-    void worker.ended.then((end) => {
+    inBackground('replace a dead worker', async () => {
+      const end = await worker.ended;
       if (slot.current !== worker) return; // its successor was here first
       delete slot.current;
       if (this.#hasServedLong(slot)) slot.deaths = 0;
@@ -211,7 +213,11 @@ export class Workers {
     const retryMs = Math.min(first * 2 ** slot.deaths++, slowest);
     slot.replacing = true;
     this.#tell(dead, { ...died, retryMs });
-    slot.retry = setTimeout(() => void this.#startSuccessor(dead.slot), retryMs);
+    slot.retry = setTimeout(() => this.#succeedInBackground(dead.slot), retryMs);
+  }
+
+  #succeedInBackground(slot: number): void {
+    inBackground('start a worker', () => this.#startSuccessor(slot));
   }
 
   /** The present worker of the slot, where there is one, goes when its successor is ready. */
@@ -271,7 +277,7 @@ export class Workers {
       if (!this.#hasServedLong(slot)) continue;
       this.#tell(worker, { event: 'too-large', rss: worker.rss });
       slot.replacing = true;
-      void this.#startSuccessor(worker.slot);
+      this.#succeedInBackground(worker.slot);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import fastify from 'fastify';
+import { inBackground } from '../lib/background.ts';
 import type { BlockList, ClickSink } from '../link/click.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 import { clickOn, followLink } from './follow-link.ts';
@@ -101,10 +102,12 @@ export function createRedirect(options: RedirectOptions): Redirect {
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
   return {
-    ready: async () => void (await app.ready()),
+    ready: async () => {
+      await app.ready();
+    },
     listener(request, response) {
       if (proxies.length > 0 || !isAllowed(request.method)) app.routing(request, response);
-      else void answer(request, response, directly(request));
+      else inBackground('answer a request', () => answer(request, response, directly(request)));
     },
     close: () => app.close(),
   };

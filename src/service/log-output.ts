@@ -56,14 +56,14 @@ export class LogOutput implements DestinationStream {
       return;
     }
     this.#held += line;
-    if (this.#held.length >= GATHER_LENGTH && !this.#failing) void this.#pass();
+    if (this.#held.length >= GATHER_LENGTH && !this.#failing) this.#passInBackground();
     else this.#schedule(GATHER_MS);
   }
 
   /** Opens the file anew before anything else is written, for logrotate; where that fails the old one stays in use. */
   reopen(): void {
     this.#reopen = this.#file !== undefined;
-    void this.#pass();
+    this.#passInBackground();
   }
 
   /** Settles when everything is written, or it is clear that it will not be. */
@@ -99,8 +99,13 @@ export class LogOutput implements DestinationStream {
     this.#scheduled = true;
     setTimeout(() => {
       this.#scheduled = false;
-      void this.#pass();
+      this.#passInBackground();
     }, ms).unref();
+  }
+
+  #passInBackground(): void {
+    // What fails there tells so on stderr itself.
+    this.#pass().catch(() => {});
   }
 
   /** Writes what is held; one write at a time, so that lines keep their order. @returns whether it could be written */

@@ -2,6 +2,7 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
+import { OncePerInterval } from '../lib/once-per-interval.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { TrackedLink } from '../link/message-facts.ts';
 import type { LeftAlone, LinkOutcome } from '../message/outcome.ts';
@@ -56,6 +57,25 @@ const COMMANDS = /(?!\n|\t|\u001b\[\d+m)\p{Cc}/gu;
 function forPeople(output: DestinationStream): DestinationStream {
   const prettify = prettyFactory({ singleLine: true });
   return { write: (line) => output.write(prettify(line).replace(COMMANDS, '')) };
+}
+
+const failures = new OncePerInterval();
+
+/**
+ * A short line without a stack trace about what failed, at most one per second and kind; the kind is the message and the
+ * reason. `repeats` counts the lines that were held back.
+ */
+export function logFailure(
+  logger: Logger,
+  level: 'warn' | 'error',
+  error: unknown,
+  message: string,
+  fields: Readonly<Record<string, unknown>> = {},
+): void {
+  const reason = error instanceof Error ? error.message : String(error);
+  const repeats = failures.admit(`${message} ${reason}`);
+  if (repeats === undefined) return;
+  logger[level]({ ...fields, reason, ...(repeats > 0 && { repeats }) }, message);
 }
 
 /** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */

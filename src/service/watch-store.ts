@@ -1,3 +1,5 @@
+import { inBackground } from '../lib/background.ts';
+
 /** How often the store is looked at. */
 const LOOK_MS = 60_000;
 
@@ -21,8 +23,9 @@ export function watchStore(
     for (const warning of warnings) if (!said.has(kindOf(warning))) warn(warning);
     said = new Set(warnings.map(kindOf));
   };
-  void look();
-  const timer = setInterval(look, lookMs).unref();
+  const lookInBackground = () => inBackground('watch the store', look);
+  lookInBackground();
+  const timer = setInterval(lookInBackground, lookMs).unref();
   return () => clearInterval(timer);
 }
 

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.ts';
 import type { Edition } from '../link/edition.ts';
 import { linkLines } from '../link/link-line.ts';
 import { encodeCopy, encodeRecord, type MessageRecord } from '../link/message-record.ts';
@@ -131,7 +132,8 @@ export class EditionSharing {
     const isKept = known.until >= expires && known.losses === this.#connection.losses;
     if (now - known.checked > CHECK_MS && (isKept || this.#mayKeep(now))) {
       known.checked = now;
-      void this.#keep(known, isKept ? known.until : expires + SLACK_SECONDS);
+      const until = isKept ? known.until : expires + SLACK_SECONDS;
+      inBackground('keep a template in Redis', () => this.#keep(known, until));
     }
     return isKept;
   }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { inBackground } from '../lib/background.ts';
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter, CountedClick } from '../link/counters.ts';
 import type { RedisConnection } from './connection.ts';
@@ -123,7 +124,7 @@ export class RedisCounters implements SentCounter, ClickCounter {
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#flushing = this.#flushing.then(() => this.#flush());
+    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#flush());
     return this.#flushing;
   }
 
@@ -278,7 +279,10 @@ export class RedisCounters implements SentCounter, ClickCounter {
   }
 
   #schedule(): void {
-    this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+    this.#timer ??= setTimeout(
+      () => inBackground('write the counters', () => this.flush()),
+      FLUSH_MS,
+    ).unref();
   }
 }
 

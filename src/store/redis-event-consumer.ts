@@ -33,7 +33,10 @@ export class RedisEventConsumer implements EventConsumer {
     this.#name = name;
     this.#goneMs = goneMs;
     this.#heartbeat = setInterval(
-      () => void this.#read(1, '0').catch(() => undefined),
+      () => {
+        // A Redis that is away is noticed by whoever reads events.
+        this.#read(1, '0').catch(() => undefined);
+      },
       Math.min(HEARTBEAT_MS, goneMs / 4),
     ).unref();
   }

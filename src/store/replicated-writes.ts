@@ -1,4 +1,5 @@
 import { Cluster, Command } from 'ioredis';
+import { inBackground } from '../lib/background.ts';
 import type { GivenUp } from '../link/link-store.ts';
 import type { RedisClient } from './client.ts';
 import type { RedisConnection } from './connection.ts';
@@ -52,7 +53,7 @@ export class ReplicatedWrites {
     if (gathered !== undefined) {
       gathered.push(write);
     } else {
-      void this.#sendAll(client, server, [write]);
+      inBackground('write to Redis and its replicas', () => this.#sendAll(client, server, [write]));
     }
   }
 

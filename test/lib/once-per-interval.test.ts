@@ -1,0 +1,25 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { OncePerInterval } from '../../src/lib/once-per-interval.ts';
+
+afterEach(() => vi.useRealTimers());
+
+test('admits one of each kind per interval and says how many it held back', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const lines = new OncePerInterval(1000);
+  expect([lines.admit('a'), lines.admit('b'), lines.admit('a'), lines.admit('a')]).toEqual([
+    0,
+    0,
+    undefined,
+    undefined,
+  ]);
+  vi.advanceTimersByTime(1000);
+  expect([lines.admit('a'), lines.admit('b'), lines.admit('a')]).toEqual([2, 0, undefined]);
+});
+
+test('remembers a bounded number of kinds', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const lines = new OncePerInterval(1000);
+  const before = process.memoryUsage().heapUsed;
+  for (let kind = 0; kind < 300_000; kind++) lines.admit(`kind ${kind}`);
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(50e6);
+});
