@@ -6,7 +6,7 @@ import { Releasers } from './process/releasers.ts';
 import { inheritedSockets } from './process/sockets.ts';
 import type { Context } from './service/context.ts';
 import { deliverEvents } from './service/deliver-events.ts';
-import { tellEventLimits } from './service/event-limits.ts';
+import { measureEventLimits } from './service/event-limits.ts';
 import { openLinks } from './service/links.ts';
 import { clearWay, describePlace, type Place, places } from './service/listen.ts';
 import { type Logger, logFailure } from './service/log.ts';
@@ -103,9 +103,9 @@ async function compose(
   const http = await open('redirect', places(config.http.listen, inherited, 'redirect'));
   const certificates = http && (await serveRedirect(http, context));
   if (wanted.has('events')) {
-    const delivery = deliverEvents(config, links, logger);
+    const delivery = deliverEvents(config, links, logger, metrics);
     releasers.add('webhook', () => delivery.close(config.milter.drainTimeoutMs));
-    tellEventLimits(config, links, metrics, logger);
+    measureEventLimits(config, links, metrics);
     metrics.gauge('events_undelivered', async () => (await delivery.backlog()).events);
     metrics.gauge('events_oldest_undelivered_seconds', async () => {
       const { oldest } = await delivery.backlog();

@@ -11,7 +11,7 @@ export async function examineStore(config: Configuration): Promise<readonly Find
   }
   const store = createRedisStore({
     ...config.redis,
-    streamMaxLength: config.events.streamMaxLength,
+    stream: config.events.stream,
     onConnection: () => {},
   });
   try {

@@ -15,12 +15,12 @@ export function forgetCommand(program: Command): void {
     .requiredOption('--recipient <address>', 'as it stands in the envelope')
     .action(async ({ recipient }: { recipient: string }) => {
       const config = configured(program);
-      const { journal, streamMaxLength } = config.events;
+      const { journal, stream } = config.events;
       // Before the stream: what goes there from the journal meanwhile is found in it.
       const journalled = await forgetInJournal(journal, recipient);
       let found: Forgotten | undefined;
       if (config.linkStore === 'redis') {
-        const store = createRedisStore({ ...config.redis, streamMaxLength });
+        const store = createRedisStore({ ...config.redis, stream });
         const progress = new Progress('forget', 1);
         try {
           found = await whileAvailable(() =>
@@ -58,5 +58,5 @@ function notRead({ unreadable, whyUnreadable }: Forgotten): string {
 const REMAINS = `What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
 is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
 it was; events erased from the click stream, in Redis' own memory and files until later ones push them out
-(stream_max_length); logs and backups.
+(stream_max_length, stream_max_size); logs and backups.
 `;

@@ -65,13 +65,16 @@ export interface Configuration {
     readonly journal: string;
     readonly journalMaxSize: number;
     readonly journalFsyncMs: number;
-    readonly streamMaxLength: number;
+    /** What the Redis stream may hold. */
+    readonly stream: { readonly maxLength: number; readonly maxBytes: number };
     readonly blockList: string;
     readonly webhook?: string;
     readonly webhookToken?: string;
     /** Key of the HMAC signature header. */
     readonly webhookSecret?: string;
     readonly webhookBatchSize: number;
+    /** Bytes of the events in one batch. */
+    readonly webhookBatchBytes: number;
     readonly webhookIntervalMs: number;
     readonly webhookTimeoutMs: number;
     /** How long a batch is retried. */

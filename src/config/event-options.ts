@@ -5,6 +5,7 @@ import {
   type OptionType,
   scalarType,
   secondsType,
+  sizeFromType,
   sizeType,
   stringType,
 } from './option-type.ts';
@@ -62,6 +63,11 @@ export const eventsOptions = {
     1_000_000,
     'Entries of the Redis stream, roughly; beyond them the oldest go.',
   ),
+  stream_max_size: option(
+    sizeFromType('16M'),
+    1024 * MiB,
+    "Bytes of the Redis stream, roughly, and no more than a quarter of Redis' maxmemory; beyond them the oldest go.",
+  ),
   block_list: statePath('blocked', 'File of blocked links, where Redis does not keep them.'),
   webhook: optional(webhookType, 'Where batches of events are posted to.'),
   webhook_token: optional(headerValueType, 'Value of X-MessageSystems-Webhook-Token.', {
@@ -71,6 +77,11 @@ export const eventsOptions = {
     secret: true,
   }),
   webhook_batch_size: option(integerType(1, 10_000), 10_000, 'Events in one batch at most.'),
+  webhook_batch_bytes: option(
+    sizeFromType('1K'),
+    MiB / 2,
+    'Bytes of the events in one batch; a larger event is sent alone.',
+  ),
   webhook_interval: option(
     secondsType(0.1, 3600),
     30,

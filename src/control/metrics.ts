@@ -31,6 +31,8 @@ const GAUGES = {
   events_oldest_undelivered_seconds: 'Age of the oldest click that waits for delivery',
   events_stream_length: 'Clicks in the stream in Redis',
   events_stream_limit: 'Clicks beyond which the oldest of the stream are dropped',
+  events_stream_bytes: 'Bytes of the stream in Redis',
+  events_stream_limit_bytes: 'Bytes beyond which the oldest clicks of the stream are dropped',
   journal_bytes: 'Bytes of clicks in the journal',
   journal_limit_bytes: 'Bytes beyond which the oldest file of the journal is dropped',
   workers: 'Workers that serve',
@@ -55,6 +57,11 @@ export class Metrics {
     'status',
   );
   readonly #clicks = this.#tally('clicks_total', 'Clicks on tracked links', 'outcome');
+  readonly #deadLetters = this.#counter(
+    'events_dead_lettered_total',
+    'Clicks that the webhook could not deliver',
+    ['reason'],
+  );
   readonly #workerEvents = this.#counter('worker_events_total', 'What befell workers', ['event']);
   readonly #messageSeconds = this.#histogram(
     'message_duration_seconds',
@@ -101,6 +108,11 @@ export class Metrics {
 
   redirect(status: number): void {
     this.#redirects(String(status), 1);
+  }
+
+  /** @param reason `refused`, `given up`, or `lost` for those that could not be put aside either */
+  deadLetters(reason: string, events: number): void {
+    this.#deadLetters.inc({ reason }, events);
   }
 
   /** In the primary. @param event `died`, `hung`, `too-large`, `overdue` */

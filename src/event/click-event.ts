@@ -79,7 +79,29 @@ type ClickField =
   | 'repeat_count'
   | 'automation_reasons';
 
-/** Writes the events of a process. */
+/** Bytes of the longest event. Senders decide how long most fields are. */
+export const MAX_EVENT_BYTES = 64 * 1024;
+/** Characters of a target and of any other text: longer ones are cut. */
+const MAX_TARGET = 8192;
+const MAX_TEXT = 1000;
+/** What a longer event does without, in this order. */
+const DISPENSABLE: readonly (keyof TrackEvent)[] = [
+  'rcpt_meta',
+  'rcpt_tags',
+  'subject',
+  'friendly_from',
+  'accept_language',
+  'user_agent',
+  'msg_from',
+  'raw_rcpt_to',
+  'rcpt_to',
+  'recipient_domain',
+  'campaign_id',
+  'pathway',
+  'target_link_name',
+];
+
+/** Writes the events of a process: JSON of at most MAX_EVENT_BYTES, in valid Unicode without U+0000. */
 export class ClickEventWriter {
   readonly #node: EventNode;
   /** What all events of a message have in common, in JSON: the links of one are often followed one after the other. */
@@ -89,7 +111,10 @@ export class ClickEventWriter {
     this.#node = node;
   }
 
-  /** The JSON of what `toClickEvent` returns. */
+  /**
+   * @param count how many clicks the event stands for
+   * @param reasons why they look automatic
+   */
   write(
     click: Click,
     eventId: string,
@@ -99,30 +124,58 @@ export class ClickEventWriter {
     const { message } = click.resolved;
     let common = this.#common.get(message);
     if (common === undefined) {
-      common = JSON.stringify(commonFields(message, this.#node)).slice(1);
+      common = commonJson(message, this.#node).slice(1);
       this.#common.set(message, common);
     }
-    const own = JSON.stringify(clickFields(click, this.#node, eventId, count, reasons));
-    return `{"msys":{"track_event":${own.slice(0, -1)},${common}}}`;
+    const own = toJson(clickFields(click, this.#node, eventId, count, reasons));
+    return shortened(`{"msys":{"track_event":${own.slice(0, -1)},${common}}}`);
   }
 }
 
-/**
- * @param count how many clicks the event stands for
- * @param reasons why they look automatic
- */
+/** An event as its readers see it. */
 export function toClickEvent(
   click: Click,
   node: EventNode,
-  eventId: string,
-  count?: number,
-  reasons?: readonly AutomationReason[],
+  ...others: [eventId: string, count?: number, reasons?: readonly AutomationReason[]]
 ): ClickEvent {
-  const event = {
-    ...clickFields(click, node, eventId, count, reasons),
-    ...commonFields(click.resolved.message, node),
-  };
-  return { msys: { track_event: event as TrackEvent } };
+  return JSON.parse(new ClickEventWriter(node).write(click, ...others)) as ClickEvent;
+}
+
+function commonJson(message: MessageFacts, node: EventNode): string {
+  try {
+    return toJson(commonFields(message, node));
+  } catch (error) {
+    // Metadata may be nested more deeply than can be written.
+    if (!(error instanceof RangeError) || message.metadata === undefined) throw error;
+    const { metadata, ...others } = message;
+    return toJson(commonFields(others, node));
+  }
+}
+
+function shortened(json: string): string {
+  if (json.length <= MAX_EVENT_BYTES / 3 || Buffer.byteLength(json) <= MAX_EVENT_BYTES) return json;
+  const { msys } = JSON.parse(json) as { msys: { track_event: Partial<TrackEvent> } };
+  const event = { ...msys.track_event };
+  let shorter = json;
+  for (const name of DISPENSABLE) {
+    delete event[name];
+    shorter = `{"msys":{"track_event":${toJson(event)}}}`;
+    if (Buffer.byteLength(shorter) <= MAX_EVENT_BYTES) break;
+  }
+  return shorter;
+}
+
+/** JSON.stringify writes U+0000 and lone surrogates, which no database takes, as escapes, and nothing else like them. */
+function toJson(value: object): string {
+  const json = JSON.stringify(value);
+  if (!/\\u(?:0000|d[89a-f])/.test(json)) return json;
+  return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (escaped) =>
+    escaped.length > 2 ? '\ufffd' : escaped,
+  );
+}
+
+function textOf(text: string | undefined): string | undefined {
+  return text?.slice(0, MAX_TEXT);
 }
 
 function clickFields(
@@ -136,11 +189,11 @@ function clickFields(
     type: 'click',
     event_id: eventId,
     timestamp: String(Math.floor(time / 1000)),
-    target_link_url: link.target,
-    target_link_name: link.name ?? 'Raw URL',
-    user_agent: userAgent,
+    target_link_url: link.target.slice(0, MAX_TARGET),
+    target_link_name: textOf(link.name) ?? 'Raw URL',
+    user_agent: textOf(userAgent),
     ip_address: cutIp && ip !== undefined ? anonymizeIp(ip) : ip,
-    accept_language: acceptLanguage,
+    accept_language: textOf(acceptLanguage),
     repeat_count: count > 1 ? count : undefined,
     automation_reasons: reasons.length > 0 ? reasons : undefined,
   };
@@ -151,7 +204,8 @@ function commonFields(
   { nodeName, customerId }: EventNode,
 ): Fields<Exclude<keyof TrackEvent, ClickField>> {
   const { recipients, recipientCount = recipients.length } = message;
-  const only = recipients.length === 1 ? recipients[0] : undefined;
+  // An empty address was forgotten.
+  const only = recipients.length === 1 ? textOf(recipients[0] || undefined) : undefined;
   return {
     message_id: message.messageId,
     rcpt_to: only?.toLowerCase(),
@@ -159,18 +213,18 @@ function commonFields(
     recipient_domain: only === undefined ? undefined : domainOf(only),
     rcpt_meta: message.metadata,
     rcpt_tags: message.tags,
-    campaign_id: message.campaignId,
+    campaign_id: textOf(message.campaignId),
     delv_method: 'esmtp',
-    msg_from: message.sender,
-    friendly_from: message.friendlyFrom,
-    subject: message.subject,
+    msg_from: textOf(message.sender),
+    friendly_from: textOf(message.friendlyFrom),
+    subject: textOf(message.subject),
     msg_size: message.size === undefined ? undefined : String(message.size),
     injection_time: new Date(message.injectionTime * 1000).toISOString(),
     click_tracking: true,
     node_name: nodeName,
     customer_id: customerId,
-    queue_id: message.queueId,
-    pathway: message.pathway,
+    queue_id: textOf(message.queueId),
+    pathway: textOf(message.pathway),
     rcpt_count: recipientCount > 1 ? recipientCount : undefined,
   };
 }

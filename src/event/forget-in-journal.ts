@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { isEventLine } from '../link/event-stream.ts';
-import type { ClickEvent } from './click-event.ts';
+import { isEventAbout } from '../link/event-stream.ts';
+import { deadLetterFiles } from './dead-letters.ts';
 import { noneIfGone } from './file-gone.ts';
 import { journalPath, listJournal } from './journal-file.ts';
 import { linesOf } from './line-reader.ts';
@@ -8,8 +8,8 @@ import { linesOf } from './line-reader.ts';
 const PORTION = 1_000;
 
 /**
- * Erases a recipient's events from the journal. Each of their lines is overwritten with spaces where it stands: the
- * writer goes on appending, and readers keep their place.
+ * Erases a recipient's events from the journal and from the dead letters. Each of their lines is overwritten with spaces
+ * where it stands: the writer goes on appending, and readers keep their place.
  *
  * @param address compared without regard to case
  * @returns how many events there were
@@ -21,14 +21,18 @@ export async function forgetInJournal(folder: string, address: string): Promise<
   for (;;) {
     const files = await listJournal(folder, ['events', 'pending']);
     const paths = files.map((file) => journalPath(folder, file)).filter((path) => !seen.has(path));
-    if (paths.length === 0) return found;
-    for (const path of paths) {
-      seen.add(path);
-      // One that changed hands before it was opened is in the next list, under its new name.
-      const [handle] = await open(path, 'r+').then((opened) => [opened], noneIfGone);
-      if (handle) found += await forgetInFile(handle, wanted).finally(() => handle.close());
-    }
+    if (paths.length === 0) break;
+    // A file that changed hands before it was opened is in the next list, under its new name.
+    for (const path of paths) found += await forgetInPath(path, wanted);
+    for (const path of paths) seen.add(path);
   }
+  for (const path of deadLetterFiles(folder)) found += await forgetInPath(path, wanted);
+  return found;
+}
+
+async function forgetInPath(path: string, wanted: string): Promise<number> {
+  const [handle] = await open(path, 'r+').then((opened) => [opened], noneIfGone);
+  return handle === undefined ? 0 : forgetInFile(handle, wanted).finally(() => handle.close());
 }
 
 async function forgetInFile(handle: FileHandle, wanted: string): Promise<number> {
@@ -37,7 +41,7 @@ async function forgetInFile(handle: FileHandle, wanted: string): Promise<number>
     const lines = await linesOf(handle, offset, PORTION);
     if (lines.length === 0) break;
     for (const { text, end } of lines) {
-      if (isAbout(wanted, text)) {
+      if (isEventAbout(wanted, text)) {
         const blank = Buffer.alloc(end - 1 - offset, ' ');
         await handle.write(blank, 0, blank.length, offset);
         found++;
@@ -47,9 +51,4 @@ async function forgetInFile(handle: FileHandle, wanted: string): Promise<number>
   }
   await handle.datasync();
   return found;
-}
-
-function isAbout(wanted: string, line: string): boolean {
-  if (!line.includes(JSON.stringify(wanted)) || !isEventLine(line)) return false;
-  return (JSON.parse(line) as ClickEvent).msys.track_event.rcpt_to === wanted;
 }

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { type Backlog, isEventLine } from '../link/event-stream.ts';
-import type { TrackEvent } from './click-event.ts';
+import { type Backlog, fieldsOfEvent } from '../link/event-stream.ts';
 import { type JournalKind, journalPath, listJournal } from './journal-file.ts';
 import type { Offsets } from './journal-reader.ts';
 import { countEvents, readLines } from './line-reader.ts';
@@ -31,9 +30,11 @@ export async function journalBacklog(
 
 async function timeOfFirst(path: string, offset: number): Promise<number | undefined> {
   const lines = await readLines(path, offset, 100);
-  const line = lines.find(({ text }) => isEventLine(text));
-  if (!line) return undefined;
-  const { msys } = JSON.parse(line.text) as { msys: { track_event?: Partial<TrackEvent> } };
-  const seconds = Number(msys.track_event?.timestamp);
-  return Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  for (const { text } of lines) {
+    const fields = fieldsOfEvent(text);
+    if (fields === undefined) continue;
+    const seconds = Number(fields['timestamp'] ?? Number.NaN);
+    return Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  }
+  return undefined;
 }

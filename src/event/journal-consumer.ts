@@ -36,22 +36,26 @@ export class JournalConsumer implements EventConsumer {
     this.#file = join(folder, `${name}.offsets.json`);
   }
 
-  async unacknowledged(max: number): Promise<readonly StoredEvent[]> {
+  async unacknowledged(max: number, maxBytes?: number): Promise<readonly StoredEvent[]> {
     const { acknowledged, read } = await this.#load();
     const reader = this.#newReader(acknowledged, read);
-    return await reader.next(max, 0);
+    return await reader.next(max, 0, maxBytes);
   }
 
-  next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
-    const reading = this.#next(max, waitMs);
+  next(max: number, waitMs: number, maxBytes?: number): Promise<readonly StoredEvent[]> {
+    const reading = this.#next(max, waitMs, maxBytes);
     this.#reading = reading;
     return reading;
   }
 
-  async #next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
+  async #next(
+    max: number,
+    waitMs: number,
+    maxBytes: number | undefined,
+  ): Promise<readonly StoredEvent[]> {
     const state = await this.#load();
     this.#reader ??= this.#newReader(state.read);
-    const events = await this.#reader.next(max, waitMs);
+    const events = await this.#reader.next(max, waitMs, maxBytes);
     // Said before anybody sees them, so that after a crash the same events make up the same batch.
     if (events.length > 0) {
       await this.#save({ ...state, read: Object.fromEntries(this.#reader.offsets) });

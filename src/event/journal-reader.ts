@@ -1,6 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EventReader, isEventLine, type StoredEvent } from '../link/event-stream.ts';
+import {
+  type EventReader,
+  isEventLine,
+  READ_BYTES,
+  type StoredEvent,
+} from '../link/event-stream.ts';
 import { codeOf } from '../link/service-files.ts';
 import {
   isAbandoned,
@@ -51,11 +56,11 @@ export class JournalReader implements EventReader {
     this.#unreadable = options.unreadable ?? new UnreadableFiles();
   }
 
-  async next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
+  async next(max: number, waitMs: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
     const deadline = performance.now() + waitMs;
     await this.#position();
     for (;;) {
-      const events = await this.#read(max);
+      const events = await this.#read(max, maxBytes);
       const left = deadline - performance.now();
       if (events.length > 0 || left <= 0 || this.#closed.signal.aborted) return events;
       const pause = Math.min(left, this.#options.pollMs ?? 200);
@@ -90,16 +95,17 @@ export class JournalReader implements EventReader {
     return listJournal(this.#options.folder, this.#options.kinds);
   }
 
-  async #read(max: number): Promise<StoredEvent[]> {
+  async #read(max: number, maxBytes: number): Promise<StoredEvent[]> {
     const events: StoredEvent[] = [];
+    let left = maxBytes;
     const files = await this.#files();
     this.#forgetAllBut(new Set(files.map(({ id }) => id)));
     for (const file of files) {
-      if (events.length >= max) break;
+      if (events.length >= max || left <= 0) break;
       if ((this.#resting.get(file.id) ?? 0) > performance.now()) continue;
       const path = journalPath(this.#options.folder, file);
       try {
-        await this.#readFile(file.id, path, max, events);
+        left = await this.#readFile(file.id, path, max, left, events);
         this.#unreadable.read(path);
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') this.#unreadable.failed(path, error);
@@ -114,26 +120,40 @@ export class JournalReader implements EventReader {
     }
   }
 
-  /** @param events to which those of the file are added, up to `max` of all */
-  async #readFile(id: string, path: string, max: number, events: StoredEvent[]): Promise<void> {
+  /**
+   * @param events to which those of the file are added, up to `max` of all, and up to `maxBytes` of the file
+   * @returns how many bytes may still be read; none where the next event had no room
+   */
+  async #readFile(
+    id: string,
+    path: string,
+    max: number,
+    maxBytes: number,
+    events: StoredEvent[],
+  ): Promise<number> {
     const { until, lookAgainMs = 60_000 } = this.#options;
     const end = until ? (until.get(id) ?? 0) : Number.POSITIVE_INFINITY;
     const placeOf = () => this.#offsets.get(id) ?? 0;
-    if (placeOf() >= end) return;
+    let left = maxBytes;
+    if (placeOf() >= end) return left;
     const { size, mtimeMs } = await stat(path);
-    while (placeOf() < size && events.length < max) {
-      const found = await readLines(path, placeOf(), max - events.length);
-      const lines = found.filter((line) => line.end <= end);
-      const last = lines.at(-1);
-      if (!last) break;
-      for (const line of lines) {
-        if (isEventLine(line.text)) events.push({ id: `${id}:${line.end}`, event: line.text });
+    while (placeOf() < size && events.length < max && left > 0) {
+      const found = await readLines(path, placeOf(), max - events.length, left);
+      if (found.length === 0) break;
+      for (const line of found) {
+        if (line.end > end) return left;
+        if (isEventLine(line.text)) {
+          left -= Buffer.byteLength(line.text);
+          if (left < 0 && events.length > 0) return 0;
+          events.push({ id: `${id}:${line.end}`, event: line.text });
+        }
+        this.#offsets.set(id, line.end);
       }
-      this.#offsets.set(id, last.end);
     }
-    if (events.length < max && isAbandoned(mtimeMs)) {
+    if (events.length < max && left > 0 && isAbandoned(mtimeMs)) {
       this.#resting.set(id, performance.now() + lookAgainMs);
     }
+    return left;
   }
 }
 

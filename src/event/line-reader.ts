@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { READ_BYTES } from '../link/event-stream.ts';
 
 /** One whole line of a file, and the offset at which the next one begins. */
 export interface Line {
@@ -9,27 +10,35 @@ export interface Line {
 const CHUNK = 256 * 1024;
 /** Bytes of the longest line there is: events come from outside, and the journal takes none that is longer. */
 export const MAX_LINE = 16 * 1024 * 1024;
-/** Bytes beyond which no further lines are looked for: there may be many long ones. */
-const PORTION = 4 * 1024 * 1024;
 
 /**
- * Whole lines of a file from an offset on: at most `max`, and none only where there are none. A last line without its
+ * Whole lines of a file from an offset on: at most `max`, of roughly `maxBytes`, and none only where there are none. A last line without its
  * line break is left for later: somebody may still be writing it. Of a line that is longer than any event only the end
  * is told: it was not written by us, but what follows it may be.
  * @throws Error with the code ENOENT where there is no such file
  */
-export async function readLines(path: string, offset: number, max: number): Promise<Line[]> {
+export async function readLines(
+  path: string,
+  offset: number,
+  max: number,
+  maxBytes?: number,
+): Promise<Line[]> {
   const handle = await open(path);
-  return linesOf(handle, offset, max).finally(() => handle.close());
+  return linesOf(handle, offset, max, maxBytes).finally(() => handle.close());
 }
 
 /** The same of a file that is open. */
-export async function linesOf(handle: FileHandle, offset: number, max: number): Promise<Line[]> {
+export async function linesOf(
+  handle: FileHandle,
+  offset: number,
+  max: number,
+  maxBytes = READ_BYTES,
+): Promise<Line[]> {
   const lines: Line[] = [];
   let rest = Buffer.alloc(0);
   let start = offset;
   let tooLong = false;
-  while (lines.length < max && (lines.length === 0 || start - offset < PORTION)) {
+  while (lines.length < max && (lines.length === 0 || start - offset < maxBytes)) {
     // As much again as there is of a long line: read chunk by chunk, it would be copied with each.
     const chunk = Buffer.allocUnsafe(Math.max(CHUNK, rest.length));
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, start + rest.length);

@@ -16,7 +16,13 @@ export interface BatchRequest {
 /** Anything but a 2xx in time is no delivery. */
 export type BatchAnswer =
   | { readonly delivered: true }
-  | { readonly delivered: false; readonly reason: string; readonly retryAfterMs?: number };
+  | {
+      readonly delivered: false;
+      readonly reason: string;
+      /** Of HTTP, where there was an answer. */
+      readonly status?: number;
+      readonly retryAfterMs?: number;
+    };
 
 /** No server decides that we wait for longer than this. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
@@ -80,7 +86,8 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
     const retryAfterMs = retryAfter(response.headers.get('retry-after'));
     return {
       delivered: false,
-      reason: `HTTP ${response.status}`,
+      status: response.status,
+      reason: describeStatus(response),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     };
   } catch (error) {
@@ -89,6 +96,12 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
     clearTimeout(timer);
     signal?.removeEventListener('abort', cutOff);
   }
+}
+
+function describeStatus({ status, headers }: Response): string {
+  const location = status >= 300 && status < 400 ? headers.get('location') : null;
+  if (location === null) return `HTTP ${status}`;
+  return `HTTP ${status} to ${location.slice(0, 200)}: redirects are not followed, set webhook to the final URL`;
 }
 
 function headersOf({ id, token, secret }: BatchRequest, body: string): Record<string, string> {

@@ -5,15 +5,53 @@ export interface StoredEvent {
   readonly event: string;
 }
 
-/** Whether a line is an event: what a torn write, somebody's editor or another program leaves behind is not. */
-export function isEventLine(text: string): boolean {
-  if (!text.startsWith('{"msys":')) return false;
+/**
+ * The fields of an event (`track_event`), whose types are not checked.
+ * @returns undefined for a line that is not an event: a torn write, or the work of an editor or another program
+ */
+export function fieldsOfEvent(text: string): Readonly<Record<string, unknown>> | undefined {
+  if (!text.startsWith('{"msys":')) return undefined;
   try {
-    JSON.parse(text);
-    return true;
+    const { msys } = JSON.parse(text) as { msys: unknown };
+    const fields = isObject(msys) ? msys['track_event'] : undefined;
+    return isObject(fields) ? fields : undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+export function isEventLine(text: string): boolean {
+  return fieldsOfEvent(text) !== undefined;
+}
+
+/** @param address in lower case */
+export function isEventAbout(address: string, text: string): boolean {
+  // Most lines need not be parsed.
+  return text.includes(JSON.stringify(address)) && fieldsOfEvent(text)?.['rcpt_to'] === address;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Bytes of events that are read at once, unless the reader asks for less. */
+export const READ_BYTES = 1024 * 1024;
+
+/** The first items: at most `max`, and after the first one as many as stay within `maxBytes` together. */
+export function firstWithin<T>(
+  items: readonly T[],
+  textOf: (item: T) => string,
+  max: number,
+  maxBytes: number,
+): T[] {
+  let bytes = 0;
+  let count = 0;
+  for (const item of items.slice(0, max)) {
+    bytes += Buffer.byteLength(textOf(item));
+    if (bytes > maxBytes && count > 0) break;
+    count++;
+  }
+  return items.slice(0, count);
 }
 
 /** Where events are kept, in the order in which they were appended. */
@@ -28,8 +66,12 @@ export interface EventAppender {
 
 /** Reads every event, sharing nothing with other readers. */
 export interface EventReader {
-  /** The next events, at most `max`; empty when none came within `waitMs`. */
-  next(max: number, waitMs: number): Promise<readonly StoredEvent[]>;
+  /**
+   * The next events; empty when none came within `waitMs`.
+   * @param max at most so many
+   * @param maxBytes roughly so many bytes of them, at least one event; default READ_BYTES
+   */
+  next(max: number, waitMs: number, maxBytes?: number): Promise<readonly StoredEvent[]>;
   close(): Promise<void>;
 }
 
@@ -44,9 +86,9 @@ export interface Backlog {
 export interface EventConsumer extends EventReader {
   /**
    * What was read and never acknowledged, by this consumer in an earlier life or by one that is
-   * gone, at most `max`. Asked before `next`; always the same events until they are acknowledged.
+   * gone: the first events, as with `next`. Asked before `next`; always the same ones until they are acknowledged.
    */
-  unacknowledged(max: number): Promise<readonly StoredEvent[]>;
+  unacknowledged(max: number, maxBytes?: number): Promise<readonly StoredEvent[]>;
   acknowledge(events: readonly StoredEvent[]): Promise<void>;
   /** What no consumer has acknowledged yet. */
   backlog(): Promise<Backlog>;

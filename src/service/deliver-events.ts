@@ -1,11 +1,13 @@
 import { hostname } from 'node:os';
 import type { Configuration } from '../config/configuration.ts';
+import type { Metrics } from '../control/metrics.ts';
+import { DeadLetters } from '../event/dead-letters.ts';
 import { journalBacklog } from '../event/journal-backlog.ts';
 import { JournalConsumer } from '../event/journal-consumer.ts';
 import { Webhook } from '../event/webhook.ts';
 import type { Backlog, EventConsumer } from '../link/event-stream.ts';
 import type { Links } from './links.ts';
-import type { Logger } from './log.ts';
+import { type Logger, logFailure } from './log.ts';
 
 /** The consumer group of the stream, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';
@@ -21,18 +23,23 @@ export function deliverEvents(
   { events }: Configuration,
   { store }: Links,
   logger: Logger,
+  metrics: Metrics,
 ): Delivery {
   const waiting = () => journalBacklog(events.journal, 'pending');
   if (events.webhook === undefined) return { backlog: waiting, async close() {} };
   const consumer: EventConsumer =
     store?.openConsumer({ group: GROUP, name: hostname() }) ??
     new JournalConsumer(events.journal, GROUP, (problem) => logger.error(problem));
+  const deadLetters = new DeadLetters(events.journal);
+  const { path } = deadLetters;
   const webhook = new Webhook({
     consumer,
+    deadLetters,
     url: events.webhook,
     ...(events.webhookToken !== undefined && { token: events.webhookToken }),
     ...(events.webhookSecret !== undefined && { secret: events.webhookSecret }),
     batchSize: events.webhookBatchSize,
+    batchBytes: events.webhookBatchBytes,
     intervalMs: events.webhookIntervalMs,
     timeoutMs: events.webhookTimeoutMs,
     retryForMs: events.webhookRetryForMs,
@@ -45,8 +52,19 @@ export function deliverEvents(
           { batch, events: count },
           'events of a batch left out: forgotten, dropped for want of room, or in a file that cannot be read now',
         ),
-      gaveUp: (batch, count) => logger.error({ batch, events: count }, 'events given up'),
-      failed: (error) => logger.error({ err: error }, 'events could not be read'),
+      refused(count, reason) {
+        metrics.deadLetters('refused', count);
+        logFailure(logger, 'error', reason, 'the webhook refuses an event: put aside', { path });
+      },
+      gaveUp(batch, count) {
+        metrics.deadLetters('given up', count);
+        logger.error({ batch, events: count, path }, 'events given up: put aside');
+      },
+      lost(count, error) {
+        metrics.deadLetters('lost', count);
+        logFailure(logger, 'error', error, 'events could not be put aside: lost', { path });
+      },
+      failed: (error) => logFailure(logger, 'error', error, 'events could not be read'),
     },
   });
   webhook.start();

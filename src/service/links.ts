@@ -66,7 +66,7 @@ export async function openLinks(
   }
   const store = createRedisStore({
     ...config.redis,
-    streamMaxLength: config.events.streamMaxLength,
+    stream: config.events.stream,
     onConnection: (unavailable) => observer.store?.(unavailable),
     onCountsRefused: (reason) => observer.counters?.(reason),
   });

@@ -1,11 +1,11 @@
-import { isEventLine } from '../link/event-stream.ts';
+import { isEventAbout } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { encodeRecord, recipientsOfCopy } from '../link/message-record.ts';
 import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { StoredLinks } from './stored-links.ts';
-import { eventsOf } from './stream-reply.ts';
+import { ENTRIES_AT_ONCE, eventsOf } from './stream-reply.ts';
 import { UnreadableRecord } from './unreadable-record.ts';
 
 /** What of a recipient was found and erased. */
@@ -120,22 +120,15 @@ async function forgetInStream(
 ): Promise<void> {
   for (let start = '-'; ; ) {
     const entries = await connection.run((client) =>
-      client.xrange(keys.events, start, '+', 'COUNT', PORTION),
+      client.xrange(keys.events, start, '+', 'COUNT', ENTRIES_AT_ONCE),
     );
     const last = entries.at(-1)?.[0];
     if (last === undefined) return;
     const ids = eventsOf(entries)
-      .filter(({ event }) => isAbout(event, wanted))
+      .filter(({ event }) => isEventAbout(wanted, event))
       .map(({ id }) => id);
     if (ids.length > 0) await connection.run((client) => client.xdel(keys.events, ...ids));
     found.events += ids.length;
     start = `(${last}`;
   }
-}
-
-function isAbout(event: string, wanted: string): boolean {
-  // Cheap, and right for all but a few: rcpt_to is in lower case.
-  if (!event.includes(JSON.stringify(wanted)) || !isEventLine(event)) return false;
-  const { msys } = JSON.parse(event) as { msys?: { track_event?: { rcpt_to?: unknown } } };
-  return msys?.track_event?.rcpt_to === wanted;
 }

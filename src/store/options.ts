@@ -1,3 +1,5 @@
+import type { StreamLimits } from './stream-trimmer.ts';
+
 /** How Redis is reached. The configuration's `redis` stanza has this form. */
 export interface RedisOptions {
   /** redis://, rediss:// or unix://PATH, with the database as its path or `?db=`; not used with sentinels or nodes. */
@@ -25,8 +27,7 @@ export interface RedisOptions {
 
 /** What the store needs beside the connection. */
 export interface RedisStoreOptions extends RedisOptions {
-  /** Entries of the click stream, roughly; older ones go first. */
-  readonly streamMaxLength: number;
+  readonly stream: StreamLimits;
   /** Told once when Redis goes away and once when it is back; the reason is absent then. */
   readonly onConnection?: (unavailable: string | undefined) => void;
   /** Told once when counts begin to be refused by a Redis that answers, and why. */

@@ -1,8 +1,14 @@
-import type { Backlog, EventConsumer, StoredEvent } from '../link/event-stream.ts';
+import {
+  type Backlog,
+  type EventConsumer,
+  firstWithin,
+  READ_BYTES,
+  type StoredEvent,
+} from '../link/event-stream.ts';
 import { LONGEST_BLOCK_MS, type RedisClient } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
-import { eventsOfFirstStream } from './stream-reply.ts';
+import { ENTRIES_AT_ONCE, eventsOfFirstStream } from './stream-reply.ts';
 
 /** How often a consumer shows that it is alive, however long it is busy with one batch. */
 const HEARTBEAT_MS = 20_000;
@@ -41,18 +47,42 @@ export class RedisEventConsumer implements EventConsumer {
     ).unref();
   }
 
-  async unacknowledged(max: number): Promise<readonly StoredEvent[]> {
-    const own = await this.#read(max, '0');
+  async unacknowledged(max: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
+    const own = await this.#own(max, maxBytes);
     // What others left would change a batch that is being tried.
     if (own.length > 0) return own;
     await this.#takeOver(max);
-    return this.#read(max, '0');
+    return this.#own(max, maxBytes);
+  }
+
+  async #own(max: number, maxBytes: number): Promise<readonly StoredEvent[]> {
+    const own: StoredEvent[] = [];
+    let bytes = 0;
+    for (let from = '0'; own.length < max && bytes < maxBytes; ) {
+      const { events, last } = await this.#read(Math.min(max, ENTRIES_AT_ONCE), from);
+      if (last === undefined) break;
+      from = last;
+      own.push(...events);
+      for (const { event } of events) bytes += Buffer.byteLength(event);
+    }
+    return firstWithin(own, eventOf, max, maxBytes);
   }
 
   /** Waits for LONGEST_BLOCK_MS at most. */
-  next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
+  async next(max: number, waitMs: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
+    const next: StoredEvent[] = [];
+    let bytes = 0;
     // Redis knows no others than whole milliseconds.
-    return this.#read(max, '>', Math.min(Math.ceil(waitMs), LONGEST_BLOCK_MS));
+    let wait = Math.min(Math.ceil(waitMs), LONGEST_BLOCK_MS);
+    while (next.length < max && bytes < maxBytes) {
+      const count = Math.min(max - next.length, ENTRIES_AT_ONCE);
+      const { events, last } = await this.#read(count, '>', wait);
+      if (last === undefined) break;
+      wait = 0;
+      next.push(...events);
+      for (const { event } of events) bytes += Buffer.byteLength(event);
+    }
+    return next;
   }
 
   async acknowledge(events: readonly StoredEvent[]): Promise<void> {
@@ -87,8 +117,15 @@ export class RedisEventConsumer implements EventConsumer {
     this.#connection.close();
   }
 
-  /** `>` is what no consumer of the group has read yet, `0` what this one has not acknowledged. */
-  async #read(max: number, from: '>' | '0', waitMs = 0): Promise<readonly StoredEvent[]> {
+  /**
+   * @param from `>` is what no consumer of the group has read yet; an id is what this one has not acknowledged behind it
+   * @returns `last` is the id of the last entry, events and others; absent where there was none
+   */
+  async #read(
+    max: number,
+    from: string,
+    waitMs = 0,
+  ): Promise<{ events: readonly StoredEvent[]; last?: string }> {
     const [key, group, name] = [this.#key, this.#group, this.#name];
     const reply = await this.#inGroup(
       (client) =>
@@ -108,10 +145,12 @@ export class RedisEventConsumer implements EventConsumer {
           : client.xreadgroup('GROUP', group, name, 'COUNT', max, 'STREAMS', key, from),
       waitMs,
     );
-    const events = eventsOfFirstStream(reply);
+    const entries = eventsOfFirstStream(reply);
     // What the stream's limit has trimmed away can be delivered by nobody, and what is no event would spoil its batch.
-    await this.acknowledge(events.filter(({ event }) => event === ''));
-    return events.filter(({ event }) => event !== '');
+    await this.acknowledge(entries.filter(({ event }) => event === ''));
+    const last = entries.at(-1)?.id;
+    const events = entries.filter(({ event }) => event !== '');
+    return last === undefined ? { events } : { events, last };
   }
 
   /** Makes the events of consumers that are gone one's own. */
@@ -160,4 +199,8 @@ export interface ConsumerName {
   /** Unique within the group, and the same after a restart. */
   readonly name: string;
   readonly goneMs?: number;
+}
+
+function eventOf({ event }: StoredEvent): string {
+  return event;
 }

@@ -2,12 +2,10 @@ import type { EventReader, StoredEvent } from '../link/event-stream.ts';
 import { LONGEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
-import { eventsOfFirstStream } from './stream-reply.ts';
+import { ENTRIES_AT_ONCE, eventsOfFirstStream } from './stream-reply.ts';
 
 /** Events whose ids are remembered, at least. */
 const REMEMBERED = 10_000;
-/** Entries looked at in one go for one that was read. */
-const PORTION = 100;
 
 /**
  * Follows the click stream on a connection of its own, since a blocking read holds up whatever comes after it.
@@ -31,11 +29,12 @@ export class RedisEventReader implements EventReader {
 
   /** @throws StoreUnavailable; the next call goes on where this one began */
   async next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
+    const most = Math.min(max, ENTRIES_AT_ONCE);
     if (this.#lastId === '$') this.#beginAt(await this.#newestId());
     const end = performance.now() + waitMs;
     for (;;) {
       const left = Math.max(0, Math.ceil(end - performance.now()));
-      const entries = await this.#entries(max, Math.min(left, LONGEST_BLOCK_MS));
+      const entries = await this.#entries(most, Math.min(left, LONGEST_BLOCK_MS));
       const common = await this.#newestInCommon();
       if (common !== this.#lastId) {
         this.#goBackTo(common);
@@ -74,7 +73,7 @@ export class RedisEventReader implements EventReader {
     const [oldest = this.#lastId] = this.#read;
     let from = this.#lastId;
     // Mostly the first one is the one.
-    for (let count = 1; ; count = PORTION) {
+    for (let count = 1; ; count = ENTRIES_AT_ONCE) {
       const ids = await this.#idsDownFrom(from, count, oldest);
       const common = ids.find((id) => this.#read.has(id));
       if (common !== undefined || ids.length < count) return common ?? oldest;

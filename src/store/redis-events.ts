@@ -1,12 +1,14 @@
-import type { EventAppender } from '../link/event-stream.ts';
+import { type EventAppender, firstWithin } from '../link/event-stream.ts';
 import type { RedisClient } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { areScriptsRefused } from './refused-scripts.ts';
 import { sendNow } from './send-now.ts';
+import { type StreamLimits, StreamTrimmer, streamBytes } from './stream-trimmer.ts';
 
-/** Events in one command. */
+/** Events, and bytes of them, in one command. */
 const CHUNK = 100;
+const CHUNK_BYTES = 1024 * 1024;
 /** KEYS: the stream; ARGV: the most entries it may have, then the events. */
 const APPEND = `
 for i = 2, #ARGV do
@@ -21,14 +23,15 @@ export class RedisEvents implements EventAppender {
   readonly #connection: RedisConnection;
   readonly #key: string;
   readonly #maxLength: number;
+  readonly #trimmer: StreamTrimmer;
   #gathered: string[] = [];
   #appended: Promise<void> | undefined;
 
-  /** @param maxLength entries, roughly; beyond it the oldest go */
-  constructor(connection: RedisConnection, keys: Keys, maxLength: number) {
+  constructor(connection: RedisConnection, keys: Keys, limits: StreamLimits) {
     this.#connection = connection;
     this.#key = keys.events;
-    this.#maxLength = maxLength;
+    this.#maxLength = limits.maxLength;
+    this.#trimmer = new StreamTrimmer(connection, keys.events, limits);
   }
 
   append(events: readonly string[]): Promise<void> {
@@ -47,8 +50,11 @@ export class RedisEvents implements EventAppender {
     const events = this.#gathered;
     this.#gathered = [];
     this.#appended = undefined;
-    for (let start = 0; start < events.length; start += CHUNK) {
-      await this.#send(events.slice(start, start + CHUNK));
+    for (let start = 0; start < events.length; ) {
+      const chunk = firstWithin(events.slice(start, start + CHUNK), itself, CHUNK, CHUNK_BYTES);
+      start += chunk.length;
+      await this.#send(chunk);
+      this.#trimmer.appended(chunk.reduce((sum, event) => sum + event.length, 0));
     }
   }
 
@@ -72,8 +78,14 @@ export class RedisEvents implements EventAppender {
     );
   }
 
-  /** Entries at present. */
-  length(): Promise<number> {
-    return this.#connection.run((client) => client.xlen(this.#key));
+  /** Entries and bytes at present; the latter only where Redis says so. */
+  async usage(): Promise<{ readonly length: number; readonly bytes?: number }> {
+    const length = await this.#connection.run((client) => client.xlen(this.#key));
+    const bytes = await streamBytes(this.#connection, this.#key).catch(() => undefined);
+    return bytes === undefined ? { length } : { length, bytes };
   }
+}
+
+function itself(event: string): string {
+  return event;
 }

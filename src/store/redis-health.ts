@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import { areScriptsRefused } from './refused-scripts.ts';
+import type { StreamLimits } from './stream-trimmer.ts';
 
 /** One Redis server that holds our data; a cluster has several. */
 export interface ServerHealth {
@@ -22,6 +23,8 @@ export interface RedisHealth {
   readonly latency: number;
   readonly servers: readonly ServerHealth[];
   readonly streamLength: number;
+  /** Absent where Redis does not say. */
+  readonly streamBytes?: number;
   /** What an operator should know before trusting it with links, as sentences. */
   readonly warnings: readonly string[];
 }
@@ -35,20 +38,31 @@ const NEARLY = 0.9;
  */
 export async function redisHealth(
   connection: RedisConnection,
-  stream: { readonly length: number; readonly maxLength: number },
+  stream: StreamLimits & { readonly length: number; readonly bytes?: number },
 ): Promise<RedisHealth> {
   const start = performance.now();
   await connection.run((client) => client.ping());
   const latency = performance.now() - start;
   const servers = await connection.run((client) => Promise.all(mastersOf(client).map(look)));
   const warnings = servers.flatMap(warningsAbout);
-  if (stream.length > stream.maxLength * NEARLY) {
+  const { length, maxLength, bytes = 0, maxBytes } = stream;
+  if (length > maxLength * NEARLY) {
     warnings.push(
-      `the click stream holds ${stream.length} events, at ${stream.maxLength} the oldest are dropped: ` +
-        'is anybody reading it?',
+      `the click stream holds ${length} events, at ${maxLength} the oldest are dropped: is anybody reading it?`,
     );
   }
-  return { latency, servers, streamLength: stream.length, warnings: [...new Set(warnings)] };
+  if (bytes > maxBytes * NEARLY) {
+    warnings.push(
+      `the click stream has ${bytes} bytes, at ${maxBytes} the oldest events are dropped: is anybody reading it?`,
+    );
+  }
+  return {
+    latency,
+    servers,
+    streamLength: length,
+    ...(stream.bytes !== undefined && { streamBytes: bytes }),
+    warnings: [...new Set(warnings)],
+  };
 }
 
 async function look(server: Redis): Promise<ServerHealth> {

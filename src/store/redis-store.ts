@@ -59,7 +59,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
           { onConnection },
         )
       : undefined;
-  const events = new RedisEvents(connection, keys, options.streamMaxLength);
+  const events = new RedisEvents(connection, keys, options.stream);
   const counters = new RedisCounters(connection, keys, options.onCountsRefused);
   const reports = new RedisReport(connection, keys);
   const ownConnection = () => new RedisConnection(options, { blocking: true });
@@ -76,11 +76,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     counters,
     reports,
     forget: (address, progress) => forgetRecipient(connection, keys, links, address, progress),
-    health: async () =>
-      redisHealth(connection, {
-        length: await events.length(),
-        maxLength: options.streamMaxLength,
-      }),
+    health: async () => redisHealth(connection, { ...(await events.usage()), ...options.stream }),
     close: async () => {
       await counters.flush();
       counters.stop();

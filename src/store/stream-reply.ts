@@ -1,5 +1,11 @@
 import { isEventLine, type StoredEvent } from '../link/event-stream.ts';
 
+/**
+ * Entries read in one command. Redis knows no limit in bytes, so this one bounds what an answer can hold: events have a
+ * bound, though those of other programs and earlier releases may be larger.
+ */
+export const ENTRIES_AT_ONCE = 32;
+
 /** An entry as RESP2 gives it: id, and its fields in pairs; no fields where it was trimmed away meanwhile. */
 type Entry = readonly [id: string, fields: readonly string[] | null];
 

@@ -227,7 +227,7 @@ describe('forget', () => {
       What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
       is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
       it was; events erased from the click stream, in Redis' own memory and files until later ones push them out
-      (stream_max_length); logs and backups.
+      (stream_max_length, stream_max_size); logs and backups.
       "
     `);
     const after = await read();

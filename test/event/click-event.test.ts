@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anonymizeIp } from '../../src/event/anonymize-ip.ts';
-import { ClickEventWriter, toClickEvent } from '../../src/event/click-event.ts';
+import { ClickEventWriter, MAX_EVENT_BYTES, toClickEvent } from '../../src/event/click-event.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { bareClick, exampleClick } from './example-click.ts';
 
@@ -142,6 +142,100 @@ describe('the event of a click', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  const hostile = fc.string({
+    unit: fc.oneof(
+      fc.constantFrom('\0', '\ud800', '\udfff', '\\', '\\u0000', '\\ud800', '"', '\u0001', '😀'),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+    ),
+    maxLength: 20,
+  });
+
+  test('valid Unicode without U+0000, whatever a sender or reader wrote; the rest unchanged', () => {
+    const everywhere = fc.record({
+      facts: fc.record({
+        sender: hostile,
+        recipients: fc.array(hostile, { minLength: 1, maxLength: 1 }),
+        friendlyFrom: hostile,
+        subject: hostile,
+        campaignId: hostile,
+        metadata: fc.dictionary(hostile, fc.oneof(hostile, fc.dictionary(hostile, hostile))),
+        tags: fc.array(hostile),
+        pathway: hostile,
+        queueId: hostile,
+      }),
+      click: fc.record({ userAgent: hostile, acceptLanguage: hostile }),
+      name: hostile,
+    });
+    fc.assert(
+      fc.property(everywhere, ({ facts, click, name }) => {
+        const line = new ClickEventWriter({}).write(exampleClick(click, facts, { name }), 'id');
+        expect(JSON.stringify(JSON.parse(line))).not.toMatch(/(?<!\\)(\\\\)*\\u(0000|d[89a-f])/);
+        expect(Buffer.from(line).toString()).toBe(line);
+        const { track_event } = JSON.parse(line).msys;
+        // Our own words: character by character.
+        const clean = (text: string) =>
+          [...text].map((c) => (c === '\0' || /^[\ud800-\udfff]$/.test(c) ? '\ufffd' : c)).join('');
+        expect(track_event.subject).toBe(clean(facts.subject));
+        expect(track_event.target_link_name).toBe(clean(name));
+        expect(track_event.user_agent).toBe(clean(click.userAgent));
+        expect(track_event.rcpt_tags).toEqual(facts.tags.map(clean));
+        expect(new Set(Object.keys(track_event.rcpt_meta))).toEqual(
+          new Set(Object.keys(facts.metadata).map(clean)),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('is never longer than its bound, whoever wrote how much where', () => {
+    const long = (text: string) => fc.nat({ max: 200_000 }).map((n) => text.repeat(n));
+    const text = fc.constantFrom('a', '\u0001', '€', '😀', '"').chain(long);
+    const facts = fc.record({
+      sender: text,
+      recipients: fc.array(text, { minLength: 1, maxLength: 1 }),
+      friendlyFrom: text,
+      subject: text,
+      campaignId: text,
+      metadata: fc.dictionary(fc.constantFrom('a', 'b'), text),
+      tags: fc.array(text, { maxLength: 3 }),
+      pathway: text,
+      queueId: text,
+    });
+    const link = fc.record({
+      target: text.map((path) => `https://example.org/${path}`),
+      name: text,
+    });
+    fc.assert(
+      fc.property(facts, link, text, (known, made, userAgent) => {
+        const line = new ClickEventWriter({}).write(exampleClick({ userAgent }, known, made), 'id');
+        expect(Buffer.byteLength(line)).toBeLessThanOrEqual(MAX_EVENT_BYTES);
+        const { track_event } = JSON.parse(line).msys;
+        expect(track_event.message_id).toBe('Zm9vYmFyYmF6cXV4');
+        expect(made.target.startsWith(track_event.target_link_url)).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('metadata nested too deeply is left out', () => {
+    let nested: unknown = 1;
+    for (let depth = 0; depth < 200_000; depth++) nested = [nested];
+    const line = new ClickEventWriter({}).write(exampleClick({}, { metadata: { nested } }), 'id');
+    const { track_event } = JSON.parse(line).msys;
+    expect(track_event).toMatchObject({ campaign_id: 'spring' });
+    expect(track_event).not.toHaveProperty('rcpt_meta');
+  });
+
+  test('a target of the longest length there is stands in it whole', () => {
+    const target = `https://example.org/${'x'.repeat(8192 - 20)}`;
+    const metadata = { all: 'y'.repeat(40_000) };
+    const line = new ClickEventWriter({}).write(exampleClick({}, { metadata }, { target }), 'id');
+    expect(JSON.parse(line).msys.track_event).toMatchObject({
+      target_link_url: target,
+      rcpt_meta: metadata,
+    });
   });
 
   test('is written the same for every click on a message', () => {

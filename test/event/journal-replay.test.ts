@@ -213,7 +213,7 @@ describe('the replay', () => {
             if (step === 'fail') stream.away = !stream.away;
             else if (step === 'replay') await replaying.run();
             else {
-              const line = JSON.stringify({ msys: step });
+              const line = JSON.stringify({ msys: { track_event: step } });
               await journal.append([line]);
               sent.push(line);
             }

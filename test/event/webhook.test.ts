@@ -112,8 +112,13 @@ describe('a webhook', () => {
   test.each<[string, Behaviour[], string]>([
     ['500', [status(500)], 'HTTP 500'],
     ['429 with Retry-After: 0', [status(429, { 'retry-after': '0' })], 'HTTP 429'],
-    ['a redirect, which is not followed', [status(307, { location: '/elsewhere' })], 'HTTP 307'],
-    ['404', [status(404)], 'HTTP 404'],
+    [
+      'a redirect, which is not followed',
+      [status(307, { location: '/elsewhere' })],
+      'HTTP 307 to /elsewhere: redirects are not followed, set webhook to the final URL',
+    ],
+    ['408', [status(408)], 'HTTP 408'],
+    ['425', [status(425)], 'HTTP 425'],
     ['no answer', [hang], 'no answer within 200 ms'],
     ['a reset connection', [reset], 'fetch failed: '],
     ['half an answer', [halfAnswer], 'fetch failed: '],

@@ -21,13 +21,18 @@ export const garbage: Behaviour = (_response, socket) => void socket.end('SSH-2.
 export const halfAnswer: Behaviour = (_response, socket) => void socket.end('HTTP/1.1 200 O');
 
 /** A real HTTP server for webhooks: it behaves as told for each batch in turn, and then well. */
-export async function startWebhookServer(behaviours: Behaviour[] = []) {
+/** @param judge what it does with a batch for which it was told nothing */
+export async function startWebhookServer(
+  behaviours: Behaviour[] = [],
+  judge: (batch: ReceivedBatch) => Behaviour = () => accept,
+) {
   const batches: ReceivedBatch[] = [];
   const server = createServer(async (request: IncomingMessage, response) => {
     let body = '';
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
-    batches.push({ headers: request.headers, body, events: JSON.parse(body) });
-    (behaviours.shift() ?? accept)(response, request.socket);
+    const batch = { headers: request.headers, body, events: JSON.parse(body) };
+    batches.push(batch);
+    (behaviours.shift() ?? judge(batch))(response, request.socket);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -1,12 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../../src/config/configuration.ts';
 import { Metrics } from '../../src/control/metrics.ts';
 import { Journal } from '../../src/event/journal.ts';
-import { tellEventLimits } from '../../src/service/event-limits.ts';
+import { measureEventLimits } from '../../src/service/event-limits.ts';
 import type { Links } from '../../src/service/links.ts';
 
 let folder: string;
@@ -15,49 +14,37 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function told(store?: object): Promise<{ gauges: Record<string, number>; log: string }> {
-  let log = '';
+async function gauges(store?: object): Promise<Record<string, number>> {
   const metrics = new Metrics('main', '1.2.3');
-  tellEventLimits(
-    {
-      events: { journal: folder, journalMaxSize: 1000, streamMaxLength: 50 },
-    } as unknown as Configuration,
+  const stream = { maxLength: 50, maxBytes: 5000 };
+  measureEventLimits(
+    { events: { journal: folder, journalMaxSize: 1000, stream } } as unknown as Configuration,
     { store } as unknown as Links,
     metrics,
-    pino(
-      {},
-      {
-        write(line: string) {
-          log += line;
-        },
-      },
-    ),
   );
-  const gauges: Record<string, number> = {};
+  const found: Record<string, number> = {};
   for (const { name, values } of await metrics.snapshot()) {
-    const found = /^clickmilter_((?:journal|events_stream)_.*)/.exec(name)?.[1];
-    if (found !== undefined && values[0]) gauges[found] = values[0].value;
+    const gauge = /^clickmilter_((?:journal|events_stream)_.*)/.exec(name)?.[1];
+    if (gauge !== undefined && values[0]) found[gauge] = values[0].value;
   }
-  return { gauges, log };
+  return found;
 }
 
 test('the journal, where it is all there is', async () => {
   const journal = new Journal({ folder, kind: 'events' });
   await journal.append(['{"event":1}']);
   await journal.close();
-  const { gauges, log } = await told();
-  expect(gauges).toEqual({ journal_bytes: 12, journal_limit_bytes: 1000 });
-  expect(JSON.parse(log)).toMatchObject({ journalMaxSize: 1000 });
-  expect(log).not.toContain('stream');
+  expect(await gauges()).toEqual({ journal_bytes: 12, journal_limit_bytes: 1000 });
 });
 
 test('the stream, and the journal behind it', async () => {
-  const { gauges, log } = await told({ health: async () => ({ streamLength: 7 }) });
-  expect(gauges).toEqual({
+  const health = async () => ({ streamLength: 7, streamBytes: 70 });
+  expect(await gauges({ health })).toEqual({
     events_stream_length: 7,
     events_stream_limit: 50,
+    events_stream_bytes: 70,
+    events_stream_limit_bytes: 5000,
     journal_bytes: 0,
     journal_limit_bytes: 1000,
   });
-  expect(JSON.parse(log)).toMatchObject({ journalMaxSize: 1000, streamMaxLength: 50 });
 });

@@ -34,7 +34,7 @@ async function cluster() {
   return { setup, store };
 }
 
-const event = (n: number) => `{"msys":{"n":${n}}}`;
+const event = (n: number) => `{"msys":{"track_event":{"n":${n}}}}`;
 
 /** Clicks one after another, until told to stop; gives those that were kept. */
 function startClicks(store: RedisStore) {

@@ -229,7 +229,7 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     const redis = await redisServer();
     const store = storeOn(redis.url);
     await redis.cli('acl', 'setuser', 'default', '-eval');
-    const events = [...Array(5).keys()].map((n) => `{"msys":{"n":${n}}}`);
+    const events = [...Array(5).keys()].map((n) => `{"msys":{"track_event":{"n":${n}}}}`);
     await Promise.all(events.map((event) => store.events.append([event])));
     const reader = store.openReader('0');
     expect((await reader.next(10, 0)).map(({ event }) => event)).toEqual(events);

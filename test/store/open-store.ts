@@ -11,7 +11,7 @@ export function openStore(
     keyPrefix: 'clickmilter:',
     connectTimeoutMs: TIMEOUT_MS,
     commandTimeoutMs: TIMEOUT_MS,
-    streamMaxLength: 1_000_000,
+    stream: { maxLength: 1_000_000, maxBytes: 2 ** 30 },
     ...options,
   });
 }

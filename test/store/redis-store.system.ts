@@ -151,7 +151,9 @@ describe('the click stream', () => {
   test('keeps events that come at the same time in their order, each as an entry of its own', async () => {
     const reader = store.openReader('$');
     await reader.next(1, 1);
-    const events = [...Array(350).keys()].map((n) => `{"msys":{"n":${n},"text":"ä"}}`);
+    const events = [...Array(350).keys()].map(
+      (n) => `{"msys":{"track_event":{"n":${n},"text":"ä"}}}`,
+    );
     await Promise.all(events.map((event) => store.events.append([event])));
     const kept: string[] = [];
     while (kept.length < events.length) {
@@ -161,14 +163,14 @@ describe('the click stream', () => {
     await reader.close();
   });
 
-  const event = (n: number) => `{"msys":{"n":${n}}}`;
+  const event = (n: number) => `{"msys":{"track_event":{"n":${n}}}}`;
   const appendAll = (from: number, to: number) =>
     store.events.append(Array.from({ length: to - from }, (_, i) => event(from + i)));
   const numbers = (events: readonly { event: string }[]) =>
-    events.map(({ event }) => JSON.parse(event).msys.n);
+    events.map(({ event }) => JSON.parse(event).msys.track_event.n);
 
   test('is bounded, and health says when it is nearly full', async () => {
-    const small = open({ streamMaxLength: 100 });
+    const small = open({ stream: { maxLength: 100, maxBytes: 2 ** 30 } });
     for (let i = 0; i < 10; i++) await small.events.append(Array(100).fill('{}'));
     const { streamLength, warnings } = await small.health();
     // "Roughly": Redis removes whole nodes of 100 entries.

@@ -121,7 +121,9 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
 
   test('events are read back by a reader and by a consumer, in order', async () => {
     const { events, openReader, openConsumer } = shape.store;
-    const all = Array.from({ length: 25 }, (_, n) => JSON.stringify({ msys: { n } }));
+    const all = Array.from({ length: 25 }, (_, n) =>
+      JSON.stringify({ msys: { track_event: { n } } }),
+    );
     const reader = openReader('$');
     await reader.next(1, 0);
     await events.append(all);
