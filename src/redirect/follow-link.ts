@@ -2,48 +2,85 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { BlockList, Click } from '../link/click.ts';
 import { detached } from '../link/detached.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
+import { otherSpellings } from './request-target.ts';
 
-/** What following a link comes to. */
+/** A link that a request asks for. */
+export interface FoundLink {
+  /** As it was issued, however the request spelt it. */
+  readonly token: string;
+  readonly resolved: ResolvedLink;
+}
+
+/** The outcome of following a link. */
 export type Followed =
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'blocked'; readonly resolved: ResolvedLink }
-  | { readonly kind: 'live' | 'expired'; readonly resolved: ResolvedLink };
+  | ({ readonly kind: 'blocked' | 'live' | 'expired' } & FoundLink);
 
-// Visible ASCII and space: what cannot end a header line, and what a target consists of anyway.
+// Visible ASCII and space: such a target cannot end a header line.
 const SAFE_TARGET = /^https?:\/\/[\x20-\x7e]+$/i;
 
 /**
- * Looks a token up and decides whether its link may be followed.
- * @param host lower case, with its port where it has one; undefined where the Host is not to be checked
+ * Looks up the first known token and decides whether its link may be followed.
+ * @param tokens the candidates of `tokensIn`
+ * @param host lower case, with its port where it has one; undefined where the Host is not checked
  * @param now Unix milliseconds
  * @throws StoreUnavailable when that cannot be known now
  */
 export async function followLink(
   { resolver, blocks }: { readonly resolver: LinkResolver; readonly blocks: BlockList },
-  token: string,
+  tokens: readonly string[],
   host: string | undefined,
   now: number,
 ): Promise<Followed> {
-  const resolved = await resolver.resolve(token);
-  if (!resolved || (host !== undefined && !resolved.isFor(host))) return { kind: 'unknown' };
-  if (!SAFE_TARGET.test(resolved.link.target)) return { kind: 'unknown' };
+  const found = await find(resolver, tokens, host);
+  if (found === undefined) return { kind: 'unknown' };
+  const { token, resolved } = found;
   try {
     const block = blocks.find(token, resolved);
     if ((block instanceof Promise ? await block : block) !== undefined) {
-      return { kind: 'blocked', resolved };
+      return { kind: 'blocked', token, resolved };
     }
   } catch (error) {
-    // A link that could be resolved goes on working when the block list cannot be read; what that list knows to be
-    // blocked it goes on blocking by itself.
+    // A link that was resolved goes on working while the block list cannot be read; the list itself
+    // goes on blocking what it knows to be blocked.
     if (!(error instanceof StoreUnavailable)) throw error;
   }
-  return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', resolved };
+  return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', token, resolved };
+}
+
+async function find(
+  resolver: LinkResolver,
+  tokens: readonly string[],
+  host: string | undefined,
+): Promise<FoundLink | undefined> {
+  for (const token of tokens) {
+    const resolved = await resolver.resolve(token);
+    if (mayFollow(resolved, host)) return { token, resolved };
+    // In one turn, so that a store reads them all at once: an unknown token costs two look-ups, not six.
+    const others = otherSpellings(token);
+    const found = await Promise.all(others.map((other) => resolver.resolve(other)));
+    for (const [at, other] of others.entries()) {
+      const resolved = found[at];
+      if (mayFollow(resolved, host)) return { token: other, resolved };
+    }
+  }
+  return undefined;
+}
+
+function mayFollow(
+  resolved: ResolvedLink | undefined,
+  host: string | undefined,
+): resolved is ResolvedLink {
+  return (
+    resolved !== undefined &&
+    (host === undefined || resolved.isFor(host)) &&
+    SAFE_TARGET.test(resolved.link.target)
+  );
 }
 
 /** The click of a followed link, with the headers as the browser sent them, but never longer than anybody needs them. */
 export function clickOn(
-  token: string,
-  resolved: ResolvedLink,
+  { token, resolved }: FoundLink,
   time: number,
   ip: string | undefined,
   headers: IncomingHttpHeaders,

@@ -1,4 +1,4 @@
-/** A complete answer to show to a person who followed a link that leads nowhere. */
+/** A complete answer other than a redirect. */
 export interface Page {
   readonly status: number;
   readonly body: string;
@@ -45,6 +45,14 @@ function page(
   };
 }
 
+/** 200 at `/`, for people who wonder what a link in their mail leads to. */
+export const HOME = page(
+  200,
+  'Links in e-mail',
+  'Links in messages lead to this host first. It records that a link was opened, and sends the reader on to the page that the ' +
+    'sender of the message linked to. There is nothing else here.',
+);
+
 /** 404: unknown, gone, forged, another host's, or no link at all; which one of these is nobody's business. */
 export const NOT_FOUND = page(
   404,
@@ -59,19 +67,12 @@ export const BLOCKED = page(
   'It no longer leads anywhere, on purpose: what it pointed to may not have been safe.',
 );
 
-/** 503: the link may well exist, but that cannot be known now. */
+/** 503: the link may well exist, but that cannot be known now, because of the store, of what it holds, or of a defect. */
 export const UNAVAILABLE = page(
   503,
   'Please try again in a moment',
   'The link cannot be looked up right now.',
   { 'retry-after': String(RETRY_AFTER) },
-);
-
-/** 500: a defect of ours. */
-export const FAILED = page(
-  500,
-  'Something went wrong',
-  'This is our mistake, not yours. Please try again later.',
 );
 
 /** 414: longer than any link we made. */
@@ -81,11 +82,17 @@ export const TOO_LONG = page(
   'It is longer than any link that leads somewhere from here.',
 );
 
-/** 405: a link can only be followed. */
-export const NOT_ALLOWED = page(
-  405,
-  'This link can only be opened',
-  'Nothing can be sent to it.',
-  // Closing spares us the body of a request that nobody is going to read.
-  { allow: 'GET, HEAD', connection: 'close' },
-);
+/** The methods that are answered, for the header Allow. */
+export const ALLOW = 'GET, HEAD, OPTIONS';
+
+/** 405: a link can only be opened. */
+export const NOT_ALLOWED = page(405, 'This link can only be opened', 'Nothing can be sent to it.', {
+  allow: ALLOW,
+});
+
+/** 204 to OPTIONS, by which load balancers check whether a server is up. */
+export const OPTIONS: Page = {
+  status: 204,
+  body: '',
+  headers: { ...COMMON_HEADERS, allow: ALLOW },
+};

@@ -3,13 +3,14 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
-  STATUS_CODES,
+  type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type ListenOptions, Server as NetServer, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
-import type { Redirect } from './redirect.ts';
+import { type ConnectionError, type NotHttp, notHttp, refuse } from './not-http.ts';
+import { ALLOW } from './pages.ts';
+import { SecondReading, withEncodedTarget } from './raw-target.ts';
 
 export interface ServerOptions {
   /** Bytes of request line and headers together; default 16384. */
@@ -22,8 +23,10 @@ export interface ServerOptions {
   readonly keepAliveTimeoutMs?: number;
   /** Certificate and key (PEM) where HTTPS is served. */
   readonly tls?: SecureContextOptions;
-  /** Told of requests that were answered before they were looked at: 400, 405, 408, 431. Must not throw. */
+  /** Called for each request that the listener never sees: 400, 405, 408, 431. Must not throw. */
   readonly onRefused?: (status: number) => void;
+  /** Called for each connection on which no HTTP came. Must not throw. */
+  readonly onNotHttp?: (connection: NotHttp) => void;
 }
 
 /** An address, a unix path, an inherited file descriptor, or whatever else has a listening handle. */
@@ -32,26 +35,28 @@ export type ListenTarget = ListenOptions | { readonly fd: number } | NetServer;
 /** When closing, milliseconds for the request of a connection that has been silent until then: it may be on its way. */
 const SILENT_MS = 1000;
 
-/** HTTP servers, one an address, that all answer alike. */
+/** The open connections of a server, each with its latest answer. */
+type Connections = Map<Socket, ServerResponse | undefined>;
+
+/** HTTP servers, one per address, with one listener for all requests. */
 export class RedirectServer {
-  readonly #redirect: Redirect;
+  readonly #listener: RequestListener;
   readonly #options: ServerOptions;
   /** With the connections of each; of TLS, those below it too. */
-  readonly #servers = new Map<Server, Set<Socket>>();
+  readonly #servers = new Map<Server, Connections>();
   #tls: SecureContextOptions | undefined;
   #closing = false;
 
-  constructor(redirect: Redirect, options: ServerOptions = {}) {
-    this.#redirect = redirect;
+  constructor(listener: RequestListener, options: ServerOptions = {}) {
+    this.#listener = listener;
     this.#options = options;
     this.#tls = options.tls;
   }
 
   /** May be called for several addresses. @returns the server, once it accepts connections */
   async listen(target: ListenTarget): Promise<Server> {
-    await this.#redirect.ready();
-    const server = this.#createServer();
-    const connections = openConnections(server);
+    const connections: Connections = new Map();
+    const server = this.#createServer(connections);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(target, () => {
@@ -72,8 +77,8 @@ export class RedirectServer {
   }
 
   /**
-   * Accepts nobody any more, and lets requests that have begun be answered until the deadline, those that are not
-   * complete by their time-out.
+   * Stops accepting connections and lets running requests finish until the deadline, incomplete ones until their
+   * time-out.
    * @returns how many connections were cut off
    */
   async close(deadlineMs: number): Promise<number> {
@@ -84,11 +89,10 @@ export class RedirectServer {
       ),
     );
     this.#servers.clear();
-    await this.#redirect.close();
     return cut.reduce((sum, count) => sum + count, 0);
   }
 
-  #createServer(): Server {
+  #createServer(connections: Connections): Server {
     const settings = this.#options;
     const requestTimeout = settings.requestTimeoutMs ?? 10_000;
     const options = {
@@ -99,17 +103,22 @@ export class RedirectServer {
       keepAliveTimeout: settings.keepAliveTimeoutMs ?? 75_000,
       connectionsCheckingInterval: Math.min(1000, requestTimeout),
       noDelay: true,
-      // Seen to below, where it is told.
+      // Checked below, where it is counted.
       requireHostHeader: false,
     };
     const listener: RequestListener = (request, response) => {
-      if (!hasRightHosts(request)) {
+      const { socket } = request;
+      connections.set(socket, response);
+      // No body is ever read; closing spares us the rest of it.
+      if (this.#closing || hasBody(request) || socket instanceof SecondReading) {
+        response.setHeader('connection', 'close');
+      }
+      if (hasRightHosts(request)) {
+        this.#listener(request, response);
+      } else {
         settings.onRefused?.(400);
         response.writeHead(400, { connection: 'close', 'content-length': '0' }).end();
-        return;
       }
-      if (this.#closing) response.setHeader('connection', 'close');
-      this.#redirect.listener(request, response);
     };
     const server = this.#tls
       ? createTlsServer({ ...options, ...this.#tls }, listener)
@@ -117,20 +126,37 @@ export class RedirectServer {
     server.maxConnections = settings.maxConnections ?? 10_000;
     // A client that reads nothing, or sends a byte now and then in the middle of a request, must not stay for ever.
     server.setTimeout(Math.max(options.keepAliveTimeout, requestTimeout) + 1000);
-    server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
-      const status = refusalOf(code);
+    // Without these Node would invite a body, or answer 417, by itself.
+    server.on('checkContinue', listener);
+    server.on('checkExpectation', listener);
+    // Node does not give CONNECT to the listener: without this the connection would end without an answer.
+    server.on('connect', (_request, socket) => {
+      settings.onRefused?.(405);
+      refuse(socket, 405, `Allow: ${ALLOW}\r\n`);
+    });
+    const opened = this.#tls ? 'secureConnection' : 'connection';
+    for (const event of new Set(['connection', opened])) {
+      server.on(event, (socket: Socket) => {
+        connections.set(socket, undefined);
+        socket.once('close', () => connections.delete(socket));
+      });
+    }
+    server.on('clientError', (error: ConnectionError, socket: Socket) => {
+      const encoded = withEncodedTarget(error);
+      if (encoded !== undefined && connections.get(socket)?.writableFinished !== false) {
+        server.emit(opened, new SecondReading(socket, encoded));
+        return;
+      }
+      const other = notHttp(error, socket.remoteAddress);
+      if (other !== undefined) settings.onNotHttp?.(other);
+      const status = refusalOf(error.code ?? '');
       if (status === undefined) {
         // The connection broke, or never got through its TLS handshake: there is nobody to answer.
         socket.destroy();
         return;
       }
       settings.onRefused?.(status);
-      refuse(socket, status);
-    });
-    // The one method that Node does not hand on: without this the connection would end without an answer.
-    server.on('connect', (_request, socket) => {
-      settings.onRefused?.(405);
-      refuse(socket, 405, 'Allow: GET, HEAD\r\n');
+      refuse(socket, status, '', other?.what);
     });
     return server;
   }
@@ -138,9 +164,13 @@ export class RedirectServer {
 
 type TlsServer = ReturnType<typeof createTlsServer>;
 
+function hasBody({ headers }: IncomingMessage): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+}
+
 /**
- * RFC 9112 § 3.2: a request of HTTP/1.1 without Host is to be refused, and any with several, since whoever stands in
- * front of us may have looked at the other one.
+ * RFC 9112 § 3.2: a request of HTTP/1.1 without Host is to be refused, and any with several, since the proxy in front of
+ * us may have read the other one.
  */
 function hasRightHosts({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   let hosts = 0;
@@ -158,31 +188,9 @@ function refusalOf(code: string): number | undefined {
   return code.startsWith('HPE_') ? 400 : undefined;
 }
 
-/** Ends a connection whose request cannot be read. @param headers beside the usual, each with its line break */
-function refuse(socket: Duplex, status: number, headers = ''): void {
-  if (socket.writable) {
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`,
-    );
-  }
-  socket.once('finish', () => socket.destroy());
-}
-
-/** The connections of a server at any time; node:http keeps such a list to itself. */
-function openConnections(server: Server): Set<Socket> {
-  const connections = new Set<Socket>();
-  const keep = (socket: Socket) => {
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
-  };
-  server.on('connection', keep);
-  server.on('secureConnection', keep);
-  return connections;
-}
-
 async function closeServer(
   server: Server,
-  connections: ReadonlySet<Socket>,
+  connections: Connections,
   deadlineMs: number,
 ): Promise<number> {
   // Not the close of node:http, which no longer looks after requests that are never completed.
@@ -193,7 +201,7 @@ async function closeServer(
   // Those that are busy become idle, and would be kept for as long as clients like.
   const idle = setInterval(() => server.closeIdleConnections(), 50);
   const silent = setTimeout(() => {
-    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+    for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
   }, SILENT_MS);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {
@@ -208,7 +216,7 @@ async function closeServer(
     cut = await new Promise<number>((resolve) =>
       server.getConnections((_error, count) => resolve(count ?? 0)),
     );
-    for (const socket of connections) socket.destroy();
+    for (const socket of connections.keys()) socket.destroy();
     await closed;
   }
   server.close(); // only for what node:http itself has to end

@@ -1,14 +1,49 @@
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import proxyAddr from 'proxy-addr';
+
+/** The client of a request, and the host it asked. */
+export interface Client {
+  /** As it was sent; empty where it is missing. */
+  readonly host: string;
+  /** Absent where it is no address, as with a unix socket. */
+  readonly ip: string | undefined;
+}
 
 /**
- * Decides whose X-Forwarded-For and X-Forwarded-Host count.
- * @param proxies addresses, networks in CIDR notation, or `unix` for whoever connects by a unix socket
+ * Reads the client of a request: the peer itself, or what the trusted proxies between say by X-Forwarded-For and
+ * X-Forwarded-Host.
+ * @param proxies addresses, networks in CIDR notation, or `unix` for all peers of unix sockets
  * @throws TypeError for an entry that is none of these
  */
-export function trustedProxies(
-  proxies: readonly string[],
-): (address: string | undefined) => boolean {
+export function clientReader(proxies: readonly string[]): (request: IncomingMessage) => Client {
+  if (proxies.length === 0) {
+    return ({ headers, socket }) => ({
+      host: headers.host ?? '',
+      ip: clientAddress(socket.remoteAddress),
+    });
+  }
+  const trusts = trustTest(proxies);
+  return (request) => {
+    const { headers, socket } = request;
+    const forwarded = headers['x-forwarded-host'];
+    return {
+      host:
+        forwarded && trusts(socket.remoteAddress)
+          ? lastOf(String(forwarded))
+          : (headers.host ?? ''),
+      ip: clientAddress(proxyAddr(request, trusts)),
+    };
+  };
+}
+
+/** Where several proxies each added one, the last entry is that of the proxy that is trusted. */
+function lastOf(list: string): string {
+  return list.slice(list.lastIndexOf(',') + 1).trim();
+}
+
+function trustTest(proxies: readonly string[]): (address: string | undefined) => boolean {
   const unix = proxies.includes('unix');
   const networks = proxies.filter((proxy) => proxy !== 'unix').map(parseNetwork);
   return (address) => {
@@ -34,10 +69,10 @@ function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
 }
 
 /**
- * The client's address as it is to be recorded. X-Forwarded-For may hold anything, also behind a trusted proxy.
+ * The client's address as it is recorded. X-Forwarded-For may hold anything, also behind a trusted proxy.
  * @returns undefined for what is no address; an IPv4-mapped one as IPv4, without a port
  */
-export function clientAddress(text: string | undefined): string | undefined {
+function clientAddress(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   if (isIP(text) === 4) return text;
   const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;

@@ -1,39 +1,51 @@
 import type { MilterEvent } from '../milter/event.ts';
-import type { Logger } from './log.ts';
+import { type Logger, logFailure, logLimited } from './log.ts';
 
-/** What the milter server tells its operator, as log lines. */
+/** Logs what the milter server reports to its operator: one short line for each kind and second. */
 export function logMilterEvent(logger: Logger, event: MilterEvent): void {
   const about = {
     ...('connection' in event && { peer: event.connection.client?.address }),
     ...('queueId' in event && event.queueId !== undefined && { queueId: event.queueId }),
   };
   switch (event.type) {
-    case 'exception':
-      logger.error(
-        { ...about, err: event.error, hook: event.hook, answered: event.answered },
-        'a message could not be worked on',
-      );
+    case 'exception': {
+      const { error, hook, answered } = event;
+      const became = answered === 'accept' ? '; delivered unchanged' : '';
+      const fields = { ...about, hook, answered };
+      logFailure(logger, 'error', error, `filter failed on this message${became}`, fields);
       break;
+    }
     case 'over-limit':
       logger.warn(
         { ...about, limit: event.limit, maximum: event.maximum },
-        'a message over a limit passes untouched',
+        'message over a limit; delivered unchanged',
       );
       break;
     case 'protocol-error':
-      logger.error({ ...about, err: event.error }, 'a connection that does not speak milter');
+      logLimited(logger, 'warn', 'closed a connection that does not speak the milter protocol', {
+        ...about,
+        reason: event.error.message,
+      });
       break;
     case 'timeout':
-      logger.warn({ ...about, waitingFor: event.waitingFor }, 'a connection timed out');
+      logLimited(logger, 'warn', 'closed a connection that timed out', {
+        ...about,
+        waitingFor: event.waitingFor,
+      });
       break;
     case 'disconnected':
-      logger.warn({ ...about, err: event.error }, 'the MTA went away in the middle of a message');
+      logger.warn(
+        { ...about, ...(event.error && { reason: event.error.message }) },
+        'the MTA went away in the middle of a message',
+      );
       break;
     case 'refused':
-      logger.error({ maximum: event.maximum }, 'too many connections: one was refused');
+      logLimited(logger, 'error', 'too many connections: one was refused', {
+        maximum: event.maximum,
+      });
       break;
     case 'listener-error':
-      logger.error({ err: event.error }, 'a listening socket failed');
+      logFailure(logger, 'error', event.error, 'a listening socket failed');
       break;
   }
 }

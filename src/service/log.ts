@@ -59,12 +59,27 @@ function forPeople(output: DestinationStream): DestinationStream {
   return { write: (line) => output.write(prettify(line).replace(COMMANDS, '')) };
 }
 
-const failures = new OncePerInterval();
+const limited = new OncePerInterval();
 
 /**
- * A short line without a stack trace about what failed, at most one per second and kind; the kind is the message and the
- * reason. `repeats` counts the lines that were held back.
+ * Logs what strangers, or a store that is away, could make us log for each request: at most one line per second and kind.
+ * `repeats` counts the lines that were held back.
+ * @returns whether this one was written
  */
+export function logLimited(
+  logger: Logger,
+  level: 'info' | 'warn' | 'error',
+  message: string,
+  fields: Readonly<Record<string, unknown>> = {},
+  kind = message,
+): boolean {
+  const repeats = limited.admit(kind);
+  if (repeats === undefined) return false;
+  logger[level](repeats > 0 ? { ...fields, repeats } : fields, message);
+  return true;
+}
+
+/** Logs a failure in a short line; the kind is the message and the reason. The stack trace follows at level debug. */
 export function logFailure(
   logger: Logger,
   level: 'warn' | 'error',
@@ -73,9 +88,10 @@ export function logFailure(
   fields: Readonly<Record<string, unknown>> = {},
 ): void {
   const reason = error instanceof Error ? error.message : String(error);
-  const repeats = failures.admit(`${message} ${reason}`);
-  if (repeats === undefined) return;
-  logger[level]({ ...fields, reason, ...(repeats > 0 && { repeats }) }, message);
+  const kind = `${message} ${reason}`;
+  if (logLimited(logger, level, message, { ...fields, reason }, kind)) {
+    logger.debug({ err: error }, message);
+  }
 }
 
 /** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */

@@ -6,7 +6,7 @@ import { RedirectServer } from '../redirect/redirect-server.ts';
 import { openClicks } from './clicks.ts';
 import type { Context } from './context.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
-import { logFollowed } from './log.ts';
+import { logFailure, logFollowed, logLimited } from './log.ts';
 import { timedResolver } from './timed-store.ts';
 import { withoutStore } from './without-store.ts';
 
@@ -24,8 +24,10 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const resolver =
     links.store === undefined
       ? withoutStore(links.resolver, () =>
-          logger.warn(
-            'a link was followed that only Redis could know: with link_store = "sealed", links sent while it was "redis" lead nowhere',
+          logLimited(
+            logger,
+            'warn',
+            'click on a stored link, but link_store is "sealed": links sent while it was "redis" no longer work',
           ),
         )
       : links.resolver;
@@ -37,21 +39,25 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     trustedProxies: http.trustedProxies,
     ...(http.staticFolder !== undefined && { staticFolder: http.staticFolder }),
     observer: {
-      answered(status, _token, resolved) {
+      answered(status, resolved) {
         metrics.redirect(status);
         if (resolved !== undefined) logFollowed(logger, config().log.detail, status, resolved);
       },
       clickLost(error) {
         metrics.click(false);
-        logger.error({ err: error }, 'a click was lost');
+        logFailure(logger, 'error', error, 'click lost: it could be kept nowhere');
       },
-      failed: (error) => logger.error({ err: error }, 'a link could not be looked up'),
+      failed: (error) => logFailure(logger, 'error', error, 'link not looked up: answered 503'),
     },
   });
   const server = new RedirectServer(redirect, {
     maxConnections: http.maxConnections,
     requestTimeoutMs: http.requestTimeoutMs,
     onRefused: (status) => metrics.redirect(status),
+    onNotHttp: ({ what, ofProxy, peer }) =>
+      logLimited(logger, ofProxy ? 'warn' : 'info', `redirect: connection closed: ${what}`, {
+        peer,
+      }),
     ...(http.tls !== undefined && { tls: readTls(http.tls) }),
   });
   releasers.add('redirect', () => server.close(config().milter.drainTimeoutMs));
@@ -63,7 +69,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     if (tls !== undefined) server.setTls(readTls(tls));
   };
   if (http.tls !== undefined) {
-    // Whoever renews a certificate need not know of us.
+    // Certificate tools need not tell us of a renewal.
     const renewed = () => {
       try {
         reload(config());

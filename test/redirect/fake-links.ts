@@ -5,8 +5,14 @@ import {
   StoreUnavailable,
 } from '../../src/link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
+import { hostName } from '../../src/link/tracking-host.ts';
 
 export const DOMAIN = 'click.example.com:8080';
+
+/** A token of the shortest kind, for a name of letters. */
+export function tokenNamed(name: string): string {
+  return `1${name.padEnd(23, '0')}`;
+}
 
 /** A link of a message to one recipient, injected a minute ago. */
 export function resolvedLink(
@@ -23,16 +29,15 @@ export function resolvedLink(
     recipients: ['Anna@Example.org'],
     ...facts,
   };
-  const bare = (host: string) => host.replace(/:\d+$/, '');
   return {
     link: { target: 'https://example.org/', part: 'html', ...link },
     message,
     ...(linkCount !== undefined && { linkCount }),
-    isFor: (host) => bare(host) === bare(message.domain),
+    isFor: (host) => hostName(host) === hostName(message.domain),
   };
 }
 
-/** Links in memory; the token `away` is one whose store is away. */
+/** Links in memory. Of the tokens named `away` the store is away, of those named `defect` it throws something else. */
 export class FakeLinks implements LinkResolver, BlockList, ClickSink {
   readonly links = new Map<string, ResolvedLink>();
   readonly blocked = new Set<string>();
@@ -40,14 +45,18 @@ export class FakeLinks implements LinkResolver, BlockList, ClickSink {
   readonly heads: string[] = [];
   keep: () => Promise<void> = () => Promise.resolve();
 
+  /** Every token that was looked up. */
+  readonly asked: string[] = [];
+
   async resolve(token: string) {
-    if (token === 'away') throw new StoreUnavailable('the store is away');
-    if (token === 'defect') throw new TypeError('a defect');
+    this.asked.push(token);
+    if (token === tokenNamed('away')) throw new StoreUnavailable('the store is away');
+    if (token === tokenNamed('defect')) throw new TypeError('a defect');
     return this.links.get(token);
   }
 
   async find(token: string) {
-    if (token === 'unlisted') throw new StoreUnavailable('the block list is away');
+    if (token === tokenNamed('unlisted')) throw new StoreUnavailable('the block list is away');
     return this.blocked.has(token) ? { kind: 'token' as const, value: token } : undefined;
   }
 

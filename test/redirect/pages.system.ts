@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
 import { requireProgram } from '../helpers/peer-process.ts';
-import { FakeLinks, resolvedLink } from './fake-links.ts';
+import { FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
 
 const FLAGS = [
   '--no-sandbox',
@@ -68,8 +68,8 @@ beforeAll(async () => {
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   base = `http://localhost:${(listening.address() as AddressInfo).port}`;
   await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
-  links.links.set('blocked', resolvedLink({}, { domain: 'localhost' }));
-  links.blocked.add('blocked');
+  links.links.set(tokenNamed('blocked'), resolvedLink({}, { domain: 'localhost' }));
+  links.blocked.add(tokenNamed('blocked'));
 });
 afterAll(async () => {
   await browser?.close();
@@ -98,8 +98,8 @@ async function visit<T>(
 
 describe.each([
   ['/unknown<script>alert(1)</script>', 404, 'This link leads nowhere'],
-  ['/blocked', 410, 'This link has been switched off'],
-  ['/away', 503, 'Please try again in a moment'],
+  [`/${tokenNamed('blocked')}`, 410, 'This link has been switched off'],
+  [`/${tokenNamed('away')}`, 503, 'Please try again in a moment'],
 ])('the page at %s', (path, status, title) => {
   test.each(SCREENS)('is readable at $width × $height', async (viewport) => {
     await visit(path, { viewport }, async (page, requests, errors) => {
@@ -137,10 +137,10 @@ test('a browser arrives where the link led, byte for byte', async () => {
   const { port } = target.address() as AddressInfo;
   const path = "/a%2Fb/c;d=e?q=1&r=%E4&s='x'&t=%C3%BC+|~";
   links.links.set(
-    'live',
+    tokenNamed('live'),
     resolvedLink({ target: `http://127.0.0.1:${port}${path}#part` }, { domain: 'localhost' }),
   );
-  await visit('/live', {}, async (page) => {
+  await visit(`/${tokenNamed('live')}`, {}, async (page) => {
     expect(await page.title()).toBe('Arrived');
     expect(new URL(page.url()).hash).toBe('#part');
   });

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NotHttp } from '../../src/redirect/not-http.ts';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
 import { rawHttp } from '../helpers/raw-http.ts';
-import { DOMAIN, FakeLinks, resolvedLink } from './fake-links.ts';
+import { DOMAIN, FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
 
+const LIVE = tokenNamed('live');
 let folder: string;
 let links: FakeLinks;
 let server: RedirectServer;
@@ -18,7 +20,7 @@ const sockets: Socket[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-redirect-'));
   links = new FakeLinks();
-  links.links.set('live', resolvedLink());
+  links.links.set(LIVE, resolvedLink());
 });
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -56,7 +58,7 @@ async function open(port: number) {
   return { socket, closed, received: () => received };
 }
 
-const GET = `GET /live HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`;
+const GET = `GET /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`;
 
 describe('where it listens', () => {
   test('several addresses at once, a unix socket, and a handle that somebody else opened', async () => {
@@ -85,7 +87,7 @@ describe('limits', () => {
   test.each([
     ['nothing', ''],
     ['half a request line', 'GET /li'],
-    ['half the headers', `GET /live HTTP/1.1\r\nHost: ${DOMAIN}\r\nX-A: `],
+    ['half the headers', `GET /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\nX-A: `],
   ])('a client that sends %s and then nothing is cut off', async (_name, sent) => {
     const client = await open(await start({ requestTimeoutMs: 100 }));
     client.socket.write(sent);
@@ -98,7 +100,7 @@ describe('limits', () => {
     const refused: number[] = [];
     const onRefused = (status: number) => void refused.push(status);
     const client = await open(await start({ requestTimeoutMs: 200, onRefused }));
-    client.socket.write('GET /live HTTP/1.1\r\nX-A: ');
+    client.socket.write(`GET /${LIVE} HTTP/1.1\r\nX-A: `);
     const dripping = setInterval(() => client.socket.write('a'), 20);
     expect(await client.closed).toContain(' 408 ');
     clearInterval(dripping);
@@ -131,12 +133,82 @@ describe('limits', () => {
       .toBe(302);
   });
 
+  test.each(['GET', 'HEAD', 'OPTIONS'])('a body of %s is not waited for', async (method) => {
+    const port = await start();
+    for (const body of ['Content-Length: 1000000000', 'Transfer-Encoding: chunked']) {
+      const head = `${method} /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\n${body}\r\n\r\n`;
+      const answer = await rawHttp({ port }, head);
+      expect(answer.status).toBe(method === 'OPTIONS' ? 204 : 302);
+      expect(answer.headers.get('connection')).toBe('close');
+    }
+  });
+
   test('the body of a request that is refused is not waited for', async () => {
     const port = await start();
-    const head = `POST /live HTTP/1.1\r\nHost: ${DOMAIN}\r\nContent-Length: 1000000000\r\n\r\n`;
+    const head = `POST /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\nContent-Length: 1000000000\r\n\r\n`;
     const answer = await rawHttp({ port }, head);
     expect(answer.status).toBe(405);
     expect(answer.headers.get('connection')).toBe('close');
+  });
+});
+
+describe('what is not HTTP', () => {
+  const proxy = /^the PROXY protocol is not supported: .* X-Forwarded-For.* trusted_proxies$/;
+  const v2 = '\r\n\r\n\0\r\nQUIT\n';
+
+  test.each([
+    ['PROXY v1', `PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n${GET}`, proxy, true],
+    ['PROXY v1 of a health check', 'PROXY UNKNOWN\r\n', proxy, true],
+    ['PROXY v2', `${v2}\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\0\x01\0\x02${GET}`, proxy, true],
+    ['PROXY v2 of a health check', `${v2}\x20\0\0\0`, proxy, true],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04', /^HTTP\/2 is not supported/, true],
+    ['TLS', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03', /^TLS came to a port without TLS/, false],
+    ['SMTP', 'EHLO x.example\r\n', /^no HTTP request came$/, false],
+    ['SSH', 'SSH-2.0-OpenSSH_9.2\r\n', /^no HTTP request came$/, false],
+    ['milter', '\0\0\0\x0dO\0\0\0\x06', /^no HTTP request came$/, false],
+    ['noise', '\xff\xfe\xfd', /^no HTTP request came$/, false],
+  ])(
+    '%s is answered with one line that says so, and reported once',
+    async (_name, bytes, what, ofProxy) => {
+      const refused: number[] = [];
+      const reported: NotHttp[] = [];
+      const port = await start({
+        onRefused: (status) => refused.push(status),
+        onNotHttp: (connection) => reported.push(connection),
+      });
+      const answer = await rawHttp({ port, host: '127.0.0.1' }, Buffer.from(bytes, 'latin1'));
+      expect(answer.status).toBe(400);
+      expect(answer.headers.get('connection')).toBe('close');
+      expect(answer.body).toMatch(/^[^\n]+\n$/);
+      expect(answer.body.trim()).toMatch(what);
+      expect(reported).toEqual([{ what: answer.body.trim(), ofProxy, peer: '127.0.0.1' }]);
+      expect(refused).toEqual([400]);
+      expect(links.asked).toEqual([]);
+    },
+  );
+
+  test('connections that only come and go are nothing to report', async () => {
+    const told: unknown[] = [];
+    const tell = (what: unknown) => void told.push(what);
+    const port = await start({ onRefused: tell, onNotHttp: tell });
+    for (const end of ['end', 'destroy', 'resetAndDestroy'] as const) {
+      const { socket, closed } = await open(port);
+      socket[end]();
+      await closed;
+    }
+    expect((await rawHttp({ port }, GET)).status).toBe(302);
+    expect(told).toEqual([]);
+  });
+
+  test('a request with a mistake in it is HTTP', async () => {
+    const reported: NotHttp[] = [];
+    const port = await start({ onNotHttp: (connection) => reported.push(connection) });
+    for (const head of ['GET /\x01 HTTP/1.1\r\n\r\n', 'GET / HTTP/1.1\r\nA B\r\n\r\n']) {
+      const answer = await rawHttp({ port }, head);
+      expect(answer.status).toBe(400);
+      expect(answer.body).toBe('');
+    }
+    expect(reported).toEqual([]);
   });
 });
 
@@ -153,7 +225,7 @@ describe('coming to an end', () => {
       };
     });
     const [busy, idle] = [await open(port), await open(port)];
-    idle.socket.write(GET.replace('live', 'unknown'));
+    idle.socket.write(GET.replace(LIVE, 'unknown'));
     await expect.poll(() => idle.received()).toContain('404');
     busy.socket.write(GET);
     await begun;
@@ -183,7 +255,7 @@ describe('coming to an end', () => {
 
   test.each([
     ['nothing', '', 60_000, ''],
-    ['half a request', 'GET /live HTTP/1.1\r\nX-A: ', 1500, 'HTTP/1.1 408 Request Timeout'],
+    ['half a request', `GET /${LIVE} HTTP/1.1\r\nX-A: `, 1500, 'HTTP/1.1 408 Request Timeout'],
   ])('a connection on which %s has come does not delay it', async (_name, sent, time, received) => {
     const client = await open(await start({ requestTimeoutMs: time }));
     client.socket.write(sent);
@@ -269,11 +341,37 @@ test('whatever the target: the Location is its exact bytes', async () => {
     fc.asyncProperty(fc.constantFrom('http', 'https', 'HTTP'), ascii, async (scheme, rest) => {
       // White space at the end is none of the header's value (RFC 9110 § 5.5), and no target has it.
       const target = `${scheme}://${rest}!`;
-      links.links.set('any', resolvedLink({ target }));
-      const answer = await rawHttp({ port }, `GET /any HTTP/1.0\r\nHost: ${DOMAIN}\r\n\r\n`);
+      links.links.set(LIVE, resolvedLink({ target }));
+      const answer = await rawHttp({ port }, `GET /${LIVE} HTTP/1.0\r\nHost: ${DOMAIN}\r\n\r\n`);
       expect(answer.text).toContain(`\r\nlocation: ${target}\r\n`);
     }),
     { numRuns: 200 },
+  );
+});
+
+test('whatever is behind a token: the answer is its target, or the request line is none', async () => {
+  const port = await start();
+  const bytes = fc.array(
+    fc.oneof(fc.integer({ min: 0x21, max: 0xff }), fc.constantFrom(...Buffer.from('%/?#-_.'))),
+    { maxLength: 12 },
+  );
+  // A control character is an error of the request line.
+  const appended = bytes.map((all) => Buffer.from(all.filter((byte) => byte !== 0x7f)));
+  const noPartOfToken = fc.constantFrom(...Buffer.from('/?#.,;:!)>]"\'*|\\ÿ', 'latin1'));
+  await fc.assert(
+    fc.asyncProperty(noPartOfToken, appended, async (first, rest) => {
+      const answer = await rawHttp(
+        { port },
+        Buffer.concat([
+          Buffer.from(`GET /${LIVE}`),
+          Buffer.from([first]),
+          rest,
+          Buffer.from(` HTTP/1.0\r\nHost: ${DOMAIN}\r\n\r\n`),
+        ]),
+      );
+      expect(answer.status).toBe(302);
+    }),
+    { numRuns: 300 },
   );
 });
 
@@ -283,7 +381,7 @@ test('keep-alive serves an agent many requests on one connection', async () => {
   const used = new Set<number | undefined>();
   for (let n = 0; n < 10; n++) {
     await new Promise<void>((resolve, reject) => {
-      request({ port, path: '/live', headers: { host: DOMAIN }, agent }, (response) => {
+      request({ port, path: `/${LIVE}`, headers: { host: DOMAIN }, agent }, (response) => {
         used.add(response.socket.localPort);
         response.resume().on('end', resolve);
       })

@@ -8,7 +8,7 @@ import { afterEach, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
 import { type Certificates, makeCertificates } from '../helpers/tls-certificates.ts';
-import { FakeLinks, resolvedLink } from './fake-links.ts';
+import { FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
 
 const releases: (() => unknown)[] = [];
 afterEach(async () => {
@@ -29,7 +29,12 @@ const read = ({ certificate, key }: Certificates) => ({
 /** One click over TLS: status, and the fingerprint of the certificate that was shown. */
 function click(port: number, { ca }: Certificates, agent?: Agent) {
   return new Promise<{ status: number | undefined; fingerprint: string }>((resolve, reject) => {
-    const options = { port, path: '/live', ca: readFileSync(ca), ...(agent && { agent }) };
+    const options = {
+      port,
+      path: `/${tokenNamed('live')}`,
+      ca: readFileSync(ca),
+      ...(agent && { agent }),
+    };
     request(options, (response) => {
       const { fingerprint256 } = (response.socket as TLSSocket).getPeerCertificate();
       const status = response.statusCode;
@@ -42,7 +47,7 @@ function click(port: number, { ca }: Certificates, agent?: Agent) {
 
 test('HTTPS, with a certificate that can be renewed while it is served', async () => {
   const links = new FakeLinks();
-  links.links.set('live', resolvedLink({}, { domain: 'localhost' }));
+  links.links.set(tokenNamed('live'), resolvedLink({}, { domain: 'localhost' }));
   const [first, second] = [await certificates(), await certificates()];
   const app = createRedirect({ resolver: links, blocks: links, clicks: links });
   const server = new RedirectServer(app, { tls: read(first), requestTimeoutMs: 300 });
@@ -62,7 +67,7 @@ test('HTTPS, with a certificate that can be renewed while it is served', async (
   expect(links.clicks.map(({ ip }) => ip)).toEqual(['127.0.0.1', '127.0.0.1']);
 
   // Whoever begins no handshake, or speaks HTTP in the clear, is cut off.
-  for (const bytes of ['', 'GET /live HTTP/1.1\r\n\r\n']) {
+  for (const bytes of ['', 'GET / HTTP/1.1\r\n\r\n']) {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     if (bytes) socket.write(bytes);
