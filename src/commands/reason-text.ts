@@ -9,6 +9,7 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   'store-unavailable': 'the link store is away (on_failure)',
   smtpapi: 'its X-MSYS-API header is not valid',
   'over-limit': 'it has more headers or recipients than Milter_Listener takes',
+  memory: 'the messages under way at that moment held max_memory already',
   'not-granted':
     'the MTA lets the milter change no body or no headers (SMFIF_CHGBODY, SMFIF_CHGHDRS)',
   signed: 'it is signed (S/MIME or PGP)',

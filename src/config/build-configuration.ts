@@ -52,10 +52,11 @@ export function buildConfiguration(root: Stanza, file: string): Configuration {
 
 function milter(root: Stanza): Configuration['milter'] {
   const values = valuesOf(milterOptions, root.child('milter_listener'));
-  return {
+  return present({
     listen: listenAddresses(root, 'milter_listener'),
     maxConnections: values.max_connections,
     maxMessageSize: values.max_message_size,
+    maxMemory: values.max_memory,
     maxHeaderSize: values.max_header_size,
     maxHeaderCount: values.max_header_count,
     maxRecipients: values.max_recipients,
@@ -64,7 +65,7 @@ function milter(root: Stanza): Configuration['milter'] {
     idleTimeoutMs: milliseconds(values.idle_timeout),
     writeTimeoutMs: milliseconds(values.write_timeout),
     drainTimeoutMs: milliseconds(values.drain_timeout),
-  };
+  });
 }
 
 function http(root: Stanza): Configuration['http'] {

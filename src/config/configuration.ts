@@ -14,6 +14,8 @@ export interface Configuration {
     readonly maxConnections: number;
     /** Bytes; a larger message passes untouched. */
     readonly maxMessageSize: number;
+    /** Absent: a quarter of what there is. */
+    readonly maxMemory?: number;
     readonly maxHeaderSize: number;
     readonly maxHeaderCount: number;
     readonly maxRecipients: number;

@@ -25,6 +25,11 @@ export const milterOptions = {
     50 * MiB,
     'Bytes of a body; a larger message passes untouched.',
   ),
+  max_memory: optional(
+    sizeType,
+    'Bytes of all messages under way at the same time, shared out among the workers; a message that finds no room passes untouched.',
+    { otherwise: 'a quarter of the memory of the machine or the cgroup' },
+  ),
   max_header_size: option(
     sizeType,
     MiB,

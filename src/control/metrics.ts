@@ -27,6 +27,7 @@ export interface MessageObserved {
 
 const GAUGES = {
   milter_connections: 'Open connections of MTAs',
+  message_bytes: 'Bytes of the messages under way, bounded by max_memory',
   events_undelivered: 'Clicks that wait for delivery',
   events_oldest_undelivered_seconds: 'Age of the oldest click that waits for delivery',
   events_stream_length: 'Clicks in the stream in Redis',

@@ -68,6 +68,9 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
       const ended = message.state.transmission?.endOfHeaders();
       if (ended === undefined) return 'accept';
       report(message, ended.report);
+      if (typeof ended.answer === 'object' || ended.answer === 'accept') {
+        message.state.transmission?.close();
+      }
       if (typeof ended.answer === 'object') {
         return reply(550, '5.6.0', ended.answer.reject.replace(/^550 5\.6\.0 /, ''));
       }
@@ -79,8 +82,11 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     async endOfMessage(message) {
-      const ending = await message.state.transmission?.end(message.queueId, message);
-      if (ending === undefined) return 'accept';
+      const { transmission } = message.state;
+      if (transmission === undefined) return 'accept';
+      const ending = await transmission
+        .end(message.queueId, message)
+        .finally(() => transmission.close());
       report(message, ending.report);
       if (ending.tempfail) {
         return reply(451, '4.3.0', 'Click tracking is not available at the moment, try again');
@@ -91,9 +97,9 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     abort(message, reason) {
-      if (reason !== 'over-limit') return;
-      const made = message.state.transmission?.report('untouched', 'over-limit');
-      report(message, made);
+      const { transmission } = message.state;
+      transmission?.close();
+      if (reason === 'over-limit') report(message, transmission?.report('untouched', 'over-limit'));
     },
   };
 }

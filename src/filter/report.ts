@@ -20,6 +20,7 @@ export type WhyUntouched =
   | 'store-unavailable'
   | 'smtpapi' // X-MSYS-API is not valid
   | 'over-limit' // more headers or recipients than Milter_Listener takes
+  | 'memory' // the messages under way hold max_memory already
   | 'not-granted'; // the MTA lets nobody change body or headers
 
 /** One message, told once: for the log, the metrics, and `explain`. */

@@ -15,6 +15,7 @@ import { readFacts } from '../scope/read-facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import { exclusions } from './exclusions.ts';
 import { messageFacts } from './message-facts.ts';
+import type { MessageMemory } from './message-memory.ts';
 import { ownDomains } from './own-domains.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
 import { believes, contextOf, domainOf } from './sender-macros.ts';
@@ -41,6 +42,8 @@ export interface FilterParts {
   /** For `on_failure = seal`. */
   readonly sealed: LinkIssuer;
   readonly counter: SentCounter;
+  /** Shared by all messages of the process; absent in commands, which read one message at a time. */
+  readonly memory?: MessageMemory;
 }
 
 /** What is known at MAIL. */
@@ -73,6 +76,9 @@ export interface Ending {
   readonly tempfail: boolean;
 }
 
+/** What a recipient or a header field takes beside its own bytes, roughly. */
+const ENTRY_BYTES = 100;
+
 /** The header that X-MSYS-API is. */
 export const SMTPAPI = 'x-msys-api';
 
@@ -97,6 +103,9 @@ export class Transmission {
   #decision: Decision;
   #open: OpenMessage | undefined;
   #bodySize = 0;
+  /** Bytes of `memory` that are this message's. */
+  #held = 0;
+  #isOverMemory = false;
 
   constructor(settings: FilterSettings, parts: FilterParts, { macro, facts, sender }: Envelope) {
     this.#settings = settings;
@@ -122,10 +131,11 @@ export class Transmission {
   }
 
   recipient(address: string): void {
-    this.#recipients.add(address);
+    if (this.#takes(address.length + ENTRY_BYTES)) this.#recipients.add(address);
   }
 
   header(field: HeaderField): void {
+    if (!this.#takes(field.name.length + field.value.length + ENTRY_BYTES)) return;
     this.#headers.push(field);
     if (this.believed && field.name.length === SMTPAPI.length) {
       if (field.name.toLowerCase() === SMTPAPI) this.#smtpapi.push(fromUtf8(field.value));
@@ -134,6 +144,7 @@ export class Transmission {
 
   /** @returns what to tell the MTA, and the report of a message that is done with */
   endOfHeaders(): { readonly answer: BeforeBody; readonly report?: MessageReport } {
+    if (this.#isOverMemory) return { answer: 'accept', report: this.report('untouched', 'memory') };
     if (this.#smtpapi.length > 0) {
       const limits = this.#settings.engagementTracker;
       const parsed = parseSmtpapi(this.#smtpapi, limits);
@@ -158,6 +169,7 @@ export class Transmission {
   body(chunk: Buffer): boolean {
     if (this.#open === undefined) return false;
     this.#bodySize += chunk.length;
+    if (!this.#takes(chunk.length)) return false;
     this.#open.write(chunk);
     return this.#open.needsBody;
   }
@@ -173,15 +185,16 @@ export class Transmission {
     givenUp?: GivenUp,
   ): Promise<Ending & { readonly report?: MessageReport }> {
     const smtpapiHeaders = this.#headersToRemove;
-    const read = this.#open?.end();
-    if (read === undefined) return { smtpapiHeaders, tempfail: false };
-
     const { options } = this.#decision;
     const untouched = (reason: WhyUntouched, links: readonly LinkOutcome[]) => ({
       smtpapiHeaders,
       tempfail: false,
       report: this.report('untouched', reason, { links }),
     });
+    if (this.#isOverMemory) return untouched('memory', []);
+    const read = this.#open?.end();
+    if (read === undefined) return { smtpapiHeaders, tempfail: false };
+
     if (read.reason !== undefined) return untouched(read.reason, []);
 
     const facts = this.#facts(queueId);
@@ -189,6 +202,8 @@ export class Transmission {
     const nothing = () =>
       untouched(made.links.length > 0 ? 'nothing-to-track' : 'no-links', made.links);
     if (made.body === undefined) return nothing();
+    // It is held until the store has answered.
+    if (!this.#takes(this.#bodySize)) return untouched('memory', made.links.map(asFound));
     if (options.dryRun) {
       const report = this.report('dry-run', undefined, { ...made, facts });
       return { smtpapiHeaders, tempfail: false, report };
@@ -219,6 +234,13 @@ export class Transmission {
     };
   }
 
+  /** Gives back the memory the message held. Call it once the message needs this filter no longer; calling it again is harmless. */
+  close(): void {
+    this.#parts.memory?.release(this.#held);
+    this.#held = 0;
+    this.#open = undefined;
+  }
+
   /** The report as it would be now. */
   report(
     verdict: Verdict,
@@ -240,6 +262,22 @@ export class Transmission {
       ...(made?.kind !== undefined && { kind: made.kind }),
       ...(made?.facts !== undefined && { messageId: made.facts.messageId }),
     };
+  }
+
+  /** @returns false once the process holds as much as it may: then the message is let go, and sent on untouched */
+  #takes(bytes: number): boolean {
+    if (this.#isOverMemory) return false;
+    const { memory } = this.#parts;
+    if (memory === undefined) return true;
+    if (memory.take(bytes)) {
+      this.#held += bytes;
+      return true;
+    }
+    this.#isOverMemory = true;
+    this.close();
+    this.#headers.length = 0;
+    this.#recipients.clear();
+    return false;
   }
 
   get #headersToRemove(): number {

@@ -1,8 +1,12 @@
 import { createServer } from 'node:net';
+import { totalmem } from 'node:os';
 import type { Metrics } from '../control/metrics.ts';
 import { clickFilter } from '../filter/click-filter.ts';
+import { MessageMemory } from '../filter/message-memory.ts';
 import type { MessageReport } from '../filter/report.ts';
+import { OncePerInterval } from '../lib/once-per-interval.ts';
 import { createMilterServer } from '../milter/server.ts';
+import { workerCount } from '../process/workers.ts';
 import type { Context } from './context.ts';
 import { filterSettings } from './links.ts';
 import { listening, type Place } from './listen.ts';
@@ -14,14 +18,29 @@ import { timedIssuer } from './timed-store.ts';
 export async function serveMilter(listens: readonly Place[], context: Context): Promise<void> {
   const { logger, metrics, links, releasers, config } = context;
   const { milter } = config();
+  const memory = new MessageMemory(
+    (milter.maxMemory ?? quarterOfMemory()) / workerCount(config().workers),
+  );
+  metrics.gauge('message_bytes', () => memory.held);
+  const full = new OncePerInterval(60_000);
   const onReport = (report: MessageReport) => {
     logMessage(logger, config().log.detail, report);
     observe(metrics, report);
+    if (report.reason === 'memory') {
+      const messages = full.admit('memory');
+      if (messages !== undefined) {
+        logger.warn(
+          { held: memory.held, ...(messages > 0 && { messages }) },
+          'messages pass untracked: those under way hold max_memory',
+        );
+      }
+    }
   };
   // Made anew only when the configuration is: the filter asks for it with each message.
   let settings = { of: config(), value: filterSettings(config()) };
   const filter = clickFilter({
     ...links,
+    memory,
     issuer: timedIssuer(links.issuer, metrics),
     settings() {
       const now = config();
@@ -58,6 +77,13 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
     await server.listen(listener);
     await listening(listener, place);
   }
+}
+
+/** Of the machine, or of the cgroup where that has less. */
+function quarterOfMemory(): number {
+  // Without a limit this is 0, or more than the machine has.
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  return Math.min(totalmem(), constrained) / 4;
 }
 
 function observe(metrics: Metrics, report: MessageReport): void {

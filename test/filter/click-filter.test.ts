@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clickFilter } from '../../src/filter/click-filter.ts';
+import { MessageMemory } from '../../src/filter/message-memory.ts';
 import type { MessageReport } from '../../src/filter/report.ts';
 import type { FilterSettings } from '../../src/filter/transmission.ts';
 import { type LinkIssuer, StoreUnavailable } from '../../src/link/link-store.ts';
@@ -37,6 +38,7 @@ let stored: MemoryIssuer;
 let sealed: MemoryIssuer;
 let counted: unknown[];
 let reports: MessageReport[];
+let memory: MessageMemory;
 let server: MilterServer;
 let client: MilterClient;
 let port: number;
@@ -46,12 +48,14 @@ beforeEach(async () => {
   sealed = new MemoryIssuer('sealed');
   counted = [];
   reports = [];
+  memory = new MessageMemory(100_000);
   settings = filterSettings(configurationOf(''));
   server = createMilterServer(
     clickFilter({
       issuer: stored,
       sealed,
       counter: { sent: (message) => counted.push(message) },
+      memory,
       settings: () => settings,
       onReport: (report) => reports.push(report),
     }),
@@ -69,6 +73,8 @@ beforeEach(async () => {
 afterEach(async () => {
   await client.quit();
   await server.close({ deadline: 0 });
+  // However its messages ended.
+  expect(memory.held).toBe(0);
 });
 
 const on = 'ESMTP_Listener { click_tracking_enabled = on }';
@@ -287,6 +293,59 @@ test.each([
   configure(on);
   expect(await send(transaction)).toMatchObject({ answer: 'accept', modifications: [] });
   expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'over-limit', links: [] }]);
+});
+
+describe('messages that find no memory', () => {
+  const padded = (bytes: number) => message('', body + 'x\r\n'.repeat(bytes / 3));
+
+  /** Settles once the store is asked to save, with what lets it answer. */
+  const saving = () =>
+    new Promise<() => void>((asked) => {
+      const commit = () => new Promise<void>((answer) => asked(answer));
+      vi.spyOn(stored, 'issue').mockReturnValueOnce({ token: () => 'token', commit });
+    });
+
+  test.each<[what: string, sent: Partial<Transaction>]>([
+    ['the body', { message: padded(99_000) }],
+    ['the new body beside the old one', { message: padded(51_000) }],
+    ['header fields', { message: message(`X-Field: ${'x'.repeat(50_000)}\r\n`.repeat(2)) }],
+  ])('pass untouched where %s are too much', async (_, sent) => {
+    configure(on);
+    expect(await send(sent)).toMatchObject({ answer: 'accept', modifications: [] });
+    expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'memory' }]);
+    expect(stored.saved).toEqual([]);
+    expect(memory.held).toBe(0);
+    // There is room again.
+    expect(await send({ message: padded(45_000) })).toMatchObject({ answer: 'accept' });
+    expect(reports[1]).toMatchObject({ verdict: 'tracked' });
+  });
+
+  test('are new ones, while others hold it', async () => {
+    configure(on);
+    const saved = saving();
+    const first = send({ message: padded(45_000) });
+    const save = await saved;
+    const other = await connectMilter({ port });
+    const second = await other.send({ message: padded(15_000) });
+    expect(second).toMatchObject({ answer: 'accept', modifications: [] });
+    await other.quit();
+    save();
+    expect((await first).modifications).toHaveLength(1);
+    expect(reports.map(({ verdict, reason }) => reason ?? verdict)).toEqual(['memory', 'tracked']);
+  });
+
+  test('give it back when the MTA goes away in the middle', async () => {
+    configure(on);
+    const saved = saving();
+    const sent = send({ message: padded(45_000) });
+    const save = await saved;
+    expect(memory.held).toBeGreaterThan(90_000);
+    client.destroy();
+    await expect(sent).rejects.toThrow();
+    save();
+    await vi.waitUntil(() => memory.held === 0);
+    client = await connectMilter({ port });
+  });
 });
 
 test.each([

@@ -16,6 +16,7 @@ Milter_Listener {
   max_header_size = 2K
   max_header_count = 10
   max_recipients = 3
+  max_memory = 9K
   max_parts = 5
   max_links = 4
 }
@@ -55,6 +56,13 @@ test.each<[limit: string, within: Transaction, beyond: Transaction, reason: stri
     { message: mail(), recipients: Array(3).fill('<a@example.net>') },
     { message: mail(), recipients: Array(4).fill('<a@example.net>') },
     'over-limit',
+  ],
+  // Beside the body, its headers and the new body count.
+  [
+    'max_memory',
+    { message: mail('', link + 'x\r\n'.repeat(1300)) },
+    { message: mail(`X-Long: ${'x'.repeat(900)}\r\n`.repeat(2), link + 'x\r\n'.repeat(1300)) },
+    '"reason":"memory"',
   ],
   ['max_parts', { message: parts(4) }, { message: parts(6) }, 'too-many-parts'],
   [
