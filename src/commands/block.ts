@@ -70,7 +70,7 @@ async function withBlocks(
 ): Promise<void> {
   const { linkStore, redis, events } = configured(program);
   if (linkStore === 'sealed') return action(new BlockListFile(events.blockList));
-  const store = createRedisStore({ ...redis, stream: events.stream });
+  const store = createRedisStore({ ...redis, stream: events });
   try {
     await whileAvailable(() => action(store.blocks));
   } finally {

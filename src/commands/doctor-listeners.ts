@@ -1,5 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { ListenAddress } from '../config/listen-address.ts';
+import type { ListenAddress } from '../config/listen-addresses.ts';
 import { connectMilter } from '../milter/client.ts';
 import { describePlace } from '../service/listen.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';

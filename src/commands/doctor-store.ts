@@ -11,7 +11,7 @@ export async function examineStore(config: Configuration): Promise<readonly Find
   }
   const store = createRedisStore({
     ...config.redis,
-    stream: config.events.stream,
+    stream: config.events,
     onConnection: () => {},
   });
   try {

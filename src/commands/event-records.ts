@@ -21,7 +21,7 @@ export interface EventRecords {
 /** Touches nothing yet. */
 export function openEventRecords({ linkStore, redis, events }: Configuration): EventRecords {
   if (linkStore === 'redis') {
-    const store = createRedisStore({ ...redis, stream: events.stream });
+    const store = createRedisStore({ ...redis, stream: events });
     return {
       reports: store.reports,
       openReader: (from) => store.openReader(from === 'oldest' ? '0' : '$'),

@@ -15,12 +15,12 @@ export function forgetCommand(program: Command): void {
     .requiredOption('--recipient <address>', 'as it stands in the envelope')
     .action(async ({ recipient }: { recipient: string }) => {
       const config = configured(program);
-      const { journal, stream } = config.events;
+      const { events } = config;
       // Before the stream: what goes there from the journal meanwhile is found in it.
-      const journalled = await forgetInJournal(journal, recipient);
+      const journalled = await forgetInJournal(events.journal, recipient);
       let found: Forgotten | undefined;
       if (config.linkStore === 'redis') {
-        const store = createRedisStore({ ...config.redis, stream });
+        const store = createRedisStore({ ...config.redis, stream: events });
         const progress = new Progress('forget', 1);
         try {
           found = await whileAvailable(() =>
@@ -33,7 +33,9 @@ export function forgetCommand(program: Command): void {
           await store.close();
         }
       }
-      process.stdout.write(`${journalled} events in the journal ${journal}: erased\n${REMAINS}`);
+      process.stdout.write(
+        `${journalled} events in the journal ${events.journal}: erased\n${REMAINS}`,
+      );
       if (found !== undefined && found.unreadable > 0) {
         throw new CommandFailed(exitCode.dataError, notRead(found));
       }

@@ -89,11 +89,14 @@ function nameOf(id: string): string {
 function optionEntry(name: string, option: Definition): string {
   const { type, default: standard } = option;
   const otherwise =
-    standard === undefined ? option.otherwise : (type.write?.(standard) ?? shown(standard));
+    standard === undefined || typeof standard === 'function'
+      ? option.otherwise
+      : (type.write?.(standard) ?? shown(standard));
   const facts = [
-    option.description,
+    option.help,
     `Must be ${type.expects}.`,
     ...(otherwise === undefined ? [] : [`Default: ${otherwise}.`]),
+    ...(option.since === undefined ? [] : [`Since ${option.since}.`]),
   ];
   return entry(name, facts.join(' '));
 }

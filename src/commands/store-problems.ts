@@ -20,7 +20,7 @@ export async function storeProblems(config: Configuration, root: Stanza): Promis
 async function warningsOf({ redis, events }: Configuration): Promise<readonly string[]> {
   let store: RedisStore;
   try {
-    store = createRedisStore({ ...redis, stream: events.stream });
+    store = createRedisStore({ ...redis, stream: events });
   } catch (error) {
     // A certificate or key that cannot be read; perhaps only by whoever runs this.
     return [(error as Error).message];

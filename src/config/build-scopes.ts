@@ -4,8 +4,9 @@ import { PrefixTable } from '../scope/prefix-table.ts';
 import { ScopeTree } from '../scope/scope-tree.ts';
 import type { ListenerScope, Pathway, Scope, ScopeWithPeers } from '../scope/scopes.ts';
 import { canonicalLabel } from './label.ts';
+import { fieldsOf } from './option-fields.ts';
 import type { Stanza } from './stanza.ts';
-import { definitionOf } from './vocabulary.ts';
+import { pathway, trackingOptions } from './tracking-options.ts';
 
 /** Makes the tracking scopes of the enabled stanzas. */
 export function buildScopes(root: Stanza): ScopeTree {
@@ -14,19 +15,18 @@ export function buildScopes(root: Stanza): ScopeTree {
       enabled(root, 'esmtp_listener').map((stanza) => [nameOf(stanza), listenerScope(stanza)]),
     ),
     pathways: pathwaysOf(root),
-    defaults: trackingDefaults(),
+    defaults: trackingDefaults,
+    readOptions: (get) => fieldsOf(trackingOptions, get),
   });
 }
 
 /** Every option that a tracking scope knows, with its default. */
-function trackingDefaults(): ReadonlyMap<string, OptionValue> {
-  const { enable: _, ...options } = definitionOf('esmtp_listener').options;
-  return new Map(
-    Object.entries(options).flatMap(([name, { default: value }]) =>
-      value === undefined ? [] : [[name, value] as const],
-    ),
-  );
-}
+const trackingDefaults: ReadonlyMap<string, OptionValue> = new Map(
+  Object.entries({ ...trackingOptions, pathway }).map(([name, { default: value }]) => [
+    name,
+    value,
+  ]),
+);
 
 function listenerScope(stanza: Stanza): ListenerScope {
   const listens = enabled(stanza, 'listen').map((listen): [string, ScopeWithPeers] => [

@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import type { Facts } from '../scope/facts.ts';
 import type { Effective, Setting } from '../scope/option-value.ts';
 import type { Configuration } from './configuration.ts';
 import { type OptionPath, type Step, stanzaAt } from './find-option.ts';
-import type { Definition } from './option-definition.ts';
+import { defaultOf } from './option-definition.ts';
 import type { Stanza } from './stanza.ts';
 
 /**
@@ -12,7 +11,7 @@ import type { Stanza } from './stanza.ts';
  */
 export function evaluate(
   root: Stanza,
-  { scopes, stateDirectory }: Configuration,
+  { scopes, file, stateDirectory }: Configuration,
   { steps, option, definition }: OptionPath,
 ): Effective | undefined {
   const first = steps[0]?.definition.id;
@@ -23,7 +22,7 @@ export function evaluate(
     const setting: Setting | undefined = stanza.settings.get(option);
     if (setting) return { ...setting, scope: stanza.path };
   }
-  const value = definition.default ?? stateDefault(option, definition, stateDirectory);
+  const value = defaultOf(definition, { file, stateDirectory });
   return value === undefined ? undefined : { value, origin: 'default', scope: '' };
 }
 
@@ -52,13 +51,4 @@ function fallback(root: Stanza, steps: readonly Step[]): readonly Stanza[] {
         ]
       : [own];
   return chain.filter((stanza) => stanza !== undefined);
-}
-
-function stateDefault(
-  option: string,
-  definition: Definition,
-  stateDirectory: string,
-): string | undefined {
-  if (option === 'state_directory') return stateDirectory;
-  return 'inState' in definition ? join(stateDirectory, definition.inState ?? '') : undefined;
 }

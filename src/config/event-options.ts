@@ -1,4 +1,5 @@
-import { type Definitions, option, optional, statePath } from './option-definition.ts';
+import { hostname } from 'node:os';
+import { type Definitions, derived, option, optional, statePath } from './option-definition.ts';
 import {
   booleanType,
   integerType,
@@ -99,6 +100,8 @@ export const eventsOptions = {
     10,
     'Seconds after the injection, or after one another, in which clicks look automatic.',
   ),
-  node_name: optional(stringType, 'node_name of the events.', { otherwise: 'the host name' }),
+  node_name: derived(stringType, () => hostname(), 'node_name of the events.', {
+    otherwise: 'the host name',
+  }),
   customer_id: optional(stringType, 'customer_id of the events.'),
 } satisfies Definitions;

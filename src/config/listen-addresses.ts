@@ -1,9 +1,15 @@
 import { formatAddress } from '../scope/address.ts';
 import { parseListen } from '../scope/listen-address.ts';
-import type { ListenAddress } from './listen-address.ts';
 import { socketOptions } from './listener-options.ts';
-import { present } from './present.ts';
-import { type Stanza, valuesOf } from './stanza.ts';
+import type { DefaultContext } from './option-definition.ts';
+import { type Fields, stanzaFields } from './option-fields.ts';
+import type { Stanza } from './stanza.ts';
+
+/** Where a server listens. */
+export type ListenAddress =
+  /** `host` is an IP address, unbracketed; `::` is IPv6 only, absent is every address of both families. */
+  | { readonly host?: string; readonly port: number }
+  | ({ readonly path: string } & Fields<typeof socketOptions>);
 
 /** Where our listeners listen without any Listen. */
 export const defaultAddresses = {
@@ -15,26 +21,25 @@ export const defaultAddresses = {
 export type ListenerId = keyof typeof defaultAddresses;
 
 /** Where one of our listeners listens. */
-export function listenAddresses(root: Stanza, id: ListenerId): readonly ListenAddress[] {
+export function listenAddresses(
+  root: Stanza,
+  id: ListenerId,
+  context: DefaultContext,
+): readonly ListenAddress[] {
   const listener = root.child(id);
   if (listener && !listener.isEnabled) return [];
   const sockets = listener?.childrenOf('socket') ?? [];
   if (sockets.length === 0) return [defaultAddresses[id]];
   return sockets
     .filter((socket) => socket.isEnabled)
-    .flatMap((socket) => listenAddress(socket) ?? []);
+    .flatMap((socket) => listenAddress(socket, context) ?? []);
 }
 
-function listenAddress(socket: Stanza): ListenAddress | undefined {
+function listenAddress(socket: Stanza, context: DefaultContext): ListenAddress | undefined {
   const listen = parseListen(socket.label ?? '');
   if (!listen) return undefined;
   if ('path' in listen) {
-    const {
-      file_mode: mode,
-      file_owner: owner,
-      file_group: group,
-    } = valuesOf(socketOptions, socket);
-    return present({ path: listen.path, mode, owner, group });
+    return { path: listen.path, ...stanzaFields(socketOptions, socket, context) };
   }
   const { address, family, port } = listen;
   if (address) return { host: formatAddress(address), port };

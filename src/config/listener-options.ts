@@ -9,12 +9,10 @@ import {
   stringType,
 } from './option-type.ts';
 import { fileModeType, networkType } from './option-values.ts';
-import { enable } from './tracking-options.ts';
 
 const MiB = 1024 * 1024;
 
 export const milterOptions = {
-  enable,
   max_connections: option(
     integerType(1, 100_000),
     1000,
@@ -74,7 +72,6 @@ export const milterOptions = {
 
 /** Of `Listen` in the listeners of clickmilter itself. */
 export const socketOptions = {
-  enable,
   file_mode: option(fileModeType, 0o660, 'Mode of a unix socket.'),
   file_owner: optional(stringType, 'User a unix socket belongs to.', {
     otherwise: 'the user of the service',
@@ -89,7 +86,6 @@ export const socketOptions = {
 } satisfies Definitions;
 
 export const httpOptions = {
-  enable,
   check_host: option(
     booleanType,
     true,
@@ -116,5 +112,3 @@ export const httpOptions = {
   ),
   request_timeout: option(secondsType(1, 600), 10, 'Seconds a request may take to arrive.'),
 } satisfies Definitions;
-
-export const controlOptions = { enable } satisfies Definitions;

@@ -1,6 +1,5 @@
-import { buildConfiguration } from './build-configuration.ts';
 import { check } from './check.ts';
-import type { Configuration } from './configuration.ts';
+import { buildConfiguration, type Configuration } from './configuration.ts';
 import { crossCheck } from './cross-checks.ts';
 import { readNodes } from './include.ts';
 import type { Node } from './node.ts';

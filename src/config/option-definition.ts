@@ -1,51 +1,80 @@
+import { join } from 'node:path';
 import type { OptionValue } from '../scope/option-value.ts';
 import { type OptionType, pathType } from './option-type.ts';
 
-/** One option: everything that check, config, the manual page and the reference know about it. */
-export interface OptionDefinition<T extends OptionValue = OptionValue> {
-  readonly type: OptionType<T>;
-  readonly default: T;
+/** What a default may depend on. */
+export interface DefaultContext {
+  /** The configuration file. */
+  readonly file: string;
+  readonly stateDirectory: string;
+}
+
+/** One option: everything that the program, `check`, `config` and the manual page know about it. */
+export interface Definition<T extends OptionValue = OptionValue, U = unknown> {
+  readonly type: OptionType<T, U>;
+  /** Absent where the option is absent unless it is set. */
+  readonly default?: T | ((context: DefaultContext) => T) | undefined;
+  /** What happens without the option, where `default` does not say it. */
+  readonly otherwise?: string;
   /** One line. */
-  readonly description: string;
-  /** Shown as stars. */
+  readonly help: string;
+  /** The version that brought the option; absent for those of 0.1.0. */
+  readonly since?: string;
+  /** The value is a secret. */
   readonly secret?: true;
+}
+
+export type Definitions = Readonly<Record<string, Definition>>;
+
+interface More {
+  readonly since?: string;
+  readonly secret?: true;
+}
+
+type Read<Y> = Y extends OptionType<infer T, infer _> ? T : never;
+
+/** An option with a default. */
+export function option<Y extends OptionType<OptionValue, unknown>>(
+  type: Y,
+  defaultValue: NoInfer<Read<Y>>,
+  help: string,
+  more: More = {},
+) {
+  return { type, default: defaultValue, help, ...more };
+}
+
+/** An option whose default depends on the machine or on other options; `otherwise` describes it. */
+export function derived<Y extends OptionType<OptionValue, unknown>>(
+  type: Y,
+  defaultOf: (context: DefaultContext) => NoInfer<Read<Y>>,
+  help: string,
+  more: More & { readonly otherwise: string },
+) {
+  return { type, default: defaultOf, help, ...more };
 }
 
 /** An option that is absent where it is not set. */
-export interface OptionalDefinition<T extends OptionValue = OptionValue> {
-  readonly type: OptionType<T>;
-  readonly default?: undefined;
-  /** What happens without it, where that is worth a word, such as a default that depends on other options. */
-  readonly otherwise?: string;
-  /** The path below the state directory that is used without it. */
-  readonly inState?: string;
-  readonly description: string;
-  readonly secret?: true;
-}
-
-export type Definition = OptionDefinition | OptionalDefinition;
-export type Definitions = Readonly<Record<string, Definition>>;
-
-export function option<T extends OptionValue>(
-  type: OptionType<T>,
-  defaultValue: NoInfer<T>,
-  description: string,
-): OptionDefinition<T> {
-  return { type, default: defaultValue, description };
-}
-
-export function optional<T extends OptionValue>(
-  type: OptionType<T>,
-  description: string,
-  more: { otherwise?: string; secret?: true } = {},
-): OptionalDefinition<T> {
-  return { type, description, ...more };
+export function optional<Y extends OptionType<OptionValue, unknown>>(
+  type: Y,
+  help: string,
+  more: More & { readonly otherwise?: string } = {},
+) {
+  return { type, help, ...more };
 }
 
 /** A path that is below the state directory where it is not set. */
-export function statePath(
-  inState: string,
-  description: string,
-): OptionalDefinition<string> & { readonly inState: string } {
-  return { type: pathType, description, otherwise: `${inState} in state_directory`, inState };
+export function statePath(name: string, help: string, more: More = {}) {
+  return derived(pathType, ({ stateDirectory }) => join(stateDirectory, name), help, {
+    otherwise: `${name} in state_directory`,
+    ...more,
+  });
+}
+
+/** The value an option has where it is not set. */
+export function defaultOf(
+  definition: Definition,
+  context: DefaultContext,
+): OptionValue | undefined {
+  const { default: value } = definition;
+  return typeof value === 'function' ? value(context) : value;
 }

@@ -3,14 +3,21 @@ import { parseBoolean } from '../scope/message-fields.ts';
 import type { OptionValue, Origin } from '../scope/option-value.ts';
 import type { ScalarNode, ValueNode } from './node.ts';
 
-/** How the values of an option are read, and how they are called. */
-export interface OptionType<T extends OptionValue = OptionValue> {
+/**
+ * How the values of an option are read, and how they are called. `T` is the value as the file has it, `U` the one that
+ * the program uses.
+ */
+export interface OptionType<T extends OptionValue = OptionValue, U = T> {
   /** What is right, to follow "must be". */
   readonly expects: string;
   /** @returns undefined for what is not right, after each mistake was told */
   read(value: ValueNode, tell: TellMistake): T | undefined;
   /** How a value is written, where that is not plain. */
   write?(value: T): string;
+  /** Turns the value into what the program uses; absent where that is the value itself. */
+  use?(value: T): U;
+  /** Follows the name of the field in `Configuration`. */
+  readonly suffix?: string;
 }
 
 /** @param message follows the name of the option, e.g. `must be on or off, not "maybe"` */
@@ -45,12 +52,18 @@ export function integerType(min: number, max: number): OptionType<number> {
   });
 }
 
-/** A duration, which may have decimals; the value is in seconds. */
-export function secondsType(min: number, max: number): OptionType<number> {
-  return scalarType(`a number of seconds from ${min} to ${max}`, (text) => {
+/** Seconds in the file, milliseconds in the program: the name of the field ends in `Ms`. */
+interface DurationType extends OptionType<number> {
+  readonly suffix: 'Ms';
+}
+
+/** A duration, which may have decimals. */
+export function secondsType(min: number, max: number): DurationType {
+  const type = scalarType(`a number of seconds from ${min} to ${max}`, (text) => {
     const value = /^\d{1,10}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
     return value >= min && value <= max ? value : undefined;
   });
+  return { ...type, suffix: 'Ms', use: (seconds) => Math.round(seconds * 1000) };
 }
 
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
@@ -102,6 +115,14 @@ export function listType(item: OptionType<string>): OptionType<readonly string[]
       return right.length === values.length ? right : undefined;
     },
   };
+}
+
+/** A type whose values the program uses in another form, such as patterns as a compiled matcher. */
+export function usedAs<T extends OptionValue, U>(
+  type: OptionType<T>,
+  use: (value: T) => U,
+): OptionType<T, U> {
+  return { ...type, use };
 }
 
 /** A map of names to texts. @param check tells what is wrong with an entry, and then gives false */

@@ -1,5 +1,5 @@
 import { eventsOptions } from './event-options.ts';
-import { controlOptions, httpOptions, milterOptions, socketOptions } from './listener-options.ts';
+import { httpOptions, milterOptions, socketOptions } from './listener-options.ts';
 import type { Definitions } from './option-definition.ts';
 import {
   engagementTrackerOptions,
@@ -78,14 +78,14 @@ export const stanzas: readonly StanzaDefinition[] = [
   {
     id: 'milter_listener',
     name: 'Milter_Listener',
-    options: milterOptions,
+    options: { enable, ...milterOptions },
     within: ['global'],
     description: 'The milter, which the MTA connects to; 127.0.0.1:8893 where no Listen is given.',
   },
   {
     id: 'http_listener',
     name: 'HTTP_Listener',
-    options: httpOptions,
+    options: { enable, ...httpOptions },
     within: ['global'],
     description:
       'The redirect endpoint, which recipients reach; 127.0.0.1:8080 where no Listen is given.',
@@ -93,7 +93,7 @@ export const stanzas: readonly StanzaDefinition[] = [
   {
     id: 'control_listener',
     name: 'Control_Listener',
-    options: controlOptions,
+    options: { enable },
     within: ['global'],
     description: 'Health and metrics, never public; 127.0.0.1:8894 where no Listen is given.',
   },
@@ -101,7 +101,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     id: 'socket',
     name: 'Listen',
     label: { kind: 'listen', required: true },
-    options: socketOptions,
+    options: { enable, ...socketOptions },
     within: ['milter_listener', 'http_listener', 'control_listener'],
     description: 'An address and port to listen at, or the path of a unix socket.',
   },

@@ -1,4 +1,4 @@
-import { type Definitions, option, optional } from './option-definition.ts';
+import { type Definitions, derived, option, optional } from './option-definition.ts';
 import {
   booleanType,
   choiceType,
@@ -8,6 +8,7 @@ import {
   sizeFromType,
 } from './option-type.ts';
 import { macroTemplateType, workersType } from './option-values.ts';
+import { defaultStateDirectory } from './state-directory.ts';
 
 export const globalOptions = {
   link_store: option(
@@ -21,10 +22,15 @@ export const globalOptions = {
     1024 * 1024 * 1024,
     'Bytes in memory beyond which a worker hands over to a new one; where there are several. A new one takes some 100M.',
   ),
-  state_directory: optional(pathType, 'Folder of keys, events and block list.', {
-    otherwise:
-      '/var/lib/clickmilter for a configuration below /etc; else var, beside a configuration folder called conf, or inside of any other',
-  }),
+  state_directory: derived(
+    pathType,
+    ({ file }) => defaultStateDirectory(file),
+    'Folder of keys, events and block list.',
+    {
+      otherwise:
+        '/var/lib/clickmilter for a configuration below /etc; else var, beside a configuration folder called conf, or inside of any other',
+    },
+  ),
 } satisfies Definitions;
 
 export const macrosOptions = {

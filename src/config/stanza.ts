@@ -1,5 +1,4 @@
-import type { OptionValue, Origin, Setting } from '../scope/option-value.ts';
-import type { Definition, OptionalDefinition, OptionDefinition } from './option-definition.ts';
+import type { Origin, Setting } from '../scope/option-value.ts';
 import type { StanzaDefinition } from './options.ts';
 import { inQuotes } from './write-value.ts';
 
@@ -57,27 +56,4 @@ export class Stanza {
   get isEnabled(): boolean {
     return this.settings.get('enable')?.value !== false;
   }
-}
-
-/** The type of an option's value; options without a default may be undefined. */
-export type ValueOf<D extends Definition> =
-  D extends OptionDefinition<infer T>
-    ? T
-    : D extends OptionalDefinition<infer T>
-      ? T | undefined
-      : never;
-
-/** The values of all options of a stanza, with their defaults. */
-export function valuesOf<D extends Readonly<Record<string, Definition>>>(
-  definitions: D,
-  stanza: Stanza | undefined,
-): { readonly [K in keyof D]: ValueOf<D[K]> } {
-  const entries = Object.entries(definitions).map(
-    ([name, definition]): [string, OptionValue | undefined] => [
-      name,
-      stanza?.settings.get(name)?.value ?? definition.default,
-    ],
-  );
-  // The settings were read by the types of these very definitions.
-  return Object.fromEntries(entries) as { [K in keyof D]: ValueOf<D[K]> };
 }

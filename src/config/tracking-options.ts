@@ -1,6 +1,14 @@
 import { maxLinkExpiry } from '../scope/message-fields.ts';
+import { domainMatcher, recipientMatcher, urlMatcher } from '../scope/pattern-matcher.ts';
 import { type Definitions, option } from './option-definition.ts';
-import { booleanType, choiceType, integerType, listType, stringType } from './option-type.ts';
+import {
+  booleanType,
+  choiceType,
+  integerType,
+  listType,
+  stringType,
+  usedAs,
+} from './option-type.ts';
 import {
   contextType,
   domainPatternType,
@@ -39,12 +47,12 @@ export const trackingOptions = {
     'Whether DKIM-signed mail is tracked, which breaks its signature.',
   ),
   exclude_domains: option(
-    listType(domainPatternType),
+    usedAs(listType(domainPatternType), domainMatcher),
     [],
     'Domains, with all below them, that links are not tracked to.',
   ),
   exclude_urls: option(
-    listType(urlPatternType),
+    usedAs(listType(urlPatternType), urlMatcher),
     [],
     'URLs that are not tracked; * stands for any characters.',
   ),
@@ -64,7 +72,7 @@ export const trackingOptions = {
     'Whether messages with several recipients are tracked; their clicks name none of them.',
   ),
   exclude_recipients: option(
-    listType(recipientPatternType),
+    usedAs(listType(recipientPatternType), recipientMatcher),
     [],
     'Addresses and domains whose mail is never tracked.',
   ),

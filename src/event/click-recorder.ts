@@ -11,8 +11,8 @@ export interface RecorderOptions extends EventNode {
   /** Where events go: the stream with the journal behind it, or the journal. */
   readonly events: EventAppender;
   readonly counter?: ClickCounter;
-  /** Clicks within this time of the injection, or of one another, look automatic; default 10,000 ms. */
-  readonly automaticWithinMs?: number;
+  /** Clicks within this time of the injection, or of one another, look automatic; milliseconds. */
+  readonly automaticWithinMs: number;
   readonly flood?: FloodLimits;
   readonly observer?: RecorderObserver;
 }
@@ -35,7 +35,7 @@ export class ClickRecorder implements ClickSink {
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#writer = new ClickEventWriter(options);
-    this.#signs = new AutomationSigns(options.automaticWithinMs ?? 10_000);
+    this.#signs = new AutomationSigns(options.automaticWithinMs);
     this.#gate = new FloodGate((click, count) => this.#keepRepeats(click, count), options.flood);
   }
 

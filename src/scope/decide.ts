@@ -37,7 +37,6 @@ export interface Decision extends MessageFields {
 }
 
 const noMacros: ReadonlyMap<string, string> = new Map();
-const momentumLimits: MessageFieldLimits = { maxMetadataLen: 1000 };
 
 /** Most messages bring neither header nor macros: one decision serves them all. */
 const byConfiguration = new WeakMap<Match, Decision>();
@@ -49,9 +48,9 @@ const byConfiguration = new WeakMap<Match, Decision>();
  */
 export function decide(
   match: Match,
-  header?: SmtpapiHeader,
-  macros = noMacros,
-  limits = momentumLimits,
+  header: SmtpapiHeader | undefined,
+  macros: ReadonlyMap<string, string> = noMacros,
+  limits: MessageFieldLimits,
 ): Decision {
   if (header !== undefined || macros.size > 0) {
     return new MessageDecision(match, header ?? {}, macros, limits);

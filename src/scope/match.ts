@@ -1,7 +1,7 @@
 import { BoundedCache } from './bounded-cache.ts';
 import type { Effective, OptionValue } from './option-value.ts';
 import type { Pathway, Scope, Scopes } from './scopes.ts';
-import { readTrackingOptions, type TrackingOptions } from './tracking-options.ts';
+import type { TrackingOptions } from './tracking-options.ts';
 
 export type PathwayChoice =
   /** `withPathway`. */
@@ -67,7 +67,7 @@ export class ScopeMatch implements Match {
   }
 
   get options(): TrackingOptions {
-    this.#options ??= readTrackingOptions((option) => this.get(option).value);
+    this.#options ??= this.#tree.readOptions((option) => this.get(option).value);
     return this.#options;
   }
 

@@ -1,5 +1,6 @@
 import type { OptionValue, Setting } from './option-value.ts';
 import type { PrefixTable } from './prefix-table.ts';
+import type { TrackingOptions } from './tracking-options.ts';
 
 /** A stanza that may set tracking options. */
 export interface Scope {
@@ -31,4 +32,6 @@ export interface Scopes {
   readonly pathways: ReadonlyMap<string, Pathway>;
   /** Every tracking option with its default. */
   readonly defaults: ReadonlyMap<string, OptionValue>;
+  /** Makes of the effective values what the filter uses. */
+  readOptions(get: (option: string) => OptionValue): TrackingOptions;
 }

@@ -1,5 +1,4 @@
-import type { OptionValue } from './option-value.ts';
-import { domainMatcher, type Matcher, recipientMatcher, urlMatcher } from './pattern-matcher.ts';
+import type { Matcher } from './pattern-matcher.ts';
 
 /** What to do with a message when the link store is away. */
 export type OnFailure = 'accept' | 'tempfail' | 'seal';
@@ -33,28 +32,4 @@ export interface TrackingOptions {
   readonly dryRun: boolean;
   /** The context variables the scope sets. */
   readonly context: ReadonlyMap<string, string>;
-}
-
-/** Reads them from values that config/ has checked against the definitions of the same names. */
-export function readTrackingOptions(get: (option: string) => OptionValue): TrackingOptions {
-  const flag = (option: string) => get(option) === true;
-  const word = <T extends string>(option: string) => get(option) as T;
-  const list = (option: string) => get(option) as readonly string[];
-  return {
-    clickTrackingEnabled: flag('click_tracking_enabled'),
-    clickTrackingScheme: word('click_tracking_scheme'),
-    trackingDomain: word('tracking_domain'),
-    trackingLinkExpiry: Number(get('tracking_link_expiry')),
-    onFailure: word('on_failure'),
-    rewriteSigned: flag('rewrite_signed'),
-    excludeDomains: domainMatcher(list('exclude_domains')),
-    excludeUrls: urlMatcher(list('exclude_urls')),
-    excludeSelectors: list('exclude_selectors'),
-    trackUrlText: flag('track_url_text'),
-    recipients: word('recipients'),
-    excludeRecipients: recipientMatcher(list('exclude_recipients')),
-    acceptXMsysApi: word('accept_x_msys_api'),
-    dryRun: flag('dry_run'),
-    context: get('context') as ReadonlyMap<string, string>,
-  };
 }

@@ -9,7 +9,7 @@ export function measureEventLimits(
   { store }: Links,
   metrics: Metrics,
 ): void {
-  const { journal, journalMaxSize, stream } = events;
+  const { journal, journalMaxSize, streamMaxLength, streamMaxSize } = events;
   const kind = store === undefined ? 'events' : 'pending';
   metrics.gauge('journal_bytes', async () => {
     const files = await journalFiles(journal, [kind]);
@@ -18,7 +18,7 @@ export function measureEventLimits(
   metrics.gauge('journal_limit_bytes', () => journalMaxSize);
   if (store === undefined) return;
   metrics.gauge('events_stream_length', async () => (await store.health()).streamLength);
-  metrics.gauge('events_stream_limit', () => stream.maxLength);
+  metrics.gauge('events_stream_limit', () => streamMaxLength);
   metrics.gauge('events_stream_bytes', async () => (await store.health()).streamBytes);
-  metrics.gauge('events_stream_limit_bytes', () => stream.maxBytes);
+  metrics.gauge('events_stream_limit_bytes', () => streamMaxSize);
 }

@@ -66,7 +66,7 @@ export async function openLinks(
   }
   const store = createRedisStore({
     ...config.redis,
-    stream: config.events.stream,
+    stream: config.events,
     onConnection: (unavailable) => observer.store?.(unavailable),
     onCountsRefused: (reason) => observer.counters?.(reason),
   });

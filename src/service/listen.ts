@@ -1,6 +1,6 @@
 import { chmod, chown, stat } from 'node:fs/promises';
 import type { ListenOptions, Server } from 'node:net';
-import type { ListenAddress } from '../config/listen-address.ts';
+import type { ListenAddress } from '../config/listen-addresses.ts';
 import { removeStale } from '../milter/unix-socket.ts';
 import { groupId, userId } from '../process/user-ids.ts';
 
@@ -41,7 +41,7 @@ export function listenOptions(place: Place): ListenOptions | { fd: number } {
 /** To be called after listening: mode and owner of a unix socket. The umask has kept strangers out until now. */
 export async function grantAccess(place: Place): Promise<void> {
   if (!('path' in place)) return;
-  const { path, mode = 0o660, owner, group } = place;
+  const { path, fileMode: mode, fileOwner: owner, fileGroup: group } = place;
   if (owner !== undefined || group !== undefined) {
     const { uid, gid } = await stat(path);
     await chown(

@@ -58,17 +58,19 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
       logLimited(logger, ofProxy ? 'warn' : 'info', `redirect: connection closed: ${what}`, {
         peer,
       }),
-    ...(http.tls !== undefined && { tls: readTls(http.tls) }),
+    ...readTls(http),
   });
   releasers.add('redirect', () => server.close(config().milter.drainTimeoutMs));
   for (const place of listens) {
     await server.listen(listenOptions(place));
     await grantAccess(place);
   }
-  const reload = ({ http: { tls } }: Configuration): void => {
-    if (tls !== undefined) server.setTls(readTls(tls));
+  const reload = ({ http: next }: Configuration): void => {
+    const { tls } = readTls(next);
+    if (tls !== undefined) server.setTls(tls);
   };
-  if (http.tls !== undefined) {
+  const { tlsCertificate, tlsKey } = http;
+  if (tlsCertificate !== undefined && tlsKey !== undefined) {
     // Certificate tools need not tell us of a renewal.
     const renewed = () => {
       try {
@@ -78,13 +80,15 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
         logger.error({ err: error }, 'the new certificate cannot be used, the old one stays');
       }
     };
-    releasers.add('certificate', watchFiles([http.tls.certificate, http.tls.key], renewed));
+    releasers.add('certificate', watchFiles([tlsCertificate, tlsKey], renewed));
   }
   return { reload };
 }
 
-function readTls({ certificate, key }: { certificate: string; key: string }) {
-  return { cert: readNamed('tls_certificate', certificate), key: readNamed('tls_key', key) };
+function readTls({ tlsCertificate, tlsKey }: Configuration['http']) {
+  if (tlsCertificate === undefined || tlsKey === undefined) return {};
+  const cert = readNamed('tls_certificate', tlsCertificate);
+  return { tls: { cert, key: readNamed('tls_key', tlsKey) } };
 }
 
 function readNamed(option: string, file: string): Buffer {

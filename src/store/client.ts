@@ -66,7 +66,7 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
   if (options.sentinels !== undefined && options.sentinels.length > 0) {
     return new Redis({
       ...common,
-      name: options.sentinelName ?? 'mymaster',
+      ...(options.sentinelName !== undefined && { name: options.sentinelName }),
       sentinels: options.sentinels.map((sentinel) => address(sentinel, 26379)),
       sentinelRetryStrategy: retryDelay,
       sentinelCommandTimeout: options.connectTimeoutMs,
@@ -81,7 +81,7 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
 export function describeRedis(options: RedisOptions): string {
   if (options.nodes?.length) return `Redis Cluster ${options.nodes.join(' ')}`;
   if (options.sentinels?.length) {
-    return `Redis "${options.sentinelName ?? 'mymaster'}" of the sentinels ${options.sentinels.join(' ')}`;
+    return `Redis "${options.sentinelName}" of the sentinels ${options.sentinels.join(' ')}`;
   }
   const { path, host, port } = endpoint(options.url);
   return `Redis ${path ?? `${host}:${port}`}`;
@@ -116,7 +116,7 @@ function credentials(options: RedisOptions): ClientOptions {
 }
 
 function tlsOf(options: RedisOptions): ConnectionOptions | undefined {
-  const { ca, certificate, key } = options.tls ?? {};
+  const { tlsCa: ca, tlsCertificate: certificate, tlsKey: key } = options;
   if (!options.url.startsWith('rediss:') && !ca && !certificate && !key) return undefined;
   return {
     ...(ca !== undefined && { ca: readFileSync(ca) }),

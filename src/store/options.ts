@@ -16,7 +16,9 @@ export interface RedisOptions {
   /** `host:port` of cluster nodes; empty without Cluster. */
   readonly nodes?: readonly string[];
   /** PEM files. Beside rediss:// any of them switches TLS on. */
-  readonly tls?: { readonly ca?: string; readonly certificate?: string; readonly key?: string };
+  readonly tlsCa?: string;
+  readonly tlsCertificate?: string;
+  readonly tlsKey?: string;
   readonly connectTimeoutMs: number;
   /** How long anything waits for Redis, a connection that is being made again included. */
   readonly commandTimeoutMs: number;

@@ -30,7 +30,7 @@ export class RedisEvents implements EventAppender {
   constructor(connection: RedisConnection, keys: Keys, limits: StreamLimits) {
     this.#connection = connection;
     this.#key = keys.events;
-    this.#maxLength = limits.maxLength;
+    this.#maxLength = limits.streamMaxLength;
     this.#trimmer = new StreamTrimmer(connection, keys.events, limits);
   }
 

@@ -45,7 +45,7 @@ export async function redisHealth(
   const latency = performance.now() - start;
   const servers = await connection.run((client) => Promise.all(mastersOf(client).map(look)));
   const warnings = servers.flatMap(warningsAbout);
-  const { length, maxLength, bytes = 0, maxBytes } = stream;
+  const { length, streamMaxLength: maxLength, bytes = 0, streamMaxSize: maxBytes } = stream;
   if (length > maxLength * NEARLY) {
     warnings.push(
       `the click stream holds ${length} events, at ${maxLength} the oldest are dropped: is anybody reading it?`,

@@ -4,9 +4,9 @@ import type { RedisConnection } from './connection.ts';
 
 /** How much the click stream may hold, roughly; beyond it the oldest entries go. */
 export interface StreamLimits {
-  readonly maxLength: number;
+  readonly streamMaxLength: number;
   /** Bytes; never more than a quarter of Redis' maxmemory, which links need more urgently. */
-  readonly maxBytes: number;
+  readonly streamMaxSize: number;
 }
 
 /** The stream is measured after this share of its limit has been appended: it takes Redis 13 ms per GiB. */
@@ -26,10 +26,10 @@ export class StreamTrimmer {
   #appended = Number.POSITIVE_INFINITY;
   #looking = false;
 
-  constructor(connection: RedisConnection, key: string, { maxBytes }: StreamLimits) {
+  constructor(connection: RedisConnection, key: string, { streamMaxSize }: StreamLimits) {
     this.#connection = connection;
     this.#key = key;
-    this.#maxBytes = maxBytes;
+    this.#maxBytes = streamMaxSize;
   }
 
   /** To be called after bytes were appended; does its work in the background. */

@@ -133,8 +133,8 @@ describe('values', () => {
       HTTP_Listener { Listen ":80" { } Listen "[::]:81" { } Listen "0.0.0.0:82" { } Listen "[::1]:83" { } }
       Control_Listener { enable = off Listen "127.0.0.1:1" { } }`);
     expect(milter.listen).toEqual([
-      { path: '/run/a.sock', mode: 0o600, owner: 'milter', group: 'postfix' },
-      { path: '/run/b.sock', mode: 0o660 },
+      { path: '/run/a.sock', fileMode: 0o600, fileOwner: 'milter', fileGroup: 'postfix' },
+      { path: '/run/b.sock', fileMode: 0o660 },
     ]);
     expect(http.listen).toEqual([
       { port: 80 },
@@ -162,10 +162,8 @@ describe('values', () => {
       'tls_certificate = "cert.pem" tls_key = "/key.pem"',
     );
     const { config } = load('HTTP_Listener { include "tls/tls.conf" } state_directory = "state"');
-    expect(config?.http.tls).toEqual({
-      certificate: join(folder, 'tls/cert.pem'),
-      key: '/key.pem',
-    });
+    expect(config?.http.tlsCertificate).toBe(join(folder, 'tls/cert.pem'));
+    expect(config?.http.tlsKey).toBe('/key.pem');
     expect(config?.sealed.keyFile).toBe(join(folder, 'state/keys'));
     expect(config?.events.journal).toBe(join(folder, 'state/events'));
   });

@@ -24,7 +24,7 @@ class Kept implements EventAppender {
 
 const recorders: ClickRecorder[] = [];
 function recorder(events: EventAppender, options: Partial<RecorderOptions> = {}): ClickRecorder {
-  const made = new ClickRecorder({ events, ...options });
+  const made = new ClickRecorder({ events, automaticWithinMs: 10_000, ...options });
   recorders.push(made);
   return made;
 }

@@ -28,7 +28,7 @@ describe('consumers of the Redis stream', () => {
       keyPrefix: 'clickmilter:',
       connectTimeoutMs: 1000,
       commandTimeoutMs: 1000,
-      stream: { maxLength: 100_000, maxBytes: 2 ** 30 },
+      stream: { streamMaxLength: 100_000, streamMaxSize: 2 ** 30 },
     });
     releases.push(() => store.close());
     return store;

@@ -97,6 +97,7 @@ const tasks: Record<string, () => Promise<void>> = {
           kept.push(...events);
         },
       },
+      automaticWithinMs: 10_000,
       flood: { perSecond: 1, flushMs: 1000 },
       observer: { repeatsLost: boom },
     });

@@ -16,9 +16,9 @@ afterEach(() => rm(folder, { recursive: true }));
 
 async function gauges(store?: object): Promise<Record<string, number>> {
   const metrics = new Metrics('main', '1.2.3');
-  const stream = { maxLength: 50, maxBytes: 5000 };
+  const stream = { streamMaxLength: 50, streamMaxSize: 5000 };
   measureEventLimits(
-    { events: { journal: folder, journalMaxSize: 1000, stream } } as unknown as Configuration,
+    { events: { journal: folder, journalMaxSize: 1000, ...stream } } as unknown as Configuration,
     { store } as unknown as Links,
     metrics,
   );

@@ -7,8 +7,11 @@ test.each<[Place, string | undefined]>([
   [{ port: 8893 }, 'inet:127.0.0.1:8893'],
   [{ host: '0.0.0.0', port: 8893 }, 'inet:127.0.0.1:8893'],
   [{ host: '::', port: 8893 }, 'inet:[::1]:8893'],
-  [{ path: '/run/clickmilter/milter.sock' }, 'unix:/run/clickmilter/milter.sock'],
-  [{ path: '/var/spool/postfix/clickmilter/milter.sock' }, 'unix:clickmilter/milter.sock'],
+  [{ path: '/run/clickmilter/milter.sock', fileMode: 0o660 }, 'unix:/run/clickmilter/milter.sock'],
+  [
+    { path: '/var/spool/postfix/clickmilter/milter.sock', fileMode: 0o660 },
+    'unix:clickmilter/milter.sock',
+  ],
   [{ fd: 3 }, undefined],
 ])('Postfix reaches %j as %s', (place, address) => {
   expect(postfixAddress(place)).toBe(address);

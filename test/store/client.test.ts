@@ -62,7 +62,7 @@ test('sentinels are asked for their master', () => {
 });
 
 test('a file that cannot be read is named', () => {
-  expect(() => createClient({ ...defaults, tls: { ca: '/nonexistent/ca.pem' } })).toThrow(
+  expect(() => createClient({ ...defaults, tlsCa: '/nonexistent/ca.pem' })).toThrow(
     '/nonexistent/ca.pem',
   );
 });

@@ -11,7 +11,7 @@ export function openStore(
     keyPrefix: 'clickmilter:',
     connectTimeoutMs: TIMEOUT_MS,
     commandTimeoutMs: TIMEOUT_MS,
-    stream: { maxLength: 1_000_000, maxBytes: 2 ** 30 },
+    stream: { streamMaxLength: 1_000_000, streamMaxSize: 2 ** 30 },
     ...options,
   });
 }

@@ -170,7 +170,7 @@ describe('the click stream', () => {
     events.map(({ event }) => JSON.parse(event).msys.track_event.n);
 
   test('is bounded, and health says when it is nearly full', async () => {
-    const small = open({ stream: { maxLength: 100, maxBytes: 2 ** 30 } });
+    const small = open({ stream: { streamMaxLength: 100, streamMaxSize: 2 ** 30 } });
     for (let i = 0; i < 10; i++) await small.events.append(Array(100).fill('{}'));
     const { streamLength, warnings } = await small.health();
     // "Roughly": Redis removes whole nodes of 100 entries.

@@ -54,7 +54,9 @@ const shapes: Readonly<Record<string, () => Promise<Shape>>> = {
           url: `rediss://localhost:${port}`,
           username: 'clickmilter',
           password: 's3cret/:@',
-          tls: files,
+          tlsCa: files.ca,
+          tlsCertificate: files.certificate,
+          tlsKey: files.key,
         }),
         stop: () => Promise.all([redis.stop(), rm(files.folder, { recursive: true })]),
       };

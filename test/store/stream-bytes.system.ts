@@ -38,7 +38,9 @@ describe('the stream is bounded in bytes', () => {
     ['long ones, and then small ones', (n: number) => (n < 100 ? 60_000 : 300), 10_100],
   ])('%s: the oldest go, from two writers', async (_name, bytes, count) => {
     const maxBytes = 2 * MiB;
-    const writers = [1, 2].map(() => open({ stream: { maxLength: 1_000_000, maxBytes } }));
+    const writers = [1, 2].map(() =>
+      open({ stream: { streamMaxLength: 1_000_000, streamMaxSize: maxBytes } }),
+    );
     for (let n = 0; n < count; n += 100) {
       const events = Array.from({ length: 100 }, (_, i) => event(n + i, bytes(n + i)));
       await writers[(n / 100) % 2]?.events.append(events);
@@ -56,7 +58,9 @@ describe('the stream is bounded in bytes', () => {
       await before.events.append(Array.from({ length: 100 }, () => event(n, 2000)));
     }
     expect(await bytesOfStream()).toBeGreaterThan(3 * MiB);
-    await open({ stream: { maxLength: 1_000_000, maxBytes: MiB } }).events.append([event(0, 100)]);
+    await open({ stream: { streamMaxLength: 1_000_000, streamMaxSize: MiB } }).events.append([
+      event(0, 100),
+    ]);
     await expect.poll(bytesOfStream).toBeLessThanOrEqual(1.1 * MiB);
   });
 
