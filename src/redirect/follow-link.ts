@@ -32,7 +32,14 @@ export async function followLink(
   host: string | undefined,
   now: number,
 ): Promise<Followed> {
-  const found = await find(resolver, tokens, host);
+  let found: FoundLink | undefined;
+  for (let at = 0; at < tokens.length && found === undefined; at++) {
+    const token = tokens[at] as string;
+    const resolved = await resolver.resolve(token);
+    found = mayFollow(resolved, host)
+      ? { token, resolved }
+      : await findOther(resolver, otherSpellings(token), host);
+  }
   if (found === undefined) return { kind: 'unknown' };
   const { token, resolved } = found;
   try {
@@ -48,21 +55,15 @@ export async function followLink(
   return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', token, resolved };
 }
 
-async function find(
+/** In one turn, so that a store reads them all at once: an unknown token costs two look-ups, not six. */
+async function findOther(
   resolver: LinkResolver,
   tokens: readonly string[],
   host: string | undefined,
 ): Promise<FoundLink | undefined> {
-  for (const token of tokens) {
-    const resolved = await resolver.resolve(token);
-    if (mayFollow(resolved, host)) return { token, resolved };
-    // In one turn, so that a store reads them all at once: an unknown token costs two look-ups, not six.
-    const others = otherSpellings(token);
-    const found = await Promise.all(others.map((other) => resolver.resolve(other)));
-    for (const [at, other] of others.entries()) {
-      const resolved = found[at];
-      if (mayFollow(resolved, host)) return { token: other, resolved };
-    }
+  const all = await Promise.all(tokens.map((token) => resolver.resolve(token)));
+  for (const [at, resolved] of all.entries()) {
+    if (mayFollow(resolved, host)) return { token: tokens[at] as string, resolved };
   }
   return undefined;
 }

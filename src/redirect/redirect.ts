@@ -56,10 +56,15 @@ export function createRedirect(options: RedirectOptions): RequestListener {
   const clientOf = clientReader(options.trustedProxies ?? []);
 
   return (request, response) => {
-    answer(request, response).catch((error) => fail(response, error));
+    try {
+      answer(request, response)?.catch((error) => fail(response, error));
+    } catch (error) {
+      fail(response, error);
+    }
   };
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** At once where no file and no link is asked for. */
+  function answer(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined {
     const { method, url = '' } = request;
     if (method === 'OPTIONS') return show(response, OPTIONS);
     if (method !== 'GET' && method !== 'HEAD') return show(response, NOT_ALLOWED);
@@ -125,7 +130,7 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     }
   }
 
-  function show(response: ServerResponse, page: Page, resolved?: ResolvedLink): void {
+  function show(response: ServerResponse, page: Page, resolved?: ResolvedLink): undefined {
     response.writeHead(page.status, page.headers).end(page.body);
     observer?.answered?.(page.status, resolved);
   }

@@ -79,17 +79,20 @@ export function logLimited(
   return true;
 }
 
-/** Logs a failure in a short line; the kind is the message and the reason. The stack trace follows at level debug. */
+/**
+ * Logs a failure in a short line. The stack trace follows at level debug.
+ * @param kind the message and the reason, where there are few reasons
+ */
 export function logFailure(
   logger: Logger,
   level: 'warn' | 'error',
   error: unknown,
   message: string,
   fields: Readonly<Record<string, unknown>> = {},
+  kind?: string,
 ): void {
   const reason = error instanceof Error ? error.message : String(error);
-  const kind = `${message} ${reason}`;
-  if (logLimited(logger, level, message, { ...fields, reason }, kind)) {
+  if (logLimited(logger, level, message, { ...fields, reason }, kind ?? `${message} ${reason}`)) {
     logger.debug({ err: error }, message);
   }
 }

@@ -45,9 +45,11 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
       },
       clickLost(error) {
         metrics.click(false);
-        logFailure(logger, 'error', error, 'click lost: it could be kept nowhere');
+        logFailure(logger, 'error', error, 'click lost: it could be kept nowhere', {}, 'click');
       },
-      failed: (error) => logFailure(logger, 'error', error, 'link not looked up: answered 503'),
+      // The reason may name the message, so it is not part of the kind.
+      failed: (error) =>
+        logFailure(logger, 'error', error, 'link not looked up: answered 503', {}, 'link'),
     },
   });
   const server = new RedirectServer(redirect, {

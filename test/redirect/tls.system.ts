@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
+import type { NotHttp } from '../../src/redirect/not-http.ts';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
 import { type Certificates, makeCertificates } from '../helpers/tls-certificates.ts';
@@ -92,4 +94,37 @@ test('connections without a request, or without a handshake, do not delay its en
   await server.close(20_000);
   expect(performance.now() - began).toBeLessThan(5_000);
   await closed;
+});
+
+test('what is not TLS is reported, and bytes beyond ASCII behind a token are cut over TLS too', async () => {
+  const links = new FakeLinks();
+  const path = `/${tokenNamed('live')}\u201d`;
+  links.links.set(tokenNamed('live'), resolvedLink({}, { domain: 'localhost' }));
+  const made = await certificates();
+  const reported: NotHttp[] = [];
+  const app = createRedirect({ resolver: links, blocks: links, clicks: links });
+  const server = new RedirectServer(app, {
+    tls: read(made),
+    onNotHttp: (connection) => reported.push(connection),
+  });
+  releases.push(() => server.close(0));
+  const listening = await server.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = listening.address() as AddressInfo;
+
+  const proxied = 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n';
+  for (const bytes of ['', 'GET / HTTP/1.1\r\n\r\n', proxied, proxied.repeat(99)]) {
+    const socket = connect(port, '127.0.0.1', () => socket.end(bytes));
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.resume().once('close', resolve));
+  }
+  expect(reported.map(({ what }) => what)).toEqual([
+    'HTTP came to a port with TLS: expected https',
+    expect.stringMatching(/^no TLS came to a port with TLS; the PROXY protocol, if it was that/),
+    expect.stringMatching(/^no TLS/),
+  ]);
+
+  const client = connectTls({ port, ca: readFileSync(made.ca), servername: 'localhost' });
+  client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  expect((await text(client)).split('\r\n')[0]).toBe('HTTP/1.1 302 Found');
+  expect(links.clicks).toMatchObject([{ token: tokenNamed('live'), ip: '127.0.0.1' }]);
 });
