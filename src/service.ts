@@ -3,12 +3,11 @@ import { reloaded } from './config/reloaded.ts';
 import { Metrics } from './control/metrics.ts';
 import { reportBackgroundFailures } from './lib/background.ts';
 import { Releasers } from './process/releasers.ts';
-import { inheritedSockets } from './process/sockets.ts';
 import type { Context } from './service/context.ts';
 import { deliverEvents } from './service/deliver-events.ts';
 import { measureEventLimits } from './service/event-limits.ts';
 import { openLinks } from './service/links.ts';
-import { clearWay, describePlace, type Place, places } from './service/listen.ts';
+import { clearWay, describePlace, type Listener, placesOf } from './service/listen.ts';
 import { type Logger, logFailure } from './service/log.ts';
 import { type OtherProcesses, serveControl } from './service/serve-control.ts';
 import { serveMilter } from './service/serve-milter.ts';
@@ -89,18 +88,18 @@ async function compose(
   const context: Context = { logger, metrics, links, releasers, config: () => config };
 
   const wanted = new Set(options.roles ?? roles);
-  const inherited = inheritedSockets();
   const addresses = new Map<Role, readonly string[]>();
-  const open = async (role: Role, listens: readonly Place[]) => {
-    if (!wanted.has(role) || listens.length === 0) return undefined;
+  const open = async (role: Listener) => {
+    const listens = wanted.has(role) ? placesOf(role, config) : [];
+    if (listens.length === 0) return undefined;
     if (options.worker === undefined) await clearWay(listens);
     addresses.set(role, listens.map(describePlace));
     return listens;
   };
 
-  const milter = await open('milter', places(config.milter.listen, inherited, 'milter'));
+  const milter = await open('milter');
   if (milter !== undefined) await serveMilter(milter, context);
-  const http = await open('redirect', places(config.http.listen, inherited, 'redirect'));
+  const http = await open('redirect');
   const certificates = http && (await serveRedirect(http, context));
   if (wanted.has('events')) {
     const delivery = deliverEvents(config, links, logger, metrics);
@@ -112,8 +111,13 @@ async function compose(
       return oldest === undefined ? 0 : (Date.now() - oldest) / 1000;
     });
   }
-  const control = await open('control', places(config.control.listen, inherited, 'control'));
-  if (control !== undefined) await serveControl(control, context, options.workers);
+  try {
+    const control = await open('control');
+    if (control !== undefined) await serveControl(control, context, options.workers);
+  } catch (error) {
+    // Mail and links do not need it, and a service with other roles of the same configuration may have the address.
+    logger.error({ reason: (error as Error).message }, 'health and metrics are not served');
+  }
 
   const { store } = links;
   if (options.worker === undefined && store !== undefined) {

@@ -4,16 +4,27 @@ import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
 import { groupId, userId } from '../process/user-ids.ts';
 import type { Setting } from '../scope/option-value.ts';
+import { type Listener, listeners } from '../service/listen.ts';
 
-const listeners = ['milter_listener', 'http_listener', 'control_listener'];
+const stanzaOf = {
+  milter: 'milter_listener',
+  redirect: 'http_listener',
+  control: 'control_listener',
+} as const satisfies Record<Listener, string>;
 const tlsOptions = ['tls_certificate', 'tls_key'] as const;
 
 /**
  * Users, groups and files that the listeners need and this machine has not, or not for this user. As warnings: the
  * service may run elsewhere, or as somebody else.
+ * @param roles whose listeners are checked
  */
-export function machineProblems(root: Stanza): readonly Problem[] {
-  const enabled = listeners.flatMap((id) => root.child(id) ?? []).filter((one) => one.isEnabled);
+export function machineProblems(
+  root: Stanza,
+  roles: readonly Listener[] = listeners,
+): readonly Problem[] {
+  const enabled = roles
+    .flatMap((role) => root.child(stanzaOf[role]) ?? [])
+    .filter((one) => one.isEnabled);
   const sockets = enabled.flatMap((listener) => listener.childrenOf('socket'));
   const owners = sockets
     .filter((socket) => socket.isEnabled && !/:\d+$/.test(socket.label ?? ''))
@@ -23,7 +34,7 @@ export function machineProblems(root: Stanza): readonly Problem[] {
     ]);
   return [
     ...owners,
-    ...tlsProblems(enabled.find(({ definition }) => definition.id === 'http_listener')),
+    ...tlsProblems(enabled.find(({ definition }) => definition.id === stanzaOf.redirect)),
   ];
 }
 

@@ -11,7 +11,7 @@ import { handleSignals } from '../process/signals.ts';
 import { inheritedSockets } from '../process/sockets.ts';
 import { serveUnderPrimary, type WorkerDuties, workerSlot } from '../process/worker.ts';
 import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
-import { clearWay, places } from '../service/listen.ts';
+import { clearWay, listeners, placesOf } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { type Role, roles, type Service, startService } from '../service.ts';
 import { configuredFully } from './configured.ts';
@@ -21,7 +21,9 @@ import { machineProblems } from './machine-problems.ts';
 import { checkWork, introduce } from './what-is-served.ts';
 
 /** The roles whose work is shared by the workers; the others are the primary's. */
-const shared: readonly Role[] = ['milter', 'redirect'];
+const shared = ['milter', 'redirect'] as const;
+type Shared = (typeof shared)[number];
+const isShared = (role: Role): role is Shared => shared.includes(role as Shared);
 const ASK_MS = 5_000;
 
 /** `clickmilter run`: the service, until a signal ends it. */
@@ -110,14 +112,15 @@ async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void>
 /** @throws CommandFailed where the service cannot start */
 async function start(read: Read, log: Log, wanted: readonly Role[]): Promise<Running> {
   const { config, root } = read;
-  const several = workerCount(config.workers) > 1 && wanted.some((role) => shared.includes(role));
+  const several = workerCount(config.workers) > 1 && wanted.some(isShared);
   try {
     checkWork(config, log.logger, wanted);
     return await (several ? startWorkers(read, log, wanted) : startAlone(config, log, wanted));
   } catch (error) {
     if (error instanceof CommandFailed) throw error;
     // It may be one of these.
-    for (const problem of machineProblems(root)) log.logger.error(formatProblem(problem));
+    const ours = listeners.filter((role) => wanted.includes(role));
+    for (const problem of machineProblems(root, ours)) log.logger.error(formatProblem(problem));
     if (error instanceof WorkerFailed) throw new CommandFailed(error.exitCode, error.message);
     throw new CommandFailed(exitCode.unavailable, (error as Error).message);
   }
@@ -143,8 +146,7 @@ async function startWorkers(
   wanted: readonly Role[],
 ): Promise<Running> {
   const inherited = inheritedSockets();
-  await clearWay(places(config.milter.listen, inherited, 'milter'));
-  await clearWay(places(config.http.listen, inherited, 'redirect'));
+  for (const role of wanted.filter(isShared)) await clearWay(placesOf(role, config));
   const inUse = (latest: Read['nodes']): HandedOver => ({
     file: config.file,
     started: nodes,
@@ -168,7 +170,7 @@ async function startWorkers(
   await workers.start();
   service = await startService(config, {
     logger,
-    roles: wanted.filter((role) => !shared.includes(role)),
+    roles: wanted.filter((role) => !isShared(role)),
     workers: {
       serving: () => workers.serving.length,
       async snapshots() {
@@ -207,7 +209,7 @@ async function runWorker(wanted: readonly Role[], slot: number): Promise<void> {
   try {
     const service = await startService(config, {
       logger: log.logger,
-      roles: wanted.filter((role) => shared.includes(role)),
+      roles: wanted.filter(isShared),
       worker: String(slot),
     });
     serving = {

@@ -1,26 +1,31 @@
 import type { Configuration } from '../config/configuration.ts';
 import { inheritedSockets } from '../process/sockets.ts';
-import { describePlace, type Place, places, postfixAddress, strangers } from '../service/listen.ts';
+import {
+  describePlace,
+  type Listener,
+  listeners,
+  placesOf,
+  postfixAddress,
+  strangers,
+} from '../service/listen.ts';
 import type { Logger } from '../service/log.ts';
-import { type Role, roles } from '../service.ts';
+import type { Role } from '../service.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-
-/** The roles that listen; systemd hands their sockets over by these names. */
-const listening = roles.filter((role) => role !== 'events');
 
 /**
  * Says which inherited sockets nobody serves.
  * @throws CommandFailed where there is nothing to serve at all, which no further attempt would change
  */
 export function checkWork(config: Configuration, logger: Logger, wanted: readonly Role[]): void {
-  const expected = listening.filter((role) => wanted.includes(role));
+  const expected = listeners.filter((role) => wanted.includes(role));
   for (const stranger of strangers(inheritedSockets(), expected)) {
     logger.error(
       { ...stranger, expected },
       'an inherited socket is not served: its name (FileDescriptorName) is none of those expected',
     );
   }
-  const listens = expected.some((role) => placesOf(role, config).length > 0);
+  // Health and metrics alone are no work.
+  const listens = expected.some((role) => role !== 'control' && placesOf(role, config).length > 0);
   const delivers = wanted.includes('events') && config.events.webhook !== undefined;
   if (listens || delivers) return;
   const named = wanted.filter((role) => role !== 'control').join(' ');
@@ -32,7 +37,7 @@ export function checkWork(config: Configuration, logger: Logger, wanted: readonl
 
 /** Tells a newcomer where everything is, and what is left to do. */
 export function introduce(config: Configuration, logger: Logger, wanted: readonly Role[]): void {
-  const served = (role: Listening) => (wanted.includes(role) ? placesOf(role, config) : []);
+  const served = (role: Listener) => (wanted.includes(role) ? placesOf(role, config) : []);
   const [milters, redirects] = [served('milter'), served('redirect')];
   if (milters.length > 0) logger.info(`milter on ${milters.map(describePlace).join(', ')}`);
   if (redirects.length > 0) logger.info(`redirect on ${redirects.map(describePlace).join(', ')}`);
@@ -45,12 +50,4 @@ export function introduce(config: Configuration, logger: Logger, wanted: readonl
   if (at !== undefined) {
     logger.info(`for Postfix, in main.cf: smtpd_milters = {${at}, default_action=tempfail}`);
   }
-}
-
-type Listening = (typeof listening)[number];
-
-/** Where a role listens: what was inherited, else what is configured. */
-function placesOf(role: Listening, { milter, http, control }: Configuration): readonly Place[] {
-  const configured = { milter: milter.listen, redirect: http.listen, control: control.listen };
-  return places(configured[role], inheritedSockets(), role);
 }

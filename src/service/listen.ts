@@ -1,19 +1,26 @@
 import { chmod, chown, stat } from 'node:fs/promises';
 import type { ListenOptions, Server } from 'node:net';
+import type { Configuration } from '../config/configuration.ts';
 import type { ListenAddress } from '../config/listen-addresses.ts';
 import { removeStale } from '../milter/unix-socket.ts';
+import { inheritedSockets } from '../process/sockets.ts';
 import { groupId, userId } from '../process/user-ids.ts';
 
 /** Where a server listens: an address of the configuration, or a socket that systemd opened. */
 export type Place = ListenAddress | { readonly fd: number };
 
-/** The configured addresses, or in their stead the sockets that were inherited under this name. */
-export function places(
-  configured: readonly ListenAddress[],
-  inherited: ReadonlyMap<string, readonly number[]>,
-  name: string,
+/** The roles that listen; systemd passes their sockets under these names. */
+export const listeners = ['milter', 'redirect', 'control'] as const;
+export type Listener = (typeof listeners)[number];
+
+/** Where a role listens: the sockets inherited under its name, or else its configured addresses. */
+export function placesOf(
+  role: Listener,
+  { milter, http, control }: Pick<Configuration, 'milter' | 'http' | 'control'>,
+  inherited = inheritedSockets(),
 ): readonly Place[] {
-  return inherited.get(name)?.map((fd) => ({ fd })) ?? configured;
+  const configured = { milter, redirect: http, control }[role].listen;
+  return inherited.get(role)?.map((fd) => ({ fd })) ?? configured;
 }
 
 /** Inherited sockets that nobody asks for: whoever connects there would wait for ever. */
