@@ -53,7 +53,7 @@ export function integerType(min: number, max: number): OptionType<number> {
 }
 
 /** Seconds in the file, milliseconds in the program: the name of the field ends in `Ms`. */
-interface DurationType extends OptionType<number> {
+export interface DurationType extends OptionType<number> {
   readonly suffix: 'Ms';
 }
 
