@@ -76,14 +76,18 @@ async function compose(
     logFailure(logger, 'error', error, `background task failed: ${task}`),
   );
   const metrics = new Metrics(options.worker ?? 'main', version);
-  const links = await openLinks(config, {
-    store: (unavailable) =>
-      unavailable === undefined
-        ? logger.info('Redis answers again')
-        : logger.error({ reason: unavailable }, 'Redis is not available'),
-    blockList: (problem) => logger.error({ problem }, 'the block list is not as it should be'),
-    counters: (problem) => logger.error({ problem }, 'what reports count is not complete'),
-  });
+  const links = await openLinks(
+    config,
+    {
+      store: (unavailable) =>
+        unavailable === undefined
+          ? logger.info('Redis answers again')
+          : logger.error({ reason: unavailable }, 'Redis is not available'),
+      blockList: (problem) => logger.error({ problem }, 'the block list is not as it should be'),
+      counters: (problem) => logger.error({ problem }, 'what reports count is not complete'),
+    },
+    () => config.scopes.trackingDomains,
+  );
   releasers.addFoundation('links', () => links.close());
   const context: Context = { logger, metrics, links, releasers, config: () => config };
 

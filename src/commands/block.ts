@@ -7,7 +7,7 @@ import { type Links, openLinks } from '../service/links.ts';
 import { createRedisStore } from '../store/redis-store.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { parseLinkArgument } from './link-argument.ts';
+import { findLink, parseLinkArgument } from './link-argument.ts';
 import { whileAvailable } from './while-available.ts';
 
 interface BlockOptions {
@@ -113,7 +113,7 @@ async function chosen(
   if (argument.kind === 'message') return { kind: 'message', value: argument.messageId };
   if (argument.kind === 'url') return { kind: 'url', value: browserUrl(argument.url) };
   // A URL may look like a tracked one and be somebody's target.
-  const resolved = await links.resolver.resolve(argument.token);
+  const resolved = await findLink(links.resolver, argument);
   if (resolved !== undefined) return { kind: 'token', value: argument.token };
   if (argument.host !== undefined) {
     process.stderr.write(
@@ -123,7 +123,7 @@ async function chosen(
   }
   throw new CommandFailed(
     exitCode.dataError,
-    `"${argument.token}" leads nowhere: unknown, gone or damaged`,
+    `"${argument.token}" leads nowhere: unknown, gone or damaged, or its tracking domain is not configured here`,
   );
 }
 

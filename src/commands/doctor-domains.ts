@@ -66,7 +66,10 @@ export async function examineDomain(
 /** The token of a link that leads to an example, and dies in a minute. */
 function probe(domain: string, keys: SealKeys): string {
   const now = Math.floor(Date.now() / 1000);
-  const links = createSealedLinks(() => keys).issuer.issue({
+  const links = createSealedLinks(
+    () => keys,
+    () => [],
+  ).issuer.issue({
     messageId: newMessageId(),
     injectionTime: now,
     expires: now + 60,

@@ -1,4 +1,7 @@
+import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
 import { isMessageId } from '../link/message-id.ts';
+import { isSealedToken } from '../link/sealed-token.ts';
+import { isStoredToken } from '../link/stored-token.ts';
 
 /** What somebody may have copied out of a mail, a log or an event. */
 export type LinkArgument =
@@ -7,7 +10,7 @@ export type LinkArgument =
   | { readonly kind: 'url'; readonly url: string };
 
 /** Shorter than any token, longer than a message id. */
-const TOKEN = /^[12][\w-]{19,}$/;
+const TOKEN = /^[\w-]{20,}$/;
 
 /**
  * A token, a tracked URL (which ends in a token, sublink or not), a message id, or any other http or https URL.
@@ -15,10 +18,28 @@ const TOKEN = /^[12][\w-]{19,}$/;
  */
 export function parseLinkArgument(text: string): LinkArgument | undefined {
   if (isMessageId(text)) return { kind: 'message', messageId: text };
-  if (TOKEN.test(text)) return { kind: 'token', token: text };
+  if (isToken(text)) return { kind: 'token', token: text };
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const { pathname, host } = new URL(text);
   const path = pathname.replace(/\/$/, ''); // as some programs add one
   const last = path.slice(path.lastIndexOf('/') + 1);
-  return TOKEN.test(last) ? { kind: 'token', token: last, host } : { kind: 'url', url: text };
+  return isToken(last) ? { kind: 'token', token: last, host } : { kind: 'url', url: text };
+}
+
+function isToken(text: string): boolean {
+  return TOKEN.test(text) && (isStoredToken(text) || isSealedToken(text));
+}
+
+/**
+ * Finds the link of a token that somebody copied. A URL that is wrong in its host alone is found too.
+ * @throws StoreUnavailable
+ */
+export async function findLink(
+  resolver: LinkResolver,
+  { token, host }: { readonly token: string; readonly host?: string },
+): Promise<ResolvedLink | undefined> {
+  return (
+    (host === undefined ? undefined : await resolver.resolve(token, host)) ??
+    (await resolver.resolve(token))
+  );
 }

@@ -5,7 +5,7 @@ import { openLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { parseLinkArgument } from './link-argument.ts';
+import { findLink, parseLinkArgument } from './link-argument.ts';
 import { printable, printableJson } from './printable.ts';
 import { whileAvailable } from './while-available.ts';
 
@@ -31,11 +31,11 @@ export function linkCommand(program: Command): void {
       try {
         await whileAvailable(async () => {
           const { token, host } = argument;
-          const resolved = await links.resolver.resolve(token);
+          const resolved = await findLink(links.resolver, argument);
           if (resolved === undefined) {
             throw new CommandFailed(
               exitCode.dataError,
-              `"${token}" leads nowhere: unknown, gone or damaged`,
+              `"${token}" leads nowhere: unknown, gone or damaged, or its tracking domain is not configured here`,
             );
           }
           const block = await links.blocks.find(token, resolved);

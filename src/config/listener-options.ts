@@ -89,7 +89,7 @@ export const httpOptions = {
   check_host: option(
     booleanType,
     true,
-    "Whether the Host of a request must be the link's own tracking_domain.",
+    "Whether the Host of a request must be the link's own tracking_domain. Where it is off, sealed links need theirs to be in the configuration.",
   ),
   trusted_proxies: option(
     listType(networkType),

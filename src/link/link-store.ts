@@ -40,10 +40,11 @@ export interface ResolvedLink {
 /** Finds out what a token stands for. */
 export interface LinkResolver {
   /**
+   * @param host of the URL the token stood in; without it, a sealed link is found for configured tracking domains only
    * @returns undefined for a token that is unknown, gone, truncated or forged
    * @throws StoreUnavailable when the answer cannot be known now
    */
-  resolve(token: string): Promise<ResolvedLink | undefined>;
+  resolve(token: string, host?: string): Promise<ResolvedLink | undefined>;
 }
 
 /** The store (or its key) cannot be used at the moment; nothing is wrong with the request. */

@@ -1,6 +1,5 @@
 import { base128, readBase128 } from './base128.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
-import { hostDigest } from './tracking-host.ts';
 import { expandUrl, shortenUrl } from './url-shorthand.ts';
 
 /**
@@ -9,7 +8,7 @@ import { expandUrl, shortenUrl } from './url-shorthand.ts';
  *     1  flags, below
  *     3  second of the day of the injection
  *     1+ lifetime, base 128, in seconds or (Flag.days) days
- *     4  digest of the tracking domain
+ *     4  digest of the tracking domain, in form 2 of the token only
  *     …  campaign, link name, recipient (a length byte and UTF-8 each), number of recipients (base 128), further facts
  *        (a length byte and JSON): those that the flags name
  *     …  target, to the end: in the shorthand of URLs, else (Flag.plain) in UTF-8
@@ -20,7 +19,8 @@ export interface SealedContents {
   readonly link: TrackedLink;
   readonly secondOfDay: number;
   readonly lifetime: number;
-  readonly hostDigest: string;
+  /** Absent but in form 2. */
+  readonly hostDigest?: string;
   readonly facts: SealedFacts;
 }
 
@@ -86,7 +86,6 @@ export class ContentsPacker {
     this.#before = Buffer.concat([
       second,
       base128(inDays ? lifetime / DAY : lifetime),
-      Buffer.from(hostDigest(message.domain), 'latin1'),
       campaign ?? NOTHING,
     ]);
     this.#behind = recipient ?? recipientCount ?? NOTHING;
@@ -137,12 +136,15 @@ export class ContentsPacker {
   }
 }
 
-/** @returns undefined for contents of a form that this release does not know */
-export function unpackContents(bytes: Buffer): SealedContents | undefined {
+/**
+ * @param withDigest whether a digest of the tracking domain is among them
+ * @returns undefined for contents of a form that this release does not know
+ */
+export function unpackContents(bytes: Buffer, withDigest: boolean): SealedContents | undefined {
   const flags = bytes[0];
   const lifetime = readBase128(bytes, 4);
   if (flags === undefined || lifetime === undefined) return undefined;
-  let at = lifetime.end + 4;
+  let at = lifetime.end + (withDigest ? 4 : 0);
   const digest = bytes.toString('latin1', lifetime.end, at);
   const string = (flag: number): string | undefined => {
     if ((flags & flag) === 0) return undefined;
@@ -169,7 +171,7 @@ export function unpackContents(bytes: Buffer): SealedContents | undefined {
     },
     secondOfDay: bytes.readUIntBE(1, 3),
     lifetime: lifetime.value * (flags & Flag.days ? DAY : 1),
-    hostDigest: digest,
+    ...(withDigest && { hostDigest: digest }),
     facts: {
       recipients: recipient === undefined ? [] : [recipient],
       ...(count !== undefined && { recipientCount: count.value }),

@@ -3,7 +3,7 @@ import type { MessageFacts } from './message-facts.ts';
 import { isMessageId } from './message-id.ts';
 import type { SealKeys } from './seal-keys.ts';
 import { MAX_TARGET, type OpenedToken, openToken, Sealer } from './sealed-token.ts';
-import { hostDigest } from './tracking-host.ts';
+import { hostDigest, hostName } from './tracking-host.ts';
 
 /** Links whose tokens hold all there is to know: nothing is stored, and nothing needs to be asked. */
 export interface SealedLinks {
@@ -11,8 +11,14 @@ export interface SealedLinks {
   readonly resolver: LinkResolver;
 }
 
-/** @param keys asked anew each time, so that keys read again are used at once */
-export function createSealedLinks(keys: () => SealKeys): SealedLinks {
+/**
+ * @param keys asked anew each time, so that keys read again are used at once
+ * @param domains the tracking domains that a token is tried with where its host is not known
+ */
+export function createSealedLinks(
+  keys: () => SealKeys,
+  domains: () => Iterable<string>,
+): SealedLinks {
   return {
     issuer: {
       kind: 'sealed',
@@ -20,8 +26,8 @@ export function createSealedLinks(keys: () => SealKeys): SealedLinks {
       issue: (message) => issue(keys(), message),
     },
     resolver: {
-      resolve: async (token) => {
-        const opened = openToken(keys(), token);
+      resolve: async (token, host) => {
+        const opened = openToken(keys(), token, host === undefined ? domains() : [host]);
         return opened && resolved(opened);
       },
     },
@@ -52,10 +58,13 @@ function resolved({
       messageId,
       injectionTime,
       expires: injectionTime + lifetime,
-      // Only a digest of it is in the token: `isFor` knows it, nobody else has to.
-      domain: '',
+      // Form 2 has only a digest of it: `isFor` knows it, nobody else has to.
+      domain: opened.host ?? '',
       ...opened.facts,
     },
-    isFor: (host) => hostDigest(host) === opened.hostDigest,
+    isFor: (host) =>
+      opened.host === undefined
+        ? hostDigest(host) === opened.hostDigest
+        : hostName(host) === hostName(opened.host),
   };
 }

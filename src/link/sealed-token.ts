@@ -3,20 +3,28 @@ import { base128, readBase128 } from './base128.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import type { SealKeys } from './seal-keys.ts';
 import { ContentsPacker, type SealedContents, unpackContents } from './sealed-contents.ts';
+import { hostName } from './tracking-host.ts';
 
 /**
- * A sealed token: `2`, then base64url of
+ * A sealed token: `4`, then base64url of
  *
  *     1  id of the key
  *     2  day of the injection, from 1970-01-01 UTC
  *    12  message id
  *     4  salt, random, one for each time a message's links are sealed
  *    1+  number of the link within the message, base 128
- *     …  AES-256-GCM of the contents, then its tag, cut to 96 bits (NIST SP 800-38D, 5.2.1.2)
+ *     …  AES-256-GCM of the contents, then its tag, cut to 96 bits (NIST SP 800-38D, 5.2.1.2); the name of the
+        tracking domain, in lower case and without its port, is the associated data
  *
  * Keys go key → day → message: HKDF gives the day's subkey, HMAC-SHA256 of message id and salt under it the message's
  * key. The nonce is the link's number, so none is ever used twice under one key, however much mail is sent; and nothing
  * of the clear part can be changed without the key or the nonce changing with it.
+ *
+ * Where the bytes are a multiple of three, the last character may be any, and mail programs leave a final `-` out of a
+ * link: an `A` follows.
+ *
+ * Form 2, which is opened for ever and no longer written, lacks that `A`, and has no associated data but a digest of
+ * the tracking domain among its contents.
  */
 const FIXED = 1 + 2 + 12 + 4;
 const TAG_BYTES = 12;
@@ -30,11 +38,13 @@ const CIPHER = 'aes-256-gcm';
 export interface OpenedToken extends SealedContents {
   readonly messageId: string;
   readonly injectionTime: number;
+  /** That one of the given hosts for which it was sealed; absent in form 2. */
+  readonly host?: string;
 }
 
 /** Whether a token is of the sealed kind; it need not be a valid one. */
 export function isSealedToken(token: string): boolean {
-  return token.startsWith('2');
+  return token.startsWith('4') || token.startsWith('2');
 }
 
 /** Seals the links of one message, one after another. */
@@ -42,11 +52,13 @@ export class Sealer {
   readonly #contents: ContentsPacker;
   readonly #header = Buffer.alloc(FIXED);
   readonly #key: Buffer;
+  readonly #host: Buffer;
   #links = 0;
 
   constructor(keys: SealKeys, message: MessageFacts) {
     const keyId = keys.sealing();
     const day = Math.floor(message.injectionTime / DAY);
+    this.#host = associated(message.domain);
     this.#contents = new ContentsPacker(message);
     this.#header[0] = keyId;
     this.#header.writeUInt16BE(day, 1);
@@ -66,20 +78,38 @@ export class Sealer {
     const counter = base128(number);
     const contents = this.#contents.pack(link, FIXED + counter.length + TAG_BYTES);
     const cipher = createCipheriv(CIPHER, this.#key, nonce(number), { authTagLength: TAG_BYTES });
+    cipher.setAAD(this.#host);
     const sealed = cipher.update(contents);
     // In this mode nothing is left over; the tag needs it.
     cipher.final();
     const bytes = Buffer.concat([this.#header, counter, sealed, cipher.getAuthTag()]);
-    return `2${bytes.toString('base64url')}`;
+    return textOf(bytes);
   }
 }
 
-/** @returns undefined for a token that no key of these has sealed: truncated, changed, foreign, or no token at all */
-export function openToken(keys: SealKeys, token: string): OpenedToken | undefined {
+function textOf(bytes: Buffer): string {
+  return `4${bytes.toString('base64url')}${bytes.length % 3 === 0 ? 'A' : ''}`;
+}
+
+function associated(domain: string): Buffer {
+  return Buffer.from(hostName(domain));
+}
+
+/**
+ * @param hosts that the token may have been made for, in any spelling of `tracking_domain`; form 2 needs none
+ * @returns undefined for a token that no key of these has sealed for one of the hosts: truncated, changed, foreign, or
+ *   no token at all
+ */
+export function openToken(
+  keys: SealKeys,
+  token: string,
+  hosts: Iterable<string>,
+): OpenedToken | undefined {
   if (token.length > MAX_TOKEN) return undefined;
+  const form = token.startsWith('4') ? 4 : 2;
   const bytes = Buffer.from(token.slice(1), 'base64url');
   // The decoder is lenient (bits that are left over, foreign characters): one link has one token only.
-  if (`2${bytes.toString('base64url')}` !== token) return undefined;
+  if ((form === 4 ? textOf(bytes) : `2${bytes.toString('base64url')}`) !== token) return undefined;
   const counter = readBase128(bytes, FIXED);
   if (counter === undefined || bytes.length <= counter.end + TAG_BYTES) return undefined;
   const day = bytes.readUInt16BE(1);
@@ -87,22 +117,46 @@ export function openToken(keys: SealKeys, token: string): OpenedToken | undefine
   if (subkey === undefined) return undefined;
 
   const key = messageKey(subkey, bytes);
-  const opener = createDecipheriv(CIPHER, key, nonce(counter.value), { authTagLength: TAG_BYTES });
-  opener.setAuthTag(bytes.subarray(-TAG_BYTES));
-  const contents = opener.update(bytes.subarray(counter.end, -TAG_BYTES));
+  const sealed = bytes.subarray(counter.end, -TAG_BYTES);
+  const tag = bytes.subarray(-TAG_BYTES);
+  const open = (host: string | undefined) => {
+    const contents = decrypt(key, nonce(counter.value), sealed, tag, host);
+    const unpacked = contents && unpackContents(contents, form === 2);
+    return (
+      unpacked && {
+        ...unpacked,
+        ...(host !== undefined && { host }),
+        messageId: bytes.toString('base64url', 3, 15),
+        injectionTime: day * DAY + unpacked.secondOfDay,
+      }
+    );
+  };
+  if (form === 2) return open(undefined);
+  for (const host of hosts) {
+    const opened = open(host);
+    if (opened !== undefined) return opened;
+  }
+  return undefined;
+}
+
+/** @returns undefined where the tag is another */
+function decrypt(
+  key: Buffer,
+  iv: Buffer,
+  sealed: Buffer,
+  tag: Buffer,
+  host: string | undefined,
+): Buffer | undefined {
+  const opener = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
+  if (host !== undefined) opener.setAAD(associated(host));
+  opener.setAuthTag(tag);
+  const contents = opener.update(sealed);
   try {
     opener.final();
   } catch {
     return undefined;
   }
-  const unpacked = unpackContents(contents);
-  return (
-    unpacked && {
-      ...unpacked,
-      messageId: bytes.toString('base64url', 3, 15),
-      injectionTime: day * DAY + unpacked.secondOfDay,
-    }
-  );
+  return contents;
 }
 
 function messageKey(subkey: Buffer, header: Buffer): Buffer {

@@ -1,66 +1,99 @@
 import { hash } from 'node:crypto';
 
 /**
- * The token of a stored link: `1`, the message id, a check, the link's index.
+ * The token of a stored link: its form, the message id, a check, the link's index.
  *
- *     1 MMMMMMMMMMMMMMMM CCCCCC I…
+ *     3 MMMMMMMMMMMMMMMM CCCCCC I…
  *
  * The id alone (96 random bits) cannot be guessed. The check keeps whoever was forwarded one link of a
  * message from reaching the others by counting: it is derived from a secret that only the record holds.
- * The index is in base 64, without leading zeros, so that each link has one token only.
+ * The index has no leading zeros, so that each link has one token only.
+ *
+ * Form 3 writes the index in letters and digits, since mail programs leave a final `-` out of a link. Form 1, which
+ * is read for ever and no longer written, used `-` and `_` too. The checks of the two differ, so that no link has a
+ * token of both.
  */
 export interface StoredToken {
+  readonly form: Form;
   readonly messageId: string;
   readonly index: number;
   /** To be compared with the one of `LinkChecks`. */
   readonly check: string;
 }
 
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+type Form = keyof typeof FORMS;
+
+const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** By the first character of the token. No message has a million links; longer indexes are not looked at. */
+const FORMS = {
+  1: {
+    digits: `${ALPHANUMERIC}-_`,
+    index: /^(?:[\w-]|[B-Za-z0-9_-][\w-]{1,3})$/,
+    /** Between the secret and the number of a block of checks. */
+    separator: '.',
+  },
+  3: {
+    digits: ALPHANUMERIC,
+    index: /^(?:[A-Za-z0-9]|[B-Za-z0-9][A-Za-z0-9]{1,3})$/,
+    separator: ':',
+  },
+} as const;
+
 const CHECK_LENGTH = 6;
-/** No message has a million links; longer indexes are not looked at. */
-const TOKEN = /^1[\w-]{16}[\w-]{6}(?:[\w-]|[B-Za-z0-9_-][\w-]{1,3})$/;
 /** Where the check and the index begin. */
 const CHECK = 17;
 const INDEX = CHECK + CHECK_LENGTH;
 
 /** Whether a token is of the stored kind; it need not be a valid one. */
 export function isStoredToken(token: string): boolean {
-  return token.startsWith('1');
+  return formOf(token) !== undefined;
 }
 
 export function formatStoredToken(messageId: string, index: number, checks: LinkChecks): string {
-  return `1${messageId}${checks.of(index)}${base64Number(index)}`;
+  return `3${messageId}${checks.of(index, 3)}${inDigits(index, FORMS[3].digits)}`;
 }
 
 /** @returns undefined for what is no stored token */
 export function parseStoredToken(token: string): StoredToken | undefined {
-  if (!TOKEN.test(token)) return undefined;
+  const form = formOf(token);
+  if (form === undefined || !/^[\w-]{24,27}$/.test(token)) return undefined;
+  const { digits, index: pattern } = FORMS[form];
+  const written = token.slice(INDEX);
+  if (!pattern.test(written)) return undefined;
   let index = 0;
-  for (const digit of token.slice(INDEX)) index = index * 64 + DIGITS.indexOf(digit);
-  return { messageId: token.slice(1, CHECK), index, check: token.slice(CHECK, INDEX) };
+  for (const digit of written) index = index * digits.length + digits.indexOf(digit);
+  return { form, messageId: token.slice(1, CHECK), index, check: token.slice(CHECK, INDEX) };
 }
 
-function base64Number(value: number): string {
-  const digit = DIGITS[value % 64] ?? '';
-  return value < 64 ? digit : base64Number(Math.floor(value / 64)) + digit;
+function formOf(token: string): Form | undefined {
+  return token.startsWith('3') ? 3 : token.startsWith('1') ? 1 : undefined;
+}
+
+function inDigits(value: number, digits: string): string {
+  const digit = digits[value % digits.length] ?? '';
+  return value < digits.length
+    ? digit
+    : inDigits(Math.floor(value / digits.length), digits) + digit;
 }
 
 /** The checks of one message's links: 36 bits each, cut from SHA-512 over the record's secret and a counter. */
 export class LinkChecks {
   readonly #secret: string;
-  /** Blocks of 14 checks, made when the first of them is asked for. */
-  readonly #blocks: string[] = [];
+  /** Blocks of 14 checks by form, made when the first of them is asked for. */
+  readonly #blocks: Readonly<Record<Form, string[]>> = { 1: [], 3: [] };
 
   constructor(secret: string) {
     this.#secret = secret;
   }
 
-  of(index: number): string {
+  of(index: number, form: Form): string {
     const perBlock = 14;
     const number = Math.floor(index / perBlock);
-    this.#blocks[number] ??= hash('sha512', `${this.#secret}.${number}`, 'base64url');
+    const blocks = this.#blocks[form];
+    const input = `${this.#secret}${FORMS[form].separator}${number}`;
+    blocks[number] ??= hash('sha512', input, 'base64url');
     const start = (index % perBlock) * CHECK_LENGTH;
-    return (this.#blocks[number] as string).slice(start, start + CHECK_LENGTH);
+    return blocks[number].slice(start, start + CHECK_LENGTH);
   }
 }

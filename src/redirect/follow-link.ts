@@ -35,7 +35,7 @@ export async function followLink(
   let found: FoundLink | undefined;
   for (let at = 0; at < tokens.length && found === undefined; at++) {
     const token = tokens[at] as string;
-    const resolved = await resolver.resolve(token);
+    const resolved = await resolver.resolve(token, host);
     found = mayFollow(resolved, host)
       ? { token, resolved }
       : await findOther(resolver, otherSpellings(token), host);
@@ -61,7 +61,7 @@ async function findOther(
   tokens: readonly string[],
   host: string | undefined,
 ): Promise<FoundLink | undefined> {
-  const all = await Promise.all(tokens.map((token) => resolver.resolve(token)));
+  const all = await Promise.all(tokens.map((token) => resolver.resolve(token, host)));
   for (const [at, resolved] of all.entries()) {
     if (mayFollow(resolved, host)) return { token: tokens[at] as string, resolved };
   }

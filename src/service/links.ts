@@ -36,14 +36,16 @@ export interface LinksObserver {
 }
 
 /**
+ * @param trackingDomains those configured now
  * @throws Error that names a key file which cannot be used
  */
 export async function openLinks(
   config: Configuration,
   observer: LinksObserver = {},
+  trackingDomains: () => Iterable<string> = () => config.scopes.trackingDomains,
 ): Promise<Links> {
   const keys = await SealKeyFile.open(config.sealed.keyFile);
-  const sealed = createSealedLinks(keys.keys);
+  const sealed = createSealedLinks(keys.keys, trackingDomains);
   if (config.linkStore === 'sealed') {
     const counter = new FileCounters({
       folder: config.events.journal,
@@ -75,8 +77,8 @@ export async function openLinks(
     sealed: sealed.issuer,
     // Sealed links of the time before Redis, or of hours without it, go on working.
     resolver: {
-      resolve: (token) =>
-        isStoredToken(token) ? store.resolver.resolve(token) : sealed.resolver.resolve(token),
+      resolve: (token, host) =>
+        isStoredToken(token) ? store.resolver.resolve(token) : sealed.resolver.resolve(token, host),
     },
     counter: store.counters,
     blocks: store.blocks,
@@ -88,7 +90,10 @@ export async function openLinks(
 
 /** Links of the configured kind that look right and lead nowhere: what they stand for is forgotten at once. */
 export function practiceLinks(config: Configuration): FilterParts {
-  const sealed = createSealedLinks(() => key).issuer;
+  const sealed = createSealedLinks(
+    () => key,
+    () => [],
+  ).issuer;
   const key = new SealKeys([newSealKey([], 0)]);
   const stored: LinkIssuer = {
     kind: 'stored',

@@ -4,7 +4,8 @@ import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
 /** The same, with the time of each look-up in the metrics. */
 export function timedResolver(resolver: LinkResolver, metrics: Metrics): LinkResolver {
   return {
-    resolve: (token) => timed(metrics, 'resolve', performance.now(), resolver.resolve(token)),
+    resolve: (token, host) =>
+      timed(metrics, 'resolve', performance.now(), resolver.resolve(token, host)),
   };
 }
 

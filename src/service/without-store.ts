@@ -8,9 +8,9 @@ import { parseStoredToken } from '../link/stored-token.ts';
  */
 export function withoutStore(resolver: LinkResolver, warn: () => void): LinkResolver {
   return {
-    resolve(token) {
+    resolve(token, host) {
       if (parseStoredToken(token) !== undefined) warn();
-      return resolver.resolve(token);
+      return resolver.resolve(token, host);
     },
   };
 }

@@ -73,12 +73,12 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   async resolve(token: string): Promise<StoredLink | undefined> {
     const parsed = parseStoredToken(token);
     if (parsed === undefined) return undefined;
-    const { messageId, index, check } = parsed;
+    const { form, messageId, index, check } = parsed;
     const [value, version] = await this.#reads.read(messageId);
     if (value === null) return undefined;
     const record = this.#recentOf(value, messageId) ?? (await this.open(value, messageId));
     const link = record.link(index);
-    if (link === undefined || record.checks.of(index) !== check) return undefined;
+    if (link === undefined || record.checks.of(index, form) !== check) return undefined;
     const { message, linkCount } = record;
     return {
       link,

@@ -22,7 +22,8 @@ beforeEach(async () => {
   await writeFile(
     config,
     `link_store = "sealed"\nstate_directory = "${folder}"\nsealed { key_file = "${folder}/keys" }\n` +
-      `events { journal = "${folder}/events"  block_list = "${folder}/blocks" }\n`,
+      `events { journal = "${folder}/events"  block_list = "${folder}/blocks" }\n` +
+      'ESMTP_Listener { tracking_domain = "click.example.com" }\n',
   );
 });
 afterEach(() => rm(folder, { recursive: true }));
@@ -40,7 +41,7 @@ const message = exampleMessage({
 
 async function sealedToken(facts = message): Promise<string> {
   const { keys } = await SealKeyFile.open(join(folder, 'keys'));
-  return createSealedLinks(keys)
+  return createSealedLinks(keys, () => [])
     .issuer.issue(facts)
     .token({ target: TARGET, part: 'html', name: 'Offer' });
 }
@@ -56,6 +57,7 @@ describe('link', () => {
       part       html
       kind       sealed
       message    AbCdEfGhIjKlMn-_
+      domain     click.example.com
       recipient  Someone@example.org
       campaign   autumn-2026
       pathway    newsletters
@@ -101,17 +103,17 @@ describe('link', () => {
 
 describe('block and unblock', () => {
   test.each([
-    ['a token', async () => [await sealedToken()], /^blocked: token 2\S+\n$/],
+    ['a token', async () => [await sealedToken()], /^blocked: token 4\S+\n$/],
     [
       'a tracked URL',
       async () => [`http://click.example.com/${await sealedToken()}`],
-      /^blocked: token 2\S+\n$/,
+      /^blocked: token 4\S+\n$/,
     ],
     ['a message', async () => ['AbCdEfGhIjKlMn-_'], 'blocked: message AbCdEfGhIjKlMn-_\n'],
     [
       'a tracked URL with a slash behind it',
       async () => [`http://click.example.com/${await sealedToken()}/`],
-      /^blocked: token 2\S+\n$/,
+      /^blocked: token 4\S+\n$/,
     ],
     ['a target', async () => ['https://evil.example/'], 'blocked: url https://evil.example/\n'],
     [
@@ -153,7 +155,7 @@ describe('block and unblock', () => {
     const url = `http://click.example.com/${await sealedToken()}`;
     await run(blockCommand, 'block', url);
     for (const file of ['keys', 'keys.made']) await rm(join(folder, file));
-    expect((await run(blockCommand, 'unblock', url)).stdout).toMatch(/^unblocked: token 2/);
+    expect((await run(blockCommand, 'unblock', url)).stdout).toMatch(/^unblocked: token 4/);
     expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
   });
 

@@ -7,7 +7,8 @@ import { storeContract } from './store-contract.ts';
 
 const DAY = 86_400_000;
 const key = newSealKey([], 0);
-const links = createSealedLinks(() => keys);
+const domains = () => [exampleMessage().domain];
+const links = createSealedLinks(() => keys, domains);
 const keys = new SealKeys([key]);
 
 /** What no shorthand and no dictionary can shorten. */
@@ -31,8 +32,8 @@ describe('length', () => {
     );
     expect(sizes).toMatchInlineSnapshot(`
       {
-        "90": 211,
-        "91": 203,
+        "90": 206,
+        "91": 198,
       }
     `);
   });
@@ -111,7 +112,7 @@ describe('rotation', () => {
   const old = newSealKey([], now - 10 * DAY);
   const fresh = newSealKey([old], now - DAY);
   const planned = newSealKey([old, fresh], now + DAY);
-  const ring = (...list: (typeof old)[]) => createSealedLinks(() => new SealKeys(list));
+  const ring = (...list: (typeof old)[]) => createSealedLinks(() => new SealKeys(list), domains);
 
   test('the newest key that has begun seals, and older ones go on opening', async () => {
     const before = seal('https://a.example/', exampleMessage(), ring(old));

@@ -4,6 +4,7 @@ import { parseSealKeys } from '../../src/link/seal-keys.ts';
 import { openToken, Sealer } from '../../src/link/sealed-token.ts';
 import { exampleMessage } from './example-message.ts';
 
+const HOST = 'click.example.com';
 const { subtle } = webcrypto;
 const SECRET = 'lU0pmnUZ3JmqnEmtEkr5bdkqPRYmV2j2cF0n1n3xQ2o';
 const keys = parseSealKeys(`5c 2026-11-23T00:00:00Z ${SECRET}\n`, 'keys');
@@ -32,7 +33,8 @@ async function openIndependently(token: string): Promise<Buffer> {
   const opener = await subtle.importKey('raw', messageKey, 'AES-GCM', false, ['decrypt']);
   const iv = Buffer.alloc(12);
   iv[11] = bytes[19] ?? 0;
-  const algorithm = { name: 'AES-GCM', iv, tagLength: 96 };
+  const additionalData = Buffer.from(HOST);
+  const algorithm = { name: 'AES-GCM', iv, tagLength: 96, additionalData };
   return Buffer.from(await subtle.decrypt(algorithm, opener, bytes.subarray(20)));
 }
 
@@ -42,7 +44,7 @@ test('a token is what its description says', async () => {
   const token = sealer.seal({ target: 'https://www.QQQ/', part: 'html', name: 'Logo' });
 
   const bytes = Buffer.from(token.slice(1), 'base64url');
-  expect(token[0]).toBe('2');
+  expect(token[0]).toBe('4');
   expect(bytes[0]).toBe(0x5c);
   expect(bytes.readUInt16BE(1)).toBe(20_780);
   expect(bytes.toString('base64url', 3, 15)).toBe('AbCdEfGhIjKlMn-_');
@@ -56,7 +58,7 @@ test('a token is what its description says', async () => {
   expect(contents.readUIntBE(1, 3)).toBe(70_000);
   // 365 in base 128, lowest first.
   expect([...contents.subarray(4, 6)]).toEqual([0x80 | (365 % 128), 2]);
-  const strings = contents.subarray(10).toString('latin1');
+  const strings = contents.subarray(6).toString('latin1');
   // Lengths before the campaign, the name, the recipient, the further facts; then https://www. in one byte.
   const shown = strings.replace(/[^\x20-\x7e]/g, (byte) => `<${byte.charCodeAt(0)}>`);
   expect(shown).toMatch(
@@ -64,19 +66,47 @@ test('a token is what its description says', async () => {
   );
 });
 
+test('only the host it was sealed for opens it, however that is spelt', () => {
+  const token = new Sealer(keys, message).seal({ target: 'https://first.example/', part: 'text' });
+  const open = (...hosts: string[]) => openToken(keys, token, hosts)?.host;
+  expect(open(HOST)).toBe(HOST);
+  expect(open('other.example', `${HOST.toUpperCase()}.:8080`)).toBe(`${HOST.toUpperCase()}.:8080`);
+  expect(open('other.example', `x${HOST}`, HOST.slice(1), '')).toBeUndefined();
+  expect(open()).toBeUndefined();
+});
+
+test('tokens begin and end with a letter or digit, whatever their length', () => {
+  const sealer = new Sealer(keys, message);
+  for (let length = 0; length < 300; length++) {
+    const target = `https://first.example/${'x'.repeat(length)}`;
+    const token = sealer.seal({ target, part: 'html' });
+    expect(token).toMatch(/^[A-Za-z0-9][\w-]+[A-Za-z0-9]$/);
+    expect(openToken(keys, token, [HOST])?.link.target).toBe(target);
+    // One link has one token.
+    for (const other of [`${token}A`, token.slice(0, -1), token.replace(/A$/, 'B')]) {
+      if (other !== token) expect(openToken(keys, other, [HOST])).toBeUndefined();
+    }
+  }
+});
+
+/** The text of a token's bytes. */
+function tokenOf(bytes: Buffer): string {
+  return `4${bytes.toString('base64url')}${bytes.length % 3 === 0 ? 'A' : ''}`;
+}
+
 test('one link has one token: its number is read in no other form, or a block were evaded', () => {
   const token = new Sealer(keys, message).seal({ target: 'https://first.example/', part: 'text' });
   const bytes = Buffer.from(token.slice(1), 'base64url');
   const opened = [[0], [0x80, 0], [0x80, 0x80, 0], [0x80, 0x80, 0x80, 0x80, 0]].map((number) => {
     const other = Buffer.concat([bytes.subarray(0, 19), Buffer.from(number), bytes.subarray(20)]);
-    return openToken(keys, `2${other.toString('base64url')}`)?.link.target;
+    return openToken(keys, tokenOf(other), [message.domain])?.link.target;
   });
   expect(opened).toEqual(['https://first.example/', undefined, undefined, undefined]);
 });
 
 /** Tokens are in inboxes: whatever a later release writes, it must open these. */
 test('tokens of earlier releases open', () => {
-  const opened = GOLDEN.map((token) => openToken(keys, token)?.link);
+  const opened = GOLDEN.map((token) => openToken(keys, token, [])?.link);
   expect(opened).toEqual([
     { target: 'https://www.shop.example/autumn?utm_source=newsletter', part: 'html', name: 'Logo' },
     { target: 'https://shop.example/ü', part: 'text' },

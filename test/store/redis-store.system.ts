@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { toClickEvent } from '../../src/event/click-event.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
+import { isStoredToken } from '../../src/link/stored-token.ts';
 import type { RedisStoreOptions } from '../../src/store/options.ts';
 import type { RedisStore } from '../../src/store/redis-store.ts';
 import { poll } from '../helpers/poll.ts';
@@ -75,14 +76,17 @@ describe('records', () => {
 
 describe('blocks', () => {
   const keys = new SealKeys([newSealKey([], 0)]);
-  const sealed = createSealedLinks(() => keys);
+  const sealed = createSealedLinks(
+    () => keys,
+    () => [exampleMessage().domain],
+  );
   const sealedToken = sealed.issuer
     .issue(exampleMessage())
     .token({ target: 'https://shop.example/', part: 'html' });
   const block = { kind: 'url', value: 'https://shop.example/' } as const;
 
   const blockOf = async (at: RedisStore, token: string) => {
-    const resolver = token.startsWith('1') ? at.resolver : sealed.resolver;
+    const resolver = isStoredToken(token) ? at.resolver : sealed.resolver;
     const resolved = await resolver.resolve(token);
     if (resolved === undefined) throw new Error('it does not resolve');
     return at.blocks.find(token, resolved);
