@@ -1,6 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { loadConfig } from '../config/load.ts';
-import { formatProblem } from '../config/problem.ts';
+import { formatProblem, type Problem } from '../config/problem.ts';
+import { listeners } from '../service/listen.ts';
+import { type Role, roles } from '../service.ts';
 import { exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
 import { storeProblems } from './store-problems.ts';
@@ -12,23 +14,34 @@ export function checkCommand(program: Command): void {
     .summary('say everything that is wrong with the configuration')
     .description('check the configuration and say everything that is wrong with it')
     .option('--json', 'the problems as a JSON array')
-    .action(async (options: { json?: true }) => {
+    .addOption(
+      new Option('--role <role...>', 'only the listeners of these roles').choices(
+        roles.filter((role) => role !== 'control'),
+      ),
+    )
+    .action(async (options: { json?: true; role?: Role[] }) => {
       const { config: file } = program.opts<{ config: string }>();
       const { config, root, problems: inFile } = loadConfig(file);
-      const problems = config
-        ? [...inFile, ...machineProblems(root), ...(await storeProblems(config, root))]
-        : inFile;
+      const problems = [...inFile];
+      const wanted: readonly Role[] = options.role ? [...options.role, 'control'] : roles;
+      const checked = listeners.filter((listener) => wanted.includes(listener));
+      if (config) problems.push(...machineProblems(root, checked));
+      if (config && !hasErrors(problems)) problems.push(...(await storeProblems(config, root)));
       if (options.json) {
         process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
       } else {
         for (const problem of problems) process.stdout.write(`${formatProblem(problem)}\n`);
         process.stdout.write(`${file}: ${summary(problems)}\n`);
       }
-      process.exitCode = config ? exitCode.ok : exitCode.configuration;
+      process.exitCode = hasErrors(problems) ? exitCode.configuration : exitCode.ok;
     });
 }
 
-function summary(problems: ReturnType<typeof loadConfig>['problems']): string {
+function hasErrors(problems: readonly Problem[]): boolean {
+  return problems.some(({ severity }) => severity === 'error');
+}
+
+function summary(problems: readonly Problem[]): string {
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   const counts = [
     [errors, 'error'],

@@ -1,18 +1,16 @@
 import type { Command } from 'commander';
 import { evaluate } from '../config/evaluate.ts';
 import { type OptionPath, parseOptionPath, stanzaAt } from '../config/find-option.ts';
-import { type Showing, stanzaJson, stanzaLines } from '../config/write-stanza.ts';
-import { jsonValue, writeValue } from '../config/write-value.ts';
+import { stanzaJson, stanzaLines } from '../config/write-stanza.ts';
+import { jsonValue, type Showing, visible, writeValue } from '../config/write-value.ts';
 import type { Effective } from '../scope/option-value.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { whence } from './whence.ts';
 
-interface Options {
+interface Options extends Showing {
   readonly json?: true;
 }
-
-type ShowOptions = Options & Showing;
 
 /** `clickmilter config`: what the configuration says, and where. */
 export function configCommand(program: Command): void {
@@ -28,6 +26,7 @@ export function configCommand(program: Command): void {
     )
     .description('print the value an option has in a scope, with all that it falls back to')
     .option('--json', 'as a JSON object')
+    .option('--secrets', 'with passwords and tokens')
     .action((words: string[], options: Options) => {
       const { root, config } = configuredFully(program);
       const path = readPath(words);
@@ -39,6 +38,7 @@ export function configCommand(program: Command): void {
     .argument('<path...>', '[SCOPE [NAME]]… OPTION')
     .description('print the value that is set for an option in that very scope')
     .option('--json', 'as a JSON object')
+    .option('--secrets', 'with passwords and tokens')
     .action((words: string[], options: Options) => {
       const { root } = configuredFully(program);
       const path = readPath(words);
@@ -54,7 +54,7 @@ export function configCommand(program: Command): void {
     )
     .option('--json', 'as a JSON object')
     .option('--secrets', 'with passwords and tokens')
-    .action((options: ShowOptions) => {
+    .action((options: Options) => {
       const { root } = configuredFully(program);
       const text = options.json
         ? JSON.stringify(stanzaJson(root, options), null, 2)
@@ -72,9 +72,10 @@ function readPath(words: readonly string[]): OptionPath {
   }
 }
 
-function print(path: OptionPath, found: Effective | undefined, { json }: Options): void {
+function print(path: OptionPath, set: Effective | undefined, options: Options): void {
   const { option, definition } = path;
-  if (json) {
+  const found = set && { ...set, value: visible(set.value, definition, options) };
+  if (options.json) {
     process.stdout.write(`${JSON.stringify(found ? effectiveJson(option, found) : null)}\n`);
   } else if (found) {
     process.stdout.write(`${option} = ${writeValue(found.value, definition)} # ${whence(found)}\n`);

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
@@ -11,11 +12,12 @@ const stanzaOf = {
   redirect: 'http_listener',
   control: 'control_listener',
 } as const satisfies Record<Listener, string>;
-const tlsOptions = ['tls_certificate', 'tls_key'] as const;
+/** More than any chain of certificates has. */
+const MAX_PEM_BYTES = 1024 * 1024;
 
 /**
- * Users, groups and files that the listeners need and this machine has not, or not for this user. As warnings: the
- * service may run elsewhere, or as somebody else.
+ * Users, groups and files that the configuration names and this machine has not, or not for this user: the service
+ * would not start.
  * @param roles whose listeners are checked
  */
 export function machineProblems(
@@ -32,22 +34,44 @@ export function machineProblems(
       ...problemOf('file_owner', settings.get('file_owner'), userId),
       ...problemOf('file_group', settings.get('file_group'), groupId),
     ]);
-  return [
-    ...owners,
-    ...tlsProblems(enabled.find(({ definition }) => definition.id === stanzaOf.redirect)),
-  ];
+  const http = enabled.find(({ definition }) => definition.id === stanzaOf.redirect);
+  const redis = usesRedis(root) ? root.child('redis') : undefined;
+  return [...owners, ...tlsProblems(http), ...tlsProblems(redis)];
 }
 
-function tlsProblems(http: Stanza | undefined): readonly Problem[] {
-  const [certificate, key] = tlsOptions.map((name) => http?.settings.get(name));
-  const unreadable = [
-    ...problemOf('tls_certificate', certificate, (file) => readFileSync(file)),
-    ...problemOf('tls_key', key, (file) => readFileSync(file)),
-  ];
-  if (unreadable.length > 0 || !certificate || !key) return unreadable;
-  return problemOf('tls_certificate', certificate, (file) =>
-    createSecureContext({ cert: readFileSync(file), key: readFileSync(String(key.value)) }),
+function usesRedis({ settings }: Stanza): boolean {
+  return settings.get('link_store')?.value === 'redis';
+}
+
+/** What keeps TLS from working with the files of a stanza; each must be readable and PEM, certificate and key a pair. */
+function tlsProblems(stanza: Stanza | undefined): readonly Problem[] {
+  const [ca, certificate, key] = ['tls_ca', 'tls_certificate', 'tls_key'].map((name) =>
+    stanza?.settings.get(name),
   );
+  const alone = [
+    ...problemOf('tls_ca', ca, (file) => createSecureContext({ ca: readCertificates(file) })),
+    ...problemOf('tls_certificate', certificate, readCertificates),
+    ...problemOf('tls_key', key, (file) => createSecureContext({ key: readPem(file) })),
+  ];
+  if (alone.length > 0 || !certificate || !key) return alone;
+  return problemOf('tls_certificate', certificate, (file) =>
+    createSecureContext({ cert: readPem(file), key: readPem(String(key.value)) }),
+  );
+}
+
+/** @throws Error where a certificate of the file cannot be read; OpenSSL ignores a file of authorities without any */
+function readCertificates(file: string): Buffer {
+  const pem = readPem(file);
+  const found = pem.toString('latin1').match(/-----BEGIN [^-]*CERTIFICATE-----[^-]+-----END/g);
+  if (found === null) throw new Error('it holds no PEM certificate');
+  new X509Certificate(pem);
+  return pem;
+}
+
+function readPem(file: string): Buffer {
+  const stats = statSync(file);
+  if (!stats.isFile() || stats.size > MAX_PEM_BYTES) throw new Error(`${file} is not a PEM file`);
+  return readFileSync(file);
 }
 
 /** @param use throws where the value cannot be used */
@@ -62,6 +86,6 @@ function problemOf(
     return [];
   } catch (error) {
     const message = `${option} cannot be used here: ${(error as Error).message}`;
-    return [{ severity: 'warning', message, ...setting.origin }];
+    return [{ severity: 'error', message, ...setting.origin }];
   }
 }

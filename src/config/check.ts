@@ -3,6 +3,7 @@ import { checkLabel } from './label.ts';
 import { momentumOptions, momentumStanzas } from './momentum-names.ts';
 import { nearest } from './nearest.ts';
 import type { Node, OptionNode, StanzaNode } from './node.ts';
+import { notGiven } from './option-type.ts';
 import { type StanzaDefinition, stanzas } from './options.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import { Stanza } from './stanza.ts';
@@ -42,10 +43,24 @@ export function check(nodes: readonly Node[], file: string, problems: Problems):
 
 function checkBody(stanza: Stanza, nodes: readonly Node[], problems: Problems): void {
   const seen = new Map<string, Origin>();
+  let before: Node | undefined;
   for (const node of nodes) {
-    if (node.kind === 'option') checkOption(stanza, node, seen, problems);
+    if (node.kind === 'option' && mayEndSecret(stanza.definition, node, before)) {
+      problems.error(
+        node.origin,
+        'unknown option: a value with white space or any of # / " \' = { } [ ] ( ) must be quoted',
+      );
+    } else if (node.kind === 'option') checkOption(stanza, node, seen, problems);
     else if (node.kind === 'stanza') checkStanza(stanza, node, problems);
+    before = node;
   }
+}
+
+/** Whether what looks like an unknown option may be the end of a secret that lacks its quotes. */
+function mayEndSecret(scope: StanzaDefinition, node: OptionNode, before?: Node): boolean {
+  if (before?.kind !== 'option' || optionOf(scope, node.name.toLowerCase())) return false;
+  const option = optionOf(scope, before.name.toLowerCase());
+  return before.origin.line === node.origin.line && (!option || option.secret !== undefined);
 }
 
 /** @param seen the options of this very block, to say where one is set twice */
@@ -69,9 +84,10 @@ function checkOption(
     );
   }
   seen.set(name, origin);
-  const read = definition.type.read(value, (place, message) =>
-    problems.error(place, `${name} ${message}`),
-  );
+  const read = definition.type.read(value, (place, message, given) => {
+    const not = given && !definition.secret ? notGiven(given) : '';
+    problems.error(place, `${name} ${message}${not}`);
+  });
   if (read !== undefined) stanza.settings.set(name, { value: read, origin });
 }
 

@@ -1,3 +1,4 @@
+import { parseRedisUrl } from '../lib/redis-url.ts';
 import { type Address, formatAddress } from '../scope/address.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import { longestMacroName, macroNames } from '../scope/macro-template.ts';
@@ -16,6 +17,7 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkSockets(root, problems);
   checkTrackingDomain(root, problems);
   checkPairs(root, problems);
+  checkRedis(root, problems);
   checkMacroNames(root, problems);
   checkMetadata(root, problems);
 }
@@ -105,10 +107,39 @@ function checkPairs(root: Stanza, problems: Problems): void {
     const alone = certificate && !key ? certificate : key && !certificate ? key : undefined;
     if (alone) problems.error(alone.origin, 'tls_certificate and tls_key belong together');
   }
-  const redis = root.child('redis')?.settings;
-  const nodes = redis?.get('nodes');
-  if (nodes && redis?.has('sentinels')) {
+}
+
+/** Whether all that says how Redis is reached can be meant at the same time. */
+function checkRedis(root: Stanza, problems: Problems): void {
+  const settings = root.child('redis')?.settings;
+  const [url, nodes, sentinels, database] = ['url', 'nodes', 'sentinels', 'database'].map((name) =>
+    settings?.get(name),
+  );
+  if (nodes && sentinels) {
     problems.error(nodes.origin, 'Redis is reached by sentinels or by cluster nodes, not by both');
+  }
+  if (nodes && database && database.value !== 0) {
+    problems.error(database.origin, 'a cluster has database 0 only');
+  }
+  if (!url) return;
+  const inUrl = parseRedisUrl(String(url.value));
+  const others = nodes ? 'nodes' : 'sentinels';
+  if (nodes || sentinels) {
+    if ('path' in inUrl.at) {
+      problems.error(url.origin, `url is a unix socket, which is not used beside ${others}`);
+    }
+    if (inUrl.username !== undefined || inUrl.password !== undefined) {
+      problems.error(
+        url.origin,
+        `the login of url is not used beside ${others}: set username and password`,
+      );
+    }
+    if (inUrl.database) {
+      const right = nodes ? 'a cluster has database 0 only' : 'set database';
+      problems.error(url.origin, `the database of url is not used beside ${others}: ${right}`);
+    }
+  } else if (database && inUrl.database !== undefined && inUrl.database !== database.value) {
+    problems.error(database.origin, `url names database ${inUrl.database}: set it in one place`);
   }
 }
 

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
+import { hidden, originOnly } from './mask.ts';
 import { type Definitions, derived, option, optional, statePath } from './option-definition.ts';
 import {
   booleanType,
   integerType,
-  type OptionType,
   scalarType,
   secondsType,
   sizeFromType,
@@ -13,28 +13,15 @@ import {
 
 const MiB = 1024 * 1024;
 
-const webhookType = withoutValue(
-  scalarType('a URL of https:// or http://, in whose login % is written %25', (text) =>
-    isWebhook(text) ? text : undefined,
-  ),
+const webhookType = scalarType(
+  'a URL of https:// or http://, in whose login % is written %25',
+  (text) => (isWebhook(text) ? text : undefined),
 );
 
-const headerValueType = withoutValue(
-  scalarType('a text of visible ASCII characters', (text) => {
-    const value = text.trim(); // as is done with it in HTTP
-    return /^[ -~]+$/.test(value) ? value : undefined;
-  }),
-);
-
-/** A type that does not repeat what is wrong: it may be a secret. */
-function withoutValue(type: OptionType<string>): OptionType<string> {
-  return {
-    ...type,
-    read(node, tell) {
-      return type.read(node, (origin) => tell(origin, `must be ${type.expects}`));
-    },
-  };
-}
+const headerValueType = scalarType('a text of visible ASCII characters', (text) => {
+  const value = text.trim(); // as is done with it in HTTP
+  return /^[ -~]+$/.test(value) ? value : undefined;
+});
 
 function isWebhook(text: string): boolean {
   try {
@@ -70,12 +57,12 @@ export const eventsOptions = {
     "Bytes of the Redis stream, roughly, and no more than a quarter of Redis' maxmemory; beyond them the oldest go.",
   ),
   block_list: statePath('blocked', 'File of blocked links, where Redis does not keep them.'),
-  webhook: optional(webhookType, 'Where batches of events are posted to.'),
+  webhook: optional(webhookType, 'Where batches of events are posted to.', { secret: originOnly }),
   webhook_token: optional(headerValueType, 'Value of X-MessageSystems-Webhook-Token.', {
-    secret: true,
+    secret: hidden,
   }),
   webhook_secret: optional(stringType, 'Key of the HMAC in the signature header.', {
-    secret: true,
+    secret: hidden,
   }),
   webhook_batch_size: option(integerType(1, 10_000), 10_000, 'Events in one batch at most.'),
   webhook_batch_bytes: option(

@@ -88,7 +88,7 @@ class Lexer {
     this.#at = end.exec(this.#text)?.index ?? this.#text.length;
     const text = this.#text.slice(start, this.#at);
     const origin = begun ? before.origin : { file, line, column };
-    this.#problems.error(origin, `a value that contains "/" must be quoted: "${text}"`);
+    this.#problems.error(origin, 'a value that contains "/" must be quoted');
     this.#tokens.push({ kind: 'string', text, origin });
   }
 

@@ -20,15 +20,18 @@ export interface Definition<T extends OptionValue = OptionValue, U = unknown> {
   readonly help: string;
   /** The version that brought the option; absent for those of 0.1.0. */
   readonly since?: string;
-  /** The value is a secret. */
-  readonly secret?: true;
+  /** Absent where the value is no secret. */
+  readonly secret?: Secret;
 }
+
+/** What may be shown of an option that holds a secret, or would with a slip; a wrong value is never repeated. */
+export type Secret = (value: string) => string;
 
 export type Definitions = Readonly<Record<string, Definition>>;
 
 interface More {
   readonly since?: string;
-  readonly secret?: true;
+  readonly secret?: Secret;
 }
 
 type Read<Y> = Y extends OptionType<infer T, infer _> ? T : never;

@@ -20,10 +20,16 @@ export interface OptionType<T extends OptionValue = OptionValue, U = T> {
   readonly suffix?: string;
 }
 
-/** @param message follows the name of the option, e.g. `must be on or off, not "maybe"` */
-export type TellMistake = (origin: Origin, message: string) => void;
+/**
+ * @param message follows the name of the option, e.g. `must be on or off`
+ * @param given the wrong value, which is repeated only where it cannot be a secret
+ */
+export type TellMistake = (origin: Origin, message: string, given?: ValueNode) => void;
 
-/** A type of single values. @param parse gives undefined for a text that is no value of the type */
+/**
+ * A type of single values.
+ * @param parse gives undefined for a text that is no value of the type, or throws a RangeError that says why
+ */
 export function scalarType<T extends string | number | boolean>(
   expects: string,
   parse: (text: string, origin: Origin) => T | undefined,
@@ -31,9 +37,15 @@ export function scalarType<T extends string | number | boolean>(
   return {
     expects,
     read(node, tell) {
-      const value = node.kind === 'scalar' ? parse(node.text, node.origin) : undefined;
-      if (value === undefined) tell(node.origin, `must be ${expects}${given(node)}`);
-      return value;
+      try {
+        const value = node.kind === 'scalar' ? parse(node.text, node.origin) : undefined;
+        if (value === undefined) tell(node.origin, `must be ${expects}`, node);
+        return value;
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        tell(node.origin, error.message);
+        return undefined;
+      }
     },
   };
 }
@@ -133,7 +145,7 @@ export function mapType(
     expects: 'a map: [ name = "value" ]',
     read(node, tell) {
       if (node.kind !== 'map') {
-        tell(node.origin, `must be ${this.expects}${given(node)}`);
+        tell(node.origin, `must be ${this.expects}`, node);
         return undefined;
       }
       const right = node.entries.filter(({ name, value }) => check(name, value, tell));
@@ -143,7 +155,8 @@ export function mapType(
   };
 }
 
-function given(node: ValueNode): string {
+/** The end of a sentence about a wrong value. */
+export function notGiven(node: ValueNode): string {
   if (node.kind === 'scalar') return `, not "${node.text}"`;
   return node.kind === 'array' ? ', not an array' : ', not a map';
 }

@@ -1,4 +1,5 @@
 import { load } from 'cheerio/slim';
+import { isRedisHost, parseRedisUrl } from '../lib/redis-url.ts';
 import { parseNetwork } from '../scope/address.ts';
 import { asciiDomain } from '../scope/ascii-domain.ts';
 import { contextVariables } from '../scope/context-variables.ts';
@@ -44,16 +45,16 @@ export const networkType = scalarType('an IP address or a network such as "10.0.
   parseNetwork(text) ? text : undefined,
 );
 
-export const urlType = (...schemes: readonly string[]) =>
-  scalarType(`a URL of ${schemes.map((scheme) => `${scheme}://`).join(', ')}`, (text) =>
-    URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)) ? text : undefined,
-  );
+export const redisUrlType = scalarType('a URL of redis://, rediss:// or unix://', (text) => {
+  parseRedisUrl(text);
+  return text;
+});
 
 export const hostPortType = scalarType('a host and a port such as "10.0.0.1:26379"', (text) => {
-  const port = Number(/:(\d{1,5})$/.exec(text)?.[1]);
-  return port > 0 && port < 65536 && /^(\[[0-9a-f:.]+\]|[^\s:/]+):\d+$/i.test(text)
-    ? text
-    : undefined;
+  const [, host = '', port] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
+  const isRight = isRedisHost(host) && !host.includes(':');
+  const isV6 = /^\[.*\]$/.test(host) && isRedisHost(host.slice(1, -1));
+  return (isRight || isV6) && Number(port) > 0 && Number(port) < 65536 ? text : undefined;
 });
 
 export const fileModeType: OptionType<number> = {

@@ -52,9 +52,10 @@ class Parser {
     if (isName && this.#peek(1).kind === '{') {
       return this.#parseStanza(name, scalar(this.#next()), depth);
     }
+    const what = this.#mayEndValue(name) ? 'this word' : quote(name);
     this.#problems.error(
       name.origin,
-      `expected "= value" or "{ … }" after ${quote(name)}${found(this.#peek())}`,
+      `expected "= value" or "{ … }" after ${what}${found(this.#peek())}`,
     );
     this.#skipLine(name);
     return undefined;
@@ -169,7 +170,17 @@ class Parser {
   }
 
   #unexpected(token: Token, expected: string): void {
-    this.#problems.error(token.origin, `unexpected ${quote(token)}: ${expected}`);
+    this.#problems.error(token.origin, `unexpected ${named(token)}: ${expected}`);
+  }
+
+  /** Whether a word where a name should be may belong to a value before it that lacks its quotes. */
+  #mayEndValue(word: Token): boolean {
+    const before = this.#tokens[this.#tokens.indexOf(word, this.#at - 2) - 1];
+    return (
+      before !== undefined &&
+      before.origin.line === word.origin.line &&
+      !['{', '}'].includes(before.kind)
+    );
   }
 
   #peek(ahead = 0): Token {
@@ -193,5 +204,10 @@ function quote({ kind, text }: Token): string {
 }
 
 function found(token: Token): string {
-  return token.kind === 'end' ? '' : `, not ${quote(token)}`;
+  return token.kind === 'end' ? '' : `, not ${named(token)}`;
+}
+
+/** Never the text of a value: it may be a password. */
+function named(token: Token): string {
+  return token.kind === 'word' || token.kind === 'string' ? 'a value' : quote(token);
 }

@@ -1,27 +1,36 @@
+import { maxDatabase } from '../lib/redis-url.ts';
+import { hidden, shown, withoutLogin } from './mask.ts';
 import { type Definitions, option, optional, statePath } from './option-definition.ts';
 import { integerType, listType, pathType, secondsType, stringType } from './option-type.ts';
-import { hostPortType, urlType } from './option-values.ts';
+import { hostPortType, redisUrlType } from './option-values.ts';
 
 export const redisOptions = {
   url: option(
-    urlType('redis', 'rediss', 'unix'),
+    redisUrlType,
     'redis://127.0.0.1:6379/0',
     'Server: redis://, rediss:// (TLS) or unix://, with the database as path.',
+    { secret: withoutLogin },
   ),
+  database: optional(integerType(0, maxDatabase), 'Number of the database.', {
+    otherwise: 'the one in the url, or 0',
+    since: '0.2.0',
+  }),
   key_prefix: option(stringType, 'clickmilter:', 'Goes before every key.'),
-  username: optional(stringType, 'User of an access control list.'),
-  password: optional(stringType, 'Password, where it is not in the url.', { secret: true }),
+  username: optional(stringType, 'User of an access control list.', { secret: hidden }),
+  password: optional(stringType, 'Password, where it is not in the url.', { secret: hidden }),
   sentinels: option(
     listType(hostPortType),
     [],
-    'Sentinels, each HOST:PORT; the url is not used then.',
+    'Sentinels, each HOST:PORT; of the url, only rediss:// counts then.',
+    { secret: shown },
   ),
   sentinel_name: option(stringType, 'mymaster', 'The name the sentinels know the master by.'),
-  sentinel_password: optional(stringType, 'Password of the sentinels.', { secret: true }),
+  sentinel_password: optional(stringType, 'Password of the sentinels.', { secret: hidden }),
   nodes: option(
     listType(hostPortType),
     [],
-    'Nodes of a cluster, each HOST:PORT; the url is not used then.',
+    'Nodes of a cluster, each HOST:PORT; of the url, only rediss:// counts then.',
+    { secret: shown },
   ),
   tls_ca: optional(pathType, 'PEM file of the authority that signed the certificate of Redis.'),
   tls_certificate: optional(pathType, 'PEM file of our certificate for Redis.'),

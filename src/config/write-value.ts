@@ -16,6 +16,21 @@ export function writeValue(value: OptionValue, definition?: Definition): string 
   return quote(String(value));
 }
 
+export interface Showing {
+  /** Passwords and tokens as they are. */
+  readonly secrets?: true;
+}
+
+/** What may be shown of a value. */
+export function visible(
+  value: OptionValue,
+  definition: Definition | undefined,
+  { secrets }: Showing,
+): OptionValue {
+  const mask = definition?.secret;
+  return mask && !secrets && typeof value === 'string' ? mask(value) : value;
+}
+
 /** A value for JSON: a map becomes an object. */
 export function jsonValue(value: OptionValue): unknown {
   return value instanceof Map ? Object.fromEntries(value) : value;

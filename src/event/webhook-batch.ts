@@ -101,7 +101,9 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
 function describeStatus({ status, headers }: Response): string {
   const location = status >= 300 && status < 400 ? headers.get('location') : null;
   if (location === null) return `HTTP ${status}`;
-  return `HTTP ${status} to ${location.slice(0, 200)}: redirects are not followed, set webhook to the final URL`;
+  // The rest of it often repeats the webhook's own path and query, which may be secrets.
+  const to = URL.canParse(location) ? new URL(location).origin : 'another path';
+  return `HTTP ${status} to ${to}: redirects are not followed, set webhook to the final URL`;
 }
 
 function headersOf({ id, token, secret }: BatchRequest, body: string): Record<string, string> {

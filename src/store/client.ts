@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { type RedisOptions as AllClientOptions, Cluster, Redis } from 'ioredis';
+import { parseRedisUrl, type RedisUrl } from '../lib/redis-url.ts';
 import type { RedisOptions } from './options.ts';
 import './fast-strings.ts';
 
@@ -22,9 +23,11 @@ const LOOK_UP_MS = 1_000;
  * @throws Error for a file that cannot be read
  */
 export function createClient(options: RedisOptions, blocking = false): RedisClient {
-  const tls = tlsOf(options);
+  const url = parseRedisUrl(options.url);
+  const isOneServer = !options.nodes?.length && !options.sentinels?.length;
+  const tls = tlsOf(options, url);
   const common: ClientOptions = {
-    ...credentials(options),
+    ...access(options, isOneServer ? url : {}),
     ...(tls && { tls }),
     protocol: 2,
     lazyConnect: true,
@@ -74,7 +77,7 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
       ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     });
   }
-  return new Redis({ ...common, ...endpoint(options.url) });
+  return new Redis({ ...common, ...url.at });
 }
 
 /** Where it is, for messages: never with a password. */
@@ -83,8 +86,8 @@ export function describeRedis(options: RedisOptions): string {
   if (options.sentinels?.length) {
     return `Redis "${options.sentinelName}" of the sentinels ${options.sentinels.join(' ')}`;
   }
-  const { path, host, port } = endpoint(options.url);
-  return `Redis ${path ?? `${host}:${port}`}`;
+  const { at } = parseRedisUrl(options.url);
+  return `Redis ${'path' in at ? at.path : `${at.host}:${at.port}`}`;
 }
 
 /** The servers that hold data, each to be asked for itself. */
@@ -92,32 +95,22 @@ export function mastersOf(client: RedisClient): readonly Redis[] {
   return client instanceof Cluster ? client.nodes('master') : [client];
 }
 
-function endpoint(text: string): ClientOptions {
-  const url = new URL(text);
-  const query = url.searchParams.get('db');
-  if (url.protocol === 'unix:') {
-    return { path: decodeURIComponent(url.pathname), ...(query !== null && { db: Number(query) }) };
-  }
-  const db = query ?? url.pathname.slice(1);
+/** Login and database: those of the options go before those of the URL, of which others than one server have none. */
+function access(options: RedisOptions, { username, password, database }: Partial<RedisUrl>) {
   return {
-    host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
-    port: Number(url.port || 6379),
-    ...(db !== '' && { db: Number(db) }),
+    ...present('username', options.username ?? username),
+    ...present('password', options.password ?? password),
+    ...present('db', options.database ?? database),
   };
 }
 
-/** Those of the options go before those of the URL. */
-function credentials(options: RedisOptions): ClientOptions {
-  const inUrl =
-    options.nodes?.length || options.sentinels?.length ? undefined : new URL(options.url);
-  const username = options.username ?? decodeURIComponent(inUrl?.username ?? '');
-  const password = options.password ?? decodeURIComponent(inUrl?.password ?? '');
-  return { ...(username && { username }), ...(password && { password }) };
+function present<K extends string, T>(name: K, value: T | undefined): { [P in K]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { [P in K]: T });
 }
 
-function tlsOf(options: RedisOptions): ConnectionOptions | undefined {
+function tlsOf(options: RedisOptions, { tls }: RedisUrl): ConnectionOptions | undefined {
   const { tlsCa: ca, tlsCertificate: certificate, tlsKey: key } = options;
-  if (!options.url.startsWith('rediss:') && !ca && !certificate && !key) return undefined;
+  if (!tls && !ca && !certificate && !key) return undefined;
   return {
     ...(ca !== undefined && { ca: readFileSync(ca) }),
     ...(certificate !== undefined && { cert: readFileSync(certificate) }),

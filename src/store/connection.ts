@@ -11,6 +11,7 @@ const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
   ['MISCONF', 'it cannot write its snapshots: see its log'],
   ['NOAUTH', 'it wants a password: redis { password }'],
   ['WRONGPASS', 'see redis { username password }'],
+  ['ERR DB index', 'it has no such database: see redis { url database }'],
   ['NOPERM', 'its ACL does not let this user do what is needed'],
 ];
 
@@ -64,8 +65,10 @@ export class RedisConnection {
       this.#awaySince = performance.now();
       onConnection?.(`${this.#where}: ${this.#lastError}`);
     };
-    this.client.on('error', (error: Error) => {
+    this.client.on('error', (error: Error & { command?: { name?: string } }) => {
       this.#lastError = this.#reasonOf(error);
+      // ioredis would go on with database 0, which may be another service's.
+      if (error.command?.name === 'select') this.#leave();
     });
     this.client.on('close', away);
     this.client.on('ready', () => {
@@ -148,6 +151,12 @@ export class RedisConnection {
       this.#gathering = false;
       stream.uncork();
     });
+  }
+
+  /** Closes the connection; the next one is made as after any loss. */
+  #leave(): void {
+    if (this.client instanceof Cluster) return;
+    this.client.stream.destroy();
   }
 
   close(): void {

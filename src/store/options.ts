@@ -6,6 +6,8 @@ export interface RedisOptions {
   readonly url: string;
   /** Goes before every key. */
   readonly keyPrefix: string;
+  /** The number of the database; absent, the one of the URL, or 0. */
+  readonly database?: number;
   readonly username?: string;
   readonly password?: string;
   /** `host:port` of each sentinel; empty without Sentinel. */

@@ -47,7 +47,22 @@ test('a Redis that keeps them is none', async () => {
 
 test('a certificate that cannot be read is named', async () => {
   const { stdout } = await check(`redis { url = "rediss://h"  tls_ca = "/nonexistent/ca.pem" }`);
-  expect(stdout).toMatch(/^c\.conf:3:1: warning: .*\/nonexistent\/ca\.pem/);
+  expect(stdout).toMatch(/^c\.conf:3:29: .*\/nonexistent\/ca\.pem/);
+});
+
+test.each([
+  [
+    'no such database',
+    'url = "URL/99"',
+    /ERR DB index is out of range \(it has no such database: /,
+  ],
+  ['no such database', 'url = "URL" database = 99', /ERR DB index is out of range/],
+  ['a wrong password', 'url = "URL" username = "u" password = "S3CRET"', /(ERR AUTH|WRONGPASS)/],
+])('%s is an error: %s', async (_, options, expected) => {
+  const { code, stdout } = await check(`redis { ${options.replace('URL', redis.url)} }`);
+  expect(code).toBe(78);
+  expect(stdout).toMatch(expected);
+  expect(stdout).not.toContain('S3CRET');
 });
 
 test('one that is away is nothing that the configuration could help', async () => {

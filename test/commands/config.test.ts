@@ -158,7 +158,7 @@ describe('config eval: the value with all it falls back to', () => {
     ],
     [['pathway_group', 'marketing', 'dry_run'], 'dry_run = false # default'],
     [['pathway', 'nobody', 'dry_run'], 'dry_run = false # default'],
-    [['redis', 'url'], 'url = "rediss://user:secret@secret@redis.example/" # right.conf:16, redis'],
+    [['redis', 'url'], 'url = "rediss://********@redis.example/" # right.conf:16, redis'],
     [
       ['Milter_Listener', 'Listen', '/run/m.sock', 'file_mode'],
       'file_mode = 0600 # right.conf:15, Milter_Listener > Listen "/run/m.sock"',

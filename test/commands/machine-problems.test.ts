@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { machineProblems } from '../../src/commands/machine-problems.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problem.ts';
+import { makeCertificates } from '../helpers/tls-certificates.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-machine-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -17,20 +18,32 @@ test.each<[string, (string | RegExp)[]]>([
   [
     'Milter_Listener { Listen "/m" { file_owner = no-such file_group = no-such } }',
     [
-      '1:33: warning: file_owner cannot be used here: there is no user "no-such" on this machine',
-      '1:54: warning: file_group cannot be used here: there is no group "no-such" on this machine',
+      '1:33: file_owner cannot be used here: there is no user "no-such" on this machine',
+      '1:54: file_group cannot be used here: there is no group "no-such" on this machine',
     ],
   ],
   ['Milter_Listener { Listen "/m" { enable = off file_group = no-such } }', []],
   ['Milter_Listener { Listen "127.0.0.1:1" { file_group = no-such } }', []],
   [
     'HTTP_Listener { tls_certificate = "none.pem" tls_key = "no.pem" }',
-    [/^1:17: warning: tls_certificate cannot be used here: ENOENT: .*none.pem/],
+    [
+      /^1:17: tls_certificate cannot be used here: ENOENT: .*none.pem/,
+      /: tls_key cannot be used here: /,
+    ],
   ],
   [
     'HTTP_Listener { tls_certificate = "no.pem" tls_key = "no.pem" }',
-    [/^1:17: warning: tls_certificate cannot be used here: /],
+    [/^1:17: tls_certificate cannot be used here: /, /: tls_key cannot be used here: /],
   ],
+  [
+    'HTTP_Listener { tls_certificate = "." tls_key = "/dev/zero" }',
+    [/^1:17: tls_certificate .* is not a PEM file/, /: tls_key .*\/dev\/zero is not a PEM file/],
+  ],
+  [
+    'link_store = redis redis { tls_ca = "no.pem" }',
+    [/: tls_ca cannot be used here: it holds no PEM certificate/],
+  ],
+  ['redis { tls_ca = "no.pem" }', []],
   ['HTTP_Listener { enable = off tls_certificate = "none.pem" tls_key = "none.pem" }', []],
 ])('%s', (text, expected) => {
   writeFileSync(file, text);
@@ -38,4 +51,20 @@ test.each<[string, (string | RegExp)[]]>([
   expect(said.map((line) => line.replace(`${file}:`, ''))).toEqual(
     expected.map((one) => (typeof one === 'string' ? one : expect.stringMatching(one))),
   );
+});
+
+test('a certificate and a key that are no pair', async () => {
+  const [one, other] = await Promise.all([makeCertificates(), makeCertificates()]);
+  const said = ({ certificate, key }: { certificate: string; key: string }) => {
+    writeFileSync(file, `HTTP_Listener { tls_certificate = "${certificate}" tls_key = "${key}" }`);
+    return machineProblems(loadConfig(file).root);
+  };
+  try {
+    expect(said(one)).toEqual([]);
+    expect(said({ ...one, key: other.key })).toMatchObject([
+      { severity: 'error', message: expect.stringMatching(/^tls_certificate .*mismatch/) },
+    ]);
+  } finally {
+    for (const { folder: made } of [one, other]) rmSync(made, { recursive: true });
+  }
 });

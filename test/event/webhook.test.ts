@@ -115,7 +115,7 @@ describe('a webhook', () => {
     [
       'a redirect, which is not followed',
       [status(307, { location: '/elsewhere' })],
-      'HTTP 307 to /elsewhere: redirects are not followed, set webhook to the final URL',
+      'HTTP 307 to another path: redirects are not followed, set webhook to the final URL',
     ],
     ['408', [status(408)], 'HTTP 408'],
     ['425', [status(425)], 'HTTP 425'],

@@ -28,6 +28,18 @@ function storeOn(url: string, onConnection?: (reason: string | undefined) => voi
   return store;
 }
 
+test('a database that is refused is no other one', async () => {
+  const redis = await redisServer();
+  const store = storeOn(`${redis.url}/99`);
+  const saves = Array.from({ length: 20 }, () => outcome(save(store)));
+  for (const said of await Promise.all(saves)) {
+    expect(said).toBe(
+      'Redis HOST: ERR DB index is out of range (it has no such database: see redis { url database })',
+    );
+  }
+  expect(await redis.cli('dbsize')).toBe('0');
+});
+
 describe('what a store does while Redis …, and that it comes back by itself', () => {
   test('is killed in the middle of traffic', async () => {
     const redis = await redisServer({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
