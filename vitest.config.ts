@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: what runs anywhere in seconds, and what starts real peers
-// (Postfix, Sendmail, Redis, a browser), file after file, so that they do not starve one another.
+// Three projects: what runs anywhere in seconds; what starts real peers (Postfix, Sendmail, Redis, a browser), file
+// after file, so that they do not starve one another; and what boots whole machines, which test/boot/boot.sh prepares.
 export default defineConfig({
   test: {
     // All cores: by default one of two would be left idle.
@@ -24,6 +24,16 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 30_000 } },
+        },
+      },
+      {
+        test: {
+          name: 'boot',
+          include: ['test/boot/*.boot.ts'],
+          fileParallelism: false,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],

@@ -9,8 +9,16 @@ export interface ClickLoad {
   stop(): Promise<void>;
 }
 
-/** @param clickers how many click at the same time, each again as soon as there is an answer */
-export function startClicking(port: number, urls: readonly string[], clickers = 16): ClickLoad {
+/**
+ * @param clickers how many click at the same time, each again once there is an answer
+ * @param pause milliseconds between an answer and the next click
+ */
+export function startClicking(
+  port: number,
+  urls: readonly string[],
+  clickers = 16,
+  pause = 0,
+): ClickLoad {
   const agent = new Agent({ keepAlive: true, maxSockets: clickers });
   const answered = new Set<string>();
   const outcomes = new Map<string, number>();
@@ -37,8 +45,9 @@ export function startClicking(port: number, urls: readonly string[], clickers = 
       const outcome = await clickOn(urls[number % urls.length] ?? '', userAgent);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       if (outcome === '302') answered.add(userAgent);
-      // Nobody is there: a moment's pause, as people make one.
-      if (outcome === 'error') await new Promise((resolve) => setTimeout(resolve, 5));
+      // Where nobody is there, a moment's pause, as people make one.
+      const wait = outcome === 'error' ? Math.max(pause, 5) : pause;
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     }
   });
   return {

@@ -1,0 +1,76 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { installPageBlocks } from '../helpers/install-page.ts';
+import { bootMachine, type Machine, packages, suites } from '../helpers/machine.ts';
+import { poll } from '../helpers/poll.ts';
+
+let machine: Machine;
+afterEach(() => machine?.stop());
+
+describe.each(suites)('%s', (suite) => {
+  test('the commands of docs/install.md lead to a first tracked click; removed, the package says what the MTA still asks; purged, nothing is left', async () => {
+    machine = await bootMachine(suite);
+    const files = 'find / -xdev -name "*clickmilter*" -not -path "/packages/*" | sort';
+    const before = await machine.run(files);
+    await machine.run(`cp ${packages.current} /root/clickmilter_1_all.deb`);
+    const commands = installPageBlocks('sh').at(-1)?.trim().split('\n') ?? [];
+    expect(commands[0]).toMatch(/^apt install /);
+    for (const command of commands) {
+      const output = await machine.run(`cd /root; ${command}`);
+      if (command.startsWith('printf')) await mailArrives();
+      if (command.startsWith('curl')) {
+        expect(output).toMatch(/302 Found.*Location: https:\/\/www\.example\.com\//is);
+      }
+      if (command.startsWith('clickmilter events')) {
+        expect(output).toContain('"target_link_url":"https://www.example.com/"');
+      }
+    }
+    expect(await machine.errors()).toEqual([]);
+
+    const said = await machine.run('apt-get remove -y -qq clickmilter 2>&1');
+    expect(said).toContain('Postfix (/etc/postfix) still asks this milter');
+    const advice = [...said.matchAll(/^ {2}(post(?:conf|fix) -c .*)$/gm)].map(([, one]) => one);
+    await machine.run(`rm /root/clickmilter_1_all.deb /var/mail/root\n${advice.join('\n')}`);
+    expect(await machine.run('postconf -h smtpd_milters')).toBe('\n');
+    await machine.run('printf "Subject: later\\n\\nhttps://www.example.com/\\n" | sendmail root');
+    await mailArrives();
+    expect(await machine.run('cat /var/mail/root')).not.toContain('localhost:8080');
+    expect(await machine.run('apt-get remove -y -qq clickmilter 2>&1')).not.toContain('still asks');
+
+    await machine.run('apt-get purge -y -qq clickmilter');
+    expect(await machine.run(files)).toBe(before);
+    expect(await machine.run('getent passwd clickmilter || getent group clickmilter || true')).toBe(
+      '',
+    );
+    expect(await machine.run('systemctl list-units --all --plain --no-legend "clickmilter*"')).toBe(
+      '',
+    );
+    expect(await machine.errors()).toEqual([]);
+  });
+
+  test('logrotate takes the log file away, and the services go on in a new one, which holds every message', async () => {
+    machine = await bootMachine(suite);
+    await machine.run(`apt-get install -y -qq ${packages.current}
+      echo 'log { file = "/var/log/clickmilter/clickmilter.log" }' >>/etc/clickmilter/clickmilter.conf
+      systemctl restart clickmilter.target`);
+    const log = '/var/log/clickmilter/clickmilter.log';
+    await poll('the log', async () => (await machine.sh(`test -s ${log}`)).status === 0);
+    // Errors in the configuration keep nobody from going on in the new file.
+    await machine.run('echo bogus >>/etc/clickmilter/clickmilter.conf');
+    await machine.run('logrotate --force /etc/logrotate.d/clickmilter');
+    await poll(
+      'a new file',
+      async () => (await machine.sh(`grep 'not reloaded' ${log}`)).status === 0,
+    );
+    expect(await machine.run(`stat -c '%U %a' ${log} ${log}.1`)).toBe(
+      'clickmilter 600\nclickmilter 600\n',
+    );
+    await machine.run('logrotate --force /etc/logrotate.d/clickmilter');
+    await expect
+      .poll(() => machine.run('ls /var/log/clickmilter'))
+      .toBe('clickmilter.log\nclickmilter.log.1\nclickmilter.log.2.gz\n');
+  });
+
+  async function mailArrives(): Promise<void> {
+    await poll('the mail', async () => (await machine.sh('test -s /var/mail/root')).status === 0);
+  }
+});

@@ -1,0 +1,40 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { installPageBlocks } from '../helpers/install-page.ts';
+import { suites } from '../helpers/machine.ts';
+import { openIdleSessions } from '../helpers/mail-load.ts';
+import { type MailServer, startMailServer } from './mail-server.ts';
+
+let server: MailServer;
+afterEach(() => server?.close());
+
+describe.each(suites)('%s', (suite) => {
+  test('a unix socket as docs/install.md has it, with two workers: restarted under load, nothing refused', async () => {
+    const [unit = ''] = installPageBlocks('ini', 'What was installed');
+    const [listener = ''] = installPageBlocks('conf', 'What was installed');
+    server = await startMailServer(
+      suite,
+      'unix:clickmilter/milter.sock',
+      `mkdir -p /etc/systemd/system/clickmilter-milter.socket.d
+       cat >/etc/systemd/system/clickmilter-milter.socket.d/override.conf <<'END'\n${unit}END
+       sed -i '/Listen "127.0.0.1:8893"/d' /etc/clickmilter/clickmilter.conf
+       cat >>/etc/clickmilter/clickmilter.conf <<'END'\nworkers = 2\n${listener}END
+       systemctl daemon-reload
+       systemctl stop 'clickmilter*'
+       systemctl start clickmilter.target`,
+    );
+    const { machine } = server;
+    const load = await server.startLoad();
+    const idle = await openIdleSessions(25);
+    await load.goOn();
+    await machine.run('systemctl restart clickmilter.target');
+    await load.goOn();
+    for (const session of idle) {
+      expect([session.state, await session.finish()]).toEqual([session.state, 250]);
+    }
+    await load.end([250], ['302']);
+    expect(load.mail.longest).toBeLessThan(5_000);
+    expect(await machine.errors()).toEqual([]);
+    const services = 'clickmilter-milter clickmilter-redirect';
+    expect(await machine.run(`systemctl is-active ${services}`)).toBe('active\nactive\n');
+  });
+});
