@@ -1,11 +1,20 @@
 #!/bin/sh
-# Builds clickmilter_VERSION_all.deb from dist/ and the production dependencies in node_modules/.
+# Builds clickmilter_VERSION_all.deb from this checkout, with the production dependencies. A fresh checkout gets its
+# dependencies first, with npm ci.
 # Usage: packaging/deb.sh [FOLDER]   the package goes there; the default is the checkout
+# Exit code 69: a program is missing.
 set -eu
 umask 022
 cd "$(dirname "$0")/.."
 out=$(cd "${1:-.}" && pwd)
-[ -f dist/cli.js ] || { echo 'deb: dist/ is not there, run: npm run build' >&2; exit 69; }
+for program in node npm dpkg-deb; do
+  command -v $program >/dev/null || { echo "deb: $program is missing" >&2; exit 69; }
+done
+node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' ||
+  { echo "deb: Node $(node --version) is too old: 20.19 or later" >&2; exit 69; }
+[ -d node_modules/typescript ] || npm ci --include=dev --ignore-scripts >&2
+rm -rf dist
+npm run --silent build
 
 version=$(node -p 'require("./package.json").version')
 stage=$(mktemp -d)
@@ -13,19 +22,23 @@ trap 'rm -rf "$stage"' EXIT
 lib=$stage/usr/lib/clickmilter
 share=$stage/usr/share
 
-mkdir -p "$lib" "$stage/usr/bin" "$stage/etc/clickmilter" "$stage/usr/lib/systemd/system"
+mkdir -p "$lib/systemd" "$stage/usr/bin" "$stage/etc/clickmilter" "$stage/etc/logrotate.d" "$stage/usr/lib/systemd/system"
 cp -R dist package.json "$lib"
-# One folder a package, without what only its developers need.
-npm ls --omit=dev --all --parseable | sed 1d | while read -r package; do
+# One folder a package, without what only its developers need. npm fails where node_modules/ is not as the lock file has it.
+npm ls --omit=dev --all --parseable >"$stage/packages" || { echo 'deb: node_modules/ is not complete, run: npm ci' >&2; exit 69; }
+sed 1d "$stage/packages" | while read -r package; do
   target=$lib/${package#"$PWD/"}
   mkdir -p "$target"
   tar -C "$package" --exclude=./node_modules --exclude='*.map' --exclude='*.md' --exclude='*.ts' \
     --exclude=./test --exclude=./tests --exclude=./.github --exclude=./benchmarks -cf - . | tar -C "$target" -xf -
 done
+rm "$stage/packages"
 ln -s ../lib/clickmilter/dist/cli.js "$stage/usr/bin/clickmilter"
 find "$lib/dist" -name "*.d.ts" -delete
 cp conf/clickmilter.conf "$stage/etc/clickmilter"
 cp systemd/*.service systemd/*.socket systemd/*.target "$stage/usr/lib/systemd/system"
+cp systemd/ended.sh "$lib/systemd"
+cp packaging/debian/logrotate "$stage/etc/logrotate.d/clickmilter"
 
 mkdir -p "$share/man/man5" "$share/man/man8" "$share/doc/clickmilter/examples" \
   "$share/bash-completion/completions" "$share/zsh/vendor-completions" "$share/fish/vendor_completions.d"
@@ -41,7 +54,7 @@ cp LICENSE "$share/doc/clickmilter/copyright"
 cp -R conf/. "$share/doc/clickmilter/examples"
 
 chmod -R u+rwX,go=rX "$stage"
-chmod 755 "$lib/dist/cli.js"
+chmod 755 "$lib/dist/cli.js" "$lib/systemd/ended.sh"
 mkdir "$stage/DEBIAN"
 cp packaging/debian/conffiles packaging/debian/postinst packaging/debian/prerm packaging/debian/postrm "$stage/DEBIAN"
 chmod 755 "$stage/DEBIAN/postinst" "$stage/DEBIAN/prerm" "$stage/DEBIAN/postrm"

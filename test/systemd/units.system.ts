@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
 const folder = join(import.meta.dirname, '../../systemd');
-const units = readdirSync(folder);
+const units = readdirSync(folder).filter((file) => !file.endsWith('.sh'));
 const text = (unit: string) => readFileSync(join(folder, unit), 'utf8');
 const services = units.filter((unit) => unit.endsWith('.service'));
 
@@ -28,6 +28,9 @@ beforeAll(() => {
   cpSync('/usr/lib/systemd/system', system, { recursive: true, verbatimSymlinks: true });
   cpSync(folder, system, { recursive: true });
   mkdirSync(join(root, 'usr/bin'));
+  const library = join(root, 'usr/lib/clickmilter/systemd');
+  mkdirSync(library, { recursive: true });
+  cpSync(join(folder, 'ended.sh'), join(library, 'ended.sh'));
   for (const program of ['clickmilter', 'kill']) {
     writeFileSync(join(root, 'usr/bin', program), '');
     chmodSync(join(root, 'usr/bin', program), 0o755);
