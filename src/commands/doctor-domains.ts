@@ -76,7 +76,7 @@ function probe(domain: string, keys: SealKeys): string {
     domain: domain.toLowerCase(),
     recipients: [],
   });
-  return links.token({ target: TARGET, part: 'text' });
+  return links.token({ target: TARGET, part: 'text' }) ?? '';
 }
 
 interface Answer {

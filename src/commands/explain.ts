@@ -125,7 +125,7 @@ function linkLines({ links }: MessageReport): string[] {
     links.map(
       ({ part, tracked, reason, target }): Row => [
         part,
-        tracked ? 'tracked' : reasonText[reason ?? 'not-wanted'],
+        tracked ? 'tracked' : reasonText[reason ?? 'too-long'],
         target,
       ],
     ),

@@ -39,5 +39,5 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   'url-text': 'the visible text is itself a URL (track_url_text)',
   'unclear-end': 'it is not clear where the URL ends',
   'line-too-long': 'the line would pass 998 bytes',
-  'not-wanted': 'not to be tracked',
+  'too-long': 'its target is too long for a link, or those of the message together are',
 };

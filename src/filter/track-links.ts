@@ -28,7 +28,7 @@ export async function trackLinks(
     }
     issued ??= issuer.issue(facts);
     const token = issued.token(name === undefined ? { target, part } : { target, part, name });
-    urls.push(base + (sublink === undefined ? token : `f/${sublink}/${token}`));
+    urls.push(token && base + (sublink === undefined ? token : `f/${sublink}/${token}`));
     if (urls.length % AT_A_TIME === 0) await nextTurn();
   }
   let next = 0;

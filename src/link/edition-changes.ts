@@ -81,11 +81,15 @@ export function applyChanges(edition: Edition, changes: readonly string[]): Trac
       if (open === undefined) throw new Error('more open links than its edition has');
       if (kind === '~') last = value;
       links.push(asLink(open, open.start + last + open.end));
-    } else if (kind === '-') {
-      at += Number(value);
     } else {
-      for (let n = Number(value); n > 0; n--) {
-        if (kind !== '=' || !copy()) throw new Error('a change that its edition does not allow');
+      // Never backwards, or few changes would make any number of links.
+      if (!/^[1-9]\d{0,6}$/.test(value)) throw new Error('a change that is no number of links');
+      if (kind === '-') {
+        at += Number(value);
+      } else {
+        for (let n = Number(value); n > 0; n--) {
+          if (kind !== '=' || !copy()) throw new Error('a change that its edition does not allow');
+        }
       }
     }
   }

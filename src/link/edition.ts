@@ -1,4 +1,6 @@
-import type { MessageFacts, TrackedLink } from './message-facts.ts';
+import { parseLinkName } from './link-line.ts';
+import type { TrackedLink } from './message-facts.ts';
+import { type CommonFacts, parseCommonFacts } from './record-head.ts';
 import { type SharedLines, sharedLines } from './shared-lines.ts';
 
 /**
@@ -26,47 +28,6 @@ export interface EditionLink {
   readonly end?: string | undefined;
 }
 
-/** Facts that copies may have in common, under the names they have in a record. */
-export interface CommonFacts {
-  /** domain */
-  readonly d?: string | undefined;
-  /** sender */
-  readonly s?: string | undefined;
-  /** friendlyFrom */
-  readonly f?: string | undefined;
-  /** subject */
-  readonly j?: string | undefined;
-  /** campaignId */
-  readonly c?: string | undefined;
-  /** tags */
-  readonly g?: readonly string[] | undefined;
-  /** pathway */
-  readonly p?: string | undefined;
-}
-
-export const COMMON_FACTS = ['d', 's', 'f', 'j', 'c', 'g', 'p'] as const;
-
-export function commonFacts(message: MessageFacts): CommonFacts {
-  return {
-    d: message.domain,
-    s: message.sender,
-    f: message.friendlyFrom,
-    j: message.subject,
-    c: message.campaignId,
-    g: message.tags,
-    p: message.pathway,
-  };
-}
-
-/** Whether two values of a fact are the same. */
-export function sameFact(a: CommonFacts[keyof CommonFacts], b: typeof a): boolean {
-  return a === b || (Array.isArray(a) && Array.isArray(b) && isSameList(a, b));
-}
-
-function isSameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, i) => text === b[i]);
-}
-
 export function createEdition(facts: CommonFacts, links: readonly EditionLink[]): Edition {
   const lines = links.map(({ part, start, end, name }) => {
     const kind = part === 'html' ? 'h' : 't';
@@ -87,7 +48,7 @@ export function editionOf(shared: SharedLines): Edition {
     const [facts = '', ...lines] = text.slice(0, -1).split('\n');
     edition = {
       shared,
-      facts: JSON.parse(facts) as CommonFacts,
+      facts: parseCommonFacts(facts),
       links: lines.map(parseLink),
       length: text.length,
     };
@@ -100,12 +61,13 @@ function parseLink(line: string): EditionLink {
   const fields = line.slice(1).split('\t');
   const kind = line[0];
   const isOpen = kind === 'H' || kind === 'T';
+  if (!isOpen && kind !== 'h' && kind !== 't') throw new Error('a link of no known part');
   const name = fields[isOpen ? 2 : 1];
   return {
     part: kind === 'h' || kind === 'H' ? 'html' : 'text',
     start: fields[0] ?? '',
     ...(isOpen && { end: fields[1] ?? '' }),
-    ...(name !== undefined && { name: JSON.parse(name) as string }),
+    ...(name !== undefined && { name: parseLinkName(name) }),
   };
 }
 

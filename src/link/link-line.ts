@@ -36,9 +36,19 @@ function count(text: string, character: string): number {
   return found;
 }
 
+/** @throws Error for a line that is no link */
 export function parseLinkLine(line: string): TrackedLink {
   const tab = line.indexOf('\t');
-  const part = line.startsWith('h') ? 'html' : 'text';
+  const kind = line[0];
+  if (kind !== 'h' && kind !== 't') throw new Error('a link of no known part');
+  const part = kind === 'h' ? 'html' : 'text';
   if (tab === -1) return { target: line.slice(1), part };
-  return { target: line.slice(1, tab), part, name: JSON.parse(line.slice(tab + 1)) as string };
+  return { target: line.slice(1, tab), part, name: parseLinkName(line.slice(tab + 1)) };
+}
+
+/** @throws Error for what is not the JSON of a string */
+export function parseLinkName(json: string): string {
+  const name: unknown = JSON.parse(json);
+  if (typeof name !== 'string') throw new Error('a name of a link that is no string');
+  return name;
 }

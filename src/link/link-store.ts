@@ -11,8 +11,11 @@ export interface LinkIssuer {
 
 /** The tokens of one message, before and while they become real. */
 export interface IssuedLinks {
-  /** The token of the next link: `[A-Za-z0-9_-]+`. */
-  token(link: TrackedLink): string;
+  /**
+   * The token of the next link: `[A-Za-z0-9_-]+`.
+   * @returns undefined where the message has more links, or longer ones, than can be read back
+   */
+  token(link: TrackedLink): string | undefined;
   /**
    * Settles when every token handed out leads to its target.
    * @param givenUp ends the waiting

@@ -1,8 +1,9 @@
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
-import { type CommonFacts, type Edition, editionOf, sameFact } from './edition.ts';
+import { type Edition, editionOf } from './edition.ts';
 import { applyChanges, changesFrom } from './edition-changes.ts';
 import { linkLines, parseLinkLine } from './link-line.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
+import { factsOf, headOf, parseHead, recipientsOf } from './record-head.ts';
 import type { SharedLines } from './shared-lines.ts';
 import { LinkChecks } from './stored-token.ts';
 
@@ -10,7 +11,7 @@ import { LinkChecks } from './stored-token.ts';
  * One message as it is stored: a byte with the version of the format, then, in format 1 deflated (RFC 1951) against a
  * preset dictionary, lines that end in LF:
  *
- *     JSON of the facts, under the short names of `Head`
+ *     JSON of the facts, see `Head`
  *     one line a link: see `linkLine`
  *
  * Lines, because a click needs one link of a message: finding a line is cheaper than parsing all. Deflate, because
@@ -32,27 +33,10 @@ export interface MessageRecord {
   readonly links: readonly TrackedLink[];
 }
 
-/** Everything but the links; absent facts stay absent. */
-interface Head extends Nullable<CommonFacts> {
-  /** secret */
-  readonly x: string;
-  /** injectionTime */
-  readonly i: number;
-  /** seconds from injection to expiry */
-  readonly e: number;
-  /** recipients; a single one as a string */
-  readonly r: string | readonly string[];
-  /** queueId */
-  readonly q?: string | undefined;
-  /** size */
-  readonly z?: number | undefined;
-  /** metadata */
-  readonly m?: Readonly<Record<string, unknown>> | undefined;
-  /** number of links; absent in format 3 */
-  readonly l?: number | undefined;
-}
-
-type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
+/** Characters of the longest target that is stored. */
+export const MAX_TARGET = 8192;
+/** Characters of all links of a record that is written, far within `MAX_INFLATED`: a click has to open all of it. */
+export const MAX_LINKS_LENGTH = 4 * 1024 * 1024;
 
 const PLAIN = 1;
 const SHARED = 2;
@@ -89,7 +73,7 @@ const DEFLATE = {
  * @throws RangeError for a target with a tab or line break, which no link has
  */
 export function encodeRecord(record: MessageRecord, lines = linkLines(record.links)): Buffer {
-  const text = `${headOf(record, {}, record.links.length)}\n${lines}`;
+  const text = `${headOf(record.message, record.secret, {}, record.links.length)}\n${lines}`;
   return Buffer.concat([Buffer.of(PLAIN), deflateRawSync(text, DEFLATE)]);
 }
 
@@ -101,38 +85,13 @@ export function encodeRecord(record: MessageRecord, lines = linkLines(record.lin
 export function encodeCopy(record: MessageRecord, edition: Edition): Buffer | undefined {
   const changes = changesFrom(edition, record.links);
   if (changes === undefined) return undefined;
-  let text = headOf(record, edition.facts);
+  let text = headOf(record.message, record.secret, edition.facts);
   for (const change of changes) text += `\n${change}`;
   const value = Buffer.allocUnsafe(SHARED_ID_END + Buffer.byteLength(text));
   value[0] = COPY;
   edition.shared.id.copy(value, 1);
   value.write(text, SHARED_ID_END);
   return value;
-}
-
-/** JSON of a head without the facts that others have as well, and with null for those that only they have. */
-function headOf({ message, secret }: MessageRecord, others: CommonFacts, links?: number): string {
-  const own = <Fact extends CommonFacts[keyof CommonFacts]>(fact: Fact, theirs: Fact) =>
-    sameFact(fact, theirs) ? undefined : (fact ?? null);
-  // In one piece: of objects that are put together JSON takes ten times as long.
-  const head: Head = {
-    x: secret,
-    i: message.injectionTime,
-    e: message.expires - message.injectionTime,
-    d: own(message.domain, others.d),
-    r: (message.recipients.length === 1 && message.recipients[0]) || message.recipients,
-    s: own(message.sender, others.s),
-    q: message.queueId,
-    f: own(message.friendlyFrom, others.f),
-    j: own(message.subject, others.j),
-    z: message.size,
-    c: own(message.campaignId, others.c),
-    m: message.metadata,
-    g: own(message.tags, others.g),
-    p: own(message.pathway, others.p),
-    l: links,
-  };
-  return JSON.stringify(head);
 }
 
 /** The id of the lines that a record shares with others: without them it cannot be opened. */
@@ -149,7 +108,7 @@ export function sharedIdOf(value: Buffer): Buffer | undefined {
 export function recipientsOfCopy(value: Buffer): readonly string[] | undefined {
   if (value[0] !== COPY) return undefined;
   const [head = ''] = value.toString('utf8', SHARED_ID_END).split('\n', 1);
-  return recipientsOf(JSON.parse(head) as Head);
+  return recipientsOf(parseHead(head));
 }
 
 /** A record that was read. Links are looked up in its text: a click needs one of them. */
@@ -170,7 +129,7 @@ export class OpenRecord {
   constructor(value: Buffer, messageId: string, shared?: SharedLines) {
     const [text, edition] = textOf(value, shared);
     const end = text.indexOf('\n');
-    let head = JSON.parse(end === -1 ? text : text.slice(0, end)) as Head;
+    let head = parseHead(end === -1 ? text : text.slice(0, end));
     const rest = end === -1 ? '' : text.slice(end + 1);
     if (edition === undefined) {
       this.#links = rest;
@@ -181,25 +140,38 @@ export class OpenRecord {
     this.message = factsOf(head, messageId);
     this.secret = head.x;
     this.checks = new LinkChecks(head.x);
+    if (edition === undefined && head.l === undefined) throw new Error('no number of links');
     this.linkCount = head.l ?? this.#links.length;
     this.length = text.length + (edition === undefined ? 0 : 50 * this.linkCount);
   }
 
-  /** @returns undefined where the message has no such link */
+  /**
+   * @returns undefined where the message has no such link
+   * @throws Error where its line is missing or damaged
+   */
   link(index: number): TrackedLink | undefined {
     if (index >= this.linkCount) return undefined;
     if (typeof this.#links !== 'string') return this.#links[index];
     let start = 0;
-    for (let skipped = 0; skipped < index; skipped++) start = this.#links.indexOf('\n', start) + 1;
-    return parseLinkLine(this.#links.slice(start, this.#links.indexOf('\n', start)));
+    for (let at = 0; ; at++) {
+      const end = this.#links.indexOf('\n', start);
+      if (end === -1) throw new Error('fewer links than its head says');
+      if (at === index) return parseLinkLine(this.#links.slice(start, end));
+      start = end + 1;
+    }
   }
 
-  /** All of it, as it was encoded. */
+  /**
+   * All of it, as it was encoded.
+   * @throws Error where a line is missing or damaged
+   */
   contents(): MessageRecord {
     const links =
       typeof this.#links === 'string'
-        ? this.#links.split('\n').slice(0, this.linkCount).map(parseLinkLine)
+        ? this.#links.split('\n').slice(0, -1).map(parseLinkLine)
         : this.#links;
+    if (links.length !== this.linkCount)
+      throw new Error('another number of links than its head says');
     return { message: this.message, secret: this.secret, links };
   }
 }
@@ -231,27 +203,4 @@ function dictionaryWith(shared: SharedLines | undefined): Buffer {
     dictionaries.set(shared, dictionary);
   }
   return dictionary;
-}
-
-function recipientsOf({ r }: Head): readonly string[] {
-  return typeof r === 'string' ? [r] : r;
-}
-
-function factsOf(head: Head, messageId: string): MessageFacts {
-  return {
-    messageId,
-    injectionTime: head.i,
-    expires: head.i + head.e,
-    domain: head.d ?? '',
-    recipients: recipientsOf(head),
-    ...(head.s != null && { sender: head.s }),
-    ...(head.q !== undefined && { queueId: head.q }),
-    ...(head.f != null && { friendlyFrom: head.f }),
-    ...(head.j != null && { subject: head.j }),
-    ...(head.z !== undefined && { size: head.z }),
-    ...(head.c != null && { campaignId: head.c }),
-    ...(head.m !== undefined && { metadata: head.m }),
-    ...(head.g != null && { tags: head.g }),
-    ...(head.p != null && { pathway: head.p }),
-  };
 }

@@ -1,5 +1,6 @@
 import { base128, readBase128 } from './base128.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
+import { isFact } from './record-head.ts';
 import { expandUrl, shortenUrl } from './url-shorthand.ts';
 
 /**
@@ -161,7 +162,8 @@ export function unpackContents(bytes: Buffer, withDigest: boolean): SealedConten
   if (at >= bytes.length) return undefined;
   const rest = bytes.subarray(at);
   const target = flags & Flag.plain ? rest.toString() : expandUrl(rest);
-  if (target === undefined) return undefined;
+  const facts = further === undefined ? {} : furtherFacts(further);
+  if (target === undefined || facts === undefined) return undefined;
 
   return {
     link: {
@@ -176,15 +178,24 @@ export function unpackContents(bytes: Buffer, withDigest: boolean): SealedConten
       recipients: recipient === undefined ? [] : [recipient],
       ...(count !== undefined && { recipientCount: count.value }),
       ...(campaignId !== undefined && { campaignId }),
-      ...(further !== undefined && furtherFacts(further)),
+      ...facts,
     },
   };
 }
 
-function furtherFacts(json: string): Partial<SealedFacts> {
-  const short = JSON.parse(json) as Record<string, unknown>;
-  const known = FURTHER.filter(([name]) => name in short);
-  return Object.fromEntries(known.map(([name, fact]) => [fact, short[name]]));
+/** @returns undefined for what no release writes */
+function furtherFacts(json: string): Partial<SealedFacts> | undefined {
+  let short: unknown;
+  try {
+    short = JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+  if (typeof short !== 'object' || short === null) return undefined;
+  const values = new Map<string, unknown>(Object.entries(short));
+  const known = FURTHER.filter(([name]) => values.has(name));
+  if (!known.every(([name]) => isFact(name, values.get(name)))) return undefined;
+  return Object.fromEntries(known.map(([name, fact]) => [fact, values.get(name)]));
 }
 
 /** A length byte and the text in UTF-8; undefined for what is absent, empty or too long. */

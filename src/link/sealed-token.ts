@@ -31,7 +31,7 @@ const TAG_BYTES = 12;
 const DAY = 86_400;
 /** The longest token there is: its URL must get through proxies, of which nginx takes request lines of 8 KB. */
 export const MAX_TOKEN = 6_000;
-/** The longest target that leaves room for all else; a longer one is refused when it is to be sealed. */
+/** The longest target that leaves room for all else. */
 export const MAX_TARGET = 3_600;
 const CIPHER = 'aes-256-gcm';
 
@@ -67,13 +67,9 @@ export class Sealer {
     this.#key = messageKey(keys.subkey(keyId, day) as Buffer, this.#header);
   }
 
-  /** @throws RangeError for a target of more than 3,600 characters */
-  seal(link: TrackedLink): string {
-    if (link.target.length > MAX_TARGET) {
-      throw new RangeError(
-        `a target of ${link.target.length} characters; a sealed link takes ${MAX_TARGET} at most`,
-      );
-    }
+  /** @returns undefined for a link that makes a longer token than is opened */
+  seal(link: TrackedLink): string | undefined {
+    if (link.target.length > MAX_TARGET) return undefined;
     const number = this.#links++;
     const counter = base128(number);
     const contents = this.#contents.pack(link, FIXED + counter.length + TAG_BYTES);
@@ -83,7 +79,8 @@ export class Sealer {
     // In this mode nothing is left over; the tag needs it.
     cipher.final();
     const bytes = Buffer.concat([this.#header, counter, sealed, cipher.getAuthTag()]);
-    return textOf(bytes);
+    const token = textOf(bytes);
+    return token.length > MAX_TOKEN ? undefined : token;
   }
 }
 

@@ -62,4 +62,4 @@ export type LeftAlone =
   | 'url-text' // the visible text is itself a URL
   | 'unclear-end' // of a URL in text
   | 'line-too-long'
-  | 'not-wanted'; // UrlFor gave none
+  | 'too-long'; // more than a link or a message can hold: UrlFor gave none

@@ -65,7 +65,7 @@ function planFor(part: ReadPart, { candidate, link }: JudgedLink, urlFor: UrlFor
   }
   const url = urlFor(link);
   if (url === undefined) {
-    return { link: { ...link, reason: 'not-wanted' } };
+    return { link: { ...link, reason: 'too-long' } };
   }
   const { start, end } = part.bytesOf(candidate);
   return { link, url, edit: { start, end, bytes: part.encode(candidate.escape(url)) } };

@@ -1,18 +1,10 @@
 import { detached } from '../link/detached.ts';
-import {
-  align,
-  COMMON_FACTS,
-  type CommonFacts,
-  commonFacts,
-  createEdition,
-  type Edition,
-  type EditionLink,
-  sameFact,
-} from '../link/edition.ts';
+import { align, createEdition, type Edition, type EditionLink } from '../link/edition.ts';
 import { changesFrom } from '../link/edition-changes.ts';
 import { parseLinkLine } from '../link/link-line.ts';
 import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import type { MessageRecord } from '../link/message-record.ts';
+import { COMMON_FACTS, type CommonFacts, commonFacts, sameFact } from '../link/record-head.ts';
 
 /**
  * What may become an edition: what messages to different recipients have had in common so far. Whatever only one of

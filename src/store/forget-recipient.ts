@@ -105,7 +105,7 @@ async function forgetInRecord(
     found.records++;
     return;
   }
-  const { message, secret, links } = (await stored.open(value, messageId)).contents();
+  const { message, secret, links } = await stored.contents(value, messageId);
   const shared = encodeRecord({ message: { ...message, recipients }, secret, links });
   const lifetime = await connection.run((client) => client.ttl(key));
   await connection.run((client) => client.set(key, shared, 'EX', Math.max(1, lifetime), 'XX'));

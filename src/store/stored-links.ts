@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type {
   GivenUp,
   IssuedLinks,
@@ -9,6 +10,8 @@ import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import { isMessageId, newMessageId } from '../link/message-id.ts';
 import {
   encodeRecord,
+  MAX_LINKS_LENGTH,
+  MAX_TARGET,
   type MessageRecord,
   OpenRecord,
   sharedIdOf,
@@ -22,9 +25,10 @@ import { RecordReads } from './record-reads.ts';
 import type { ReplicatedWrites } from './replicated-writes.ts';
 import { UnreadableRecord } from './unreadable-record.ts';
 
-/** Records kept open, and the most characters one of them may have. */
-const RECENT = 500;
-const RECENT_LENGTH = 20_000;
+/** Characters of the records that are kept open, roughly; more than a record can have. */
+const RECENT_LENGTH = 32 * 1024 * 1024;
+/** Characters a link takes in a record beside its target, at the most: its part and a name of 63 bytes in JSON. */
+const LINK_LENGTH = 400;
 
 /** A link as Redis knows it, and the version of the block list that was read in the same round trip. */
 export interface StoredLink extends ResolvedLink {
@@ -34,12 +38,16 @@ export interface StoredLink extends ResolvedLink {
 /** Links whose message has a record in Redis: one key a message, written and read in one round trip. */
 export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly kind = 'stored';
+  readonly maxTarget = MAX_TARGET;
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
   readonly #replicated: ReplicatedWrites | undefined;
   readonly #reads: RecordReads;
   readonly #sharing: EditionSharing;
-  readonly #recent = new Map<string, { readonly value: Buffer; readonly record: OpenRecord }>();
+  readonly #recent = new LRUCache<string, { value: Buffer; record: OpenRecord }>({
+    maxSize: RECENT_LENGTH,
+    sizeCalculation: ({ value, record }) => value.length + record.length + 1,
+  });
 
   /** @param replicated where replicas are asked for; over the same connection */
   constructor(connection: RedisConnection, keys: Keys, replicated?: ReplicatedWrites) {
@@ -56,11 +64,14 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
       throw new RangeError(`"${message.messageId}" is not a message id of newMessageId`);
     }
     const links: TrackedLink[] = [];
+    let length = 0;
     // As random and as long as an id.
     const secret = newMessageId();
     const checks = new LinkChecks(secret);
     return {
       token: (link) => {
+        length += link.target.length + LINK_LENGTH;
+        if (length > MAX_LINKS_LENGTH) return undefined;
         links.push(link);
         return formatStoredToken(message.messageId, links.length - 1, checks);
       },
@@ -77,7 +88,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     const [value, version] = await this.#reads.read(messageId);
     if (value === null) return undefined;
     const record = this.#recentOf(value, messageId) ?? (await this.open(value, messageId));
-    const link = record.link(index);
+    const link = readable(messageId, () => record.link(index));
     if (link === undefined || record.checks.of(index, form) !== check) return undefined;
     const { message, linkCount } = record;
     return {
@@ -96,20 +107,9 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   async open(value: Buffer, messageId: string): Promise<OpenRecord> {
     const sharedId = sharedIdOf(value);
     const shared = sharedId && (await this.#sharing.find(sharedId));
-    let record: OpenRecord;
-    try {
-      record = new OpenRecord(value, messageId, shared);
-    } catch (error) {
-      // No reason to tell someone that his link never was: a later release may have written it.
-      throw new UnreadableRecord(`record of message ${messageId}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-    if (record.length <= RECENT_LENGTH) {
-      if (this.#recent.size >= RECENT) this.#recent.clear();
-      // A copy: what the client hands out is a window on all that came with it.
-      this.#recent.set(messageId, { value: Buffer.from(value), record });
-    }
+    const record = readable(messageId, () => new OpenRecord(value, messageId, shared));
+    // A copy: what the client hands out is a window on all that came with it.
+    this.#recent.set(messageId, { value: Buffer.from(value), record });
     return record;
   }
 
@@ -120,6 +120,15 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   #recentOf(value: Buffer, messageId: string): OpenRecord | undefined {
     const recent = this.#recent.get(messageId);
     return recent?.value.equals(value) ? recent.record : undefined;
+  }
+
+  /**
+   * All of a record as it was read.
+   * @throws StoreUnavailable where it cannot be opened; UnreadableRecord where that will not change
+   */
+  async contents(value: Buffer, messageId: string): Promise<MessageRecord> {
+    const record = await this.open(value, messageId);
+    return readable(messageId, () => record.contents());
   }
 
   async #save(record: MessageRecord, givenUp: GivenUp | undefined): Promise<void> {
@@ -144,5 +153,16 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     } else {
       await this.#connection.run((client) => client.set(key, value, 'EX', lifetime), givenUp);
     }
+  }
+}
+
+/** @throws UnreadableRecord where that fails: a later release may have written the record, so the link is not unknown */
+function readable<T>(messageId: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new UnreadableRecord(`record of message ${messageId}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

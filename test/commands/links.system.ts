@@ -8,6 +8,7 @@ import { linkCommand } from '../../src/commands/link.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';
+import { tokenOf } from '../link/token-of.ts';
 import { openStore } from '../store/open-store.ts';
 
 let redis: Redis;
@@ -35,7 +36,11 @@ test('a stored link is looked up, blocked for the running service, and forgotten
   const service = openStore({ url: redis.url });
   const message = exampleMessage({ subject: 'Offers \u001b[31mtoday' });
   const issued = service.issuer.issue(message);
-  const token = issued.token({ target: 'https://www.shop.example/', part: 'html', name: 'Logo' });
+  const token = tokenOf(issued, {
+    target: 'https://www.shop.example/',
+    part: 'html',
+    name: 'Logo',
+  });
   await issued.commit(new AbortController().signal);
   service.counters.clicked({
     day: '2026-11-23',

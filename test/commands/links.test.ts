@@ -13,6 +13,7 @@ import { SealKeyFile } from '../../src/link/seal-key-file.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';
+import { tokenOf } from '../link/token-of.ts';
 
 let folder: string;
 let config: string;
@@ -41,9 +42,11 @@ const message = exampleMessage({
 
 async function sealedToken(facts = message): Promise<string> {
   const { keys } = await SealKeyFile.open(join(folder, 'keys'));
-  return createSealedLinks(keys, () => [])
-    .issuer.issue(facts)
-    .token({ target: TARGET, part: 'html', name: 'Offer' });
+  return tokenOf(createSealedLinks(keys, () => []).issuer.issue(facts), {
+    target: TARGET,
+    part: 'html',
+    name: 'Offer',
+  });
 }
 
 describe('link', () => {

@@ -44,7 +44,7 @@ http://a.example/${'x'.repeat(20)} https://click.example/f/x/y/http-a-example-2\
   expect(links.map(({ reason }) => reason)).toEqual([
     undefined,
     'opted-out',
-    'not-wanted',
+    'too-long',
     undefined,
   ]);
 });

@@ -24,7 +24,7 @@ const optional = fc.record(
 );
 const needed = fc.record({
   injectionTime: fc.nat(2 ** 33),
-  expires: fc.nat(2 ** 33),
+  lifetime: fc.nat(2 ** 33),
   domain: text,
   recipients: fc.array(text),
 });
@@ -40,9 +40,10 @@ const link = fc.record(
 describe('what is encoded comes back', () => {
   test('whatever it is', () => {
     fc.assert(
-      fc.property(needed, optional, fc.array(link), (facts, more, links) => {
+      fc.property(needed, optional, fc.array(link), ({ lifetime, ...facts }, more, links) => {
+        const expires = facts.injectionTime + lifetime;
         const message = JSON.parse(
-          JSON.stringify({ messageId: 'x', ...facts, ...more }),
+          JSON.stringify({ messageId: 'x', expires, ...facts, ...more }),
         ) as MessageFacts;
         const record = { message, secret: 's', links: links as TrackedLink[] };
         const open = new OpenRecord(encodeRecord(record), 'x');

@@ -4,6 +4,7 @@ import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { tokensIn } from '../../src/redirect/request-target.ts';
 import { exampleMessage } from './example-message.ts';
 import { storeContract } from './store-contract.ts';
+import { tokenOf } from './token-of.ts';
 
 const DAY = 86_400_000;
 const key = newSealKey([], 0);
@@ -15,7 +16,7 @@ const keys = new SealKeys([key]);
 const incompressible = `https://QXJ.ZW/${'7kQzXw9VbJ'.repeat(8)}`.slice(0, 90);
 
 function seal(target: string, facts = exampleMessage(), using = links): string {
-  return using.issuer.issue(facts).token({ target, part: 'html' });
+  return tokenOf(using.issuer.issue(facts), { target, part: 'html' });
 }
 
 describe('sealed links keep the contract', () => {
@@ -60,13 +61,14 @@ describe('length', () => {
   test('a target of more than 3,600 characters is refused, one of 3,600 fits whatever goes with it', async () => {
     const longest = `https://x.example/${'7kQzXw9VbJ'.repeat(400)}`.slice(0, 3_600);
     expect(links.issuer.maxTarget).toBe(longest.length);
-    expect(() => seal(`${longest}/`)).toThrowErrorMatchingInlineSnapshot(
-      `[RangeError: a target of 3601 characters; a sealed link takes 3600 at most]`,
-    );
+    const issued = links.issuer.issue(exampleMessage());
+    expect(issued.token({ target: `${longest}/`, part: 'html' })).toBeUndefined();
+    // In UTF-8 this one would be longer than any token that is opened.
+    expect(issued.token({ target: 'ж'.repeat(3_600), part: 'html' })).toBeUndefined();
     const word = 'x'.repeat(255);
     const facts = exampleMessage({ campaignId: word, recipients: [word] });
     const link = { target: longest, part: 'html', name: word } as const;
-    const token = links.issuer.issue(facts).token(link);
+    const token = tokenOf(links.issuer.issue(facts), link);
     expect(tokensIn(`/f/x/${token}`)).toEqual([token]);
     expect((await links.resolver.resolve(token))?.link).toEqual(link);
   });
@@ -81,10 +83,12 @@ test('of several recipients the number is told, of one the address', async () =>
 test('no bit of a token can be changed', async () => {
   const token = seal('https://a.example/');
   const bytes = Buffer.from(token.slice(1), 'base64url');
+  const end = bytes.length % 3 === 0 ? 'A' : '';
+  expect(`4${bytes.toString('base64url')}${end}`).toBe(token);
   for (let bit = 0; bit < bytes.length * 8; bit++) {
     const changed = Buffer.from(bytes);
     changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    expect(await links.resolver.resolve(`2${changed.toString('base64url')}`)).toBeUndefined();
+    expect(await links.resolver.resolve(`4${changed.toString('base64url')}${end}`)).toBeUndefined();
   }
 });
 

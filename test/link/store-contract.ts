@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { LinkIssuer, LinkResolver } from '../../src/link/link-store.ts';
 import type { TrackedLink } from '../../src/link/message-facts.ts';
 import { exampleLinks, exampleMessage } from './example-message.ts';
+import { tokenOf } from './token-of.ts';
 
 export interface LinksUnderTest {
   readonly issuer: LinkIssuer;
@@ -19,7 +20,7 @@ const noAbort = (): AbortSignal => new AbortController().signal;
 export function storeContract(open: () => LinksUnderTest, numRuns = 100): void {
   const issueAll = async (links: readonly TrackedLink[], message = exampleMessage()) => {
     const issued = open().issuer.issue(message);
-    const tokens = links.map((link) => issued.token(link));
+    const tokens = links.map((link) => tokenOf(issued, link));
     await issued.commit(noAbort());
     return { message, tokens };
   };

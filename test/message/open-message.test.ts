@@ -350,7 +350,7 @@ describe('rewriting', () => {
         url: 'https://t.example/1?a&b',
         tracked: true,
       },
-      { part: 'html', target: 'https://b.example/', reason: 'not-wanted', tracked: false },
+      { part: 'html', target: 'https://b.example/', reason: 'too-long', tracked: false },
       { part: 'html', target: 'tel:1', reason: 'scheme', tracked: false },
     ]);
     expect(Buffer.concat(first.body ?? []).toString()).toBe(

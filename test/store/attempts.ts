@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
 import type { RedisStore } from '../../src/store/redis-store.ts';
 import { exampleMessage } from '../link/example-message.ts';
+import { tokenOf } from '../link/token-of.ts';
 import { TIMEOUT_MS } from './open-store.ts';
 
 /** Nothing waits longer than the time-out; the rest is for a busy machine. */
@@ -10,7 +11,7 @@ const BOUND_MS = TIMEOUT_MS + 1_500;
 /** Saves a message with one link, and gives its token. */
 export async function save(store: RedisStore): Promise<string> {
   const issued = store.issuer.issue(exampleMessage());
-  const token = issued.token({ target: 'https://shop.example/', part: 'html' });
+  const token = tokenOf(issued, { target: 'https://shop.example/', part: 'html' });
   await issued.commit(new AbortController().signal);
   return token;
 }

@@ -3,6 +3,7 @@ import { StoreUnavailable } from '../../src/link/link-store.ts';
 import type { RedisStore } from '../../src/store/redis-store.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { exampleMessage } from '../link/example-message.ts';
+import { tokenOf } from '../link/token-of.ts';
 import { openStore } from './open-store.ts';
 
 let redis: Redis;
@@ -23,7 +24,7 @@ async function sendAll(): Promise<string[]> {
   const tokens: string[] = [];
   for (let n = 0; n < MESSAGES; n++) {
     const issued = store.issuer.issue(exampleMessage());
-    tokens.push(issued.token({ target: `https://shop.example/${n}`, part: 'html' }));
+    tokens.push(tokenOf(issued, { target: `https://shop.example/${n}`, part: 'html' }));
     await issued.commit();
   }
   return tokens;

@@ -8,6 +8,7 @@ import type { RedisStore } from '../../src/store/redis-store.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { exampleMessage } from '../link/example-message.ts';
+import { tokenOf } from '../link/token-of.ts';
 import { outcome, save, works } from './attempts.ts';
 import { openStore } from './open-store.ts';
 
@@ -35,7 +36,7 @@ afterEach(async () => {
 async function issue(facts: Parameters<typeof exampleMessage>[0]) {
   const message = exampleMessage(facts);
   const issued = store.issuer.issue(message);
-  const token = issued.token({ target: 'https://shop.example/', part: 'html' });
+  const token = tokenOf(issued, { target: 'https://shop.example/', part: 'html' });
   await issued.commit(new AbortController().signal);
   return { message, token };
 }
@@ -58,7 +59,7 @@ describe('records', () => {
   test('keep a link from whoever counts on from another one of its message', async () => {
     const issued = store.issuer.issue(exampleMessage());
     const tokens = [0, 1].map((n) =>
-      issued.token({ target: `https://a.example/${n}`, part: 'html' }),
+      tokenOf(issued, { target: `https://a.example/${n}`, part: 'html' }),
     );
     await issued.commit(new AbortController().signal);
     const [first = '', second = ''] = tokens;
@@ -80,9 +81,9 @@ describe('blocks', () => {
     () => keys,
     () => [exampleMessage().domain],
   );
-  const sealedToken = sealed.issuer
-    .issue(exampleMessage())
-    .token({ target: 'https://shop.example/', part: 'html' });
+  const sealedLink = (target: string) =>
+    tokenOf(sealed.issuer.issue(exampleMessage()), { target, part: 'html' });
+  const sealedToken = sealedLink('https://shop.example/');
   const block = { kind: 'url', value: 'https://shop.example/' } as const;
 
   const blockOf = async (at: RedisStore, token: string) => {
@@ -143,9 +144,7 @@ describe('blocks', () => {
     expect(await blockOf(apart, sealedToken)).toEqual(block);
     await own.kill();
     expect(await blockOf(apart, sealedToken)).toEqual(block);
-    const free = sealed.issuer
-      .issue(exampleMessage())
-      .token({ target: 'https://b.example/', part: 'html' });
+    const free = sealedLink('https://b.example/');
     expect(await blockOf(apart, free)).toBeUndefined();
     await own.stop();
   });

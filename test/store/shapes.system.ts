@@ -9,6 +9,7 @@ import { startSentinels } from '../helpers/redis-sentinel.ts';
 import { makeCertificates } from '../helpers/tls-certificates.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { storeContract } from '../link/store-contract.ts';
+import { tokenOf } from '../link/token-of.ts';
 import { openStore } from './open-store.ts';
 
 /** A server, or several, as one shape of Redis, and a store that reaches them. */
@@ -104,7 +105,7 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
   test('a block counts from the next request on, and so does its end', async () => {
     const { issuer, resolver, blocks } = shape.store;
     const issued = issuer.issue(exampleMessage());
-    const token = issued.token({ target: 'https://www.shop.example/a', part: 'html' });
+    const token = tokenOf(issued, { target: 'https://www.shop.example/a', part: 'html' });
     await issued.commit(AbortSignal.timeout(5_000));
     const blockNow = async () => {
       const resolved = await resolver.resolve(token);
@@ -175,7 +176,7 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
   test('a recipient is forgotten', async () => {
     const { issuer, resolver, forget } = shape.store;
     const issued = issuer.issue(exampleMessage({ recipients: ['gone@x.example'] }));
-    const token = issued.token({ target: 'https://www.shop.example/a', part: 'html' });
+    const token = tokenOf(issued, { target: 'https://www.shop.example/a', part: 'html' });
     await issued.commit(AbortSignal.timeout(5_000));
     expect(await forget('gone@x.example', () => {})).toMatchObject({ records: 1 });
     expect(await resolver.resolve(token)).toBeUndefined();

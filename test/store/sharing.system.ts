@@ -8,6 +8,7 @@ import type { RedisStore } from '../../src/store/redis-store.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { exampleMessage } from '../link/example-message.ts';
+import { tokenOf } from '../link/token-of.ts';
 import { outcome } from './attempts.ts';
 import { openStore } from './open-store.ts';
 
@@ -41,7 +42,7 @@ async function send(store: RedisStore, lifetime = YEAR, edition = 'a'): Promise<
     (_, i) => `https://shop.example/${edition}/offer-${i}`,
   );
   targets.push(`https://shop.example/unsubscribe?u=${recipient}`);
-  const tokens = targets.map((target) => issued.token({ target, part: 'html' }));
+  const tokens = targets.map((target) => tokenOf(issued, { target, part: 'html' }));
   await issued.commit(new AbortController().signal);
   return tokens;
 }
