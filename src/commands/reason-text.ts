@@ -28,7 +28,7 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   'too-many-links': 'more links than max_links in the part',
   'html-too-complex': 'HTML too large or too deep for exclude_selectors',
   'opted-out': 'marked as not to be tracked',
-  scheme: 'not http or https',
+  scheme: 'not http or https, or part of such a link',
   relative: 'a relative link without a base',
   'invalid-url': 'not a valid URL',
   placeholder: 'a placeholder that was never filled in',
@@ -37,7 +37,7 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   'excluded-selector': 'matches exclude_selectors',
   unsubscribe: 'the URL of List-Unsubscribe',
   'url-text': 'the visible text is itself a URL (track_url_text)',
-  'unclear-end': 'it is not clear where the URL ends',
+  'unclear-end': 'mail programs do not agree where the URL begins or ends',
   'line-too-long': 'the line would pass 998 bytes',
   'too-long': 'its target is too long for a link, or those of the message together are',
 };

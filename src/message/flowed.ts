@@ -1,51 +1,15 @@
-/** A text whose soft line breaks are taken out. */
-export interface Unflowed {
-  readonly text: string;
-  /** Where a character of it stands in the original. */
-  origin(offset: number): number;
-}
+import type { Range } from './candidate.ts';
+import { type CutText, cutOut } from './cut-out.ts';
 
 /**
  * format=flowed with DelSp=yes (RFC 3676 §4): a line that ends in a space goes on in the next, the space,
  * the line end, quote marks and stuffing in between stand for nothing. So a URL may run over several lines.
  */
-export function unflow(text: string): Unflowed {
-  const pieces: string[] = [];
-  /** Offsets where a piece begins, in the result and in the original. */
-  const starts: number[] = [];
-  const origins: number[] = [];
-  let length = 0;
-  const keep = (from: number, to: number) => {
-    starts.push(length);
-    origins.push(from);
-    pieces.push(text.slice(from, to));
-    length += to - from;
-  };
-  let from = 0;
-  for (const soft of softBreaks(text)) {
-    keep(from, soft.start);
-    from = soft.end;
-  }
-  keep(from, text.length);
-  return {
-    text: pieces.join(''),
-    origin(offset) {
-      let low = 0;
-      let high = starts.length - 1;
-      while (low < high) {
-        const middle = (low + high + 1) >> 1;
-        if ((starts[middle] as number) <= offset) {
-          low = middle;
-        } else {
-          high = middle - 1;
-        }
-      }
-      return (origins[low] as number) + offset - (starts[low] as number);
-    },
-  };
+export function unflow(text: string): CutText {
+  return cutOut(text, () => softBreaks(text));
 }
 
-function* softBreaks(text: string): Iterable<{ start: number; end: number }> {
+function* softBreaks(text: string): Iterable<Range> {
   let line = lineAt(text, 0);
   while (line.end < text.length) {
     const next = lineAt(text, line.next);

@@ -64,11 +64,12 @@ export function readMarks(attributes: ReadonlyMap<string, string> | undefined): 
 
 /**
  * Whatever may not stand in a path (RFC 3986, section 3.3) is percent-encoded: after a `?` the token would not be found.
+ * So is what readers of plain text may take for the end of the link.
  *
  * @returns undefined also for one whose links would lead nowhere
  */
 function sublink(value: string | undefined): string | undefined {
-  const path = value?.trim().replace(/[^\w.~!$&'()*+,;=:@%/-]+|%(?![\da-f]{2})/gi, (odd) => {
+  const path = value?.trim().replace(/[^\w.~$&+=:@%/-]+|%(?![\da-f]{2})/gi, (odd) => {
     const bytes = Buffer.from(odd).toString('hex').toUpperCase();
     return bytes.replace(/../g, '%$&');
   });

@@ -51,7 +51,7 @@ export type LeftAlone =
   | 'html-too-complex' // past the bounds for exclude_selectors
   // a link
   | 'opted-out'
-  | 'scheme' // mailto, tel, cid …
+  | 'scheme' // mailto, tel, cid …, and a URL inside such a link
   | 'relative' // and no <base>
   | 'invalid-url'
   | 'placeholder' // of a template engine, unresolved
@@ -60,6 +60,6 @@ export type LeftAlone =
   | 'excluded-selector'
   | 'unsubscribe'
   | 'url-text' // the visible text is itself a URL
-  | 'unclear-end' // of a URL in text
+  | 'unclear-end' // of a URL in text: readers' programs do not agree on it
   | 'line-too-long'
   | 'too-long'; // more than a link or a message can hold: UrlFor gave none

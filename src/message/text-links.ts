@@ -1,10 +1,11 @@
-import type { Candidate, Range, Scanned } from './candidate.ts';
+import type { Candidate, Scanned } from './candidate.ts';
 import type { Charset } from './charset.ts';
 import { notrackAt, readMarks, withoutNotrack } from './link-marks.ts';
-import type { LeftAlone } from './outcome.ts';
 import { plainHost } from './target.ts';
+import { readMarkedText } from './text-marks.ts';
+import { Surroundings } from './text-surroundings.ts';
 import { UrlScanner } from './text-url.ts';
-import { endsClearly } from './url-end.ts';
+import { doubtAbout } from './url-end.ts';
 
 export interface TextOptions {
   readonly charset: Charset;
@@ -17,45 +18,38 @@ export interface TextOptions {
 /**
  * Finds the http and https URLs in plain text.
  *
- * @param text offsets in it are those of the candidates
+ * @param original offsets in it are those of the candidates
  */
 export function scanText(
-  text: string,
-  { charset, maxLinks, read }: TextOptions,
+  original: string,
+  { charset: ofOriginal, maxLinks, read }: TextOptions,
 ): Scanned | 'too-many-links' {
+  const marked = readMarkedText(original, ofOriginal, read);
+  const { text, charset, marks } = marked;
+  const surroundings = new Surroundings(text);
   const candidates: Candidate[] = [];
-  const marks: Range[] = [];
-  for (const { start, end } of new UrlScanner(text, charset).urls()) {
+  for (const url of new UrlScanner(text, charset).urls()) {
+    const { start } = url;
+    const { values, end } = marked.marksOn(url);
+    const range = marked.inOriginal({ start, end });
     const ascii = text.slice(start, end);
     const host = plainHost(ascii);
-    let written = host === undefined ? read(start, end) : ascii;
-    const { values, range } = marksAt(text, end);
-    if (range !== undefined) {
-      marks.push(range);
-    }
+    let written = host === undefined ? read(range.start, range.end) : ascii;
     const says = readMarks(values);
-    let reason: LeftAlone | undefined = says.reason;
+    const around = surroundings.reasonAt(start, end);
+    let reason = says.reason ?? around ?? doubtAbout(text, start, end, written, charset);
     const notrack = notrackAt(text, start);
     if (notrack !== undefined) {
-      marks.push(notrack);
+      marks.push(marked.inOriginal(notrack));
       written = written && withoutNotrack(written);
       reason = 'opted-out';
     }
-    const before = text[start - 1] ?? '';
-    if (reason === undefined && !(before === '<' && text[end] === '>')) {
-      const doubtful = host === undefined ? written : undefined;
-      if (isPlaceholder(text, end)) {
-        reason = 'placeholder';
-      } else if (
-        !endsClearly(text, start, range?.end ?? end, charset) ||
-        (doubtful !== undefined && mayRunOn(doubtful))
-      ) {
-        reason = 'unclear-end';
-      }
+    if (reason !== undefined) {
+      surroundings.leave(reason);
     }
     candidates.push({
-      start,
-      end,
+      start: range.start,
+      end: range.end,
       written,
       host,
       escape: asItIs,
@@ -73,53 +67,3 @@ export function scanText(
 function asItIs(url: string): string {
   return url;
 }
-
-/** Scripts without spaces between words: whether they belong to the URL they follow, readers do not agree. */
-const UNSPACED =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-const UNSPACED_BEHIND_LETTER = new RegExp(`\\w${UNSPACED.source}`, 'u');
-
-const JOINER_AT_END = /[\u200c\u200d]$/;
-
-/** Whether what seems to be the end of the URL may be text already. */
-function mayRunOn(written: string): boolean {
-  return (
-    UNSPACED_BEHIND_LETTER.test(written) ||
-    UNSPACED.test(behindHost(written)) ||
-    JOINER_AT_END.test(written)
-  );
-}
-
-/** Whether a host, or what seems to be one, goes on in what a template engine left behind. */
-function isPlaceholder(text: string, end: number): boolean {
-  PLACEHOLDER.lastIndex = end;
-  return PLACEHOLDER.test(text);
-}
-
-const PLACEHOLDER = /[.:_-]{0,9}(?:\{\{|\*\||%%|\[\[(?!data-msys-))/y;
-
-/** Cut off rather than matched: a pattern that runs over both is quadratic, or needs too deep a stack. */
-function behindHost(url: string): string {
-  const behindScheme = url.slice(url.indexOf('://') + '://'.length);
-  const end = behindScheme.search(/[/?#]/);
-  return end === -1 ? '' : behindScheme.slice(end);
-}
-
-/** `[[data-msys-clicktrack="0"]]` and its like directly behind a URL. */
-function marksAt(text: string, at: number): { values?: Map<string, string>; range?: Range } {
-  if (!text.startsWith('[[', at)) {
-    return NO_MARKS;
-  }
-  const values = new Map<string, string>();
-  const mark = /\[\[(data-msys-[a-z]{1,30})(?:="([^"\r\n]{0,500})")?\]\]/iy;
-  let end = at;
-  mark.lastIndex = end;
-  for (let match = mark.exec(text); match !== null; match = mark.exec(text)) {
-    const [, name = '', value = ''] = match;
-    values.set(name.toLowerCase(), value);
-    end = mark.lastIndex;
-  }
-  return end > at ? { values, range: { start: at, end } } : NO_MARKS;
-}
-
-const NO_MARKS = {};

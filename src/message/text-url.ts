@@ -41,7 +41,6 @@ const DELIMITED = /[^\p{Z}\p{Cc}\ufffd]/u;
 /** The joiners of Persian, Indic scripts and emoji are part of a word. */
 const IN_NAME = /[\p{L}\p{N}\p{M}\u200c\u200d]/u;
 const IN_PATH = /[^\p{Z}\p{P}\p{C}\ufffd\uff5c]|[\u200c\u200d]/u;
-const MARK = '[[data-msys-';
 /** In ASCII its partner follows directly; those of `[` and `{` are one further. */
 const PARENTHESIS = '('.charCodeAt(0);
 
@@ -98,8 +97,7 @@ export class UrlScanner {
     if (!'/?#'.includes(this.#text[hostEnd] ?? ' ')) {
       return hostEnd;
     }
-    const end = this.#pathEnd(start, hostEnd, before);
-    return this.#text.startsWith(MARK, end) ? end : this.#withoutClosing(hostEnd, end, before);
+    return this.#withoutClosing(hostEnd, this.#pathEnd(start, hostEnd, before), before);
   }
 
   /** Behind host and port, or -1 where there is no host. */
@@ -181,7 +179,7 @@ export class UrlScanner {
       }
       if (kind === OPENER || kind === CLOSER) {
         const partner = this.#partner(at, from);
-        if (partner === undefined || partner < start || this.#text.startsWith(MARK, at)) {
+        if (partner === undefined || partner < start) {
           return at;
         }
       }
@@ -217,7 +215,7 @@ export class UrlScanner {
 
   #endsDelimited(at: number): boolean {
     const char = this.#text[at] ?? ' ';
-    return char <= ' ' || '<>"\x7f'.includes(char) || this.#text.startsWith(MARK, at);
+    return char <= ' ' || '<>"\x7f'.includes(char);
   }
 
   #stretchEnd(from: number): number {

@@ -117,7 +117,9 @@ describe('one message', () => {
     const args = [...shop, '--listen', ':587', '--message', hostile];
     const { stdout } = await explain(...args);
     expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
-    expect(stdout).toMatch(/^ {2}html {2}not http or https {2}mailto:xyz$/m);
+    expect(stdout).toMatch(
+      /^ {2}html {2}not http or https, or part of such a link {2}mailto:xyz$/m,
+    );
     const { stdout: json } = await explain(...args, '--json');
     expect(json.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
     const { options } = JSON.parse(json);

@@ -80,6 +80,26 @@ const HOSTILE: Record<string, [HeaderField[], (size: number) => string]> = {
     header('text/plain'),
     (n) => 'http://a.example/[[data-msys-x="'.repeat(n / 32),
   ],
+  marks: [header('text/plain'), (n) => 'http://a.example/[[data-msys-x]] '.repeat(n / 33)],
+  'marks before URLs': [
+    header('text/plain'),
+    (n) => '[[data-msys-x]] '.repeat(n / 32) + 'http://a.example/ '.repeat(n / 36),
+  ],
+  'angle brackets that run on': [
+    header('text/plain'),
+    (n) => '<http://a.example/ x\n> '.repeat(n / 23),
+  ],
+  'quotation marks': [header('text/plain'), (n) => '"http://a.example/" '.repeat(n / 20)],
+  'quotation marks behind URLs': [header('text/plain'), (n) => 'http://a.example/"'.repeat(n / 18)],
+  'URLs joined by CJK punctuation': [
+    header('text/plain; charset=utf-8'),
+    (n) => utf8('http://a.example/，'.repeat(n / 20)),
+  ],
+  'schemes before a URL': [header('text/plain'), (n) => `${'a:b.'.repeat(n / 4)}http://a.example/`],
+  'blanks before a URL': [
+    header('text/plain'),
+    (n) => `<${'\n '.repeat(n / 2)}http://a.example/ x>`,
+  ],
   'letters that are not ASCII': [
     header('text/plain; charset=utf-8'),
     (n) => utf8(`http://a.example/${'é'.repeat(n / 2)}`),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { LinkifyIt } from 'linkify-it';
 import { describe, expect, test, vi } from 'vitest';
+import type { Range } from '../../src/message/candidate.ts';
 import { type Charset, charsetOf } from '../../src/message/charset.ts';
 import { scanText } from '../../src/message/text-links.ts';
 
@@ -99,7 +100,7 @@ describe('URLs as people write them', () => {
     ['utf-8', 'https://a.example/。「」', undefined],
     ['utf-8', 'https://a.example/foo–bar', 'unclear-end'],
     ['utf-8', 'https://a.example/foo– bar', undefined],
-    ['utf-8', '<https://a.example/foo–bar>', undefined],
+    ['utf-8', '<https://a.example/foo–bar>', 'unclear-end'],
     ['utf-8', '<https://a.example/foo–bar', 'unclear-end'],
     ['utf-8', '<https://i❤.ws/abc>', undefined],
     ['utf-8', '<https://a.example,https://b.example>', 'unclear-end'],
@@ -137,7 +138,7 @@ describe('URLs as people write them', () => {
     ['utf-8', '**https://a.example**x', 'unclear-end'],
     ['utf-8', '**https://a.example**', undefined],
     ['utf-8', 'https://a.example/a(b', 'unclear-end'],
-    ['utf-8', '[x](https://a.example/)y', undefined],
+    ['utf-8', '[x](https://a.example/)y', 'unclear-end'],
     ['utf-8', 'https://a.example,b', 'unclear-end'],
     ['utf-8', 'https://a.example, b', undefined],
     ['utf-8', 'https://a.example:80b', 'unclear-end'],
@@ -155,7 +156,7 @@ describe('URLs as people write them', () => {
     ['utf-8', 'https://www.%%domain%%/x', 'placeholder'],
     ['utf-8', 'https://news.[[domain]]/x', 'placeholder'],
     ['utf-8', 'https://a.example:{{port}}/x', 'placeholder'],
-    ['utf-8', 'https://a.example/{{path}}', undefined],
+    ['utf-8', 'https://a.example/{{path}}', 'unclear-end'],
     ['utf-8', 'https://a.example[[data-msys-linkname="n"]]', undefined],
   ])('where it ends is clear or not: %s %s', (label, text, reason) => {
     expect(scan(text, label).candidates[0]?.reason).toBe(reason);
@@ -187,7 +188,7 @@ describe('URLs as people write them', () => {
           expect(scan(before + text, label).candidates[0]?.reason).toBe('unclear-end');
         }
         for (const end of ends) {
-          const { candidates } = scan(`${before}${url}${end}${letters}`, label);
+          const { candidates } = scan(`${before}${before && ' '}${url}${end}${letters}`, label);
           expect(candidates).toMatchObject([{ written: url, reason: undefined }]);
         }
       }
@@ -197,37 +198,86 @@ describe('URLs as people write them', () => {
 
 describe('marks', () => {
   test.each([
+    ['https://a.example/x[[data-msys-clicktrack="0"]], b', { reason: 'opted-out' }, ', b'],
+    ['<https://a.example/x[[data-msys-linkname="A b"]]>', { name: 'A b', reason: undefined }, '>'],
     [
-      'https://a.example/x[[data-msys-clicktrack="0"]], b',
-      { reason: 'opted-out' },
-      'https://a.example/x, b',
-    ],
-    ['<https://a.example/x[[data-msys-linkname="A b"]]>', { name: 'A b' }, '<https://a.example/x>'],
-    [
-      'https://a.example/[[data-msys-sublink="s"]][[data-msys-unsubscribe="1"]].',
+      'https://a.example/x[[data-msys-sublink="s"]][[data-msys-unsubscribe="1"]].',
       { sublink: 's', reason: 'unsubscribe' },
-      'https://a.example/.',
+      '.',
     ],
     [
-      'https+notrack://a.example/',
-      { reason: 'opted-out', written: 'https://a.example/' },
-      'https://a.example/',
+      'https://a.example/x[[data-msys-unsubscribe="1" data-msys-sublink="x"]] end',
+      { sublink: 'x', reason: 'unsubscribe' },
+      ' end',
     ],
+    ["https://a.example/x[[data-msys-clicktrack='0']] end", { reason: 'opted-out' }, ' end'],
+    ['https://a.example/x[[ data-msys-clicktrack = "0" ]] end', { reason: 'opted-out' }, ' end'],
+    ['https://a.example/x[[data-msys-clicktrack=0]] end', { reason: 'opted-out' }, ' end'],
+    ['https://a.example/x[[data-msys-clicktrack=“0”]] end', { reason: 'opted-out' }, ' end'],
+    ['https://a.example/x[[DATA-MSYS-CLICKTRACK="0"]] end', { reason: 'opted-out' }, ' end'],
+    ['https://a.example/x [[data-msys-clicktrack="0"]] end', { reason: 'opted-out' }, '  end'],
+    ['https://a.example/x. [[data-msys-clicktrack="0"]]', { reason: 'opted-out' }, '. '],
+    ['<https://a.example/x>[[data-msys-clicktrack="0"]]', { reason: 'opted-out' }, '>'],
+    ['"https://a.example/x"\t[[data-msys-clicktrack="0"]]', { reason: 'opted-out' }, '"\t'],
     [
-      'https://a.example/[[other]]',
-      { written: 'https://a.example/[[other]]' },
-      'https://a.example/[[other]]',
+      'https://a.example/x[[data-msys-linkname="A"]] [[data-msys-sublink=s]]',
+      { name: 'A', sublink: 's', reason: undefined },
+      ' ',
     ],
-  ])('%s', (text, says, without) => {
+    ['https://a.example/x[[data-msys-linkname="Größe"]] b', { name: 'Größe' }, ' b'],
+    ['https://a.example/x[[data-msys-linkname="]]"]] b', { name: ']]' }, ' b'],
+    [
+      'https://a.example/x[[data-msys-clicktrack="0"\r\n  data-msys-linkname="n"]]\r\nb',
+      { reason: 'opted-out', name: 'n' },
+      '\r\nb',
+    ],
+    ['https://a.example/x[[data-msys-linkname="n", data-msys-x]]', { name: 'n' }, ''],
+    ['https://a.example/x[[data-msys-linkname]] b', { name: undefined, reason: undefined }, ' b'],
+    ['https://a.example/x b [[data-msys-clicktrack="0"]] c', { reason: undefined }, ' b  c'],
+    ['https://a.example/x[[data-msys-linkname="n"]]y', { reason: 'unclear-end', end: 19 }, 'y'],
+    ['https+notrack://a.example/x', { reason: 'opted-out', written: 'https://a.example/x' }, ''],
+    ['https://a.example/x[[other]]', { reason: 'unclear-end' }, '[[other]]'],
+    [
+      'https://a.example/x[[data-msys-clicktrack="0"',
+      { reason: 'placeholder' },
+      '[[data-msys-clicktrack="0"',
+    ],
+  ])('%s', (text, says, behind) => {
     const { candidates, marks } = scan(text);
     expect(candidates).toMatchObject([says]);
-    let result = text;
-    for (const { start, end } of marks.toReversed()) {
-      result = result.slice(0, start) + result.slice(end);
-    }
-    expect(result).toBe(without);
+    expect(without(text, marks)).toBe(`${/^["<]?/.exec(text)?.[0]}https://a.example/x${behind}`);
+  });
+
+  test.each([
+    'a[[data-msys-clicktrack="0"]]b',
+    'mailto:a@a.example[[data-msys-clicktrack="0"]]',
+    'www.a.example[[data-msys-sublink=x]] [[data-msys-clicktrack=0]]',
+    'https://{{host}}/[[data-msys-clicktrack="0"]]',
+  ])('never reach readers, wherever they stand: %s', (text) => {
+    const { candidates, marks } = scan(text);
+    expect(candidates).toEqual([]);
+    expect(without(text, marks)).not.toContain('data-msys');
+  });
+
+  test('are found between the characters of a charset of two bytes', () => {
+    const text =
+      '\x83\x5b[[data-msys-x]]\x93\xfa https://a.example/x[[data-msys-clicktrack=0]]\x81\x42';
+    const { candidates, marks } = scan(text, 'shift_jis');
+    expect(candidates).toMatchObject([{ start: 20, end: 39, reason: 'opted-out' }]);
+    expect(marks.map(({ start, end }) => text.slice(start, end))).toEqual([
+      '[[data-msys-x]]',
+      '[[data-msys-clicktrack=0]]',
+    ]);
   });
 });
+
+function without(text: string, marks: readonly Range[]): string {
+  let bytes = Buffer.from(text).toString('latin1');
+  for (const { start, end } of marks.toReversed()) {
+    bytes = bytes.slice(0, start) + bytes.slice(end);
+  }
+  return Buffer.from(bytes, 'latin1').toString();
+}
 
 test('agrees with linkify-it', () => {
   const linkify = new LinkifyIt({ fuzzyEmail: false, urlAuth: true });

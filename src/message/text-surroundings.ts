@@ -1,0 +1,170 @@
+import type { LeftAlone } from './outcome.ts';
+
+/**
+ * Finds out whether a URL in plain text is a link of its own, from what stands around it: for some readers it may be a
+ * part of a link that begins before it (`mailto:a@b.example?body=https://…`), or, within `<…>` and `"…"`, go on behind
+ * white space (RFC 3986, appendix C). URLs are asked for in order, so that each character is looked at once.
+ */
+export class Surroundings {
+  readonly #text: string;
+  /** Behind the last URL. */
+  #from = 0;
+  /** Why the rest of the word is left alone, where the last URL in it was. */
+  #word: LeftAlone | undefined;
+  /** Why the rest of what stands in `<…>` or `"…"` is left alone. */
+  #delimited: LeftAlone | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** Why the URL from start to end is no link of its own, if it is none. */
+  reasonAt(start: number, end: number): LeftAlone | undefined {
+    const before = this.#text.slice(this.#from, start);
+    this.#from = end;
+    const word = behindLast(WHITE_SPACE, before);
+    if (word > 0) {
+      this.#word = undefined;
+    }
+    if (word < before.length) {
+      this.#word ??= startsBefore(before.slice(word));
+    }
+    const opener = Math.max(
+      before.lastIndexOf('<'),
+      before.lastIndexOf('>'),
+      before.lastIndexOf('"'),
+    );
+    if (opener !== -1) {
+      this.#delimited = this.#delimitedBy(before.slice(opener), end);
+    } else if (this.#delimited !== undefined && EMPTY_LINE.test(before)) {
+      this.#delimited = undefined;
+    }
+    return this.#word ?? this.#delimited;
+  }
+
+  /** The last URL asked for is left alone. For some readers what follows it in the same word is a part of it. */
+  leave(reason: LeftAlone): void {
+    this.#word ??= reason === 'scheme' ? reason : 'unclear-end';
+  }
+
+  /** @param before from the opening character up to the URL */
+  #delimitedBy(before: string, end: number): LeftAlone | undefined {
+    const [opener] = before;
+    if (opener === '>' || EMPTY_LINE.test(before)) {
+      return undefined;
+    }
+    if (!ONLY_OPENER.test(before)) {
+      const [, scheme = '', behind = ''] = LEADING_SCHEME.exec(before) ?? [];
+      return WHITE_SPACE.includes(behind[0] ?? ' ') ? isScheme(scheme) : claims(scheme, behind);
+    }
+    if (opener === '"' && before.includes('\n')) {
+      return undefined;
+    }
+    return this.#runsOn(end, CLOSES[opener as string]) ? 'unclear-end' : undefined;
+  }
+
+  /** Whether more than one word stands before the closing character. */
+  #runsOn(end: number, closing: string | undefined): boolean {
+    DELIMITER.lastIndex = end;
+    for (;;) {
+      const match = DELIMITER.exec(this.#text);
+      if (match === null) {
+        return false;
+      }
+      const [found] = match;
+      // Before a line, `>` closes, or is a mark of quotation.
+      const isQuoted = found.startsWith('\n') && found.endsWith('>');
+      if (found === closing || (isQuoted && closing === '>')) {
+        if (TWO_WORDS.test(this.#text.slice(end, match.index))) {
+          return true;
+        }
+      }
+      if (!isQuoted) {
+        return false;
+      }
+    }
+  }
+}
+
+const CLOSES: Readonly<Record<string, string>> = { '<': '>', '"': '"' };
+const WHITE_SPACE = ' \t\r\n\f\v';
+const ONLY_OPENER = /^[<"][ \t\r\n\f\v]*(?:URL:[ \t\r\n\f\v]*)?$/i;
+const LEADING_SCHEME =
+  /^[<"][ \t\r\n\f\v]*(?:URL:[ \t\r\n\f\v]*)?([a-z][a-z\d+.-]{0,39}):(.{0,2})/is;
+const EMPTY_LINE = /\n[ \t\r]*\n/;
+const DELIMITER = /[<>"]|\n[ \t\r]*\n|\n[> \t]*>/g;
+const TWO_WORDS = /[ \t\r\n\f\v][^ \t\r\n\f\v]/;
+
+function behindLast(characters: string, text: string): number {
+  let at = text.length;
+  while (at > 0 && !characters.includes(text[at - 1] as string)) {
+    at--;
+  }
+  return at;
+}
+
+/** @param word what stands in the same word before a URL */
+function startsBefore(word: string): LeftAlone | undefined {
+  if (!/[:@.+-]/.test(word)) {
+    return undefined; // as nearly always: nothing, or punctuation
+  }
+  const before = word.slice(behindLast('<>', word));
+  const joined = SCHEME.exec(before.slice(-LONGEST_SCHEME))?.[0];
+  if (joined?.endsWith('-') || joined?.endsWith('+')) {
+    return 'scheme'; // x-safari-https://…
+  }
+  const at = before.lastIndexOf('@');
+  if (at !== -1 && /[a-z\d]/i.test(before.slice(0, at))) {
+    return 'scheme'; // an address, which mail programs make `mailto:` of
+  }
+  for (let colon = before.indexOf(':'); colon !== -1; colon = before.indexOf(':', colon + 1)) {
+    const name = SCHEME.exec(before.slice(Math.max(0, colon - LONGEST_SCHEME), colon))?.[0];
+    const reason = name && claims(name, before.slice(colon + 1, colon + 3));
+    if (reason) {
+      return reason;
+    }
+    if (name && JOINS.test(before.slice(colon + 1))) {
+      return 'scheme';
+    }
+  }
+  const path = Math.max(...['/', '?', '#'].map((char) => before.lastIndexOf(char)));
+  // A URL that is none, or a host without a scheme, which the URL may be a part of: `www.a.example/?to=https://…`.
+  return word.includes('://') ||
+    /www\./i.test(before) ||
+    /[a-z\d-]\.[a-z]{2}/i.test(before.slice(0, Math.max(0, path)))
+    ? 'unclear-end'
+    : undefined;
+}
+
+/** Longer ones nobody has registered. */
+const LONGEST_SCHEME = 40;
+const SCHEME = /[a-z][a-z\d+.-]*$/i;
+/** What does not stand between a word like `see:` and a URL of its own. */
+const JOINS = /[\w%&./:=?#+-]/;
+
+/** Why a link that begins with a scheme holds all that follows it; undefined where it is only a word with a colon. */
+function claims(scheme: string, behind: string): LeftAlone | undefined {
+  if (behind.startsWith('//')) {
+    return /^https?$/i.test(scheme) ? 'unclear-end' : 'scheme';
+  }
+  return /[+.-]/.test(scheme) ? 'scheme' : isScheme(scheme);
+}
+
+function isScheme(word: string): LeftAlone | undefined {
+  return SCHEMES.has(word.toLowerCase()) ? 'scheme' : undefined;
+}
+
+/**
+ * Schemes of one word that mail programs, browsers and what is often installed beside them open without `//`. To all
+ * others readers prefer the URL behind the colon: `Link:https://…`.
+ */
+const SCHEMES: ReadonlySet<string> = new Set(
+  (
+    'about acct aim apt bitcoin blob callto chrome cid data dav ed2k ethereum facetime feed file filesystem ftp ftps ' +
+    'geo git gopher gtalk imap imaps intent irc ircs itms itmss itpc jabber jar javascript ldap ldaps lightning line ' +
+    'livescript magnet mailbox mailto maps market message mid mms mmst modem mssms news nfs nntp onenote pcast ' +
+    'podcast pop resource rss rtmp rtsp rtspu service sftp sgn shortcuts sip sips skype slack sms smsto smb snews ' +
+    'spotify ssh steam stun sv svn tel telnet tftp tg turn urn uuid vbscript viber vnc webcal webcals weixin wechat ' +
+    'whatsapp workflow ws wss wyciwyg xmpp ymsgr zoommtg zoomus'
+  ).split(' '),
+);
