@@ -13,6 +13,7 @@ import { type OtherProcesses, serveControl } from './service/serve-control.ts';
 import { serveMilter } from './service/serve-milter.ts';
 import { serveRedirect } from './service/serve-redirect.ts';
 import { watchStore } from './service/watch-store.ts';
+import { otherKeysWarning } from './store/redis-seal-keys.ts';
 import { version } from './version.ts';
 
 /** What a process of the service may do; `control` is health and metrics. */
@@ -128,7 +129,13 @@ async function compose(
     releasers.add(
       'watching the store',
       watchStore(
-        () => store.health(),
+        async () => {
+          const { warnings } = await store.health();
+          const { fingerprint } = links.keys.keys();
+          await store.sealKeys.announce(config.events.nodeName, fingerprint);
+          const hosts = await store.sealKeys.hostsWithOthers(fingerprint);
+          return { warnings: hosts.length > 0 ? [...warnings, otherKeysWarning(hosts)] : warnings };
+        },
         (warning) => logger.warn(warning),
       ),
     );

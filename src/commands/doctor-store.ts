@@ -1,9 +1,17 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { SealKeys } from '../link/seal-keys.ts';
+import { otherKeysWarning } from '../store/redis-seal-keys.ts';
 import { createRedisStore } from '../store/redis-store.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 
-/** Redis: whether it answers, and whether links are safe in it. */
-export async function examineStore(config: Configuration): Promise<readonly Finding[]> {
+/**
+ * Redis: whether it answers, and whether links are safe in it.
+ * @param keys of this host; absent where they cannot be read
+ */
+export async function examineStore(
+  config: Configuration,
+  keys?: SealKeys,
+): Promise<readonly Finding[]> {
   const findings = new Findings('redis');
   if (config.linkStore === 'sealed') {
     findings.ok('not used: links are sealed, and clicks go to the journal');
@@ -23,6 +31,10 @@ export async function examineStore(config: Configuration): Promise<readonly Find
       );
     }
     for (const warning of warnings) findings.warning(warning);
+    if (keys !== undefined) {
+      const hosts = await store.sealKeys.hostsWithOthers(keys.fingerprint);
+      if (hosts.length > 0) findings.warning(otherKeysWarning(hosts));
+    }
     if (servers.some(({ persistence }) => persistence === 'unknown')) {
       findings.warning(
         'whether Redis keeps anything on disk is not known, since CONFIG GET is refused: an ACL user needs +config|get',

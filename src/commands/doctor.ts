@@ -51,10 +51,10 @@ async function* examine(file: string, options: Options): AsyncGenerator<readonly
   if (config === undefined) return;
 
   yield* guarded('keys', examineState(config));
-  yield* guarded('redis', examineStore(config));
+  const keys = await readKeys(config);
+  yield* guarded('redis', examineStore(config, keys));
   yield* guarded('service', examineListeners(config));
   yield* guarded('postfix', examinePostfix(config, options.postfix));
-  const keys = await readKeys(config);
   for (const origin of originsOf(root, config.scopes)) {
     yield* guarded(`${origin.scheme}://${origin.domain}`, examineDomain(origin, keys));
   }

@@ -1,4 +1,4 @@
-import { hkdfSync, randomBytes } from 'node:crypto';
+import { hash, hkdfSync, randomBytes } from 'node:crypto';
 
 /**
  * The text of a key file: one key a line, `ID DATE SECRET`; empty lines and `#` comments are skipped.
@@ -35,6 +35,15 @@ export class SealKeys {
 
   get all(): readonly SealKey[] {
     return this.#newestFirst;
+  }
+
+  /** Tells two key files apart, and nothing about the keys. */
+  get fingerprint(): string {
+    const keys = [...this.#keys.values()].sort((a, b) => a.id - b.id);
+    const digests = keys.map(({ id, secret }) =>
+      hash('sha256', Buffer.concat([Buffer.of(id), secret])),
+    );
+    return hash('sha256', `clickmilter sealing keys ${digests.join()}`, 'base64url').slice(0, 22);
   }
 
   /** The id of the key that seals now: the newest whose date has come; before any has, the one that comes first. */

@@ -51,6 +51,11 @@ export class Keys {
     return `${this.#prefix}l:${day}`;
   }
 
+  /** Fingerprints of the sealing keys of each host: a hash. */
+  get sealKeys(): string {
+    return `${this.#prefix}keys`;
+  }
+
   /** The block list: a hash. */
   get blocks(): string {
     return `${this.#prefix}blocks`;

@@ -14,6 +14,7 @@ import { RedisEventReader } from './redis-event-reader.ts';
 import { RedisEvents } from './redis-events.ts';
 import { type RedisHealth, redisHealth } from './redis-health.ts';
 import { RedisReport } from './redis-report.ts';
+import { RedisSealKeys } from './redis-seal-keys.ts';
 import { ReplicatedWrites } from './replicated-writes.ts';
 import { StoredLinks } from './stored-links.ts';
 
@@ -33,6 +34,8 @@ export interface RedisStore {
   readonly reports: RedisReport;
   /** Erases what is stored about a recipient; looks at everything there is. */
   forget(address: string, progress: (done: number, total: number) => void): Promise<Forgotten>;
+  /** Compares the sealing keys of the hosts that share the store. */
+  readonly sealKeys: RedisSealKeys;
   health(): Promise<RedisHealth>;
   /** Writes what the counters hold, and ends all but the readers and consumers. */
   close(): Promise<void>;
@@ -76,6 +79,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     counters,
     reports,
     forget: (address, progress) => forgetRecipient(connection, keys, links, address, progress),
+    sealKeys: new RedisSealKeys(connection, keys),
     health: async () => redisHealth(connection, { ...(await events.usage()), ...options.stream }),
     close: async () => {
       await counters.flush();

@@ -17,6 +17,8 @@ import { examineDomain } from '../../src/commands/doctor-domains.ts';
 import type { Finding } from '../../src/commands/doctor-finding.ts';
 import { examineState } from '../../src/commands/doctor-state.ts';
 import { examineStore } from '../../src/commands/doctor-store.ts';
+import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
+import { createRedisStore } from '../../src/store/redis-store.ts';
 import { complaints } from '../helpers/complaints.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 import { requireProgram } from '../helpers/peer-process.ts';
@@ -42,6 +44,14 @@ test('Redis that may lose links', async () => {
     });
     const nothingKept = expect.stringContaining('Redis keeps nothing on disk');
     expect(complaints(findings)).toEqual([nothingKept]);
+    const store = createRedisStore({ ...config.redis, stream: config.events });
+    await store.sealKeys.announce('mx2', new SealKeys([newSealKey([], 0)]).fingerprint);
+    await store.close();
+    const keys = new SealKeys([newSealKey([], 0)]);
+    expect(complaints(await examineStore(config, keys))).toEqual([
+      nothingKept,
+      expect.stringContaining('other sealing keys on mx2'),
+    ]);
     const rights = /^# {2}# An ACL user needs: (.*)$/m.exec(shipped)?.[1]?.split(' ') ?? [];
     const asUser = configurationOf(
       `link_store = redis\nredis { url = "${redis.url}" username = clickmilter password = hush }`,
