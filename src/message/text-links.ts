@@ -9,7 +9,7 @@ import { doubtAbout } from './url-end.ts';
 
 export interface TextOptions {
   readonly charset: Charset;
-  /** Of more than that, none are tracked: nobody looks for the rest of them. */
+  /** Of more than that, and of more marks, none are looked at: the part is left alone. */
   readonly maxLinks: number;
   /** The characters from start to end as Unicode, or undefined where the charset does not say for certain. */
   readonly read: (start: number, end: number) => string | undefined;
@@ -24,7 +24,10 @@ export function scanText(
   original: string,
   { charset: ofOriginal, maxLinks, read }: TextOptions,
 ): Scanned | 'too-many-links' {
-  const marked = readMarkedText(original, ofOriginal, read);
+  const marked = readMarkedText(original, ofOriginal, read, maxLinks);
+  if (marked === undefined) {
+    return 'too-many-links';
+  }
   const { text, charset, marks } = marked;
   const surroundings = new Surroundings(text);
   const candidates: Candidate[] = [];

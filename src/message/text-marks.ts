@@ -18,9 +18,20 @@ export interface MarkedText {
 
 type Read = (start: number, end: number) => string | undefined;
 
-/** @param read the characters from start to end as Unicode, or undefined where the charset does not say for certain */
-export function readMarkedText(original: string, charset: Charset, read: Read): MarkedText {
-  const groups = findMarks(original, read);
+/**
+ * @param read the characters from start to end as Unicode, or undefined where the charset does not say for certain
+ * @returns undefined where there are more than `maxMarks`
+ */
+export function readMarkedText(
+  original: string,
+  charset: Charset,
+  read: Read,
+  maxMarks: number,
+): MarkedText | undefined {
+  const groups = findMarks(original, read, maxMarks);
+  if (groups === undefined) {
+    return undefined;
+  }
   const marks = groups.flatMap(({ ranges }) => ranges);
   if (marks.length === 0) {
     return {
@@ -81,7 +92,8 @@ const MARK = new RegExp(
 const EACH = new RegExp(ATTRIBUTE, 'gi');
 
 /** In time linear in the text. */
-function findMarks(text: string, read: Read): Marks[] {
+function findMarks(text: string, read: Read, max: number): Marks[] | undefined {
+  let count = 0;
   const found: Marks[] = [];
   let last = -1;
   for (let start = text.indexOf('[['); start !== -1; start = text.indexOf('[[', start)) {
@@ -89,6 +101,9 @@ function findMarks(text: string, read: Read): Marks[] {
     if (!MARK.test(text)) {
       start++;
       continue;
+    }
+    if (++count > max) {
+      return undefined;
     }
     const end = MARK.lastIndex;
     if (last === -1 || !/^[ \t]*$/.test(text.slice(last, start))) {

@@ -353,3 +353,13 @@ test('of too many links, those beyond the limit are not looked for', () => {
   expect(scanText(text, { charset, maxLinks: 2, read })).toBe('too-many-links');
   expect(read).toHaveBeenCalledTimes(3);
 });
+
+test('of too many marks, those beyond the limit are not looked for', () => {
+  const read = vi.fn(() => 'data-msys-x');
+  const charset = charsetOf('utf-8', '') as Charset;
+  const text = '[[data-msys-x]] '.repeat(5);
+  expect(scanText(text, { charset, maxLinks: 5, read })).toHaveProperty('marks.length', 5);
+  read.mockClear();
+  expect(scanText(text, { charset, maxLinks: 2, read })).toBe('too-many-links');
+  expect(read).toHaveBeenCalledTimes(2);
+});
