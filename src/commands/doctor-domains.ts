@@ -37,11 +37,13 @@ export function originsOf(root: Stanza, scopes: ScopeTree): readonly Origin[] {
 
 /**
  * Follows a link there as a mail program's preview would (HEAD, which is no click): DNS, certificate, proxy and
- * redirect in one.
+ * redirect in one. The link is a sealed one.
+ * @param storeIsAway whether stored links cannot be looked up
  */
 export async function examineDomain(
   { scheme, domain }: Origin,
   keys: SealKeys | undefined,
+  storeIsAway = false,
 ): Promise<readonly Finding[]> {
   const findings = new Findings(`${scheme}://${domain}`);
   const name = new URL(`${scheme}://${domain}`).hostname.replace(/^\[|\]$/g, '');
@@ -57,6 +59,11 @@ export async function examineDomain(
     );
     if (answer.certificate !== undefined) examineCertificate(findings, answer.certificate);
     examineAnswer(findings, answer, keys !== undefined);
+    if (storeIsAway) {
+      findings.error(
+        'stored links answer 503 there until Redis answers; only sealed ones are redirected',
+      );
+    }
   } catch (error) {
     findings.error(`${messageOf(error)}: nobody can follow a link there`);
   }

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
 import type { ListenAddress } from '../config/listen-addresses.ts';
 import { connectMilter } from '../milter/client.ts';
@@ -5,6 +7,11 @@ import { describePlace } from '../service/listen.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 
 const WITHIN_MS = 5_000;
+const CONTROL_UNITS = [
+  'clickmilter-milter-control.socket',
+  'clickmilter-redirect-control.socket',
+] as const;
+const run = promisify(execFile);
 
 /** Whether the service answers where the configuration says. */
 export async function examineListeners(config: Configuration): Promise<readonly Finding[]> {
@@ -19,7 +26,7 @@ export async function examineListeners(config: Configuration): Promise<readonly 
       findings.error(`${place} ${silence(error, 'clickmilter-milter.socket')}`);
     }
   }
-  for (const address of config.control.listen) {
+  for (const [address, unit] of await controlListeners(config)) {
     if ('path' in address) continue;
     const place = `the control listener, ${describePlace(address)},`;
     try {
@@ -31,17 +38,41 @@ export async function examineListeners(config: Configuration): Promise<readonly 
       else findings.error(`${place} says it cannot work: ${text}`);
     } catch (error) {
       const { cause = error } = error as Error;
-      findings.error(`${place} ${silence(cause, 'clickmilter-milter-control.socket')}`);
+      findings.error(`${place} ${silence(cause, unit)}`);
     }
   }
   return findings.list;
 }
 
+/**
+ * Where health and metrics are served, and by which socket unit: with the systemd units each of the two services has a
+ * control listener of its own, in the place of the configured one.
+ */
+async function controlListeners(
+  config: Configuration,
+): Promise<readonly (readonly [ListenAddress, string])[]> {
+  const found: (readonly [ListenAddress, string])[] = [];
+  for (const unit of CONTROL_UNITS) {
+    // `Listen=127.0.0.1:8894 (Stream)` of a unit that is active, nothing where there is none or no systemd.
+    const asked = run('systemctl', ['show', '--property=Listen', '--property=ActiveState', unit]);
+    const { stdout } = await asked.catch(() => ({ stdout: '' }));
+    if (!/^ActiveState=active$/m.test(stdout)) continue;
+    for (const [, host = '', port] of stdout.matchAll(/^Listen=(?:(.*):)?(\d+) \(Stream\)$/gm)) {
+      const name = host.replace(/^\[(.*)\]$/, '$1');
+      found.push([{ port: Number(port), ...(name !== '' && { host: name }) }, unit]);
+    }
+  }
+  return found.length > 0
+    ? found
+    : config.control.listen.map((address) => [address, CONTROL_UNITS[0]] as const);
+}
+
 /** @param socket the unit that listens in the place of the configuration, where systemd does */
 function silence(error: unknown, socket: string): string {
   const { code } = error as NodeJS.ErrnoException;
+  const service = socket.replace(/(?:-control)?\.socket$/, '');
   if (code === 'EACCES') return 'cannot be asked by this user: run doctor as root';
-  return `does not answer (${messageOf(error)}): systemctl status clickmilter-milter; systemctl cat ${socket} says where systemd listens for it`;
+  return `does not answer (${messageOf(error)}): systemctl status ${service}; systemctl cat ${socket} says where systemd listens for it`;
 }
 
 /** Where to connect for an address to listen at. */

@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
 import { userId } from '../process/user-ids.ts';
@@ -9,6 +12,8 @@ import { type Places, placesOf, written } from './postfix-places.ts';
 import { readServices, readSettings, type Service, type Settings } from './postfix-services.ts';
 
 const run = promisify(execFile);
+/** For one milter. */
+const TRY_MS = 5_000;
 
 /** What looks like a signer: its port or its path. */
 const SIGNER = /dkim|rspamd|amavis|:8891$|:11332$/i;
@@ -40,7 +45,9 @@ export async function examinePostfix(
   const settings = await readSettings(postconf);
   const services = await readServices(postconf, settings);
   const ours = placesOf(config, settings);
+  await examineMaster(findings, settings);
   examineServices(findings, services, ours, settings['smtpd_milters'] ?? '');
+  await tryMilters(findings, services, settings, ours);
   examineLocalMail(findings, settings, ours);
   examineTimes(findings, settings, config);
   await examineSockets(findings, config);
@@ -53,7 +60,13 @@ function examineServices(
   ours: Places,
   present: string,
 ): void {
-  const asking = services.filter((service) => examineService(findings, service, ours));
+  const all = services.filter((service) => examineService(findings, service, ours));
+  const asking = all.filter(({ proxied }) => !proxied);
+  for (const { name } of all.filter(({ proxied }) => proxied)) {
+    const message = `${name}: smtpd_proxy_filter hands mail on before milters see its content`;
+    if (asking.length > 0) findings.ok(`${message}; the smtpd behind the filter asks us`);
+    else findings.error(`${message}: name us in smtpd_milters of the smtpd behind the filter`);
+  }
   if (asking.some(({ filtered }) => filtered)) {
     for (const { name } of asking.filter((one) => !one.filtered && LOOPBACK.test(one.name))) {
       findings.warning(
@@ -65,7 +78,7 @@ function examineServices(
     findings.ok(`${asking.length} of ${services.length} smtpd services ask us`);
   } else if (services.length === 0) {
     findings.warning('no smtpd is on: see master.cf, and master_service_disable in main.cf');
-  } else if (!services.some(({ mapped }) => mapped)) {
+  } else if (all.length === 0 && !services.some(({ mapped }) => mapped)) {
     findings.error(adviceToAsk(ours, present));
   }
 }
@@ -127,10 +140,87 @@ function adviceToAsk(ours: Places, present: string): string {
     return 'no smtpd asks us, although smtpd_milters names us: see smtpd_milters and receive_override_options in master.cf';
   }
   const [example = ''] = [...ours.chrooted, ...ours.open];
-  const all = [`{${written(example)}, default_action=tempfail}`, present]
-    .filter((one) => one !== '')
-    .join(', ');
-  return `no smtpd asks us: postconf -e 'smtpd_milters = ${all}' && postfix reload`;
+  // An address that was ours once would make Postfix wait for nobody, and defer all mail.
+  const others = parseMilters(present).filter(({ place }) => !wasOurs(place));
+  const all = [`{${written(example)}, default_action=tempfail}`, ...others.map(({ text }) => text)];
+  return `no smtpd asks us: postconf -e 'smtpd_milters = ${all.join(', ')}' && postfix reload`;
+}
+
+/** Whether a place is one that packages and examples of clickmilter use, wherever it listens now. */
+function wasOurs(place: string): boolean {
+  return /^inet:(?:127\.[\d.]+|localhost|::1):8893$|^unix:.*clickmilter/.test(place);
+}
+
+/** Whether Postfix runs: its master writes its process id into the queue folder. */
+async function examineMaster(findings: Findings, settings: Settings): Promise<void> {
+  const file = join(settings['queue_directory'] ?? '', 'pid/master.pid');
+  let pid: number;
+  try {
+    pid = Number(await readFile(file, 'utf8'));
+    process.kill(pid, 0);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // EPERM: it runs, as another user.
+    if (code === 'ENOENT' || code === 'ESRCH') {
+      findings.warning('it is not running: postfix start');
+    }
+  }
+}
+
+/**
+ * Tries every milter that Postfix asks: one that is not there decides about all mail by its default_action. Ours are
+ * tried with the service.
+ */
+async function tryMilters(
+  findings: Findings,
+  services: readonly Service[],
+  settings: Settings,
+  ours: Places,
+): Promise<void> {
+  const asked = new Map<string, { readonly where: string; readonly action: string }>();
+  const add = (where: string, defaultAction: string, milters: readonly Milter[]) => {
+    for (const { place, settings: own } of milters) {
+      if (ours.open.has(place) || ours.chrooted.has(place) || asked.has(place)) continue;
+      asked.set(place, { where, action: own['default_action'] ?? defaultAction });
+    }
+  };
+  for (const { name, milters, defaultAction } of services) add(name, defaultAction, milters);
+  add(
+    'non_smtpd_milters',
+    settings['milter_default_action'] ?? '',
+    parseMilters(settings['non_smtpd_milters'] ?? ''),
+  );
+  const tried = [...asked].map(async ([place, { where, action }]) => {
+    const reason = await whyNotReached(place, settings['queue_directory'] ?? '');
+    if (reason === undefined) return;
+    const old = wasOurs(place) ? ', which is not where clickmilter listens: take it out' : '';
+    findings.error(
+      `${where}: ${place} does not answer (${reason})${old}; until it does, default_action=${action} decides about all mail`,
+    );
+  });
+  await Promise.all(tried);
+}
+
+/** @returns undefined for a milter that can be connected to, or that this user may not try */
+function whyNotReached(place: string, queue: string): Promise<string | undefined> {
+  const [, host = '', port = ''] = /^inet:(.*):(\d+)$/.exec(place) ?? [];
+  const path = resolve(queue, place.replace(/^unix:/, ''));
+  // A path may be one inside of the chroot.
+  const inside = join(queue, path);
+  const where =
+    port !== '' ? { host, port: Number(port) } : { path: existsSync(inside) ? inside : path };
+  return new Promise((settle) => {
+    const socket = createConnection(where);
+    const done = (reason?: string) => {
+      socket.destroy();
+      settle(reason);
+    };
+    socket.setTimeout(TRY_MS, () => done(`no answer within ${TRY_MS / 1000} s`));
+    socket.once('connect', () => done());
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      done(error.code === 'EACCES' ? undefined : messageOf(error)),
+    );
+  });
 }
 
 function examineLocalMail(findings: Findings, settings: Settings, ours: Places): void {

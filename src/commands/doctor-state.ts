@@ -4,6 +4,8 @@ import type { Configuration } from '../config/configuration.ts';
 import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 
+/** Less than a click and what a file system takes for itself. */
+const FULL_BYTES = 64 * 1024;
 const MIN_FREE_BYTES = 200 * 1024 * 1024;
 
 /** The keys of sealed links; undefined where they cannot be read or are not there yet. Makes nothing. */
@@ -74,9 +76,11 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
 async function examineSpace({ events: { journal } }: Configuration): Promise<readonly Finding[]> {
   const findings = new Findings('disk');
   const folder = await nearest(journal);
-  const { bavail, bsize } = await statfs(folder);
+  const { bavail, bsize, files, ffree } = await statfs(folder);
   const free = `${Math.floor((bavail * bsize) / 1024 / 1024)} MiB are free at ${folder}`;
-  if (bavail * bsize < MIN_FREE_BYTES)
+  if (bavail * bsize < FULL_BYTES || (files > 0 && ffree === 0)) {
+    findings.error(`${folder} is full: clicks are lost, and no link can be sealed by a new key`);
+  } else if (bavail * bsize < MIN_FREE_BYTES)
     findings.warning(`${free}: clicks will be lost when it is full`);
   else findings.ok(free);
   return findings.list;

@@ -7,6 +7,7 @@ import { examineDomain, originsOf } from './doctor-domains.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 import { examineListeners } from './doctor-listeners.ts';
 import { examinePostfix } from './doctor-postfix.ts';
+import { examineSendmail } from './doctor-sendmail.ts';
 import { examineState, readKeys } from './doctor-state.ts';
 import { examineStore } from './doctor-store.ts';
 import { exitCode } from './exit-code.ts';
@@ -52,13 +53,23 @@ async function* examine(file: string, options: Options): AsyncGenerator<readonly
 
   yield* guarded('keys', examineState(config));
   const keys = await readKeys(config);
-  yield* guarded('redis', examineStore(config, keys));
+  const store = examineStore(config, keys);
+  yield* guarded('redis', store);
   yield* guarded('service', examineListeners(config));
   yield* guarded('postfix', examinePostfix(config, options.postfix));
+  yield* guarded('sendmail', examineSendmail(config));
   for (const origin of originsOf(root, config.scopes)) {
-    yield* guarded(`${origin.scheme}://${origin.domain}`, examineDomain(origin, keys));
+    yield* guarded(
+      `${origin.scheme}://${origin.domain}`,
+      examineDomain(origin, keys, await isAway(store)),
+    );
   }
   yield* guarded('clock', examineClock());
+}
+
+async function isAway(store: Promise<readonly Finding[]>): Promise<boolean> {
+  const findings = await store.catch(() => undefined);
+  return findings === undefined || findings.some(({ level }) => level === 'error');
 }
 
 /** An examination that fails is a finding as well. */

@@ -2,6 +2,8 @@
 export interface Milter {
   /** `inet:HOST:PORT` or `unix:PATH`, an IPv6 address without brackets. */
   readonly place: string;
+  /** As the list has it, with its braces. */
+  readonly text: string;
   /** What braces give it of its own, e.g. `default_action`. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -16,6 +18,7 @@ export function parseMilters(list: string): readonly Milter[] {
     if (address === undefined) return [];
     return {
       place: placeOf(address),
+      text: word,
       settings: Object.fromEntries(settings.map((one) => nameAndValue(withoutBraces(one)))),
     };
   });

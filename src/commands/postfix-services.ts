@@ -7,6 +7,8 @@ export interface Service {
   readonly chroot: boolean;
   /** Whether its mail goes through a content filter next. */
   readonly filtered: boolean;
+  /** Whether it hands mail to a proxy filter, so that its milters see no content. */
+  readonly proxied: boolean;
   /** None where it may not ask any. */
   readonly milters: readonly Milter[];
   /** Whether a table may give a client other milters, or none. */
@@ -27,6 +29,7 @@ const NAMES = [
   'non_smtpd_milters',
   'receive_override_options',
   'content_filter',
+  'smtpd_proxy_filter',
   'milter_default_action',
   'milter_protocol',
   'milter_command_timeout',
@@ -57,6 +60,7 @@ export async function readServices(postconf: Postconf, settings: Settings): Prom
       name,
       chroot: chroot === 'y',
       filtered: setting('content_filter') !== '',
+      proxied: setting('smtpd_proxy_filter') !== '',
       milters: asks ? parseMilters(setting('smtpd_milters')) : [],
       mapped: asks && setting('smtpd_milter_maps') !== '',
       defaultAction: setting('milter_default_action'),

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { hostname, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,13 +16,24 @@ describe('Postfix, by its own postconf', () => {
   let folder: string;
   let queue: string;
 
-  beforeAll(() => {
+  let signer: Server;
+
+  beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'doctor-postfix-'));
     requireProgram('postconf', 'postfix');
     queue = join(folder, 'queue');
     mkdirSync(join(queue, 'clickmilter'), { recursive: true });
+    // What Postfix's master leaves there while it runs, and a signer that answers.
+    mkdirSync(join(queue, 'pid'));
+    writeFileSync(join(queue, 'pid/master.pid'), `${process.pid}\n`);
+    await new Promise<void>((listening) => {
+      signer = createServer().listen(join(folder, 'opendkim.sock'), listening);
+    });
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(() => {
+    signer.close();
+    rmSync(folder, { recursive: true });
+  });
 
   async function examine(
     main: string,
@@ -31,7 +43,8 @@ describe('Postfix, by its own postconf', () => {
   ): Promise<readonly Finding[]> {
     const etc = mkdtempSync(join(folder, 'etc-'));
     const file = join(etc, 'main.cf');
-    writeFileSync(file, `compatibility_level = 3.6\nqueue_directory = ${queue}\n${main}`);
+    const placed = main.replaceAll('FOLDER', folder);
+    writeFileSync(file, `compatibility_level = 3.6\nqueue_directory = ${queue}\n${placed}`);
     utimesSync(file, 0, 0); // Postfix waits until it is sure that nobody is still writing to it
     writeFileSync(join(etc, 'master.cf'), `${master}\n`);
     const config = configurationOf(`Milter_Listener { Listen "${listen}" { } }\n${more}`);
@@ -48,7 +61,7 @@ describe('Postfix, by its own postconf', () => {
     ],
     [
       'asks us before the signer',
-      'smtpd_milters = inet:127.0.0.1:8893, inet:127.0.0.1:8891\n',
+      'smtpd_milters = inet:127.0.0.1:8893, unix:FOLDER/opendkim.sock\n',
       SMTPD,
     ],
     ['asks us in master.cf', '', `${SMTPD}\n -o smtpd_milters=inet:127.0.0.1:8893`],
@@ -59,7 +72,7 @@ describe('Postfix, by its own postconf', () => {
     ],
     [
       'says tempfail for us alone, in braces of its own',
-      'milter_default_action = accept\nsmtpd_milters = { inet:127.0.0.1:8893, {default_action = tempfail} }, inet:127.0.0.1:8891\n',
+      'milter_default_action = accept\nsmtpd_milters = { inet:127.0.0.1:8893, {default_action = tempfail} }, unix:FOLDER/opendkim.sock\n',
       SMTPD,
     ],
     [
@@ -93,10 +106,10 @@ describe('Postfix, by its own postconf', () => {
 
   test.each<[string, string, string, string]>([
     ['nobody asks us', '', SMTPD, ''],
-    ['somebody else is asked', 'smtpd_milters = inet:127.0.0.1:8891\n', SMTPD, ''],
+    ['somebody else is asked', 'smtpd_milters = unix:FOLDER/opendkim.sock\n', SMTPD, ''],
     [
       'the signer comes first',
-      'smtpd_milters = inet:127.0.0.1:8891, inet:127.0.0.1:8893\n',
+      'smtpd_milters = unix:FOLDER/opendkim.sock, inet:127.0.0.1:8893\n',
       SMTPD,
       '',
     ],
@@ -142,11 +155,17 @@ describe('Postfix, by its own postconf', () => {
     ['the only smtpd is switched off', `${OURS}master_service_disable = smtp/inet\n`, SMTPD, ''],
     ['all of inet is switched off', `${OURS}master_service_disable = INET\n`, SMTPD, ''],
     ['no time for Redis', `${OURS}milter_content_timeout = 10s\n`, SMTPD, 'link_store = redis'],
+    ['a proxy filter comes first', `${OURS}smtpd_proxy_filter = 127.0.0.1:10024\n`, SMTPD, ''],
+    [
+      'another milter is not there',
+      'smtpd_milters = inet:127.0.0.1:8893, unix:FOLDER/gone.sock\n',
+      SMTPD,
+      '',
+    ],
     ['an old protocol', `${OURS}milter_protocol = 2\n`, SMTPD, ''],
   ])('%s', async (name, main, master, more) => {
-    expect(complaints(await examine(main, master, undefined, more)).join('\n')).toMatchSnapshot(
-      name,
-    );
+    const found = complaints(await examine(main, master, undefined, more)).join('\n');
+    expect(found.replaceAll(folder, 'FOLDER')).toMatchSnapshot(name);
   });
 
   test('a chroot and a socket outside of it', async () => {
@@ -174,6 +193,46 @@ describe('Postfix, by its own postconf', () => {
     expect(complaints(await examine(main, master, placed(listen)))).toEqual([]);
   });
 
+  test.each([
+    ['the default one', 'inet:127.0.0.1:8893', ''],
+    ['an old path', '{ unix:/clickmilter/milter.sock, default_action=tempfail }', ''],
+    [
+      'one between others',
+      'unix:FOLDER/opendkim.sock, {inet:localhost:8893,default_action=tempfail}',
+      ', unix:FOLDER/opendkim.sock',
+    ],
+  ])('its advice replaces an address of ours where nobody listens: %s', async (_, old, kept) => {
+    const listen = '10.9.9.9:8899';
+    const findings = complaints(await examine(`smtpd_milters = ${old}\n`, SMTPD, listen));
+    const [, advised = ''] = /postconf -e '(.*)' && postfix reload$/m.exec(findings[0] ?? '') ?? [];
+    expect(advised).toBe(
+      `smtpd_milters = {inet:${listen}, default_action=tempfail}${kept.replace('FOLDER', folder)}`,
+    );
+    expect(findings.slice(1)).toEqual([expect.stringContaining('take it out')]);
+    expect(complaints(await examine(`${advised}\n`, SMTPD, listen))).toEqual([]);
+  });
+
+  test('an address of ours beside the right one, where nobody listens', async () => {
+    const main = 'smtpd_milters = inet:10.9.9.9:8899, inet:127.0.0.1:8893\n';
+    expect(complaints(await examine(main, SMTPD, '10.9.9.9:8899'))).toEqual([
+      expect.stringMatching(
+        /^error: smtp\/inet: inet:127.0.0.1:8893 does not answer .* take it out/,
+      ),
+    ]);
+  });
+
+  test('Postfix that is not running', async () => {
+    const file = join(queue, 'pid/master.pid');
+    rmSync(file);
+    try {
+      expect(complaints(await examine(OURS, SMTPD))).toEqual([
+        'warning: it is not running: postfix start',
+      ]);
+    } finally {
+      writeFileSync(file, `${process.pid}\n`);
+    }
+  });
+
   test('whoever listens everywhere is asked at any address and name of this host', async () => {
     const own = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
     for (const name of [hostname(), 'mail.example.com', ...own.map(({ address }) => address)]) {
@@ -181,7 +240,7 @@ describe('Postfix, by its own postconf', () => {
       expect(complaints(await examine(main, SMTPD, '*:8893')), name).toEqual([]);
     }
     const elsewhere = await examine('smtpd_milters = inet:198.51.100.7:8893\n', SMTPD, '*:8893');
-    expect(complaints(elsewhere)).toEqual([expect.stringMatching(/^error: no smtpd asks us/)]);
+    expect(complaints(elsewhere)[0]).toMatch(/^error: no smtpd asks us/);
   });
 
   test.each([
@@ -190,7 +249,10 @@ describe('Postfix, by its own postconf', () => {
     ['127.0.0.1', '[::]:8893'],
   ])('%s is nobody who listens on %s', async (name, listen) => {
     const findings = await examine(`smtpd_milters = inet:${name}:8893\n`, SMTPD, listen);
-    expect(complaints(findings)).toEqual([expect.stringMatching(/^error: no smtpd asks us/)]);
+    expect(complaints(findings)).toEqual([
+      expect.stringMatching(/^error: no smtpd asks us/),
+      expect.stringContaining('does not answer'),
+    ]);
   });
 
   test('a chroot and a socket in the queue folder, which Postfix may write to or not', async () => {

@@ -205,6 +205,7 @@ HTTP_Listener { Listen "127.0.0.1:${service.httpPort}" { } }\n`;
       ok       disk: … MiB are free at SERVICE/var
       ok       redis: not used: links are sealed, and clicks go to the journal
       ok       service: the milter, 127.0.0.1:8893, negotiates version 6 of the protocol
+      warning  postfix: it is not running: postfix start
       ok       postfix: 1 of 1 smtpd services ask us
       ok       postfix: mail handed to sendmail(1) on this machine does not pass us (non_smtpd_milters)
       ok       http://localhost:8080: a link there is redirected to its target

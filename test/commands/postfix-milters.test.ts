@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { parseMilters, seconds } from '../../src/commands/postfix-milters.ts';
+import { type Milter, parseMilters, seconds } from '../../src/commands/postfix-milters.ts';
 
 describe('parseMilters', () => {
-  test.each<[string, ReturnType<typeof parseMilters>]>([
+  test.each<[string, Omit<Milter, 'text'>[]]>([
     ['', []],
     ['inet:127.0.0.1:8893', [{ place: 'inet:127.0.0.1:8893', settings: {} }]],
     ['inet:[::1]:8893', [{ place: 'inet:::1:8893', settings: {} }]],
@@ -46,7 +46,10 @@ describe('parseMilters', () => {
       ],
     ],
   ])('%s', (list, milters) => {
-    expect(parseMilters(list)).toEqual(milters);
+    const parsed = parseMilters(list);
+    expect(parsed.map(({ text: _, ...milter }) => milter)).toEqual(milters);
+    // As the list has them, so that they can be written again.
+    expect(parsed.flatMap(({ text }) => parseMilters(text))).toEqual(parsed);
   });
 });
 

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import type { Configuration } from '../config/configuration.ts';
+import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { parseMilters } from './postfix-milters.ts';
+import { placesOf } from './postfix-places.ts';
+
+/** A milter of sendmail.cf: `Xclickmilter, S=unix:/run/x.sock, F=T, T=S:30s`. */
+interface SendmailFilter {
+  readonly name: string;
+  readonly place: string;
+  /** F=: `T` defers mail while it is away, `R` refuses it; absent lets it pass. */
+  readonly flags: string;
+}
+
+/** Sendmail's own settings, where it is installed: whether it asks us, and loses no mail's tracking when we are away. */
+export async function examineSendmail(
+  config: Configuration,
+  file = '/etc/mail/sendmail.cf',
+): Promise<readonly Finding[]> {
+  const findings = new Findings('sendmail');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') findings.error(messageOf(error));
+    return findings.list;
+  }
+  const { open } = placesOf(config, {});
+  const filters = filtersOf(text);
+  const asked =
+    [...text.matchAll(/^O InputMailFilters=(.*)$/gm)].at(-1)?.[1]?.split(/[\s,]+/) ?? [];
+  const ours = filters.find(({ place }) => open.has(place));
+  if (ours === undefined) {
+    findings.error(
+      `${file}: no milter is where clickmilter listens; the README has the line for sendmail.mc`,
+    );
+  } else if (!asked.includes(ours.name)) {
+    findings.error(`${file}: ${ours.name} is defined, and InputMailFilters does not name it`);
+  } else {
+    findings.ok('it asks us');
+    if (!/[TR4]/.test(ours.flags)) {
+      findings.warning(`${ours.name}: without F=T mail passes untracked while the milter is away`);
+    } else if (ours.flags.includes('R')) {
+      findings.warning(`${ours.name}: F=R turns mail away while the milter restarts: use F=T`);
+    }
+  }
+  return findings.list;
+}
+
+function filtersOf(text: string): readonly SendmailFilter[] {
+  return [...text.matchAll(/^X(\w[\w-]*),\s*(.*)$/gm)].map(([, name = '', equates = '']) => {
+    const equate = (letter: string) =>
+      new RegExp(`(?:^|,)\\s*${letter}=([^,]*)`).exec(equates)?.[1]?.trim() ?? '';
+    const [milter] = parseMilters(equate('S'));
+    return { name, place: milter?.place ?? '', flags: equate('F') };
+  });
+}
