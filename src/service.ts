@@ -42,11 +42,11 @@ export interface Service {
   reload(config: Configuration): Promise<void>;
   readonly metrics: Metrics;
   /**
-   * Accepts nothing any more, and lets SMTP sessions and requests that have begun come to their end, within the drain
-   * time-out.
+   * Stops listening before it returns, and lets SMTP sessions and requests that have begun finish.
+   * @param hurry when the drain time-out begins; default: now. Until then SMTP sessions take as long as they like
    * @throws Error of what did not end, once it has been logged
    */
-  close(): Promise<void>;
+  close(hurry?: AbortSignal): Promise<void>;
 }
 
 /**
@@ -150,9 +150,9 @@ async function compose(
       config = taken;
     },
     metrics,
-    async close() {
+    async close(hurry) {
       try {
-        await releasers.release(config.milter.drainTimeoutMs + 5000);
+        await releasers.release(config.milter.drainTimeoutMs + 5000, hurry);
       } catch (error) {
         logger.error({ reason: (error as Error).message }, 'not everything has come to its end');
         throw error;

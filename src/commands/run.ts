@@ -9,15 +9,15 @@ import { inBackground } from '../lib/background.ts';
 import { Notifier } from '../process/notify.ts';
 import { handleSignals } from '../process/signals.ts';
 import { inheritedSockets } from '../process/sockets.ts';
-import { serveUnderPrimary, type WorkerDuties, workerSlot } from '../process/worker.ts';
+import { workerSlot } from '../process/worker.ts';
 import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
 import { clearWay, listeners, placesOf } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { type Role, roles, type Service, startService } from '../service.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { configurationInUse, type HandedOver } from './handed-over.ts';
 import { machineProblems } from './machine-problems.ts';
+import { runWorker, type WorkerConfiguration } from './run-worker.ts';
 import { checkWork, introduce } from './what-is-served.ts';
 
 /** The roles whose work is shared by the workers; the others are the primary's. */
@@ -36,17 +36,21 @@ export function runCommand(program: Command): void {
         roles.filter((role) => role !== 'control'),
       ),
     )
-    .action(async ({ role }: { role?: Role[] }) => {
+    .option(
+      '--hand-over',
+      'on SIGTERM leave open sessions to the workers and end at once, as systemd needs it with KillMode=process',
+    )
+    .action(async ({ role, handOver = false }: { role?: Role[]; handOver?: boolean }) => {
       // Until a socket has the mode that is configured, nobody else may use it; keys and journals are nobody else's.
       process.umask(0o077);
       const wanted: readonly Role[] = role === undefined ? roles : [...role, 'control'];
       const slot = workerSlot();
-      if (slot !== undefined) return runWorker(wanted, slot);
+      if (slot !== undefined) return runWorker(wanted.filter(isShared), slot, handOver);
       const read = configuredFully(program);
       const log = openLog(read.config.log);
       process.once('exit', log.flushNow);
       try {
-        await run(read, log, wanted);
+        await run(read, log, { wanted, handOver });
       } finally {
         await log.flush();
       }
@@ -55,6 +59,13 @@ export function runCommand(program: Command): void {
 
 /** A configuration and the nodes it was made of. */
 type Read = Pick<Loaded, 'nodes' | 'root'> & { readonly config: Configuration };
+
+/** What the command line asks for. */
+interface Asked {
+  readonly wanted: readonly Role[];
+  /** Whether the sessions go on without this process once it is told to stop. */
+  readonly handOver: boolean;
+}
 
 /** What runs, in one process or in several. */
 interface Running {
@@ -65,7 +76,7 @@ interface Running {
   kill(): void;
 }
 
-async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void> {
+async function run(read: Read, log: Log, asked: Asked): Promise<void> {
   const { config } = read;
   const { logger } = log;
   const notifier = new Notifier((error) => logger.warn({ err: error }, 'systemd cannot be told'));
@@ -89,15 +100,19 @@ async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void>
     });
   });
   const serving = (async () => {
-    running = await start(read, log, wanted);
-    introduce(config, logger, wanted);
+    running = await start(read, log, asked);
+    introduce(config, logger, asked.wanted);
     await notifier.ready('serving');
     notifier.startWatchdog();
     return running;
   })();
   const served = await serving;
   await stopped;
-  logger.info('stopping: sessions that have begun are finished first');
+  logger.info(
+    asked.handOver
+      ? 'stopping: the workers go on with their sessions'
+      : 'stopping: sessions that have begun are finished first',
+  );
   await notifier.stopping('finishing sessions');
   try {
     await served.close();
@@ -110,12 +125,14 @@ async function run(read: Read, log: Log, wanted: readonly Role[]): Promise<void>
 }
 
 /** @throws CommandFailed where the service cannot start */
-async function start(read: Read, log: Log, wanted: readonly Role[]): Promise<Running> {
+async function start(read: Read, log: Log, asked: Asked): Promise<Running> {
   const { config, root } = read;
-  const several = workerCount(config.workers) > 1 && wanted.some(isShared);
+  const { wanted, handOver } = asked;
+  const served = wanted.filter(isShared).some((role) => placesOf(role, config).length > 0);
+  const several = served && (handOver || workerCount(config.workers) > 1);
   try {
     checkWork(config, log.logger, wanted);
-    return await (several ? startWorkers(read, log, wanted) : startAlone(config, log, wanted));
+    return await (several ? startWorkers(read, log, asked) : startAlone(config, log, wanted));
   } catch (error) {
     if (error instanceof CommandFailed) throw error;
     // It may be one of these.
@@ -143,11 +160,11 @@ async function startAlone(
 async function startWorkers(
   { config, nodes }: Read,
   { logger, reopen, flush }: Log,
-  wanted: readonly Role[],
+  { wanted, handOver }: Asked,
 ): Promise<Running> {
   const inherited = inheritedSockets();
   for (const role of wanted.filter(isShared)) await clearWay(placesOf(role, config));
-  const inUse = (latest: Read['nodes']): HandedOver => ({
+  const inUse = (latest: Read['nodes']): WorkerConfiguration => ({
     file: config.file,
     started: nodes,
     latest,
@@ -168,7 +185,7 @@ async function startWorkers(
     },
   });
   await workers.start();
-  service = await startService(config, {
+  const primary = await startService(config, {
     logger,
     roles: wanted.filter((role) => !isShared(role)),
     workers: {
@@ -180,8 +197,11 @@ async function startWorkers(
         );
       },
     },
+  }).catch(async (error) => {
+    await workers.stop();
+    throw error;
   });
-  const primary = service;
+  service = primary;
   primary.metrics.gauge('workers', () => workers.serving.length);
   return {
     reopen() {
@@ -193,48 +213,18 @@ async function startWorkers(
       await workers.reload(inUse(nextNodes));
     },
     async close() {
+      if (handOver) {
+        // Links and mail are served until the last moment, since delivering events may take its time.
+        await primary.close().finally(() => workers.leave());
+        return;
+      }
       const [, closed] = await Promise.allSettled([workers.stop(), primary.close()]);
       if (closed.status === 'rejected') throw closed.reason;
     },
-    kill: () => workers.kill(),
+    kill() {
+      if (!handOver) workers.kill();
+    },
   };
-}
-
-async function runWorker(wanted: readonly Role[], slot: number): Promise<void> {
-  let serving: WorkerDuties | undefined;
-  const primary = serveUnderPrimary(() => serving);
-  const config = configurationInUse((await primary.configuration) as HandedOver);
-  const log = openLog(config.log);
-  process.once('exit', log.flushNow);
-  try {
-    const service = await startService(config, {
-      logger: log.logger,
-      roles: wanted.filter(isShared),
-      worker: String(slot),
-    });
-    serving = {
-      async stop() {
-        try {
-          await service.close();
-        } finally {
-          await log.flush();
-        }
-      },
-      answers: {
-        metrics: () => service.metrics.snapshot(),
-        reopen: () => log.reopen(),
-        async reload(latest) {
-          log.reopen(); // one that was starting was not asked to
-          await service.reload(configurationInUse(latest as HandedOver));
-        },
-      },
-    };
-  } catch (error) {
-    process.stderr.write(`clickmilter: worker ${slot}: ${(error as Error).message}\n`);
-    await log.flush();
-    process.exit(exitCode.unavailable); // by itself it would not end while the primary is there
-  }
-  primary.ready();
 }
 
 /** Opens the log anew; then parses, checks, and swaps: on any error the old configuration stays in use. */

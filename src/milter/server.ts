@@ -32,7 +32,8 @@ export interface MilterServer {
   readonly connections: number;
   /**
    * Stops: no new connections; SMTP sessions under way go on to their end (Q or EOF), but no longer than `deadline` milliseconds
-   * (default 30 000; 0 is at once). Resolves with those that were cut off.
+   * (default 30 000; 0 is at once; Infinity sets none). A further call can only shorten what is left. Resolves with those
+   * that were cut off.
    */
   close(options?: { readonly deadline?: number }): Promise<readonly CutOff[]>;
 }
@@ -53,7 +54,9 @@ class Milter<State> implements MilterServer {
   readonly #listeners = new Set<Server>();
   readonly #open = new Set<ServerConnection<State>>();
   #closing: Promise<readonly CutOff[]> | undefined;
+  /** Ends the wait for open connections. */
   #allGone: (() => void) | undefined;
+  readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(filter: Filter<State>, options: MilterServerOptions) {
     this.#filter = filter;
@@ -128,20 +131,22 @@ class Milter<State> implements MilterServer {
   }
 
   close({ deadline = 30_000 } = {}): Promise<readonly CutOff[]> {
-    this.#closing ??= this.#close(deadline);
+    this.#closing ??= this.#close();
+    if (Number.isFinite(deadline) && this.#open.size > 0) {
+      const timer = setTimeout(() => this.#allGone?.(), deadline);
+      this.#timers.push(timer);
+    }
     return this.#closing;
   }
 
-  async #close(deadline: number): Promise<readonly CutOff[]> {
+  async #close(): Promise<readonly CutOff[]> {
     for (const listener of this.#listeners) listener.close();
     for (const connection of this.#open) connection.stop();
     if (this.#open.size === 0) return [];
-    let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#allGone = resolve;
-      timer = setTimeout(resolve, deadline);
     });
-    clearTimeout(timer);
+    for (const timer of this.#timers) clearTimeout(timer);
     const cutOff: CutOff[] = [];
     for (const connection of this.#open) {
       const { session } = connection;

@@ -1,6 +1,11 @@
+import { whenAborted } from '../lib/when-aborted.ts';
+
+/** Gives back what is held. As long as `hurry` has not aborted, it may take as long as it likes. */
+export type Release = (hurry: AbortSignal) => unknown;
+
 interface Held {
   readonly name: string;
-  readonly release: () => unknown;
+  readonly release: Release;
 }
 
 /** What start-up acquired, given back: first all that serves, at the same time, then what it stands on. */
@@ -9,12 +14,12 @@ export class Releasers {
   readonly #foundations: Held[] = [];
 
   /** @param name what is released, for the message when it fails or takes too long */
-  add(name: string, release: () => unknown): void {
+  add(name: string, release: Release): void {
     this.#serving.push({ name, release });
   }
 
   /** The same of what others need until they have ended. */
-  addFoundation(name: string, release: () => unknown): void {
+  addFoundation(name: string, release: Release): void {
     this.#foundations.push({ name, release });
   }
 
@@ -22,18 +27,24 @@ export class Releasers {
    * Releases everything, the foundations one after the other, last acquired first. One that fails or hangs does not
    * keep the others from being released: the deadline is for all of them, and what is still held when it has
    * passed is asked to go without being waited for.
-   * @param deadlineMs milliseconds from now for all of them together
+   * @param deadlineMs milliseconds for all of them together
+   * @param hurry when the milliseconds begin for those that serve; default: now. For the foundations they begin at the
+   * latest when all that serves has ended
    * @throws the first error, once everything has been asked
    */
-  async release(deadlineMs: number): Promise<void> {
+  async release(deadlineMs: number, hurry: AbortSignal = AbortSignal.abort()): Promise<void> {
     const errors: unknown[] = [];
     let timer: NodeJS.Timeout | undefined;
+    let startClock = () => {};
     const deadline = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs, 'late');
+      startClock = () => {
+        timer ??= setTimeout(resolve, deadlineMs, 'late');
+      };
     });
+    whenAborted(hurry, startClock);
     const giveBack = async ({ name, release }: Held) => {
       try {
-        const released = (async () => release())();
+        const released = (async () => release(hurry))();
         const outcome = await Promise.race([released, deadline]);
         if (outcome === 'late')
           errors.push(new Error(`${name} did not end within ${deadlineMs} ms`));
@@ -42,6 +53,7 @@ export class Releasers {
       }
     };
     await Promise.all(this.#serving.splice(0).map(giveBack));
+    startClock();
     for (const held of this.#foundations.splice(0).reverse()) await giveBack(held);
     clearTimeout(timer);
     if (errors.length > 0) throw errors[0];

@@ -1,5 +1,11 @@
 import cluster, { type Worker } from 'node:cluster';
-import { type FromWorker, HEARTBEAT, isOurs, SLOT, type ToWorker } from './worker-messages.ts';
+import {
+  type FromWorker,
+  HEARTBEAT,
+  readFromWorker,
+  SLOT,
+  type ToWorker,
+} from './worker-messages.ts';
 
 /** How one worker process ended. */
 export interface WorkerEnd {
@@ -27,8 +33,8 @@ export class RunningWorker {
   readonly #questions = new Map<number, (answer: FromWorker) => void>();
   #nextId = 1;
   #gone = false;
-  /** To stop. */
-  #told = false;
+  /** The last order to end. */
+  #told: ToWorker | undefined;
 
   /**
    * @param startMs how long it may take to its first heartbeat, beyond what is a hang later
@@ -56,12 +62,12 @@ export class RunningWorker {
     });
     this.ready = new Promise((resolve, reject) => {
       worker?.on('message', (message: unknown) => {
-        if (!isOurs(message)) return;
-        const said = message as FromWorker;
+        const said = readFromWorker(message);
+        if (said === undefined) return;
         this.missed = 0;
         if (said.clickmilter === 'alive') {
           this.rss = said.rss;
-          if (this.#told) this.#say({ clickmilter: 'stop' }); // it may not have been listening the first time
+          if (this.#told) this.#say(this.#told); // it may not have been listening the first time
         } else if (said.clickmilter === 'hello') {
           this.configuration = configuration();
           this.#say({ clickmilter: 'begin', configuration: this.configuration });
@@ -101,25 +107,52 @@ export class RunningWorker {
     }
   }
 
+  /** Asks the worker to finish what it has begun, however long that takes. Settles when it has ended. */
+  async finish(): Promise<void> {
+    this.#order({ clickmilter: 'finish' });
+    await this.ended;
+  }
+
   /**
    * Asks the worker to finish what it has begun, and ends it where it does not.
    * @returns whether it went by itself
    */
-  async stop(graceMs: number): Promise<boolean> {
-    this.#told = true;
-    this.#say({ clickmilter: 'stop' });
+  stop(graceMs: number): Promise<boolean> {
+    this.#order({ clickmilter: 'stop' });
+    return this.#endedWithin(graceMs, this.ended);
+  }
+
+  /**
+   * Asks the worker to stop listening and to finish without this process, which may end from then on. Ends it where
+   * it does not answer.
+   * @returns whether it has left, or ended by itself
+   */
+  async leave(withinMs: number): Promise<boolean> {
+    this.#order({ clickmilter: 'leave' });
+    const left = new Promise<void>((resolve) => this.#worker?.once('disconnect', () => resolve()));
+    const inTime = await this.#endedWithin(withinMs, Promise.race([left, this.ended]));
+    this.#worker?.process.unref();
+    return inTime;
+  }
+
+  async #endedWithin(ms: number, end: Promise<unknown>): Promise<boolean> {
     let inTime = true;
     const timer = setTimeout(() => {
       inTime = false;
       this.kill();
-    }, graceMs);
-    await this.ended;
+    }, ms);
+    await end;
     clearTimeout(timer);
     return inTime;
   }
 
   kill(): void {
     this.#worker?.process.kill('SIGKILL');
+  }
+
+  #order(order: ToWorker): void {
+    this.#told = order;
+    this.#say(order);
   }
 
   #say(message: ToWorker): void {

@@ -1,7 +1,12 @@
 /** What the primary and a worker say to each other over the IPC channel of node:cluster. */
 export type ToWorker =
   | { readonly clickmilter: 'begin'; readonly configuration: unknown }
+  /** Stop listening, finish what has begun within the drain time-out, and end. */
   | { readonly clickmilter: 'stop' }
+  /** Stop listening, finish what has begun however long that takes, and end. A `stop` may follow. */
+  | { readonly clickmilter: 'finish' }
+  /** The same, but without the primary: the worker closes the channel as soon as it has stopped listening. */
+  | { readonly clickmilter: 'leave' }
   | {
       readonly clickmilter: 'ask';
       readonly id: number;
@@ -23,7 +28,46 @@ export const SLOT = 'CLICKMILTER_WORKER';
 /** Environment of a worker: milliseconds between heartbeats. */
 export const HEARTBEAT = 'CLICKMILTER_HEARTBEAT';
 
-/** Others speak on the same channel (node:cluster itself, test runners). */
-export function isOurs(message: unknown): message is { clickmilter: string } {
-  return typeof message === 'object' && message !== null && 'clickmilter' in message;
+/** A message of the primary; undefined for anything else: others speak on the same channel (node:cluster, test runners). */
+export function readToWorker(message: unknown): ToWorker | undefined {
+  if (!isRecord(message)) return undefined;
+  const { clickmilter, id, what, value, configuration } = message;
+  switch (clickmilter) {
+    case 'begin':
+      return { clickmilter, configuration };
+    case 'stop':
+    case 'finish':
+    case 'leave':
+      return { clickmilter };
+    case 'ask':
+      return isId(id) && typeof what === 'string' ? { clickmilter, id, what, value } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** A message of a worker; undefined for anything else. */
+export function readFromWorker(message: unknown): FromWorker | undefined {
+  if (!isRecord(message)) return undefined;
+  const { clickmilter, id, rss, value, error } = message;
+  switch (clickmilter) {
+    case 'hello':
+    case 'ready':
+      return { clickmilter };
+    case 'alive':
+      return typeof rss === 'number' && rss >= 0 ? { clickmilter, rss } : undefined;
+    case 'answer':
+      if (!isId(id) || (error !== undefined && typeof error !== 'string')) return undefined;
+      return error === undefined ? { clickmilter, id, value } : { clickmilter, id, error };
+    default:
+      return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isId(id: unknown): id is number {
+  return Number.isSafeInteger(id);
 }

@@ -1,15 +1,32 @@
+import cluster from 'node:cluster';
 import { inBackground } from '../lib/background.ts';
-import { type FromWorker, HEARTBEAT, isOurs, SLOT, type ToWorker } from './worker-messages.ts';
+import {
+  type FromWorker,
+  HEARTBEAT,
+  readToWorker,
+  SLOT,
+  type ToWorker,
+} from './worker-messages.ts';
 
 /** What a worker does when the primary says so. */
 export interface WorkerDuties {
-  /** Finishes what is begun; the process ends when it settles. */
-  stop(): Promise<void>;
+  /**
+   * Stops listening at once, and finishes what has begun; the process ends when it settles. There is no hurry until the
+   * signal aborts, which it may have done already.
+   */
+  close(hurry: AbortSignal): Promise<void>;
   /**
    * Answers to `Workers.ask`, by what is asked; the values must survive structured cloning. What is asked with
    * `reload`, by `Workers.reload`, comes with the configuration that is to be taken over.
    */
   readonly answers: Readonly<Record<string, (value: unknown) => unknown>>;
+}
+
+export interface WorkerOptions {
+  /** Whether the sessions outlive the primary, however it ends; otherwise the worker ends with it. */
+  readonly outlivesPrimary?: boolean;
+  /** Ends the process; the default is the right one outside tests. */
+  readonly exit?: (code: number) => void;
 }
 
 /** The slot of this worker, from 1; undefined in a process that is not a worker. */
@@ -19,38 +36,54 @@ export function workerSlot(): number | undefined {
 }
 
 /**
- * Puts this process under its primary: heartbeats, questions, the order to stop. To be called at once,
+ * Puts this process under its primary: heartbeats, questions, orders to end. To be called at once,
  * before anything that takes time, since silence means a hang.
- * @param exit ends the process; the default is the right one outside tests
  * @returns the configuration, as soon as the primary has handed it over, and what to call when the worker listens
  */
-export function serveUnderPrimary(
-  duties: () => WorkerDuties | undefined,
-  exit: (code: number) => void = process.exit,
-): { readonly configuration: Promise<unknown>; ready(): void } {
+export function serveUnderPrimary({
+  outlivesPrimary = false,
+  exit = process.exit,
+}: WorkerOptions = {}): {
+  readonly configuration: Promise<unknown>;
+  ready(duties: WorkerDuties): void;
+} {
   const say = (message: FromWorker) => {
-    // A primary that is gone is no news: node:cluster ends a worker whose channel closes.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
   };
   const beat = () => say({ clickmilter: 'alive', rss: process.memoryUsage.rss() });
   beat();
   setInterval(beat, Number(process.env[HEARTBEAT])).unref();
 
-  let stopping = false;
-  const stop = async () => {
-    if (stopping) return;
-    stopping = true;
-    try {
-      await duties()?.stop();
-      exit(0);
-    } catch {
-      exit(1); // reported where it happened; the code tells the primary
-    }
+  let duties: WorkerDuties | undefined;
+  let begin: (duties: WorkerDuties) => void;
+  // A worker that is told to end while it starts may have sessions already.
+  const started = new Promise<WorkerDuties>((resolve) => {
+    begin = resolve;
+  });
+
+  const hurry = new AbortController();
+  let closing = false;
+  const close = async () => {
+    const { close } = await started;
+    if (closing) return;
+    closing = true;
+    close(hurry.signal).then(
+      () => exit(0),
+      () => exit(1), // reported where it happened; the code tells the primary
+    );
+  };
+  const stop = () => {
+    hurry.abort();
+    return close();
+  };
+  const leave = async () => {
+    await close();
+    if (process.connected) process.disconnect();
   };
   const answer = async ({ id, what, value }: Question) => {
     try {
-      const reply = duties()?.answers[what];
-      if (reply === undefined) throw new Error(`nothing here answers "${what}"`);
+      const reply = Object.hasOwn(duties?.answers ?? {}, what) && duties?.answers[what];
+      if (!reply) throw new Error(`nothing here answers "${what}"`);
       say({ clickmilter: 'answer', id, value: await reply(value) });
     } catch (error) {
       say({
@@ -61,13 +94,22 @@ export function serveUnderPrimary(
     }
   };
 
+  if (outlivesPrimary && cluster.worker !== undefined) {
+    // Otherwise node:cluster ends a worker whose channel closes.
+    cluster.worker.exitedAfterDisconnect = true;
+    process.once('disconnect', () => {
+      if (duties === undefined) exit(1);
+      else inBackground('finish without the primary', close);
+    });
+  }
   const configuration = new Promise<unknown>((resolve) => {
     process.on('message', (message) => {
-      if (!isOurs(message)) return;
-      const order = message as ToWorker;
-      if (order.clickmilter === 'begin') resolve(order.configuration);
-      else if (order.clickmilter === 'stop') inBackground('stop', stop);
-      else inBackground('answer the primary', () => answer(order));
+      const order = readToWorker(message);
+      if (order?.clickmilter === 'begin') resolve(order.configuration);
+      else if (order?.clickmilter === 'stop') inBackground('stop', stop);
+      else if (order?.clickmilter === 'finish') inBackground('finish', close);
+      else if (order?.clickmilter === 'leave') inBackground('leave', leave);
+      else if (order !== undefined) inBackground('answer the primary', () => answer(order));
     });
   });
   say({ clickmilter: 'hello' });
@@ -75,7 +117,14 @@ export function serveUnderPrimary(
   process.on('SIGINT', () => {});
   process.on('SIGHUP', () => {});
   process.on('SIGTERM', () => inBackground('stop', stop));
-  return { configuration, ready: () => say({ clickmilter: 'ready' }) };
+  return {
+    configuration,
+    ready(withDuties) {
+      duties = withDuties;
+      begin(withDuties);
+      say({ clickmilter: 'ready' });
+    },
+  };
 }
 
 type Question = Extract<ToWorker, { clickmilter: 'ask' }>;

@@ -10,7 +10,8 @@ export interface WorkersOptions {
   readonly configuration?: unknown;
   /**
    * A worker larger than this many resident bytes is replaced, its successor first, once it has served for the slowest
-   * `backoffMs`: with a limit that none can keep, they would otherwise replace each other all the time. Absent: no limit.
+   * `backoffMs`: with a limit that none can keep, they would otherwise replace each other all the time. It finishes what it has
+   * begun however long that takes, or within the grace once its successor is too large as well. Absent: no limit.
    */
   readonly maxRss?: number;
   /** Milliseconds between heartbeats. */
@@ -64,12 +65,15 @@ export function workerCount(setting: number | 'auto'): number {
 /** Milliseconds a worker may take to take over another configuration. */
 const RELOAD_MS = 5_000;
 
+/** Milliseconds a worker may take to stop listening. */
+const LEAVE_MS = 5_000;
+
 interface Slot {
   current?: RunningWorker;
   /** When the current one came to serve, by performance.now(). */
   servesSince: number;
-  /** The predecessor of the current one still finishes what it has begun: of each slot at most two processes are alive. */
-  draining: boolean;
+  /** The one before it, which finishes what it has begun: of each slot at most two processes are alive. */
+  finishing?: RunningWorker | undefined;
   /** A successor is waiting for its time, or is starting. */
   replacing: boolean;
   retry?: NodeJS.Timeout;
@@ -92,6 +96,8 @@ export class Workers {
   readonly #slots = new Map<number, Slot>();
   /** Those that start as successors, and those that finish: alive, but not serving anything new. */
   readonly #others = new Set<RunningWorker>();
+  /** Predecessors that have been told to stop. */
+  readonly #hurried = new WeakSet<RunningWorker>();
   #tick: NodeJS.Timeout | undefined;
   #stopping = false;
 
@@ -123,7 +129,6 @@ export class Workers {
       this.#slots.set(slot, {
         current: worker,
         servesSince: performance.now(),
-        draining: false,
         replacing: false,
         deaths: 0,
       });
@@ -169,9 +174,19 @@ export class Workers {
 
   /** Stops every worker, each within the grace. Settles when all are gone. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    for (const slot of this.#slots.values()) clearTimeout(slot.retry);
+    await this.#settle();
     await Promise.all([...this.#all()].map((worker) => this.#stop(worker)));
+    clearInterval(this.#tick);
+  }
+
+  /** Has every worker stop listening, and finish what it has begun without this process, which may end then. */
+  async leave(): Promise<void> {
+    await this.#settle();
+    await Promise.all(
+      [...this.#all()].map(async (worker) => {
+        if (!(await worker.leave(LEAVE_MS))) this.#tell(worker, { event: 'overdue' });
+      }),
+    );
     clearInterval(this.#tick);
   }
 
@@ -179,6 +194,16 @@ export class Workers {
   kill(): void {
     this.#stopping = true;
     for (const worker of this.#all()) worker.kill();
+  }
+
+  /**
+   * Starts no more workers, and waits for those that are starting: they may have sessions, and where the others stop
+   * listening before them, inherited sockets are closed under their hands.
+   */
+  async #settle(): Promise<void> {
+    this.#stopping = true;
+    for (const slot of this.#slots.values()) clearTimeout(slot.retry);
+    await Promise.all([...this.#all()].map((worker) => worker.ready));
   }
 
   #fork(slot: number): RunningWorker {
@@ -230,12 +255,13 @@ export class Workers {
     slot.replacing = false;
     if (failed !== undefined) return this.#replaceDead(successor, failed);
     const predecessor = slot.current;
+    if (predecessor !== undefined) this.#others.add(predecessor);
     this.#install(successor);
-    if (this.#stopping) return this.#stop(successor);
-    if (predecessor === undefined) return;
-    slot.draining = true;
-    await this.#stop(predecessor);
-    slot.draining = false;
+    if (predecessor === undefined || this.#stopping) return; // all are being stopped
+    slot.finishing = predecessor;
+    await predecessor.finish();
+    this.#others.delete(predecessor);
+    slot.finishing = undefined;
   }
 
   /** How a worker ended that did not come to serve with the configuration in use; undefined for one that does. */
@@ -251,6 +277,12 @@ export class Workers {
       worker.kill();
       return { ...(await worker.ended), error: (error as Error).message };
     }
+  }
+
+  #hurry(worker: RunningWorker): void {
+    if (this.#hurried.has(worker)) return;
+    this.#hurried.add(worker);
+    inBackground('stop a worker', () => this.#stop(worker));
   }
 
   async #stop(worker: RunningWorker): Promise<void> {
@@ -273,8 +305,13 @@ export class Workers {
     }
     for (const worker of this.#current()) {
       const slot = this.#slot(worker.slot);
-      if (worker.rss <= maxRss || slot.replacing || slot.draining || this.#stopping) continue;
+      if (worker.rss <= maxRss || slot.replacing || this.#stopping) continue;
       if (!this.#hasServedLong(slot)) continue;
+      if (slot.finishing !== undefined) {
+        // Both are too large: the older one has to make room, and then this one can be replaced.
+        this.#hurry(slot.finishing);
+        continue;
+      }
       this.#tell(worker, { event: 'too-large', rss: worker.rss });
       slot.replacing = true;
       this.#succeedInBackground(worker.slot);

@@ -8,6 +8,7 @@ import {
 import { createServer as createTlsServer } from 'node:https';
 import { type ListenOptions, Server as NetServer, type Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import { whenAborted } from '../lib/when-aborted.ts';
 import { type ConnectionError, type NotHttp, notHttp, refuse } from './not-http.ts';
 import { ALLOW } from './pages.ts';
 import { SecondReading, withEncodedTarget } from './raw-target.ts';
@@ -79,13 +80,15 @@ export class RedirectServer {
   /**
    * Stops accepting connections and lets running requests finish until the deadline, incomplete ones until their
    * time-out.
+   * @param hurry when the deadline begins; default: now. Until then idle connections stay for one more request, or until
+   * they have been idle for long enough: a request may be on its way
    * @returns how many connections were cut off
    */
-  async close(deadlineMs: number): Promise<number> {
+  async close(deadlineMs: number, hurry: AbortSignal = AbortSignal.abort()): Promise<number> {
     this.#closing = true;
     const cut = await Promise.all(
       [...this.#servers].map(([server, connections]) =>
-        closeServer(server, connections, deadlineMs),
+        closeServer(server, connections, deadlineMs, hurry),
       ),
     );
     this.#servers.clear();
@@ -192,20 +195,25 @@ async function closeServer(
   server: Server,
   connections: Connections,
   deadlineMs: number,
+  hurry: AbortSignal,
 ): Promise<number> {
   // Not the close of node:http, which no longer looks after requests that are never completed.
   const closed = new Promise<void>((resolve) =>
     NetServer.prototype.close.call(server, () => resolve()),
   );
-  server.closeIdleConnections();
-  // Those that are busy become idle, and would be kept for as long as clients like.
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const silent = setTimeout(() => {
-    for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
-  }, SILENT_MS);
+  let idle: NodeJS.Timeout | undefined;
+  let silent: NodeJS.Timeout | undefined;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, deadlineMs, 'late');
+    whenAborted(hurry, () => {
+      server.closeIdleConnections();
+      // Those that are busy become idle, and would be kept for as long as clients like.
+      idle = setInterval(() => server.closeIdleConnections(), 50);
+      silent = setTimeout(() => {
+        for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
+      }, SILENT_MS);
+      timer = setTimeout(resolve, deadlineMs, 'late');
+    });
   });
   const outcome = await Promise.race([closed, late]);
   clearTimeout(timer);

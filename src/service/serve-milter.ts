@@ -4,7 +4,9 @@ import type { Metrics } from '../control/metrics.ts';
 import { clickFilter } from '../filter/click-filter.ts';
 import { MessageMemory } from '../filter/message-memory.ts';
 import type { MessageReport } from '../filter/report.ts';
+import { inBackground } from '../lib/background.ts';
 import { OncePerInterval } from '../lib/once-per-interval.ts';
+import { whenAborted } from '../lib/when-aborted.ts';
 import { createMilterServer } from '../milter/server.ts';
 import { workerCount } from '../process/workers.ts';
 import type { Context } from './context.ts';
@@ -62,8 +64,14 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
     timeouts: { idle: milter.idleTimeoutMs, write: milter.writeTimeoutMs },
   });
   metrics.gauge('milter_connections', () => server.connections);
-  releasers.add('milter', async () => {
-    const cut = await server.close({ deadline: config().milter.drainTimeoutMs });
+  releasers.add('milter', async (hurry) => {
+    const closing = server.close({ deadline: Number.POSITIVE_INFINITY });
+    const drain = () => server.close({ deadline: config().milter.drainTimeoutMs });
+    whenAborted(hurry, () => inBackground('close the milter', drain));
+    if (server.connections > 0) {
+      logger.info({ sessions: server.connections }, 'finishing SMTP sessions');
+    }
+    const cut = await closing;
     if (cut.length > 0) {
       logger.warn(
         { sessions: cut.length, queueIds: cut.flatMap(({ queueId }) => queueId ?? []) },

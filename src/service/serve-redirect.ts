@@ -62,7 +62,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
       }),
     ...readTls(http),
   });
-  releasers.add('redirect', () => server.close(config().milter.drainTimeoutMs));
+  releasers.add('redirect', (hurry) => server.close(config().milter.drainTimeoutMs, hurry));
   for (const place of listens) {
     await server.listen(listenOptions(place));
     await grantAccess(place);

@@ -15,7 +15,7 @@ async function primary(): Promise<void> {
   const print = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
   const workers = new Workers({ ...settings.workers, onEvent: print });
   process.on('SIGTERM', async () => {
-    await workers.stop();
+    await (settings.outlivesPrimary === true ? workers.leave() : workers.stop());
     process.exit(0);
   });
   try {
@@ -59,8 +59,7 @@ interface Configuration {
 }
 
 async function serve(number: number): Promise<void> {
-  let duties: WorkerDuties | undefined;
-  const worker = serveUnderPrimary(() => duties);
+  const worker = serveUnderPrimary({ outlivesPrimary: settings.outlivesPrimary === true });
   let configuration = (await worker.configuration) as Configuration | undefined;
   if (configuration !== undefined) {
     process.stdout.write(`${JSON.stringify({ given: configuration.name, pid: process.pid })}\n`);
@@ -89,7 +88,7 @@ async function serve(number: number): Promise<void> {
   });
   let ballast: Buffer | undefined;
   const whenListening: WorkerDuties = {
-    stop: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () => new Promise((resolve) => server.close(() => resolve())),
     answers: {
       async reload(next) {
         const taken = next as Configuration;
@@ -107,10 +106,7 @@ async function serve(number: number): Promise<void> {
     },
   };
   const fd = inheritedSockets().get('milter')?.[0];
-  const ready = () => {
-    duties = whenListening;
-    worker.ready();
-  };
+  const ready = () => worker.ready(whenListening);
   if (fd === undefined) server.listen(settings.path, ready);
   else server.listen({ fd }, ready);
 }

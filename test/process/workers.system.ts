@@ -93,6 +93,17 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Whether nobody listens there. */
+async function refused(path: string): Promise<boolean> {
+  const socket = net.connect(path);
+  const outcome = await Promise.race([
+    once(socket, 'connect').then(() => false),
+    once(socket, 'error').then(() => true),
+  ]).catch(() => true);
+  socket.destroy();
+  return outcome;
+}
+
 /** A connection, and the worker that accepted it. */
 async function connect(): Promise<{ socket: net.Socket; pid: number }> {
   const socket = net.connect(path);
@@ -279,6 +290,26 @@ describe('Workers', () => {
     expect(fixture.lines.some((line) => line['event'] === 'died')).toBe(false);
   });
 
+  test('where its successor is too large as well, it gets the grace to finish, and then the next one comes', async () => {
+    const workers = {
+      count: 1,
+      heartbeatMs: 50,
+      hungAfter: 200,
+      maxRss: 1,
+      backoffMs: [50, 500],
+      graceMs: 300,
+    };
+    const fixture = new Fixture({ workers });
+    await fixture.line({ event: 'ready' });
+    const { pid } = await connect(); // and stays open
+    await fixture.line({ event: 'overdue', pid });
+    await expect
+      .poll(() => fixture.lines.filter((line) => line['event'] === 'ready').length, {
+        timeout: 15_000,
+      })
+      .toBeGreaterThan(2);
+  });
+
   test('where none can keep the memory limit, they take turns slowly, and one at most finishes', async () => {
     const workers = {
       count: 1,
@@ -333,5 +364,49 @@ describe('Workers', () => {
     const { pid } = await fixture.line({ event: 'ready', worker: 1 });
     await fixture.end();
     await expect.poll(() => isRunning(Number(pid))).toBe(false);
+  });
+
+  describe('that outlive their primary', () => {
+    const settings = { outlivesPrimary: true, workers: { count: 2 } };
+
+    test.each([
+      { end: 'SIGTERM', code: 0 },
+      { end: 'SIGKILL', code: null },
+    ] as const)('stop listening and finish what they began: $end', async ({ end, code }) => {
+      const old = new Fixture(settings);
+      await old.line({ event: 'ready', worker: 1 });
+      await old.line({ event: 'ready', worker: 2 });
+      const open = await Promise.all(Array.from({ length: 8 }, () => connect()));
+      old.process.kill(end);
+      expect(await old.exitCode()).toBe(code);
+
+      // A killed one leaves its socket file behind, and nobody listens there.
+      await expect.poll(() => refused(path)).toBe(true);
+      if (end === 'SIGKILL') rmSync(path);
+      const next = new Fixture(settings);
+      await next.line({ event: 'ready', worker: 2 });
+      const served = await connect();
+      expect(open.map(({ pid }) => pid)).not.toContain(served.pid);
+
+      for (const { socket } of open) {
+        socket.write('still here?');
+        expect(String((await once(socket, 'data'))[0])).toBe('still here?');
+      }
+      for (const { socket } of open) socket.destroy();
+      await expect.poll(() => open.some(({ pid }) => isRunning(pid))).toBe(false);
+      served.socket.write('still here?');
+      expect(String((await once(served.socket, 'data'))[0])).toBe('still here?');
+    });
+
+    test('one that does not stop listening is killed', async () => {
+      const fixture = new Fixture({ ...settings, workers: { count: 1, hungAfter: 100 } });
+      await fixture.line({ event: 'ready' });
+      const { pid } = await connect();
+      process.kill(pid, 'SIGSTOP');
+      fixture.process.kill('SIGTERM');
+      expect(await fixture.exitCode()).toBe(0);
+      expect(fixture.lines.at(-1)).toEqual({ worker: 1, pid, event: 'overdue' });
+      expect(isRunning(pid)).toBe(false);
+    });
   });
 });

@@ -1,0 +1,68 @@
+import type { Configuration } from '../config/configuration.ts';
+import { configurationOfNodes } from '../config/load.ts';
+import type { Node } from '../config/node.ts';
+import { reloaded } from '../config/reloaded.ts';
+import { serveUnderPrimary } from '../process/worker.ts';
+import { type Log, openLog } from '../service/log.ts';
+import { type Role, startService } from '../service.ts';
+import { exitCode } from './exit-code.ts';
+
+/** How often a worker without a primary opens its log again: nobody tells it when logrotate has moved it. */
+const REOPEN_MS = 10_000;
+
+/** `clickmilter run` in a worker. */
+export async function runWorker(
+  roles: readonly Role[],
+  slot: number,
+  handOver: boolean,
+): Promise<void> {
+  const primary = serveUnderPrimary({ outlivesPrimary: handOver });
+  let log: Log | undefined;
+  try {
+    const config = configurationInUse(await primary.configuration);
+    log = openLog(config.log);
+    const { logger, reopen, flush, flushNow } = log;
+    process.once('exit', flushNow);
+    const service = await startService(config, { logger, roles, worker: String(slot) });
+    primary.ready({
+      async close(hurry) {
+        if (handOver) setInterval(reopen, REOPEN_MS).unref();
+        try {
+          await service.close(hurry);
+        } finally {
+          await flush();
+        }
+      },
+      answers: {
+        metrics: () => service.metrics.snapshot(),
+        reopen,
+        async reload(latest) {
+          reopen(); // one that was starting was not asked to
+          await service.reload(configurationInUse(latest));
+        },
+      },
+    });
+  } catch (error) {
+    process.stderr.write(`clickmilter: worker ${slot}: ${(error as Error).message}\n`);
+    await log?.flush();
+    process.exit(exitCode.unavailable); // by itself it would not end while the primary is there
+  }
+}
+
+/**
+ * The configuration in use, as workers are given it. One that starts hours later must not read the file on disk: it
+ * may have been edited since, and have errors.
+ */
+export interface WorkerConfiguration {
+  readonly file: string;
+  /** What the service was started with, and what the last reload has read and found right. */
+  readonly started: readonly Node[];
+  readonly latest: readonly Node[];
+}
+
+/** In a worker: the configuration that its primary has in use, and has checked. */
+function configurationInUse(handedOver: unknown): Configuration {
+  const { file, started, latest } = handedOver as WorkerConfiguration;
+  const first = configurationOfNodes(started, file);
+  return latest === started ? first : reloaded(first, configurationOfNodes(latest, file));
+}

@@ -1,0 +1,405 @@
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { catchMail, type MailCatcher } from '../helpers/catch-mail.ts';
+import { follow } from '../helpers/follow.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { startPeer } from '../helpers/peer-process.ts';
+import { poll } from '../helpers/poll.ts';
+import { type Postfix, startPostfix } from '../helpers/postfix.ts';
+import { builtProgram } from '../helpers/service.ts';
+import {
+  dotStuff,
+  type SmtpClient,
+  send,
+  smtpConnect,
+  transaction,
+} from '../helpers/smtp-client.ts';
+import { type Activated, activate } from '../helpers/socket-activation.ts';
+
+// What a restart, a reload, an upgrade, a stop and a kill cost: mail from a real Postfix, with sessions that were open before,
+// and readers who follow links.
+
+const MESSAGE = 'Subject: x\r\n\r\nhttps://example.com/\r\n';
+
+let folder: string;
+let config: string;
+let program: string;
+let http: number;
+let service: Activated | undefined;
+let postfix: Postfix | undefined;
+let catcher: MailCatcher;
+const old = new Set<number>();
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'clickmilter-restart-'));
+  await chmod(folder, 0o755);
+  config = join(folder, 'clickmilter.conf');
+  http = await freePort();
+  catcher = await catchMail();
+  // A copy that an upgrade may replace and a removal may take away.
+  const built = dirname(builtProgram());
+  program = join(folder, 'program/dist/cli.js');
+  install(built);
+});
+afterEach(async () => {
+  await postfix?.stop();
+  postfix = undefined;
+  await service?.close();
+  service = undefined;
+  for (const pid of old) if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
+  old.clear();
+  await catcher.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function install(built = dirname(builtProgram())): void {
+  const root = join(folder, 'program');
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root);
+  cpSync(built, join(root, 'dist'), { recursive: true });
+  cpSync(join(built, '../package.json'), join(root, 'package.json'));
+  symlinkSync(join(built, '../node_modules'), join(root, 'node_modules'));
+}
+
+function configure(workers: number, settings = ''): void {
+  writeFileSync(
+    config,
+    `workers = ${workers}
+     state_directory = "${folder}/var"
+     log { format = json }
+     Control_Listener { enable = off }
+     ESMTP_Listener { click_tracking_enabled = on }
+     ${settings}\n`,
+  );
+}
+
+const command = () => [process.execPath, program, '--config', config, 'run', '--hand-over'];
+
+/** Processes whose parent is this one: the workers, which will be nobody's children soon. */
+function remember(primary: number): number[] {
+  const found = execFileSync('pgrep', ['-P', String(primary), '-f', 'cli.js'], {
+    encoding: 'utf8',
+  });
+  const pids = found.trim().split('\n').map(Number);
+  for (const pid of pids) old.add(pid);
+  return pids;
+}
+
+interface Opened {
+  readonly kind: string;
+  readonly client: SmtpClient;
+  /** Sends a message, the rest of it where it has begun. */
+  finish(): Promise<number>;
+}
+
+/** Sessions of every kind, one each. */
+async function openSessions({ port }: Postfix): Promise<Opened[]> {
+  const silent = await smtpConnect(port());
+  const greeted = await smtpConnect(port());
+  await greeted.command('EHLO sender.test');
+  const between = await smtpConnect(port());
+  await between.command('EHLO sender.test');
+  expect((await transaction(between, MESSAGE)).code).toBe(250);
+  const inData = await smtpConnect(port());
+  for (const line of ['EHLO sender.test', 'MAIL FROM:<a@sender.test>', 'RCPT TO:<b@example.net>']) {
+    expect((await inData.command(line)).code).toBe(250);
+  }
+  expect((await inData.command('DATA')).code).toBe(354);
+  inData.write(`Subject: begun\r\n\r\nhttps://example.com/\r\n${'x'.repeat(70)}\r\n`);
+  const sendIn = async (client: SmtpClient) => (await transaction(client, MESSAGE)).code;
+  return [
+    {
+      kind: 'nothing said',
+      client: silent,
+      finish: async () => {
+        await silent.command('EHLO sender.test');
+        return sendIn(silent);
+      },
+    },
+    { kind: 'after EHLO', client: greeted, finish: () => sendIn(greeted) },
+    { kind: 'between two messages', client: between, finish: () => sendIn(between) },
+    {
+      kind: 'in the middle of DATA',
+      client: inData,
+      finish: async () => {
+        inData.write(dotStuff('the rest\r\n'));
+        return (await inData.reply()).code;
+      },
+    },
+  ];
+}
+
+/** New sessions with a message each, one session with many, and readers who click, until it is ended. */
+function startTraffic({ port }: Postfix, link: string) {
+  let ended = false;
+  const codes: number[] = [];
+  const statuses: number[] = [];
+  let slowest = 0;
+  const timed = async (work: () => Promise<number>, to: number[]) => {
+    const begun = performance.now();
+    to.push(await work());
+    slowest = Math.max(slowest, performance.now() - begun);
+  };
+  const loop = async (work: () => Promise<unknown>) => {
+    while (!ended) await work();
+  };
+  const loops = [
+    loop(() => timed(async () => (await send(port(), MESSAGE)).code, codes)),
+    loop(() => timed(async () => (await send(port(), MESSAGE)).code, codes)),
+    (async () => {
+      const client = await smtpConnect(port());
+      await client.command('EHLO sender.test');
+      await loop(() => timed(async () => (await transaction(client, MESSAGE)).code, codes));
+      await client.quit();
+    })(),
+    loop(() => timed(async () => (await follow(http, link)).status, statuses)),
+  ];
+  return {
+    codes,
+    statuses,
+    async end() {
+      ended = true;
+      await Promise.all(loops);
+      return { slowest, mails: codes.length, clicks: statuses.length };
+    },
+  };
+}
+
+async function trackedLink(running: Postfix): Promise<string> {
+  expect((await send(running.port(), MESSAGE)).code).toBe(250);
+  const { raw } = await catcher.take();
+  return /http:\/\/localhost\S+/.exec(raw.toString('latin1'))?.[0] ?? expect.fail('not tracked');
+}
+
+const kinds = [1, 2].flatMap((workers) =>
+  (['TCP', 'unix'] as const).map((kind) => ({ workers, kind })),
+);
+
+describe.each(kinds)(
+  'workers = $workers, $kind socket, systemd holds the sockets',
+  ({ workers, kind }) => {
+    let link: string;
+    let startMs: number;
+    let running: { service: Activated; postfix: Postfix };
+
+    beforeEach(async () => {
+      configure(workers);
+      const path = join(folder, 'milter.sock');
+      const milter = kind === 'unix' ? path : await freePort();
+      service = await activate({ milter, redirect: http }, command());
+      const begun = performance.now();
+      await service.start();
+      startMs = performance.now() - begun;
+      const milters = kind === 'unix' ? `unix:${path}` : `inet:127.0.0.1:${milter}`;
+      postfix = await startPostfix({ deliverTo: catcher.port, milters });
+      running = { service, postfix };
+      link = await trackedLink(postfix);
+    }, 60_000);
+
+    test.each([
+      {
+        what: 'two restarts',
+        act: async ({ service }: typeof running) => {
+          await service.restart();
+          remember(service.pid);
+          await service.restart();
+        },
+      },
+      {
+        what: 'an upgrade',
+        act: async ({ service }: typeof running) => {
+          rmSync(dirname(program), { recursive: true });
+          install();
+          await service.restart();
+        },
+      },
+      {
+        what: 'two reloads',
+        act: async ({ service }: typeof running) => {
+          for (let times = 1; times <= 2; times++) {
+            configure(workers, `pathway "p${times}" { click_tracking_enabled = on }`);
+            service.signal('SIGHUP');
+            await poll(
+              'the reload',
+              () => service.output().split('"reloaded"').length > times,
+              30_000,
+            );
+          }
+        },
+      },
+      {
+        what: 'kill -9 of the primary',
+        act: async ({ service }: typeof running) => {
+          service.signal('SIGKILL');
+          await service.ended();
+          await service.start();
+        },
+      },
+    ])(
+      '$what: no mail and no click is refused, none waits long',
+      async ({ act }) => {
+        const { service, postfix } = running;
+        const before = remember(service.pid);
+        const sessions = await openSessions(postfix);
+        const traffic = startTraffic(postfix, link);
+        await poll('traffic', () => traffic.codes.length > 5 && traffic.statuses.length > 5);
+
+        await act(running);
+        const now = traffic.codes.length;
+        await poll('traffic afterwards', () => traffic.codes.length > now + 10, 30_000);
+        const { slowest, mails } = await traffic.end();
+        expect([...new Set(traffic.codes)]).toEqual([250]);
+        expect([...new Set(traffic.statuses)]).toEqual([302]);
+        // Nobody waits for more than the start of the next service; 5 s where the machine is not busy.
+        expect(slowest).toBeLessThan(Math.max(5_000, 4 * startMs));
+
+        for (const { kind, finish } of sessions) {
+          expect({ kind, code: await finish() }).toEqual({ kind, code: 250 });
+        }
+        for (const { client } of sessions) await client.quit();
+
+        // That of the link was taken; one session had sent one before.
+        const sent = mails + sessions.length + 1;
+        await poll('all mail', () => catcher.mails.length >= sent, 30_000);
+        expect(catcher.mails).toHaveLength(sent);
+        const untracked = catcher.mails.filter(({ raw }) => raw.includes('https://example.com/'));
+        expect(untracked).toHaveLength(0);
+        const now2 = remember(service.pid);
+        for (const pid of [...old].filter((pid) => !now2.includes(pid))) {
+          await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 15_000);
+        }
+        expect(before.every((pid) => !existsSync(`/proc/${pid}`) || now2.includes(pid))).toBe(true);
+      },
+      120_000,
+    );
+
+    test('a stop, the program files gone: open sessions go on to their end', async () => {
+      const { service, postfix } = running;
+      const workersBefore = remember(service.pid);
+      const sessions = await openSessions(postfix);
+      rmSync(join(folder, 'program'), { recursive: true });
+      service.signal('SIGTERM');
+      expect(await service.ended()).toBe(0);
+      for (const { kind, finish } of sessions) {
+        expect({ kind, code: await finish() }).toEqual({ kind, code: 250 });
+      }
+      for (const { client } of sessions) await client.quit();
+      for (const pid of workersBefore) {
+        await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 15_000);
+      }
+      expect(service.output()).not.toMatch(/"level":[56]0|Error/);
+    }, 60_000);
+  },
+);
+
+describe.each(kinds)(
+  'workers = $workers, $kind socket, the service listens itself',
+  ({ workers, kind }) => {
+    test('a restart: open sessions go on, and nobody listens for no longer than a start takes', async () => {
+      const path = join(folder, 'milter.sock');
+      const port = await freePort();
+      const listen = kind === 'unix' ? `"${path}" { File_Mode = 0666 }` : `"127.0.0.1:${port}" { }`;
+      configure(
+        workers,
+        `Milter_Listener { Listen ${listen} }\nHTTP_Listener { Listen "127.0.0.1:${http}" { } }`,
+      );
+      const start = async () => {
+        const [file = '', ...args] = command();
+        const peer = startPeer(file, args);
+        const begun = performance.now();
+        await poll('it to serve', () => {
+          if (!peer.running) throw new Error(peer.output());
+          return peer.output().includes('smtpd_milters');
+        });
+        remember(peer.pid);
+        return { peer, startMs: performance.now() - begun };
+      };
+      const first = await start();
+      const milters = kind === 'unix' ? `unix:${path}` : `inet:127.0.0.1:${port}`;
+      postfix = await startPostfix({ deliverTo: catcher.port, milters });
+      const sessions = await openSessions(postfix);
+
+      const watch = watchListener(kind === 'unix' ? { path } : { port });
+      first.peer.signal('SIGTERM');
+      expect(await first.peer.exited).toBe(0);
+      const second = await start();
+      const { longestGap } = await watch.end();
+      console.log(
+        `nobody listened for ${Math.round(longestGap)} ms, a start takes ${Math.round(first.startMs)} ms`,
+      );
+      expect(longestGap).toBeLessThan(2 * Math.max(first.startMs, second.startMs));
+
+      expect((await send(postfix.port(), MESSAGE)).code).toBe(250);
+      for (const { kind, finish } of sessions) {
+        expect({ kind, code: await finish() }).toEqual({ kind, code: 250 });
+      }
+      for (const { client } of sessions) await client.quit();
+      await second.peer.stop();
+      for (const pid of old) {
+        await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 15_000);
+      }
+    }, 90_000);
+  },
+);
+
+test('a worker left over ends within drain_timeout when it is told to', async () => {
+  configure(1, 'Milter_Listener { drain_timeout = 1 }');
+  const port = await freePort();
+  service = await activate({ milter: port, redirect: http }, command());
+  await service.start();
+  postfix = await startPostfix({ deliverTo: catcher.port, milters: `inet:127.0.0.1:${port}` });
+  const client = await smtpConnect(postfix.port());
+  await client.command('EHLO sender.test');
+  const [worker = 0] = remember(service.pid);
+  service.signal('SIGTERM');
+  await service.ended();
+  expect(existsSync(`/proc/${worker}`)).toBe(true);
+  process.kill(worker, 'SIGTERM');
+  await poll('its end', () => !existsSync(`/proc/${worker}`), 15_000);
+  expect(service.output()).toContain('SMTP sessions were cut off');
+  await client.quit();
+}, 60_000);
+
+/** Connects all the time, and measures how long that fails. */
+function watchListener(where: net.NetConnectOpts) {
+  let ended = false;
+  let longestGap = 0;
+  const loop = async () => {
+    let failingSince: number | undefined;
+    while (!ended) {
+      const listens = await new Promise<boolean>((resolve) => {
+        const socket = net.connect(where);
+        socket.once('connect', () => resolve(true));
+        socket.once('error', () => resolve(false));
+        socket.once('connect', () => socket.destroy());
+      });
+      if (listens) failingSince = undefined;
+      else {
+        failingSince ??= performance.now();
+        longestGap = Math.max(longestGap, performance.now() - failingSince);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return { longestGap };
+  };
+  const running = loop();
+  return {
+    end() {
+      ended = true;
+      return running;
+    },
+  };
+}
