@@ -26,7 +26,7 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   'malformed-encoding': 'malformed transfer encoding',
   charset: 'the charset cannot be read with certainty',
   'too-many-links': 'more links than max_links in the part',
-  'html-too-complex': 'HTML too large or too deep for exclude_selectors',
+  'html-too-complex': 'HTML too large or too deep, or exclude_selectors take too long in it',
   'opted-out': 'marked as not to be tracked',
   scheme: 'not http or https, or part of such a link',
   relative: 'a relative link without a base',
@@ -40,4 +40,5 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   'unclear-end': 'mail programs do not agree where the URL begins or ends',
   'line-too-long': 'the line would pass 998 bytes',
   'too-long': 'its target is too long for a link, or those of the message together are',
+  growth: 'the message would grow past max_growth',
 };

@@ -53,6 +53,11 @@ export const milterOptions = {
     10_000,
     'Links in one part; a part with more passes untouched.',
   ),
+  max_growth: option(
+    integerType(1, 1000),
+    8,
+    'What tracked links may add to a message, in multiples of its text and HTML part, beside 64K; the links beyond it are left alone.',
+  ),
   idle_timeout: option(
     secondsType(1, 86_400),
     7210,

@@ -1,4 +1,4 @@
-import { load } from 'cheerio/slim';
+import { compile } from 'css-select';
 import { isRedisHost, parseRedisUrl } from '../lib/redis-url.ts';
 import { parseNetwork } from '../scope/address.ts';
 import { asciiDomain } from '../scope/ascii-domain.ts';
@@ -106,7 +106,7 @@ function isDomainPattern(text: string): boolean {
 function isSelector(text: string): boolean {
   if (text.trim() === '' || text.length > maxPatternLength) return false;
   try {
-    load('<a></a>', null, false)(text);
+    compile(text);
     return true;
   } catch {
     return false;

@@ -1,7 +1,7 @@
-import { load } from 'cheerio';
 import { parse } from 'parse5';
 import { adapter, type Htmlparser2TreeAdapterMap } from 'parse5-htmlparser2-tree-adapter';
 import type { Range } from './candidate.ts';
+import { select } from './select.ts';
 
 type Document = Htmlparser2TreeAdapterMap['document'];
 type Node = Htmlparser2TreeAdapterMap['childNode'];
@@ -28,7 +28,7 @@ export interface TreeLimits {
 /**
  * Builds the tree a browser without scripts would build.
  *
- * @returns undefined where the document is beyond the limits
+ * @returns undefined where the document is beyond the limits, or the selectors take too long in it
  */
 export function readTree(
   html: string,
@@ -39,7 +39,8 @@ export function readTree(
     return undefined;
   }
   const document = parseWithin(html, limits.depth);
-  return document && collect(document, matches(document, selectors));
+  const matching = document && select(document, selectors, html.length);
+  return matching && collect(document, matching);
 }
 
 class TooComplex extends Error {}
@@ -72,10 +73,6 @@ function parseWithin(html: string, maxDepth: number): Document | undefined {
     }
     throw error;
   }
-}
-
-function matches(document: Document, selectors: readonly string[]): ReadonlySet<unknown> {
-  return selectors.length === 0 ? new Set() : new Set(load(document)(selectors.join(', ')).get());
 }
 
 function collect(document: Document, matching: ReadonlySet<unknown>): HtmlTree {

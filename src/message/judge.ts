@@ -4,7 +4,7 @@ import type { HeaderField } from './header-field.ts';
 import type { FoundLink, LeftAlone } from './outcome.ts';
 import type { ReadPart } from './read-part.ts';
 import type { ReadingOptions } from './reading-options.ts';
-import { baseOf, targetOf } from './target.ts';
+import { type Base, baseOf, targetOf } from './target.ts';
 
 /** A link where it stands, with all that is to be known of it. */
 export interface JudgedLink {
@@ -21,17 +21,22 @@ const CONTAGIOUS: ReadonlySet<LeftAlone | undefined> = new Set<LeftAlone>([
   'excluded-selector',
 ]);
 
-/** Finds out for every link where it leads and whether it may be tracked. */
+/**
+ * Finds out for every link where it leads and whether it may be tracked.
+ *
+ * @param growth characters that the targets of relative links may have
+ */
 export function judge(
   parts: readonly ReadPart[],
   headers: readonly HeaderField[],
   options: ReadingOptions,
+  growth: number,
 ): Map<ReadPart, JudgedLink[]> {
   const unsubscribe = listUnsubscribe(headers);
   const spoiled = new ByTarget<LeftAlone>();
   const judged = new Map<ReadPart, JudgedLink[]>();
   for (const part of parts) {
-    const base = baseOf(part.scanned.base);
+    const base = baseOf(part.scanned.base, growth);
     const links = part.scanned.candidates.map((candidate) => {
       const one = judgeOne(candidate, part, base, unsubscribe, options);
       const { link, host } = one;
@@ -61,7 +66,7 @@ export function judge(
 function judgeOne(
   candidate: Candidate,
   part: ReadPart,
-  base: URL | undefined,
+  base: Base | LeftAlone,
   unsubscribe: ByTarget<LeftAlone>,
   options: ReadingOptions,
 ): JudgedLink {
@@ -121,7 +126,7 @@ function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<LeftAlone> {
       // Some senders write a long one as encoded words, which RFC 2369 does not know.
       const text = decodeEncodedWords(value.replace(/\r?\n/g, ''));
       for (const [, uri = ''] of text.matchAll(/<(\s*http[^<>]*)>/gi)) {
-        const found = targetOf(uri.replace(/\s+/g, ''), undefined, true);
+        const found = targetOf(uri.replace(/\s+/g, ''), 'relative', true);
         if (typeof found === 'object') {
           targets.set(found.target, found.host, 'unsubscribe');
         }

@@ -3,9 +3,9 @@ import { judge } from './judge.ts';
 import type { FoundLink, LeftAlone, RewrittenMessage, TopPart, UrlFor } from './outcome.ts';
 import { protectionByHeaders } from './protection.ts';
 import { readPart } from './read-part.ts';
-import type { ReadingOptions } from './reading-options.ts';
+import type { ReadingLimits, ReadingOptions } from './reading-options.ts';
 import { rewriteParts } from './rewrite.ts';
-import { TopParts } from './top-parts.ts';
+import { type PartFound, TopParts } from './top-parts.ts';
 
 export type { HeaderField } from './header-field.ts';
 export { DEFAULT_LIMITS, type ReadingLimits, type ReadingOptions } from './reading-options.ts';
@@ -83,7 +83,8 @@ class Reading implements OpenMessage {
       return untouched(protection);
     }
     const readable = parts.filter((part) => 'content' in part);
-    const judged = judge(readable, this.#headers, this.#options);
+    const growth = allowedGrowth(parts, this.#options.limits);
+    const judged = judge(readable, this.#headers, this.#options, growth);
     const links: FoundLink[] = [];
     for (const ofPart of judged.values()) {
       for (const { link } of ofPart) {
@@ -99,9 +100,21 @@ class Reading implements OpenMessage {
       links,
       parts: overview,
       ...(whole !== undefined && { reason: whole }),
-      rewrite: (urlFor) => rewriteParts(body, judged, urlFor),
+      rewrite: (urlFor) => rewriteParts(body, judged, urlFor, growth),
     };
   }
+}
+
+/** Whatever the size, so much is granted: some hundred links. */
+const LEAST_GROWTH = 64 * 1024;
+
+/** What tracking may add to a message: some links are long where they stand for a few bytes. */
+function allowedGrowth(
+  parts: readonly { readonly found: PartFound }[],
+  { growth }: ReadingLimits,
+): number {
+  const size = parts.reduce((sum, { found }) => sum + found.end - found.start, 0);
+  return LEAST_GROWTH + growth * size;
 }
 
 /** A message of which the body need not even be looked at. */

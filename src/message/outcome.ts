@@ -62,4 +62,5 @@ export type LeftAlone =
   | 'url-text' // the visible text is itself a URL
   | 'unclear-end' // of a URL in text: readers' programs do not agree on it
   | 'line-too-long'
-  | 'too-long'; // more than a link or a message can hold: UrlFor gave none
+  | 'growth' // of the message past its bound
+  | 'too-long'; // a target over 8 KB, or more than a link or a message can hold: UrlFor gave none

@@ -12,6 +12,8 @@ export interface ReadingLimits {
   readonly depth: number;
   /** Links in one part. */
   readonly links: number;
+  /** What tracked links may add to a message, in multiples of its top parts. */
+  readonly growth: number;
   /** Bytes of HTML for `excludeSelectors` to be looked for in. */
   readonly selectorHtmlSize: number;
   /** Elements open within one another, likewise. */
@@ -24,6 +26,7 @@ export const DEFAULT_LIMITS: ReadingLimits = {
   parts: 1000,
   depth: 100,
   links: 10_000,
+  growth: 8,
   selectorHtmlSize: 1024 * 1024,
   selectorHtmlDepth: 500,
 };

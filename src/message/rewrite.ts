@@ -8,15 +8,18 @@ import type { Edit, Spliced } from './splice.ts';
  * Puts tracked URLs in the place of links and takes our own marks out; every other byte stays as it was.
  *
  * @param parts in the order of the body
+ * @param growth bytes that all URLs together may add: where they are used up, the rest of the links is left alone
  */
 export function rewriteParts(
   body: BodyChunks,
   parts: ReadonlyMap<ReadPart, readonly JudgedLink[]>,
   urlFor: UrlFor,
+  growth: number,
 ): RewrittenMessage {
   const pieces: Buffer[] = [];
   const links: LinkOutcome[] = [];
   let copied = 0;
+  let room = growth;
   const keep = (end: number): void => {
     for (const view of body.views(copied, end)) {
       pieces.push(view);
@@ -26,11 +29,17 @@ export function rewriteParts(
     const edits: Edit[] = part.scanned.marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
     const plans: Plan[] = [];
     for (const one of judged) {
-      const plan = planFor(part, one, urlFor);
-      plans.push(plan);
-      if (plan.edit !== undefined) {
-        edits.push(plan.edit);
+      let plan = planFor(part, one, urlFor);
+      const { edit } = plan;
+      if (edit !== undefined) {
+        room -= Math.max(0, edit.bytes.length - (edit.end - edit.start));
+        if (room < 0) {
+          plan = { link: { ...plan.link, reason: 'growth' } };
+        } else {
+          edits.push(edit);
+        }
       }
+      plans.push(plan);
     }
     if (part.scanned.marks.length > 0) {
       edits.sort((a, b) => a.start - b.start);

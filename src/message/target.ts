@@ -8,18 +8,25 @@ export interface Target {
   readonly host: string;
 }
 
+/** What relative links are resolved by. */
+export interface Base {
+  readonly url: URL;
+  /** Characters that resolved links may still have: each repeats the base, however short it is in the message. */
+  room: number;
+}
+
 /**
  * What a browser would open: tabs, line breaks and outer white space dropped, a relative link resolved by
  * the base, non-ASCII percent-encoded (punycode in the host). All that was valid stays as it was written.
  *
  * @param written the link as Unicode text, entities decoded
- * @param base what relative links are resolved by
+ * @param base what relative links are resolved by, or the reason why there is nothing
  * @param utf8Queries whether non-ASCII characters of a query are sent as UTF-8; where not, it is not certain how
  * @returns the reason where the link is not one to be tracked
  */
 export function targetOf(
   written: string,
-  base: URL | undefined,
+  base: Base | LeftAlone,
   utf8Queries: boolean,
 ): Target | LeftAlone {
   const plain = plainHost(written);
@@ -32,13 +39,19 @@ export function targetOf(
   }
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(link)?.[1]?.toLowerCase();
   if (scheme === undefined) {
-    if (base === undefined || link === '' || link.startsWith('#')) {
+    if (typeof base === 'string') {
+      return base;
+    }
+    if (link === '' || link.startsWith('#')) {
       return 'relative';
     }
   } else if (scheme !== 'http' && scheme !== 'https') {
     return 'scheme';
   }
-  if (isTooLong(link)) {
+  if (link.length > MAX_TARGET) {
+    return 'too-long';
+  }
+  if ((HOST.exec(link)?.[1] ?? '').length > MAX_HOST) {
     return 'invalid-url';
   }
   const parts = ABSOLUTE.exec(link);
@@ -59,13 +72,21 @@ export function targetOf(
   const target = UNPRINTABLE.test(link)
     ? start + asciiAuthority(authority, url.hostname) + percentEncode(rest)
     : link;
-  return { target, host: url.host };
+  return target.length > MAX_TARGET ? 'too-long' : { target, host: url.host };
 }
 
-/** The base of a document: an absolute http or https URL, else it has none that matters here. */
-export function baseOf(href: string | undefined): URL | undefined {
-  const found = href === undefined ? 'relative' : targetOf(href, undefined, true);
-  return typeof found === 'string' ? undefined : new URL(found.target);
+/**
+ * The base of a document: an absolute http or https URL.
+ *
+ * @param room characters that all links resolved by it may have together
+ * @returns the reason for relative links to be left alone where it has none
+ */
+export function baseOf(href: string | undefined, room: number): Base | LeftAlone {
+  const found = href === undefined ? 'relative' : targetOf(href, 'relative', true);
+  if (typeof found === 'string') {
+    return found === 'too-long' ? found : 'relative';
+  }
+  return { url: new URL(found.target), room };
 }
 
 /** What template engines leave behind when nobody filled it in: in a host, and as a whole link. */
@@ -77,26 +98,27 @@ const ONLY_PLACEHOLDER = /^(?:\{\{.*\}\}|\*\|.*\|\*|%%.*%%|\[\[.*\]\])$/;
  * refuse in. Such a link is its own target. Making a URL of it would cost more than all else that is done to a link.
  */
 export function plainHost(link: string): string | undefined {
-  return link.length <= MAX_LINK && PLAIN.test(link) ? hostOf(link) : undefined;
+  return link.length <= MAX_TARGET && PLAIN.test(link) ? hostOf(link) : undefined;
 }
 
 /** The same of an attribute's value as it is written, with `&amp;` as the only entity. */
 export function plainHostInHtml(value: string): string | undefined {
-  return value.length <= MAX_LINK && PLAIN_IN_HTML.test(value) ? hostOf(value) : undefined;
+  return value.length <= MAX_TARGET && PLAIN_IN_HTML.test(value) ? hostOf(value) : undefined;
 }
 
-/** Chrome opens no longer ones, and the patterns here run out of stack on some ten times as long. */
-const MAX_LINK = 2 * 1024 * 1024;
+/** Web servers refuse longer ones, and each click repeats the target in its event. */
+const MAX_TARGET = 8 * 1024;
 
 const PLAIN_ORIGIN = /^https?:\/\/(?![a-z\d.-]*xn--)[a-z\d.-]+\.[a-z]{2,}/.source;
 const PLAIN = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-~]*)?$`);
 const PLAIN_IN_HTML = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-%'-~]*(?:&amp;[!-%'-~]*)*)?$`);
 
-function hostOf(link: string): string {
+function hostOf(link: string): string | undefined {
   const start = link.indexOf('/') + 2;
   const slash = link.indexOf('/', start);
-  const host = slash === -1 ? link.slice(start) : link.slice(start, slash);
-  return /[?#]/.test(host) ? host.replace(/[?#].*/, '') : host;
+  const behindScheme = slash === -1 ? link.slice(start) : link.slice(start, slash);
+  const host = /[?#]/.test(behindScheme) ? behindScheme.replace(/[?#].*/, '') : behindScheme;
+  return host.length > MAX_HOST ? undefined : host;
 }
 
 /** Scheme, authority, and all that follows. */
@@ -109,20 +131,25 @@ const UNPRINTABLE = /[^!-~]/;
 /** DNS has names of 253 characters; for longer ones the time it takes to make ASCII of them grows faster than they do. */
 const MAX_HOST = 300;
 
-function isTooLong(link: string): boolean {
-  return link.length > MAX_LINK || (HOST.exec(link)?.[1] ?? '').length > MAX_HOST;
-}
-
-function resolved(link: string, base: URL | undefined, utf8Queries: boolean): Target | LeftAlone {
+function resolved(link: string, base: Base | LeftAlone, utf8Queries: boolean): Target | LeftAlone {
   if (!utf8Queries && NOT_ASCII.test(link)) {
     return 'charset';
   }
-  const url = parse(link, base);
+  if (typeof base === 'object') {
+    base.room -= base.url.href.length + link.length;
+    if (base.room < 0) {
+      return 'growth';
+    }
+  }
+  const url = parse(link, typeof base === 'object' ? base.url : undefined);
   if (url === undefined) {
     return 'invalid-url';
   }
   const { protocol, href, host } = url;
-  return protocol === 'http:' || protocol === 'https:' ? { target: href, host } : 'scheme';
+  if (protocol !== 'http:' && protocol !== 'https:') {
+    return 'scheme';
+  }
+  return href.length > MAX_TARGET ? 'too-long' : { target: href, host };
 }
 
 /** Node 20's `URL.canParse` cannot be asked: once it is compiled, it takes the letters of latin1 for UTF-8. */

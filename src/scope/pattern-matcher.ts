@@ -17,10 +17,13 @@ export function domainMatcher(patterns: readonly string[]): Matcher {
     below.add(domain);
     if (name === pattern) whole.add(domain);
   }
+  const longest = Math.max(0, ...[...below].map(({ length }) => length));
   const matches = (subject: string): boolean => {
     const host = asciiDomain(subject);
     if (whole.has(host)) return true;
-    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+    // What is longer than every pattern is not looked up: a host of thousands of labels would be hashed as often.
+    const first = Math.max(0, host.length - longest - 1);
+    for (let dot = host.indexOf('.', first); dot >= 0; dot = host.indexOf('.', dot + 1)) {
       if (below.has(host.slice(dot + 1))) return true;
     }
     return false;

@@ -114,6 +114,7 @@ export function filterSettings(config: Configuration): FilterSettings {
     bodySize: milter.maxMessageSize,
     parts: milter.maxParts,
     links: milter.maxLinks,
+    growth: milter.maxGrowth,
   };
   const limits = {
     recipients: milter.maxRecipients,

@@ -293,6 +293,23 @@ function insideComment(html: string, at: number): boolean {
   return html.lastIndexOf('<!--[if', at) > html.lastIndexOf('-->', at);
 }
 
+test.each([
+  ['.x ~ div ~ a', (n: number) => '<div></div><a href=https://a.example/>'.repeat(n)],
+  ['div:has(.x ~ p) a', (n: number) => `<div>${'<p></p>'.repeat(n)}<a href=https://a.example/>`],
+  ['a:nth-child(7)', (n: number) => '<a href=https://a.example/></a>'.repeat(n)],
+  [
+    'div:contains(y) a',
+    (n: number) => `${'<div>'.repeat(300)}<a href=https://a.example/>${'x'.repeat(n * 30)}`,
+  ],
+])('the selector %s is given up where it takes too long', (selector, make) => {
+  const selected = (n: number) => {
+    const html = make(n);
+    return scanHtml(html, options(html, { excludeSelectors: [selector] }));
+  };
+  expect(selected(100)).toHaveProperty('candidates');
+  expect(selected(5000)).toBe('html-too-complex');
+});
+
 describe('agreement with cheerio and parse5', () => {
   const folder = new URL('corpus/', import.meta.url);
   const files = readdirSync(folder).filter((name) => name.endsWith('.html.txt'));

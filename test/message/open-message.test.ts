@@ -100,6 +100,49 @@ describe('a message is left alone as a whole', () => {
   });
 });
 
+describe('what a message may grow to', () => {
+  const targets = (count: number) =>
+    Array.from({ length: count }, (_, i) => `https://a.example/${i}`).join('\n');
+  const limits = { ...DEFAULT_LIMITS, growth: 1 };
+  const outcome = (source: string, url: string) => {
+    const { body = [], links } = read(source, { limits }).message.rewrite(() => url);
+    const reasons = links.map(({ reason, tracked }) => (tracked ? 'tracked' : reason));
+    return { size: Buffer.concat(body).length, reasons };
+  };
+
+  test.each(['text/plain', 'text/html'])('the rest of the links in %s is left alone', (type) => {
+    const links = targets(1000);
+    const body = type === 'text/html' ? links.replace(/.+/g, '<a href=$&>') : links;
+    const { size, reasons } = outcome(
+      `Content-Type: ${type}\n\n${body}`,
+      `https://t.example/${'T'.repeat(200)}`,
+    );
+    const tracked = reasons.indexOf('growth');
+    expect(tracked).toBeGreaterThan(400);
+    expect(new Set(reasons.slice(0, tracked))).toEqual(new Set(['tracked']));
+    expect(new Set(reasons.slice(tracked))).toEqual(new Set(['growth']));
+    expect(size).toBeLessThan(64 * 1024 + 2 * 34_000);
+  });
+
+  test('some hundred links are tracked in a message of any size', () => {
+    const { reasons } = outcome(
+      `Subject: x\n\n${targets(300)}`,
+      `https://t.example/${'T'.repeat(200)}`,
+    );
+    expect(new Set(reasons)).toEqual(new Set(['tracked']));
+  });
+
+  test('relative links repeat the base', () => {
+    const base = `<base href="https://a.example/${'x'.repeat(1000)}/">`;
+    const { reasons } = outcome(
+      `Content-Type: text/html\n\n${base}\n${'<a href=y>\n'.repeat(100)}`,
+      'https://t.example/T',
+    );
+    expect(reasons.filter((reason) => reason === 'tracked')).toHaveLength(66);
+    expect(reasons.at(-1)).toBe('growth');
+  });
+});
+
 describe('the top parts', () => {
   const part = (head: string, body: string) => `--b\n${head}\n\n${body}\n`;
   const text = (n: number) => part('Content-Type: text/plain', `https://text.example/${n}`);

@@ -1,10 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { baseOf, plainHost, plainHostInHtml, targetOf } from '../../src/message/target.ts';
+import type { LeftAlone } from '../../src/message/outcome.ts';
+import {
+  type Base,
+  baseOf,
+  plainHost,
+  plainHostInHtml,
+  targetOf,
+} from '../../src/message/target.ts';
 
-const BASE = baseOf('https://base.example/dir/page?x#y');
+const BASE = baseOf('https://base.example/dir/page?x#y', Number.POSITIVE_INFINITY);
 
-const target = (written: string, base: URL | undefined = undefined, utf8Queries = true) => {
+const target = (written: string, base: Base | LeftAlone = 'relative', utf8Queries = true) => {
   const found = targetOf(written, base, utf8Queries);
   return typeof found === 'string' ? `left alone: ${found}` : found.target;
 };
@@ -71,9 +78,21 @@ describe('relative links', () => {
   test.each(['relative/', '', 'data:text/html,x', 'ftp://a.example/', undefined])(
     'a base of %j is none',
     (href) => {
-      expect(baseOf(href)).toBe(undefined);
+      expect(baseOf(href, 1000)).toBe('relative');
     },
   );
+
+  test('all together have no more characters than there is room for', () => {
+    const base = baseOf('https://base.example/dir/', 100);
+    const found = ['1', '2', 'https://a.example/3', '4', '5'].map((link) => target(link, base));
+    expect(found).toEqual([
+      'https://base.example/dir/1',
+      'https://base.example/dir/2',
+      'https://a.example/3',
+      'https://base.example/dir/4',
+      'left alone: growth',
+    ]);
+  });
 });
 
 test.each([
@@ -81,7 +100,7 @@ test.each([
   ['https://a.example/?q=ü', 'left alone: charset'],
   ['https://a.example/?q=1#ü', 'https://a.example/?q=1#%C3%BC'],
 ])('in a charset that is not UTF-8 %s leads to %s', (written, expected) => {
-  expect(target(written, undefined, false)).toBe(expected);
+  expect(target(written, 'relative', false)).toBe(expected);
 });
 
 describe('what has a host or a size that no browser opens has no target', () => {
@@ -90,7 +109,7 @@ describe('what has a host or a size that no browser opens has no target', () => 
   test.each([
     ['of letters', `https://${host}/`],
     ['behind a user', `https://a:b@${host}/`],
-    ['of punycode', `https://xn--${'a9'.repeat(50_000)}.example/`],
+    ['of punycode', `https://xn--${'a9'.repeat(2000)}.example/`],
     ['of escapes', `https://${escaped}/`],
     ['behind one slash', `http:/${host}/`],
     ['behind backslashes', `http:\\\\${host}/`],
@@ -101,9 +120,40 @@ describe('what has a host or a size that no browser opens has no target', () => 
 
   test('a link of many megabytes', () => {
     const written = `https://a.example/${'&amp;a'.repeat(6_000_000)}`; // a pattern ran out of stack on it
+    expect(target(written)).toBe('left alone: too-long');
+    expect(plainHost(written)).toBe(undefined);
+    expect(plainHostInHtml(written)).toBe(undefined);
+  });
+
+  test('a plain host that no name server knows', () => {
+    const written = `https://${'a.'.repeat(200)}example/`;
     expect(target(written)).toBe('left alone: invalid-url');
     expect(plainHost(written)).toBe(undefined);
     expect(plainHostInHtml(written)).toBe(undefined);
+  });
+});
+
+describe('targets over 8 KB are left alone', () => {
+  const most = 8 * 1024;
+  const origin = 'https://a.example/';
+  const path = (length: number) => 'x'.repeat(length - origin.length);
+  const short = baseOf(origin, Number.POSITIVE_INFINITY);
+  const long = baseOf(`${origin}${path(most - 1)}/`, Number.POSITIVE_INFINITY);
+  test.each<[string, string, Base | LeftAlone]>([
+    ['as they are', `${origin}${path(most)}`, 'relative'],
+    ['resolved', path(most), short],
+    ['resolved by a long base', 'x', baseOf(`${origin}${path(most - 2)}/`, most * 2)],
+  ])('%s: not yet', (_, written, base) => {
+    expect(target(written, base)).toHaveLength(most);
+  });
+  test.each<[string, string, Base | LeftAlone]>([
+    ['as they are', `${origin}${path(most + 1)}`, 'relative'],
+    ['percent-encoded', `${origin}${'ü'.repeat(most / 6)}`, 'relative'],
+    ['resolved', path(most + 1), short],
+    ['resolved by a long base', 'xy', long],
+    ['with a base that is too long', '/x', baseOf(`${origin}${path(most + 1)}`, 1e6)],
+  ])('%s', (_, written, base) => {
+    expect(target(written, base)).toBe('left alone: too-long');
   });
 });
 
@@ -156,19 +206,20 @@ test('a browser arrives where the original link led, if anywhere, and the target
     '/',
     '',
   );
-  const base = fc.constantFrom(BASE, undefined);
+  const base = fc.constantFrom(BASE, 'relative' as const);
   fc.assert(
     fc.property(start, pieces, pieces, base, (scheme, host, rest, resolvedBy) => {
       const written = `${scheme}${host}/${rest}`;
       const found = targetOf(written, resolvedBy, true);
+      const url = typeof resolvedBy === 'string' ? undefined : resolvedBy.url;
       if (found === 'invalid-url') {
-        expect(() => new URL(written, resolvedBy)).toThrow();
+        expect(() => new URL(written, url)).toThrow();
       }
       if (typeof found === 'string') {
         return;
       }
       expect(found.target).toMatch(/^[!-~]*$/);
-      expect(new URL(found.target).href).toBe(new URL(written, resolvedBy).href);
+      expect(new URL(found.target).href).toBe(new URL(written, url).href);
       expect(new URL(found.target).host).toBe(found.host);
     }),
     { numRuns: 5000 },
@@ -186,7 +237,7 @@ test('a host that is taken as it is written is one that a browser takes so', () 
   fc.assert(
     fc.property(fc.array(label, { minLength: 1, maxLength: 4 }), (labels) => {
       const written = `https://${labels.join('.')}/x`;
-      const found = targetOf(written, undefined, true);
+      const found = targetOf(written, 'relative', true);
       const host = URL.canParse(written) ? new URL(written).host : undefined;
       expect(typeof found === 'object' ? found.host : undefined).toBe(host);
     }),
