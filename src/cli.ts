@@ -17,6 +17,7 @@ import { handleOutputErrors } from './commands/output-errors.ts';
 import { reportCommand } from './commands/report.ts';
 import { rewriteCommand } from './commands/rewrite.ts';
 import { runCommand } from './commands/run.ts';
+import { complain } from './lib/systemd-journal.ts';
 import { version } from './version.ts';
 
 const program = new Command('clickmilter')
@@ -57,7 +58,7 @@ try {
     // Commander has said what was wrong; help and version are no error.
     process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.usage;
   } else if (error instanceof CommandFailed) {
-    process.stderr.write(`clickmilter: ${error.message}\n`);
+    complain(`clickmilter: ${error.message}`);
     process.exitCode = error.exitCode;
   } else {
     throw error;

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
+import { leadsToJournal, withSeverity } from '../lib/systemd-journal.ts';
 import { listeners } from '../service/listen.ts';
 import { type Role, roles } from '../service.ts';
 import { exitCode } from './exit-code.ts';
@@ -30,7 +31,11 @@ export function checkCommand(program: Command): void {
       if (options.json) {
         process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
       } else {
-        for (const problem of problems) process.stdout.write(`${formatProblem(problem)}\n`);
+        // A reload runs it, and systemd keeps what it says.
+        const print = leadsToJournal(1) ? withSeverity : (line: string) => line;
+        for (const problem of problems) {
+          process.stdout.write(print(`${formatProblem(problem)}\n`, problem.severity));
+        }
         process.stdout.write(`${file}: ${summary(problems)}\n`);
       }
       process.exitCode = hasErrors(problems) ? exitCode.configuration : exitCode.ok;

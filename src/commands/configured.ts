@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
+import { complain } from '../lib/systemd-journal.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**
@@ -16,7 +17,7 @@ export function configured(program: Command): Configuration {
 export function configuredFully(program: Command): Loaded & { readonly config: Configuration } {
   const { config: file } = program.opts<{ config: string }>();
   const { config, problems, ...loaded } = loadConfig(file);
-  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
+  for (const problem of problems) complain(formatProblem(problem), problem.severity);
   if (config === undefined) {
     const errors = problems.filter(({ severity }) => severity === 'error').length;
     throw new CommandFailed(

@@ -2,6 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { configurationOfNodes } from '../config/load.ts';
 import type { Node } from '../config/node.ts';
 import { reloaded } from '../config/reloaded.ts';
+import { complain } from '../lib/systemd-journal.ts';
 import { serveUnderPrimary } from '../process/worker.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { type Role, startService } from '../service.ts';
@@ -43,7 +44,7 @@ export async function runWorker(
       },
     });
   } catch (error) {
-    process.stderr.write(`clickmilter: worker ${slot}: ${(error as Error).message}\n`);
+    complain(`clickmilter: worker ${slot}: ${(error as Error).message}`);
     await log?.flush();
     process.exit(exitCode.unavailable); // by itself it would not end while the primary is there
   }

@@ -176,7 +176,8 @@ async function startWorkers(
     maxRss: config.workerMaxMemory,
     graceMs: config.milter.drainTimeoutMs + 10_000,
     onEvent(event) {
-      logger[event.event === 'ready' ? 'debug' : 'error'](event, 'worker');
+      const { pid: workerPid, ...news } = event; // every line has the pid of its writer
+      logger[event.event === 'ready' ? 'debug' : 'error']({ ...news, workerPid }, 'worker');
       if (event.event !== 'ready') service?.metrics.workerEvent(event.event);
       // The sockets went with the last worker. Whoever handed them to us has to do so again.
       if (event.event === 'died' && event.left === 0 && inherited.size > 0) {
@@ -239,7 +240,7 @@ async function reload(started: Configuration, running: Running, { logger }: Log)
   }
   const taken = reloaded(started, config);
   const names = Object.keys(config) as (keyof Configuration)[];
-  const changed = names.filter((name) => !isDeepStrictEqual(taken[name], config[name]));
+  const changed = names.filter((name) => !isDeepStrictEqual(taken[name], config[name])).sort();
   if (changed.length > 0) {
     logger.warn({ changed }, 'these settings are not reloaded, and need a restart');
   }

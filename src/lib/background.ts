@@ -1,8 +1,10 @@
+import { complain } from './systemd-journal.ts';
+
 /** Called with the name of a background task that failed, and the reason. */
 type Report = (task: string, error: unknown) => void;
 
 let report: Report = (task, error) => {
-  process.stderr.write(`clickmilter: ${task}: ${error instanceof Error ? error.message : error}\n`);
+  complain(`clickmilter: ${task}: ${error instanceof Error ? error.message : error}`);
 };
 let watching = false;
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { DestinationStream } from 'pino';
+import { leadsToJournal, withSeverity } from '../lib/systemd-journal.ts';
 
 /** How long a line may wait for others, and how many characters of them are held at most before they are written. */
 const GATHER_MS = 50;
@@ -178,6 +179,7 @@ export class LogOutput implements DestinationStream {
   /** On stderr, and not waiting for it either: it may lead to the same place. */
   #tell(what: string): void {
     const place = this.#file ?? 'the standard output';
-    write(2, `clickmilter: the log (${place}) ${what}\n`, () => {});
+    const line = `clickmilter: the log (${place}) ${what}\n`;
+    write(2, leadsToJournal(2) ? withSeverity(line, 'error') : line, () => {});
   }
 }

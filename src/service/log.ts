@@ -3,6 +3,7 @@ import { prettyFactory } from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
 import { OncePerInterval } from '../lib/once-per-interval.ts';
+import { leadsToJournal, type Severity, withSeverity } from '../lib/systemd-journal.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { TrackedLink } from '../link/message-facts.ts';
 import type { LeftAlone, LinkOutcome } from '../message/outcome.ts';
@@ -38,10 +39,11 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
   const output = new LogOutput(file, (lines) =>
     logger.error({ lines }, 'lines of the log were lost: they could not be written'),
   );
-  const logger =
-    format === 'pretty' || (format === 'auto' && onTerminal)
-      ? pino({ level, base: null, serializers }, forPeople(output))
-      : pino({ level, base: { pid: process.pid }, serializers }, output);
+  const pretty = format === 'pretty' || (format === 'auto' && onTerminal);
+  const logger = pino(
+    { level, base: pretty ? null : { pid: process.pid }, serializers },
+    destination(output, pretty, file === undefined && leadsToJournal(1)),
+  );
   return {
     logger,
     reopen: () => output.reopen(),
@@ -54,9 +56,24 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
 const COMMANDS = /(?!\n|\t|\u001b\[\d+m)\p{Cc}/gu;
 
-function forPeople(output: DestinationStream): DestinationStream {
-  const prettify = prettyFactory({ singleLine: true });
-  return { write: (line) => output.write(prettify(line).replace(COMMANDS, '')) };
+/** Passes lines on as people or systemd's journal read them. */
+function destination(output: DestinationStream, pretty: boolean, journal: boolean) {
+  const prettify = pretty ? prettyFactory({ singleLine: true }) : undefined;
+  return {
+    // Has pino set lastLevel before it writes.
+    [Symbol.for('pino.metadata')]: true,
+    lastLevel: 0,
+    write(line: string): void {
+      const text = prettify?.(line).replace(COMMANDS, '') ?? line;
+      output.write(journal ? withSeverity(text, severityOf(this.lastLevel)) : text);
+    },
+  };
+}
+
+function severityOf(level: number): Severity {
+  if (level >= 50) return 'error';
+  if (level >= 40) return 'warning';
+  return level >= 30 ? 'info' : 'debug';
 }
 
 const limited = new OncePerInterval();

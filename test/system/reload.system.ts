@@ -59,7 +59,7 @@ test('workers that start later have the configuration in use, whatever stands in
   const before = ready();
   expect(before).toHaveLength(2);
   await client.quit();
-  for (const { pid } of before) process.kill(Number(pid), 'SIGKILL');
+  for (const { workerPid } of before) process.kill(Number(workerPid), 'SIGKILL');
   await poll('two new workers', () => ready().length === 4);
   client = await connectMilter({ host: '127.0.0.1', port: service.milterPort });
   expect(await isTracked()).toBe(true);
@@ -116,6 +116,15 @@ test('a SIGHUP while the service starts does not end it, and counts once it serv
   starting.signal('SIGHUP');
   await poll('the reload', () => !starting.running || starting.output().includes('"reloaded"'));
   expect(starting.output()).toMatch(/smtpd_milters.*"reloaded"/s);
+});
+
+test('no line of the log says a key twice', () => {
+  const lines = service
+    .output()
+    .split('\n')
+    .filter((line) => line.startsWith('{'));
+  expect(lines.length).toBeGreaterThan(10);
+  expect(lines.filter((line) => JSON.stringify(JSON.parse(line)) !== line)).toEqual([]);
 });
 
 async function trackedLink(): Promise<string> {
