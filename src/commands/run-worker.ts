@@ -63,7 +63,11 @@ export interface WorkerConfiguration {
 
 /** In a worker: the configuration that its primary has in use, and has checked. */
 function configurationInUse(handedOver: unknown): Configuration {
-  const { file, started, latest } = handedOver as WorkerConfiguration;
-  const first = configurationOfNodes(started, file);
-  return latest === started ? first : reloaded(first, configurationOfNodes(latest, file));
+  try {
+    const { file, started, latest } = handedOver as WorkerConfiguration;
+    const first = configurationOfNodes(started, file);
+    return latest === started ? first : reloaded(first, configurationOfNodes(latest, file));
+  } catch (error) {
+    throw new Error(`configuration of the primary: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -4,7 +4,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { reloaded } from '../config/reloaded.ts';
-import type { MetricsSnapshot } from '../control/metrics.ts';
+import { readSnapshot } from '../control/metrics.ts';
 import { inBackground } from '../lib/background.ts';
 import { Notifier } from '../process/notify.ts';
 import { handleSignals } from '../process/signals.ts';
@@ -193,9 +193,10 @@ async function startWorkers(
       serving: () => workers.serving.length,
       async snapshots() {
         const answers = await workers.ask('metrics', ASK_MS);
-        return answers.flatMap((answer) =>
-          answer.status === 'fulfilled' ? [answer.value as MetricsSnapshot] : [],
-        );
+        return answers.flatMap((answer) => {
+          const snapshot = answer.status === 'fulfilled' ? readSnapshot(answer.value) : undefined;
+          return snapshot === undefined ? [] : [snapshot];
+        });
       },
     },
   }).catch(async (error) => {

@@ -12,6 +12,41 @@ import {
 /** One process's metrics, as they travel from a worker to the primary (structured clone). */
 export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
+const types = new Set<unknown>(['counter', 'gauge', 'histogram', 'summary']);
+const aggregators = new Set<unknown>(['sum', 'first', 'min', 'max', 'average', 'omit', undefined]);
+
+/** Metrics that a worker sent; undefined where they are none. */
+export function readSnapshot(value: unknown): MetricsSnapshot | undefined {
+  return Array.isArray(value) && value.every(isMetric) ? value : undefined;
+}
+
+function isMetric(metric: unknown): boolean {
+  if (!isRecord(metric)) return false;
+  const { name, help, type, aggregator, values } = metric;
+  return (
+    typeof name === 'string' &&
+    typeof help === 'string' &&
+    types.has(type) &&
+    aggregators.has(aggregator) &&
+    Array.isArray(values) &&
+    values.every(isValue)
+  );
+}
+
+function isValue(one: unknown): boolean {
+  if (!isRecord(one) || !isRecord(one['labels'])) return false;
+  const labels = Object.values(one['labels']);
+  return (
+    typeof one['value'] === 'number' &&
+    (one['metricName'] === undefined || typeof one['metricName'] === 'string') &&
+    labels.every((label) => typeof label === 'string' || typeof label === 'number')
+  );
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
 /** What became of one message; words, not sentences: each pair of verdict and reason is a time series. */
 export interface MessageObserved {
   /** `tracked`, `untouched`, `failed` … */

@@ -1,5 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exposition, Metrics } from '../../src/control/metrics.ts';
+import {
+  exposition,
+  Metrics,
+  type MetricsSnapshot,
+  readSnapshot,
+} from '../../src/control/metrics.ts';
 
 /** The lines of our own series, without buckets. */
 async function series(...all: Metrics[]): Promise<string[]> {
@@ -80,4 +86,28 @@ describe('Metrics', () => {
     expect(text.match(/^# TYPE clickmilter_redirects_total /gm)).toHaveLength(1);
     expect(contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
   });
+});
+
+test('what a worker sends is a snapshot that can be shown, or none', async () => {
+  const real: MetricsSnapshot = await new Metrics('1', '1.0.0').snapshot();
+  expect(readSnapshot(structuredClone(real))).toEqual(real);
+  const [metric = expect.fail()] = real;
+  const odd = fc.oneof(fc.constantFrom(undefined, null, '', 'sum', -1, [], {}), fc.anything());
+  const mutated = fc.oneof(
+    fc.anything(),
+    fc
+      .tuple(fc.constantFrom('name', 'help', 'type', 'aggregator', 'values'), odd)
+      .map(([key, value]) => [{ ...metric, [key]: value }]),
+    fc
+      .tuple(fc.constantFrom('value', 'labels', 'metricName'), odd)
+      .map(([key, value]) => [{ ...metric, values: [{ ...metric.values[0], [key]: value }] }]),
+  );
+  await fc.assert(
+    fc.asyncProperty(mutated, async (value) => {
+      const snapshot = readSnapshot(value);
+      if (snapshot === undefined) return;
+      expect((await exposition([real, snapshot])).text).toContain('clickmilter_');
+    }),
+    { numRuns: 2_000 },
+  );
 });

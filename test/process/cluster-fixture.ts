@@ -1,7 +1,9 @@
 // A service in several processes, as small as can be: every worker answers a connection with its pid, and does
 // what a line from the client says. Events and answers go to stdout, one JSON line each; orders come on stdin.
+import cluster from 'node:cluster';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
+import fc from 'fast-check';
 import { inheritedSockets } from '../../src/process/sockets.ts';
 import { serveUnderPrimary, type WorkerDuties, workerSlot } from '../../src/process/worker.ts';
 import { WorkerFailed, Workers } from '../../src/process/workers.ts';
@@ -41,6 +43,11 @@ async function primary(): Promise<void> {
       case 'forks are refused':
         process.env['TOO_LARGE'] = 'x'.repeat(200_000); // for one variable, by Linux
         break;
+      case 'garbage':
+        for (const worker of Object.values(cluster.workers ?? {})) {
+          for (const message of garbage()) worker?.send(message as object);
+        }
+        break;
       case 'forks succeed':
         process.execPath = execPath;
         delete process.env['TOO_LARGE'];
@@ -76,6 +83,10 @@ async function serve(number: number): Promise<void> {
       switch (order.toString()) {
         case 'crash':
           return process.exit(3);
+        case 'garbage':
+          for (const message of garbage()) process.send?.(message);
+          socket.write('sent');
+          return;
         case 'hang':
           for (;;);
         case 'grow':
@@ -109,4 +120,22 @@ async function serve(number: number): Promise<void> {
   const ready = () => worker.ready(whenListening);
   if (fd === undefined) server.listen(settings.path, ready);
   else server.listen({ fd }, ready);
+}
+
+/** What neither side expects: real messages with other values in them, and anything else. */
+function garbage(): unknown[] {
+  const kinds = ['hello', 'ready', 'alive', 'answer', 'begin', 'ask', 'stop ', '', 'constructor'];
+  const like = fc.record(
+    {
+      clickmilter: fc.oneof(fc.constantFrom(...kinds), fc.anything()),
+      id: fc.oneof(fc.integer(), fc.anything()),
+      what: fc.oneof(fc.constantFrom('reload', 'constructor', '__proto__'), fc.anything()),
+      rss: fc.oneof(fc.constantFrom(-1, Number.NaN, 1e300), fc.anything()),
+      value: fc.anything(),
+      error: fc.anything(),
+      configuration: fc.anything(),
+    },
+    { requiredKeys: [] },
+  );
+  return fc.sample(fc.oneof(like, fc.anything()), 500).filter((message) => message !== undefined);
 }

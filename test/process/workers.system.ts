@@ -154,6 +154,23 @@ describe('Workers', () => {
     ]);
   });
 
+  test('what neither side expects is no matter to either', async () => {
+    const fixture = new Fixture({ workers: { count: 2, configuration: { name: 'one' } } });
+    await fixture.line({ event: 'ready', worker: 2 });
+    fixture.order('garbage');
+    const { socket } = await connect();
+    socket.write('garbage');
+    expect(String((await once(socket, 'data'))[0])).toBe('sent');
+    expect(await fixture.ask('slot')).toMatchObject([{ value: 1 }, { value: 2 }]);
+    expect(await fixture.ask('constructor')).toMatchObject([
+      { status: 'rejected' },
+      { status: 'rejected' },
+    ]);
+    expect(fixture.lines.filter(({ event }) => event !== undefined && event !== 'ready')).toEqual(
+      [],
+    );
+  });
+
   test('one that dies is replaced, later each time, while the others serve', async () => {
     const fixture = new Fixture({ workers: { count: 2, backoffMs: [50, 10_000] } });
     await fixture.line({ event: 'ready', worker: 2 });
