@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Envelope } from '../filter/transmission.ts';
-import { parseNetwork } from '../scope/address.ts';
+import { parseNetwork } from '../lib/address.ts';
 import { parseListen } from '../scope/listen-address.ts';
 
 interface Options {

@@ -1,4 +1,4 @@
-import { parseNetwork } from '../scope/address.ts';
+import { parseNetwork } from '../lib/address.ts';
 import type { OptionValue } from '../scope/option-value.ts';
 import { PrefixTable } from '../scope/prefix-table.ts';
 import { ScopeTree } from '../scope/scope-tree.ts';

@@ -1,6 +1,6 @@
 import type { Origin } from '../scope/option-value.ts';
 import { checkLabel } from './label.ts';
-import { momentumOptions, momentumStanzas } from './momentum-names.ts';
+import { momentumOptions, momentumStanzas, notImplemented } from './momentum-names.ts';
 import { nearest } from './nearest.ts';
 import type { Node, OptionNode, StanzaNode } from './node.ts';
 import { notGiven } from './option-type.ts';
@@ -119,7 +119,11 @@ function unknownOption(
   const isMomentums = momentumScopes.includes(scope.id) && momentumOptions.has(name);
   if (isMomentums) {
     const ours = valid.length > 0 ? `; clickmilter's own belongs into ${places(valid)}` : '';
-    problems.warning(origin, `${written} is an option of Momentum that has no meaning here${ours}`);
+    const missing = notImplemented[name];
+    const what = missing
+      ? `is not implemented by clickmilter: ${missing}`
+      : `is an option of Momentum that has no meaning here${ours}`;
+    problems.warning(origin, `${written} ${what}`);
   } else if (valid.length > 0) {
     problems.error(
       origin,

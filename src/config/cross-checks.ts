@@ -1,10 +1,11 @@
+import { type Address, formatAddress } from '../lib/address.ts';
 import { parseRedisUrl } from '../lib/redis-url.ts';
-import { type Address, formatAddress } from '../scope/address.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import { longestMacroName, macroNames } from '../scope/macro-template.ts';
 import type { Origin } from '../scope/option-value.ts';
 import { buildScopes } from './build-scopes.ts';
 import { checkSockets } from './check-sockets.ts';
+import { notImplemented } from './momentum-names.ts';
 import { nearest } from './nearest.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
@@ -20,6 +21,7 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkRedis(root, problems);
   checkMacroNames(root, problems);
   checkMetadata(root, problems);
+  checkContext(root, problems);
 }
 
 /** As each costs a look at every name, and nobody reads thousands. */
@@ -167,6 +169,22 @@ function checkMetadata(root: Stanza, problems: Problems): void {
     included.origin,
     'sealed links have room for metadata only while they are short, and other clicks lack it: link_store = redis keeps all of it',
   );
+}
+
+/** Context variables of what clickmilter does not do. */
+function checkContext(root: Stanza, problems: Problems): void {
+  for (const { settings } of descendants(root)) {
+    const context = settings.get('context');
+    if (!(context?.value instanceof Map)) continue;
+    for (const name of context.value.keys()) {
+      const missing = notImplemented[name];
+      if (missing === undefined) continue;
+      problems.warning(
+        context.origin,
+        `context has ${name}, which is not implemented by clickmilter: ${missing}`,
+      );
+    }
+  }
 }
 
 function* descendants(stanza: Stanza): Iterable<Stanza> {

@@ -1,4 +1,4 @@
-import { formatNetwork, maskAddress, parseNetwork } from '../scope/address.ts';
+import { formatNetwork, maskAddress, parseNetwork } from '../lib/address.ts';
 import { formatListen, parseListen } from '../scope/listen-address.ts';
 import type { ScalarNode } from './node.ts';
 import type { StanzaDefinition } from './options.ts';

@@ -1,4 +1,4 @@
-import { formatAddress } from '../scope/address.ts';
+import { formatAddress } from '../lib/address.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import { socketOptions } from './listener-options.ts';
 import type { DefaultContext } from './option-definition.ts';

@@ -49,6 +49,14 @@ export const momentumOptions: ReadonlySet<string> = wordsOf(`
   use_iflist_cache use_ipv6 use_mmap use_sendfile use_ssl xclient
 `);
 
+/** What is missing where these are set, as the options and the context variables of the same thing. */
+export const notImplemented: Readonly<Record<string, string>> = {
+  open_tracking_enabled: 'opens will not be tracked',
+  open_tracking_scheme: 'opens will not be tracked',
+  smtpapi_open_tracking: 'opens will not be tracked',
+  smtpapi_open_tracking_scheme: 'opens will not be tracked',
+};
+
 /** Its stanzas: scopes, and the modules that commonly stand beside engagement tracking. */
 export const momentumStanzas: ReadonlySet<string> = wordsOf(`
   ac_auth adaptive adaptive_backstore_leveldb adaptive_backstore_riak adaptive_sweep_rule alerting as_logger

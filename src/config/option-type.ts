@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { parseBoolean } from '../scope/message-fields.ts';
+import { parseBoolean, parseChoice, parseWholeNumber } from '../lib/values.ts';
 import type { OptionValue, Origin } from '../scope/option-value.ts';
 import type { ScalarNode, ValueNode } from './node.ts';
 
@@ -58,10 +58,9 @@ export const booleanType = scalarType(
 export const stringType = scalarType('a text that is not empty', (text) => text || undefined);
 
 export function integerType(min: number, max: number): OptionType<number> {
-  return scalarType(`a whole number from ${min} to ${max}`, (text) => {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    return value >= min && value <= max ? value : undefined;
-  });
+  return scalarType(`a whole number from ${min} to ${max}`, (text) =>
+    parseWholeNumber(text, min, max),
+  );
 }
 
 /** Seconds in the file, milliseconds in the program: the name of the field ends in `Ms`. */
@@ -104,7 +103,7 @@ function parseSize(text: string): number | undefined {
 export function choiceType<const T extends string>(...values: readonly T[]): OptionType<T> {
   const names = values.map((value) => `"${value}"`);
   const expects = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
-  return scalarType(expects, (text) => values.find((value) => value === text.toLowerCase()));
+  return scalarType(expects, (text) => parseChoice(values, text));
 }
 
 /** A file or folder; a relative path starts at the folder of the file it is written in. */

@@ -1,10 +1,12 @@
 import { compile } from 'css-select';
+import { parseNetwork } from '../lib/address.ts';
 import { isRedisHost, parseRedisUrl } from '../lib/redis-url.ts';
-import { parseNetwork } from '../scope/address.ts';
+import { parseChoice, parseWholeNumber } from '../lib/values.ts';
 import { asciiDomain } from '../scope/ascii-domain.ts';
 import { contextVariables } from '../scope/context-variables.ts';
 import { macroNames } from '../scope/macro-template.ts';
 import { parseTrackingDomain } from '../scope/tracking-domain.ts';
+import { notImplemented } from './momentum-names.ts';
 import { nearest } from './nearest.ts';
 import { mapType, type OptionType, scalarType } from './option-type.ts';
 
@@ -72,12 +74,10 @@ export const macroTemplateType = scalarType(
   },
 );
 
-export const workersType = scalarType('"auto" or a whole number from 1 to 64', (text) => {
-  if (text.toLowerCase() === 'auto') return 'auto';
-  return /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 64
-    ? Number(text)
-    : undefined;
-});
+export const workersType: OptionType<number | 'auto'> = scalarType(
+  '"auto" or a whole number from 1 to 64',
+  (text) => parseChoice(['auto'], text) ?? parseWholeNumber(text, 1, 64),
+);
 
 const unlimited = { maxMetadataLen: Number.POSITIVE_INFINITY };
 const variables = Object.values(contextVariables);
@@ -90,7 +90,7 @@ export const contextType = mapType((name, value, tell) => {
     tell(value.origin, `has ${key} = "${value.text}", which must be ${variable.expected}`);
     return false;
   }
-  if (!variable && key.startsWith('smtpapi_') && !key.startsWith('smtpapi_open_tracking')) {
+  if (!variable && key.startsWith('smtpapi_') && !(key in notImplemented)) {
     const names = variables.map((candidate) => candidate.name);
     tell(name.origin, `has ${key}, which decides nothing${nearest(key, names)}`);
     return false;

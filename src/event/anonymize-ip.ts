@@ -1,22 +1,20 @@
-import { isIPv6 } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 
 const IPV4_BITS = 24;
 const IPV6_BITS = 48;
+/** Within a /64, one client has any number of addresses. */
+const IPV6_CLIENT_BITS = 64;
 
 /** Cuts an address to its network: /24 of IPv4, /48 of IPv6 (what one customer gets), the rest zero. */
-export function anonymizeIp(address: string): string | undefined {
-  if (!ipaddr.isValid(address)) return undefined;
-  const parsed = ipaddr.process(address);
-  return parsed.kind() === 'ipv4'
-    ? ipaddr.IPv4.networkAddressFromCIDR(`${parsed}/${IPV4_BITS}`).toString()
-    : ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${IPV6_BITS}`).toString();
+export function anonymizeIp(text: string): string | undefined {
+  const address = parseAddress(text);
+  if (address === undefined) return undefined;
+  return formatAddress(maskAddress(address, address.length === 4 ? IPV4_BITS : IPV6_BITS));
 }
 
-/** What of an address tells clients apart: all of IPv4, /64 of IPv6, within which one client has any number of addresses. */
-export function clientOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  // Node.js takes more names of zones than the parser does.
-  const parsed = ipaddr.process(address.replace(/%.*/, ''));
-  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();
+/** The part of an address that tells clients apart: all of IPv4, /64 of IPv6. */
+export function clientOf(text: string): string {
+  const address = parseAddress(text);
+  if (address === undefined) return text;
+  return formatAddress(address.length === 4 ? address : maskAddress(address, IPV6_CLIENT_BITS));
 }

@@ -1,7 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
+import {
+  formatAddress,
+  isWithin,
+  type Network,
+  parseAddress,
+  parseNetwork,
+} from '../lib/address.ts';
 
 /** The client of a request, and the host it asked. */
 export interface Client {
@@ -45,27 +51,20 @@ function lastOf(list: string): string {
 
 function trustTest(proxies: readonly string[]): (address: string | undefined) => boolean {
   const unix = proxies.includes('unix');
-  const networks = proxies.filter((proxy) => proxy !== 'unix').map(parseNetwork);
-  return (address) => {
-    if (address === undefined || address === '') return unix;
-    if (!ipaddr.isValid(address)) return false;
-    const parsed = ipaddr.process(address);
-    return networks.some(
-      ([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits),
-    );
+  const networks = proxies.filter((proxy) => proxy !== 'unix').map(networkOf);
+  return (text) => {
+    if (text === undefined || text === '') return unix;
+    const address = parseAddress(text);
+    return address !== undefined && networks.some((network) => isWithin(address, network));
   };
 }
 
-function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  try {
-    if (text.includes('/')) return ipaddr.parseCIDR(text);
-    const address = ipaddr.process(text);
-    return [address, address.kind() === 'ipv4' ? 32 : 128];
-  } catch {
-    throw new TypeError(
-      `trusted_proxies: "${text}" is not an address, a network such as 10.0.0.0/8, or "unix"`,
-    );
-  }
+function networkOf(text: string): Network {
+  const network = parseNetwork(text);
+  if (network) return network;
+  throw new TypeError(
+    `trusted_proxies: "${text}" is not an address, a network such as 10.0.0.0/8, or "unix"`,
+  );
 }
 
 /**
@@ -77,5 +76,6 @@ function clientAddress(text: string | undefined): string | undefined {
   if (isIP(text) === 4) return text;
   const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   if (isIP(bare) === 0) return undefined;
-  return /^::ffff:([\d.]+)$/i.exec(bare)?.[1] ?? bare;
+  const address = parseAddress(bare);
+  return address?.length === 4 ? formatAddress(address) : bare;
 }

@@ -1,3 +1,4 @@
+import { parseBoolean, parseChoice, parseWholeNumber } from '../lib/values.ts';
 import {
   boundMetadata,
   boundTags,
@@ -6,7 +7,6 @@ import {
   type MessageFieldLimits,
   maxCampaignIdLength,
   maxLinkExpiry,
-  parseBoolean,
 } from './message-fields.ts';
 import { parseTrackingDomain } from './tracking-domain.ts';
 
@@ -41,7 +41,7 @@ export const contextVariables: {
   },
   click_tracking_scheme: {
     name: 'smtpapi_click_tracking_scheme',
-    parse: (text) => (text === 'http' || text === 'https' ? text : undefined),
+    parse: (text) => parseChoice(['http', 'https'], text),
     expected: '"http" or "https"',
   },
   tracking_domain: {
@@ -51,10 +51,7 @@ export const contextVariables: {
   },
   tracking_link_expiry: {
     name: 'smtpapi_tracking_link_expiry',
-    parse: (text) => {
-      const seconds = /^\d{1,10}$/.test(text) ? Number(text) : 0;
-      return seconds >= 1 && seconds <= maxLinkExpiry ? seconds : undefined;
-    },
+    parse: (text) => parseWholeNumber(text, 1, maxLinkExpiry),
     expected: `a number of seconds from 1 to ${maxLinkExpiry}`,
   },
   campaign_id: {

@@ -1,4 +1,4 @@
-import { type Address, formatAddress, parseAddress } from './address.ts';
+import { type Address, formatAddress, parseAddress } from '../lib/address.ts';
 
 /** What a `Listen` stanza names, or where an MTA accepted a connection. */
 export type ListenName =

@@ -45,13 +45,5 @@ export function boundTags(tags: readonly string[]): readonly string[] {
   return tags.slice(0, maxTags);
 }
 
-/** Momentum's booleans. @returns undefined for any other text */
-export function parseBoolean(text: string): boolean | undefined {
-  const word = text.trim().toLowerCase();
-  if (['on', 'true', 'enabled', '1'].includes(word)) return true;
-  if (['off', 'false', 'disabled', '0'].includes(word)) return false;
-  return undefined;
-}
-
 /** Longest expiry of a link, in seconds: what a 32-bit counter holds, 68 years. */
 export const maxLinkExpiry = 2 ** 31 - 1;

@@ -1,4 +1,4 @@
-import type { Address, Network } from './address.ts';
+import type { Address, Network } from '../lib/address.ts';
 
 /**
  * Values by network, found by longest prefix. One hash table for each prefix length in use: a

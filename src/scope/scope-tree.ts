@@ -1,4 +1,4 @@
-import { parseNetwork } from './address.ts';
+import { parseNetwork } from '../lib/address.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { contextVariables } from './context-variables.ts';
 import type { Facts } from './facts.ts';

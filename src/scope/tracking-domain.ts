@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress } from './address.ts';
+import { formatAddress, parseAddress } from '../lib/address.ts';
 
 const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 

@@ -155,7 +155,7 @@ describe('momentum-migration.conf', () => {
     expect(problems).toMatchInlineSnapshot(`
       [
         "examples/momentum-migration.conf:13:3: warning: SMTP_Extensions is an option of Momentum that has no meaning here",
-        "examples/momentum-migration.conf:23:5: warning: open_tracking_enabled is an option of Momentum that has no meaning here",
+        "examples/momentum-migration.conf:23:5: warning: open_tracking_enabled is not implemented by clickmilter: opens will not be tracked",
         "examples/momentum-migration.conf:24:5: warning: Listen_Backlog is an option of Momentum that has no meaning here",
       ]
     `);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatNetwork, type Network, parseNetwork } from '../../src/scope/address.ts';
+import { formatNetwork, type Network, parseNetwork } from '../../src/lib/address.ts';
 import { PrefixTable } from '../../src/scope/prefix-table.ts';
 
 /** Few bits that differ, so that networks often hold one another. */

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** An IP address in network order: 4 bytes, or 16. An IPv4-mapped IPv6 address is its IPv4 address. */
+/** An IP address in network order: 4 bytes, or 16. An IPv4-mapped IPv6 address (::ffff:0:0/96) is its IPv4 address. */
 export type Address = Uint8Array;
 
 /** A block of addresses: those whose first `length` bits are the address's. */
@@ -21,10 +21,18 @@ export function parseAddress(text: string): Address | undefined {
   if (isIPv4(bare)) return Uint8Array.from(bare.split('.'), Number);
   if (!isIPv6(bare)) return undefined;
   // Node.js takes more names of zones than the parser does.
-  const address = ipaddr.IPv6.parse(bare.replace(/%.*/, ''));
+  const address = ipaddr.IPv6.parse(hexadecimal(bare.replace(/%.*/, '')));
   return Uint8Array.from(
     (address.isIPv4MappedAddress() ? address.toIPv4Address() : address).toByteArray(),
   );
+}
+
+/** Writes the IPv4 notation of the last 32 bits in hexadecimal: the parser takes ::10.0.0.1 for ::ffff:10.0.0.1. */
+function hexadecimal(address: string): string {
+  return address.replace(/\d+\.\d+\.\d+\.\d+$/, (dotted) => {
+    const [a = 0, b = 0, c = 0, d = 0] = dotted.split('.').map(Number);
+    return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+  });
 }
 
 /** Reads `10.0.0.0/8`, or a single address; bits beyond the prefix stay as written. */
@@ -49,6 +57,16 @@ export function maskAddress(address: Address, length: number): Address {
     const bits = Math.min(Math.max(length - index * 8, 0), 8);
     return byte & (0xff << (8 - bits));
   });
+}
+
+/** Whether an address is in a network. */
+export function isWithin(address: Address, network: Network): boolean {
+  const { length } = network;
+  const masked = maskAddress(network.address, length);
+  return (
+    address.length === masked.length &&
+    maskAddress(address, length).every((byte, index) => byte === masked[index])
+  );
 }
 
 /** The canonical spelling of an address, unbracketed. */
