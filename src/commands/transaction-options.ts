@@ -43,7 +43,7 @@ export function envelopeOf(
       ...(peer !== undefined && { peer }),
       ...(pathway !== undefined && { pathway }),
     },
-    sender: options.sender ?? '',
+    sender: options.sender,
     recipients: options.recipient ?? [''],
   };
 }

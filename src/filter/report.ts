@@ -16,6 +16,7 @@ export type WhyUntouched =
   | 'off' // click_tracking_enabled is not on where it matters
   | 'several-recipients' // recipients = single
   | 'excluded-recipient'
+  | 'null-sender' // as of bounces (RFC 5321 §4.5.5)
   | 'nothing-to-track' // every link has a reason of its own
   | 'store-unavailable'
   | 'smtpapi' // X-MSYS-API is not valid

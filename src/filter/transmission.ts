@@ -52,8 +52,8 @@ export interface Envelope {
   readonly macro: MacroLookup;
   /** Facts that are known otherwise, and count before those of the macros. */
   readonly facts?: Facts;
-  /** Without angle brackets. */
-  readonly sender: string;
+  /** Without angle brackets; empty is the null sender, undefined one that is not known. */
+  readonly sender: string | undefined;
 }
 
 /** What the MTA is told before the body is sent. */
@@ -91,7 +91,7 @@ export class Transmission {
   readonly facts: Facts;
   readonly #settings: FilterSettings;
   readonly #parts: FilterParts;
-  readonly #sender: string;
+  readonly #sender: string | undefined;
   /** As spelt; one named twice gets the message once. */
   readonly #recipients = new Set<string>();
   readonly #headers: HeaderField[] = [];
@@ -112,7 +112,7 @@ export class Transmission {
     this.#parts = parts;
     this.#sender = sender;
     const lookup: MacroLookup = (name) =>
-      name === 'sender_domain' ? domainOf(sender) : macro(name);
+      name === 'sender_domain' ? domainOf(sender ?? '') : macro(name);
     this.facts = { ...readFacts(settings.macros, lookup, settings.scopes), ...facts };
     const match = settings.scopes.match(this.facts);
     this.#variables = contextOf(macro);
@@ -287,6 +287,7 @@ export class Transmission {
   #whyNotToRead(): WhyUntouched | undefined {
     const { options } = this.#decision;
     if (!options.clickTrackingEnabled) return 'off';
+    if (this.#sender === '') return 'null-sender';
     if (options.recipients === 'single' && this.#recipients.size !== 1) {
       return 'several-recipients';
     }
@@ -308,7 +309,7 @@ export class Transmission {
     const { metadata, ...facts } = messageFacts(
       {
         queueId,
-        sender: this.#sender,
+        sender: this.#sender ?? '',
         recipients: [...this.#recipients],
         headers: this.#headers,
         bodySize: this.#bodySize,

@@ -26,6 +26,8 @@ export interface Charset {
 
 const NOT_ASCII = /[^\0-\x7f]/;
 const US_ASCII = /^(?:us-)?ascii$/;
+/** The byte order marks of UTF-8 and UTF-16. */
+const MARK = /^(?:\xef\xbb\xbf|\xfe\xff|\xff\xfe)/;
 /** Begins the escape sequences of ISO-2022-JP. */
 const ESCAPE = '\x1b';
 
@@ -44,13 +46,23 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
     return utf16(name, bytes);
   }
   const encoding = encodingOf(name);
+  if (encoding !== 'utf-8' && name !== '' && MARK.test(bytes)) {
+    return undefined; // the mark wins in browsers, the label elsewhere
+  }
+  const isLabelled = encoding !== undefined || name !== '';
   return {
     unit: 1,
     // Browsers take us-ascii for windows-1252.
-    utf8Queries: encoding === 'utf-8' || (encoding === undefined && !US_ASCII.test(name)),
+    utf8Queries: encoding === 'utf-8' || !isLabelled,
     scannable: (text) => maskMultibyte(text, encoding),
-    decode: (text) =>
-      NOT_ASCII.test(text) || text.includes(ESCAPE) ? decode(text, encoding) : text,
+    decode(text) {
+      if (!NOT_ASCII.test(text) && !text.includes(ESCAPE)) {
+        return text;
+      }
+      // A charset that Node lacks is anything but UTF-8.
+      const isKnown = encoding !== undefined || name === '' || US_ASCII.test(name);
+      return isKnown ? decode(text, encoding) : undefined;
+    },
     encode: (ascii) => ascii,
     characterAt: characterReader(bytes, encoding),
   };

@@ -6,12 +6,15 @@ import type { Content } from './splice.ts';
 /** RFC 5321 §4.5.3.1.6, without the line end. */
 const MAX_LINE = 998;
 
+/** How readers' programs also take 7bit and 8bit: their bytes are what they are. Of no other encoding is that certain. */
+const MISSPELT = /^["']?[78][- ]?bits?["']?[ ;,.]*$/;
+
 /** @returns the content of a part, or why it cannot be read with certainty */
 export function openContent(
   raw: Buffer,
   encoding: string,
 ): Content | 'unknown-encoding' | 'malformed-encoding' {
-  switch (encoding) {
+  switch (MISSPELT.test(encoding) ? '8bit' : encoding) {
     case '':
     case '7bit':
     case '8bit':

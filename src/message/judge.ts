@@ -125,7 +125,9 @@ function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<LeftAlone> {
     if (name.length === LIST_UNSUBSCRIBE.length && name.toLowerCase() === LIST_UNSUBSCRIBE) {
       // Some senders write a long one as encoded words, which RFC 2369 does not know.
       const text = decodeEncodedWords(value.replace(/\r?\n/g, ''));
-      for (const [, uri = ''] of text.matchAll(/<(\s*http[^<>]*)>/gi)) {
+      // Some leave the angle brackets out.
+      const uris = text.includes('<') ? /<(\s*http[^<>]*)>/gi : /(https?:[^\s,]+)/gi;
+      for (const [, uri = ''] of text.matchAll(uris)) {
         const found = targetOf(uri.replace(/\s+/g, ''), 'relative', true);
         if (typeof found === 'object') {
           targets.set(found.target, found.host, 'unsubscribe');

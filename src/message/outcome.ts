@@ -35,7 +35,8 @@ export type LeftAlone =
   // the whole message
   | 'signed' // multipart/signed, application/pkcs7-mime, inline PGP
   | 'encrypted' // multipart/encrypted, inline PGP
-  | 'dkim-signed'
+  | 'dkim-signed' // or ARC, DomainKeys
+  | 'report' // multipart/report (RFC 6522): of delivery, disposition, abuse
   | 'no-text-part'
   | 'no-links'
   | 'ambiguous-headers' // two different Content-Types or Content-Transfer-Encodings

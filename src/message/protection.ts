@@ -9,6 +9,9 @@ export function protectionByHeaders(
   const named = (name: string) => headers.filter((field) => field.name.toLowerCase() === name);
   for (const { value } of named('content-type')) {
     const type = (/^[^;(\s]*/.exec(value.trim())?.[0] ?? '').toLowerCase();
+    if (type === 'multipart/report') {
+      return 'report';
+    }
     if (type === 'multipart/signed') {
       return 'signed';
     }
@@ -19,8 +22,17 @@ export function protectionByHeaders(
       return /smime-type\s*=\s*"?signed-data/i.test(value) ? 'signed' : 'encrypted';
     }
   }
-  return !rewriteSigned && named('dkim-signature').length > 0 ? 'dkim-signed' : undefined;
+  return !rewriteSigned && headers.some(({ name }) => COVERS_BODY.test(name))
+    ? 'dkim-signed'
+    : undefined;
 }
+
+/**
+ * Header fields with a hash of the body: DKIM (RFC 6376) and what providers call theirs (X-Google-DKIM-Signature), ARC
+ * (RFC 8617), whose seals cover its message signatures, and DomainKeys (RFC 4870).
+ */
+const COVERS_BODY =
+  /^(?:(?:[\w-]+-)?dkim-signature|arc-(?:message-signature|seal)|domainkey-signature)$/i;
 
 /** Inline PGP (RFC 9580 §6.2 and §7): the same for one part, by its content. */
 export function protectionByContent(content: string): LeftAlone | undefined {

@@ -18,6 +18,8 @@ export interface PartFound {
   readonly reason?: LeftAlone;
 }
 
+type Node = Pick<MimeNode, 'headers' | 'multipart' | 'parentNode'>;
+
 const LF = 0x0a;
 const CR = 0x0d;
 const HYPHEN = 0x2d;
@@ -31,6 +33,8 @@ export class TopParts {
   readonly #splitter: LineSplitter;
   /** Where the line that is not complete yet began. */
   #lineStart = 0;
+  /** The first part of each multipart. */
+  readonly #firsts = new WeakMap<Node, Node>();
   /** The top part being read. */
   #open: PartFound | undefined;
   #done = false;
@@ -147,13 +151,37 @@ export class TopParts {
     } else if (depthOf(node) > this.#limits.depth) {
       this.#giveUp('too-deep');
     } else {
+      if (node.parentNode && !this.#firsts.has(node.parentNode)) {
+        this.#firsts.set(node.parentNode, node);
+      }
       this.#open = this.#topPart(node);
     }
   }
 
+  /** Within each multipart/related around a part, whether it is in the root: what `start` names, else the first (RFC 2387 §3.2). */
+  #isShown(node: Node): boolean {
+    const { parentNode } = node;
+    if (!parentNode) {
+      return true;
+    }
+    if (parentNode.multipart === 'related') {
+      const start = startOf(parentNode);
+      const isRoot =
+        start === undefined ? this.#firsts.get(parentNode) === node : contentIdOf(node) === start;
+      if (!isRoot) {
+        return false;
+      }
+    }
+    return this.#isShown(parentNode);
+  }
+
   #topPart(node: MimeNode): PartFound | undefined {
     const part = shownAs(node);
-    if (part === undefined || this.found.some((found) => found.part === part)) {
+    if (
+      part === undefined ||
+      !this.#isShown(node) ||
+      this.found.some((found) => found.part === part)
+    ) {
       return undefined;
     }
     const reason = reasonOfContainer(node);
@@ -205,7 +233,7 @@ function headerLines(headers: readonly HeaderField[]): Buffer[] {
 
 const MIME_HEADERS = new Set(['content-type', 'content-transfer-encoding', 'content-disposition']);
 
-function headersOf(node: MimeNode) {
+function headersOf(node: Node) {
   return node.headers || undefined;
 }
 
@@ -236,11 +264,26 @@ function shownAs(node: MimeNode): TopPart | undefined {
   }
 }
 
-/** By its own Content-Disposition, or by that of a part it is in: a multipart's holds for all of it (RFC 2183 §2.9). */
+/** The `start` of a multipart/related; undefined where it has none. */
+function startOf(node: Node): string | undefined {
+  const type = headersOf(node)?.getFirst('content-type') ?? '';
+  const [, quoted, bare] = /;\s*start\s*=\s*(?:"([^"]*)"|([^\s;]+))/i.exec(type) ?? [];
+  return (quoted ?? bare)?.trim();
+}
+
+function contentIdOf(node: Node): string | undefined {
+  return /<[^<>]*>/.exec(headersOf(node)?.getFirst('content-id') ?? '')?.[0];
+}
+
+/** By a file name, by its own Content-Disposition, or by that of a part it is in: a multipart's holds for all of it (RFC 2183 §2.9). */
 function isAttached({
   disposition,
+  filename,
   parentNode,
-}: Pick<MimeNode, 'disposition' | 'parentNode'>): boolean {
+}: Pick<MimeNode, 'disposition' | 'filename' | 'parentNode'>): boolean {
+  if (filename) {
+    return true;
+  }
   if (disposition && disposition !== 'inline') {
     return true; // RFC 2183 §2.8: what is not known is an attachment
   }
@@ -251,8 +294,9 @@ function isAttached({
 /** Why a part is not to be changed because of what it is in. */
 function reasonOfContainer(node: MimeNode): LeftAlone | undefined {
   for (let parent = node.parentNode; parent; parent = parent.parentNode) {
-    if (parent.multipart === 'signed' || parent.multipart === 'encrypted') {
-      return parent.multipart;
+    const { multipart } = parent;
+    if (multipart === 'signed' || multipart === 'encrypted' || multipart === 'report') {
+      return multipart;
     }
   }
   return undefined;

@@ -22,7 +22,7 @@ test.each([
   const message = Buffer.from(`${headers}\nhttps://example.com/\n`);
   const tried = await tryMessage(message, filterSettings(config), practiceLinks(config), {
     macro: () => undefined,
-    sender: '',
+    sender: undefined,
     recipients: ['a@example.net', 'b@example.net'],
   });
   expect(tried.report.verdict).toBe(verdict);

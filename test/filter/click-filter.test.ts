@@ -295,6 +295,12 @@ test.each([
   expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'over-limit', links: [] }]);
 });
 
+test.each(['<>', ''])('mail of the null sender (%s) is left alone', async (sender) => {
+  configure(on);
+  expect(await send({ sender })).toMatchObject({ answer: 'accept', modifications: [] });
+  expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'null-sender' }]);
+});
+
 describe('messages that find no memory', () => {
   const padded = (bytes: number) => message('', body + 'x\r\n'.repeat(bytes / 3));
 

@@ -243,7 +243,7 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
     { maxDepth: 4, withCrossShrink: true },
     leaf.map((one) => ({ leaf: one })),
     fc.record({
-      subtype: fc.constantFrom('mixed', 'alternative', 'related', 'report', 'unheard-of'),
+      subtype: fc.constantFrom('mixed', 'alternative', 'parallel', 'unheard-of'),
       children: fc.array(tie('tree'), { minLength: 1, maxLength: 4 }),
       odd: fc.nat(15),
     }),

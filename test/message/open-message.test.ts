@@ -62,6 +62,51 @@ describe('a message is left alone as a whole', () => {
   });
 
   test.each([
+    'DKIM-Signature',
+    'X-Google-DKIM-Signature',
+    'ARC-Message-Signature',
+    'ARC-Seal',
+    'DomainKey-Signature',
+  ])('%s covers the body: the message is left alone, unless told otherwise', (name) => {
+    const source = `${name}: x\nContent-Type: text/plain\n\nhttps://a.example/`;
+    expect(read(source).message.reason).toBe('dkim-signed');
+    expect(read(source, { rewriteSigned: true }).message.reason).toBeUndefined();
+  });
+
+  test('reports are left alone', () => {
+    const source = `Content-Type: multipart/report; boundary=b\n\n--b\n\nhttps://a.example/\n--b--\n`;
+    expect(read(source).message.reason).toBe('report');
+  });
+
+  test.each(['7-bit', '8-bit', '8bits', '7BITS', '8bit;', '"8bit"', '7 bit'])(
+    'Content-Transfer-Encoding %s is read as readers do',
+    (encoding) => {
+      const source = `Content-Type: text/plain\nContent-Transfer-Encoding: ${encoding}\n\nhttps://a.example/`;
+      expect(read(source).message.links).toHaveLength(1);
+    },
+  );
+
+  test.each(['9bit', 'utf-8', '7', 'quotedprintable', 'base-64', 'x-8bit', '8bit8bit'])(
+    'Content-Transfer-Encoding %s is nothing certain',
+    (encoding) => {
+      const source = `Content-Type: text/plain\nContent-Transfer-Encoding: ${encoding}\n\nhttps://a.example/`;
+      expect(read(source).message.links).toHaveLength(0);
+    },
+  );
+
+  test.each([
+    ['https://s.example/u?id=1', 1],
+    ['https://s.example/u?id=1, mailto:x@s.example', 1],
+    ['mailto:x@s.example https://s.example/u?id=1', 1],
+    ['<https://s.example/u?id=1>', 1],
+    ['<mailto:x@s.example>', 0],
+  ])('List-Unsubscribe: %s', (value, left) => {
+    const source = `List-Unsubscribe: ${value}\nContent-Type: text/plain\n\nhttps://s.example/u?id=1 and`;
+    const { links } = read(source).message;
+    expect(links.filter(({ reason }) => reason === 'unsubscribe')).toHaveLength(left);
+  });
+
+  test.each([
     ['-----BEGIN PGP SIGNED MESSAGE-----', 'signed'],
     ['-----BEGIN PGP MESSAGE-----', 'encrypted'],
   ])('%s', (line, reason) => {
@@ -177,10 +222,33 @@ describe('the top parts', () => {
       ['html https://html.example/1', 'text https://text.example/1'],
     ],
     [
-      'related, report',
-      multipart(nested('related', html(1)), nested('report', text(1))),
+      'of related ones the first',
+      multipart(nested('related', html(1) + text(2) + html(3)), text(1)),
       ['html https://html.example/1', 'text https://text.example/1'],
     ],
+    [
+      'of related ones what an alternative holds that is the first',
+      multipart(
+        nested(
+          'related',
+          nested('alternative', text(1), html(1)).replaceAll('in ner', 'alt'),
+          html(3),
+        ),
+      ),
+      ['text https://text.example/1', 'html https://html.example/1'],
+    ],
+    [
+      'of related ones what start names',
+      `Content-Type: multipart/related; boundary=b; start="<root>"\n\n${html(0)}` +
+        `${part('Content-Type: text/html\nContent-ID: <root>', '<a href=https://html.example/1>')}--b--\n`,
+      ['html https://html.example/1'],
+    ],
+    [
+      'of related ones nothing where start names none',
+      `Content-Type: multipart/related; boundary=b; start="<root>"\n\n${html(0)}--b--\n`,
+      [],
+    ],
+    ['no report within others', multipart(nested('report', html(0))), []],
     [
       'no Content-Type',
       multipart(part('X-Y: z', 'https://text.example/1')),
@@ -213,7 +281,7 @@ describe('the top parts', () => {
     ],
     [
       'inline ones',
-      multipart(part('Content-Disposition: INLINE; filename=a.txt', 'https://text.example/1')),
+      multipart(part('Content-Disposition: INLINE', 'https://text.example/1')),
       ['text https://text.example/1'],
     ],
     [
@@ -230,14 +298,16 @@ describe('the top parts', () => {
       ['text https://text.example/1'],
     ],
     [
-      'a file name is no type',
+      'no inline ones with a file name, which are attachments',
       multipart(
+        text(1),
         part(
-          'Content-Disposition: inline; filename=a.html',
-          'https://text.example/1 <a href=https://html.example/0>',
+          'Content-Type: text/html\nContent-Disposition: inline; filename=a.html',
+          '<a href=https://html.example/0>',
         ),
+        part('Content-Type: text/html; name="a.html"', '<a href=https://html.example/0>'),
       ),
-      ['text https://text.example/1', 'text https://html.example/0'],
+      ['text https://text.example/1'],
     ],
     [
       'without a final delimiter',
