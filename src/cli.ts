@@ -1,22 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { blockCommand } from './commands/block.ts';
-import { checkCommand } from './commands/check.ts';
-import { completionCommand } from './commands/completion.ts';
-import { configCommand } from './commands/config.ts';
-import { demoCommand } from './commands/demo.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { eventsCommand } from './commands/events.ts';
 import { CommandFailed, exitCode } from './commands/exit-code.ts';
-import { explainCommand } from './commands/explain.ts';
-import { forgetCommand } from './commands/forget.ts';
-import { keygenCommand } from './commands/keygen.ts';
-import { linkCommand } from './commands/link.ts';
-import { manualCommand } from './commands/manual.ts';
 import { handleOutputErrors } from './commands/output-errors.ts';
-import { reportCommand } from './commands/report.ts';
-import { rewriteCommand } from './commands/rewrite.ts';
-import { runCommand } from './commands/run.ts';
 import { complain } from './lib/systemd-journal.ts';
 import { version } from './version.ts';
 
@@ -30,25 +15,30 @@ const program = new Command('clickmilter')
   .showHelpAfterError('(see clickmilter --help)')
   .exitOverride();
 
-for (const register of [
-  runCommand,
-  checkCommand,
-  configCommand,
-  explainCommand,
-  rewriteCommand,
-  eventsCommand,
-  reportCommand,
-  linkCommand,
-  blockCommand,
-  forgetCommand,
-  keygenCommand,
-  doctorCommand,
-  demoCommand,
-  completionCommand,
-  manualCommand,
-]) {
-  register(program);
-}
+const commands = {
+  run: async () => (await import('./commands/run.ts')).runCommand,
+  check: async () => (await import('./commands/check.ts')).checkCommand,
+  config: async () => (await import('./commands/config.ts')).configCommand,
+  explain: async () => (await import('./commands/explain.ts')).explainCommand,
+  rewrite: async () => (await import('./commands/rewrite.ts')).rewriteCommand,
+  events: async () => (await import('./commands/events.ts')).eventsCommand,
+  report: async () => (await import('./commands/report.ts')).reportCommand,
+  link: async () => (await import('./commands/link.ts')).linkCommand,
+  block: async () => (await import('./commands/block.ts')).blockCommand,
+  forget: async () => (await import('./commands/forget.ts')).forgetCommand,
+  keygen: async () => (await import('./commands/keygen.ts')).keygenCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  demo: async () => (await import('./commands/demo.ts')).demoCommand,
+  completion: async () => (await import('./commands/completion.ts')).completionCommand,
+  manual: async () => (await import('./commands/manual.ts')).manualCommand,
+};
+
+// Only the command that is asked for is loaded, since a service that starts listens the earlier. Help, completion and
+// the manual show them all.
+const asked = commandName(process.argv.slice(2));
+const alone = asked !== undefined && asked !== 'completion' && asked !== 'manual' ? [asked] : [];
+const named = alone.length > 0 ? alone : (Object.keys(commands) as (keyof typeof commands)[]);
+for (const name of named) (await commands[name]())(program);
 
 handleOutputErrors();
 try {
@@ -63,4 +53,12 @@ try {
   } else {
     throw error;
   }
+}
+
+/** The command of these arguments, where it is one of ours. */
+function commandName(args: readonly string[]): keyof typeof commands | undefined {
+  let at = 0;
+  while (args[at]?.startsWith('-')) at += args[at] === '-c' || args[at] === '--config' ? 2 : 1;
+  const name = args[at] ?? '';
+  return Object.hasOwn(commands, name) ? (name as keyof typeof commands) : undefined;
 }

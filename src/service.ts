@@ -7,7 +7,14 @@ import type { Context } from './service/context.ts';
 import { deliverEvents } from './service/deliver-events.ts';
 import { measureEventLimits } from './service/event-limits.ts';
 import { openLinks } from './service/links.ts';
-import { clearWay, describePlace, type Listener, placesOf } from './service/listen.ts';
+import {
+  clearWay,
+  describePlace,
+  type Listener,
+  placesOf,
+  type Role,
+  roles,
+} from './service/listen.ts';
 import { type Logger, logFailure } from './service/log.ts';
 import { type OtherProcesses, serveControl } from './service/serve-control.ts';
 import { serveMilter } from './service/serve-milter.ts';
@@ -15,10 +22,6 @@ import { serveRedirect } from './service/serve-redirect.ts';
 import { watchStore } from './service/watch-store.ts';
 import { otherKeysWarning } from './store/redis-seal-keys.ts';
 import { version } from './version.ts';
-
-/** What a process of the service may do; `control` is health and metrics. */
-export const roles = ['milter', 'redirect', 'events', 'control'] as const;
-export type Role = (typeof roles)[number];
 
 export interface ServiceOptions {
   readonly logger: Logger;

@@ -4,8 +4,9 @@ import type { Node } from '../config/node.ts';
 import { reloaded } from '../config/reloaded.ts';
 import { complain } from '../lib/systemd-journal.ts';
 import { serveUnderPrimary } from '../process/worker.ts';
+import type { Role } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
-import { type Role, startService } from '../service.ts';
+import { startService } from '../service.ts';
 import { exitCode } from './exit-code.ts';
 
 /** How often a worker without a primary opens its log again: nobody tells it when logrotate has moved it. */

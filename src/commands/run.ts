@@ -11,13 +11,13 @@ import { handleSignals } from '../process/signals.ts';
 import { inheritedSockets } from '../process/sockets.ts';
 import { workerSlot } from '../process/worker.ts';
 import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
-import { clearWay, listeners, placesOf } from '../service/listen.ts';
+import { clearWay, listeners, placesOf, type Role, roles } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
-import { type Role, roles, type Service, startService } from '../service.ts';
+import type { Service } from '../service.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
-import { runWorker, type WorkerConfiguration } from './run-worker.ts';
+import type { WorkerConfiguration } from './run-worker.ts';
 import { checkWork, introduce } from './what-is-served.ts';
 
 /** The roles whose work is shared by the workers; the others are the primary's. */
@@ -45,7 +45,10 @@ export function runCommand(program: Command): void {
       process.umask(0o077);
       const wanted: readonly Role[] = role === undefined ? roles : [...role, 'control'];
       const slot = workerSlot();
-      if (slot !== undefined) return runWorker(wanted.filter(isShared), slot, handOver);
+      if (slot !== undefined) {
+        const { runWorker } = await import('./run-worker.ts');
+        return runWorker(wanted.filter(isShared), slot, handOver);
+      }
       const read = configuredFully(program);
       const log = openLog(read.config.log);
       process.once('exit', log.flushNow);
@@ -148,6 +151,7 @@ async function startAlone(
   { logger, reopen }: Log,
   wanted: readonly Role[],
 ): Promise<Running> {
+  const { startService } = await import('../service.ts');
   const service = await startService(config, { logger, roles: wanted });
   return {
     reopen,
@@ -186,6 +190,8 @@ async function startWorkers(
     },
   });
   await workers.start();
+  // Loaded after the workers: nobody listens until they do.
+  const { startService } = await import('../service.ts');
   const primary = await startService(config, {
     logger,
     roles: wanted.filter((role) => !isShared(role)),

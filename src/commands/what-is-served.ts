@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import { inheritedSockets } from '../process/sockets.ts';
+import type { Role } from '../service/listen.ts';
 import {
   describePlace,
   type Listener,
@@ -9,7 +10,6 @@ import {
   strangers,
 } from '../service/listen.ts';
 import type { Logger } from '../service/log.ts';
-import type { Role } from '../service.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**

@@ -9,6 +9,10 @@ import { groupId, userId } from '../process/user-ids.ts';
 /** Where a server listens: an address of the configuration, or a socket that systemd opened. */
 export type Place = ListenAddress | { readonly fd: number };
 
+/** What a process of the service may do; `control` is health and metrics. */
+export const roles = ['milter', 'redirect', 'events', 'control'] as const;
+export type Role = (typeof roles)[number];
+
 /** The roles that listen; systemd passes their sockets under these names. */
 export const listeners = ['milter', 'redirect', 'control'] as const;
 export type Listener = (typeof listeners)[number];
