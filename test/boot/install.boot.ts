@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { installPageBlocks } from '../helpers/install-page.ts';
 import { bootMachine, type Machine, packages, suites } from '../helpers/machine.ts';
 import { poll } from '../helpers/poll.ts';
+import { smtpConnect } from '../helpers/smtp-client.ts';
 
 let machine: Machine;
 afterEach(() => machine?.stop());
@@ -26,7 +27,11 @@ describe.each(suites)('%s', (suite) => {
     }
     expect(await machine.errors()).toEqual([]);
 
+    // A session that its worker would finish, however long that takes, does not outlive the program.
+    const idle = await smtpConnect(25);
     const said = await machine.run('apt-get remove -y -qq clickmilter 2>&1');
+    expect(await machine.run('pgrep -u clickmilter || true')).toBe('');
+    await idle.quit();
     expect(said).toContain('Postfix (/etc/postfix) still asks this milter');
     const advice = [...said.matchAll(/^ {2}(post(?:conf|fix) -c .*)$/gm)].map(([, one]) => one);
     await machine.run(`rm /root/clickmilter_1_all.deb /var/mail/root\n${advice.join('\n')}`);
