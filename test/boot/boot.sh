@@ -1,9 +1,11 @@
 #!/bin/sh
 # Boots Debian 13 and 12, systemd as process 1, in namespaces of this machine, and runs the boot tests in them.
 # Usage, as root: boot.sh [ARGUMENTS FOR VITEST]   BOOT_SUITES="trixie" for one of them
-# Nothing outlives it but the cached file trees. Exit codes: vitest's, or 69 where it cannot run here.
+# Nothing outlives it but the cached file trees. It ends within 20 minutes. Exit codes: vitest's, 69 where it cannot run
+# here, 124 where the time was too short.
 set -eu
 cd "$(dirname "$0")/../.."
+end=$(($(date +%s) + 1200))
 
 give_up() {
   echo "test:boot: cannot run here: $1" >&2
@@ -38,7 +40,7 @@ trap 'exit 1' HUP INT TERM
 
 mkdir -p "$BOOT_FOLDER" /run/systemd/nspawn
 for suite in $BOOT_SUITES; do
-  flock "$BOOT_FOLDER/lock" sh test/boot/make-root.sh "$suite" "$BOOT_FOLDER" ||
+  flock "$BOOT_FOLDER/lock" timeout 400 sh test/boot/make-root.sh "$suite" "$BOOT_FOLDER" ||
     give_up "$suite cannot be made; DEBIAN_MIRROR names another mirror; the end of $BOOT_FOLDER/$suite.log:
 $(tail -n 5 "$BOOT_FOLDER/$suite.log" 2>/dev/null)"
 done
@@ -49,11 +51,12 @@ sh test/packaging/successor.sh "$BOOT_PACKAGES/clickmilter.deb" "$BOOT_PACKAGES/
 # Of its own: the network (loopback only, which the machines share with the tests, so that theirs are the ports 25 and
 # 8080), the mounts, and the processes, which end with its first one, a shell that collects orphans.
 code=0
-unshare --net --mount --pid --fork --kill-child --mount-proc sh -euc '
+timeout --foreground $((end - $(date +%s))) unshare --net --mount --pid --fork --kill-child --mount-proc sh -euc '
   ip link set lo up
   mount -t tmpfs tmpfs /run/systemd/nspawn
   code=0
   node_modules/.bin/vitest run --project boot "$@" || code=$?
   exit $code
 ' sh "$@" || code=$?
+[ "$code" -ne 124 ] || echo 'test:boot: stopped after 20 minutes' >&2
 exit "$code"
