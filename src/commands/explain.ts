@@ -98,6 +98,9 @@ function asText(
     ...section('Scopes that apply, the most specific first', chain.length > 0 ? chain : ['none']),
     ...section('Options, and what decided them', table(options)),
     ...(decision.problems.length > 0 ? section('Ignored', decision.problems) : []),
+    ...(decision.notDone.length > 0
+      ? section('Not done by clickmilter', [`X-MSYS-API ${decision.notDone.join(', ')}`])
+      : []),
     ...(report?.links.length ? section('Links', linkLines(report)) : []),
     verdict(decision, ignored, report),
   ];
@@ -163,6 +166,7 @@ function asJson({ facts, decision, ignored, report }: Explained): object {
     options: Object.fromEntries(options),
     xMsysApi: ignored === undefined ? { read: true } : { read: false, reason: ignored },
     problems: decision.problems,
+    notDone: decision.notDone,
     ...(report && {
       message: {
         verdict: report.verdict,

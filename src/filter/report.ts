@@ -44,6 +44,8 @@ export interface MessageReport {
   readonly bodySize: number;
   /** From MAIL to the verdict, the MTA's pauses included. */
   readonly milliseconds: number;
+  /** Fields of X-MSYS-API that ask for what clickmilter does not do. */
+  readonly notDone?: readonly string[];
   /** Settings that were ignored because of their value, as sentences. */
   readonly problems: readonly string[];
 }

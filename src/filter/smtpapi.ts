@@ -7,13 +7,18 @@ import {
   isJsonObject,
   type MessageFieldLimits,
   maxCampaignIdLength,
+  maxTags,
 } from '../scope/message-fields.ts';
 
 /**
- * Bytes of a header value, folds included. Of a field of more than 60000 bytes Postfix gives milters the beginning, up to
- * there or to the end of the line before (a line has at most 2048): it would be called no JSON instead of too long.
+ * Of a field of more than 60000 bytes Postfix gives milters the beginning, up to there or to the end of the line before
+ * (a line has at most 2048): from this length on, in bytes with folds, a value may have been cut.
  */
-const maxHeaderLength = 57_900;
+const MAY_BE_CUT = 57_900;
+
+/** What a log line names at most of the fields that are not done; a sender chooses their names and number. */
+const MAX_NAMES = 20;
+const MAX_NAME_LENGTH = 40;
 
 /** A value that Momentum would not accept; the message is what follows the reply code. */
 class Invalid extends Error {}
@@ -21,36 +26,42 @@ class Invalid extends Error {}
 /**
  * Reads and validates the values of a message's X-MSYS-API headers (folds included, UTF-8 decoded).
  * Empty ones count as absent; of several the first, which is the one nearest to the top, counts.
- * A field that is null counts as absent, and an unknown field is ignored.
+ * A field that is null counts as absent. Values over their limit are left out with a problem: none is a reason to
+ * refuse mail. Where the header was cut, the message is not tracked, since it may have said so.
  * @returns what they ask for, or the reply the message is rejected with (Momentum's wording where it is known)
  */
 export function parseSmtpapi(
   values: readonly string[],
   limits: MessageFieldLimits,
 ): { readonly header: SmtpapiHeader } | { readonly reject: string } {
+  const value = values.find((text) => text.trim() !== '');
+  if (value === undefined) return { header: {} };
   try {
-    const value = values.find((text) => text.trim() !== '');
-    return { header: value === undefined ? {} : parseValue(value, limits) };
+    return { header: parseValue(value, limits) };
   } catch (error) {
-    if (error instanceof Invalid) return { reject: `550 5.6.0 ${error.message}` };
-    throw error;
+    if (!(error instanceof Invalid)) throw error;
+    if (Buffer.byteLength(value) <= MAY_BE_CUT) return { reject: `550 5.6.0 ${error.message}` };
+    const problem = `X-MSYS-API is ignored and the message not tracked: the header has over ${MAY_BE_CUT} bytes and was probably cut`;
+    return { header: { clickTracking: false, problems: [problem] } };
   }
 }
 
 function parseValue(value: string, limits: MessageFieldLimits): SmtpapiHeader {
-  if (Buffer.byteLength(value) > maxHeaderLength) {
-    throw new Invalid(`X-MSYS-API header is limited to ${maxHeaderLength} bytes`);
-  }
   const fields = parseJson(decodeEncodedWords(unfold(value)));
-  const clickTracking = readOptions(fields);
-  const campaignId = readCampaignId(fields);
-  const metadata = readMetadata(fields, limits);
-  const tags = readTags(fields);
+  const problems: string[] = [];
+  const options = readOptions(fields);
+  const clickTracking = booleanOf(options, 'click_tracking');
+  const campaignId = readCampaignId(fields, problems);
+  const metadata = readMetadata(fields, limits, problems);
+  const tags = readTags(fields, problems);
+  const notDone = namesNotDone(fields, options);
   return {
     ...(clickTracking !== undefined && { clickTracking }),
     ...(campaignId !== undefined && { campaignId }),
     ...(metadata && { metadata }),
     ...(tags && { tags }),
+    ...(problems.length > 0 && { problems }),
+    ...(notDone.length > 0 && { notDone }),
   };
 }
 
@@ -70,52 +81,81 @@ function parseJson(text: string): Record<string, unknown> {
   return value;
 }
 
-function readOptions(fields: Record<string, unknown>): boolean | undefined {
+function readOptions(fields: Record<string, unknown>): Record<string, unknown> {
   const options = own(fields, 'options');
-  if (options === undefined) return undefined;
+  if (options === undefined) return {};
   if (!isJsonObject(options)) throw wrongType('options', 'json object');
-  const [clickTracking] = ['click_tracking', 'open_tracking'].map((name) => {
-    const value = own(options, name);
-    if (value !== undefined && typeof value !== 'boolean') {
-      throw wrongType(`options.${name}`, 'boolean');
-    }
-    return value;
-  });
-  return clickTracking;
+  booleanOf(options, 'open_tracking');
+  return options;
 }
 
-function readCampaignId(fields: Record<string, unknown>): string | undefined {
+function booleanOf(options: Record<string, unknown>, name: string): boolean | undefined {
+  const value = own(options, name);
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw wrongType(`options.${name}`, 'boolean');
+  }
+  return value;
+}
+
+function readCampaignId(fields: Record<string, unknown>, problems: string[]): string | undefined {
   const campaign = own(fields, 'campaign_id');
   if (campaign === undefined) return undefined;
   if (typeof campaign !== 'string') throw wrongType('campaign_id', 'string');
-  if (!isCampaignId(campaign)) {
-    throw new Invalid(`smtpapi_campaign_id context is limited to ${maxCampaignIdLength} bytes`);
-  }
-  return campaign === '' ? undefined : campaign;
+  if (isCampaignId(campaign)) return campaign === '' ? undefined : campaign;
+  problems.push(leftOut('campaign_id', `at most ${maxCampaignIdLength} bytes`));
+  return undefined;
 }
 
 function readMetadata(
   fields: Record<string, unknown>,
   limits: MessageFieldLimits,
+  problems: string[],
 ): Record<string, unknown> | undefined {
   const metadata = own(fields, 'metadata');
   if (metadata === undefined) return undefined;
   if (!isJsonObject(metadata)) throw wrongType('metadata', 'json object');
   const bounded = boundMetadata(metadata, limits);
   if (!bounded) {
-    throw new Invalid(`smtpapi_metadata context is limited to ${limits.maxMetadataLen} bytes`);
+    problems.push(leftOut('metadata', `at most ${limits.maxMetadataLen} bytes (max_metadata_len)`));
   }
   return bounded;
 }
 
-function readTags(fields: Record<string, unknown>): readonly string[] | undefined {
+function readTags(
+  fields: Record<string, unknown>,
+  problems: string[],
+): readonly string[] | undefined {
   const tags = own(fields, 'tags');
   if (tags === undefined) return undefined;
   if (!Array.isArray(tags)) throw wrongType('tags', 'json array');
   if (!tags.every((tag) => typeof tag === 'string')) {
     throw new Invalid("X-MSYS-API 'tags' must hold values of type 'string' only");
   }
+  if (tags.length > maxTags) problems.push(leftOut('tags', `at most ${maxTags}`, 'partly '));
   return boundTags(tags);
+}
+
+/** The fields that change nothing here, as Momentum's and SparkPost's cc, archive or options.ip_pool. */
+function namesNotDone(
+  fields: Record<string, unknown>,
+  options: Record<string, unknown>,
+): readonly string[] {
+  const isSet = ([, value]: [string, unknown]) => value !== null && value !== false;
+  const names = [
+    ...Object.entries(fields)
+      .filter(isSet)
+      .filter(([name]) => !['campaign_id', 'metadata', 'tags', 'options'].includes(name))
+      .map(([name]) => name),
+    ...Object.entries(options)
+      .filter(isSet)
+      .filter(([name]) => name !== 'click_tracking')
+      .map(([name]) => `options.${name}`),
+  ];
+  return names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
+}
+
+function leftOut(field: string, right: string, how = ''): string {
+  return `X-MSYS-API ${field} is ${how}left out of click events: it must be ${right}`;
 }
 
 /** A field of the object itself, never one it inherits; null is absent. */

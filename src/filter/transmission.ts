@@ -247,7 +247,7 @@ export class Transmission {
     reason?: WhyUntouched,
     made?: { links: readonly LinkOutcome[]; kind?: 'stored' | 'sealed'; facts?: MessageFacts },
   ): MessageReport {
-    const { match, problems, campaignId } = this.#decision;
+    const { match, problems, notDone, campaignId } = this.#decision;
     const [scope] = match.chain();
     return {
       verdict,
@@ -255,6 +255,7 @@ export class Transmission {
       bodySize: this.#bodySize,
       milliseconds: performance.now() - this.#start,
       problems,
+      ...(notDone.length > 0 && { notDone }),
       ...(reason !== undefined && { reason }),
       ...(scope !== undefined && { scope }),
       ...(campaignId !== undefined && { campaignId }),

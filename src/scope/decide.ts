@@ -7,6 +7,10 @@ import type { TrackingOptions } from './tracking-options.ts';
 /** What a believed X-MSYS-API header asked for. */
 export interface SmtpapiHeader extends MessageFields {
   readonly clickTracking?: boolean;
+  /** Values that were left out, as sentences for the log. */
+  readonly problems?: readonly string[];
+  /** Fields that ask for what clickmilter does not do. */
+  readonly notDone?: readonly string[];
 }
 
 /** What decided a value. */
@@ -30,8 +34,10 @@ export interface Decision extends MessageFields {
   /** With the pathway a context variable may have named. */
   readonly match: Match;
   readonly options: TrackingOptions;
-  /** Context variables that were ignored because their value is not valid, as sentences for the log. */
+  /** Values that were ignored because they are not valid or too long, as sentences for the log. */
   readonly problems: readonly string[];
+  /** Fields of X-MSYS-API that ask for what clickmilter does not do. */
+  readonly notDone: readonly string[];
   /** Why each option, and each of campaign_id, metadata and tags where given, has its value. */
   reasons(): ReadonlyMap<string, Reason>;
 }
@@ -68,7 +74,8 @@ type Decided = { [K in keyof ContextValues]?: { value: ContextValues[K]; from: D
 class MessageDecision implements Decision {
   readonly match: Match;
   readonly options: TrackingOptions;
-  readonly problems: string[] = [];
+  readonly problems: string[];
+  readonly notDone: readonly string[];
   readonly campaignId?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly tags?: readonly string[];
@@ -81,6 +88,8 @@ class MessageDecision implements Decision {
     macros: ReadonlyMap<string, string>,
     limits: MessageFieldLimits,
   ) {
+    this.problems = [...(header.problems ?? [])];
+    this.notDone = header.notDone ?? [];
     const pathway = macros.get('pathway');
     this.match = pathway ? match.withPathway(pathway) : match;
     this.#macros = macros;

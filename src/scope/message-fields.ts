@@ -12,7 +12,7 @@ export interface MessageFieldLimits {
 
 /** Bytes of a campaign id (Momentum's x-msys-api-header page). */
 export const maxCampaignIdLength = 64;
-const maxTags = 10;
+export const maxTags = 10;
 
 export function isCampaignId(text: string): boolean {
   return Buffer.byteLength(text) <= maxCampaignIdLength;

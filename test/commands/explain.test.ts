@@ -49,6 +49,19 @@ const explain = async (...args: string[]) => {
 const shop = ['--macro', '{auth_authen}=shop'];
 const ten = ['--listen', '192.0.2.1:587', '--peer', '10.0.0.1'];
 
+test('fields of X-MSYS-API that are not done are named', async () => {
+  const file = join(folder, 'not-done.eml');
+  const header = '{"cc":[{"email":"a@b.example"}],"options":{"ip_pool":"x","open_tracking":true}}';
+  writeFileSync(file, `From: a@b.example\nX-MSYS-API: ${header}\n\nhttp://example.org/\n`);
+  const login = ['--macro', '{auth_authen}=shop', '--message', file];
+  const names = 'cc, options.ip_pool, options.open_tracking';
+  expect((await explain(...login)).stdout).toContain(
+    `Not done by clickmilter\n  X-MSYS-API ${names}\n`,
+  );
+  const { notDone } = JSON.parse((await explain(...login, '--json')).stdout);
+  expect(notDone.join(', ')).toBe(names);
+});
+
 describe('mail of a kind', () => {
   test('nothing known', async () => {
     expect((await explain()).stdout).toMatchSnapshot();
