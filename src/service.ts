@@ -43,6 +43,8 @@ export interface Service {
    * @throws Error that says what could not be read
    */
   reload(config: Configuration): Promise<void>;
+  /** Reads the keys from their file again. @throws Error as `reload` */
+  readKeys(): Promise<void>;
   readonly metrics: Metrics;
   /**
    * Stops listening before it returns, and lets SMTP sessions and requests that have begun finish.
@@ -152,6 +154,7 @@ async function compose(
       logger.level = taken.log.level;
       config = taken;
     },
+    readKeys: () => links.keys.reload(),
     metrics,
     async close(hurry) {
       try {

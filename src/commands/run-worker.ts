@@ -2,6 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { configurationOfNodes } from '../config/load.ts';
 import type { Node } from '../config/node.ts';
 import { reloaded } from '../config/reloaded.ts';
+import { inBackground } from '../lib/background.ts';
 import { complain } from '../lib/systemd-journal.ts';
 import { serveUnderPrimary } from '../process/worker.ts';
 import type { Role } from '../service/listen.ts';
@@ -9,8 +10,8 @@ import { type Log, openLog } from '../service/log.ts';
 import { startService } from '../service.ts';
 import { exitCode } from './exit-code.ts';
 
-/** How often a worker without a primary opens its log again: nobody tells it when logrotate has moved it. */
-const REOPEN_MS = 10_000;
+/** How often a worker without a primary opens its log and reads its keys again: nobody tells it when they change. */
+const REFRESH_MS = 10_000;
 
 /** `clickmilter run` in a worker. */
 export async function runWorker(
@@ -26,9 +27,13 @@ export async function runWorker(
     const { logger, reopen, flush, flushNow } = log;
     process.once('exit', flushNow);
     const service = await startService(config, { logger, roles, worker: String(slot) });
+    const refresh = () => {
+      reopen();
+      inBackground('read the keys', () => service.readKeys());
+    };
     primary.ready({
       async close(hurry) {
-        if (handOver) setInterval(reopen, REOPEN_MS).unref();
+        if (handOver) setInterval(refresh, REFRESH_MS).unref();
         try {
           await service.close(hurry);
         } finally {

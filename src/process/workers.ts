@@ -154,20 +154,20 @@ export class Workers {
     return this.#current().map(({ slot, pid, rss }) => ({ worker: slot, pid, rss }));
   }
 
-  /** Asks every serving worker at once; a worker that fails or is silent answers with an error. */
+  /** Asks every worker with sessions at once; a worker that fails or is silent answers with an error. */
   ask(what: string, withinMs: number): Promise<PromiseSettledResult<unknown>[]> {
-    return Promise.allSettled(this.#current().map((worker) => worker.ask(what, withinMs)));
+    return Promise.allSettled(this.#withSessions().map((worker) => worker.ask(what, withinMs)));
   }
 
   /**
-   * Has every worker take over another configuration, and what it reads from files with it: those that serve now,
+   * Has every worker take over another configuration, and what it reads from files with it: those that have sessions now,
    * those that are starting before they are counted as serving.
    * @throws Error of the first that could not
    */
   async reload(configuration: object): Promise<void> {
     this.#configuration = configuration;
     const outcomes = await Promise.allSettled(
-      this.#current().map((worker) => worker.reload(configuration, RELOAD_MS)),
+      this.#withSessions().map((worker) => worker.reload(configuration, RELOAD_MS)),
     );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
@@ -325,6 +325,11 @@ export class Workers {
 
   #current(): RunningWorker[] {
     return [...this.#slots.values()].flatMap((slot) => slot.current ?? []);
+  }
+
+  #withSessions(): RunningWorker[] {
+    const finishing = [...this.#slots.values()].flatMap((slot) => slot.finishing ?? []);
+    return [...this.#current(), ...finishing];
   }
 
   #all(): Set<RunningWorker> {

@@ -301,6 +301,9 @@ describe('Workers', () => {
         return next.pid === pid;
       })
       .toBe(false);
+    fixture.reload({ name: 'two' });
+    await fixture.line({ reloaded: null });
+    expect(await fixture.ask('configuration')).toMatchObject([{ value: 'two' }, { value: 'two' }]);
     socket.write('still here?');
     expect(String((await once(socket, 'data'))[0])).toBe('still here?');
     socket.destroy();
