@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { CommandFailed, exitCode } from './commands/exit-code.ts';
 import { handleOutputErrors } from './commands/output-errors.ts';
+import { printable } from './commands/printable.ts';
 import { complain } from './lib/systemd-journal.ts';
 import { version } from './version.ts';
 
@@ -51,7 +52,9 @@ try {
     complain(`clickmilter: ${error.message}`);
     process.exitCode = error.exitCode;
   } else {
-    throw error;
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : error;
+    complain(`clickmilter: internal error: ${printable(String(reason))}`);
+    process.exitCode = exitCode.internal;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { diffLines } from 'diff';
 import { pino } from 'pino';
 import type { Configuration } from '../config/configuration.ts';
+import { printableJson } from '../lib/printable-json.ts';
 import type { EventReader } from '../link/event-stream.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
 import { startService } from '../service.ts';
@@ -11,7 +12,6 @@ import { newsletter } from './demo-newsletter.ts';
 import { examineStore } from './doctor-store.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { printableJson } from './printable.ts';
 import { whileAvailable } from './while-available.ts';
 
 /** What a browser says of itself. */

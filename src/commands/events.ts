@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { EventReader, StoredEvent } from '../link/event-stream.ts';
+import { printableJson } from '../lib/printable-json.ts';
+import type { StoredEvent, StreamReader } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { printableJson } from './printable.ts';
 
 interface EventsOptions {
   readonly follow?: true;
@@ -25,11 +25,16 @@ export function eventsCommand(program: Command): void {
     .action(async (options: EventsOptions) => {
       const records = openEventRecords(configured(program));
       const reader = records.openReader(options.new ? 'newest' : 'oldest');
-      const end = untilTold();
+      const interruption = new Interruption();
       try {
-        await printEvents(reader, options.follow ?? false, end);
+        await printEvents(reader, options.follow ?? false, interruption);
+        if (reader.skipped > 0) {
+          process.stderr.write(
+            `clickmilter: events: ${reader.skipped} entries are left out: they are not events\n`,
+          );
+        }
       } finally {
-        end.forget();
+        interruption.forget();
         await reader.close();
         await records.close();
       }
@@ -37,56 +42,60 @@ export function eventsCommand(program: Command): void {
 }
 
 /** That somebody pressed Ctrl-C, or that nobody reads the output any more. */
-interface End {
-  readonly came: Promise<[]>;
-  readonly isThere: boolean;
-  forget(): void;
+class Interruption {
+  /** Settles when it has come. */
+  readonly come: Promise<[]>;
+  #hasCome = false;
+  #listener = () => {};
+
+  constructor() {
+    this.come = new Promise((resolve) => {
+      this.#listener = () => {
+        this.#hasCome = true;
+        resolve([]);
+      };
+    });
+    process.once('SIGINT', this.#listener).once('SIGTERM', this.#listener);
+    // Stays: a write that was under way may fail after the end has come.
+    process.stdout.on('error', this.#listener);
+  }
+
+  get hasCome(): boolean {
+    return this.#hasCome;
+  }
+
+  forget(): void {
+    process.off('SIGINT', this.#listener).off('SIGTERM', this.#listener);
+  }
 }
 
-function untilTold(): End {
-  let isThere = false;
-  let end = () => {};
-  const came = new Promise<[]>((resolve) => {
-    end = () => {
-      isThere = true;
-      resolve([]);
-    };
-  });
-  process.once('SIGINT', end).once('SIGTERM', end);
-  // Stays: a write that was under way may fail after the end has come.
-  process.stdout.on('error', end);
-  return {
-    came,
-    get isThere() {
-      return isThere;
-    },
-    forget() {
-      process.off('SIGINT', end).off('SIGTERM', end);
-    },
-  };
-}
-
-async function printEvents(reader: EventReader, follow: boolean, end: End): Promise<void> {
+async function printEvents(
+  reader: StreamReader,
+  follow: boolean,
+  interruption: Interruption,
+): Promise<void> {
   let away = false;
-  while (!end.isThere) {
+  while (!interruption.hasCome) {
     try {
-      const events = await Promise.race([reader.next(PORTION, follow ? LOOK_MS : 0), end.came]);
+      const next = reader.next(PORTION, follow ? LOOK_MS : 0);
+      const events = await Promise.race([next, interruption.come]);
       away = false;
       if (events.length === 0 && !follow) return;
-      await print(events, end);
+      await print(events, interruption);
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       if (!follow) throw new CommandFailed(exitCode.unavailable, error.message);
       // The reader goes on where it was.
       if (!away) process.stderr.write(`clickmilter: ${error.message}; waiting for it\n`);
       away = true;
-      await Promise.race([sleep(LOOK_MS), end.came]);
+      await Promise.race([sleep(LOOK_MS), interruption.come]);
     }
   }
 }
 
-async function print(events: readonly StoredEvent[], end: End): Promise<void> {
+async function print(events: readonly StoredEvent[], interruption: Interruption): Promise<void> {
   const text = events.map(({ event }) => `${printableJson(event)}\n`).join('');
   if (text === '' || process.stdout.write(text)) return;
-  await Promise.race([new Promise((resolve) => process.stdout.once('drain', resolve)), end.came]);
+  const drained = new Promise((resolve) => process.stdout.once('drain', resolve));
+  await Promise.race([drained, interruption.come]);
 }

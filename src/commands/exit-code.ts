@@ -4,6 +4,7 @@ export const exitCode = {
   usage: 64, // EX_USAGE
   dataError: 65, // EX_DATAERR
   unavailable: 69, // EX_UNAVAILABLE
+  internal: 70, // EX_SOFTWARE
   configuration: 78, // EX_CONFIG
 } as const;
 

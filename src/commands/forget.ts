@@ -7,13 +7,19 @@ import { CommandFailed, exitCode } from './exit-code.ts';
 import { Progress } from './progress.ts';
 import { whileAvailable } from './while-available.ts';
 
+interface ForgetOptions {
+  readonly recipient: string;
+  readonly keepLinks?: boolean;
+}
+
 /** `clickmilter forget`: erases what is stored about a recipient. */
 export function forgetCommand(program: Command): void {
   program
     .command('forget')
     .description('erase what is stored about a recipient')
     .requiredOption('--recipient <address>', 'as it stands in the envelope')
-    .action(async ({ recipient }: { recipient: string }) => {
+    .option('--keep-links', 'let the links sent to the recipient go on leading to their targets')
+    .action(async ({ recipient, keepLinks = false }: ForgetOptions) => {
       const config = configured(program);
       const { events } = config;
       // Before the stream: what goes there from the journal meanwhile is found in it.
@@ -24,10 +30,14 @@ export function forgetCommand(program: Command): void {
         const progress = new Progress('forget', 1);
         try {
           found = await whileAvailable(() =>
-            store.forget(recipient, (done, total) => progress.update(done / total)),
+            store.forget({
+              address: recipient,
+              keepLinks,
+              progress: (done, total) => progress.update(done / total),
+            }),
           );
           progress.end();
-          process.stdout.write(erasedFromRedis(found));
+          process.stdout.write(erasedFromRedis(found, keepLinks));
         } finally {
           progress.end();
           await store.close();
@@ -42,9 +52,12 @@ export function forgetCommand(program: Command): void {
     });
 }
 
-function erasedFromRedis({ records, shared, events }: Forgotten): string {
+function erasedFromRedis({ records, shared, events }: Forgotten, keepLinks: boolean): string {
+  const what = keepLinks
+    ? 'recipient, subject and metadata erased, their links still lead to their targets'
+    : 'erased, their links now lead nowhere';
   return (
-    `${records} messages in Redis: erased, their links now lead nowhere\n` +
+    `${records} messages in Redis: ${what}\n` +
     `${shared} messages in Redis that others got as well: address taken out\n` +
     `${events} events in the click stream: erased\n`
   );

@@ -7,6 +7,7 @@ const EXIT_STATUS: Readonly<Record<keyof typeof exitCode, string>> = {
   usage: 'The command line is wrong, or a file that it names cannot be read or written.',
   dataError: 'The input is wrong.',
   unavailable: 'A service that is needed, such as Redis, is away, or the output cannot be written.',
+  internal: 'A fault of clickmilter itself, which it names.',
   configuration: 'The configuration has errors; trying again does not help.',
 };
 

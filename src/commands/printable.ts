@@ -6,11 +6,6 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text).replace(/\p{Cc}/gu, '');
 }
 
-/** The same JSON without the control characters that JSON itself does not escape: U+007F to U+009F. */
-export function printableJson(json: string): string {
-  return json.replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
-}
-
 /** The name of a file, with `\xNN` for the bytes that are control characters, or no UTF-8. */
 export function printableName(name: Buffer): string {
   const escaped = (char: string) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;

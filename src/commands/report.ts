@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { printableJson } from '../lib/printable-json.ts';
 import type { ReportBy, ReportQuery, ReportRow } from '../link/counters.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { isCalendarDay } from './calendar-day.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { printableJson } from './printable.ts';
 import { reportTable } from './report-table.ts';
 
 interface ReportOptions {
@@ -50,6 +50,11 @@ export function reportCommand(program: Command): void {
           ? `${printableJson(JSON.stringify(asJson(query, report), null, 2))}\n`
           : reportTable(query.by, report, process.stdout.columns ?? 80);
         process.stdout.write(text);
+        if (report.unreadable > 0) {
+          process.stderr.write(
+            `clickmilter: report: ${report.unreadable} counts are left out: they cannot be read\n`,
+          );
+        }
       } catch (error) {
         if (error instanceof StoreUnavailable) {
           throw new CommandFailed(exitCode.unavailable, error.message);

@@ -50,7 +50,8 @@ export class AutomationSigns {
     const link = keyOf(click.token);
     if (this.#isProgram(click.userAgent)) reasons.push('user_agent');
     const age = click.time - click.resolved.message.injectionTime * 1000;
-    if (age < this.#withinMs) reasons.push('soon_after_injection');
+    // A click before the injection says that a clock is wrong, and nothing else.
+    if (age >= 0 && age < this.#withinMs) reasons.push('soon_after_injection');
     const followed = this.#followedAtOnce(click, link);
     if (followed > 1 && followed === click.resolved.linkCount) reasons.push('every_link');
     if (followed >= MANY_LINKS) reasons.push('many_links');

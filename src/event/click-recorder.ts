@@ -65,7 +65,8 @@ export class ClickRecorder implements ClickSink {
     const { events, counter, observer } = this.#options;
     const reasons = this.#signs.reasonsFor(click);
     await events.append([this.#writer.write(click, randomUUID(), count, reasons)]);
-    counter?.clicked(countedClick(click, count));
+    // The click is kept: what counts cannot lose it.
+    inBackground('count a click', () => counter?.clicked(countedClick(click, count)));
     observer?.recorded?.(count);
   }
 }

@@ -1,8 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { CountedClick } from '../link/counters.ts';
+import { type CountedClick, countedText, countOf } from '../link/counters.ts';
+import { linesOf } from './line-reader.ts';
 
 /** Messages sent, added up: campaign, pathway, how many, and how many links they have. */
 export type SentLine = readonly ['sent', string, string, number, number];
@@ -17,8 +16,13 @@ export interface CountFile {
 }
 
 const NAME = /^counts-(\d{4}-\d\d-\d\d)\.[\w-]+\.\d+\.jsonl$/;
-/** Links come from outside: what a line holds of them has a limit. */
-const MAX_LINK = 300;
+/** What follows the first word of a line. */
+const SHAPES = {
+  sent: 'text text count count',
+  click: 'text text text text count',
+} as const;
+/** Lines read at once. */
+const PORTION = 1000;
 
 export function countFileName(day: string, host: string): string {
   return `counts-${day}.${host}.${process.pid}.jsonl`;
@@ -36,32 +40,52 @@ export async function listCountFiles(folder: string): Promise<CountFile[]> {
   });
 }
 
-/** A link as it is counted. */
-export function countedLink(link: string): string {
-  return link.slice(0, MAX_LINK);
-}
-
 export function clickLine(click: CountedClick): ClickLine {
-  const { messageId, campaign = '', pathway = '', count } = click;
-  return ['click', messageId, campaign, pathway, countedLink(click.link), count];
+  const { messageId, campaign = '', pathway = '', link, count } = click;
+  return [
+    'click',
+    messageId,
+    countedText(campaign),
+    countedText(pathway),
+    countedText(link),
+    count,
+  ];
 }
 
-/** The lines of one file; what is no such line, as after a crash, is passed over. */
-export async function* readCountFile(path: string): AsyncGenerator<SentLine | ClickLine> {
-  const input = createReadStream(path, 'utf8');
-  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    const line = parse(text);
-    if (line) yield line;
-  }
-}
-
-function parse(text: string): SentLine | ClickLine | undefined {
+/** The lines of one file; undefined for one that cannot be read, as after a crash. */
+export async function* readCountFile(
+  path: string,
+): AsyncGenerator<SentLine | ClickLine | undefined> {
+  const handle = await open(path);
   try {
-    const line = JSON.parse(text) as SentLine | ClickLine;
-    if (line[0] === 'sent' && line.length === 5) return line;
-    if (line[0] === 'click' && line.length === 6) return line;
-  } catch {
-    // Half a line.
+    for (let offset = 0; ; ) {
+      const lines = await linesOf(handle, offset, PORTION);
+      if (lines.length === 0) return;
+      for (const { text } of lines) yield parseCountLine(text);
+      offset = lines.at(-1)?.end ?? offset;
+    }
+  } finally {
+    await handle.close();
   }
-  return undefined;
+}
+
+/** @returns undefined for a line that FileCounters did not write */
+export function parseCountLine(text: string): SentLine | ClickLine | undefined {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(line)) return undefined;
+  const [kind, ...parts] = line as unknown[];
+  const shape = kind === 'sent' || kind === 'click' ? SHAPES[kind] : undefined;
+  return parts.map(typeOf).join(' ') === shape
+    ? (line as unknown as SentLine | ClickLine)
+    : undefined;
+}
+
+function typeOf(part: unknown): string {
+  if (typeof part === 'string') return 'text';
+  return typeof part === 'number' && countOf(part) !== undefined ? 'count' : 'other';
 }

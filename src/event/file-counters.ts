@@ -2,7 +2,7 @@ import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inBackground } from '../lib/background.ts';
 import type { SentCounter } from '../link/click.ts';
-import type { ClickCounter, CountedClick } from '../link/counters.ts';
+import { type ClickCounter, type CountedClick, countedText } from '../link/counters.ts';
 import { makeFolder, openToAppend } from '../link/service-files.ts';
 import {
   type ClickLine,
@@ -49,7 +49,7 @@ export class FileCounters implements SentCounter, ClickCounter {
   }
 
   sent({ day, campaign = '', pathway = '', links }: Parameters<SentCounter['sent']>[0]): void {
-    this.#add(day, ['sent', campaign, pathway, 1, links]);
+    this.#add(day, ['sent', countedText(campaign), countedText(pathway), 1, links]);
   }
 
   clicked(click: CountedClick): void {

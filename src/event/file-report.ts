@@ -1,12 +1,16 @@
-import type { CountersReader, ReportBy, ReportQuery, ReportRow } from '../link/counters.ts';
-import { codeOf } from '../link/service-files.ts';
+import { hash } from 'node:crypto';
 import {
-  type ClickLine,
-  countedLink,
-  listCountFiles,
-  readCountFile,
-  type SentLine,
-} from './count-file.ts';
+  type CountersReader,
+  countedText,
+  MAX_ROWS,
+  OTHER_KEY,
+  type Report,
+  type ReportBy,
+  type ReportQuery,
+  type ReportRow,
+} from '../link/counters.ts';
+import { codeOf } from '../link/service-files.ts';
+import { type ClickLine, listCountFiles, readCountFile, type SentLine } from './count-file.ts';
 
 interface Counts {
   messages: number;
@@ -15,6 +19,9 @@ interface Counts {
   rawClicks: number;
   uniqueClicks: number;
 }
+
+/** Messages and links whose first click is remembered: some 200 MB. First clicks on others are not counted as such. */
+const MAX_FOLLOWED = 4_000_000;
 
 const NONE: Counts = { messages: 0, links: 0, clicks: 0, rawClicks: 0, uniqueClicks: 0 };
 
@@ -29,21 +36,27 @@ export class FileReport implements CountersReader {
     this.#onProblem = onProblem;
   }
 
-  async report(query: ReportQuery): Promise<{ rows: readonly ReportRow[]; total: ReportRow }> {
+  async report(query: ReportQuery): Promise<Report> {
     const { by, campaign, since = '', until = '9999' } = query;
     const groups = new Map<string, Counts>();
     const total = { ...NONE };
+    let unreadable = 0;
     /** Messages, and links of messages, of which a click has been seen. */
-    const followed = new Set<string>();
+    const followed = new Set<number>();
     for (const { day, path } of await listCountFiles(this.#folder)) {
       if (day > until) break;
       for await (const line of this.#linesOf(path)) {
+        if (line === undefined) {
+          unreadable++;
+          continue;
+        }
         if (campaign !== undefined && campaignOf(line) !== campaign) continue;
         if (by === 'link' && line[0] === 'sent') continue;
         const counts = countsOf(line, followed);
         // What was followed before is no first click now.
         if (day < since) continue;
-        const key = keyOf(by, day, line);
+        const name = keyOf(by, day, line);
+        const key = groups.has(name) || groups.size < MAX_ROWS ? name : OTHER_KEY;
         const group = groups.get(key) ?? { ...NONE };
         groups.set(key, group);
         add(group, counts);
@@ -52,16 +65,20 @@ export class FileReport implements CountersReader {
     }
     const rows = [...groups].map(([key, counts]) => rowOf(key, counts, by));
     rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return { rows, total: { ...rowOf('', total, by), uniqueClicks: total.uniqueClicks } };
+    return {
+      rows,
+      total: { ...rowOf('', total, by), uniqueClicks: total.uniqueClicks },
+      unreadable,
+    };
   }
 
   /** How often a link of a message was followed. @param link its name, else its target */
   async clicksOf(messageId: string, link: string): Promise<number> {
-    const counted = countedLink(link);
+    const counted = countedText(link);
     let clicks = 0;
     for (const { path } of await listCountFiles(this.#folder)) {
       for await (const line of this.#linesOf(path)) {
-        if (line[0] === 'click' && line[1] === messageId && line[4] === counted) {
+        if (line?.[0] === 'click' && line[1] === messageId && line[4] === counted) {
           clicks += line[5];
         }
       }
@@ -69,7 +86,7 @@ export class FileReport implements CountersReader {
     return clicks;
   }
 
-  async *#linesOf(path: string): AsyncGenerator<SentLine | ClickLine> {
+  async *#linesOf(path: string): AsyncGenerator<SentLine | ClickLine | undefined> {
     try {
       yield* readCountFile(path);
     } catch (error) {
@@ -91,7 +108,7 @@ function keyOf(by: ReportBy, day: string, line: SentLine | ClickLine): string {
   return by === 'pathway' ? line[3] : line[4];
 }
 
-function countsOf(line: SentLine | ClickLine, followed: Set<string>): Counts {
+function countsOf(line: SentLine | ClickLine, followed: Set<number>): Counts {
   if (line[0] === 'sent') return { ...NONE, messages: line[3], links: line[4] };
   const [, messageId, , , link, clicks] = line;
   return {
@@ -102,9 +119,10 @@ function countsOf(line: SentLine | ClickLine, followed: Set<string>): Counts {
   };
 }
 
-function isFirst(seen: Set<string>, key: string): boolean {
-  if (seen.has(key)) return false;
-  seen.add(key);
+function isFirst(seen: Set<number>, key: string): boolean {
+  const id = hash('sha256', key, 'buffer').readUIntBE(0, 6);
+  if (seen.has(id) || seen.size >= MAX_FOLLOWED) return false;
+  seen.add(id);
   return true;
 }
 

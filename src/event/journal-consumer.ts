@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Backlog, EventConsumer, StoredEvent } from '../link/event-stream.ts';
 import { journalBacklog } from './journal-backlog.ts';
+import { journalFiles } from './journal-file.ts';
 import { JournalReader } from './journal-reader.ts';
 import { replaceFile } from './replace-file.ts';
 import { UnreadableFiles } from './unreadable-files.ts';
@@ -99,7 +100,10 @@ export class JournalConsumer implements EventConsumer {
   }
 
   async #load(): Promise<State> {
-    this.#state ??= parseState(await readFile(this.#file, 'utf8').catch(() => ''));
+    if (this.#state !== undefined) return this.#state;
+    const sizes = new Map<string, number>();
+    for (const { id, size } of await journalFiles(this.#folder, ['events'])) sizes.set(id, size);
+    this.#state = parseState(await readFile(this.#file, 'utf8').catch(() => ''), sizes);
     return this.#state;
   }
 
@@ -114,12 +118,29 @@ function placeOf({ id }: StoredEvent): { id: string; offset: number } {
   return { id: id.slice(0, colon), offset: Number(id.slice(colon + 1)) };
 }
 
-/** Without a readable state everything is delivered again, rather than nothing. */
-function parseState(text: string): State {
+/**
+ * Without a readable state everything is delivered again, rather than nothing.
+ * @param sizes bytes of the files there are
+ */
+function parseState(text: string, sizes: ReadonlyMap<string, number>): State {
+  let state: unknown;
   try {
-    const state = JSON.parse(text) as Partial<State>;
-    return { acknowledged: state.acknowledged ?? {}, read: state.read ?? {} };
+    state = JSON.parse(text);
   } catch {
     return NOTHING;
   }
+  const { acknowledged, read } = Object(state) as Record<string, unknown>;
+  return { acknowledged: placesOf(acknowledged, sizes), read: placesOf(read, sizes) };
+}
+
+/** The offsets that lie within their files. */
+function placesOf(value: unknown, sizes: ReadonlyMap<string, number>): Places {
+  const places: Record<string, number> = {};
+  for (const [id, size] of sizes) {
+    const offset = (Object(value) as Record<string, unknown>)[id];
+    if (Number.isSafeInteger(offset) && Number(offset) >= 0 && Number(offset) <= size) {
+      places[id] = Number(offset);
+    }
+  }
+  return places;
 }

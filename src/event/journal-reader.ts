@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  type EventReader,
   isEventLine,
   READ_BYTES,
   type StoredEvent,
+  type StreamReader,
 } from '../link/event-stream.ts';
 import { codeOf } from '../link/service-files.ts';
 import {
@@ -14,7 +14,7 @@ import {
   journalPath,
   listJournal,
 } from './journal-file.ts';
-import { readLines } from './line-reader.ts';
+import { isErasedLine, readLines } from './line-reader.ts';
 import { UnreadableFiles } from './unreadable-files.ts';
 
 /** How far each file has been read, by the file's id. */
@@ -39,7 +39,7 @@ export interface JournalReaderOptions {
  * Reads the events of all writers from the journal's files, and goes on reading as they grow. The order is that of
  * the files, then of the lines.
  */
-export class JournalReader implements EventReader {
+export class JournalReader implements StreamReader {
   readonly #options: JournalReaderOptions;
   readonly #unreadable: UnreadableFiles;
   readonly #offsets = new Map<string, number>();
@@ -50,6 +50,7 @@ export class JournalReader implements EventReader {
   readonly #resting = new Map<string, number>();
   readonly #closed = new AbortController();
   #positioned = false;
+  #skipped = 0;
 
   constructor(options: JournalReaderOptions) {
     this.#options = options;
@@ -66,6 +67,10 @@ export class JournalReader implements EventReader {
       const pause = Math.min(left, this.#options.pollMs ?? 200);
       await sleep(pause, undefined, { signal: this.#closed.signal }).catch(() => undefined);
     }
+  }
+
+  get skipped(): number {
+    return this.#skipped;
   }
 
   /** How far it has got in the files that still exist. */
@@ -146,6 +151,8 @@ export class JournalReader implements EventReader {
           left -= Buffer.byteLength(line.text);
           if (left < 0 && events.length > 0) return 0;
           events.push({ id: `${id}:${line.end}`, event: line.text });
+        } else if (!isErasedLine(line.text)) {
+          this.#skipped++;
         }
         this.#offsets.set(id, line.end);
       }

@@ -41,7 +41,34 @@ export interface ReportRow {
   readonly uniqueClicks: number;
 }
 
+/** Rows sorted by key, and one over all of them. Raw and unique clicks may be approximate (Momentum's are). */
+export interface Report {
+  readonly rows: readonly ReportRow[];
+  readonly total: ReportRow;
+  /** Counts that were left out, since they cannot be read: another program, or damage, put them there. */
+  readonly unreadable: number;
+}
+
+/** Rows of a report; beyond them everything is one row with the key OTHER_KEY. */
+export const MAX_ROWS = 50_000;
+/** Stands for campaigns, pathways and links that are not counted one by one. */
+export const OTHER_KEY = '(other)';
+
 export interface CountersReader {
-  /** Rows sorted by key, and one over all of them. Raw and unique clicks may be approximate (Momentum's are). */
-  report(query: ReportQuery): Promise<{ rows: readonly ReportRow[]; total: ReportRow }>;
+  report(query: ReportQuery): Promise<Report>;
+}
+
+/** Campaigns, pathways and links come from outside: what is counted of them has a limit. */
+const MAX_TEXT = 300;
+
+/** A campaign, pathway or link as it is counted. */
+export function countedText(text: string): string {
+  // A copy: a piece of a string keeps the whole of it alive.
+  return text.length <= MAX_TEXT ? text : Buffer.from(text.slice(0, MAX_TEXT)).toString();
+}
+
+/** A number of clicks or messages as it is stored. @returns undefined for anything else */
+export function countOf(value: unknown): number | undefined {
+  const count = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
 }

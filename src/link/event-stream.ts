@@ -75,6 +75,12 @@ export interface EventReader {
   close(): Promise<void>;
 }
 
+/** Reads everything that a stream or journal holds. */
+export interface StreamReader extends EventReader {
+  /** Entries or lines so far that are not events, and were passed over. */
+  readonly skipped: number;
+}
+
 /** What waits for delivery. */
 export interface Backlog {
   readonly events: number;

@@ -5,7 +5,7 @@ import { Journal } from '../event/journal.ts';
 import { adoptPending, JournalReplay } from '../event/journal-replay.ts';
 import type { ClickSink } from '../link/click.ts';
 import type { Links } from './links.ts';
-import type { Logger } from './log.ts';
+import { type Logger, logFailure } from './log.ts';
 
 /** Where clicks go: the Redis stream with the journal behind it, or the journal alone. */
 export interface Clicks extends ClickSink {
@@ -29,7 +29,7 @@ export async function openClicks(
       failing: (error) =>
         error === undefined
           ? logger.info('the journal can be written again')
-          : logger.error({ err: error }, 'the journal cannot be written: clicks may be lost'),
+          : logFailure(logger, 'error', error, 'the journal cannot be written: clicks may be lost'),
       dropped(path, oldest) {
         const full = { path, events: oldest };
         // Without Redis the journal keeps what it has room for; with it, what is in the journal is nowhere else.
@@ -54,7 +54,7 @@ export async function openClicks(
         failedOver: (error) =>
           error === undefined
             ? logger.info('clicks go to Redis again')
-            : logger.warn({ err: error }, 'clicks go to the journal until Redis is back'),
+            : logFailure(logger, 'warn', error, 'clicks go to the journal until Redis is back'),
       },
     });
     const replay = new JournalReplay({
@@ -64,9 +64,9 @@ export async function openClicks(
       observer: {
         replayed: (count) => logger.info({ events: count }, 'journalled clicks went to Redis'),
         damaged: (path, lines) =>
-          logger.error({ path, lines }, 'lines in the journal are no events'),
+          logger.error({ path, lines }, 'skipped corrupt lines in the journal'),
         leftOut: (problem) => logger.error(problem),
-        failed: (error) => logger.error({ err: error }, 'the journal could not be replayed'),
+        failed: (error) => logFailure(logger, 'error', error, 'the journal could not be replayed'),
       },
     });
     releases.push(() => replay.close());
@@ -79,7 +79,7 @@ export async function openClicks(
       recorded: (clicks) => outcome(true, clicks),
       repeatsLost(clicks, error) {
         outcome(false, clicks);
-        logger.error({ err: error, clicks }, 'clicks were lost');
+        logFailure(logger, 'error', error, 'clicks were lost', { clicks });
       },
     },
   });

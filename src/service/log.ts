@@ -3,6 +3,7 @@ import { prettyFactory } from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
 import { OncePerInterval } from '../lib/once-per-interval.ts';
+import { printableJson } from '../lib/printable-json.ts';
 import { leadsToJournal, type Severity, withSeverity } from '../lib/systemd-journal.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { TrackedLink } from '../link/message-facts.ts';
@@ -64,7 +65,7 @@ function destination(output: DestinationStream, pretty: boolean, journal: boolea
     [Symbol.for('pino.metadata')]: true,
     lastLevel: 0,
     write(line: string): void {
-      const text = prettify?.(line).replace(COMMANDS, '') ?? line;
+      const text = prettify?.(line).replace(COMMANDS, '') ?? printableJson(line);
       output.write(journal ? withSeverity(text, severityOf(this.lastLevel)) : text);
     },
   };

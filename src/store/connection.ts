@@ -15,6 +15,10 @@ const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
   ['NOPERM', 'its ACL does not let this user do what is needed'],
 ];
 
+const CLOSED = 'the connection was closed';
+/** Reasons told of one outage. */
+const MAX_REASONS = 5;
+
 /** A command whose answer is waited for. */
 interface Waiting {
   readonly deadline: number;
@@ -42,7 +46,7 @@ export class RedisConnection {
   #sweeper: NodeJS.Timeout | undefined;
   #gathering = false;
   #losses = 0;
-  #lastError = 'the connection was closed';
+  #lastError = CLOSED;
 
   constructor(
     options: RedisOptions,
@@ -59,14 +63,22 @@ export class RedisConnection {
     this.#where = describeRedis(options);
     this.#timeoutMs = options.commandTimeoutMs;
     this.#sweepMs = blocking ? BLOCKING_SWEEP_MS : SWEEP_MS;
+    /** Reasons of one outage that were told: why a connection cannot be made again is known only later. */
+    const told = new Set<string>();
+    const tell = () => {
+      if (told.has(this.#lastError) || told.size >= MAX_REASONS) return;
+      told.add(this.#lastError);
+      onConnection?.(this.#unavailable(this.#lastError).message);
+    };
     const away = () => {
       this.#losses++;
       if (this.#awaySince !== undefined) return;
       this.#awaySince = performance.now();
-      onConnection?.(`${this.#where}: ${this.#lastError}`);
+      tell();
     };
     this.client.on('error', (error: Error & { command?: { name?: string } }) => {
       this.#lastError = this.#reasonOf(error);
+      if (this.#awaySince !== undefined) tell();
       // ioredis would go on with database 0, which may be another service's.
       if (error.command?.name === 'select') this.#leave();
     });
@@ -74,6 +86,8 @@ export class RedisConnection {
     this.client.on('ready', () => {
       const wasAway = this.#awaySince !== undefined;
       this.#awaySince = undefined;
+      told.clear();
+      this.#lastError = CLOSED;
       if (wasAway) onConnection?.(undefined);
     });
   }

@@ -1,4 +1,4 @@
-import type { CountField, Metric } from './count-fields.ts';
+import { type CountField, METRICS, type Metric } from './count-fields.ts';
 
 /** What numbers belong to. */
 export interface CountPlace {
@@ -12,8 +12,6 @@ export interface CountPlace {
 }
 
 type Numbers = Record<Metric, number>;
-
-const METRICS: readonly Metric[] = ['messages', 'links', 'clicks', 'rawClicks', 'uniqueClicks'];
 
 /** Adds numbers up before their fields are formatted: many messages and clicks share few fields. */
 export class CountTally {

@@ -1,5 +1,6 @@
 import { isEventAbout } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import type { MessageFacts } from '../link/message-facts.ts';
 import { encodeRecord, recipientsOfCopy } from '../link/message-record.ts';
 import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
@@ -10,7 +11,10 @@ import { UnreadableRecord } from './unreadable-record.ts';
 
 /** What of a recipient was found and erased. */
 export interface Forgotten {
-  /** Records of messages that went to nobody else: erased, with their links and the counts of their clicks. */
+  /**
+   * Records of messages that went to nobody else: erased, with their links and the counts of their clicks; where links
+   * are kept, all that says whose they are was taken out.
+   */
   readonly records: number;
   /** Records of messages that went to others as well: the address was taken out. */
   readonly shared: number;
@@ -22,26 +26,37 @@ export interface Forgotten {
   readonly whyUnreadable?: string;
 }
 
+/** What is asked for. */
+export interface Forgetting {
+  /** Compared without regard to case. */
+  readonly address: string;
+  /** Whether the recipient's links go on leading to their targets. */
+  readonly keepLinks?: boolean;
+  /** Told how many keys and events have been looked at, of how many. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
 type Finding = { -readonly [Name in keyof Forgotten]: Forgotten[Name] };
 
 const PORTION = 500;
+/** Records in memory at once: they may be long. */
+const RECORDS_AT_ONCE = 20;
 
 /**
  * Erases what Redis holds about a recipient. There is no index of recipients (it would be one more
  * list of addresses to guard): every record and every event is looked at.
  *
- * @param address compared without regard to case
- * @param progress told how many keys and events have been looked at, of how many
  * @throws StoreUnavailable; what was erased by then stays erased, and the call can be made again
  */
 export async function forgetRecipient(
   connection: RedisConnection,
   keys: Keys,
   stored: StoredLinks,
-  address: string,
-  progress: (done: number, total: number) => void,
+  { address, keepLinks = false, progress = () => {} }: Forgetting,
 ): Promise<Forgotten> {
   const wanted = address.toLowerCase();
+  const forget = (key: string, value: Buffer) =>
+    forgetInRecord({ connection, keys, stored, wanted, keepLinks, found }, key, value);
   const found: Finding = { records: 0, shared: 0, events: 0, unreadable: 0 };
   let total = await connection.run((client) => client.xlen(keys.events));
   const servers = mastersOf(connection.client);
@@ -54,20 +69,24 @@ export async function forgetRecipient(
       const [next, page] = await connection.run(() =>
         server.scan(cursor, 'MATCH', keys.messages, 'COUNT', PORTION),
       );
-      const values = await connection.run((client) =>
-        Promise.all(page.map((key) => client.getBuffer(key))),
-      );
-      for (const [i, key] of page.entries()) {
-        const value = values[i];
-        if (!value) continue;
-        try {
-          await forgetInRecord(connection, keys, stored, key, value, wanted, found);
-        } catch (error) {
-          // Where Redis does not answer, it can be tried again; what is wrong with a record stays wrong.
-          const isAway = error instanceof StoreUnavailable && !(error instanceof UnreadableRecord);
-          if (isAway) throw error;
-          found.unreadable++;
-          found.whyUnreadable = (error as Error).message;
+      for (let start = 0; start < page.length; start += RECORDS_AT_ONCE) {
+        const some = page.slice(start, start + RECORDS_AT_ONCE);
+        const values = await connection.run((client) =>
+          Promise.all(some.map((key) => client.getBuffer(key).catch(unlessForeign))),
+        );
+        for (const [at, value] of values.entries()) {
+          if (value === null) continue;
+          try {
+            if (value instanceof Error) throw new UnreadableRecord(`${some[at]}: ${value.message}`);
+            await forget(some[at] ?? '', value);
+          } catch (error) {
+            // Where Redis does not answer, it can be tried again; what is wrong with a record stays wrong.
+            const isAway =
+              error instanceof StoreUnavailable && !(error instanceof UnreadableRecord);
+            if (isAway) throw error;
+            found.unreadable++;
+            found.whyUnreadable = (error as Error).message;
+          }
         }
       }
       cursor = next;
@@ -81,14 +100,25 @@ export async function forgetRecipient(
   return found;
 }
 
+/** @returns the error of a key that holds something else than a record */
+function unlessForeign(error: unknown): Error {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return error;
+  throw error;
+}
+
+interface Erasing {
+  readonly connection: RedisConnection;
+  readonly keys: Keys;
+  readonly stored: StoredLinks;
+  readonly wanted: string;
+  readonly keepLinks: boolean;
+  readonly found: Finding;
+}
+
 async function forgetInRecord(
-  connection: RedisConnection,
-  keys: Keys,
-  stored: StoredLinks,
+  { connection, keys, stored, wanted, keepLinks, found }: Erasing,
   key: string,
   value: Buffer,
-  wanted: string,
-  found: Finding,
 ): Promise<void> {
   const messageId = keys.messageIdOf(key);
   const before =
@@ -98,7 +128,8 @@ async function forgetInRecord(
   const recipients = before.map((recipient) =>
     recipient.toLowerCase() === wanted ? '' : recipient,
   );
-  if (recipients.every((recipient) => recipient === '')) {
+  const isOwn = recipients.every((recipient) => recipient === '');
+  if (isOwn && !keepLinks) {
     await connection.run((client) =>
       Promise.all([client.del(key), client.del(keys.clicked(messageId))]),
     );
@@ -106,10 +137,18 @@ async function forgetInRecord(
     return;
   }
   const { message, secret, links } = await stored.contents(value, messageId);
-  const shared = encodeRecord({ message: { ...message, recipients }, secret, links });
+  const facts = { ...(isOwn ? impersonal(message) : message), recipients };
+  const record = encodeRecord({ message: facts, secret, links });
   const lifetime = await connection.run((client) => client.ttl(key));
-  await connection.run((client) => client.set(key, shared, 'EX', Math.max(1, lifetime), 'XX'));
-  found.shared++;
+  await connection.run((client) => client.set(key, record, 'EX', Math.max(1, lifetime), 'XX'));
+  if (isOwn) found.records++;
+  else found.shared++;
+}
+
+/** A message to one recipient without the facts that may say who that is. */
+function impersonal(message: MessageFacts): MessageFacts {
+  const { subject, metadata, tags, queueId, ...others } = message;
+  return others;
 }
 
 async function forgetInStream(

@@ -32,7 +32,7 @@ export interface RedisOptions {
 /** What the store needs beside the connection. */
 export interface RedisStoreOptions extends RedisOptions {
   readonly stream: StreamLimits;
-  /** Told once when Redis goes away and once when it is back; the reason is absent then. */
+  /** Told when Redis goes away, of each reason why it stays away, and once when it is back; the reason is absent then. */
   readonly onConnection?: (unavailable: string | undefined) => void;
   /** Told once when counts begin to be refused by a Redis that answers, and why. */
   readonly onCountsRefused?: (reason: string) => void;

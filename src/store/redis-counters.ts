@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inBackground } from '../lib/background.ts';
 import type { SentCounter } from '../link/click.ts';
-import type { ClickCounter, CountedClick } from '../link/counters.ts';
+import { type ClickCounter, type CountedClick, countedText } from '../link/counters.ts';
 import type { RedisConnection } from './connection.ts';
 import { formatField, linkDigest, otherField } from './count-fields.ts';
 import { CountTally } from './count-tally.ts';
@@ -19,19 +19,36 @@ const KEEP_COUNTS = 400 * DAY_SECONDS;
 /** A link followed again after this long a silence counts as followed for the first time. */
 const KEEP_CLICKED = 90 * DAY_SECONDS;
 /**
+ * Of an error that a foreign value causes, which will not go away: scripts pass over the value. Any other error, as of a
+ * full memory, ends them.
+ */
+const IS_FOREIGN = `
+local function foreign(reply)
+  if type(reply) ~= 'table' or not reply.err then return false end
+  local e = reply.err
+  return e:find('WRONGTYPE') or e:find('not an integer') or e:find('overflow')
+end`;
+/**
  * One command for many messages; and of two nodes that see the first clicks on a message at the same moment, one is
  * told that it was the first.
  * KEYS: the messages' hashes; ARGV: seconds to keep them, then for each message how many links, and each link and how
  * often it was followed. Returns for each message how many of its links had been followed before, and for each link
- * how often it has been followed by now.
+ * how often it has been followed by now; -1 where something else stands there.
  */
-const MARK = `
+const MARK = `${IS_FOREIGN}
 local at, reply = 2, {}
+local function add(...)
+  local number = redis.pcall(...)
+  if foreign(number) then number = -1 end
+  reply[#reply + 1] = number
+  return number
+end
 for _, key in ipairs(KEYS) do
-  reply[#reply + 1] = redis.call('HLEN', key)
+  local before = add('HLEN', key)
   local last = at + 2 * tonumber(ARGV[at])
   for i = at + 1, last, 2 do
-    reply[#reply + 1] = redis.call('HINCRBY', key, ARGV[i], ARGV[i + 1])
+    local now = add('HINCRBY', key, ARGV[i], ARGV[i + 1])
+    if type(now) == 'table' then return now end
   end
   at = last + 1
   redis.call('EXPIRE', key, ARGV[1])
@@ -39,24 +56,35 @@ end
 return reply`;
 /**
  * KEYS: a day's hash; ARGV: seconds to keep it, the most fields it may have, then fields and what is to be added.
- * Returns the positions of those for which there was no room: the hash is full, and they are not in it yet.
+ * Returns how many could not be added, since something else stands there, and then the positions of those for which
+ * there was no room: the hash is full, and they are not in it yet.
  */
-const INCREASE = `
-local most, full = tonumber(ARGV[2]), {}
+const INCREASE = `${IS_FOREIGN}
+local most, reply = tonumber(ARGV[2]), { 0 }
+if foreign(redis.pcall('HLEN', KEYS[1])) then return { (#ARGV - 2) / 2 } end
 for i = 3, #ARGV, 2 do
   if redis.call('HLEN', KEYS[1]) < most or redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
-    redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
+    local now = redis.pcall('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
+    if foreign(now) then reply[1] = reply[1] + 1
+    elseif type(now) == 'table' then return now end
   else
-    full[#full + 1] = (i - 3) / 2
+    reply[#reply + 1] = (i - 3) / 2
   end
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
-return full`;
+return reply`;
 
-/** Clicks on one message that wait to be counted, by link. */
-type ClickedMessage = Omit<CountedClick, 'link' | 'count'> & {
-  readonly links: Map<string, number>;
-};
+const FOREIGN = 'something else stands where counts should';
+
+type ClickFacts = Omit<CountedClick, 'link' | 'count'>;
+
+interface ClickedLink {
+  readonly text: string;
+  count: number;
+}
+
+/** Clicks on one message that wait to be counted, by the digest of the link. */
+type ClickedMessage = ClickFacts & { readonly links: Map<string, ClickedLink> };
 
 type Increase = readonly [field: string, by: number];
 
@@ -98,26 +126,34 @@ export class RedisCounters implements SentCounter, ClickCounter {
     this.#schedule();
   }
 
-  clicked(click: CountedClick): void {
-    const { day, messageId, link, count } = click;
+  clicked({ link, count, ...click }: CountedClick): void {
+    this.#gather(click, linkDigest(link), { text: countedText(link), count });
+    this.#schedule();
+  }
+
+  #gather(click: ClickFacts, digest: string, clicked: ClickedLink): void {
+    const { day, messageId } = click;
     let id = messageId;
     let message = this.#clicks.get(id);
     if (message !== undefined && message.day !== day) {
       id = `${day} ${messageId}`;
       message = this.#clicks.get(id);
     }
-    const before = message?.links.get(link);
-    if (before === undefined && this.#waiting >= MAX_WAITING) {
-      this.#tallyClicks(click, link, count);
-    } else {
-      if (message === undefined) {
-        message = { ...click, links: new Map() };
-        this.#clicks.set(id, message);
-      }
-      message.links.set(link, (before ?? 0) + count);
-      if (before === undefined) this.#waiting++;
+    const before = message?.links.get(digest);
+    if (before !== undefined) {
+      before.count += clicked.count;
+      return;
     }
-    this.#schedule();
+    if (this.#waiting >= MAX_WAITING) {
+      this.#tallyClicks(click, clicked.text, clicked.count);
+      return;
+    }
+    if (message === undefined) {
+      message = { ...click, links: new Map() };
+      this.#clicks.set(id, message);
+    }
+    message.links.set(digest, clicked);
+    this.#waiting++;
   }
 
   /** Writes what has been gathered; what cannot be written now stays for the next time. */
@@ -187,7 +223,7 @@ export class RedisCounters implements SentCounter, ClickCounter {
     const args: (string | number)[] = [KEEP_CLICKED];
     for (const { links } of messages) {
       args.push(links.size);
-      for (const [link, count] of links) args.push(linkDigest(link), count);
+      for (const [digest, { count }] of links) args.push(digest, count);
     }
     let reply: readonly number[];
     try {
@@ -199,12 +235,13 @@ export class RedisCounters implements SentCounter, ClickCounter {
       this.#putBack(messages);
       return false;
     }
+    if (reply.includes(-1)) this.#failure = `${FOREIGN}: first clicks are not known`;
     let at = 0;
     for (const message of messages) {
       let first = reply[at++] === 0;
-      for (const [link, count] of message.links) {
+      for (const { text, count } of message.links.values()) {
         const rawClicks = reply[at++] === count ? 1 : 0;
-        this.#tallyClicks(message, link, count, rawClicks, first ? 1 : 0);
+        this.#tallyClicks(message, text, count, rawClicks, first ? 1 : 0);
         first = false;
       }
     }
@@ -212,13 +249,14 @@ export class RedisCounters implements SentCounter, ClickCounter {
   }
 
   #putBack(messages: readonly ClickedMessage[]): void {
-    for (const { links, ...message } of messages) {
-      for (const [link, count] of links) this.clicked({ ...message, link, count });
+    for (const { links, ...click } of messages) {
+      for (const [digest, clicked] of links) this.#gather(click, digest, clicked);
     }
+    this.#schedule();
   }
 
   #tallyClicks(
-    { day, campaign = '', pathway = '' }: Omit<CountedClick, 'link' | 'count'>,
+    { day, campaign = '', pathway = '' }: ClickFacts,
     link: string,
     clicks: number,
     rawClicks = 0,
@@ -272,9 +310,10 @@ export class RedisCounters implements SentCounter, ClickCounter {
     increases: readonly Increase[],
   ): Promise<readonly Increase[]> {
     const args = increases.flat();
-    const full = (await this.#connection.run((client) =>
+    const [foreign = 0, ...full] = (await this.#connection.run((client) =>
       client.eval(INCREASE, 1, key, KEEP_COUNTS, most, ...args),
     )) as number[];
+    if (foreign > 0) this.#failure = `${FOREIGN} in ${key}: not counted there`;
     return full.flatMap((at) => increases.slice(at, at + 1));
   }
 

@@ -1,4 +1,4 @@
-import type { EventReader, StoredEvent } from '../link/event-stream.ts';
+import type { StoredEvent, StreamReader } from '../link/event-stream.ts';
 import { LONGEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
@@ -13,10 +13,11 @@ const REMEMBERED = 10_000;
  * A server that took the place of another may lack the last events of that one, and have others that are older than
  * those. So the place in the stream is the newest event that was read and that the server has as well.
  */
-export class RedisEventReader implements EventReader {
+export class RedisEventReader implements StreamReader {
   readonly #connection: RedisConnection;
   readonly #key: string;
   #lastId = '0';
+  #skipped = 0;
   /** All entries from some place on, which is the first, up to #lastId. */
   #read: Set<string> = new Set();
 
@@ -40,9 +41,16 @@ export class RedisEventReader implements EventReader {
         this.#goBackTo(common);
       } else if (entries.length > 0 || left <= LONGEST_BLOCK_MS) {
         this.#goOnBehind(entries);
-        return entries.filter(({ event }) => event !== '');
+        const events = entries.filter(({ event }) => event !== '');
+        this.#skipped += entries.length - events.length;
+        // Nothing at all is the end for a caller that does not wait.
+        if (events.length > 0 || entries.length === 0) return events;
       }
     }
+  }
+
+  get skipped(): number {
+    return this.#skipped;
   }
 
   async close(): Promise<void> {

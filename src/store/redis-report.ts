@@ -1,4 +1,12 @@
-import type { CountersReader, ReportQuery, ReportRow } from '../link/counters.ts';
+import {
+  type CountersReader,
+  countOf,
+  MAX_ROWS,
+  OTHER_KEY,
+  type Report,
+  type ReportQuery,
+  type ReportRow,
+} from '../link/counters.ts';
 import type { RedisConnection } from './connection.ts';
 import { type CountField, linkDigest, type Metric, parseField } from './count-fields.ts';
 import type { Keys } from './keys.ts';
@@ -6,6 +14,8 @@ import type { Keys } from './keys.ts';
 /** As long as counts are kept. */
 const MAX_DAYS = 400;
 const DAY_MS = 86_400_000;
+/** Fields read in one command. */
+const PORTION = 500;
 
 type Counts = Partial<Record<Metric, number>>;
 
@@ -20,21 +30,27 @@ export class RedisReport implements CountersReader {
   }
 
   /** @throws StoreUnavailable */
-  async report(query: ReportQuery): Promise<{ rows: readonly ReportRow[]; total: ReportRow }> {
+  async report(query: ReportQuery): Promise<Report> {
     const { by, campaign } = query;
     const groups = new Map<string, Counts>();
     const total: Counts = {};
+    let unreadable = 0;
     for (const day of daysOf(query)) {
       const key = by === 'link' ? this.#keys.linkCounts(day) : this.#keys.counts(day);
-      const fields = await this.#connection.run((client) => client.hgetall(key));
-      for (const [text, value] of Object.entries(fields)) {
+      for await (const [text, value] of this.#fields(key)) {
         const field = parseField(text);
+        const count = countOf(value);
+        if (field === undefined || count === undefined) {
+          unreadable++;
+          continue;
+        }
         if (campaign !== undefined && field.campaign !== campaign) continue;
         const name = groupOf(by, field, day);
-        const group = groups.get(name) ?? {};
-        groups.set(name, group);
-        for (const counts of [group, total]) {
-          counts[field.metric] = (counts[field.metric] ?? 0) + Number(value);
+        const group = groups.has(name) || groups.size < MAX_ROWS ? name : OTHER_KEY;
+        const counts = groups.get(group) ?? {};
+        groups.set(group, counts);
+        for (const added of [counts, total]) {
+          added[field.metric] = (added[field.metric] ?? 0) + count;
         }
       }
     }
@@ -43,7 +59,20 @@ export class RedisReport implements CountersReader {
       rowOf(key, by === 'link' ? { ...counts, uniqueClicks: counts.rawClicks ?? 0 } : counts, by),
     );
     rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return { rows, total: rowOf('', total, by) };
+    return { rows, total: rowOf('', total, by), unreadable };
+  }
+
+  /** The fields of a hash with their values, a portion at a time. */
+  async *#fields(key: string): AsyncGenerator<readonly [field: string, value: string]> {
+    let cursor = '0';
+    do {
+      const from = cursor;
+      const [next, page] = await this.#connection.run((client) =>
+        client.hscan(key, from, 'COUNT', PORTION),
+      );
+      for (let i = 0; i + 1 < page.length; i += 2) yield [page[i] ?? '', page[i + 1] ?? ''];
+      cursor = next;
+    } while (cursor !== '0');
   }
 
   /**
@@ -54,7 +83,7 @@ export class RedisReport implements CountersReader {
   async clicksOf(messageId: string, link: string): Promise<number> {
     const key = this.#keys.clicked(messageId);
     const clicks = await this.#connection.run((client) => client.hget(key, linkDigest(link)));
-    return Number(clicks ?? 0);
+    return countOf(clicks) ?? 0;
   }
 }
 

@@ -1,10 +1,10 @@
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter } from '../link/counters.ts';
 import type { EditableBlockList } from '../link/editable-block-list.ts';
-import type { EventAppender, EventConsumer, EventReader } from '../link/event-stream.ts';
+import type { EventAppender, EventConsumer, StreamReader } from '../link/event-stream.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
 import { RedisConnection } from './connection.ts';
-import { type Forgotten, forgetRecipient } from './forget-recipient.ts';
+import { type Forgetting, type Forgotten, forgetRecipient } from './forget-recipient.ts';
 import { Keys } from './keys.ts';
 import type { RedisStoreOptions } from './options.ts';
 import { RedisBlocks } from './redis-blocks.ts';
@@ -28,12 +28,12 @@ export interface RedisStore {
   /**
    * Reads the stream on a connection of its own; `after` is an event's id, `0` (the oldest on) or `$` (only new ones).
    */
-  openReader(after: string): EventReader;
+  openReader(after: string): StreamReader;
   openConsumer(name: ConsumerName): EventConsumer;
   readonly counters: SentCounter & ClickCounter & { flush(): Promise<void> };
   readonly reports: RedisReport;
   /** Erases what is stored about a recipient; looks at everything there is. */
-  forget(address: string, progress: (done: number, total: number) => void): Promise<Forgotten>;
+  forget(forgetting: Forgetting): Promise<Forgotten>;
   /** Compares the sealing keys of the hosts that share the store. */
   readonly sealKeys: RedisSealKeys;
   health(): Promise<RedisHealth>;
@@ -44,13 +44,14 @@ export interface RedisStore {
 /** Touches nothing yet: the first command connects. */
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
   // Of two connections it is told as of one: Redis is away while either of them is.
-  let away = 0;
-  const onConnection = (unavailable: string | undefined) => {
-    const before = away;
-    away += unavailable === undefined ? -1 : 1;
-    if (before === 0 || away === 0) options.onConnection?.(unavailable);
+  const away = new Map<'all' | 'saving', string>();
+  const watch = (name: 'all' | 'saving') => (unavailable: string | undefined) => {
+    const isKnown = [...away.values()].includes(unavailable ?? '');
+    if (unavailable === undefined) away.delete(name);
+    else away.set(name, unavailable);
+    if (unavailable === undefined ? away.size === 0 : !isKnown) options.onConnection?.(unavailable);
   };
-  const connection = new RedisConnection(options, { onConnection });
+  const connection = new RedisConnection(options, { onConnection: watch('all') });
   const keys = new Keys(options.keyPrefix);
   const links = new StoredLinks(connection, keys);
   const { commandTimeoutMs, waitReplicas = 0, waitTimeoutMs = commandTimeoutMs } = options;
@@ -59,7 +60,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     waitReplicas > 0
       ? new RedisConnection(
           { ...options, commandTimeoutMs: commandTimeoutMs + waitTimeoutMs },
-          { onConnection },
+          { onConnection: watch('saving') },
         )
       : undefined;
   const events = new RedisEvents(connection, keys, options.stream);
@@ -78,7 +79,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     openConsumer: (name) => new RedisEventConsumer(ownConnection(), keys, name),
     counters,
     reports,
-    forget: (address, progress) => forgetRecipient(connection, keys, links, address, progress),
+    forget: (forgetting) => forgetRecipient(connection, keys, links, forgetting),
     sealKeys: new RedisSealKeys(connection, keys),
     health: async () => redisHealth(connection, { ...(await events.usage()), ...options.stream }),
     close: async () => {

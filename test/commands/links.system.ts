@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { blockCommand } from '../../src/commands/block.ts';
+import { eventsCommand } from '../../src/commands/events.ts';
 import { forgetCommand } from '../../src/commands/forget.ts';
 import { linkCommand } from '../../src/commands/link.ts';
+import { reportCommand } from '../../src/commands/report.ts';
+import { FileCounters } from '../../src/event/file-counters.ts';
+import { Journal } from '../../src/event/journal.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';
@@ -87,6 +91,56 @@ test('a stored link is looked up, blocked for the running service, and forgotten
   `);
   expect(await service.resolver.resolve(token)).toBeUndefined();
   await service.close();
+});
+
+test('after links were sealed, events and reports show what was before Redis as well', async () => {
+  const service = openStore({ url: redis.url });
+  const about = (id: string) => `{"msys":{"track_event":{"event_id":"${id}"}}}`;
+  const journal = new Journal({ folder: join(folder, 'events'), kind: 'events' });
+  await journal.append([about('sealed-1'), about('sealed-2')]);
+  await journal.close();
+  await service.events.append([about('redis-1')]);
+  const clicked = { day: '2026-11-23', messageId: 'AAAAAAAAAAAAAAAA', link: 'Shop', count: 2 };
+  const files = new FileCounters({ folder: join(folder, 'events') });
+  files.clicked(clicked);
+  files.clicked({ ...clicked, link: 'Blog' });
+  await files.close();
+  service.counters.clicked(clicked);
+  await service.close();
+
+  const { stdout } = await run(eventsCommand, 'events');
+  expect(stdout).toBe(`${['sealed-1', 'sealed-2', 'redis-1'].map(about).join('\n')}\n`);
+  const asked = [
+    'report',
+    '--json',
+    '--by',
+    'link',
+    '--since',
+    '2026-11-23',
+    '--until',
+    '2026-11-23',
+  ];
+  const report = JSON.parse((await run(reportCommand, ...asked)).stdout);
+  expect(report.rows).toMatchObject([
+    { link: 'Blog', count_clicked: 2 },
+    { link: 'Logo', count_clicked: 3 },
+    { link: 'Shop', count_clicked: 4 },
+  ]);
+  expect(report.total).toMatchObject({ count_clicked: 9 });
+  await rm(join(folder, 'events'), { recursive: true });
+});
+
+test('forget --keep-links says that the links go on', async () => {
+  const { stdout } = await run(
+    forgetCommand,
+    'forget',
+    '--recipient',
+    'a@x.example',
+    '--keep-links',
+  );
+  expect(stdout).toContain(
+    '0 messages in Redis: recipient, subject and metadata erased, their links still lead to their targets\n',
+  );
 });
 
 test('forget says what it could not read, and ends with 65', async () => {

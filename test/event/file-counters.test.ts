@@ -65,7 +65,7 @@ describe('reports without Redis', () => {
   const total = { key: '', ...numbers(3, 35, 8, 4, 3) };
 
   test('by campaign', async () => {
-    expect(await report.report({ by: 'campaign' })).toEqual({
+    expect(await report.report({ by: 'campaign' })).toMatchObject({
       rows: [
         { key: '', ...numbers(1, 5, 1, 1, 1) },
         { key: 'spring', ...numbers(2, 30, 7, 3, 2) },
@@ -75,7 +75,7 @@ describe('reports without Redis', () => {
   });
 
   test('by pathway', async () => {
-    expect(await report.report({ by: 'pathway' })).toEqual({
+    expect(await report.report({ by: 'pathway' })).toMatchObject({
       rows: [
         { key: '', ...numbers(1, 5, 1, 1, 1) },
         { key: 'news', ...numbers(2, 30, 7, 3, 2) },
@@ -85,7 +85,7 @@ describe('reports without Redis', () => {
   });
 
   test('by day: the first click of a link and of a message belongs to its day', async () => {
-    expect(await report.report({ by: 'day' })).toEqual({
+    expect(await report.report({ by: 'day' })).toMatchObject({
       rows: [
         { key: MONDAY, ...numbers(2, 30, 6, 3, 2) },
         { key: TUESDAY, ...numbers(1, 5, 2, 1, 1) },

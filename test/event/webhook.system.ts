@@ -126,7 +126,7 @@ describe('consumers of the Redis stream', () => {
     await store.events.append([about(1, 'a@x.example'), about(2, 'b@x.example')]);
     deliver(store, 'node', server.url);
     await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
-    expect((await store.forget('a@x.example', () => undefined)).events).toBe(1);
+    expect((await store.forget({ address: 'a@x.example' })).events).toBe(1);
     await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(2);
     expect(JSON.parse(server.batches[1]?.body ?? '')).toEqual([
       JSON.parse(about(2, 'b@x.example')),

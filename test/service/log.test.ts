@@ -39,6 +39,17 @@ test('what is held is in the file when flush has settled', async () => {
   expect(lines.map((line) => JSON.parse(line).line)).toEqual([...Array(1000).keys()]);
 });
 
+test('no control character reaches whoever reads the file, and all are in the JSON', async () => {
+  const { file, logger, flush } = open();
+  const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code)).join('');
+  logger.info({ subject: controls, [`key${controls}`]: 1 }, controls);
+  await flush();
+  const text = await readFile(file, 'utf8');
+  expect(text.trimEnd()).not.toMatch(/\p{Cc}/u);
+  const line = JSON.parse(text);
+  expect([line.subject, line.msg, line[`key${controls}`]]).toEqual([controls, controls, 1]);
+});
+
 const TARGET = 'https://shop.example/a?customer=7';
 
 const report: MessageReport = {

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis as Client } from 'ioredis';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { RedisStore } from '../../src/store/redis-store.ts';
 import { freePort } from '../helpers/free-port.ts';
@@ -62,7 +63,9 @@ describe('what a store does while Redis …, and that it comes back by itself', 
 
     await redis.start();
     await poll('the store to be back', works(store));
-    expect(told).toEqual(['away', undefined]);
+    // Each reason of an outage once: it was closed, and cannot be opened again.
+    expect(told.filter((one, at) => one !== told[at - 1])).toEqual(['away', undefined]);
+    expect(told.length).toBeLessThanOrEqual(3);
     // Whatever was acknowledged is there.
     for (const token of [saved, ...traffic.tokens])
       expect(await store.resolver.resolve(token)).toBeDefined();
@@ -283,4 +286,28 @@ test('a record of a later release is a reason to wait, not to say that the link 
   expect(await outcome(store.resolver.resolve(token))).toMatch(
     /^record of message \S{16}: message record of format 9, this release reads formats 1 to 3$/,
   );
+});
+
+test('a password that was changed is the reason that is told', async () => {
+  const locked = await startRedis({ args: ['--requirepass', 'one'] });
+  const told: (string | undefined)[] = [];
+  const store = openStore({
+    url: locked.url,
+    password: 'one',
+    onConnection: (reason) => told.push(reason),
+  });
+  const asked = new Client(locked.url, { password: 'one' });
+  try {
+    await save(store);
+    await asked.config('SET', 'requirepass', 'two');
+    await asked.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await poll('the reason', () => told.some((reason) => reason?.includes('WRONGPASS')));
+    expect(told.at(-1)).toContain('see redis { username password }');
+    await asked.config('SET', 'requirepass', 'one');
+    await poll('the store to be back', () => told.at(-1) === undefined);
+  } finally {
+    asked.disconnect();
+    await store.close();
+    await locked.stop();
+  }
 });

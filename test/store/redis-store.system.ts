@@ -252,7 +252,7 @@ describe('the click stream', () => {
     await consumer.acknowledge(read);
     expect(await consumer.backlog()).toEqual({ events: 0 });
     await consumer.close();
-    expect((await store.forget('gone@x.example', () => {})).events).toBe(0);
+    expect((await store.forget({ address: 'gone@x.example' })).events).toBe(0);
   });
 
   test('a group that Redis has lost is made again', async () => {
@@ -415,7 +415,10 @@ describe('forget', () => {
     await store.counters.flush();
 
     const steps: number[] = [];
-    const found = await store.forget('GONE@x.example', (done, total) => steps.push(done / total));
+    const found = await store.forget({
+      address: 'GONE@x.example',
+      progress: (done, total) => steps.push(done / total),
+    });
     expect(found).toEqual({ records: 1, shared: 1, events: 1, unreadable: 0 });
     expect(steps.at(-1)).toBe(1);
     expect(await store.resolver.resolve(own.token)).toBeUndefined();
@@ -428,10 +431,36 @@ describe('forget', () => {
     ).toBeGreaterThan(0);
     expect(await redis.cli('xlen', 'clickmilter:events')).toBe('2');
     expect(await redis.cli('keys', 'clickmilter:c:*')).toBe('');
-    const again = await store.forget('gone@x.example', () => {});
+    const again = await store.forget({ address: 'gone@x.example' });
     expect(again).toEqual({ records: 0, shared: 0, events: 0, unreadable: 0 });
-    await store.forget('stays@x.example', () => {});
+    await store.forget({ address: 'stays@x.example' });
     expect(await store.resolver.resolve(shared.token)).toBeUndefined();
+  });
+});
+
+describe('forget, and keep the links', () => {
+  test('says nothing of the recipient any more, and leads where it led', async () => {
+    const own = await issue({ recipients: ['Gone@x.example'], subject: 'For Gone' });
+    const shared = await issue({ recipients: ['gone@x.example', 'stays@x.example'] });
+    const before = await redis.cli('ttl', `clickmilter:m:${own.message.messageId}`);
+    const asked = { address: 'GONE@x.example', keepLinks: true };
+    expect(await store.forget(asked)).toEqual({ records: 1, shared: 1, events: 0, unreadable: 0 });
+    const kept = await store.resolver.resolve(own.token);
+    expect(kept?.link.target).toBe('https://shop.example/');
+    expect(kept?.message).toMatchObject({ campaignId: 'autumn-2026', recipients: [''] });
+    for (const fact of ['subject', 'metadata', 'tags', 'queueId']) {
+      expect(kept?.message).not.toHaveProperty(fact);
+    }
+    if (kept === undefined) throw new Error('the link is gone');
+    const event = JSON.stringify(toClickEvent({ token: 'T', time: 0, resolved: kept }, {}, 'id'));
+    expect(event).not.toMatch(/gone|rcpt_to/i);
+    expect((await store.resolver.resolve(shared.token))?.message.recipients).toEqual([
+      '',
+      'stays@x.example',
+    ]);
+    const after = Number(await redis.cli('ttl', `clickmilter:m:${own.message.messageId}`));
+    expect(Math.abs(after - Number(before))).toBeLessThan(30);
+    expect(await store.forget(asked)).toEqual({ records: 0, shared: 0, events: 0, unreadable: 0 });
   });
 });
 

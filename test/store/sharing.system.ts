@@ -152,7 +152,7 @@ test('what cannot be read keeps nobody else from being forgotten', async () => {
   // Of a later release.
   await redis.cli('set', 'clickmilter:m:AAAAAAAAAAAAAAAA', '\x09...');
   const later = open();
-  expect(await later.forget(recipient, () => {})).toEqual({
+  expect(await later.forget({ address: recipient })).toEqual({
     records: 1,
     shared: 0,
     events: 0,
@@ -164,6 +164,22 @@ test('what cannot be read keeps nobody else from being forgotten', async () => {
     'nowhere',
     'https://shop.example/a/offer-0',
   ]);
+});
+
+test('a recipient of a copy is forgotten, and the links go on leading where they led', async () => {
+  const store = open();
+  await sendUntilShared(store);
+  const copy = await send(store);
+  const recipient = `someone${serial - 1}@example.org`;
+  const targets = await targetsOf(store, copy);
+  expect(targets).not.toContain('nowhere');
+  expect(await open().forget({ address: recipient, keepLinks: true })).toMatchObject({
+    records: 1,
+    unreadable: 0,
+  });
+  expect(await targetsOf(open(), copy)).toEqual(targets);
+  expect(await targetsOf(store, copy)).toEqual(targets);
+  expect(JSON.stringify(await open().resolver.resolve(copy[0] ?? ''))).not.toContain(recipient);
 });
 
 test('should they be gone all the same, the link is not said to be unknown', async () => {
