@@ -33,7 +33,7 @@ export const reasonText: Readonly<Record<WhyUntouched, string>> = {
   scheme: 'not http or https, or part of such a link',
   relative: 'a relative link without a base',
   'invalid-url': 'not a valid URL',
-  placeholder: 'a placeholder that was never filled in',
+  placeholder: 'a placeholder that was never filled in (placeholders)',
   'own-domain': 'leads to a tracking domain itself',
   excluded: 'matches exclude_domains or exclude_urls',
   'excluded-selector': 'matches exclude_selectors',

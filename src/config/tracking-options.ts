@@ -44,7 +44,7 @@ export const trackingOptions = {
   rewrite_signed: option(
     booleanType,
     false,
-    'Whether DKIM-signed mail is tracked, which breaks its signature.',
+    'Whether mail with a DKIM, ARC or DomainKeys signature is tracked, which breaks the signature.',
   ),
   exclude_domains: option(
     usedAs(listType(domainPatternType), domainMatcher),
@@ -65,6 +65,11 @@ export const trackingOptions = {
     booleanType,
     true,
     'Whether HTML links are tracked whose visible text is itself a URL.',
+  ),
+  placeholders: option(
+    choiceType('leave', 'track'),
+    'leave',
+    'What becomes of links with a placeholder such as {{x}}, which somebody is still to fill in: left alone, or tracked unless it is in the host.',
   ),
   recipients: option(
     choiceType('any', 'single'),

@@ -300,6 +300,7 @@ export class Transmission {
       rewriteSigned: options.rewriteSigned,
       excludeSelectors: options.excludeSelectors,
       trackUrlText: options.trackUrlText,
+      placeholders: options.placeholders,
       ownDomains: ownDomains(this.#settings.scopes, options),
       ...exclusions(options),
     });

@@ -26,8 +26,6 @@ export interface Charset {
 
 const NOT_ASCII = /[^\0-\x7f]/;
 const US_ASCII = /^(?:us-)?ascii$/;
-/** The byte order marks of UTF-8 and UTF-16. */
-const MARK = /^(?:\xef\xbb\xbf|\xfe\xff|\xff\xfe)/;
 /** Begins the escape sequences of ISO-2022-JP. */
 const ESCAPE = '\x1b';
 
@@ -35,34 +33,29 @@ const ESCAPE = '\x1b';
  * Finds out how to read a part.
  *
  * @param label the charset of the Content-Type; empty where there is none
- * @returns undefined where the text cannot be made out: UTF-7, UTF-32, UTF-16 that does not say which
+ * @returns undefined where the text cannot be made out: UTF-7, UTF-32, UTF-16 that does not say which, what nobody here
+ * knows, and where a byte order mark contradicts the label: browsers go by the mark, other programs by the label
  */
 export function charsetOf(label: string, bytes: string): Charset | undefined {
   const name = label.trim().toLowerCase();
   if (/^(unicode-1-1-)?utf-7|^x?-?utf-?32|^ucs-4|^iso-2022-(kr|cn)|^hz-gb/.test(name)) {
     return undefined;
   }
+  const mark = MARKS.find(({ bytes: mark }) => bytes.startsWith(mark))?.encoding;
   if (/^utf-?16|^ucs-2|^unicode$|^iso-10646-ucs-2/.test(name)) {
-    return utf16(name, bytes);
+    return utf16(name, mark);
   }
   const encoding = encodingOf(name);
-  if (encoding !== 'utf-8' && name !== '' && MARK.test(bytes)) {
-    return undefined; // the mark wins in browsers, the label elsewhere
+  if (encoding === null || (mark !== undefined && mark !== (encoding ?? 'utf-8'))) {
+    return undefined;
   }
-  const isLabelled = encoding !== undefined || name !== '';
   return {
     unit: 1,
     // Browsers take us-ascii for windows-1252.
-    utf8Queries: encoding === 'utf-8' || !isLabelled,
+    utf8Queries: encoding === 'utf-8' || (encoding === undefined && !US_ASCII.test(name)),
     scannable: (text) => maskMultibyte(text, encoding),
-    decode(text) {
-      if (!NOT_ASCII.test(text) && !text.includes(ESCAPE)) {
-        return text;
-      }
-      // A charset that Node lacks is anything but UTF-8.
-      const isKnown = encoding !== undefined || name === '' || US_ASCII.test(name);
-      return isKnown ? decode(text, encoding) : undefined;
-    },
+    decode: (text) =>
+      NOT_ASCII.test(text) || text.includes(ESCAPE) ? decode(text, encoding) : text,
     encode: (ascii) => ascii,
     characterAt: characterReader(bytes, encoding),
   };
@@ -106,19 +99,25 @@ function singleBytes(encoding: string): readonly string[] {
   return table;
 }
 
-/** The encoding of the WHATWG standard behind a label; undefined for none, us-ascii, and what nobody knows. */
-function encodingOf(name: string): string | undefined {
+const MARKS = [
+  { bytes: '\xef\xbb\xbf', encoding: 'utf-8' },
+  { bytes: '\xfe\xff', encoding: 'utf-16be' },
+  { bytes: '\xff\xfe', encoding: 'utf-16le' },
+] as const;
+
+/** The encoding of the WHATWG standard behind a label; undefined for none and us-ascii, null for what is not known here. */
+function encodingOf(name: string): string | undefined | null {
   if (name === '' || US_ASCII.test(name)) {
     return undefined;
   }
   try {
     return new TextDecoder(name).encoding;
   } catch {
-    return undefined;
+    return null;
   }
 }
 
-/** Bytes without a label, or with a wrong one, are taken for UTF-8 where they are valid UTF-8. */
+/** Bytes without a label are taken for UTF-8 where they are valid UTF-8. */
 function decode(text: string, encoding: string | undefined): string | undefined {
   if (encoding !== undefined && encoding !== 'utf-8') {
     return decodeLegacy(text, encoding);
@@ -128,12 +127,13 @@ function decode(text: string, encoding: string | undefined): string | undefined 
 }
 
 /** RFC 2781: a byte order mark decides; `utf-16` without one is read differently by everybody. */
-function utf16(name: string, bytes: string): Charset | undefined {
-  const mark = bytes.slice(0, 2);
-  const bigEndian = mark === '\xfe\xff' || (mark !== '\xff\xfe' && name.endsWith('be'));
-  if (!bigEndian && mark !== '\xff\xfe' && !name.endsWith('le')) {
+function utf16(name: string, mark: string | undefined): Charset | undefined {
+  const label = name.endsWith('be') ? 'utf-16be' : name.endsWith('le') ? 'utf-16le' : undefined;
+  const encoding = mark ?? label;
+  if (encoding === undefined || encoding === 'utf-8' || encoding !== (label ?? encoding)) {
     return undefined;
   }
+  const bigEndian = encoding === 'utf-16be';
   const scannable = (text: string): string => {
     const units = Buffer.from(text.slice(0, text.length & ~1), 'latin1');
     return (bigEndian ? units.swap16() : units).toString('utf16le');

@@ -2,7 +2,14 @@ import { decodeHTMLAttribute } from 'entities/decode';
 import type { Candidate, Range, Scanned } from './candidate.ts';
 import { type Attribute, HtmlScanner, type Tag, tagAt } from './html-scanner.ts';
 import { readTree, type TreeLimits } from './html-tree.ts';
-import { notrackAt, OWN_MARK, readMarks, VENDORS_MARKS, withoutNotrack } from './link-marks.ts';
+import {
+  isMarkedClass,
+  MARKED_ATTRIBUTES,
+  notrackAt,
+  OWN_MARK,
+  readMarks,
+  withoutNotrack,
+} from './link-marks.ts';
 import { NameSet } from './name-set.ts';
 import type { LeftAlone } from './outcome.ts';
 import { plainHostInHtml } from './target.ts';
@@ -24,7 +31,7 @@ export interface HtmlOptions {
 const NEED_TREE = ['svg', 'math', 'select', 'template', 'frameset'];
 
 /** What links are made of, and marked with. */
-const ATTRIBUTES = new NameSet(['href', 'xlink:href', ...VENDORS_MARKS], OWN_MARK);
+const ATTRIBUTES = new NameSet(['href', 'xlink:href', ...MARKED_ATTRIBUTES], OWN_MARK);
 
 const DOCUMENT = new HtmlScanner(['a', 'area', 'base', ...NEED_TREE], ATTRIBUTES);
 
@@ -52,7 +59,7 @@ export function scanHtml(
     tags.sort(byStart);
   }
   for (const tag of tags) {
-    readLink(html, tag, outline.selected.has(tag.start), options, candidates, marks);
+    readLink(html, tag, outline, options, candidates, marks);
     if (candidates.length > options.maxLinks) {
       return 'too-many-links';
     }
@@ -69,8 +76,12 @@ interface Outline {
   links: readonly Tag[];
   base: Tag | undefined;
   comments: readonly Range[];
+  /** Where tags begin that exclude_selectors match, and those within SVG. */
   selected: ReadonlySet<number>;
+  svg: ReadonlySet<number>;
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 function outlineOf(html: string, options: HtmlOptions): Outline | undefined {
   const links: Tag[] = [];
@@ -90,7 +101,7 @@ function outlineOf(html: string, options: HtmlOptions): Outline | undefined {
     comment: (start, end) => comments.push({ start, end }),
   });
   if (!needsTree && (options.excludeSelectors.length === 0 || links.length === 0)) {
-    return { links, base, comments, selected: new Set() };
+    return { links, base, comments, selected: NONE, svg: NONE };
   }
   const tree = readTree(html, options.excludeSelectors, options.treeLimits);
   const at = (offset: number) => tagAt(html, offset, ATTRIBUTES);
@@ -100,6 +111,7 @@ function outlineOf(html: string, options: HtmlOptions): Outline | undefined {
       base: tree.base === undefined ? undefined : at(tree.base),
       comments: tree.comments,
       selected: tree.selected,
+      svg: tree.svgLinks,
     }
   );
 }
@@ -140,7 +152,7 @@ function byStart(a: Range, b: Range): number {
 function readLink(
   html: string,
   tag: Tag,
-  selected: boolean,
+  { selected, svg }: Outline,
   options: HtmlOptions,
   candidates: Candidate[],
   marks: Range[],
@@ -153,8 +165,11 @@ function readLink(
     if (name === 'href') {
       href ??= attribute;
     } else if (name === 'xlink:href') {
-      xlink ??= attribute; // of an SVG <a>
-    } else {
+      xlink ??= attribute;
+    } else if (
+      name !== 'class' ||
+      isMarkedClass(html.slice(attribute.valueStart, attribute.valueEnd))
+    ) {
       markValues ??= new Map();
       if (!markValues.has(name)) {
         markValues.set(name, attributeText(attribute, options) ?? '');
@@ -164,7 +179,8 @@ function readLink(
       }
     }
   }
-  href ??= xlink;
+  // Nowhere else it is a link.
+  href ??= svg.has(tag.start) ? xlink : undefined;
   if (href === undefined) {
     return;
   }
@@ -180,7 +196,7 @@ function readLink(
     written = written && withoutNotrack(written);
     reason = 'opted-out';
   }
-  if (reason === undefined && selected) {
+  if (reason === undefined && selected.has(tag.start)) {
     reason = 'excluded-selector';
   } else if (reason === undefined && !options.trackUrlText && showsUrl(html, tag.end)) {
     reason = 'url-text';

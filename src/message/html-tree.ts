@@ -15,6 +15,8 @@ export interface HtmlTree {
   readonly comments: readonly Range[];
   /** Links that match one of the selectors, or are within an element that does. */
   readonly selected: ReadonlySet<number>;
+  /** Links within SVG, where `xlink:href` is one. */
+  readonly svgLinks: ReadonlySet<number>;
 }
 
 /** Beyond these no tree is built: some of parse5's steps take time in proportion to the depth. */
@@ -79,6 +81,7 @@ function collect(document: Document, matching: ReadonlySet<unknown>): HtmlTree {
   // The tree repeats an element where formatting is reopened (`<a><p></a>`): one tag, one link.
   const links = new Set<number>();
   const selected = new Set<number>();
+  const svgLinks = new Set<number>();
   const comments: Range[] = [];
   const bases: number[] = [];
   const waiting: { node: Node; within: boolean }[] = [];
@@ -100,6 +103,9 @@ function collect(document: Document, matching: ReadonlySet<unknown>): HtmlTree {
     const inside = within || matching.has(node);
     if (place && (node.name === 'a' || node.name === 'area')) {
       links.add(place.startOffset);
+      if (node.namespace === SVG_NAMESPACE) {
+        svgLinks.add(place.startOffset);
+      }
       if (inside) {
         selected.add(place.startOffset);
       }
@@ -114,10 +120,12 @@ function collect(document: Document, matching: ReadonlySet<unknown>): HtmlTree {
     base: bases.sort((a, b) => a - b)[0],
     comments,
     selected,
+    svgLinks,
   };
 }
 
 const HTML_NAMESPACE = 'http://www.w3.org/1999/xhtml';
+const SVG_NAMESPACE = 'http://www.w3.org/2000/svg';
 
 function isHtml(element: { namespace?: string }): boolean {
   return element.namespace === HTML_NAMESPACE;

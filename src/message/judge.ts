@@ -1,7 +1,9 @@
 import type { Candidate } from './candidate.ts';
 import { decodeEncodedWords } from './encoded-words.ts';
 import type { HeaderField } from './header-field.ts';
+import { isOptedOutByQuery } from './link-marks.ts';
 import type { FoundLink, LeftAlone } from './outcome.ts';
+import { holdsPlaceholder } from './placeholders.ts';
 import type { ReadPart } from './read-part.ts';
 import type { ReadingOptions } from './reading-options.ts';
 import { type Base, baseOf, targetOf } from './target.ts';
@@ -80,11 +82,15 @@ function judgeOne(
       ? targetOf(written, base, part.utf8Queries)
       : { target: written, host: plain };
   if (typeof found === 'string') {
-    return { candidate, link: foundLink(part, candidate, written, found), host: '' };
+    const isNone = found === 'invalid-url' || found === 'relative';
+    const reason = isNone && holdsPlaceholder(written) ? 'placeholder' : found;
+    return { candidate, link: foundLink(part, candidate, written, reason), host: '' };
   }
   const { target, host } = found;
   const reason =
     candidate.reason ??
+    (isOptedOutByQuery(target) ? 'opted-out' : undefined) ??
+    (options.placeholders !== 'track' && holdsPlaceholder(written) ? 'placeholder' : undefined) ??
     unsubscribe.get(target, host, plain !== undefined) ??
     (isOwn(target, host, options.ownDomains) ? 'own-domain' : undefined) ??
     options.exclude?.(target);
@@ -125,10 +131,8 @@ function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<LeftAlone> {
     if (name.length === LIST_UNSUBSCRIBE.length && name.toLowerCase() === LIST_UNSUBSCRIBE) {
       // Some senders write a long one as encoded words, which RFC 2369 does not know.
       const text = decodeEncodedWords(value.replace(/\r?\n/g, ''));
-      // Some leave the angle brackets out.
-      const uris = text.includes('<') ? /<(\s*http[^<>]*)>/gi : /(https?:[^\s,]+)/gi;
-      for (const [, uri = ''] of text.matchAll(uris)) {
-        const found = targetOf(uri.replace(/\s+/g, ''), 'relative', true);
+      for (const uri of urisIn(text)) {
+        const found = targetOf(uri, 'relative', true);
         if (typeof found === 'object') {
           targets.set(found.target, found.host, 'unsubscribe');
         }
@@ -139,6 +143,22 @@ function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<LeftAlone> {
 }
 
 const LIST_UNSUBSCRIBE = 'list-unsubscribe';
+
+/** Those in `<…>`; of what stands outside, though it should not, what each way to read it makes of it. */
+function* urisIn(text: string): Iterable<string> {
+  for (const [, within, outside = ''] of text.matchAll(/<([^<>]*)>|([^<>]+)/g)) {
+    if (within !== undefined) {
+      yield within.replace(/\s+/g, '');
+      continue;
+    }
+    for (const [, word = ''] of outside.matchAll(/(?:^|[\s,;"'])(https?:[^\s"']+)/gi)) {
+      const uri = word.replace(/[,;]+$/, '');
+      yield uri;
+      yield uri.replace(/,.*/, '');
+    }
+    yield outside.replace(/\s+/g, '');
+  }
+}
 
 /**
  * Something about a few targets, however their hosts are spelt. Most others are told from them by their length: the hash

@@ -3,6 +3,7 @@ import { type MimeNode as MailsplitNode, Splitter } from 'mailsplit';
 /** With what it makes of its headers; it parses none where it has `headers` already. */
 export interface MimeNode extends MailsplitNode {
   readonly _headersLines: readonly Buffer[];
+  readonly _parsedContentType: { readonly params: Readonly<Record<string, string>> } | false;
 }
 
 /** The inside of mailsplit's Splitter that is used here: the only file that touches it. */
@@ -98,10 +99,10 @@ function remember(header: string, node: MimeNode): void {
 
 function parsedOf(node: MimeNode) {
   const { headers, contentType, charset, encoding, disposition, filename } = node;
-  const { flowed, delSp, multipart, rfc822, _boundary } = node;
+  const { flowed, delSp, multipart, rfc822, _boundary, _parsedContentType } = node;
   return {
     ...{ headers, contentType, charset, encoding, disposition, filename },
-    ...{ flowed, delSp, multipart, rfc822, _boundary },
+    ...{ flowed, delSp, multipart, rfc822, _boundary, _parsedContentType },
   };
 }
 

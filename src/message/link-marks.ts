@@ -16,19 +16,96 @@ const MAX_SUBLINK = 500;
 /** Components with a dot before them name files (`.well-known`) or go up, and web servers refuse null characters. */
 const LEADS_NOWHERE = /(?:^|\/)(?:\.|%2e)|%00/i;
 
-/** Marks of this product: they are removed from the outgoing message. */
+/** A mark that templates carry, on a link. This table is the only place that knows it. */
+export interface Mark {
+  readonly vendor: string;
+  /** As a template has it. */
+  readonly example: string;
+  /** In an attribute of that name, in lower case; as one of the classes; in the scheme or the query of the URL. */
+  readonly place: 'attribute' | 'class' | 'scheme' | 'query';
+  readonly name: string;
+  /** The values with which it counts: of those that switch tracking off, or all others; absent for any. */
+  readonly value?: 'off' | 'not off';
+  readonly means: 'opted-out' | 'unsubscribe' | 'name' | 'sublink';
+  /** Ours: it is removed from the outgoing message. */
+  readonly isRemoved?: true;
+}
+
+/** Attributes of this product, and marks of such a name in text (`[[data-msys-…]]`): all of them are removed. */
 export const OWN_MARK = 'data-msys-';
 
-/** Attributes of other vendors' systems that `readMarks` knows. */
-export const VENDORS_MARKS = [
-  'clicktracking',
-  'disable-tracking',
-  'data-pm-no-track',
-  'ses:no-track',
-  'tracking',
-  'data-mautic-disable-tracking',
-  'mautic:disable-tracking',
+const own = (
+  name: string,
+  value: string,
+  means: Mark['means'],
+  more?: Pick<Mark, 'value'>,
+): Mark => ({
+  vendor: 'SparkPost, clickmilter',
+  example: `${OWN_MARK}${name}="${value}"`,
+  place: 'attribute',
+  name: OWN_MARK + name,
+  means,
+  isRemoved: true,
+  ...more,
+});
+
+const optOut = (
+  vendor: string,
+  example: string,
+  more?: Partial<Pick<Mark, 'value' | 'place' | 'name' | 'isRemoved'>>,
+): Mark => ({
+  vendor,
+  example,
+  place: 'attribute',
+  name: example.replace(/=.*/, '').toLowerCase(),
+  means: 'opted-out',
+  ...more,
+});
+
+export const MARKS: readonly Mark[] = [
+  own('clicktrack', '0', 'opted-out', { value: 'off' }),
+  own('unsubscribe', '1', 'unsubscribe', { value: 'not off' }),
+  own('linkname', 'Spring offer', 'name'),
+  own('sublink', 'app/offers', 'sublink'),
+  optOut('SendGrid', 'clicktracking="off"', { value: 'off' }),
+  optOut('Mailgun', 'disable-tracking="true"', { value: 'not off' }),
+  optOut('Postmark', 'data-pm-no-track'),
+  optOut('Amazon SES', 'ses:no-track'),
+  optOut('Mandrill', 'mc:disable-tracking', { value: 'not off' }),
+  optOut('Campaign Monitor', 'cm_dontconvertlink'),
+  optOut('Campaign Monitor, formerly MailBuild', 'mb_dontconvertlink'),
+  optOut('Customer.io', 'class="untracked"', { place: 'class', name: 'untracked' }),
+  optOut('Marketo', 'class="mktNoTrack"', { place: 'class', name: 'mktnotrack' }),
+  optOut('MessageGears', 'autotrack="false"', { value: 'off' }),
+  optOut('SocketLabs', 'HsTracking="false"', { value: 'off' }),
+  optOut('AhaSend', 'data-as-no-track'),
+  optOut('Halon', 'tracking="off"', { value: 'off' }),
+  optOut('Mautic', 'data-mautic-disable-tracking="true"', { value: 'not off' }),
+  optOut('Mautic', 'mautic:disable-tracking="true"', { value: 'not off' }),
+  optOut('ahoy_email', 'data-skip-click="true"', { value: 'not off' }),
+  optOut('ahoy_email, formerly', 'data-disable-tracking="true"', { value: 'not off' }),
+  optOut('TYPO3', 'no_jumpurl="1"', { value: 'not off' }),
+  optOut('TYPO3', 'https://example.com/?no_jumpurl=1', { place: 'query', name: 'no_jumpurl=1' }),
+  optOut('Postal', 'https+notrack://example.com/', {
+    place: 'scheme',
+    name: '+notrack',
+    isRemoved: true,
+  }),
 ];
+
+const marksIn = (place: Mark['place']) => MARKS.filter((mark) => mark.place === place);
+const BY_ATTRIBUTE = new Map(marksIn('attribute').map((mark) => [mark.name, mark]));
+const CLASSES = marksIn('class').map(({ name }) => name);
+const ANY_CLASS = new RegExp(`(?:^|\\s)(?:${CLASSES.join('|')})(?=\\s|$)`, 'i');
+const ANY_QUERY = new RegExp(
+  `[?&](?:amp;)?(?:${marksIn('query').map(({ name }) => name)})(?=[&#]|$)`,
+  'i',
+);
+
+/** The attributes that marks are in. */
+export const MARKED_ATTRIBUTES: readonly string[] = [...BY_ATTRIBUTE.keys(), 'class'];
+
+const SWITCHED_OFF: ReadonlySet<string> = new Set(['0', 'false', 'off', 'no']);
 
 const NO_MARKS: LinkMarks = { reason: undefined, name: undefined, sublink: undefined };
 
@@ -41,25 +118,35 @@ export function readMarks(attributes: ReadonlyMap<string, string> | undefined): 
   if (attributes === undefined) {
     return NO_MARKS; // as nearly every link
   }
-  const is = (name: string, ...values: string[]): boolean => {
-    const value = attributes.get(name)?.trim().toLowerCase();
-    return value !== undefined && values.includes(value);
-  };
-  const optedOut =
-    is('data-msys-clicktrack', '0', 'false', 'off', 'no') ||
-    is('clicktracking', 'off', 'false', '0') || // SendGrid
-    is('disable-tracking', 'true', '', 'yes', '1', 'disable-tracking') || // Mailgun
-    attributes.has('data-pm-no-track') || // Postmark
-    attributes.has('ses:no-track') || // Amazon SES
-    is('tracking', 'off', 'false', '0') || // Halon
-    is('data-mautic-disable-tracking', 'true', '', '1') || // Mautic
-    is('mautic:disable-tracking', 'true', '', '1');
-  const unsubscribe = is('data-msys-unsubscribe', '1', 'true');
+  const said = new Map<Mark['means'], string>();
+  for (const [name, value] of attributes) {
+    const mark = BY_ATTRIBUTE.get(name);
+    const isOff = SWITCHED_OFF.has(value.trim().toLowerCase());
+    if (mark !== undefined && (mark.value === undefined || (mark.value === 'off') === isOff)) {
+      said.set(mark.means, value);
+    } else if (name === 'class' && isMarkedClass(value)) {
+      said.set('opted-out', value);
+    }
+  }
   return {
-    reason: optedOut ? 'opted-out' : unsubscribe ? 'unsubscribe' : undefined,
-    name: linkName(attributes.get('data-msys-linkname')),
-    sublink: sublink(attributes.get('data-msys-sublink')),
+    reason: said.has('opted-out')
+      ? 'opted-out'
+      : said.has('unsubscribe')
+        ? 'unsubscribe'
+        : undefined,
+    name: linkName(said.get('name')),
+    sublink: sublink(said.get('sublink')),
   };
+}
+
+/** Whether one of the classes is a mark. Most links have classes, and few a mark. */
+export function isMarkedClass(classes: string): boolean {
+  return ANY_CLASS.test(classes);
+}
+
+/** Whether the URL itself carries a mark in its query. */
+export function isOptedOutByQuery(url: string): boolean {
+  return ANY_QUERY.test(url);
 }
 
 /**

@@ -9,9 +9,6 @@ export function protectionByHeaders(
   const named = (name: string) => headers.filter((field) => field.name.toLowerCase() === name);
   for (const { value } of named('content-type')) {
     const type = (/^[^;(\s]*/.exec(value.trim())?.[0] ?? '').toLowerCase();
-    if (type === 'multipart/report') {
-      return 'report';
-    }
     if (type === 'multipart/signed') {
       return 'signed';
     }
@@ -22,17 +19,29 @@ export function protectionByHeaders(
       return /smime-type\s*=\s*"?signed-data/i.test(value) ? 'signed' : 'encrypted';
     }
   }
-  return !rewriteSigned && headers.some(({ name }) => COVERS_BODY.test(name))
+  if (named('content-type').some(({ value }) => REPORT.test(value.trim()))) {
+    return 'report';
+  }
+  return !rewriteSigned && headers.some(({ name }) => SIGNATURE.test(name))
     ? 'dkim-signed'
     : undefined;
 }
 
 /**
- * Header fields with a hash of the body: DKIM (RFC 6376) and what providers call theirs (X-Google-DKIM-Signature), ARC
- * (RFC 8617), whose seals cover its message signatures, and DomainKeys (RFC 4870).
+ * Signatures of the body: DKIM (RFC 6376), those of single providers under names of their own, ARC (RFC 8617), DomainKeys
+ * (RFC 4870), Identified Internet Mail, and PGP's in news.
  */
-const COVERS_BODY =
-  /^(?:(?:[\w-]+-)?dkim-signature|arc-(?:message-signature|seal)|domainkey-signature)$/i;
+const SIGNATURE =
+  /^(?:(?:.+-)?(?:dkim|domainkey)-?signature|arc-(?:message-signature|seal)|iim-sig|x-pgp-sig)$/i;
+
+/** Delivery and disposition reports (RFC 6522), and what they are made of where they are not marked as such. */
+const REPORT =
+  /^(?:multipart\/report|message\/(?:(?:global-)?(?:delivery-status|disposition-notification)|feedback-report|tracking-status))(?![^\s;(])/i;
+
+/** Whether a part of such a type makes the message a report. */
+export function isReport(contentType: string): boolean {
+  return REPORT.test(contentType);
+}
 
 /** Inline PGP (RFC 9580 §6.2 and §7): the same for one part, by its content. */
 export function protectionByContent(content: string): LeftAlone | undefined {

@@ -33,10 +33,12 @@ export const DEFAULT_LIMITS: ReadingLimits = {
 
 export interface ReadingOptions {
   readonly limits: ReadingLimits;
-  /** Whether DKIM-signed messages are rewritten (their signature breaks). */
+  /** Whether messages with a DKIM, ARC or DomainKeys signature are rewritten, which breaks it. */
   readonly rewriteSigned: boolean;
   /** CSS selectors; links they match, and links within what they match, are left alone. */
   readonly excludeSelectors: readonly string[];
+  /** What becomes of links with a placeholder outside of the host; left alone where this is absent. */
+  readonly placeholders?: 'leave' | 'track';
   /** Whether links are tracked whose visible text is itself a URL. */
   readonly trackUrlText: boolean;
   /** Hosts (lower case, with port where there is one) that tracked links lead to: links to them are left alone. */

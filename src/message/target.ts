@@ -1,4 +1,5 @@
 import type { LeftAlone } from './outcome.ts';
+import { isPlaceholder, isPlaceholderHost } from './placeholders.ts';
 
 /** Where a link leads. */
 export interface Target {
@@ -34,7 +35,7 @@ export function targetOf(
     return { target: written, host: plain };
   }
   const link = UNPRINTABLE.test(written) ? trim(written).replace(/[\t\n\r]/g, '') : written;
-  if (ONLY_PLACEHOLDER.test(link)) {
+  if (isPlaceholder(link)) {
     return 'placeholder';
   }
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(link)?.[1]?.toLowerCase();
@@ -59,7 +60,7 @@ export function targetOf(
     return resolved(link, base, utf8Queries); // or `http:/host`, `http:path`: browsers make something of them
   }
   const [, start = '', authority = '', rest = ''] = parts;
-  if (PLACEHOLDER.test(authority)) {
+  if (isPlaceholderHost(authority)) {
     return 'placeholder';
   }
   if (!utf8Queries && NOT_ASCII.test(queryOf(rest))) {
@@ -84,14 +85,10 @@ export function targetOf(
 export function baseOf(href: string | undefined, room: number): Base | LeftAlone {
   const found = href === undefined ? 'relative' : targetOf(href, 'relative', true);
   if (typeof found === 'string') {
-    return found === 'too-long' ? found : 'relative';
+    return found === 'too-long' || found === 'placeholder' ? found : 'relative';
   }
   return { url: new URL(found.target), room };
 }
-
-/** What template engines leave behind when nobody filled it in: in a host, and as a whole link. */
-const PLACEHOLDER = /\{\{|\*\||%%|\[\[/;
-const ONLY_PLACEHOLDER = /^(?:\{\{.*\}\}|\*\|.*\|\*|%%.*%%|\[\[.*\]\])$/;
 
 /**
  * The host of what nearly all links are: printable ASCII, with a host that a browser has nothing to normalise or to

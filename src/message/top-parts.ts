@@ -2,7 +2,9 @@ import { BodyChunks } from './body-chunks.ts';
 import type { HeaderField } from './header-field.ts';
 import { LineSplitter, type MimeNode } from './line-splitter.ts';
 import type { LeftAlone, TopPart } from './outcome.ts';
+import { isReport } from './protection.ts';
 import type { ReadingLimits } from './reading-options.ts';
+import { RelatedRoots } from './related-roots.ts';
 
 /** Where a top part lies in the body, and what its header says of it. */
 export interface PartFound {
@@ -18,8 +20,6 @@ export interface PartFound {
   readonly reason?: LeftAlone;
 }
 
-type Node = Pick<MimeNode, 'headers' | 'multipart' | 'parentNode'>;
-
 const LF = 0x0a;
 const CR = 0x0d;
 const HYPHEN = 0x2d;
@@ -31,10 +31,10 @@ export class TopParts {
   reason: LeftAlone | undefined;
   readonly #limits: ReadingLimits;
   readonly #splitter: LineSplitter;
+  readonly #roots = new RelatedRoots();
+  readonly #nodes = new Map<PartFound, MimeNode>();
   /** Where the line that is not complete yet began. */
   #lineStart = 0;
-  /** The first part of each multipart. */
-  readonly #firsts = new WeakMap<Node, Node>();
   /** The top part being read. */
   #open: PartFound | undefined;
   #done = false;
@@ -146,42 +146,24 @@ export class TopParts {
   }
 
   #partBegins(node: MimeNode): void {
+    const replaced = this.#roots.begins(node);
+    if (replaced !== undefined) {
+      this.#drop(replaced);
+    }
     if (isAmbiguous(node)) {
       this.#giveUp('ambiguous-headers');
     } else if (depthOf(node) > this.#limits.depth) {
       this.#giveUp('too-deep');
+    } else if (isReport(node.contentType || '')) {
+      this.#giveUp('report');
     } else {
-      if (node.parentNode && !this.#firsts.has(node.parentNode)) {
-        this.#firsts.set(node.parentNode, node);
-      }
       this.#open = this.#topPart(node);
     }
   }
 
-  /** Within each multipart/related around a part, whether it is in the root: what `start` names, else the first (RFC 2387 §3.2). */
-  #isShown(node: Node): boolean {
-    const { parentNode } = node;
-    if (!parentNode) {
-      return true;
-    }
-    if (parentNode.multipart === 'related') {
-      const start = startOf(parentNode);
-      const isRoot =
-        start === undefined ? this.#firsts.get(parentNode) === node : contentIdOf(node) === start;
-      if (!isRoot) {
-        return false;
-      }
-    }
-    return this.#isShown(parentNode);
-  }
-
   #topPart(node: MimeNode): PartFound | undefined {
-    const part = shownAs(node);
-    if (
-      part === undefined ||
-      !this.#isShown(node) ||
-      this.found.some((found) => found.part === part)
-    ) {
+    const part = this.#roots.isShown(node) ? shownAs(node) : undefined;
+    if (part === undefined || this.found.some((found) => found.part === part)) {
       return undefined;
     }
     const reason = reasonOfContainer(node);
@@ -195,6 +177,7 @@ export class TopParts {
       ...(reason && { reason }),
     };
     this.found.push(found);
+    this.#nodes.set(found, node);
     return found;
   }
 
@@ -203,7 +186,19 @@ export class TopParts {
     if (this.#open !== undefined) {
       this.#open.end = Math.max(this.#open.start, end);
       this.#open = undefined;
-      this.#done = this.found.length === 2;
+      this.#done =
+        this.found.length === 2 &&
+        [...this.#nodes.values()].every((node) => this.#roots.isSure(node));
+    }
+  }
+
+  /** Readers show another part in the place of this one, and of what is in it. */
+  #drop(replaced: MimeNode): void {
+    for (const [found, node] of this.#nodes) {
+      if (isWithin(node, replaced)) {
+        this.#nodes.delete(found);
+        this.found.splice(this.found.indexOf(found), 1);
+      }
     }
   }
 
@@ -233,7 +228,7 @@ function headerLines(headers: readonly HeaderField[]): Buffer[] {
 
 const MIME_HEADERS = new Set(['content-type', 'content-transfer-encoding', 'content-disposition']);
 
-function headersOf(node: Node) {
+function headersOf(node: MimeNode) {
   return node.headers || undefined;
 }
 
@@ -246,7 +241,8 @@ function isAmbiguous(node: MimeNode): boolean {
 }
 
 function shownAs(node: MimeNode): TopPart | undefined {
-  if (isAttached(node)) {
+  // What has a file name is a file, but for a message that is nothing else.
+  if (isAttached(node) || (node.filename && !node.root)) {
     return undefined;
   }
   // mailsplit guesses from the file name where there is no Content-Type; RFC 2045 §5.2 says text/plain,
@@ -264,26 +260,11 @@ function shownAs(node: MimeNode): TopPart | undefined {
   }
 }
 
-/** The `start` of a multipart/related; undefined where it has none. */
-function startOf(node: Node): string | undefined {
-  const type = headersOf(node)?.getFirst('content-type') ?? '';
-  const [, quoted, bare] = /;\s*start\s*=\s*(?:"([^"]*)"|([^\s;]+))/i.exec(type) ?? [];
-  return (quoted ?? bare)?.trim();
-}
-
-function contentIdOf(node: Node): string | undefined {
-  return /<[^<>]*>/.exec(headersOf(node)?.getFirst('content-id') ?? '')?.[0];
-}
-
-/** By a file name, by its own Content-Disposition, or by that of a part it is in: a multipart's holds for all of it (RFC 2183 §2.9). */
+/** By its own Content-Disposition, or by that of a part it is in: a multipart's holds for all of it (RFC 2183 §2.9). */
 function isAttached({
   disposition,
-  filename,
   parentNode,
-}: Pick<MimeNode, 'disposition' | 'filename' | 'parentNode'>): boolean {
-  if (filename) {
-    return true;
-  }
+}: Pick<MimeNode, 'disposition' | 'parentNode'>): boolean {
   if (disposition && disposition !== 'inline') {
     return true; // RFC 2183 §2.8: what is not known is an attachment
   }
@@ -294,12 +275,19 @@ function isAttached({
 /** Why a part is not to be changed because of what it is in. */
 function reasonOfContainer(node: MimeNode): LeftAlone | undefined {
   for (let parent = node.parentNode; parent; parent = parent.parentNode) {
-    const { multipart } = parent;
-    if (multipart === 'signed' || multipart === 'encrypted' || multipart === 'report') {
-      return multipart;
+    if (parent.multipart === 'signed' || parent.multipart === 'encrypted') {
+      return parent.multipart;
     }
   }
   return undefined;
+}
+
+function isWithin(node: MimeNode, outer: MimeNode): boolean {
+  let at: MimeNode['parentNode'] = node;
+  while (at && at !== outer) {
+    at = at.parentNode;
+  }
+  return at === outer;
 }
 
 function depthOf(node: MimeNode): number {

@@ -1,4 +1,5 @@
 import type { Charset } from './charset.ts';
+import { placeholderBegins } from './placeholders.ts';
 
 /** Marks of emphasis: not the URL's where they stand on both sides of it. */
 export const EMPHASIS = '*_~|';
@@ -111,7 +112,7 @@ export function doubtAbout(
   charset: Charset,
 ): 'placeholder' | 'unclear-end' | undefined {
   const isDelimited = text[start - 1] === '<' && text[end] === '>';
-  if (!isDelimited && isPlaceholder(text, end)) {
+  if (!isDelimited && placeholderBegins(text, end)) {
     return 'placeholder';
   }
   const isClear =
@@ -143,14 +144,6 @@ const WORD = /[\p{L}\p{N}\p{M}]/u;
 /** Behind what all readers see that a URL begins. Behind other characters, some see only one that stands within it. */
 const STARTS = /[\0- !"#%-*,/:;<>?[-\]{}]/;
 const LINK_WITHIN = /[:@]|www\./i;
-
-/** Whether a host, or what seems to be one, goes on in what a template engine left behind. */
-function isPlaceholder(text: string, end: number): boolean {
-  PLACEHOLDER.lastIndex = end;
-  return PLACEHOLDER.test(text);
-}
-
-const PLACEHOLDER = /[.:_-]{0,9}(?:\{\{|\*\||%%|\[\[)/y;
 
 /** Whether all readers take the whole of a URL, once they know where it ends. */
 function isReadWhole(written: string): boolean {

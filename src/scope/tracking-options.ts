@@ -24,6 +24,8 @@ export interface TrackingOptions {
   readonly excludeSelectors: readonly string[];
   /** Whether links whose visible text is itself a URL are tracked. */
   readonly trackUrlText: boolean;
+  /** What becomes of links with a placeholder outside of the host. */
+  readonly placeholders: 'leave' | 'track';
   /** `single`: only messages with one recipient are tracked. */
   readonly recipients: 'any' | 'single';
   /** Of an envelope recipient without angle brackets. */

@@ -10,6 +10,7 @@ export interface MadePart {
   /** The links in it, as they are written, in order: each stands in the content once. */
   readonly links: readonly string[];
   readonly raw: string;
+  /** Or not shown for another reason. */
   readonly attachment: boolean;
 }
 
@@ -220,12 +221,14 @@ const leaf: fc.Arbitrary<MadePart & { header: string }> = fc
           ...(encoding ? [`Content-Transfer-Encoding: ${encoding}`] : []),
           ...(isAttachment ? ['Content-Disposition: attachment; filename=x.html'] : []),
         ].join('\r\n');
-        const utf16Literal = /^utf-16/.test(charset.label) && /bit|bin|^$/i.test(encoding);
+        const isUnreadable =
+          charset.label === 'x-unknown' ||
+          (/^utf-16/.test(charset.label) && /bit|bin|^$/i.test(encoding));
         return {
           type: type.toLowerCase(),
           encoding: encoding.toLowerCase(),
           content: made.content,
-          links: utf16Literal ? [] : made.links,
+          links: isUnreadable ? [] : made.links,
           raw,
           attachment: isAttachment,
           header,
@@ -243,7 +246,7 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
     { maxDepth: 4, withCrossShrink: true },
     leaf.map((one) => ({ leaf: one })),
     fc.record({
-      subtype: fc.constantFrom('mixed', 'alternative', 'parallel', 'unheard-of'),
+      subtype: fc.constantFrom('mixed', 'alternative', 'related', 'unheard-of'),
       children: fc.array(tie('tree'), { minLength: 1, maxLength: 4 }),
       odd: fc.nat(15),
     }),
@@ -254,16 +257,16 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
 export const mimeMessages: fc.Arbitrary<MadeMessage> = tree.map((root) => {
   const pieces: (string | MadePart)[] = [];
   let count = 0;
-  const write = (node: Tree): string => {
+  const write = (node: Tree, isShown: boolean): string => {
     if ('leaf' in node) {
-      pieces.push(node.leaf);
+      pieces.push(isShown ? node.leaf : { ...node.leaf, attachment: true });
       return node.leaf.header;
     }
     const boundary = `=_b${count++}_x`;
     pieces.push(node.odd & 1 ? 'Preamble https://p.example/\r\n' : '');
-    for (const child of node.children) {
+    for (const [index, child] of node.children.entries()) {
       const at = pieces.push('') - 1;
-      const header = write(child);
+      const header = write(child, isShown && (node.subtype !== 'related' || index === 0));
       pieces[at] = `--${boundary}${node.odd & 2 ? ' ' : ''}\r\n${header}\r\n\r\n`;
       pieces.push('\r\n');
     }
@@ -271,7 +274,7 @@ export const mimeMessages: fc.Arbitrary<MadeMessage> = tree.map((root) => {
     pieces.push(node.odd & 8 ? 'Epilogue https://e.example/\r\n' : '');
     return `Content-Type: multipart/${node.subtype};\r\n\tboundary="${boundary}"`;
   };
-  const header = write(root);
+  const header = write(root, true);
   const headers = header.split(/\r\n(?!\t)/).map((line) => {
     const [name = '', ...value] = line.split(':');
     return { name, value: value.join(':').replaceAll('\r\n', '\n') };

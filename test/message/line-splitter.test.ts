@@ -20,14 +20,25 @@ const body = ({ pieces }: MadeMessage) =>
     'latin1',
   );
 
-/** The parts as mailsplit's own stream gives them. */
+/** The parts as mailsplit's own stream gives them, but for those beside the root of a multipart/related. */
 async function streamed(
   message: MadeMessage,
 ): Promise<{ type: string; disposition: string; raw: string }[]> {
   const splitter = new Splitter({ ignoreEmbedded: true });
   const parts = new Map<unknown, { type: string; disposition: string; raw: string }>();
+  const firsts = new Map<unknown, unknown>();
+  const isShown = (node: { parentNode: unknown }): boolean => {
+    const parent = node.parentNode as { parentNode: unknown; multipart: string } | false;
+    return (
+      !parent ||
+      ((parent.multipart !== 'related' || firsts.get(parent) === node) && isShown(parent))
+    );
+  };
   splitter.on('data', (chunk) => {
-    if (chunk.type === 'node' && !chunk.multipart) {
+    if (chunk.type === 'node' && !firsts.has(chunk.parentNode)) {
+      firsts.set(chunk.parentNode, chunk);
+    }
+    if (chunk.type === 'node' && !chunk.multipart && isShown(chunk)) {
       parts.set(chunk, {
         type: chunk.contentType || '',
         disposition: chunk.disposition || '',

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { scanHtml } from '../../src/message/html-links.ts';
+import { MARKS } from '../../src/message/link-marks.ts';
+import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
+
+/** A link with a mark, as an HTML part has it. */
+function marked(mark: (typeof MARKS)[number]): string {
+  const isUrl = mark.place === 'scheme' || mark.place === 'query';
+  return isUrl
+    ? `<a href="${mark.example}">x</a>`
+    : `<a ${mark.example} href="https://example.com/">x</a>`;
+}
+
+function read(type: string, body: string) {
+  const open = openMessage([{ name: 'Content-Type', value: type }], {
+    limits: DEFAULT_LIMITS,
+    rewriteSigned: false,
+    excludeSelectors: [],
+    trackUrlText: true,
+    ownDomains: new Set<string>(),
+  });
+  open.write(Buffer.from(body));
+  return open.end();
+}
+
+const rewritten = (type: string, body: string) =>
+  Buffer.concat(
+    read(type, body).rewrite(() => 'https://t.example/T').body ?? [Buffer.from(body)],
+  ).toString();
+
+describe.each(MARKS.map((mark) => [mark.example, mark] as const))('%s', (_, mark) => {
+  test('does what it says', () => {
+    const [link] = read('text/html', marked(mark)).links;
+    const value = /"(.*)"/.exec(mark.example)?.[1];
+    switch (mark.means) {
+      case 'opted-out':
+      case 'unsubscribe':
+        expect(link?.reason).toBe(mark.means);
+        break;
+      default:
+        expect(link?.reason).toBe(undefined);
+        expect(link?.[mark.means]).toBe(value);
+    }
+  });
+
+  test('is removed if it is ours, and stays if not', () => {
+    const html = rewritten('text/html', marked(mark));
+    const sign = mark.place === 'scheme' ? mark.name : mark.example;
+    expect(html.includes(sign)).toBe(mark.isRemoved !== true);
+  });
+
+  test('is in the documentation', () => {
+    const page = readFileSync(new URL('../../docs/marks.md', import.meta.url), 'utf8');
+    expect(page).toContain(`| ${mark.vendor} | \`${mark.example}\` | ${effect(mark)} |`);
+  });
+});
+
+function effect({ means, isRemoved }: (typeof MARKS)[number]): string {
+  const what = {
+    'opted-out': 'not tracked',
+    unsubscribe: 'an unsubscribe link',
+    name: 'the name of the link in events',
+    sublink: 'path before the token, for links into apps',
+  }[means];
+  return isRemoved ? `${what}; removed` : what;
+}
+
+test('the documentation has no mark that is not known', () => {
+  const page = readFileSync(new URL('../../docs/marks.md', import.meta.url), 'utf8');
+  expect(page.match(/^\| .* \| `.*` \| .* \|$/gm)).toHaveLength(MARKS.length);
+});
+
+test.each([
+  'mc:disable-tracking=""',
+  'MC:Disable-Tracking',
+  'clicktracking=off',
+  'CLICKTRACKING=OFF',
+  'clicktracking="false"',
+  "disable-tracking='yes'",
+  'disable-tracking',
+  'class="btn untracked big"',
+  'class=untracked',
+  'class="\tuntracked\n"',
+  'hstracking=false',
+  'autotrack=" false "',
+  'no_jumpurl=1',
+  'no_jumpurl',
+  'data-skip-click',
+  'data-pm-no-track="true"',
+])('%s: opted out', (attribute) => {
+  const html = `<a ${attribute} href="https://example.com/">x</a>`;
+  expect(read('text/html', html).links.map(({ reason }) => reason)).toEqual(['opted-out']);
+});
+
+test.each([
+  'mc:disable-tracking="false"',
+  'clicktracking="on"',
+  'clicktracking',
+  'disable-tracking="false"',
+  'class="untracked-not"',
+  'class="not-untracked"',
+  'id="untracked"',
+  'hstracking="true"',
+  'autotrack="true"',
+  'tracking="on"',
+  'no_jumpurl="0"',
+  'data-skip-click="false"',
+  'data-msys-clicktrack="1"',
+  'data-msys-unsubscribe="0"',
+])('%s: not', (attribute) => {
+  const html = `<a ${attribute} href="https://example.com/">x</a>`;
+  expect(read('text/html', html).links.map(({ reason }) => reason)).toEqual([undefined]);
+});
+
+test.each([
+  ['https://example.com/?no_jumpurl=1', 'opted-out'],
+  ['https://example.com/?a=b&no_jumpurl=1&c', 'opted-out'],
+  ['https://example.com/?no_jumpurl=10', undefined],
+  ['https://example.com/no_jumpurl=1', undefined],
+])('in text %s', (url, reason) => {
+  expect(read('text/plain', `See ${url} here`).links.map((link) => link.reason)).toEqual([reason]);
+});
+
+test('xlink:href is a link within SVG only', () => {
+  const hrefs = (html: string) => {
+    const scanned = scanHtml(html, {
+      excludeSelectors: [],
+      trackUrlText: true,
+      maxLinks: 10,
+      treeLimits: { size: 10_000, depth: 100 },
+      read: (start, end) => html.slice(start, end),
+    });
+    return typeof scanned === 'string' ? scanned : scanned.candidates.map(({ written }) => written);
+  };
+  expect(hrefs('<a xlink:href="https://a.example/1">x</a>')).toEqual([]);
+  expect(hrefs('<svg></svg><a xlink:href="https://a.example/1">x</a>')).toEqual([]);
+  expect(hrefs('<svg><foreignObject><a xlink:href="https://a.example/1">')).toEqual([]);
+  expect(hrefs('<math><a xlink:href="https://a.example/1">')).toEqual([]);
+  expect(hrefs('<!--[if mso]><a xlink:href="https://a.example/1"><![endif]-->')).toEqual([]);
+  expect(hrefs('<svg><a xlink:href="https://a.example/1"/></svg>')).toEqual([
+    'https://a.example/1',
+  ]);
+  expect(hrefs('<svg><g><a xlink:href="/1" href="/2">x')).toEqual(['/2']);
+});
