@@ -32,7 +32,7 @@ export function startMailing(port: number, senders = 3): MailLoad {
       const id = `${name}-${n}`;
       const begun = performance.now();
       for (let code = 0; code !== 250; ) {
-        ({ code } = await transaction(client, message(id), { to: `${id}@example.net` }));
+        ({ code } = await transaction(client, messageTo(id), { to: `${id}@example.net` }));
         replies.set(code, (replies.get(code) ?? 0) + 1);
         if (code === 250 && n % 5 !== 4) continue;
         // Postfix defers the rest of a session whose milter went away; what is deferred is sent again.
@@ -78,7 +78,7 @@ export async function openIdleSessions(port: number): Promise<readonly IdleSessi
   await greeted.command('EHLO sender.test');
   const between = await smtpConnect(port, 60_000);
   await between.command('EHLO sender.test');
-  await transaction(between, message('idle-before'), { to: 'idle-before@example.net' });
+  await transaction(between, messageTo('idle-before'), { to: 'idle-before@example.net' });
   const inData = await smtpConnect(port, 60_000);
   await inData.command('EHLO sender.test');
   await inData.command('MAIL FROM:<news@sender.test>');
@@ -87,7 +87,7 @@ export async function openIdleSessions(port: number): Promise<readonly IdleSessi
   inData.write('From: News <news@sender.test>\r\n');
 
   const whole = async (client: SmtpClient, id: string) => {
-    const { code } = await transaction(client, message(id), { to: `${id}@example.net` });
+    const { code } = await transaction(client, messageTo(id), { to: `${id}@example.net` });
     await client.quit();
     return code;
   };
@@ -104,7 +104,7 @@ export async function openIdleSessions(port: number): Promise<readonly IdleSessi
     {
       state: 'in DATA',
       async finish() {
-        inData.write(`${message('idle-3')}.\r\n`);
+        inData.write(`${messageTo('idle-3')}.\r\n`);
         const { code } = await inData.reply();
         await inData.quit();
         return code;
@@ -113,7 +113,8 @@ export async function openIdleSessions(port: number): Promise<readonly IdleSessi
   ];
 }
 
-function message(id: string): string {
+/** A message with one link, to `https://example.com/ID`. */
+export function messageTo(id: string): string {
   return [
     `To: ${id}@example.net`,
     `Subject: ${id}`,

@@ -16,17 +16,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { catchMail, type MailCatcher } from '../helpers/catch-mail.ts';
 import { follow } from '../helpers/follow.ts';
 import { freePort } from '../helpers/free-port.ts';
+import { openIdleSessions } from '../helpers/mail-load.ts';
 import { startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Postfix, startPostfix } from '../helpers/postfix.ts';
 import { builtProgram } from '../helpers/service.ts';
-import {
-  dotStuff,
-  type SmtpClient,
-  send,
-  smtpConnect,
-  transaction,
-} from '../helpers/smtp-client.ts';
+import { send, smtpConnect, transaction } from '../helpers/smtp-client.ts';
 import { type Activated, activate } from '../helpers/socket-activation.ts';
 
 // What a restart, a reload, an upgrade, a stop and a kill cost: mail from a real Postfix, with sessions that were open before,
@@ -96,50 +91,6 @@ function remember(primary: number): number[] {
   const pids = found.trim().split('\n').map(Number);
   for (const pid of pids) old.add(pid);
   return pids;
-}
-
-interface Opened {
-  readonly kind: string;
-  readonly client: SmtpClient;
-  /** Sends a message, the rest of it where it has begun. */
-  finish(): Promise<number>;
-}
-
-/** Sessions of every kind, one each. */
-async function openSessions({ port }: Postfix): Promise<Opened[]> {
-  const silent = await smtpConnect(port());
-  const greeted = await smtpConnect(port());
-  await greeted.command('EHLO sender.test');
-  const between = await smtpConnect(port());
-  await between.command('EHLO sender.test');
-  expect((await transaction(between, MESSAGE)).code).toBe(250);
-  const inData = await smtpConnect(port());
-  for (const line of ['EHLO sender.test', 'MAIL FROM:<a@sender.test>', 'RCPT TO:<b@example.net>']) {
-    expect((await inData.command(line)).code).toBe(250);
-  }
-  expect((await inData.command('DATA')).code).toBe(354);
-  inData.write(`Subject: begun\r\n\r\nhttps://example.com/\r\n${'x'.repeat(70)}\r\n`);
-  const sendIn = async (client: SmtpClient) => (await transaction(client, MESSAGE)).code;
-  return [
-    {
-      kind: 'nothing said',
-      client: silent,
-      finish: async () => {
-        await silent.command('EHLO sender.test');
-        return sendIn(silent);
-      },
-    },
-    { kind: 'after EHLO', client: greeted, finish: () => sendIn(greeted) },
-    { kind: 'between two messages', client: between, finish: () => sendIn(between) },
-    {
-      kind: 'in the middle of DATA',
-      client: inData,
-      finish: async () => {
-        inData.write(dotStuff('the rest\r\n'));
-        return (await inData.reply()).code;
-      },
-    },
-  ];
 }
 
 /** New sessions with a message each, one session with many, and readers who click, until it is ended. */
@@ -253,7 +204,7 @@ describe.each(kinds)(
       async ({ act }) => {
         const { service, postfix } = running;
         const before = remember(service.pid);
-        const sessions = await openSessions(postfix);
+        const sessions = await openIdleSessions(postfix.port());
         const traffic = startTraffic(postfix, link);
         await poll('traffic', () => traffic.codes.length > 5 && traffic.statuses.length > 5);
 
@@ -266,10 +217,9 @@ describe.each(kinds)(
         // Nobody waits for more than the start of the next service; 5 s where the machine is not busy.
         expect(slowest).toBeLessThan(Math.max(5_000, 4 * startMs));
 
-        for (const { kind, finish } of sessions) {
-          expect({ kind, code: await finish() }).toEqual({ kind, code: 250 });
+        for (const { state, finish } of sessions) {
+          expect({ state, code: await finish() }).toEqual({ state, code: 250 });
         }
-        for (const { client } of sessions) await client.quit();
 
         // That of the link was taken; one session had sent one before.
         const sent = mails + sessions.length + 1;
@@ -289,14 +239,13 @@ describe.each(kinds)(
     test('a stop, the program files gone: open sessions go on to their end', async () => {
       const { service, postfix } = running;
       const workersBefore = remember(service.pid);
-      const sessions = await openSessions(postfix);
+      const sessions = await openIdleSessions(postfix.port());
       rmSync(join(folder, 'program'), { recursive: true });
       service.signal('SIGTERM');
       expect(await service.ended()).toBe(0);
-      for (const { kind, finish } of sessions) {
-        expect({ kind, code: await finish() }).toEqual({ kind, code: 250 });
+      for (const { state, finish } of sessions) {
+        expect({ state, code: await finish() }).toEqual({ state, code: 250 });
       }
-      for (const { client } of sessions) await client.quit();
       for (const pid of workersBefore) {
         await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 15_000);
       }
@@ -330,7 +279,7 @@ describe.each(kinds)(
       const first = await start();
       const milters = kind === 'unix' ? `unix:${path}` : `inet:127.0.0.1:${port}`;
       postfix = await startPostfix({ deliverTo: catcher.port, milters });
-      const sessions = await openSessions(postfix);
+      const sessions = await openIdleSessions(postfix.port());
 
       const watch = watchListener(kind === 'unix' ? { path } : { port });
       first.peer.signal('SIGTERM');
@@ -343,10 +292,9 @@ describe.each(kinds)(
       expect(longestGap).toBeLessThan(2 * Math.max(first.startMs, second.startMs));
 
       expect((await send(postfix.port(), MESSAGE)).code).toBe(250);
-      for (const { kind, finish } of sessions) {
-        expect({ kind, code: await finish() }).toEqual({ kind, code: 250 });
+      for (const { state, finish } of sessions) {
+        expect({ state, code: await finish() }).toEqual({ state, code: 250 });
       }
-      for (const { client } of sessions) await client.quit();
       await second.peer.stop();
       for (const pid of old) {
         await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 15_000);
