@@ -8,8 +8,8 @@ service=$1
 if [ "$EXIT_STATUS" = 78 ]; then
   # Whoever waits in an open socket would start the service again at once, in vain, and be told after half a minute only.
   sockets=$(systemctl show -P TriggeredBy "$service")
-  # shellcheck disable=SC2086 # a list of words
-  systemctl stop $sockets
+  # shellcheck disable=SC2086 # a list of words; none, or masked ones, are not stopped
+  [ -z "$sockets" ] || systemctl stop $sockets || true
   echo "<3>the configuration has errors, and the sockets are closed: connections are refused, and the MTA does what its default_action says. Mend it, then: clickmilter check && systemctl restart $service" >&2
 else
   # What is missing may take a while to come back: each attempt waits a second longer than the one before it, up to ten.

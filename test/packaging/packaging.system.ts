@@ -207,6 +207,27 @@ chmod 755 /usr/local/bin/systemctl`);
     }
   }, 60_000);
 
+  test('removed, it prints what Postfix still has of it, and commands that leave the other milters', () => {
+    install(deb);
+    root.sh(`cp /usr/share/postfix/main.cf.debian /etc/postfix/main.cf
+      postconf -e 'smtpd_milters = {inet:127.0.0.1:8893, {default_action = tempfail}}, inet:localhost:8891' \
+        'non_smtpd_milters = unix:clickmilter/milter.sock inet:localhost:18893'
+      postconf -P 'smtp/inet/smtpd_milters={inet:[::1]:8893,default_action=tempfail},inet:localhost:8891'`);
+    const { output } = root.sh('dpkg --remove clickmilter');
+    const commands = [...output.matchAll(/^ {2}(postconf .*)$/gm)].map(([, command]) => command);
+    expect(root.sh(commands.join('\n'))).toEqual({ status: 0, output: '' });
+    expect(root.sh("postconf -n | grep milters; postconf -P '*/*/smtpd_milters'").output).toBe(
+      [
+        'non_smtpd_milters = inet:localhost:18893',
+        'smtpd_milters = inet:localhost:8891',
+        'smtp/inet/smtpd_milters = inet:localhost:8891',
+        '',
+      ].join('\n'),
+    );
+    install(deb);
+    expect(root.sh('dpkg --purge clickmilter').output).not.toContain('Postfix');
+  }, 60_000);
+
   test('is installed, upgraded, removed and purged', async () => {
     const conf = '/etc/clickmilter/clickmilter.conf';
     install(deb);
