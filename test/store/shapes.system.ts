@@ -162,6 +162,7 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
     expect(await reports.report(query)).toEqual({
       rows: [{ key: 'autumn', ...row }],
       total: { key: '', ...row },
+      unreadable: 0,
     });
     expect(await reports.report({ ...query, by: 'link' })).toEqual({
       rows: [
@@ -169,6 +170,7 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
         { key: 'Offer', clicks: 1, rawClicks: 1, uniqueClicks: 1 },
       ],
       total: { key: '', clicks: 8, rawClicks: 3, uniqueClicks: 2 },
+      unreadable: 0,
     });
     expect(await reports.clicksOf('m1', 'Logo')).toBe(5);
   });
