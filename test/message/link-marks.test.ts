@@ -59,7 +59,7 @@ describe.each(MARKS.map((mark) => [mark.example, mark] as const))('%s', (_, mark
 function effect({ means, isRemoved }: (typeof MARKS)[number]): string {
   const what = {
     'opted-out': 'not tracked',
-    unsubscribe: 'an unsubscribe link',
+    unsubscribe: 'not tracked, as an unsubscribe link',
     name: 'the name of the link in events',
     sublink: 'path before the token, for links into apps',
   }[means];
