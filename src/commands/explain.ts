@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import { jsonValue, writeValue } from '../config/write-value.ts';
 import type { MessageReport } from '../filter/report.ts';
-import { Transmission } from '../filter/transmission.ts';
+import { Transaction } from '../filter/transaction.ts';
 import { printableJson } from '../lib/printable-json.ts';
 import type { Decision } from '../scope/decide.ts';
 import type { Facts } from '../scope/facts.ts';
@@ -47,11 +47,11 @@ export function explainCommand(program: Command): void {
     const envelope = envelopeOf(command.opts());
     const message = options.message === undefined ? undefined : await read(options.message);
     const tried = message && (await tryMessage(message, settings, links, envelope));
-    const transmission = tried?.transmission ?? new Transmission(settings, links, envelope);
+    const transaction = tried?.transaction ?? new Transaction(settings, links, envelope);
     const explained: Explained = {
-      facts: transmission.facts,
-      decision: transmission.decision,
-      ...(!transmission.believed && { ignored: whyIgnored(config, transmission.decision) }),
+      facts: transaction.facts,
+      decision: transaction.decision,
+      ...(!transaction.believed && { ignored: whyIgnored(config, transaction.decision) }),
       ...(tried && { report: tried.report }),
     };
     const text = options.json

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
-import type { FilterParts } from '../filter/transmission.ts';
+import type { FilterParts } from '../filter/transaction.ts';
 import { filterSettings, openLinks, practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';

@@ -1,16 +1,16 @@
 import type { MessageReport } from '../filter/report.ts';
-import type { Envelope } from '../filter/transmission.ts';
+import type { Envelope } from '../filter/transaction.ts';
 import {
   type FilterParts,
   type FilterSettings,
   SMTPAPI,
-  Transmission,
-} from '../filter/transmission.ts';
+  Transaction,
+} from '../filter/transaction.ts';
 import { type MessageFile, readMessageFile } from './message-file.ts';
 
 /** A message after the milter's work, and why it looks as it does. */
 export interface TriedMessage {
-  readonly transmission: Transmission;
+  readonly transaction: Transaction;
   readonly message: Buffer;
   readonly report: MessageReport;
 }
@@ -23,20 +23,20 @@ export async function tryMessage(
   envelope: Envelope & { readonly recipients: readonly string[] },
 ): Promise<TriedMessage> {
   const file = readMessageFile(message);
-  const transmission = new Transmission(settings, parts, envelope);
-  const untouched = (report: MessageReport) => ({ transmission, message, report });
-  if (transmission.isOff) return untouched(transmission.report('untouched', 'off'));
+  const transaction = new Transaction(settings, parts, envelope);
+  const untouched = (report: MessageReport) => ({ transaction, message, report });
+  if (transaction.isOff) return untouched(transaction.report('untouched', 'off'));
   if (isOverLimit(settings, envelope.recipients.length, file)) {
-    return untouched(transmission.report('untouched', 'over-limit'));
+    return untouched(transaction.report('untouched', 'over-limit'));
   }
 
-  for (const recipient of envelope.recipients) transmission.recipient(recipient);
-  for (const { name, value } of file.fields) transmission.header({ name, value });
-  const header = transmission.endOfHeaders();
+  for (const recipient of envelope.recipients) transaction.recipient(recipient);
+  for (const { name, value } of file.fields) transaction.header({ name, value });
+  const header = transaction.endOfHeaders();
   if (header.report !== undefined && header.answer !== 'skip body') return untouched(header.report);
-  transmission.body(file.body);
-  const ending = await transmission.end(undefined);
-  const report = header.report ?? ending.report ?? transmission.report('untouched');
+  transaction.body(file.body);
+  const ending = await transaction.end(undefined);
+  const report = header.report ?? ending.report ?? transaction.report('untouched');
   if (ending.body === undefined && ending.smtpapiHeaders === 0) return untouched(report);
 
   const kept = file.fields.filter(
@@ -48,7 +48,7 @@ export async function tryMessage(
     file.separator,
     ...(ending.body ?? [file.body]),
   ];
-  return { transmission, message: Buffer.concat(pieces), report };
+  return { transaction, message: Buffer.concat(pieces), report };
 }
 
 /** What the milter server looks at before the filter does. */

@@ -4,7 +4,7 @@ import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
 import { longestMacroName, type MacroSettings, macroNames } from '../scope/macro-template.ts';
 import type { MessageReport } from './report.ts';
-import { type FilterParts, type FilterSettings, SMTPAPI, Transmission } from './transmission.ts';
+import { type FilterParts, type FilterSettings, SMTPAPI, Transaction } from './transaction.ts';
 
 export interface ClickFilterOptions extends FilterParts {
   /** The configuration in use: asked once a message, so that a reload counts from the next one on. */
@@ -15,9 +15,9 @@ export interface ClickFilterOptions extends FilterParts {
 
 const ACTIONS = ['changeBody', 'changeHeaders'] as const;
 
-/** What is kept of a message between two hooks; `transmission` is absent before MAIL. */
+/** What is kept of a message between two hooks; `transaction` is absent before MAIL. */
 interface State {
-  transmission?: Transmission;
+  transaction?: Transaction;
 }
 
 /** The milter of the mission: decides at MAIL and at the end of headers, rewrites at the end of the message. */
@@ -45,31 +45,31 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
         return value && fromUtf8(value);
       };
       const envelope = { macro, sender: fromUtf8(sender.address) };
-      const transmission = new Transmission(options.settings(), options, envelope);
+      const transaction = new Transaction(options.settings(), options, envelope);
       const granted = ACTIONS.every((action) => message.connection.actions.has(action));
-      if (transmission.isOff || !granted) {
-        const reason = transmission.isOff ? 'off' : 'not-granted';
-        report(message, transmission.report('untouched', reason));
+      if (transaction.isOff || !granted) {
+        const reason = transaction.isOff ? 'off' : 'not-granted';
+        report(message, transaction.report('untouched', reason));
         return 'accept';
       }
-      message.state.transmission = transmission;
+      message.state.transaction = transaction;
       return 'continue';
     },
 
     rcpt({ state }, recipient) {
-      state.transmission?.recipient(fromUtf8(recipient.address));
+      state.transaction?.recipient(fromUtf8(recipient.address));
     },
 
     header({ state }, { name, raw }) {
-      state.transmission?.header({ name, value: raw });
+      state.transaction?.header({ name, value: raw });
     },
 
     endOfHeaders(message) {
-      const ended = message.state.transmission?.endOfHeaders();
+      const ended = message.state.transaction?.endOfHeaders();
       if (ended === undefined) return 'accept';
       report(message, ended.report);
       if (typeof ended.answer === 'object' || ended.answer === 'accept') {
-        message.state.transmission?.close();
+        message.state.transaction?.close();
       }
       if (typeof ended.answer === 'object') {
         return reply(550, '5.6.0', ended.answer.reject.replace(/^550 5\.6\.0 /, ''));
@@ -78,15 +78,15 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     body({ state }, chunk) {
-      return state.transmission?.body(chunk) ? 'continue' : 'skip';
+      return state.transaction?.body(chunk) ? 'continue' : 'skip';
     },
 
     async endOfMessage(message) {
-      const { transmission } = message.state;
-      if (transmission === undefined) return 'accept';
-      const ending = await transmission
+      const { transaction } = message.state;
+      if (transaction === undefined) return 'accept';
+      const ending = await transaction
         .end(message.queueId, message)
-        .finally(() => transmission.close());
+        .finally(() => transaction.close());
       report(message, ending.report);
       if (ending.tempfail) {
         return reply(451, '4.3.0', 'Click tracking is not available at the moment, try again');
@@ -97,9 +97,9 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     abort(message, reason) {
-      const { transmission } = message.state;
-      transmission?.close();
-      if (reason === 'over-limit') report(message, transmission?.report('untouched', 'over-limit'));
+      const { transaction } = message.state;
+      transaction?.close();
+      if (reason === 'over-limit') report(message, transaction?.report('untouched', 'over-limit'));
     },
   };
 }

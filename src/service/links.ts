@@ -1,6 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import { FileCounters } from '../event/file-counters.ts';
-import type { FilterParts, FilterSettings } from '../filter/transmission.ts';
+import type { FilterParts, FilterSettings } from '../filter/transaction.ts';
 import { BlockListFile } from '../link/block-list-file.ts';
 import type { SentCounter } from '../link/click.ts';
 import type { ClickCounter } from '../link/counters.ts';

@@ -22,7 +22,7 @@ import { believes, contextOf, domainOf } from './sender-macros.ts';
 import { parseSmtpapi } from './smtpapi.ts';
 import { trackLinks } from './track-links.ts';
 
-/** What of the configuration a message needs. One transmission keeps to one snapshot. */
+/** What of the configuration a message needs. One transaction keeps to one snapshot. */
 export interface FilterSettings {
   readonly scopes: ScopeTree;
   readonly macros: MacroSettings;
@@ -32,7 +32,7 @@ export interface FilterSettings {
     readonly clickTrackingIncludeMetadata: boolean;
   };
   readonly reading: ReadingLimits;
-  /** A message over one of these is not read: whoever would give it to a Transmission passes it on. */
+  /** A message over one of these is not read: whoever would give it to a Transaction passes it on. */
   readonly limits: Pick<Limits, 'recipients' | 'headerCount' | 'headerBytes'>;
 }
 
@@ -86,7 +86,7 @@ export const SMTPAPI = 'x-msys-api';
  * One message from MAIL to its end: facts, decision, links, tokens. Knows what is to be done, and nothing of the
  * milter protocol, so that `rewrite` and `explain` go the very same way as mail.
  */
-export class Transmission {
+export class Transaction {
   /** What the scopes were matched by. */
   readonly facts: Facts;
   readonly #settings: FilterSettings;
