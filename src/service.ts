@@ -1,8 +1,7 @@
 import type { Configuration } from './config/configuration.ts';
 import { reloaded } from './config/reloaded.ts';
-import { ProcessMetrics } from './control/metrics.ts';
+import { Metrics } from './control/metrics.ts';
 import { reportBackgroundFailures } from './lib/background.ts';
-import { type Logger, logFailure } from './lib/logger.ts';
 import { Releasers } from './process/releasers.ts';
 import type { Context } from './service/context.ts';
 import { deliverEvents } from './service/deliver-events.ts';
@@ -16,6 +15,7 @@ import {
   type Role,
   roles,
 } from './service/listen.ts';
+import { type Logger, logFailure } from './service/log.ts';
 import { type OtherProcesses, serveControl } from './service/serve-control.ts';
 import { serveMilter } from './service/serve-milter.ts';
 import { serveRedirect } from './service/serve-redirect.ts';
@@ -24,8 +24,7 @@ import { otherKeysWarning } from './store/redis-seal-keys.ts';
 import { version } from './version.ts';
 
 export interface ServiceOptions {
-  /** A reload sets its level. */
-  readonly logger: Logger & { level: string };
+  readonly logger: Logger;
   /** Default: all of them. */
   readonly roles?: readonly Role[];
   /** The slot of this process among workers; default `main`. */
@@ -46,7 +45,7 @@ export interface Service {
   reload(config: Configuration): Promise<void>;
   /** Reads the keys from their file again. @throws Error as `reload` */
   readKeys(): Promise<void>;
-  readonly metrics: ProcessMetrics;
+  readonly metrics: Metrics;
   /**
    * Stops listening before it returns, and lets SMTP sessions and requests that have begun finish.
    * @param hurry when the drain time-out begins; default: now. Until then SMTP sessions take as long as they like
@@ -82,7 +81,7 @@ async function compose(
   reportBackgroundFailures((task, error) =>
     logFailure(logger, 'error', error, `background task failed: ${task}`),
   );
-  const metrics = new ProcessMetrics(options.worker ?? 'main', version);
+  const metrics = new Metrics(options.worker ?? 'main', version);
   const links = await openLinks(
     config,
     {

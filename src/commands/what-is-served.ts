@@ -1,5 +1,4 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { Logger } from '../lib/logger.ts';
 import { inheritedSockets } from '../process/sockets.ts';
 import type { Role } from '../service/listen.ts';
 import {
@@ -10,6 +9,7 @@ import {
   postfixAddress,
   strangers,
 } from '../service/listen.ts';
+import type { Logger } from '../service/log.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**

@@ -3,9 +3,9 @@ import { ClickRecorder } from '../event/click-recorder.ts';
 import { FailoverAppender } from '../event/failover.ts';
 import { Journal } from '../event/journal.ts';
 import { adoptPending, JournalReplay } from '../event/journal-replay.ts';
-import { type Logger, logFailure } from '../lib/logger.ts';
 import type { ClickSink } from '../link/click.ts';
 import type { Links } from './links.ts';
+import { type Logger, logFailure } from './log.ts';
 
 /** Where clicks go: the Redis stream with the journal behind it, or the journal alone. */
 export interface Clicks extends ClickSink {

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
 import type { Configuration } from '../config/configuration.ts';
+import type { Metrics } from '../control/metrics.ts';
 import { DeadLetters } from '../event/dead-letters.ts';
 import { journalBacklog } from '../event/journal-backlog.ts';
 import { JournalConsumer } from '../event/journal-consumer.ts';
 import { Webhook } from '../event/webhook.ts';
-import { type Logger, logFailure } from '../lib/logger.ts';
-import type { Metrics } from '../lib/metrics.ts';
 import type { Backlog, EventConsumer } from '../link/event-stream.ts';
 import type { Links } from './links.ts';
+import { type Logger, logFailure } from './log.ts';
 
 /** The consumer group of the stream, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';
@@ -53,15 +53,15 @@ export function deliverEvents(
           'events of a batch left out: forgotten, dropped for want of room, or in a file that cannot be read now',
         ),
       refused(count, reason) {
-        metrics.count('events_dead_lettered_total', { reason: 'refused' }, count);
+        metrics.deadLetters('refused', count);
         logFailure(logger, 'error', reason, 'the webhook refuses an event: put aside', { path });
       },
       gaveUp(batch, count) {
-        metrics.count('events_dead_lettered_total', { reason: 'given up' }, count);
+        metrics.deadLetters('given up', count);
         logger.error({ batch, events: count, path }, 'events given up: put aside');
       },
       lost(count, error) {
-        metrics.count('events_dead_lettered_total', { reason: 'lost' }, count);
+        metrics.deadLetters('lost', count);
         logFailure(logger, 'error', error, 'events could not be put aside: lost', { path });
       },
       failed: (error) => logFailure(logger, 'error', error, 'events could not be read'),

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Configuration } from '../config/configuration.ts';
-import { logFailure, logLimited } from '../lib/logger.ts';
 import { watchFiles } from '../process/watch-files.ts';
 import { createRedirect } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
 import { openClicks } from './clicks.ts';
 import type { Context } from './context.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
-import { logFollowed } from './log.ts';
+import { logFailure, logFollowed, logLimited } from './log.ts';
 import { timedResolver } from './timed-store.ts';
 import { withoutStore } from './without-store.ts';
 
@@ -19,7 +18,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const { logger, metrics, links, releasers, config } = context;
   const { http } = config();
   const clicks = await openClicks(config(), links, logger, (kept, count) =>
-    metrics.count('clicks_total', { outcome: kept ? 'kept' : 'lost' }, count),
+    metrics.click(kept, count),
   );
   releasers.addFoundation('clicks', () => clicks.close());
   const resolver =
@@ -41,11 +40,11 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     ...(http.staticFolder !== undefined && { staticFolder: http.staticFolder }),
     observer: {
       answered(status, resolved) {
-        metrics.count('redirects_total', { status: String(status) });
+        metrics.redirect(status);
         if (resolved !== undefined) logFollowed(logger, config().log.detail, status, resolved);
       },
       clickLost(error) {
-        metrics.count('clicks_total', { outcome: 'lost' });
+        metrics.click(false);
         logFailure(logger, 'error', error, 'click lost: it could be kept nowhere', {}, 'click');
       },
       // The reason may name the message, so it is not part of the kind.
@@ -56,7 +55,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const server = new RedirectServer(redirect, {
     maxConnections: http.maxConnections,
     requestTimeoutMs: http.requestTimeoutMs,
-    onRefused: (status) => metrics.count('redirects_total', { status: String(status) }),
+    onRefused: (status) => metrics.redirect(status),
     onNotHttp: ({ what, ofProxy, peer }) =>
       logLimited(logger, ofProxy ? 'warn' : 'info', `redirect: connection closed: ${what}`, {
         peer,

@@ -1,4 +1,4 @@
-import type { Metrics } from '../lib/metrics.ts';
+import type { Metrics } from '../control/metrics.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
 
 /** The same, with the time of each look-up in the metrics. */
@@ -27,7 +27,7 @@ export function timedIssuer(issuer: LinkIssuer, metrics: Metrics): LinkIssuer {
 /** @param start what performance.now said before the work began */
 async function timed<T>(
   metrics: Metrics,
-  operation: 'save' | 'resolve',
+  operation: string,
   start: number,
   work: Promise<T>,
 ): Promise<T> {
@@ -37,7 +37,6 @@ async function timed<T>(
     failed = false;
     return result;
   } finally {
-    metrics.observe('store_duration_seconds', { operation }, (performance.now() - start) / 1000);
-    if (failed) metrics.count('store_errors_total', { operation });
+    metrics.store(operation, (performance.now() - start) / 1000, failed);
   }
 }

@@ -9,8 +9,8 @@ afterEach(() => server?.close());
 
 describe.each(suites)('%s', (suite) => {
   test('a unix socket as docs/install.md has it, with two workers: restarted under load, nothing refused', async () => {
-    const [unit = ''] = installPageBlocks('ini', 'What was installed');
-    const [listener = ''] = installPageBlocks('conf', 'What was installed');
+    const [unit = ''] = installPageBlocks('ini', 'A unix socket');
+    const [listener = ''] = installPageBlocks('conf', 'A unix socket');
     server = await startMailServer(
       suite,
       'unix:clickmilter/milter.sock',

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ProcessMetrics } from '../../src/control/metrics.ts';
+import { Metrics } from '../../src/control/metrics.ts';
 import { type ControlOptions, createControlServer } from '../../src/control/server.ts';
 
 let server: Server;
@@ -61,8 +61,8 @@ describe('the control server', () => {
   });
 
   test('metrics in the format Prometheus asks for', async () => {
-    const metrics = new ProcessMetrics('main', '1.2.3');
-    metrics.count('redirects_total', { status: '302' });
+    const metrics = new Metrics('main', '1.2.3');
+    metrics.redirect(302);
     const url = await listen({ snapshots: async () => [await metrics.snapshot()] });
     const response = await fetch(`${url}/metrics`);
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');

@@ -14,8 +14,8 @@ const documented = textOf('src/milter/milter.ts')
   .join('\n')
   .trim();
 
-test('the README shows the milter of the documentation', () => {
-  const section = textOf('README.md').split('## A milter of ten lines\n')[1] ?? '';
+test('the page of the library shows the milter of the documentation', () => {
+  const section = textOf('docs/milter-library.md').split('## A milter of ten lines\n')[1] ?? '';
   expect(/```ts\n(.*?)\n```/s.exec(section)?.[1]).toBe(documented);
 });
 

@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ProcessMetrics } from '../../src/control/metrics.ts';
+import { Metrics } from '../../src/control/metrics.ts';
 import { ClickRecorder } from '../../src/event/click-recorder.ts';
 import { FileCounters } from '../../src/event/file-counters.ts';
 import { Journal } from '../../src/event/journal.ts';
 import { JournalReplay } from '../../src/event/journal-replay.ts';
 import { Webhook } from '../../src/event/webhook.ts';
 import { inBackground, reportBackgroundFailures } from '../../src/lib/background.ts';
-import { logFailure } from '../../src/lib/logger.ts';
 import { BlockListFile } from '../../src/link/block-list-file.ts';
 import type { CountedClick } from '../../src/link/counters.ts';
+import { logFailure } from '../../src/service/log.ts';
 import { watchStore } from '../../src/service/watch-store.ts';
 import type { RedisConnection } from '../../src/store/connection.ts';
 import { Keys } from '../../src/store/keys.ts';
@@ -215,7 +215,7 @@ describe('a background task that throws is one line of the log, and goes on', ()
   });
 
   test('a gauge', async () => {
-    const metrics = new ProcessMetrics('main', '1');
+    const metrics = new Metrics('main', '1');
     metrics.gauge('journal_bytes', boom);
     metrics.gauge('events_undelivered', async () => boom());
     metrics.gauge('workers', () => 2);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../../src/config/configuration.ts';
-import { ProcessMetrics } from '../../src/control/metrics.ts';
+import { Metrics } from '../../src/control/metrics.ts';
 import { Journal } from '../../src/event/journal.ts';
 import { measureEventLimits } from '../../src/service/event-limits.ts';
 import type { Links } from '../../src/service/links.ts';
@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 async function gauges(store?: object): Promise<Record<string, number>> {
-  const metrics = new ProcessMetrics('main', '1.2.3');
+  const metrics = new Metrics('main', '1.2.3');
   const stream = { streamMaxLength: 50, streamMaxSize: 5000 };
   measureEventLimits(
     { events: { journal: folder, journalMaxSize: 1000, ...stream } } as unknown as Configuration,

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { ProcessMetrics } from '../../src/control/metrics.ts';
+import { Metrics } from '../../src/control/metrics.ts';
 import { Releasers } from '../../src/process/releasers.ts';
 import type { Context } from '../../src/service/context.ts';
 import type { Links } from '../../src/service/links.ts';
@@ -23,11 +23,7 @@ test.each<[string, OtherProcesses | undefined, (() => Promise<never>) | undefine
   const releasers = new Releasers();
   onTestFinished(() => releasers.release(1000));
   const links = { ...(health && { store: { health } }) } as unknown as Links;
-  const context = {
-    links,
-    metrics: new ProcessMetrics('main', '1'),
-    releasers,
-  } as unknown as Context;
+  const context = { links, metrics: new Metrics('main', '1'), releasers } as unknown as Context;
   await serveControl([{ host: '127.0.0.1', port }], context, others);
   const response = await fetch(`http://127.0.0.1:${port}/readyz`);
   expect(await response.text()).toBe(expected);
