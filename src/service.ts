@@ -20,7 +20,7 @@ import { type OtherProcesses, serveControl } from './service/serve-control.ts';
 import { serveMilter } from './service/serve-milter.ts';
 import { serveRedirect } from './service/serve-redirect.ts';
 import { watchStore } from './service/watch-store.ts';
-import { otherKeysWarning } from './store/redis-seal-keys.ts';
+import { otherKeysWarning } from './store/redis/seal-keys.ts';
 import { version } from './version.ts';
 
 export interface ServiceOptions {

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { BlockListFile } from '../link/block-list-file.ts';
-import { blockKey, browserUrl } from '../link/block-set.ts';
-import type { Block } from '../link/click.ts';
-import type { EditableBlockList } from '../link/editable-block-list.ts';
 import { type Links, openLinks } from '../service/links.ts';
-import { createRedisStore } from '../store/redis-store.ts';
+import { blockKey, browserUrl } from '../store/block-set.ts';
+import { BlockListFile } from '../store/local/blocks.ts';
+import { createRedisStore } from '../store/redis/store.ts';
+import type { Block, EditableBlockList } from '../store/store.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { findLink, parseLinkArgument } from './link-argument.ts';

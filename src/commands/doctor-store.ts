@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { SealKeys } from '../link/seal-keys.ts';
-import { otherKeysWarning } from '../store/redis-seal-keys.ts';
-import { createRedisStore } from '../store/redis-store.ts';
+import { otherKeysWarning } from '../store/redis/seal-keys.ts';
+import { createRedisStore } from '../store/redis/store.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 
 /**

@@ -1,10 +1,10 @@
 import type { Configuration } from '../config/configuration.ts';
-import { FileReport } from '../event/file-report.ts';
-import { JournalReader } from '../event/journal-reader.ts';
-import { UnreadableFiles } from '../event/unreadable-files.ts';
-import type { CountersReader, Report, ReportQuery, ReportRow } from '../link/counters.ts';
-import type { StoredEvent, StreamReader } from '../link/event-stream.ts';
-import { createRedisStore } from '../store/redis-store.ts';
+import type { CountersReader, Report, ReportQuery, ReportRow } from '../store/counters.ts';
+import type { StoredEvent, StreamReader } from '../store/events.ts';
+import { JournalReader } from '../store/local/journal-reader.ts';
+import { FileReport } from '../store/local/report.ts';
+import { UnreadableFiles } from '../store/local/unreadable-files.ts';
+import { createRedisStore } from '../store/redis/store.ts';
 
 /** Reports, and how often a link of a message was followed; `link` is its name, else its target. */
 interface Reports extends CountersReader {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { printableJson } from '../lib/printable-json.ts';
-import type { StoredEvent, StreamReader } from '../link/event-stream.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import type { StoredEvent, StreamReader } from '../store/events.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';

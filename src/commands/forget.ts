@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { forgetInJournal } from '../event/forget-in-journal.ts';
-import type { Forgotten } from '../store/forget-recipient.ts';
-import { createRedisStore } from '../store/redis-store.ts';
+import { forgetInJournal } from '../store/local/forget-in-journal.ts';
+import type { Forgotten } from '../store/redis/forget-recipient.ts';
+import { createRedisStore } from '../store/redis/store.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { Progress } from './progress.ts';

@@ -1,4 +1,4 @@
-import type { ReportBy, ReportRow } from '../link/counters.ts';
+import type { ReportBy, ReportRow } from '../store/counters.ts';
 import { printable } from './printable.ts';
 
 /** What stands where a message had no campaign or no pathway. */

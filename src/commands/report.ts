@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { printableJson } from '../lib/printable-json.ts';
-import type { ReportBy, ReportQuery, ReportRow } from '../link/counters.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import type { ReportBy, ReportQuery, ReportRow } from '../store/counters.ts';
 import { isCalendarDay } from './calendar-day.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';

@@ -2,7 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import { createRedisStore } from '../store/redis-store.ts';
+import { createRedisStore } from '../store/redis/store.ts';
 
 /** Answers of Redis by which it can never work as configured; others may be of the hour. */
 const REFUSALS = /: (ERR DB index|WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)/;

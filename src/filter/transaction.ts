@@ -1,4 +1,3 @@
-import type { SentCounter } from '../link/click.ts';
 import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
 import type { HeaderField } from '../message/header-field.ts';
@@ -13,6 +12,7 @@ import type { MacroLookup, MacroSettings } from '../scope/macro-template.ts';
 import type { MessageFieldLimits } from '../scope/message-fields.ts';
 import { readFacts } from '../scope/read-facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
+import type { SentCounter } from '../store/store.ts';
 import { exclusions } from './exclusions.ts';
 import { messageFacts } from './message-facts.ts';
 import type { MessageMemory } from './message-memory.ts';

@@ -1,11 +1,11 @@
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
-import { type Edition, editionOf } from './edition.ts';
-import { applyChanges, changesFrom } from './edition-changes.ts';
 import { linkLines, parseLinkLine } from './link-line.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import { factsOf, headOf, parseHead, recipientsOf } from './record-head.ts';
 import type { SharedLines } from './shared-lines.ts';
 import { LinkChecks } from './stored-token.ts';
+import { type Edition, editionOf } from './template.ts';
+import { applyChanges, changesFrom } from './template-changes.ts';
 
 /**
  * One message as it is stored: a byte with the version of the format, then, in format 1 deflated (RFC 1951) against a

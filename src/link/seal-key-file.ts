@@ -1,5 +1,6 @@
 import { type FileHandle, link, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf, makeFile, makeFolder, openToAppend } from '../lib/service-files.ts';
 import { newMessageId } from './message-id.ts';
 import {
   formatSealKey,
@@ -8,7 +9,6 @@ import {
   type SealKey,
   type SealKeys,
 } from './seal-keys.ts';
-import { codeOf, makeFile, makeFolder, openToAppend } from './service-files.ts';
 
 const HEAD = `# Sealing keys of clickmilter: one a line, ID DATE SECRET. The newest whose date has come seals; all of them open.
 # Keep this file secret and in the backup: without it, links in mail already sent lead nowhere.

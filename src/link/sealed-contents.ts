@@ -1,4 +1,4 @@
-import { base128, readBase128 } from './base128.ts';
+import { base128, readBase128 } from '../lib/base128.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import { isFact } from './record-head.ts';
 import { expandUrl, shortenUrl } from './url-shorthand.ts';

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { BlockList, Click } from '../link/click.ts';
-import { detached } from '../link/detached.ts';
+import type { Click } from '../click/click.ts';
+import { detached } from '../lib/detached.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
+import type { BlockList } from '../store/store.ts';
 import { otherSpellings } from './request-target.ts';
 
 /** A link that a request asks for. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { BlockList, ClickSink } from '../link/click.ts';
+import type { ClickSink } from '../click/click.ts';
 import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
+import type { BlockList } from '../store/store.ts';
 import { clickOn, followLink } from './follow-link.ts';
 import {
   BLOCKED,

@@ -1,4 +1,4 @@
-import { detached } from '../link/detached.ts';
+import { detached } from '../lib/detached.ts';
 import { isSealedToken, MAX_TOKEN } from '../link/sealed-token.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 

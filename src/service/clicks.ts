@@ -1,9 +1,9 @@
+import type { ClickSink } from '../click/click.ts';
+import { ClickRecorder } from '../click/click-recorder.ts';
 import type { Configuration } from '../config/configuration.ts';
-import { ClickRecorder } from '../event/click-recorder.ts';
-import { FailoverAppender } from '../event/failover.ts';
-import { Journal } from '../event/journal.ts';
-import { adoptPending, JournalReplay } from '../event/journal-replay.ts';
-import type { ClickSink } from '../link/click.ts';
+import { FailoverAppender } from '../store/failover.ts';
+import { Journal } from '../store/local/journal.ts';
+import { adoptPending, JournalReplay } from '../store/local/journal-replay.ts';
 import type { Links } from './links.ts';
 import { type Logger, logFailure } from './log.ts';
 

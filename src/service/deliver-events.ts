@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
+import { Webhook } from '../click/webhook.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Metrics } from '../control/metrics.ts';
-import { DeadLetters } from '../event/dead-letters.ts';
-import { journalBacklog } from '../event/journal-backlog.ts';
-import { JournalConsumer } from '../event/journal-consumer.ts';
-import { Webhook } from '../event/webhook.ts';
-import type { Backlog, EventConsumer } from '../link/event-stream.ts';
+import type { Backlog, EventConsumer } from '../store/events.ts';
+import { DeadLetters } from '../store/local/dead-letters.ts';
+import { journalBacklog } from '../store/local/journal-backlog.ts';
+import { JournalConsumer } from '../store/local/journal-consumer.ts';
 import type { Links } from './links.ts';
 import { type Logger, logFailure } from './log.ts';
 

@@ -1,6 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Metrics } from '../control/metrics.ts';
-import { journalFiles } from '../event/journal-file.ts';
+import { journalFiles } from '../store/local/journal-file.ts';
 import type { Links } from './links.ts';
 
 /** Stream and journal have limits, at which the oldest clicks go: measures how far each is filled. */

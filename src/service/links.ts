@@ -1,10 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
-import { FileCounters } from '../event/file-counters.ts';
 import type { FilterParts, FilterSettings } from '../filter/transaction.ts';
-import { BlockListFile } from '../link/block-list-file.ts';
-import type { SentCounter } from '../link/click.ts';
-import type { ClickCounter } from '../link/counters.ts';
-import type { EditableBlockList } from '../link/editable-block-list.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
 import { newMessageId } from '../link/message-id.ts';
 import { SealKeyFile } from '../link/seal-key-file.ts';
@@ -12,7 +7,11 @@ import { newSealKey, SealKeys } from '../link/seal-keys.ts';
 import { createSealedLinks } from '../link/sealed-links.ts';
 import { formatStoredToken, isStoredToken, LinkChecks } from '../link/stored-token.ts';
 import { DEFAULT_LIMITS } from '../message/open-message.ts';
-import { createRedisStore, type RedisStore } from '../store/redis-store.ts';
+import type { ClickCounter } from '../store/counters.ts';
+import { BlockListFile } from '../store/local/blocks.ts';
+import { FileCounters } from '../store/local/counters.ts';
+import { createRedisStore, type RedisStore } from '../store/redis/store.ts';
+import type { EditableBlockList, SentCounter } from '../store/store.ts';
 
 /** All that makes links and finds them again. */
 export interface Links extends FilterParts {

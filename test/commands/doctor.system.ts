@@ -18,7 +18,7 @@ import type { Finding } from '../../src/commands/doctor-finding.ts';
 import { examineState } from '../../src/commands/doctor-state.ts';
 import { examineStore } from '../../src/commands/doctor-store.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
-import { createRedisStore } from '../../src/store/redis-store.ts';
+import { createRedisStore } from '../../src/store/redis/store.ts';
 import { complaints } from '../helpers/complaints.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 import { requireProgram } from '../helpers/peer-process.ts';

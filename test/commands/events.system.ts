@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Journal } from '../../src/event/journal.ts';
+import { Journal } from '../../src/store/local/journal.ts';
 
 const cli = join(import.meta.dirname, '../../src/cli.ts');
 let folder: string;

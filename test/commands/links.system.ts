@@ -7,13 +7,13 @@ import { eventsCommand } from '../../src/commands/events.ts';
 import { forgetCommand } from '../../src/commands/forget.ts';
 import { linkCommand } from '../../src/commands/link.ts';
 import { reportCommand } from '../../src/commands/report.ts';
-import { FileCounters } from '../../src/event/file-counters.ts';
-import { Journal } from '../../src/event/journal.ts';
+import { FileCounters } from '../../src/store/local/counters.ts';
+import { Journal } from '../../src/store/local/journal.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
-import { openStore } from '../store/open-store.ts';
+import { openStore } from '../store/redis/open-store.ts';
 
 let redis: Redis;
 let folder: string;

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { eventsCommand } from '../../src/commands/events.ts';
 import { reportCommand } from '../../src/commands/report.ts';
 import { reportTable } from '../../src/commands/report-table.ts';
-import { FileCounters } from '../../src/event/file-counters.ts';
-import { Journal } from '../../src/event/journal.ts';
+import { FileCounters } from '../../src/store/local/counters.ts';
+import { Journal } from '../../src/store/local/journal.ts';
 
 let folder: string;
 let events: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { Redis as Client } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RedisStore } from '../../src/store/redis-store.ts';
+import type { RedisStore } from '../../src/store/redis/store.ts';
 import { follow } from '../helpers/follow.ts';
 import { damaged } from '../helpers/mutations.ts';
 import { poll } from '../helpers/poll.ts';
@@ -12,7 +12,7 @@ import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { type Service, startService } from '../helpers/service.ts';
 import { exampleMessage } from '../link/example-message.ts';
-import { openStore } from '../store/open-store.ts';
+import { openStore } from '../store/redis/open-store.ts';
 
 /*
  * Values in Redis are overwritten by somebody else, and the service runs on: a request may end in 404, 410 or 503, a

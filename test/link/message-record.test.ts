@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createEdition, type EditionLink } from '../../src/link/edition.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { encodeCopy, encodeRecord, OpenRecord, sharedIdOf } from '../../src/link/message-record.ts';
 import { decodeSharedLines, encodeSharedLines, sharedLines } from '../../src/link/shared-lines.ts';
+import { createEdition, type EditionLink } from '../../src/link/template.ts';
 import { newsletter } from '../helpers/newsletter.ts';
 import { exampleLinks, exampleMessage } from './example-message.ts';
 

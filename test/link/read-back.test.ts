@@ -2,14 +2,14 @@ import { hash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createEdition, editionOf } from '../../src/link/edition.ts';
-import { applyChanges } from '../../src/link/edition-changes.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { encodeCopy, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';
 import { unpackContents } from '../../src/link/sealed-contents.ts';
 import { decodeSharedLines, encodeSharedLines, sharedLines } from '../../src/link/shared-lines.ts';
 import { parseStoredToken } from '../../src/link/stored-token.ts';
+import { createEdition, editionOf } from '../../src/link/template.ts';
+import { applyChanges } from '../../src/link/template-changes.ts';
 import { exampleLinks, exampleMessage } from './example-message.ts';
 
 // Whatever lies in Redis, in a file or in a URL: reading it gives a right value or an error, in bounded time.

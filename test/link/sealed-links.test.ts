@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { tokensIn } from '../../src/redirect/request-target.ts';
+import { storeContract } from '../store/contract.ts';
 import { exampleMessage } from './example-message.ts';
-import { storeContract } from './store-contract.ts';
 import { tokenOf } from './token-of.ts';
 
 const DAY = 86_400_000;

@@ -1,4 +1,4 @@
-import type { BlockList, Click, ClickSink } from '../../src/link/click.ts';
+import type { Click, ClickSink } from '../../src/click/click.ts';
 import {
   type LinkResolver,
   type ResolvedLink,
@@ -6,6 +6,7 @@ import {
 } from '../../src/link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { hostName } from '../../src/link/tracking-host.ts';
+import type { BlockList } from '../../src/store/store.ts';
 
 export const DOMAIN = 'click.example.com:8080';
 

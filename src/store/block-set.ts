@@ -1,0 +1,66 @@
+import type { ResolvedLink } from '../link/link-store.ts';
+import type { Block } from './store.ts';
+
+/** What an operator has blocked, to be asked for each link. */
+export class BlockSet {
+  readonly #blocks: ReadonlyMap<string, Block>;
+
+  constructor(blocks: Iterable<Block>) {
+    this.#blocks = new Map(
+      [...blocks].map((block) => {
+        const { kind, value } = block;
+        return [blockKey(kind === 'url' ? { kind, value: browserUrl(value) } : block), block];
+      }),
+    );
+  }
+
+  /**
+   * The block that holds for a link, if any: of its token, its message, its target however it is spelt, or of the
+   * target's domain or one above it.
+   */
+  find(token: string, { link, message }: ResolvedLink): Block | undefined {
+    if (this.#blocks.size === 0) return undefined;
+    return (
+      this.#get('token', token) ??
+      this.#get('message', message.messageId) ??
+      this.#get('url', browserUrl(link.target)) ??
+      this.#findDomain(link.target)
+    );
+  }
+
+  #findDomain(target: string): Block | undefined {
+    if (!URL.canParse(target)) return undefined;
+    const labels = new URL(target).hostname.replace(/\.$/, '').split('.');
+    for (let first = 0; first < labels.length; first++) {
+      const block = this.#get('domain', labels.slice(first).join('.'));
+      if (block !== undefined) return block;
+    }
+    return undefined;
+  }
+
+  #get(kind: Block['kind'], value: string): Block | undefined {
+    return this.#blocks.get(blockKey({ kind, value }));
+  }
+}
+
+/** A URL as browsers spell it, whether it comes from an address bar, an event or a mail; other texts as they are. */
+export function browserUrl(text: string): string {
+  try {
+    return new URL(text).href; // Node 20's `URL.canParse` refuses letters of latin1 once it is compiled
+  } catch {
+    return text;
+  }
+}
+
+/** One text for one block: `domain shop.example`. */
+export function blockKey({ kind, value }: Block): string {
+  return `${kind} ${value}`;
+}
+
+/** @returns undefined for a text that `blockKey` does not make */
+export function parseBlock(text: string): Block | undefined {
+  const [, kind, value] = /^(token|message|url|domain) (\S+)$/.exec(text) ?? [];
+  return kind === undefined || value === undefined
+    ? undefined
+    : { kind: kind as Block['kind'], value };
+}

@@ -1,0 +1,91 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CountedClick, countedText, countOf } from '../counters.ts';
+import { linesOf } from './line-reader.ts';
+
+/** Messages sent, added up: campaign, pathway, how many, and how many links they have. */
+export type SentLine = readonly ['sent', string, string, number, number];
+
+/** Clicks of one message on one link, added up: message id, campaign, pathway, link, how many. */
+export type ClickLine = readonly ['click', string, string, string, string, number];
+
+/** Counts of one UTC day by one process. The name is `counts-DAY.HOST.PID.jsonl`; empty strings stand for "none". */
+export interface CountFile {
+  readonly day: string;
+  readonly path: string;
+}
+
+const NAME = /^counts-(\d{4}-\d\d-\d\d)\.[\w-]+\.\d+\.jsonl$/;
+/** What follows the first word of a line. */
+const SHAPES = {
+  sent: 'text text count count',
+  click: 'text text text text count',
+} as const;
+/** Lines read at once. */
+const PORTION = 1000;
+
+export function countFileName(day: string, host: string): string {
+  return `counts-${day}.${host}.${process.pid}.jsonl`;
+}
+
+/** The files in a folder, oldest day first. */
+export async function listCountFiles(folder: string): Promise<CountFile[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return names.sort().flatMap((name) => {
+    const day = NAME.exec(name)?.[1];
+    return day === undefined ? [] : { day, path: join(folder, name) };
+  });
+}
+
+export function clickLine(click: CountedClick): ClickLine {
+  const { messageId, campaign = '', pathway = '', link, count } = click;
+  return [
+    'click',
+    messageId,
+    countedText(campaign),
+    countedText(pathway),
+    countedText(link),
+    count,
+  ];
+}
+
+/** The lines of one file; undefined for one that cannot be read, as after a crash. */
+export async function* readCountFile(
+  path: string,
+): AsyncGenerator<SentLine | ClickLine | undefined> {
+  const handle = await open(path);
+  try {
+    for (let offset = 0; ; ) {
+      const lines = await linesOf(handle, offset, PORTION);
+      if (lines.length === 0) return;
+      for (const { text } of lines) yield parseCountLine(text);
+      offset = lines.at(-1)?.end ?? offset;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @returns undefined for a line that FileCounters did not write */
+export function parseCountLine(text: string): SentLine | ClickLine | undefined {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(line)) return undefined;
+  const [kind, ...parts] = line as unknown[];
+  const shape = kind === 'sent' || kind === 'click' ? SHAPES[kind] : undefined;
+  return parts.map(typeOf).join(' ') === shape
+    ? (line as unknown as SentLine | ClickLine)
+    : undefined;
+}
+
+function typeOf(part: unknown): string {
+  if (typeof part === 'string') return 'text';
+  return typeof part === 'number' && countOf(part) !== undefined ? 'count' : 'other';
+}

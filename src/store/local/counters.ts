@@ -1,0 +1,157 @@
+import { type FileHandle, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { inBackground } from '../../lib/background.ts';
+import { removeFile } from '../../lib/file-gone.ts';
+import { makeFolder, openToAppend } from '../../lib/service-files.ts';
+import { type ClickCounter, type CountedClick, countedText } from '../counters.ts';
+import type { SentCounter } from '../store.ts';
+import {
+  type ClickLine,
+  clickLine,
+  countFileName,
+  listCountFiles,
+  type SentLine,
+} from './count-file.ts';
+import { HOST } from './journal-file.ts';
+
+export interface FileCountersOptions {
+  readonly folder: string;
+  /** Bytes of all files; beyond them the oldest days go. Default 256 MiB. */
+  readonly maxTotalBytes?: number;
+  /** How often what was counted is written; default 1,000 ms. What a crash may cost. */
+  readonly flushMs?: number;
+  readonly observer?: CountersObserver;
+}
+
+export interface CountersObserver {
+  /** The limit was reached and a file of the oldest day removed. */
+  dropped?(path: string): void;
+  /** What was counted cannot be written; it is tried again, as far as memory allows. */
+  failed?(error: unknown): void;
+}
+
+/** Different lines that wait while the disk is full; later ones are not counted. */
+const MAX_WAITING = 50_000;
+
+/** Counts for reports where there is no Redis: added up for a second, then appended to a file of the day. */
+export class FileCounters implements SentCounter, ClickCounter {
+  readonly #options: FileCountersOptions;
+  readonly #maxTotalBytes: number;
+  /** Lines to be written, by day and what they count. */
+  #waiting = new Map<string, { day: string; line: SentLine | ClickLine }>();
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+  #bytesUntilCheck = 0;
+
+  constructor(options: FileCountersOptions) {
+    this.#options = options;
+    this.#maxTotalBytes = options.maxTotalBytes ?? 256 * 1024 ** 2;
+  }
+
+  sent({ day, campaign = '', pathway = '', links }: Parameters<SentCounter['sent']>[0]): void {
+    this.#add(day, ['sent', countedText(campaign), countedText(pathway), 1, links]);
+  }
+
+  clicked(click: CountedClick): void {
+    this.#add(click.day, clickLine(click));
+  }
+
+  /** Settles when what has been counted is written, or stays for the next time. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#writeAll());
+    return this.#flushing;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    clearTimeout(this.#timer);
+  }
+
+  #add(day: string, line: SentLine | ClickLine): void {
+    const key = `${day} ${keyOf(line)}`;
+    const waiting = this.#waiting.get(key);
+    if (!waiting && this.#waiting.size >= MAX_WAITING) return;
+    this.#waiting.set(key, { day, line: waiting ? sum(waiting.line, line) : line });
+    this.#timer ??= setTimeout(
+      () => inBackground('write the counters', () => this.flush()),
+      this.#options.flushMs ?? 1000,
+    ).unref();
+  }
+
+  async #writeAll(): Promise<void> {
+    const batch = [...this.#waiting.values()];
+    this.#waiting = new Map();
+    for (const day of new Set(batch.map((one) => one.day))) {
+      const lines = batch.filter((one) => one.day === day).map(({ line }) => line);
+      try {
+        await this.#write(day, lines);
+      } catch (error) {
+        this.#options.observer?.failed?.(error);
+        for (const line of lines) this.#add(day, line);
+      }
+    }
+  }
+
+  async #write(day: string, lines: readonly (SentLine | ClickLine)[]): Promise<void> {
+    const { folder } = this.#options;
+    const text = `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`;
+    this.#bytesUntilCheck -= text.length;
+    if (this.#bytesUntilCheck <= 0) {
+      await makeFolder(folder, 0o750);
+      await this.#makeRoom(day);
+      this.#bytesUntilCheck = this.#maxTotalBytes / 16;
+    }
+    const file = await openToAppend(join(folder, countFileName(day, HOST)), 0o640);
+    try {
+      await appendWhole(file, text);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Removes the files of the oldest days, but none of this one, until a sixteenth is free. */
+  async #makeRoom(today: string): Promise<void> {
+    const files = await listCountFiles(this.#options.folder);
+    const sizes = await Promise.all(
+      files.map(async ({ path }) => (await stat(path).catch(() => undefined))?.size ?? 0),
+    );
+    let total = sizes.reduce((all, size) => all + size, 0);
+    for (const [index, { day, path }] of files.entries()) {
+      if (total <= (this.#maxTotalBytes / 16) * 15) return;
+      if (day >= today) break;
+      total -= sizes[index] ?? 0;
+      if (await removeFile(path)) this.#options.observer?.dropped?.(path);
+    }
+    if (total > this.#maxTotalBytes) {
+      throw new Error(`${this.#options.folder}: the counts of ${today} alone fill their limit`);
+    }
+  }
+}
+
+/** What is written in part, as on a full disk, is written again: it must not count twice. */
+async function appendWhole(file: FileHandle, text: string): Promise<void> {
+  const { size } = await file.stat();
+  try {
+    await file.appendFile(text);
+  } catch (error) {
+    await file.truncate(size).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What a line counts, without its numbers. */
+function keyOf(line: SentLine | ClickLine): string {
+  return line[0] === 'sent' ? line.slice(0, 3).join('\0') : line.slice(0, 5).join('\0');
+}
+
+function sum(one: SentLine | ClickLine, other: SentLine | ClickLine): SentLine | ClickLine {
+  if (one[0] === 'sent' && other[0] === 'sent') {
+    return ['sent', one[1], one[2], one[3] + other[3], one[4] + other[4]];
+  }
+  if (one[0] === 'click' && other[0] === 'click') {
+    return ['click', one[1], one[2], one[3], one[4], one[5] + other[5]];
+  }
+  return one;
+}

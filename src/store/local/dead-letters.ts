@@ -1,0 +1,52 @@
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder, openToAppend } from '../../lib/service-files.ts';
+
+const FILE = 'dead-letters.jsonl';
+const OLD_FILE = 'dead-letters.old.jsonl';
+/** Bytes of one of the two files. */
+const MAX_BYTES = 32 * 1024 * 1024;
+
+/** The files in which dead letters may be, in a journal's folder: the newer one first, since it becomes the older one. */
+export function deadLetterFiles(folder: string): readonly string[] {
+  return [join(folder, FILE), join(folder, OLD_FILE)];
+}
+
+/**
+ * Events that the webhook could not deliver, one per line. Each is the event as it was, with the member `dead_letter`
+ * beside `msys`. A full file becomes the old one and replaces the one before it.
+ */
+export class DeadLetters {
+  readonly path: string;
+  readonly #folder: string;
+  readonly #maxBytes: number;
+
+  constructor(folder: string, maxBytes = MAX_BYTES) {
+    this.#folder = folder;
+    this.path = join(folder, FILE);
+    this.#maxBytes = maxBytes;
+  }
+
+  /** @throws Error where the file cannot be written */
+  async add(events: readonly string[], reason: string): Promise<void> {
+    const letter = JSON.stringify({ time: new Date().toISOString(), reason });
+    const lines = events
+      .map((event) => `${event.slice(0, -1)},"dead_letter":${letter}}\n`)
+      .join('');
+    await makeFolder(this.#folder, 0o750);
+    if ((await this.#append(lines)) > this.#maxBytes) {
+      await rename(this.path, join(this.#folder, OLD_FILE));
+    }
+  }
+
+  /** @returns bytes of the file */
+  async #append(lines: string): Promise<number> {
+    const file = await openToAppend(this.path, 0o640);
+    try {
+      await file.appendFile(lines);
+      return (await file.stat()).size;
+    } finally {
+      await file.close();
+    }
+  }
+}

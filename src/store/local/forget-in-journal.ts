@@ -1,0 +1,54 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { noneIfGone } from '../../lib/file-gone.ts';
+import { isEventAbout } from '../events.ts';
+import { deadLetterFiles } from './dead-letters.ts';
+import { journalPath, listJournal } from './journal-file.ts';
+import { linesOf } from './line-reader.ts';
+
+const PORTION = 1_000;
+
+/**
+ * Erases a recipient's events from the journal and from the dead letters. Each of their lines is overwritten with spaces
+ * where it stands: the writer goes on appending, and readers keep their place.
+ *
+ * @param address compared without regard to case
+ * @returns how many events there were
+ */
+export async function forgetInJournal(folder: string, address: string): Promise<number> {
+  const wanted = address.toLowerCase();
+  const seen = new Set<string>();
+  let found = 0;
+  for (;;) {
+    const files = await listJournal(folder, ['events', 'pending']);
+    const paths = files.map((file) => journalPath(folder, file)).filter((path) => !seen.has(path));
+    if (paths.length === 0) break;
+    // A file that changed hands before it was opened is in the next list, under its new name.
+    for (const path of paths) found += await forgetInPath(path, wanted);
+    for (const path of paths) seen.add(path);
+  }
+  for (const path of deadLetterFiles(folder)) found += await forgetInPath(path, wanted);
+  return found;
+}
+
+async function forgetInPath(path: string, wanted: string): Promise<number> {
+  const [handle] = await open(path, 'r+').then((opened) => [opened], noneIfGone);
+  return handle === undefined ? 0 : forgetInFile(handle, wanted).finally(() => handle.close());
+}
+
+async function forgetInFile(handle: FileHandle, wanted: string): Promise<number> {
+  let found = 0;
+  for (let offset = 0; ; ) {
+    const lines = await linesOf(handle, offset, PORTION);
+    if (lines.length === 0) break;
+    for (const { text, end } of lines) {
+      if (isEventAbout(wanted, text)) {
+        const blank = Buffer.alloc(end - 1 - offset, ' ');
+        await handle.write(blank, 0, blank.length, offset);
+        found++;
+      }
+      offset = end;
+    }
+  }
+  await handle.datasync();
+  return found;
+}

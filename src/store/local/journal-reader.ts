@@ -1,0 +1,164 @@
+import { stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../../lib/service-files.ts';
+import { isEventLine, READ_BYTES, type StoredEvent, type StreamReader } from '../events.ts';
+import {
+  isAbandoned,
+  type JournalFile,
+  type JournalKind,
+  journalPath,
+  listJournal,
+} from './journal-file.ts';
+import { isErasedLine, readLines } from './line-reader.ts';
+import { UnreadableFiles } from './unreadable-files.ts';
+
+/** How far each file has been read, by the file's id. */
+export type Offsets = ReadonlyMap<string, number>;
+
+export interface JournalReaderOptions {
+  readonly folder: string;
+  readonly kinds: readonly JournalKind[];
+  /** Where to begin: `oldest` (the default), `newest` for what is yet to come, or where another reader got to. */
+  readonly from?: 'oldest' | 'newest' | Offsets;
+  /** Where to end in each file; in one that is not named, at once. Without it reading goes on for ever. */
+  readonly until?: Offsets;
+  /** How often it is looked for new events; default 200 ms. */
+  readonly pollMs?: number;
+  /** How often it is looked at files that seem to have no writer any more; default 60,000 ms. */
+  readonly lookAgainMs?: number;
+  /** Told of each file that cannot be read; it is left out, and tried again. */
+  readonly unreadable?: UnreadableFiles;
+}
+
+/**
+ * Reads the events of all writers from the journal's files, and goes on reading as they grow. The order is that of
+ * the files, then of the lines.
+ */
+export class JournalReader implements StreamReader {
+  readonly #options: JournalReaderOptions;
+  readonly #unreadable: UnreadableFiles;
+  readonly #offsets = new Map<string, number>();
+  /**
+   * When it is looked again at files that were read to their end and seem to have no writer, by performance.now(). There
+   * may be years of them; but the clock by which they seem so may have jumped.
+   */
+  readonly #resting = new Map<string, number>();
+  readonly #closed = new AbortController();
+  #positioned = false;
+  #skipped = 0;
+
+  constructor(options: JournalReaderOptions) {
+    this.#options = options;
+    this.#unreadable = options.unreadable ?? new UnreadableFiles();
+  }
+
+  async next(max: number, waitMs: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
+    const deadline = performance.now() + waitMs;
+    await this.#position();
+    for (;;) {
+      const events = await this.#read(max, maxBytes);
+      const left = deadline - performance.now();
+      if (events.length > 0 || left <= 0 || this.#closed.signal.aborted) return events;
+      const pause = Math.min(left, this.#options.pollMs ?? 200);
+      await sleep(pause, undefined, { signal: this.#closed.signal }).catch(() => undefined);
+    }
+  }
+
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  /** How far it has got in the files that still exist. */
+  get offsets(): Offsets {
+    return this.#offsets;
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+  }
+
+  async #position(): Promise<void> {
+    if (this.#positioned) return;
+    this.#positioned = true;
+    const { from = 'oldest', folder } = this.#options;
+    if (from === 'oldest') return;
+    if (from !== 'newest') {
+      for (const [id, offset] of from) this.#offsets.set(id, offset);
+      return;
+    }
+    for (const file of await this.#files()) {
+      this.#offsets.set(file.id, await sizeOf(journalPath(folder, file)));
+    }
+  }
+
+  #files(): Promise<JournalFile[]> {
+    return listJournal(this.#options.folder, this.#options.kinds);
+  }
+
+  async #read(max: number, maxBytes: number): Promise<StoredEvent[]> {
+    const events: StoredEvent[] = [];
+    let left = maxBytes;
+    const files = await this.#files();
+    this.#forgetAllBut(new Set(files.map(({ id }) => id)));
+    for (const file of files) {
+      if (events.length >= max || left <= 0) break;
+      if ((this.#resting.get(file.id) ?? 0) > performance.now()) continue;
+      const path = journalPath(this.#options.folder, file);
+      try {
+        left = await this.#readFile(file.id, path, max, left, events);
+        this.#unreadable.read(path);
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') this.#unreadable.failed(path, error);
+      }
+    }
+    return events;
+  }
+
+  #forgetAllBut(existing: ReadonlySet<string>): void {
+    for (const known of [this.#offsets, this.#resting]) {
+      for (const id of known.keys()) if (!existing.has(id)) known.delete(id);
+    }
+  }
+
+  /**
+   * @param events to which those of the file are added, up to `max` of all, and up to `maxBytes` of the file
+   * @returns how many bytes may still be read; none where the next event had no room
+   */
+  async #readFile(
+    id: string,
+    path: string,
+    max: number,
+    maxBytes: number,
+    events: StoredEvent[],
+  ): Promise<number> {
+    const { until, lookAgainMs = 60_000 } = this.#options;
+    const end = until ? (until.get(id) ?? 0) : Number.POSITIVE_INFINITY;
+    const placeOf = () => this.#offsets.get(id) ?? 0;
+    let left = maxBytes;
+    if (placeOf() >= end) return left;
+    const { size, mtimeMs } = await stat(path);
+    while (placeOf() < size && events.length < max && left > 0) {
+      const found = await readLines(path, placeOf(), max - events.length, left);
+      if (found.length === 0) break;
+      for (const line of found) {
+        if (line.end > end) return left;
+        if (isEventLine(line.text)) {
+          left -= Buffer.byteLength(line.text);
+          if (left < 0 && events.length > 0) return 0;
+          events.push({ id: `${id}:${line.end}`, event: line.text });
+        } else if (!isErasedLine(line.text)) {
+          this.#skipped++;
+        }
+        this.#offsets.set(id, line.end);
+      }
+    }
+    if (events.length < max && left > 0 && isAbandoned(mtimeMs)) {
+      this.#resting.set(id, performance.now() + lookAgainMs);
+    }
+    return left;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
+}

@@ -1,0 +1,206 @@
+import {
+  type Backlog,
+  type EventConsumer,
+  firstWithin,
+  READ_BYTES,
+  type StoredEvent,
+} from '../events.ts';
+import { LONGEST_BLOCK_MS, type RedisClient } from './client.ts';
+import type { RedisConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
+import { ENTRIES_AT_ONCE, eventsOfFirstStream } from './stream-reply.ts';
+
+/** How often a consumer shows that it is alive, however long it is busy with one batch. */
+const HEARTBEAT_MS = 20_000;
+/** A consumer that was silent for so long is gone: others take over what it left. */
+const GONE_MS = 120_000;
+
+/**
+ * One of the consumers that share the click stream by a consumer group. A group begins with the oldest event that is
+ * kept. What was read stays in this consumer's own list until acknowledged, in Redis, so it survives the process.
+ */
+export class RedisEventConsumer implements EventConsumer {
+  readonly #connection: RedisConnection;
+  readonly #key: string;
+  readonly #group: string;
+  readonly #name: string;
+  readonly #goneMs: number;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  /** @param goneMs for tests; how long a silent consumer's events stay its own */
+  constructor(
+    connection: RedisConnection,
+    keys: Keys,
+    { group, name, goneMs = GONE_MS }: ConsumerName,
+  ) {
+    this.#connection = connection;
+    this.#key = keys.events;
+    this.#group = group;
+    this.#name = name;
+    this.#goneMs = goneMs;
+    this.#heartbeat = setInterval(
+      () => {
+        // A Redis that is away is noticed by whoever reads events.
+        this.#read(1, '0').catch(() => undefined);
+      },
+      Math.min(HEARTBEAT_MS, goneMs / 4),
+    ).unref();
+  }
+
+  async unacknowledged(max: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
+    const own = await this.#own(max, maxBytes);
+    // What others left would change a batch that is being tried.
+    if (own.length > 0) return own;
+    await this.#takeOver(max);
+    return this.#own(max, maxBytes);
+  }
+
+  async #own(max: number, maxBytes: number): Promise<readonly StoredEvent[]> {
+    const own: StoredEvent[] = [];
+    let bytes = 0;
+    for (let from = '0'; own.length < max && bytes < maxBytes; ) {
+      const { events, last } = await this.#read(Math.min(max, ENTRIES_AT_ONCE), from);
+      if (last === undefined) break;
+      from = last;
+      own.push(...events);
+      for (const { event } of events) bytes += Buffer.byteLength(event);
+    }
+    return firstWithin(own, eventOf, max, maxBytes);
+  }
+
+  /** Waits for LONGEST_BLOCK_MS at most. */
+  async next(max: number, waitMs: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
+    const next: StoredEvent[] = [];
+    let bytes = 0;
+    // Redis knows no others than whole milliseconds.
+    let wait = Math.min(Math.ceil(waitMs), LONGEST_BLOCK_MS);
+    while (next.length < max && bytes < maxBytes) {
+      const count = Math.min(max - next.length, ENTRIES_AT_ONCE);
+      const { events, last } = await this.#read(count, '>', wait);
+      if (last === undefined) break;
+      wait = 0;
+      next.push(...events);
+      for (const { event } of events) bytes += Buffer.byteLength(event);
+    }
+    return next;
+  }
+
+  async acknowledge(events: readonly StoredEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    const ids = events.map(({ id }) => id);
+    await this.#connection.run((client) => client.xack(this.#key, this.#group, ...ids));
+  }
+
+  /** @throws Error where Redis cannot tell how many wait (before 7.0, or when entries were trimmed away unread) */
+  async backlog(): Promise<Backlog> {
+    const [key, group] = [this.#key, this.#group];
+    const groups = await this.#inGroup((client) => client.xinfo('GROUPS', key));
+    const info =
+      (groups as readonly (readonly unknown[])[]).find((one) => one.includes(group)) ?? [];
+    const about = (field: string) => info[info.indexOf(field) + 1];
+    const [pending, lag] = [about('pending'), about('lag')];
+    if (typeof pending !== 'number' || typeof lag !== 'number') {
+      throw new Error('this Redis does not tell how many events wait');
+    }
+    if (pending + lag === 0) return { events: 0 };
+    const [, firstPending] = await this.#connection.run((client) => client.xpending(key, group));
+    const after = `(${String(about('last-delivered-id'))}`;
+    const next = await this.#connection.run((client) => client.xrange(key, after, '+', 'COUNT', 1));
+    const oldest = typeof firstPending === 'string' ? firstPending : next[0]?.[0];
+    // An id begins with the milliseconds at which the entry was added.
+    const events = pending + lag;
+    return oldest ? { events, oldest: Number.parseInt(oldest, 10) } : { events };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    this.#connection.close();
+  }
+
+  /**
+   * @param from `>` is what no consumer of the group has read yet; an id is what this one has not acknowledged behind it
+   * @returns `last` is the id of the last entry, events and others; absent where there was none
+   */
+  async #read(
+    max: number,
+    from: string,
+    waitMs = 0,
+  ): Promise<{ events: readonly StoredEvent[]; last?: string }> {
+    const [key, group, name] = [this.#key, this.#group, this.#name];
+    const reply = await this.#inGroup(
+      (client) =>
+        waitMs > 0
+          ? client.xreadgroup(
+              'GROUP',
+              group,
+              name,
+              'COUNT',
+              max,
+              'BLOCK',
+              waitMs,
+              'STREAMS',
+              key,
+              from,
+            )
+          : client.xreadgroup('GROUP', group, name, 'COUNT', max, 'STREAMS', key, from),
+      waitMs,
+    );
+    const entries = eventsOfFirstStream(reply);
+    // What the stream's limit has trimmed away can be delivered by nobody, and what is no event would spoil its batch.
+    await this.acknowledge(entries.filter(({ event }) => event === ''));
+    const last = entries.at(-1)?.id;
+    const events = entries.filter(({ event }) => event !== '');
+    return last === undefined ? { events } : { events, last };
+  }
+
+  /** Makes the events of consumers that are gone one's own. */
+  async #takeOver(max: number): Promise<void> {
+    const [key, group] = [this.#key, this.#group];
+    const consumers = await this.#inGroup((client) => client.xinfo('CONSUMERS', key, group));
+    for (const info of consumers as readonly (readonly unknown[])[]) {
+      const about = (field: string) => info[info.indexOf(field) + 1];
+      const name = String(about('name'));
+      if (name === this.#name || Number(about('idle')) < this.#goneMs) continue;
+      const pending = (await this.#connection.run((client) =>
+        client.xpending(key, group, '-', '+', max, name),
+      )) as readonly (readonly [string, ...unknown[]])[];
+      const ids = pending.map(([id]) => id);
+      if (ids.length > 0) {
+        await this.#connection.run((client) =>
+          client.call('XCLAIM', key, group, this.#name, 0, ...ids),
+        );
+      }
+      // Deleting a consumer forgets what it still has; only an empty one may go.
+      if (ids.length === 0) {
+        await this.#connection.run((client) => client.xgroup('DELCONSUMER', key, group, name));
+      }
+    }
+  }
+
+  /** The group is made when it is found missing: at first, and when Redis has lost its data. */
+  async #inGroup<T>(send: (client: RedisClient) => Promise<T>, waitMs = 0): Promise<T> {
+    try {
+      return await this.#connection.run(send, undefined, waitMs);
+    } catch (error) {
+      if (!(error instanceof Error) || !/NOGROUP|no such key/.test(error.message)) throw error;
+    }
+    await this.#connection
+      .run((client) => client.xgroup('CREATE', this.#key, this.#group, '0', 'MKSTREAM'))
+      .catch((error: Error) => {
+        if (!error.message.includes('BUSYGROUP')) throw error;
+      });
+    return this.#connection.run(send, undefined, waitMs);
+  }
+}
+
+export interface ConsumerName {
+  /** All consumers of a group share its events. */
+  readonly group: string;
+  /** Unique within the group, and the same after a restart. */
+  readonly name: string;
+  readonly goneMs?: number;
+}
+
+function eventOf({ event }: StoredEvent): string {
+  return event;
+}

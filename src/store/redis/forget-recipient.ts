@@ -1,0 +1,173 @@
+import { StoreUnavailable } from '../../link/link-store.ts';
+import type { MessageFacts } from '../../link/message-facts.ts';
+import { encodeRecord, recipientsOfCopy } from '../../link/message-record.ts';
+import { isEventAbout } from '../events.ts';
+import { mastersOf } from './client.ts';
+import type { RedisConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
+import type { StoredLinks } from './stored-links.ts';
+import { ENTRIES_AT_ONCE, eventsOf } from './stream-reply.ts';
+import { UnreadableRecord } from './unreadable-record.ts';
+
+/** What of a recipient was found and erased. */
+export interface Forgotten {
+  /**
+   * Records of messages that went to nobody else: erased, with their links and the counts of their clicks; where links
+   * are kept, all that says whose they are was taken out.
+   */
+  readonly records: number;
+  /** Records of messages that went to others as well: the address was taken out. */
+  readonly shared: number;
+  /** Click events in the stream. */
+  readonly events: number;
+  /** Records that could not be read: whether they are the recipient's is not known, or they are shared with others. */
+  readonly unreadable: number;
+  /** Why the last of them could not. */
+  readonly whyUnreadable?: string;
+}
+
+/** What is asked for. */
+export interface Forgetting {
+  /** Compared without regard to case. */
+  readonly address: string;
+  /** Whether the recipient's links go on leading to their targets. */
+  readonly keepLinks?: boolean;
+  /** Told how many keys and events have been looked at, of how many. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+type Finding = { -readonly [Name in keyof Forgotten]: Forgotten[Name] };
+
+const PORTION = 500;
+/** Records in memory at once: they may be long. */
+const RECORDS_AT_ONCE = 20;
+
+/**
+ * Erases what Redis holds about a recipient. There is no index of recipients (it would be one more
+ * list of addresses to guard): every record and every event is looked at.
+ *
+ * @throws StoreUnavailable; what was erased by then stays erased, and the call can be made again
+ */
+export async function forgetRecipient(
+  connection: RedisConnection,
+  keys: Keys,
+  stored: StoredLinks,
+  { address, keepLinks = false, progress = () => {} }: Forgetting,
+): Promise<Forgotten> {
+  const wanted = address.toLowerCase();
+  const forget = (key: string, value: Buffer) =>
+    forgetInRecord({ connection, keys, stored, wanted, keepLinks, found }, key, value);
+  const found: Finding = { records: 0, shared: 0, events: 0, unreadable: 0 };
+  let total = await connection.run((client) => client.xlen(keys.events));
+  const servers = mastersOf(connection.client);
+  for (const server of servers) total += await connection.run(() => server.dbsize());
+  let done = 0;
+
+  for (const server of servers) {
+    let cursor = '0';
+    do {
+      const [next, page] = await connection.run(() =>
+        server.scan(cursor, 'MATCH', keys.messages, 'COUNT', PORTION),
+      );
+      for (let start = 0; start < page.length; start += RECORDS_AT_ONCE) {
+        const some = page.slice(start, start + RECORDS_AT_ONCE);
+        const values = await connection.run((client) =>
+          Promise.all(some.map((key) => client.getBuffer(key).catch(unlessForeign))),
+        );
+        for (const [at, value] of values.entries()) {
+          if (value === null) continue;
+          try {
+            if (value instanceof Error) throw new UnreadableRecord(`${some[at]}: ${value.message}`);
+            await forget(some[at] ?? '', value);
+          } catch (error) {
+            // Where Redis does not answer, it can be tried again; what is wrong with a record stays wrong.
+            const isAway =
+              error instanceof StoreUnavailable && !(error instanceof UnreadableRecord);
+            if (isAway) throw error;
+            found.unreadable++;
+            found.whyUnreadable = (error as Error).message;
+          }
+        }
+      }
+      cursor = next;
+      // SCAN walks over all keys, and gives those that match.
+      done = Math.min(total, done + PORTION);
+      progress(done, total);
+    } while (cursor !== '0');
+  }
+  await forgetInStream(connection, keys, wanted, found);
+  progress(total, total);
+  return found;
+}
+
+/** @returns the error of a key that holds something else than a record */
+function unlessForeign(error: unknown): Error {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return error;
+  throw error;
+}
+
+interface Erasing {
+  readonly connection: RedisConnection;
+  readonly keys: Keys;
+  readonly stored: StoredLinks;
+  readonly wanted: string;
+  readonly keepLinks: boolean;
+  readonly found: Finding;
+}
+
+async function forgetInRecord(
+  { connection, keys, stored, wanted, keepLinks, found }: Erasing,
+  key: string,
+  value: Buffer,
+): Promise<void> {
+  const messageId = keys.messageIdOf(key);
+  const before =
+    recipientsOfCopy(value) ?? (await stored.open(value, messageId)).message.recipients;
+  if (!before.some((recipient) => recipient.toLowerCase() === wanted)) return;
+  // A place without address stays: whose a click is remains unknown, also where only one is left.
+  const recipients = before.map((recipient) =>
+    recipient.toLowerCase() === wanted ? '' : recipient,
+  );
+  const isOwn = recipients.every((recipient) => recipient === '');
+  if (isOwn && !keepLinks) {
+    await connection.run((client) =>
+      Promise.all([client.del(key), client.del(keys.clicked(messageId))]),
+    );
+    found.records++;
+    return;
+  }
+  const { message, secret, links } = await stored.contents(value, messageId);
+  const facts = { ...(isOwn ? impersonal(message) : message), recipients };
+  const record = encodeRecord({ message: facts, secret, links });
+  const lifetime = await connection.run((client) => client.ttl(key));
+  await connection.run((client) => client.set(key, record, 'EX', Math.max(1, lifetime), 'XX'));
+  if (isOwn) found.records++;
+  else found.shared++;
+}
+
+/** A message to one recipient without the facts that may say who that is. */
+function impersonal(message: MessageFacts): MessageFacts {
+  const { subject, metadata, tags, queueId, ...others } = message;
+  return others;
+}
+
+async function forgetInStream(
+  connection: RedisConnection,
+  keys: Keys,
+  wanted: string,
+  found: Finding,
+): Promise<void> {
+  for (let start = '-'; ; ) {
+    const entries = await connection.run((client) =>
+      client.xrange(keys.events, start, '+', 'COUNT', ENTRIES_AT_ONCE),
+    );
+    const last = entries.at(-1)?.[0];
+    if (last === undefined) return;
+    const ids = eventsOf(entries)
+      .filter(({ event }) => isEventAbout(wanted, event))
+      .map(({ id }) => id);
+    if (ids.length > 0) await connection.run((client) => client.xdel(keys.events, ...ids));
+    found.events += ids.length;
+    start = `(${last}`;
+  }
+}

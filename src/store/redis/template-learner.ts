@@ -1,0 +1,133 @@
+import { detached } from '../../lib/detached.ts';
+import { parseLinkLine } from '../../link/link-line.ts';
+import type { MessageFacts, TrackedLink } from '../../link/message-facts.ts';
+import type { MessageRecord } from '../../link/message-record.ts';
+import { COMMON_FACTS, type CommonFacts, commonFacts, sameFact } from '../../link/record-head.ts';
+import { align, createEdition, type Edition, type EditionLink } from '../../link/template.ts';
+import { changesFrom } from '../../link/template-changes.ts';
+
+/**
+ * What may become an edition: what messages to different recipients have had in common so far. Whatever only one of
+ * them got is not in it, however often it was sent to him: it is his own. Holds no string of a message, which would
+ * hold the message.
+ */
+export class EditionCandidate {
+  readonly #lines: string;
+  /** Read when there is a second message. */
+  #links: readonly EditionLink[] | undefined;
+  #facts: CommonFacts;
+  readonly #recipients: string[];
+
+  constructor(message: MessageFacts, lines: string, recipient: string) {
+    this.#facts = JSON.parse(JSON.stringify(commonFacts(message))) as CommonFacts;
+    this.#lines = lines;
+    this.#recipients = [recipient];
+  }
+
+  get recipients(): number {
+    return this.#recipients.length;
+  }
+
+  /** Whether it is the very message that it began with. */
+  isAgain(lines: string, recipient: string): boolean {
+    return this.#recipients.includes(recipient) && this.#lines === lines;
+  }
+
+  /**
+   * Keeps what a message to another recipient has in common with it.
+   * @returns false where that is too little, or the recipient is not another: nothing has changed then
+   */
+  absorb({ message, links }: MessageRecord, recipient: string): boolean {
+    if (this.#recipients.includes(recipient)) return false;
+    this.#links ??= this.#lines
+      .slice(0, -1)
+      .split('\n')
+      .map((line) => closed(parseLinkLine(line)));
+    const common = inCommon(this.#links, links);
+    if (changesFrom({ links: common, length: lengthOf(common) }, links) === undefined) return false;
+    this.#links = common;
+    const facts = commonFacts(message);
+    const same = COMMON_FACTS.filter((name) => sameFact(facts[name], this.#facts[name]));
+    this.#facts = Object.fromEntries(same.map((name) => [name, this.#facts[name]]));
+    this.#recipients.push(recipient);
+    return true;
+  }
+
+  /** @returns undefined where it is not worth a key of its own */
+  edition(leastLinks: number, leastLength: number): Edition | undefined {
+    const links = this.#links ?? [];
+    if (links.length < leastLinks || lengthOf(links) < leastLength) return undefined;
+    return createEdition(this.#facts, links);
+  }
+}
+
+function closed({ part, target, name }: TrackedLink): EditionLink {
+  return { part, name, start: target };
+}
+
+function lengthOf(links: readonly EditionLink[]): number {
+  return links.reduce((sum, { start, end = '' }) => sum + start.length + end.length, 0);
+}
+
+/** The links that are in both; those that differ at the same place only in their middle become open ones. */
+function inCommon(before: readonly EditionLink[], links: readonly TrackedLink[]): EditionLink[] {
+  const common: EditionLink[] = [];
+  const of = align(before, links, Number.POSITIVE_INFINITY) ?? [];
+  let at = 0;
+  let alone: TrackedLink[] = [];
+  const closeGap = (end: number) => {
+    const gap = before.slice(at, end);
+    if (gap.length !== alone.length) return;
+    for (const [i, link] of gap.entries()) {
+      const open = opened(link, alone[i] as TrackedLink);
+      if (open !== undefined) common.push(open);
+    }
+  };
+  for (const [i, link] of links.entries()) {
+    const found = of[i] ?? -1;
+    if (found < 0) {
+      alone.push(link);
+      continue;
+    }
+    closeGap(found);
+    common.push(before[found] as EditionLink);
+    alone = [];
+    at = found + 1;
+  }
+  closeGap(before.length);
+  return common;
+}
+
+const SCHEME = 'https://'.length;
+
+/** What two links have in common before and behind a middle, which ends where a word or number does. */
+function opened(link: EditionLink, { target, part, name }: TrackedLink): EditionLink | undefined {
+  if (part !== link.part || name !== link.name || !isAscii(target) || !isAscii(link.start)) {
+    return undefined;
+  }
+  const other = link.start + (link.end ?? '');
+  let start = 0;
+  const mostBefore = Math.min(link.start.length, target.length);
+  while (start < mostBefore && target[start] === other[start]) start++;
+  while (start > 0 && isOfWord(target.charAt(start - 1))) start--;
+  if (start <= SCHEME) return undefined;
+  let end = 0;
+  const room = link.end === undefined ? link.start.length - start : link.end.length;
+  const mostBehind = Math.min(room, target.length - start);
+  while (end < mostBehind && target.at(-1 - end) === other.at(-1 - end)) end++;
+  while (end > 0 && isOfWord(target.charAt(target.length - end))) end--;
+  return {
+    part,
+    name: link.name,
+    start: detached(target.slice(0, start)),
+    end: detached(target.slice(target.length - end)),
+  };
+}
+
+function isOfWord(character: string): boolean {
+  return /[\w%~-]/.test(character);
+}
+
+function isAscii(text: string): boolean {
+  return /^[!-~]*$/.test(text);
+}

@@ -1,0 +1,135 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, test } from 'vitest';
+import { AutomationSigns } from '../../src/click/automation.ts';
+import type { Click } from '../../src/click/click.ts';
+import { exampleClick } from './example-click.ts';
+
+const INJECTED = 1_790_000_000_000;
+const LATER = INJECTED + 3_600_000;
+
+function clicks(
+  signs: AutomationSigns,
+  tokens: string[],
+  click: Partial<Click> = {},
+  linkCount?: number,
+) {
+  return tokens.map((token, index) => {
+    const one = exampleClick({ time: LATER + index, ...click, token });
+    const resolved = { ...one.resolved, ...(linkCount !== undefined && { linkCount }) };
+    return signs.reasonsFor({ ...one, resolved });
+  });
+}
+
+describe('the signs of automation', () => {
+  test.each([
+    [
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1',
+      [],
+    ],
+    ['Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)', ['user_agent']],
+    ['Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)', ['user_agent']],
+    ['facebookexternalhit/1.1', ['user_agent']],
+    ['python-requests/2.32', ['user_agent']],
+    ['curl/8.5.0', ['user_agent']],
+    ['', ['user_agent']],
+    [undefined, ['user_agent']],
+  ])('the user agent %j: %j', (userAgent, reasons) => {
+    const { userAgent: _, ...click } = exampleClick({ time: LATER });
+    const seen = userAgent === undefined ? click : { ...click, userAgent };
+    expect(new AutomationSigns(10_000).reasonsFor(seen)).toEqual(reasons);
+  });
+
+  test('sooner after the injection than people read', () => {
+    const signs = new AutomationSigns(10_000);
+    const at = (time: number) => signs.reasonsFor(exampleClick({ time }));
+    expect(at(INJECTED + 9_999)).toEqual(['soon_after_injection']);
+    expect(at(INJECTED + 10_000)).toEqual([]);
+    // The clock of the milter's host is ahead: every click would look automatic.
+    expect(at(INJECTED - 1)).toEqual([]);
+    expect(at(INJECTED - 3_600_000)).toEqual([]);
+  });
+
+  test('every link of the message', () => {
+    const signs = new AutomationSigns(10_000);
+    expect(clicks(signs, ['a', 'b', 'b', 'c'], {}, 3)).toEqual([[], [], [], ['every_link']]);
+    expect(clicks(new AutomationSigns(10_000), ['a'], {}, 1)).toEqual([[]]);
+  });
+
+  test('many links, where it is not known how many there are', () => {
+    const reasons = clicks(new AutomationSigns(10_000), ['a', 'b', 'c', 'd', 'e', 'f']);
+    expect(reasons).toEqual([[], [], [], [], ['many_links'], ['many_links']]);
+  });
+
+  test('not when others follow the other links, nor over a long time', () => {
+    const signs = new AutomationSigns(10_000);
+    for (const [index, token] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) {
+      expect(clicks(signs, [token], { ip: `192.0.2.${index}` }, 6)).toEqual([[]]);
+    }
+    for (const [index, token] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) {
+      const time = LATER + index * 10_000;
+      expect(clicks(signs, [token], { ip: '198.51.100.1', time }, 6)).toEqual([[]]);
+    }
+  });
+
+  test.each([
+    ['2001:db8:1:2::a', '2001:db8:1:2:ffff::b', true],
+    ['2001:db8:1:2::a', '2001:db8:1:3::a', false],
+    ['fe80::1%eth0.1', 'fe80::2', true],
+    ['192.0.2.1', '::ffff:192.0.2.1', true],
+    ['192.0.2.1', '192.0.2.2', false],
+  ])('%s and %s are the same client: %j', (one, other, isSame) => {
+    const signs = new AutomationSigns(10_000);
+    clicks(signs, ['a'], { ip: one }, 2);
+    expect(clicks(signs, ['b'], { ip: other }, 2)).toEqual([isSame ? ['every_link'] : []]);
+  });
+
+  test('little is remembered of a token, however long it is', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const signs = new AutomationSigns(10_000);
+    const filler = 'x'.repeat(5_900);
+    const held = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = held();
+    for (let client = 0; client < 100; client++) {
+      for (let link = 0; link < 100; link++) {
+        // As of a request: a text of its own each time.
+        const token = Buffer.from(`2${link}${filler}`).toString('latin1');
+        if (link === 0) signs.headSeen(`${client}${token}`);
+        clicks(signs, [token], { ip: `192.0.2.${client}` });
+      }
+    }
+    expect(held() - before).toBeLessThan(3_000_000);
+    expect(clicks(signs, [`020${filler}`])).toEqual([['head_request']]);
+  });
+
+  test('HEAD for the same link before', () => {
+    const signs = new AutomationSigns(10_000);
+    signs.headSeen('a');
+    expect(clicks(signs, ['a', 'b'])).toEqual([['head_request'], []]);
+  });
+
+  test('what is remembered is bounded: the oldest is forgotten', () => {
+    const signs = new AutomationSigns(10_000);
+    for (let n = 0; n <= 10_000; n++) signs.headSeen(`token-${n}`);
+    expect(clicks(signs, ['token-0', 'token-1'])).toEqual([[], ['head_request']]);
+  });
+
+  test('what was added longest ago is forgotten, whatever has come since', () => {
+    const signs = new AutomationSigns(10_000);
+    for (let n = 0; n < 25_000; n++) signs.headSeen(`token-${n % 15_000}`);
+    expect(clicks(signs, ['token-9999', 'token-0', 'token-14999'])).toEqual([
+      ['head_request'],
+      ['head_request'],
+      [],
+    ]);
+  });
+
+  test('0 switches the signs of time off', () => {
+    const signs = new AutomationSigns(0);
+    expect(clicks(signs, ['a', 'b', 'c', 'd', 'e', 'f'], { time: INJECTED }, 6).flat()).toEqual([]);
+  });
+});

@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { ClickRecorder, type RecorderOptions } from '../../src/click/click-recorder.ts';
+import { StoreUnavailable } from '../../src/link/link-store.ts';
+import type { CountedClick } from '../../src/store/counters.ts';
+import type { EventAppender } from '../../src/store/events.ts';
+import { FailoverAppender } from '../../src/store/failover.ts';
+import { schemaErrors } from '../helpers/event-schema.ts';
+import { exampleClick } from './example-click.ts';
+
+class Kept implements EventAppender {
+  readonly events: string[] = [];
+  calls = 0;
+  fail: Error | undefined;
+  async append(events: readonly string[]) {
+    this.calls++;
+    if (this.fail) throw this.fail;
+    this.events.push(...events);
+  }
+  get tracked() {
+    return this.events.map((line) => JSON.parse(line).msys.track_event);
+  }
+}
+
+const recorders: ClickRecorder[] = [];
+function recorder(events: EventAppender, options: Partial<RecorderOptions> = {}): ClickRecorder {
+  const made = new ClickRecorder({ events, automaticWithinMs: 10_000, ...options });
+  recorders.push(made);
+  return made;
+}
+afterEach(async () => {
+  for (const one of recorders.splice(0)) await one.close();
+  vi.useRealTimers();
+});
+
+describe('recording', () => {
+  test('each click is one event with an id of its own, and is counted', async () => {
+    const kept = new Kept();
+    const counted: CountedClick[] = [];
+    const clicks = recorder(kept, { counter: { clicked: (click) => void counted.push(click) } });
+    await Promise.all([clicks.record(exampleClick()), clicks.record(exampleClick())]);
+    expect(kept.events.flatMap((line) => schemaErrors(JSON.parse(line)))).toEqual([]);
+    expect(new Set(kept.tracked.map(({ event_id }) => event_id)).size).toBe(2);
+    const one = {
+      day: '2026-09-22',
+      messageId: 'Zm9vYmFyYmF6cXV4',
+      campaign: 'spring',
+      pathway: 'newsletters',
+      link: 'https://example.org/offer?id=1',
+      count: 1,
+    };
+    expect(counted).toEqual([one, one]);
+  });
+
+  test('a click that is kept nowhere is told, and not counted', async () => {
+    const kept = new Kept();
+    kept.fail = new StoreUnavailable('away');
+    const counted: CountedClick[] = [];
+    const clicks = recorder(kept, { counter: { clicked: (click) => void counted.push(click) } });
+    await expect(clicks.record(exampleClick())).rejects.toBe(kept.fail);
+    expect(counted).toEqual([]);
+  });
+});
+
+describe('a flood on one token', () => {
+  test('becomes few events whose counts add up; other links are not held back', async () => {
+    vi.useFakeTimers();
+    const kept = new Kept();
+    const clicks = recorder(kept, { flood: { perSecond: 20, flushMs: 1000 } });
+    for (let second = 0; second < 10; second++) {
+      for (let n = 0; n < 1000; n++) await clicks.record(exampleClick());
+      await clicks.record(exampleClick({ token: 'another' }));
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    const flooded = kept.tracked.filter(({ repeat_count }) => repeat_count);
+    expect(flooded.map(({ repeat_count }) => repeat_count)).toEqual([980, ...Array(9).fill(1000)]);
+    expect(kept.events).toHaveLength(20 + 10 + 10);
+    // It ends: from the next second but one on, each click is its own event again.
+    await vi.advanceTimersByTimeAsync(1000);
+    await clicks.record(exampleClick());
+    expect(kept.tracked.at(-1)?.repeat_count).toBeUndefined();
+  });
+
+  test('what was held back is kept on close', async () => {
+    const kept = new Kept();
+    const clicks = recorder(kept, { flood: { perSecond: 5, flushMs: 3_600_000 / 720 } });
+    for (let n = 0; n < 100; n++) await clicks.record(exampleClick());
+    expect(kept.events).toHaveLength(25);
+    await clicks.close();
+    expect(kept.tracked.at(-1)?.repeat_count).toBe(75);
+  });
+
+  test('repeats that could be kept nowhere are told', async () => {
+    const kept = new Kept();
+    const lost: number[] = [];
+    const clicks = recorder(kept, {
+      flood: { perSecond: 1, flushMs: 1000 },
+      observer: { repeatsLost: (count) => void lost.push(count) },
+    });
+    for (let n = 0; n < 10; n++) await clicks.record(exampleClick());
+    kept.fail = new StoreUnavailable('away');
+    await clicks.close();
+    expect(lost).toEqual([9]);
+  });
+});
+
+describe('stream first, else journal', () => {
+  test('goes over, leaves the stream alone for a while, and comes back', async () => {
+    const [stream, journal] = [new Kept(), new Kept()];
+    const told: unknown[] = [];
+    const both = new FailoverAppender({
+      first: stream,
+      second: journal,
+      pauseMs: 30,
+      observer: { failedOver: (error) => void told.push(error) },
+    });
+    await both.append(['1']);
+    stream.fail = new StoreUnavailable('away');
+    await both.append(['2']);
+    await both.append(['3']);
+    expect(stream.calls).toBe(2);
+    await sleep(40);
+    // One tries, the others do not wait for it.
+    await Promise.all([both.append(['4']), both.append(['5']), both.append(['6'])]);
+    expect(stream.calls).toBe(3);
+    stream.fail = undefined;
+    await sleep(40);
+    await both.append(['7']);
+    await both.append(['8']);
+    expect(stream.events).toEqual(['1', '7', '8']);
+    expect([...journal.events].sort()).toEqual(['2', '3', '4', '5', '6']);
+    expect(told).toEqual([new StoreUnavailable('away'), undefined]);
+  });
+
+  test('comes back also when the clock was set back meanwhile', async () => {
+    const [stream, journal] = [new Kept(), new Kept()];
+    stream.fail = new StoreUnavailable('away');
+    const both = new FailoverAppender({ first: stream, second: journal, pauseMs: 30 });
+    await both.append(['1']);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+    stream.fail = undefined;
+    await sleep(40);
+    await both.append(['2']);
+    expect(stream.events).toEqual(['2']);
+  });
+
+  test('both away: the caller is told', async () => {
+    const [stream, journal] = [new Kept(), new Kept()];
+    stream.fail = new StoreUnavailable('away');
+    journal.fail = new StoreUnavailable('disk full');
+    const both = new FailoverAppender({ first: stream, second: journal });
+    await expect(both.append(['1'])).rejects.toBe(journal.fail);
+  });
+});

@@ -1,0 +1,255 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { toClickEvent } from '../../src/click/click-event.ts';
+import { countOf } from '../../src/store/counters.ts';
+import { fieldsOfEvent, isEventAbout, isEventLine } from '../../src/store/events.ts';
+import { clickLine, parseCountLine } from '../../src/store/local/count-file.ts';
+import { DeadLetters } from '../../src/store/local/dead-letters.ts';
+import { forgetInJournal } from '../../src/store/local/forget-in-journal.ts';
+import { Journal } from '../../src/store/local/journal.ts';
+import { journalBacklog } from '../../src/store/local/journal-backlog.ts';
+import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
+import { JournalReader } from '../../src/store/local/journal-reader.ts';
+import { JournalReplay } from '../../src/store/local/journal-replay.ts';
+import { FileReport } from '../../src/store/local/report.ts';
+import { formatField, parseField } from '../../src/store/redis/count-fields.ts';
+import { eventsOfFirstStream } from '../../src/store/redis/stream-reply.ts';
+import { damaged } from '../helpers/mutations.ts';
+import { exampleClick } from './example-click.ts';
+
+const EVENT = JSON.stringify(toClickEvent(exampleClick(), {}, 'id'));
+const RECIPIENT = 'anna.smith@example.org';
+const CLICK = clickLine({ day: '2026-01-01', messageId: 'm', link: 'https://x/', count: 2 });
+const SENT = ['sent', 'campaign', 'pathway', 3, 40];
+const oneLine = (text: string) => text.replace(/\n/g, ' ');
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-decoders-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('a damaged value is read as what it is, or as nothing', () => {
+  test('an event', () => {
+    fc.assert(
+      fc.property(damaged(EVENT), (text) => {
+        const fields = fieldsOfEvent(text);
+        if (fields !== undefined) expect(JSON.parse(text).msys.track_event).toEqual(fields);
+        expect(isEventLine(text)).toBe(fields !== undefined);
+        expect(isEventAbout(RECIPIENT, text)).toBe(fields?.['rcpt_to'] === RECIPIENT);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('an entry of the stream', () => {
+    const fields = fc.oneof(
+      fc.constant(null),
+      fc.array(fc.oneof(fc.constant('event'), fc.string(), damaged(EVENT)), { maxLength: 5 }),
+    );
+    const entries = fc.array(fc.tuple(fc.string(), fields));
+    fc.assert(
+      fc.property(entries, (all) => {
+        for (const { event } of eventsOfFirstStream([['events', all]])) {
+          expect(event === '' || isEventLine(event)).toBe(true);
+        }
+      }),
+    );
+    expect(eventsOfFirstStream(null)).toEqual([]);
+    expect(eventsOfFirstStream([])).toEqual([]);
+  });
+
+  test('a field of a counter hash', () => {
+    const field = formatField({ metric: 'clicks', campaign: 'spring', key: 'https://x.example/' });
+    fc.assert(
+      fc.property(damaged(field), (text) => {
+        const parsed = parseField(text);
+        if (parsed === undefined) return;
+        expect(['messages', 'links', 'clicks', 'rawClicks', 'uniqueClicks']).toContain(
+          parsed.metric,
+        );
+        expect([typeof parsed.campaign, typeof parsed.key]).toEqual(['string', 'string']);
+        expect(JSON.parse(text)).toEqual([parsed.metric, parsed.campaign, parsed.key]);
+      }),
+      { numRuns: 2000 },
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (campaign, key) => {
+        const whole = { metric: 'links', campaign, key } as const;
+        expect(parseField(formatField(whole))).toEqual(whole);
+      }),
+    );
+    const longest = {
+      metric: 'clicks',
+      campaign: '\u0001'.repeat(9000),
+      key: '\ud800'.repeat(900),
+    };
+    expect(parseField(formatField({ ...longest, metric: 'clicks' }))).toBeDefined();
+    expect(parseField(`["clicks","${'x'.repeat(10_000_000)}",""]`)).toBeUndefined();
+  });
+
+  test('a count', () => {
+    expect(['0', '17', 5, 0].map(countOf)).toEqual([0, 17, 5, 0]);
+    const wrong = [
+      '',
+      '-1',
+      '1.5',
+      '1e3',
+      ' 1',
+      'x',
+      '9'.repeat(16),
+      -1,
+      0.5,
+      NaN,
+      2 ** 60,
+      null,
+      [],
+      {},
+    ];
+    expect(wrong.map(countOf).filter((count) => count !== undefined)).toEqual([]);
+  });
+
+  test('a line of a file of counts', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(...[CLICK, SENT].map((line) => damaged(JSON.stringify(line)))),
+        (text) => {
+          const line = parseCountLine(text);
+          if (line === undefined) return;
+          const types = line.map((part) => typeof part).join();
+          expect(types).toBe(
+            line[0] === 'sent'
+              ? 'string,string,string,number,number'
+              : 'string,string,string,string,string,number',
+          );
+          const numbers = line.filter((part) => typeof part === 'number');
+          expect(numbers.every((number) => Number.isSafeInteger(number) && number >= 0)).toBe(true);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+    expect([CLICK, SENT].map((line) => parseCountLine(JSON.stringify(line)))).toEqual([
+      CLICK,
+      SENT,
+    ]);
+  });
+
+  test('a file of counts: what can be read is reported, what cannot is counted', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(damaged(JSON.stringify(CLICK)).map(oneLine)), async (lines) => {
+        const text = [JSON.stringify(CLICK), ...lines].map((line) => `${line}\n`).join('');
+        await writeFile(join(folder, 'counts-2026-01-01.host.1.jsonl'), text);
+        const report = await new FileReport(folder).report({ by: 'link' });
+        const good = lines.filter((line) => parseCountLine(line) !== undefined).length;
+        expect(report.unreadable).toBe(lines.length - good);
+        expect(report.total.clicks).toBeGreaterThanOrEqual(2);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('a damaged journal', () => {
+  const name = (kind: string) => `${kind}-20260101000000000-aaaaaaaaaa.elsewhere.1.jsonl`;
+  const lines = fc.array(damaged(EVENT).map(oneLine), { maxLength: 10 });
+
+  async function write(kind: string, all: readonly string[]): Promise<void> {
+    await rm(folder, { recursive: true });
+    await mkdir(folder);
+    const path = join(folder, name(kind));
+    await writeFile(path, all.map((line) => `${line}\n`).join(''));
+    await utimes(path, 1, 1);
+  }
+
+  test('is read, counted, delivered and replayed as far as it is one', async () => {
+    await fc.assert(
+      fc.asyncProperty(lines, async (damagedLines) => {
+        const all = [EVENT, ...damagedLines, EVENT];
+        const events = all.filter(isEventLine);
+        await write('events', all);
+        const reader = new JournalReader({ folder, kinds: ['events'] });
+        expect((await reader.next(100, 0)).map(({ event }) => event)).toEqual(events);
+        const { oldest } = await journalBacklog(folder, 'events');
+        expect(oldest).toBe(1_790_086_400_000);
+        const consumer = new JournalConsumer(folder, 'webhook');
+        const batch = await consumer.next(100, 0);
+        expect(batch.map(({ event }) => event)).toEqual(events);
+        await consumer.acknowledge(batch);
+
+        await write('pending', all);
+        const journal = new Journal({ folder, kind: 'pending' });
+        const taken: string[] = [];
+        const target = { append: async (some: readonly string[]) => void taken.push(...some) };
+        const replay = new JournalReplay({ folder, journal, target, intervalMs: 3_600_000 });
+        await replay.run();
+        await replay.close();
+        expect(taken).toEqual(events);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('a recipient is forgotten in it, and in dead letters', async () => {
+    await fc.assert(
+      fc.asyncProperty(lines, async (damagedLines) => {
+        await write('events', [EVENT, ...damagedLines]);
+        await new DeadLetters(folder).add([EVENT, ...damagedLines.filter(isEventLine)], 'HTTP 400');
+        const about = damagedLines.filter((line) => isEventAbout(RECIPIENT, line)).length;
+        expect(await forgetInJournal(folder, RECIPIENT)).toBe(2 * (1 + about));
+        for (const file of await readdir(folder)) {
+          const left = (await readFile(join(folder, file), 'utf8')).split('\n');
+          expect(left.filter((line) => isEventAbout(RECIPIENT, line))).toEqual([]);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('damaged offsets: everything is delivered or replayed, once more at worst', async () => {
+    const id = '20260101000000000-aaaaaaaaaa';
+    const size = 3 * (Buffer.byteLength(EVENT) + 1);
+    const middle = size / 3;
+    const state = JSON.stringify({ acknowledged: { [id]: middle }, read: { [id]: size } });
+    await fc.assert(
+      fc.asyncProperty(damaged(state), damaged(String(middle)), async (text, offset) => {
+        await write('events', [EVENT, EVENT, EVENT]);
+        await writeFile(join(folder, 'webhook.offsets.json'), text);
+        const consumer = new JournalConsumer(folder, 'webhook');
+        const left = await consumer.unacknowledged(100);
+        await consumer.acknowledge(left);
+        const rest = await consumer.next(100, 0);
+        expect(left.length + rest.length).toBeLessThanOrEqual(6);
+        for (const { event } of [...left, ...rest]) expect(event).toBe(EVENT);
+
+        await write('pending', [EVENT, EVENT, EVENT]);
+        await writeFile(join(folder, `pending-${id}.offset`), offset);
+        const journal = new Journal({ folder, kind: 'pending' });
+        const taken: string[] = [];
+        const target = { append: async (some: readonly string[]) => void taken.push(...some) };
+        const replay = new JournalReplay({ folder, journal, target, intervalMs: 3_600_000 });
+        await replay.run();
+        await replay.close();
+        expect(taken.filter((event) => event !== EVENT)).toEqual([]);
+        const skipped = /^\d{1,15}$/.test(offset) && Number(offset) <= size ? Number(offset) : 0;
+        expect(taken).toHaveLength(3 - Math.ceil(skipped / middle));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('offsets beyond the end of a file: nothing is passed over', async () => {
+    const id = '20260101000000000-aaaaaaaaaa';
+    await write('events', [EVENT]);
+    const beyond = { [id]: 1_000_000 };
+    await writeFile(
+      join(folder, 'webhook.offsets.json'),
+      JSON.stringify({ acknowledged: beyond, read: beyond }),
+    );
+    const consumer = new JournalConsumer(folder, 'webhook');
+    expect(await consumer.unacknowledged(100)).toEqual([]);
+    expect(await consumer.next(100, 0)).toHaveLength(1);
+  });
+});

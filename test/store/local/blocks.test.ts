@@ -1,0 +1,198 @@
+import {
+  appendFile,
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BlockListFile } from '../../../src/store/local/blocks.ts';
+import { exampleMessage } from '../../link/example-message.ts';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-blocks-'));
+  path = join(folder, 'state', 'blocks');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const resolved = {
+  link: { target: 'https://www.shop.example/a', part: 'html' as const },
+  message: exampleMessage(),
+  isFor: () => true,
+};
+const shop = { kind: 'domain', value: 'shop.example' } as const;
+const token = { kind: 'token', value: 'T' } as const;
+
+test('a block made by one process counts for the next request of another', async () => {
+  const [service, operator] = [new BlockListFile(path), new BlockListFile(path)];
+  expect(await service.find('T', resolved)).toBeUndefined();
+  expect(await operator.add(shop)).toBe(true);
+  expect(await service.find('T', resolved)).toEqual(shop);
+  expect(await operator.add(shop)).toBe(false);
+  expect(await operator.add(token)).toBe(true);
+  expect(await operator.all()).toEqual([shop, token]);
+  expect(await operator.remove(shop)).toBe(true);
+  expect(await operator.remove(shop)).toBe(false);
+  expect(await service.find('T', resolved)).toEqual(token);
+  await rm(path);
+  expect(await service.find('T', resolved)).toBeUndefined();
+});
+
+test('requests that come while the list is read wait for it', async () => {
+  const service = new BlockListFile(path);
+  await new BlockListFile(path).add(shop);
+  const found = await Promise.all([1, 2, 3].map(() => service.find('T', resolved)));
+  expect(found).toEqual([shop, shop, shop]);
+});
+
+test('it may be edited by hand; what is no block is said, the rest holds', async () => {
+  const problems: string[] = [];
+  const service = new BlockListFile(path, (text) => problems.push(text.replace(folder, '')));
+  await service.add(token);
+  await appendFile(path, '  domain shop.example\r\n\n# mine\nshop.example\n');
+  expect(await service.find('U', resolved)).toEqual(shop);
+  await service.find('U', resolved);
+  expect(problems).toMatchInlineSnapshot(`
+    [
+      "/state/blocks:7: "shop.example" is no block; a line is "token T", "message M", "url U" or "domain D"",
+    ]
+  `);
+  await service.remove(shop);
+  expect(await readFile(path, 'utf8')).toContain('\n# mine\nshop.example\n');
+});
+
+test('a list that cannot be read leaves the one before it', async () => {
+  const problems: string[] = [];
+  const service = new BlockListFile(path, (text) => problems.push(text.replace(folder, '')));
+  await service.add(shop);
+  await service.find('T', resolved);
+  await rm(path);
+  await mkdir(path);
+  expect(await service.find('T', resolved)).toEqual(shop);
+  expect(problems).toEqual(['EISDIR: illegal operation on a directory, read']);
+});
+
+test('a list that cannot be looked at leaves the one before it, and is told once', async () => {
+  const problems: string[] = [];
+  const service = new BlockListFile(path, (text) => problems.push(text.replace(folder, '')));
+  await service.add(shop);
+  await service.find('T', resolved);
+  const text = await readFile(path, 'utf8');
+  await rm(path);
+  await symlink(path, path);
+  expect(await service.find('T', resolved)).toEqual(shop);
+  expect(await service.find('T', resolved)).toEqual(shop);
+  expect(problems).toEqual([expect.stringContaining('ELOOP')]);
+  await rm(path);
+  await writeFile(path, text.replace('domain shop.example', 'token T'));
+  expect(await service.find('T', resolved)).toEqual(token);
+});
+
+test('a change is seen that leaves size and time as they were, as of permissions that were repaired', async () => {
+  const service = new BlockListFile(path);
+  await mkdir(dirname(path));
+  await writeFile(path, 'token T\n');
+  await utimes(path, 1, 1);
+  expect(await service.find('T', resolved)).toEqual(token);
+  await writeFile(path, 'token U\n');
+  await utimes(path, 1, 1);
+  expect(await service.find('T', resolved)).toBeUndefined();
+});
+
+test('whoever could read it still can', async () => {
+  await new BlockListFile(path).add(shop);
+  const made = await stat(path);
+  expect(made.mode & 0o777).toBe(0o640);
+  expect(made.uid).toBe((await stat(join(folder, 'state'))).uid);
+  await writeFile(path, '');
+  expect(await new BlockListFile(path).add(shop)).toBe(true);
+});
+
+test('edits at the same time are all kept, and leave nothing behind', async () => {
+  const values = Array.from({ length: 20 }, (_, n) => `shop-${n}.example`);
+  const added = values.map((value) => new BlockListFile(path).add({ kind: 'domain', value }));
+  expect(await Promise.all(added)).toEqual(values.map(() => true));
+  const kept = (await new BlockListFile(path).all()).map(({ value }) => value);
+  expect(kept.sort()).toEqual(values.sort());
+  expect(await readdir(dirname(path))).toEqual(['blocks']);
+});
+
+test('an edit waits for the one before it, but not for one that was killed', async () => {
+  const list = new BlockListFile(path);
+  await list.add(token);
+  const lock = `${path}.lock`;
+  await writeFile(lock, '');
+  let isDone = false;
+  const adding = list.add(shop).finally(() => {
+    isDone = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(isDone).toBe(false);
+  await utimes(lock, 1, 1);
+  expect(await adding).toBe(true);
+  expect(await list.all()).toEqual([shop, token]);
+});
+
+const NOBODY = 65_534;
+
+describe.runIf(process.getuid?.() === 0)('edited by root, in the folder of another user', () => {
+  beforeEach(async () => {
+    await mkdir(dirname(path));
+    await chown(dirname(path), NOBODY, NOBODY);
+  });
+
+  test('it is that user who can read it', async () => {
+    await new BlockListFile(path).add(shop);
+    expect(await stat(path)).toMatchObject({ uid: NOBODY, gid: NOBODY });
+  });
+
+  test('a block counts that could not be read when it was made, although nothing changes afterwards', async () => {
+    const problems: string[] = [];
+    const service = new BlockListFile(path, (text) => problems.push(text));
+    await chmod(folder, 0o755);
+    await writeFile(path, 'domain shop.example\n', { mode: 0o600 });
+    process.seteuid?.(NOBODY);
+    try {
+      expect(await service.find('T', resolved)).toBeUndefined();
+      await sleep(1100);
+      expect(await service.find('T', resolved)).toBeUndefined();
+    } finally {
+      process.seteuid?.(0);
+    }
+    await expect.poll(() => service.find('T', resolved)).toEqual(shop);
+    expect(problems).toEqual([expect.stringContaining('EACCES')]);
+  });
+
+  test('whose it was, it stays, with its mode', async () => {
+    await writeFile(path, '', { mode: 0o600 });
+    await chown(path, 1, NOBODY);
+    await new BlockListFile(path).add(shop);
+    const { uid, gid, mode } = await stat(path);
+    expect({ uid, gid, mode: mode & 0o777 }).toEqual({ uid: 1, gid: NOBODY, mode: 0o600 });
+  });
+
+  test('nothing is written through a link that this user put there, nor given to him', async () => {
+    const secret = join(folder, 'secret');
+    await writeFile(secret, 'root only\n', { mode: 0o600 });
+    await symlink(secret, path);
+    await symlink(secret, `${path}.${process.pid}.new`);
+    await new BlockListFile(path).add(shop);
+    expect(await readFile(secret, 'utf8')).toBe('root only\n');
+    expect(await stat(secret)).toMatchObject({ uid: 0, gid: 0 });
+    const list = await lstat(path);
+    expect({ uid: list.uid, mode: list.mode & 0o777 }).toEqual({ uid: 0, mode: 0o600 });
+  });
+});

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TrackedLink } from '../../../src/link/message-facts.ts';
+import { newsletter } from '../../helpers/newsletter.ts';
+import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { exampleMessage } from '../../link/example-message.ts';
+import { openStore } from './open-store.ts';
+
+let redis: Redis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis?.stop());
+
+const RECIPIENTS = 10_000;
+
+async function usedMemory(): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await redis.cli('info', 'memory'))?.[1]);
+}
+
+test('a newsletter of 30 links to 10,000 recipients takes at most 30 bytes of Redis a link', async () => {
+  const common = newsletter({ links: 28, size: 60_000 }).links.slice(-28);
+  const store = openStore({ url: `unix://${redis.socket}` });
+  await store.resolver.resolve(`1${'A'.repeat(23)}`);
+  const before = await usedMemory();
+
+  const send = async (recipient: number) => {
+    const user = (recipient * 0x9e3779b1).toString(36);
+    const own = ['preferences', 'unsubscribe'].map(
+      (page) => `https://www.shop.example/${page}?u=${user}`,
+    );
+    const links = [...common, ...own].map((target): TrackedLink => ({ target, part: 'html' }));
+    const issued = store.issuer.issue(
+      exampleMessage({ recipients: [`someone.${user}@example.org`], metadata: { user } }),
+    );
+    for (const link of links) issued.token(link);
+    await issued.commit(new AbortController().signal);
+    return links.length;
+  };
+  let links = 0;
+  for (let first = 0; first < RECIPIENTS; first += 100) {
+    const portion = Array.from({ length: 100 }, (_, i) => send(first + i));
+    links += (await Promise.all(portion)).reduce((sum, count) => sum + count, 0);
+  }
+  const grown = (await usedMemory()) - before;
+  expect(links).toBe(30 * RECIPIENTS);
+  expect(grown / links).toBeLessThanOrEqual(30);
+  await store.close();
+});

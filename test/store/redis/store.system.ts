@@ -1,0 +1,495 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { toClickEvent } from '../../../src/click/click-event.ts';
+import { newSealKey, SealKeys } from '../../../src/link/seal-keys.ts';
+import { createSealedLinks } from '../../../src/link/sealed-links.ts';
+import { isStoredToken } from '../../../src/link/stored-token.ts';
+import type { RedisStoreOptions } from '../../../src/store/redis/options.ts';
+import type { RedisStore } from '../../../src/store/redis/store.ts';
+import { poll } from '../../helpers/poll.ts';
+import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { exampleMessage } from '../../link/example-message.ts';
+import { tokenOf } from '../../link/token-of.ts';
+import { outcome, save, works } from './attempts.ts';
+import { openStore } from './open-store.ts';
+
+let redis: Redis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis?.stop());
+
+const stores: RedisStore[] = [];
+let store: RedisStore;
+function open(options: Partial<RedisStoreOptions> = {}): RedisStore {
+  const opened = openStore({ url: redis.url, ...options });
+  stores.push(opened);
+  return opened;
+}
+beforeEach(() => {
+  store = open();
+});
+afterEach(async () => {
+  for (const opened of stores.splice(0)) await opened.close();
+  await redis.cli('flushall');
+});
+
+async function issue(facts: Parameters<typeof exampleMessage>[0]) {
+  const message = exampleMessage(facts);
+  const issued = store.issuer.issue(message);
+  const token = tokenOf(issued, { target: 'https://shop.example/', part: 'html' });
+  await issued.commit(new AbortController().signal);
+  return { message, token };
+}
+
+describe('records', () => {
+  test('are one key a message, which goes when its links expire', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const { message } = await issue({ expires: now + 3_600 });
+    expect(await redis.cli('keys', '*')).toBe(`clickmilter:m:${message.messageId}`);
+    const ttl = Number(await redis.cli('ttl', `clickmilter:m:${message.messageId}`));
+    expect(ttl).toBeGreaterThan(3_590);
+    expect(ttl).toBeLessThanOrEqual(3_600);
+    // One that has expired on the way does not stay for ever.
+    const late = await issue({ expires: now - 10 });
+    expect(Number(await redis.cli('ttl', `clickmilter:m:${late.message.messageId}`))).toBeLessThan(
+      2,
+    );
+  });
+
+  test('keep a link from whoever counts on from another one of its message', async () => {
+    const issued = store.issuer.issue(exampleMessage());
+    const tokens = [0, 1].map((n) =>
+      tokenOf(issued, { target: `https://a.example/${n}`, part: 'html' }),
+    );
+    await issued.commit(new AbortController().signal);
+    const [first = '', second = ''] = tokens;
+    expect(first.slice(0, 17)).toBe(second.slice(0, 17));
+    const guessed = first.slice(0, -1) + second.slice(-1);
+    expect(await store.resolver.resolve(guessed)).toBeUndefined();
+    expect(await store.resolver.resolve(second)).toBeDefined();
+  });
+
+  test('stay apart by their prefix', async () => {
+    const { token } = await issue({});
+    expect(await open({ keyPrefix: 'other:' }).resolver.resolve(token)).toBeUndefined();
+  });
+});
+
+describe('blocks', () => {
+  const keys = new SealKeys([newSealKey([], 0)]);
+  const sealed = createSealedLinks(
+    () => keys,
+    () => [exampleMessage().domain],
+  );
+  const sealedLink = (target: string) =>
+    tokenOf(sealed.issuer.issue(exampleMessage()), { target, part: 'html' });
+  const sealedToken = sealedLink('https://shop.example/');
+  const block = { kind: 'url', value: 'https://shop.example/' } as const;
+
+  const blockOf = async (at: RedisStore, token: string) => {
+    const resolver = isStoredToken(token) ? at.resolver : sealed.resolver;
+    const resolved = await resolver.resolve(token);
+    if (resolved === undefined) throw new Error('it does not resolve');
+    return at.blocks.find(token, resolved);
+  };
+
+  test('made on one node count on another, for both kinds of links', async () => {
+    const other = open();
+    const { token } = await issue({});
+    for (const each of [token, sealedToken]) expect(await blockOf(other, each)).toBeUndefined();
+    await store.blocks.add(block);
+    for (const each of [token, sealedToken]) expect(await blockOf(other, each)).toEqual(block);
+    await store.blocks.remove(block);
+    for (const each of [token, sealedToken]) expect(await blockOf(other, each)).toBeUndefined();
+  });
+
+  test('cost a stored link no command of its own', async () => {
+    const { token } = await issue({});
+    await blockOf(store, token);
+    const commands = async () =>
+      Number(/total_commands_processed:(\d+)/.exec(await redis.cli('info', 'stats'))?.[1]);
+    const before = await commands();
+    for (let i = 0; i < 50; i++) await blockOf(store, token);
+    // redis-cli's own INFO is one more.
+    expect((await commands()) - before).toBe(51);
+  });
+
+  test('that are new are read once, however many requests come at that moment', async () => {
+    const { token } = await issue({});
+    const other = open();
+    await blockOf(other, token);
+    await store.blocks.add(block);
+    const reads = async () =>
+      Number(/cmdstat_hkeys:calls=(\d+)/.exec(await redis.cli('info', 'commandstats'))?.[1] ?? 0);
+    const before = await reads();
+    const found = await Promise.all(Array.from({ length: 50 }, () => blockOf(other, token)));
+    expect(found).toEqual(Array(50).fill(block));
+    expect((await reads()) - before).toBe(1);
+  });
+
+  test('count on all nodes also after Redis has lost its data', async () => {
+    const other = open();
+    const { token } = await issue({});
+    await store.blocks.add({ kind: 'domain', value: 'other.example' });
+    expect(await blockOf(other, token)).toBeUndefined();
+    await redis.cli('flushall');
+    await store.blocks.add(block);
+    expect(await blockOf(other, sealedToken)).toEqual(block);
+  });
+
+  test('still hold for sealed links while Redis is away, and other sealed links go on', async () => {
+    const own = await startRedis();
+    const apart = open({ url: own.url });
+    await apart.blocks.add(block);
+    expect(await blockOf(apart, sealedToken)).toEqual(block);
+    await own.kill();
+    expect(await blockOf(apart, sealedToken)).toEqual(block);
+    const free = sealedLink('https://b.example/');
+    expect(await blockOf(apart, free)).toBeUndefined();
+    await own.stop();
+  });
+});
+
+describe('the click stream', () => {
+  test('keeps events that come at the same time in their order, each as an entry of its own', async () => {
+    const reader = store.openReader('$');
+    await reader.next(1, 1);
+    const events = [...Array(350).keys()].map(
+      (n) => `{"msys":{"track_event":{"n":${n},"text":"ä"}}}`,
+    );
+    await Promise.all(events.map((event) => store.events.append([event])));
+    const kept: string[] = [];
+    while (kept.length < events.length) {
+      kept.push(...(await reader.next(1000, 1000)).map(({ event }) => event));
+    }
+    expect(kept).toEqual(events);
+    await reader.close();
+  });
+
+  const event = (n: number) => `{"msys":{"track_event":{"n":${n}}}}`;
+  const appendAll = (from: number, to: number) =>
+    store.events.append(Array.from({ length: to - from }, (_, i) => event(from + i)));
+  const numbers = (events: readonly { event: string }[]) =>
+    events.map(({ event }) => JSON.parse(event).msys.track_event.n);
+
+  test('is bounded, and health says when it is nearly full', async () => {
+    const small = open({ stream: { streamMaxLength: 100, streamMaxSize: 2 ** 30 } });
+    for (let i = 0; i < 10; i++) await small.events.append(Array(100).fill('{}'));
+    const { streamLength, warnings } = await small.health();
+    // "Roughly": Redis removes whole nodes of 100 entries.
+    expect(streamLength).toBeLessThanOrEqual(200);
+    expect(warnings.join('\n')).toMatch(
+      /the click stream holds \d+ events, at 100 the oldest are dropped/,
+    );
+  });
+
+  test('is shared by the consumers of a group, and each group gets all of it', async () => {
+    const names = [
+      { group: 'g', name: 'a' },
+      { group: 'g', name: 'b' },
+      { group: 'h', name: 'a' },
+    ];
+    await appendAll(0, 60);
+    const [a, b, other] = names.map((name) => store.openConsumer(name));
+    const first = numbers((await a?.next(40, 500)) ?? []);
+    const second = numbers((await b?.next(40, 500)) ?? []);
+    expect([...first, ...second].sort((x, y) => x - y)).toEqual(
+      Array.from({ length: 60 }, (_, i) => i),
+    );
+    expect(numbers((await other?.next(100, 500)) ?? [])).toHaveLength(60);
+    for (const consumer of [a, b, other]) await consumer?.close();
+  });
+
+  test('what a consumer left unacknowledged is its own again after a restart, in the same order', async () => {
+    await appendAll(0, 30);
+    const before = store.openConsumer({ group: 'g', name: 'a' });
+    const batch = await before.next(20, 500);
+    await before.acknowledge(batch.slice(0, 5));
+    await before.close();
+    const after = store.openConsumer({ group: 'g', name: 'a' });
+    expect(await after.unacknowledged(100)).toEqual(batch.slice(5));
+    expect(await after.unacknowledged(10)).toEqual(batch.slice(5, 15));
+    expect(numbers(await after.next(100, 500))).toEqual(
+      numbers(batch)
+        .map((n) => n + 20)
+        .slice(0, 10),
+    );
+    await after.close();
+  });
+
+  test('what a consumer that is gone left goes to another one; a busy one keeps its own', async () => {
+    await appendAll(0, 20);
+    const gone = store.openConsumer({ group: 'g', name: 'gone', goneMs: 400 });
+    const busy = store.openConsumer({ group: 'g', name: 'busy', goneMs: 400 });
+    const left = await gone.next(10, 500);
+    const kept = await busy.next(10, 500);
+    await gone.close();
+    const heir = store.openConsumer({ group: 'g', name: 'heir', goneMs: 400 });
+    const taken = await poll('the events to change hands', async () => {
+      const found = await heir.unacknowledged(100);
+      return found.length > 0 ? found : undefined;
+    });
+    expect(taken).toEqual(left);
+    expect(await busy.unacknowledged(100)).toEqual(kept);
+    await heir.acknowledge(taken);
+    await busy.acknowledge(kept);
+    for (const consumer of [busy, heir]) await consumer.close();
+  });
+
+  test('entries that are no events, as somebody else may add them, reach nobody and wait for nobody', async () => {
+    const add = (text: string) => redis.cli('xadd', 'clickmilter:events', '*', 'event', text);
+    await appendAll(0, 1);
+    for (const foreign of ['{broken', '{"msys":{"half":', 'gone@x.example', '"gone@x.example"']) {
+      await add(foreign);
+    }
+    await appendAll(1, 2);
+    const reader = store.openReader('0');
+    expect(numbers(await reader.next(10, 0))).toEqual([0, 1]);
+    await reader.close();
+    const consumer = store.openConsumer({ group: 'g', name: 'a' });
+    const read = await consumer.next(10, 500);
+    expect(numbers(read)).toEqual([0, 1]);
+    await consumer.acknowledge(read);
+    expect(await consumer.backlog()).toEqual({ events: 0 });
+    await consumer.close();
+    expect((await store.forget({ address: 'gone@x.example' })).events).toBe(0);
+  });
+
+  test('a group that Redis has lost is made again', async () => {
+    const consumer = store.openConsumer({ group: 'g', name: 'a' });
+    expect(await consumer.next(10, 0)).toEqual([]);
+    await redis.cli('flushall');
+    await appendAll(0, 3);
+    expect(numbers(await consumer.next(10, 500))).toEqual([0, 1, 2]);
+    await consumer.close();
+  });
+
+  test('a reader that loses Redis goes on where it was', async () => {
+    const own = await startRedis({ args: ['--appendonly', 'yes'] });
+    const apart = open({ url: own.url });
+    await apart.events.append([event(1)]);
+    const reader = apart.openReader('0');
+    expect(numbers(await reader.next(10, 0))).toEqual([1]);
+    const waiting = outcome(reader.next(10, 500));
+    await own.kill();
+    expect(await waiting).not.toBe('done');
+    await own.start();
+    await poll('the store to be back', works(apart));
+    await apart.events.append([event(2)]);
+    const next = await poll('the next event', () => reader.next(10, 100).catch(() => undefined));
+    expect(numbers(next)).toEqual([2]);
+    await reader.close();
+    await own.stop();
+  });
+
+  /** A replica that takes over need not have all that the master had, and takes what comes meanwhile. */
+  test.each<[why: string, then: readonly number[], read: readonly number[]]>([
+    ['a failover lost the last ones, and others came before', [1, 2, 3, 4, 10], [3, 4, 10]],
+    ['a failover lost them all', [3, 10], [3, 10]],
+    ['some were forgotten', [1, 10], [10]],
+    ['all were forgotten, or trimmed', [10], [10]],
+    ['nothing happened', [1, 2, 8, 9, 10], [10]],
+  ])('a reader misses nothing and repeats nothing where %s', async (_, then, expected) => {
+    const fill = async (ids: readonly number[]) => {
+      await redis.cli('del', 'clickmilter:events');
+      for (const n of ids) {
+        await redis.cli('xadd', 'clickmilter:events', `${n}-1`, 'event', event(n));
+      }
+    };
+    await fill([1, 2, 8, 9]);
+    const reader = store.openReader('0');
+    expect(numbers(await reader.next(3, 0))).toEqual([1, 2, 8]);
+    expect(numbers(await reader.next(3, 0))).toEqual([9]);
+    await fill(then);
+    expect(numbers(await reader.next(10, 0))).toEqual(expected);
+    expect(await reader.next(10, 0)).toEqual([]);
+    await reader.close();
+  });
+});
+
+describe('counts', () => {
+  test('wait for a Redis that is away', async () => {
+    const own = await startRedis({ args: ['--appendonly', 'yes'] });
+    const apart = open({ url: own.url });
+    await poll('the store to be there', works(apart));
+    await own.kill();
+    const sent = { day: '2026-11-23', campaign: 'c', links: 2 };
+    const click = { day: '2026-11-23', messageId: 'm', campaign: 'c', link: 'x', count: 1 };
+    for (let i = 0; i < 100; i++) apart.counters.sent(sent);
+    for (let i = 0; i < 5; i++) apart.counters.clicked(click);
+    await apart.counters.flush();
+    apart.counters.clicked(click);
+    await own.start();
+    await poll('the store to be back', works(apart));
+    const report = await poll('the counts', async () => {
+      const { total } = await apart.reports.report({
+        by: 'day',
+        since: '2026-11-23',
+        until: '2026-11-23',
+      });
+      return total.clicks > 0 && total.messages ? total : undefined;
+    });
+    expect(report).toMatchObject({
+      messages: 100,
+      links: 200,
+      clicks: 6,
+      rawClicks: 1,
+      uniqueClicks: 1,
+    });
+    await apart.close();
+    await own.stop();
+  });
+
+  test('of many messages are those of each, in however many portions they go', async () => {
+    const click = { day: '2026-11-22', campaign: 'c', pathway: 'p', count: 1 };
+    const links = [...Array(3).keys()].map((n) => `https://shop.example/${n}`);
+    const query = { since: click.day, until: click.day } as const;
+    for (const round of [1, 2]) {
+      for (let n = 0; n < 500; n++) {
+        for (const link of links) store.counters.clicked({ ...click, messageId: `m${n}`, link });
+      }
+      // On another day as well, where it is not the first click on its link.
+      store.counters.clicked({
+        ...click,
+        day: '2026-11-21',
+        messageId: 'm0',
+        link: links[0] ?? '',
+      });
+      await store.counters.flush();
+      const { total } = await store.reports.report({ ...query, by: 'campaign' });
+      expect(total).toMatchObject({ clicks: 1500 * round, rawClicks: 1500, uniqueClicks: 500 });
+    }
+    const { rows } = await store.reports.report({ ...query, by: 'link' });
+    expect(rows.map(({ key, clicks, rawClicks }) => [key, clicks, rawClicks])).toEqual(
+      links.map((link) => [link, 1000, 500]),
+    );
+  });
+
+  test('of campaigns without end fill no memory', async () => {
+    for (let i = 0; i < 30_000; i++) {
+      store.counters.sent({ day: '2026-11-23', campaign: `c${i}`, links: 1 });
+    }
+    await store.counters.flush();
+    const fields = Number(await redis.cli('hlen', 'clickmilter:n:2026-11-23'));
+    expect(fields).toBeLessThanOrEqual(20_010);
+    const { total, rows } = await store.reports.report({
+      by: 'campaign',
+      since: '2026-11-23',
+      until: '2026-11-23',
+    });
+    expect(total.messages).toBe(30_000);
+    expect(rows.find(({ key }) => key === '(other)')?.messages).toBeGreaterThan(15_000);
+  });
+});
+
+describe('forget', () => {
+  test('erases what is stored about a recipient, and nothing else', async () => {
+    const own = await issue({ recipients: ['Gone@x.example'] });
+    const others = await issue({ recipients: ['stays@x.example'] });
+    const shared = await issue({ recipients: ['gone@X.example', 'stays@x.example'] });
+    const clickOf = (recipient: string) =>
+      JSON.stringify(
+        toClickEvent(
+          {
+            token: 'T',
+            time: Date.now(),
+            resolved: {
+              link: { target: 'https://shop.example/', part: 'html' },
+              message: exampleMessage({ recipients: [recipient] }),
+              isFor: () => true,
+            },
+          },
+          {},
+          'id',
+        ),
+      );
+    await store.events.append(
+      ['Gone@x.example', 'stays@x.example', 'agone@x.example'].map(clickOf),
+    );
+    store.counters.clicked({
+      day: '2026-11-23',
+      messageId: own.message.messageId,
+      link: 'x',
+      count: 1,
+    });
+    await store.counters.flush();
+
+    const steps: number[] = [];
+    const found = await store.forget({
+      address: 'GONE@x.example',
+      progress: (done, total) => steps.push(done / total),
+    });
+    expect(found).toEqual({ records: 1, shared: 1, events: 1, unreadable: 0 });
+    expect(steps.at(-1)).toBe(1);
+    expect(await store.resolver.resolve(own.token)).toBeUndefined();
+    expect(await store.resolver.resolve(others.token)).toBeDefined();
+    const left = await store.resolver.resolve(shared.token);
+    // Two have the message still: its clicks are not said to be those of the one who is known.
+    expect(left?.message.recipients).toEqual(['', 'stays@x.example']);
+    expect(
+      Number(await redis.cli('ttl', `clickmilter:m:${shared.message.messageId}`)),
+    ).toBeGreaterThan(0);
+    expect(await redis.cli('xlen', 'clickmilter:events')).toBe('2');
+    expect(await redis.cli('keys', 'clickmilter:c:*')).toBe('');
+    const again = await store.forget({ address: 'gone@x.example' });
+    expect(again).toEqual({ records: 0, shared: 0, events: 0, unreadable: 0 });
+    await store.forget({ address: 'stays@x.example' });
+    expect(await store.resolver.resolve(shared.token)).toBeUndefined();
+  });
+});
+
+describe('forget, and keep the links', () => {
+  test('says nothing of the recipient any more, and leads where it led', async () => {
+    const own = await issue({ recipients: ['Gone@x.example'], subject: 'For Gone' });
+    const shared = await issue({ recipients: ['gone@x.example', 'stays@x.example'] });
+    const before = await redis.cli('ttl', `clickmilter:m:${own.message.messageId}`);
+    const asked = { address: 'GONE@x.example', keepLinks: true };
+    expect(await store.forget(asked)).toEqual({ records: 1, shared: 1, events: 0, unreadable: 0 });
+    const kept = await store.resolver.resolve(own.token);
+    expect(kept?.link.target).toBe('https://shop.example/');
+    expect(kept?.message).toMatchObject({ campaignId: 'autumn-2026', recipients: [''] });
+    for (const fact of ['subject', 'metadata', 'tags', 'queueId']) {
+      expect(kept?.message).not.toHaveProperty(fact);
+    }
+    if (kept === undefined) throw new Error('the link is gone');
+    const event = JSON.stringify(toClickEvent({ token: 'T', time: 0, resolved: kept }, {}, 'id'));
+    expect(event).not.toMatch(/gone|rcpt_to/i);
+    expect((await store.resolver.resolve(shared.token))?.message.recipients).toEqual([
+      '',
+      'stays@x.example',
+    ]);
+    const after = Number(await redis.cli('ttl', `clickmilter:m:${own.message.messageId}`));
+    expect(Math.abs(after - Number(before))).toBeLessThan(30);
+    expect(await store.forget(asked)).toEqual({ records: 0, shared: 0, events: 0, unreadable: 0 });
+  });
+});
+
+describe('health', () => {
+  test.each([
+    ['links that may be evicted', ['--maxmemory-policy', 'allkeys-lru', '--appendonly', 'yes']],
+    [
+      'links that may be evicted although they expire',
+      ['--maxmemory-policy', 'volatile-ttl', '--appendonly', 'yes'],
+    ],
+    ['nothing on disk', []],
+    ['snapshots only', ['--save', '3600 1']],
+    ['nothing to complain of', ['--appendonly', 'yes', '--maxmemory', '1gb']],
+    [
+      'scripts that are refused',
+      ['--appendonly', 'yes', '--user', 'default', 'on', 'nopass', '~*', '+@all', '-eval'],
+    ],
+    ['a server without scripts', ['--appendonly', 'yes', '--rename-command', 'EVAL', '']],
+  ])('warns of %s', async (_, args) => {
+    const own = await startRedis({ args });
+    const { warnings, servers } = await open({ url: own.url }).health();
+    expect(warnings).toMatchSnapshot();
+    expect(servers).toHaveLength(1);
+    await own.cli('config', 'set', 'save', '');
+    await own.stop();
+  });
+
+  test('rejects where Redis is away', async () => {
+    expect(await outcome(open({ url: 'redis://127.0.0.1:1' }).health())).not.toBe('done');
+    await save(store);
+  });
+});
