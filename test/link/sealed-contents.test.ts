@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
+import { parseSealKeys } from '../../src/link/seal-keys.ts';
+import { ContentsPacker, unpackContents } from '../../src/link/sealed-contents.ts';
+import { openToken } from '../../src/link/sealed-token.ts';
+import { exampleMessage } from './example-message.ts';
+
+const keys = parseSealKeys(
+  '5c 2026-11-23T00:00:00Z lU0pmnUZ3JmqnEmtEkr5bdkqPRYmV2j2cF0n1n3xQ2o\n',
+  'keys',
+);
+const message = exampleMessage({
+  messageId: 'AbCdEfGhIjKlMn-_',
+  injectionTime: 20_780 * 86_400 + 70_000,
+  expires: 20_780 * 86_400 + 70_000 + 365 * 86_400,
+  recipients: ['a@x.example'],
+});
+const { messageId, injectionTime, expires, domain } = message;
+const least = { messageId, injectionTime, expires, domain, recipients: [] };
+const link: TrackedLink = { target: 'https://www.QQQ/', part: 'text' };
+const long = { pathway: 'p'.repeat(200), metadata: { a: 'm'.repeat(200) } };
+const short = { pathway: 'p', metadata: { a: 1 }, tags: ['g'], queueId: 'q', subject: 's' };
+
+interface Golden {
+  readonly facts: MessageFacts;
+  readonly link: TrackedLink;
+  /** What is sealed, with `<hex>` for bytes that are not printable. */
+  readonly contents: string;
+  readonly token: string;
+  /** What the token tells beside id, times and host. */
+  readonly opened: Partial<MessageFacts>;
+}
+
+/** Sealed links are in inboxes: later releases write and open the same contents. */
+const GOLDEN: Readonly<Record<string, Golden>> = {
+  'every fact that has room': {
+    facts: message,
+    link: { ...link, part: 'html', name: 'Logo' },
+    contents:
+      '_<01><11>p<ed><02><0b>autumn-2026<04>Logo<0b>a@x.exampleZ{"p":"newsletters",' +
+      '"m":{"user":4711,"plan":"gold"},"g":["weekly","de"],"q":"4bXyZ01abcz9"}<80>QQQ/',
+    token:
+      '4XFEsAbCdEfGhIjKlMn-_fr96nwBsVXJfS2W28tocxzN7dKxdXoOXqAm341HUSbOUUXMCnMJB7jeVqp11XRl-uFBqLfAf' +
+      'e2rtshNdbNqEchSSxO5zwcKFrGpLjlt6fmHvxPhn8g5N9fyGBxedJcChf93LqkheKWZ0WF4rdG9wliXs4QPxHiY6utYN_' +
+      'YENzUHgsj6HEAVW0bBXpZZx80OaDeHt6w',
+    opened: {
+      recipients: ['a@x.example'],
+      campaignId: 'autumn-2026',
+      pathway: 'newsletters',
+      metadata: { user: 4711, plan: 'gold' },
+      tags: ['weekly', 'de'],
+      queueId: '4bXyZ01abcz9',
+    },
+  },
+  'as few facts as possible': {
+    facts: least,
+    link,
+    contents: '<02><01><11>p<ed><02><80>QQQ/',
+    token: '4XFEsAbCdEfGhIjKlMn-_aqfaGACmpkuBwUhCo8fKqzkGlKgLqxNwVxJSbA',
+    opened: { recipients: [] },
+  },
+  'a number of recipients': {
+    facts: { ...least, recipients: ['a@x', 'b@x'] },
+    link,
+    contents: '"<01><11>p<ed><02><02><80>QQQ/',
+    token: '4XFEsAbCdEfGhIjKlMn-_sisRCQD_19jwQHkQPrQAYB2gy7_nWZsAcaVUDH8',
+    opened: { recipients: [], recipientCount: 2 },
+  },
+  'an expiry in seconds': {
+    facts: { ...least, expires: injectionTime + 90 },
+    link,
+    contents: '<00><01><11>pZ<80>QQQ/',
+    token: '4XFEsAbCdEfGhIjKlMn-_xP8lrwA3o2h34etfceKjHN7Nmnxpm8i7rnfYA',
+    opened: { recipients: [] },
+  },
+  'a target outside ASCII': {
+    facts: least,
+    link: { target: 'https://a.example/ü', part: 'html' },
+    contents: '<83><01><11>p<ed><02>https://a.example/<c3><bc>',
+    token: '4XFEsAbCdEfGhIjKlMn-_mBxraQAR0RWWg5tmOmlxQZT2W9tRqiugxVgt8jSAK520rGIm9cgifTnmAg',
+    opened: { recipients: [] },
+  },
+  'facts that are too long, but for the last': {
+    facts: { ...least, ...long, subject: 'Grüße' },
+    link,
+    contents: 'B<01><11>p<ed><02><0f>{"j":"Gr<c3><bc><c3><9f>e"}<80>QQQ/',
+    token: '4XFEsAbCdEfGhIjKlMn-_gb5kIwBm99Uqtt90oZqlAc6qk-JmectLayBgvfUoV5BkrvkLRe2QOqJeVE8',
+    opened: { recipients: [], subject: 'Grüße' },
+  },
+  'each of the further facts': {
+    facts: { ...least, ...short, sender: '' },
+    link,
+    contents: 'B<01><11>p<ed><02>6{"p":"p","m":{"a":1},"g":["g"],"s":"","q":"q","j":"s"}<80>QQQ/',
+    token:
+      '4XFEsAbCdEfGhIjKlMn-_IPo1KgBaP8JQeQ6JSjssJC9Qa7yz9AIpKKrad-K3g3tUuB9xDWwg4u4mqjFQ7g_bawJPXgjV' +
+      'OQMWowzhgyyP0bRrK6o30SW_kkohWAy_yr7sFK0',
+    opened: { recipients: [], ...short, sender: '' },
+  },
+};
+
+describe.each(Object.entries(GOLDEN))('sealed contents with %s', (_, golden) => {
+  test('are written as in earlier releases', () => {
+    const packed = new ContentsPacker(golden.facts).pack(golden.link, 32);
+    const shown = packed
+      .toString('latin1')
+      .replace(/[^ -~]/g, (byte) => `<${byte.charCodeAt(0).toString(16).padStart(2, '0')}>`);
+    expect(shown).toBe(golden.contents);
+    expect(unpackContents(packed, false)?.facts).toEqual(golden.opened);
+  });
+
+  test('open from a token of an earlier release', () => {
+    const lifetime = golden.facts.expires - injectionTime;
+    expect(openToken(keys, golden.token, [domain])).toEqual({
+      link: golden.link,
+      messageId,
+      host: domain,
+      injectionTime,
+      secondOfDay: 70_000,
+      lifetime,
+      facts: golden.opened,
+    });
+  });
+});
