@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import type { Configuration } from '../config/configuration.ts';
 import { printableJson } from '../lib/printable-json.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
-import { startService } from '../service.ts';
+import { startService } from '../service/service.ts';
 import type { EventReader } from '../store/events.ts';
 import { configured } from './configured.ts';
 import { newsletter } from './demo-newsletter.ts';

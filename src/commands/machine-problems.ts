@@ -3,9 +3,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
-import { groupId, userId } from '../process/user-ids.ts';
 import type { Setting } from '../scope/option-value.ts';
 import { type Listener, listeners } from '../service/listen.ts';
+import { groupId, userId } from '../service/user-ids.ts';
 
 const stanzaOf = {
   milter: 'milter_listener',

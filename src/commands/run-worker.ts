@@ -4,10 +4,10 @@ import type { Node } from '../config/node.ts';
 import { reloaded } from '../config/reloaded.ts';
 import { inBackground } from '../lib/background.ts';
 import { complain } from '../lib/systemd-journal.ts';
-import { serveUnderPrimary } from '../process/worker.ts';
 import type { Role } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
-import { startService } from '../service.ts';
+import { startService } from '../service/service.ts';
+import { serveUnderPrimary } from '../service/workers/worker.ts';
 import { exitCode } from './exit-code.ts';
 
 /** How often a worker without a primary opens its log and reads its keys again: nobody tells it when they change. */

@@ -4,16 +4,16 @@ import type { Configuration } from '../config/configuration.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { reloaded } from '../config/reloaded.ts';
-import { readSnapshot } from '../control/metrics.ts';
 import { inBackground } from '../lib/background.ts';
-import { Notifier } from '../process/notify.ts';
-import { handleSignals } from '../process/signals.ts';
-import { inheritedSockets } from '../process/sockets.ts';
-import { workerSlot } from '../process/worker.ts';
-import { WorkerFailed, Workers, workerCount } from '../process/workers.ts';
 import { clearWay, listeners, placesOf, type Role, roles } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
-import type { Service } from '../service.ts';
+import { readSnapshot } from '../service/metrics.ts';
+import { Notifier } from '../service/notify.ts';
+import type { Service } from '../service/service.ts';
+import { handleSignals } from '../service/signals.ts';
+import { inheritedSockets } from '../service/sockets.ts';
+import { workerSlot } from '../service/workers/worker.ts';
+import { WorkerFailed, Workers, workerCount } from '../service/workers/workers.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
@@ -151,7 +151,7 @@ async function startAlone(
   { logger, reopen }: Log,
   wanted: readonly Role[],
 ): Promise<Running> {
-  const { startService } = await import('../service.ts');
+  const { startService } = await import('../service/service.ts');
   const service = await startService(config, { logger, roles: wanted });
   return {
     reopen,
@@ -191,7 +191,7 @@ async function startWorkers(
   });
   await workers.start();
   // Loaded after the workers: nobody listens until they do.
-  const { startService } = await import('../service.ts');
+  const { startService } = await import('../service/service.ts');
   const primary = await startService(config, {
     logger,
     roles: wanted.filter((role) => !isShared(role)),

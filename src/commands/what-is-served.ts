@@ -1,5 +1,4 @@
 import type { Configuration } from '../config/configuration.ts';
-import { inheritedSockets } from '../process/sockets.ts';
 import type { Role } from '../service/listen.ts';
 import {
   describePlace,
@@ -10,6 +9,7 @@ import {
   strangers,
 } from '../service/listen.ts';
 import type { Logger } from '../service/log.ts';
+import { inheritedSockets } from '../service/sockets.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**

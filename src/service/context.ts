@@ -1,8 +1,8 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { Metrics } from '../control/metrics.ts';
-import type { Releasers } from '../process/releasers.ts';
 import type { Links } from './links.ts';
 import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Releasers } from './releasers.ts';
 
 /** What the parts of the service share. */
 export interface Context {

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
 import { Webhook } from '../click/webhook.ts';
 import type { Configuration } from '../config/configuration.ts';
-import type { Metrics } from '../control/metrics.ts';
 import type { Backlog, EventConsumer } from '../store/events.ts';
 import { DeadLetters } from '../store/local/dead-letters.ts';
 import { journalBacklog } from '../store/local/journal-backlog.ts';
 import { JournalConsumer } from '../store/local/journal-consumer.ts';
 import type { Links } from './links.ts';
 import { type Logger, logFailure } from './log.ts';
+import type { Metrics } from './metrics.ts';
 
 /** The consumer group of the stream, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';

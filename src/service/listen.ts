@@ -3,8 +3,8 @@ import type { ListenOptions, Server } from 'node:net';
 import type { Configuration } from '../config/configuration.ts';
 import type { ListenAddress } from '../config/listen-addresses.ts';
 import { removeStale } from '../milter/unix-socket.ts';
-import { inheritedSockets } from '../process/sockets.ts';
-import { groupId, userId } from '../process/user-ids.ts';
+import { inheritedSockets } from './sockets.ts';
+import { groupId, userId } from './user-ids.ts';
 
 /** Where a server listens: an address of the configuration, or a socket that systemd opened. */
 export type Place = ListenAddress | { readonly fd: number };

@@ -1,8 +1,8 @@
-import type { MetricsSnapshot } from '../control/metrics.ts';
-import { createControlServer } from '../control/server.ts';
 import type { Context } from './context.ts';
+import { createControlServer } from './control-server.ts';
 import type { Links } from './links.ts';
 import { listening, type Place } from './listen.ts';
+import type { MetricsSnapshot } from './metrics.ts';
 
 /** The other processes of the service, as the primary sees them. */
 export interface OtherProcesses {

@@ -1,6 +1,5 @@
 import { createServer } from 'node:net';
 import { totalmem } from 'node:os';
-import type { Metrics } from '../control/metrics.ts';
 import { clickFilter } from '../filter/click-filter.ts';
 import { MessageMemory } from '../filter/message-memory.ts';
 import type { MessageReport } from '../filter/report.ts';
@@ -8,13 +7,14 @@ import { inBackground } from '../lib/background.ts';
 import { OncePerInterval } from '../lib/once-per-interval.ts';
 import { whenAborted } from '../lib/when-aborted.ts';
 import { createMilterServer } from '../milter/server.ts';
-import { workerCount } from '../process/workers.ts';
 import type { Context } from './context.ts';
 import { filterSettings } from './links.ts';
 import { listening, type Place } from './listen.ts';
 import { leftAloneBy, logMessage } from './log.ts';
 import { logMilterEvent } from './log-milter-event.ts';
+import type { Metrics } from './metrics.ts';
 import { timedIssuer } from './timed-store.ts';
+import { workerCount } from './workers/workers.ts';
 
 /** Mail in: the milter, until it is released. */
 export async function serveMilter(listens: readonly Place[], context: Context): Promise<void> {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { Configuration } from '../config/configuration.ts';
-import { watchFiles } from '../process/watch-files.ts';
 import { createRedirect } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
 import { openClicks } from './clicks.ts';
@@ -8,6 +7,7 @@ import type { Context } from './context.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
 import { logFailure, logFollowed, logLimited } from './log.ts';
 import { timedResolver } from './timed-store.ts';
+import { watchFiles } from './watch-files.ts';
 import { withoutStore } from './without-store.ts';
 
 /**

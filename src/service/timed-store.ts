@@ -1,5 +1,5 @@
-import type { Metrics } from '../control/metrics.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
+import type { Metrics } from './metrics.ts';
 
 /** The same, with the time of each look-up in the metrics. */
 export function timedResolver(resolver: LinkResolver, metrics: Metrics): LinkResolver {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../../src/config/configuration.ts';
-import { Metrics } from '../../src/control/metrics.ts';
 import { measureEventLimits } from '../../src/service/event-limits.ts';
 import type { Links } from '../../src/service/links.ts';
+import { Metrics } from '../../src/service/metrics.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 
 let folder: string;

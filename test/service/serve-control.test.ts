@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { Metrics } from '../../src/control/metrics.ts';
-import { Releasers } from '../../src/process/releasers.ts';
 import type { Context } from '../../src/service/context.ts';
 import type { Links } from '../../src/service/links.ts';
+import { Metrics } from '../../src/service/metrics.ts';
+import { Releasers } from '../../src/service/releasers.ts';
 import { type OtherProcesses, serveControl } from '../../src/service/serve-control.ts';
 import { freePort } from '../helpers/free-port.ts';
 

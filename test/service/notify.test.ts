@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Notifier } from '../../src/process/notify.ts';
+import { Notifier } from '../../src/service/notify.ts';
 
 let folder: string;
 let errors: string[];

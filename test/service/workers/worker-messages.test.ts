@@ -5,7 +5,7 @@ import {
   readFromWorker,
   readToWorker,
   type ToWorker,
-} from '../../src/process/worker-messages.ts';
+} from '../../../src/service/workers/worker-messages.ts';
 
 const toWorker: ToWorker[] = [
   { clickmilter: 'begin', configuration: { file: '/c.conf' } },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Releasers } from '../../src/process/releasers.ts';
+import { Releasers } from '../../src/service/releasers.ts';
 
 describe('Releasers', () => {
   test('release all that serves at once, then what it stands on, one after the other in reverse order', async () => {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { handleSignals } from '../../src/process/signals.ts';
+import { handleSignals } from '../../src/service/signals.ts';
 
 let source: EventEmitter;
 let said: string[];

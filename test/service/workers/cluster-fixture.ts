@@ -4,9 +4,13 @@ import cluster from 'node:cluster';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
-import { inheritedSockets } from '../../src/process/sockets.ts';
-import { serveUnderPrimary, type WorkerDuties, workerSlot } from '../../src/process/worker.ts';
-import { WorkerFailed, Workers } from '../../src/process/workers.ts';
+import { inheritedSockets } from '../../../src/service/sockets.ts';
+import {
+  serveUnderPrimary,
+  type WorkerDuties,
+  workerSlot,
+} from '../../../src/service/workers/worker.ts';
+import { WorkerFailed, Workers } from '../../../src/service/workers/workers.ts';
 
 const settings = JSON.parse(process.env['FIXTURE'] ?? '{}');
 const slot = workerSlot();

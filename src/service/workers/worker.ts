@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { inBackground } from '../lib/background.ts';
+import { inBackground } from '../../lib/background.ts';
 import {
   type FromWorker,
   HEARTBEAT,

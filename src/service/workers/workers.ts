@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { inBackground } from '../lib/background.ts';
+import { inBackground } from '../../lib/background.ts';
 import { RunningWorker, type WorkerEnd } from './running-worker.ts';
 
 export interface WorkersOptions {

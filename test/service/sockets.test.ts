@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { inheritedSockets } from '../../src/process/sockets.ts';
+import { inheritedSockets } from '../../src/service/sockets.ts';
 
 describe('inheritedSockets', () => {
   test.each([

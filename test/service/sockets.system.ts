@@ -25,7 +25,7 @@ describe('a socket opened by systemd (systemd-socket-activate)', () => {
         process.execPath,
         '--import',
         join(import.meta.dirname, '../../node_modules/tsx/dist/loader.mjs'),
-        join(import.meta.dirname, 'cluster-fixture.ts'),
+        join(import.meta.dirname, 'workers/cluster-fixture.ts'),
       ],
       { stdio: ['pipe', 'inherit', 'inherit'] },
     );

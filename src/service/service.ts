@@ -1,27 +1,20 @@
-import type { Configuration } from './config/configuration.ts';
-import { reloaded } from './config/reloaded.ts';
-import { Metrics } from './control/metrics.ts';
-import { reportBackgroundFailures } from './lib/background.ts';
-import { Releasers } from './process/releasers.ts';
-import type { Context } from './service/context.ts';
-import { deliverEvents } from './service/deliver-events.ts';
-import { measureEventLimits } from './service/event-limits.ts';
-import { openLinks } from './service/links.ts';
-import {
-  clearWay,
-  describePlace,
-  type Listener,
-  placesOf,
-  type Role,
-  roles,
-} from './service/listen.ts';
-import { type Logger, logFailure } from './service/log.ts';
-import { type OtherProcesses, serveControl } from './service/serve-control.ts';
-import { serveMilter } from './service/serve-milter.ts';
-import { serveRedirect } from './service/serve-redirect.ts';
-import { watchStore } from './service/watch-store.ts';
-import { otherKeysWarning } from './store/redis/seal-keys.ts';
-import { version } from './version.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { reloaded } from '../config/reloaded.ts';
+import { reportBackgroundFailures } from '../lib/background.ts';
+import { otherKeysWarning } from '../store/redis/seal-keys.ts';
+import { version } from '../version.ts';
+import type { Context } from './context.ts';
+import { deliverEvents } from './deliver-events.ts';
+import { measureEventLimits } from './event-limits.ts';
+import { openLinks } from './links.ts';
+import { clearWay, describePlace, type Listener, placesOf, type Role, roles } from './listen.ts';
+import { type Logger, logFailure } from './log.ts';
+import { Metrics } from './metrics.ts';
+import { Releasers } from './releasers.ts';
+import { type OtherProcesses, serveControl } from './serve-control.ts';
+import { serveMilter } from './serve-milter.ts';
+import { serveRedirect } from './serve-redirect.ts';
+import { watchStore } from './watch-store.ts';
 
 export interface ServiceOptions {
   readonly logger: Logger;

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Metrics } from '../../src/control/metrics.ts';
-import { type ControlOptions, createControlServer } from '../../src/control/server.ts';
+import { type ControlOptions, createControlServer } from '../../src/service/control-server.ts';
+import { Metrics } from '../../src/service/metrics.ts';
 
 let server: Server;
 afterEach(() => server.close());

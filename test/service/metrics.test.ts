@@ -5,7 +5,7 @@ import {
   Metrics,
   type MetricsSnapshot,
   readSnapshot,
-} from '../../src/control/metrics.ts';
+} from '../../src/service/metrics.ts';
 
 /** The lines of our own series, without buckets. */
 async function series(...all: Metrics[]): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Notifier } from '../../src/process/notify.ts';
+import { Notifier } from '../../src/service/notify.ts';
 import { type NotifySocket, openNotifySocket } from '../helpers/notify-socket.ts';
 
 let socket: NotifySocket;
