@@ -1,4 +1,4 @@
-import type { HeaderField } from '../message/open-message.ts';
+import type { HeaderField } from '../message/header-fields.ts';
 
 /** A message as it lies in a file: CRLF or LF line ends. */
 export interface MessageFile {

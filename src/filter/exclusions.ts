@@ -1,5 +1,5 @@
-import type { LeftAlone } from '../message/outcome.ts';
-import type { ReadingOptions } from '../message/reading-options.ts';
+import type { ReadingOptions } from '../message/open-message.ts';
+import type { SkipReason } from '../message/skip-reasons.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
 
 /** `exclude_domains` and `exclude_urls`, where there are any. */
@@ -8,7 +8,7 @@ export function exclusions({
   excludeUrls,
 }: TrackingOptions): Pick<ReadingOptions, 'exclude'> {
   if (excludeDomains.patterns.length === 0 && excludeUrls.patterns.length === 0) return {};
-  const exclude = (target: string): LeftAlone | undefined =>
+  const exclude = (target: string): SkipReason | undefined =>
     excludeUrls.matches(target) || excludeDomains.matches(hostOf(target)) ? 'excluded' : undefined;
   return { exclude };
 }

@@ -1,5 +1,5 @@
-import { decodeEncodedWords } from '../message/encoded-words.ts';
-import type { HeaderField } from '../message/open-message.ts';
+import type { HeaderField } from '../message/header-fields.ts';
+import { decodeEncodedWords } from '../message/header-fields.ts';
 import { fromUtf8 } from '../milter/text.ts';
 
 /** Longer header texts are cut: a subject is for reading. */

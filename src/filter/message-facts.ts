@@ -1,6 +1,6 @@
 import type { MessageFacts } from '../link/message-facts.ts';
 import { newMessageId } from '../link/message-id.ts';
-import type { HeaderField } from '../message/open-message.ts';
+import type { HeaderField } from '../message/header-fields.ts';
 import type { Decision } from '../scope/decide.ts';
 import { headerText } from './header-text.ts';
 

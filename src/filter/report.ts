@@ -1,4 +1,5 @@
-import type { LeftAlone, LinkOutcome } from '../message/outcome.ts';
+import type { RewrittenLink } from '../message/link.ts';
+import type { SkipReason } from '../message/skip-reasons.ts';
 
 /** What became of a message. */
 export type Verdict =
@@ -12,7 +13,7 @@ export type Verdict =
 
 /** Why a message is left alone, beyond what its content says. */
 export type WhyUntouched =
-  | LeftAlone
+  | SkipReason
   | 'off' // click_tracking_enabled is not on where it matters
   | 'several-recipients' // recipients = single
   | 'excluded-recipient'
@@ -39,7 +40,7 @@ export interface MessageReport {
   readonly pathway?: string;
   readonly kind?: 'stored' | 'sealed';
   /** Every link that was found, tracked or not. */
-  readonly links: readonly LinkOutcome[];
+  readonly links: readonly RewrittenLink[];
   /** Bytes of the body as it came; what was not read is not counted. */
   readonly bodySize: number;
   /** From MAIL to the verdict, the MTA's pauses included. */

@@ -1,4 +1,4 @@
-import { decodeEncodedWords } from '../message/encoded-words.ts';
+import { decodeEncodedWords } from '../message/header-fields.ts';
 import type { SmtpapiHeader } from '../scope/decide.ts';
 import {
   boundMetadata,

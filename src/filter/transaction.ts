@@ -1,9 +1,9 @@
 import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
-import type { HeaderField } from '../message/header-field.ts';
+import type { HeaderField } from '../message/header-fields.ts';
+import type { RewrittenLink } from '../message/link.ts';
+import type { ReadingLimits } from '../message/open-message.ts';
 import { type OpenMessage, openMessage } from '../message/open-message.ts';
-import type { LinkOutcome } from '../message/outcome.ts';
-import type { ReadingLimits } from '../message/reading-options.ts';
 import type { Limits } from '../milter/options.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { type Decision, decide } from '../scope/decide.ts';
@@ -186,7 +186,7 @@ export class Transaction {
   ): Promise<Ending & { readonly report?: MessageReport }> {
     const smtpapiHeaders = this.#headersToRemove;
     const { options } = this.#decision;
-    const untouched = (reason: WhyUntouched, links: readonly LinkOutcome[]) => ({
+    const untouched = (reason: WhyUntouched, links: readonly RewrittenLink[]) => ({
       smtpapiHeaders,
       tempfail: false,
       report: this.report('untouched', reason, { links }),
@@ -245,7 +245,7 @@ export class Transaction {
   report(
     verdict: Verdict,
     reason?: WhyUntouched,
-    made?: { links: readonly LinkOutcome[]; kind?: 'stored' | 'sealed'; facts?: MessageFacts },
+    made?: { links: readonly RewrittenLink[]; kind?: 'stored' | 'sealed'; facts?: MessageFacts },
   ): MessageReport {
     const { match, problems, notDone, campaignId } = this.#decision;
     const [scope] = match.chain();
@@ -323,7 +323,7 @@ export class Transaction {
     return wanted && metadata !== undefined ? { ...facts, metadata } : facts;
   }
 
-  #count({ injectionTime, campaignId, pathway }: MessageFacts, links: readonly LinkOutcome[]) {
+  #count({ injectionTime, campaignId, pathway }: MessageFacts, links: readonly RewrittenLink[]) {
     this.#parts.counter.sent({
       day: new Date(injectionTime * 1000).toISOString().slice(0, 10),
       links: links.reduce((count, link) => count + Number(link.tracked), 0),
@@ -334,6 +334,6 @@ export class Transaction {
 }
 
 /** A link that would have been tracked, and in the end was not. */
-function asFound({ url: _, ...link }: LinkOutcome): LinkOutcome {
+function asFound({ url: _, ...link }: RewrittenLink): RewrittenLink {
   return { ...link, tracked: false };
 }

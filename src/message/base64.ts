@@ -1,4 +1,4 @@
-import { type Content, patched } from './splice.ts';
+import { type Content, patched } from './content.ts';
 
 /**
  * Base64 (RFC 2045 §6.8). Edits are made in the decoded bytes; what is encoded before the first changed

@@ -1,6 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { decodeLegacy } from './legacy-decoder.ts';
-import { MULTIBYTE, maskMultibyte, multibyteCharacter } from './multibyte.ts';
 
 /** How the bytes of a part stand for characters. */
 export interface Charset {
@@ -41,7 +39,7 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
   if (/^(unicode-1-1-)?utf-7|^x?-?utf-?32|^ucs-4|^iso-2022-(kr|cn)|^hz-gb/.test(name)) {
     return undefined;
   }
-  const mark = MARKS.find(({ bytes: mark }) => bytes.startsWith(mark))?.encoding;
+  const mark = BYTE_ORDER_MARKS.find(({ bytes: mark }) => bytes.startsWith(mark))?.encoding;
   if (/^utf-?16|^ucs-2|^unicode$|^iso-10646-ucs-2/.test(name)) {
     return utf16(name, mark);
   }
@@ -99,7 +97,7 @@ function singleBytes(encoding: string): readonly string[] {
   return table;
 }
 
-const MARKS = [
+const BYTE_ORDER_MARKS = [
   { bytes: '\xef\xbb\xbf', encoding: 'utf-8' },
   { bytes: '\xfe\xff', encoding: 'utf-16be' },
   { bytes: '\xff\xfe', encoding: 'utf-16le' },
@@ -149,4 +147,123 @@ function utf16(name: string, mark: string | undefined): Charset | undefined {
     },
     encode: (ascii) => [...ascii].map((char) => (bigEndian ? `\0${char}` : `${char}\0`)).join(''),
   };
+}
+
+/**
+ * Charsets whose characters of several bytes hold bytes that look like ASCII: a `<`, `"` or letter there is
+ * none. They are blotted out, byte for byte, so that a scanner may look for ASCII in what remains.
+ */
+export function maskMultibyte(text: string, encoding: string | undefined): string {
+  switch (encoding) {
+    case 'shift_jis':
+    case 'big5':
+    case 'euc-kr':
+    case 'gbk':
+    case 'gb18030':
+      return text.replace(DOUBLE_BYTE[encoding], (char) => BLOT.repeat(char.length));
+    case 'iso-2022-jp':
+      return text.replace(TWO_BYTE_RUN, (run) => BLOT.repeat(run.length));
+    default:
+      return text;
+  }
+}
+
+/**
+ * The character that is not ASCII at an offset, and the bytes it takes: U+FFFD where it cannot be made out.
+ *
+ * Where a run of ISO-2022-JP begins, only what ends a URL is made out: a link that went on behind the escape sequence
+ * would take it along when it is replaced, and so spoil the rest of the run.
+ */
+function multibyteCharacter(
+  bytes: string,
+  at: number,
+  encoding: string,
+): { char: string; units: number } {
+  if (encoding === 'iso-2022-jp') {
+    const [char = ' '] = decodeLoosely(bytes.slice(at, at + LONGEST_ESCAPE + 2), encoding);
+    return { char: /[\s\p{P}\uff5c]/u.test(char) ? char : UNKNOWN, units: 1 };
+  }
+  const pattern = CHARACTERS.get(encoding) as RegExp;
+  pattern.lastIndex = at;
+  const [raw = bytes.slice(at, at + 1)] = pattern.exec(bytes) ?? [];
+  const char = decodeLegacy(raw, encoding);
+  return char === undefined ? { char: UNKNOWN, units: 1 } : { char, units: raw.length };
+}
+
+const BLOT = '\xff';
+
+/** Lead and trail bytes as the WHATWG Encoding Standard's decoders take them. */
+const DOUBLE_BYTE = {
+  shift_jis: /[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]/g,
+  big5: /[\x81-\xfe][\x40-\x7e\xa1-\xfe]/g,
+  'euc-kr': /[\x81-\xfe][\x41-\x5a\x61-\x7a\x81-\xfe]/g,
+  gbk: /[\x81-\xfe](?:[\x30-\x39][\x81-\xfe][\x30-\x39]|[\x40-\x7e\x80-\xfe])/g,
+  gb18030: /[\x81-\xfe](?:[\x30-\x39][\x81-\xfe][\x30-\x39]|[\x40-\x7e\x80-\xfe])/g,
+};
+
+const CHARACTERS: ReadonlyMap<string, RegExp> = new Map(
+  Object.entries({ ...DOUBLE_BYTE, 'euc-jp': /\x8f[\xa1-\xfe]{2}|[\x8e\xa1-\xfe][\xa1-\xfe]/ }).map(
+    ([encoding, { source }]) => [encoding, new RegExp(source, 'y')],
+  ),
+);
+
+/**
+ * ISO-2022-JP (RFC 1468): from the escape sequence of a set other than ASCII or JIS-Roman up to the next escape,
+ * and the sequences of those two, which end in a letter.
+ */
+const TWO_BYTE_RUN = new RegExp(
+  `${ESCAPE}(?:(?:\\$[@B]|\\$\\([@BD]|\\(I)[^${ESCAPE}]*|\\([BJ])`,
+  'g',
+);
+const LONGEST_ESCAPE = 4;
+
+/** Encodings with characters of several bytes, beside UTF-8 and UTF-16. */
+export const MULTIBYTE: ReadonlySet<string> = new Set([
+  ...Object.keys(DOUBLE_BYTE),
+  'euc-jp',
+  'iso-2022-jp',
+]);
+
+/** What Node 20's decoders give where they and the Encoding Standard, which browsers follow, do not agree. */
+const UNCERTAIN = /[\x80-\x9f\p{Co}\ufffd]/u;
+
+/** Bytes for which they give something else that looks no different from what is right; control characters among them. */
+const MISREAD: ReadonlyMap<string, RegExp> = new Map([
+  ['big5', /\xf9\xfe/],
+  ['euc-jp', /\x8e[\xe0-\xe2]|\x8f\xf3/],
+  ['koi8-u', /[\xae\xbe]/],
+  ['shift_jis', /[^\t\n\r -~\x80-\xff]/],
+  ['windows-1253', /\xaa/],
+]);
+
+/** From 0x80 on: Node 20 decodes it as if it were ISO-8859-1. */
+const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
+
+/**
+ * What bytes say in a charset older than Unicode.
+ *
+ * @param encoding its name in the Encoding Standard
+ * @returns undefined where they are malformed, and where browsers might read something else
+ */
+function decodeLegacy(bytes: string, encoding: string): string | undefined {
+  if (MISREAD.get(encoding)?.test(bytes)) {
+    return undefined;
+  }
+  const decoded = decodeLoosely(bytes, encoding);
+  const text = encoding === 'windows-1252' ? decoded.replace(/[\x80-\x9f]/g, windows1252) : decoded;
+  return UNCERTAIN.test(text) ? undefined : text;
+}
+
+function windows1252(byte: string): string {
+  return WINDOWS_1252[byte.charCodeAt(0) - 0x80] as string;
+}
+
+/** To make one takes longer than to decode a character. */
+const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
+
+/** The same with U+FFFD for what is malformed, and no more certain than Node is. */
+function decodeLoosely(bytes: string, encoding: string): string {
+  const decoder = decoders.get(encoding) ?? new TextDecoder(encoding);
+  decoders.set(encoding, decoder);
+  return decoder.decode(Buffer.from(bytes, 'latin1'));
 }

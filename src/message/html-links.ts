@@ -1,7 +1,8 @@
-import { decodeHTMLAttribute } from 'entities/decode';
-import type { Candidate, Range, Scanned } from './candidate.ts';
-import { type Attribute, HtmlScanner, type Tag, tagAt } from './html-scanner.ts';
+import { HtmlScanner } from './html-scanner.ts';
+import { type Attribute, NameSet, type Tag, tagAt } from './html-tag.ts';
+import { attributeValue, escapeQuoted, escapeUnquoted, showsUrl, withoutAmp } from './html-text.ts';
 import { readTree, type TreeLimits } from './html-tree.ts';
+import type { Candidate, Range, Scanned } from './link.ts';
 import {
   isMarkedClass,
   MARKED_ATTRIBUTES,
@@ -10,10 +11,8 @@ import {
   readMarks,
   withoutNotrack,
 } from './link-marks.ts';
-import { NameSet } from './name-set.ts';
-import type { LeftAlone } from './outcome.ts';
+import type { SkipReason } from './skip-reasons.ts';
 import { plainHostInHtml } from './target.ts';
-import { showsUrl } from './url-text.ts';
 
 export interface HtmlOptions {
   readonly excludeSelectors: readonly string[];
@@ -189,8 +188,8 @@ function readLink(
   const says = readMarks(markValues);
   const ascii = html.slice(start, end);
   const host = plainHostInHtml(ascii);
-  let written = host === undefined ? unicodeOf(start, end, options) : withoutAmp(ascii);
-  let reason: LeftAlone | undefined = says.reason;
+  let written = host === undefined ? textOf(start, end, options) : withoutAmp(ascii);
+  let reason: SkipReason | undefined = says.reason;
   if (notrack !== undefined) {
     marks.push(notrack);
     written = written && withoutNotrack(written);
@@ -217,29 +216,12 @@ function attributeText(
   { valueStart, valueEnd }: Attribute,
   options: HtmlOptions,
 ): string | undefined {
-  return unicodeOf(valueStart, valueEnd, options);
+  return textOf(valueStart, valueEnd, options);
 }
 
-function unicodeOf(start: number, end: number, options: HtmlOptions): string | undefined {
-  const text = options.read(start, end)?.replaceAll('\0', '\ufffd');
-  return text?.includes('&') ? decodeHTMLAttribute(text) : text;
-}
-
-/** Piece by piece: for so short a text, that costs less than `replaceAll`. */
-function withoutAmp(text: string): string {
-  let at = text.indexOf('&');
-  if (at === -1) {
-    return text;
-  }
-  let result = text.slice(0, ++at);
-  for (;;) {
-    const start = at + 'amp;'.length;
-    at = text.indexOf('&', start) + 1;
-    if (at === 0) {
-      return result + text.slice(start);
-    }
-    result += text.slice(start, at);
-  }
+function textOf(start: number, end: number, { read }: HtmlOptions): string | undefined {
+  const written = read(start, end);
+  return written && attributeValue(written);
 }
 
 /** A value without the white space around it, which stays. */
@@ -270,17 +252,4 @@ function removable(html: string, attribute: Attribute): Range {
 function isSpace(html: string, at: number): boolean {
   const code = html.charCodeAt(at);
   return code === 0x20 || (code >= 0x09 && code <= 0x0d && code !== 0x0b);
-}
-
-function escapeQuoted(url: string): string {
-  return /[&"'<>]/.test(url) ? url.replace(/[&"'<>]/g, characterReference) : url;
-}
-
-/** The second `-` at an end, too: with the `>` of the tag it would close the conditional comment around it. */
-function escapeUnquoted(url: string): string {
-  return url.replace(/[\s&"'<>=`]|(?<=-)-$/g, characterReference);
-}
-
-function characterReference(char: string): string {
-  return `&#${char.charCodeAt(0)};`;
 }

@@ -1,31 +1,9 @@
+import { type Attribute, endOfName, endOfTag, isLetter, NameSet, type Tag } from './html-tag.ts';
+
 /**
  * Finds start tags, attributes and comments where the tokenizer of the HTML standard (WHATWG HTML §13.2.5)
  * finds them. Every offset is one into the string given.
  */
-import { NameSet } from './name-set.ts';
-import { endOfRawText, RAW_TEXT } from './raw-text.ts';
-
-export interface Attribute {
-  /** Lower case. */
-  readonly name: string;
-  readonly start: number;
-  /** Behind the value and its quote. */
-  readonly end: number;
-  /** The value without quotes; both at `end` where there is none. */
-  readonly valueStart: number;
-  readonly valueEnd: number;
-  readonly quoted: boolean;
-}
-
-export interface Tag {
-  /** Lower case. */
-  readonly name: string;
-  readonly start: number;
-  /** Behind the `>`. */
-  readonly end: number;
-  /** Those whose names are wanted, as written: of two with the same name the first counts. */
-  readonly attributes: readonly Attribute[];
-}
 
 export interface HtmlSink {
   /** Is told of the tags whose names are wanted, in the order of the document. */
@@ -33,17 +11,9 @@ export interface HtmlSink {
   comment?(start: number, end: number): void;
 }
 
-const TAB = 0x09;
-const LF = 0x0a;
-const FF = 0x0c;
-const CR = 0x0d;
-const SPACE = 0x20;
 const BANG = 0x21;
-const DOUBLE_QUOTE = 0x22;
-const SINGLE_QUOTE = 0x27;
 const SLASH = 0x2f;
 const COLON = 0x3a;
-const EQUALS = 0x3d;
 const GREATER = 0x3e;
 const QUESTION = 0x3f;
 
@@ -128,106 +98,6 @@ export class HtmlScanner {
   }
 }
 
-/** The start tag at an offset, with those of its attributes that are wanted. */
-export function tagAt(html: string, offset: number, wanted: NameSet): Tag | undefined {
-  const nameEnd = endOfName(html, offset + 1);
-  const attributes: Attribute[] = [];
-  const end = endOfTag(html, nameEnd, attributes, wanted);
-  const name = html.slice(offset + 1, nameEnd).toLowerCase();
-  return end === -1 ? undefined : { name, start: offset, end, attributes };
-}
-
-function isLetter(code: number): boolean {
-  const lower = code | 0x20;
-  return lower >= 0x61 && lower <= 0x7a;
-}
-
-function isSpace(code: number): boolean {
-  return code === SPACE || code === LF || code === CR || code === TAB || code === FF;
-}
-
-function endOfName(html: string, start: number): number {
-  let at = start;
-  let code = html.charCodeAt(at);
-  while (
-    code > GREATER ||
-    (code !== GREATER && code !== SLASH && !isSpace(code) && at < html.length)
-  ) {
-    code = html.charCodeAt(++at);
-  }
-  return at;
-}
-
-/**
- * From behind a tag's name to behind its `>`, or -1 where the document ends before.
- *
- * @param into where the attributes that are wanted go
- */
-function endOfTag(html: string, from: number, into?: Attribute[], wanted?: NameSet): number {
-  const length = html.length;
-  let at = from;
-  for (;;) {
-    let code = html.charCodeAt(at);
-    while (isSpace(code) || code === SLASH) {
-      code = html.charCodeAt(++at);
-    }
-    if (code === GREATER) {
-      return at + 1;
-    }
-    if (at >= length) {
-      return -1;
-    }
-    const start = at;
-    // A `=` in the first place belongs to the name.
-    do {
-      code = html.charCodeAt(++at);
-    } while (
-      code > GREATER ||
-      (code !== EQUALS && code !== GREATER && code !== SLASH && !isSpace(code) && at < length)
-    );
-    const nameEnd = at;
-    while (isSpace(code)) {
-      code = html.charCodeAt(++at);
-    }
-    if (code !== EQUALS) {
-      addAttribute(html, start, nameEnd, nameEnd, nameEnd, nameEnd, into, wanted);
-      continue;
-    }
-    do {
-      code = html.charCodeAt(++at);
-    } while (isSpace(code));
-    const valueStart = at;
-    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
-      at = html.indexOf(code === DOUBLE_QUOTE ? '"' : "'", at + 1);
-      if (at === -1) {
-        return -1;
-      }
-      addAttribute(html, start, nameEnd, valueStart + 1, at, ++at, into, wanted);
-      continue;
-    }
-    while (code > GREATER || (code !== GREATER && !isSpace(code) && at < length)) {
-      code = html.charCodeAt(++at);
-    }
-    addAttribute(html, start, nameEnd, valueStart, at, at, into, wanted);
-  }
-}
-
-function addAttribute(
-  html: string,
-  start: number,
-  nameEnd: number,
-  valueStart: number,
-  valueEnd: number,
-  end: number,
-  into: Attribute[] | undefined,
-  wanted: NameSet | undefined,
-): void {
-  const name = wanted?.find(html, start, nameEnd);
-  if (name !== undefined) {
-    into?.push({ name, start, end, valueStart, valueEnd, quoted: end > valueEnd });
-  }
-}
-
 function behind(html: string, mark: string, from: number): number {
   const at = html.indexOf(mark, from);
   return at === -1 ? -1 : at + mark.length;
@@ -251,6 +121,70 @@ function endOfComment(html: string, start: number): number {
       return at + 4;
     }
     at = html.indexOf('--', at + 1);
+  }
+  return -1;
+}
+
+const SCRIPT = 'script';
+const PLAINTEXT = 'plaintext';
+
+/** Elements whose content is text to the tokenizer: no tag begins in it, but for their own end tag. */
+const RAW_TEXT: ReadonlySet<string> = new Set([
+  'title',
+  'textarea',
+  'style',
+  'xmp',
+  'iframe',
+  'noembed',
+  'noframes',
+  SCRIPT,
+  PLAINTEXT,
+]);
+
+/** The offset of the end tag that ends an element whose content is text. */
+function endOfRawText(html: string, name: string, from: number): number {
+  if (name === PLAINTEXT) {
+    return -1;
+  }
+  if (name === SCRIPT) {
+    return endOfScript(html, from);
+  }
+  let at = html.indexOf('</', from);
+  while (at !== -1) {
+    const nameEnd = at + 2 + name.length;
+    if (endsName(html, nameEnd) && html.slice(at + 2, nameEnd).toLowerCase() === name) {
+      return at;
+    }
+    at = html.indexOf('</', at + 2);
+  }
+  return -1;
+}
+
+function endsName(html: string, at: number): boolean {
+  return /[\t\n\f\r />]/.test(html[at] ?? '');
+}
+
+/** Within `<!-- … -->` a script may hold `<script … </script` (the script data double escaped state). */
+function endOfScript(html: string, from: number): number {
+  const mark = /<!--|-->|<\/?script(?=[\t\n\f\r />])/gi;
+  mark.lastIndex = from;
+  let escaped = false;
+  let nested = false;
+  for (let match = mark.exec(html); match !== null; match = mark.exec(html)) {
+    const [found] = match;
+    if (found === '<!--') {
+      escaped = true;
+      mark.lastIndex = match.index + 2; // its hyphens may be those of `-->`
+    } else if (found === '-->') {
+      escaped = false;
+      nested = false;
+    } else if (found[1] !== '/') {
+      nested = escaped;
+    } else if (nested) {
+      nested = false;
+    } else {
+      return match.index;
+    }
   }
   return -1;
 }

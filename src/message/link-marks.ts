@@ -1,4 +1,4 @@
-import type { Range } from './candidate.ts';
+import type { Range } from './link.ts';
 
 /** What the marks on one link say. */
 export interface LinkMarks {

@@ -1,21 +1,64 @@
-import type { HeaderField } from './header-field.ts';
-import { judge } from './judge.ts';
-import type { FoundLink, LeftAlone, RewrittenMessage, TopPart, UrlFor } from './outcome.ts';
-import { protectionByHeaders } from './protection.ts';
+import { judge } from './classify-links.ts';
+import { type HeaderField, protectionByHeaders } from './header-fields.ts';
+import type { FoundLink, RewrittenMessage, TopPart, UrlFor } from './link.ts';
 import { readPart } from './read-part.ts';
-import type { ReadingLimits, ReadingOptions } from './reading-options.ts';
 import { rewriteParts } from './rewrite.ts';
+import type { SkipReason } from './skip-reasons.ts';
 import { type PartFound, TopParts } from './top-parts.ts';
 
-export type { HeaderField } from './header-field.ts';
-export { DEFAULT_LIMITS, type ReadingLimits, type ReadingOptions } from './reading-options.ts';
+/** Beyond these a message, part or link is left alone. */
+export interface ReadingLimits {
+  /** Bytes of the body. */
+  readonly bodySize: number;
+  /** Bytes of the headers of one part. */
+  readonly headerSize: number;
+  /** MIME parts. */
+  readonly parts: number;
+  /** Levels of multiparts within one another. */
+  readonly depth: number;
+  /** Links in one part. */
+  readonly links: number;
+  /** What tracked links may add to a message, in multiples of its top parts. */
+  readonly growth: number;
+  /** Bytes of HTML for `excludeSelectors` to be looked for in. */
+  readonly selectorHtmlSize: number;
+  /** Elements open within one another, likewise. */
+  readonly selectorHtmlDepth: number;
+}
+
+export const DEFAULT_LIMITS: ReadingLimits = {
+  bodySize: 50 * 1024 * 1024,
+  headerSize: 1024 * 1024,
+  parts: 1000,
+  depth: 100,
+  links: 10_000,
+  growth: 8,
+  selectorHtmlSize: 1024 * 1024,
+  selectorHtmlDepth: 500,
+};
+
+export interface ReadingOptions {
+  readonly limits: ReadingLimits;
+  /** Whether messages with a DKIM, ARC or DomainKeys signature are rewritten, which breaks it. */
+  readonly rewriteSigned: boolean;
+  /** CSS selectors; links they match, and links within what they match, are left alone. */
+  readonly excludeSelectors: readonly string[];
+  /** What becomes of links with a placeholder outside of the host; left alone where this is absent. */
+  readonly placeholders?: 'leave' | 'track';
+  /** Whether links are tracked whose visible text is itself a URL. */
+  readonly trackUrlText: boolean;
+  /** Hosts (lower case, with port where there is one) that tracked links lead to: links to them are left alone. */
+  readonly ownDomains: ReadonlySet<string>;
+  /** The operator's exclusions by pattern or domain. */
+  readonly exclude?: (target: string) => SkipReason | undefined;
+}
 
 /** A message that is being received. */
 export interface OpenMessage {
   /** False once it is known that nothing will be done, perhaps from the headers alone: the rest of the body may be skipped. */
   readonly needsBody: boolean;
   /** Why not. */
-  readonly reason: LeftAlone | undefined;
+  readonly reason: SkipReason | undefined;
   /** Takes the next piece of the body, and keeps it: the bytes must not be changed afterwards. */
   write(chunk: Buffer): void;
   /** To be called once, after the last piece. */
@@ -27,9 +70,9 @@ export interface ReadMessage {
   /** All links of the top parts, in the order of the message, with the reason where one is not to be tracked. */
   readonly links: readonly FoundLink[];
   /** Why the whole message is left alone. */
-  readonly reason?: LeftAlone;
+  readonly reason?: SkipReason;
   /** The top parts, and why one is left alone as a whole. */
-  readonly parts: readonly { readonly part: TopPart; readonly reason?: LeftAlone }[];
+  readonly parts: readonly { readonly part: TopPart; readonly reason?: SkipReason }[];
   /**
    * Pure: may be called again, giving other URLs.
    * @param urlFor asked for each of `links` that has no reason, in their order
@@ -61,7 +104,7 @@ class Reading implements OpenMessage {
     return this.#parts.reason === undefined;
   }
 
-  get reason(): LeftAlone | undefined {
+  get reason(): SkipReason | undefined {
     return this.#parts.reason;
   }
 
@@ -118,10 +161,10 @@ function allowedGrowth(
 }
 
 /** A message of which the body need not even be looked at. */
-function leftAlone(reason: LeftAlone): OpenMessage {
+function leftAlone(reason: SkipReason): OpenMessage {
   return { needsBody: false, reason, write() {}, end: () => untouched(reason) };
 }
 
-function untouched(reason: LeftAlone): ReadMessage {
+function untouched(reason: SkipReason): ReadMessage {
   return { links: [], parts: [], reason, rewrite: () => ({ links: [] }) };
 }

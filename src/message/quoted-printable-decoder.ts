@@ -1,4 +1,4 @@
-import type { Range } from './candidate.ts';
+import type { Range } from './link.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,12 +1,11 @@
-import type { Range } from './candidate.ts';
+import { type Content, type Edit, patched, type RawPatch, type Refusal } from './content.ts';
+import type { Range } from './link.ts';
 import {
   blankEnd,
   decodeQuotedPrintable,
   hasMalformedEscape,
   isBlank,
 } from './quoted-printable-decoder.ts';
-import { type LineEnd, lineEndAfter, lineStartBefore, wrap } from './quoted-printable-line.ts';
-import { type Content, type Edit, patched, type RawPatch, type Refusal } from './splice.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -60,4 +59,91 @@ export function quotedPrintableContent(raw: Buffer): Content {
 /** Whether a line ends here: white space before it is padding of the transport. */
 function isLineEnd(raw: Buffer, at: number): boolean {
   return at === raw.length || raw[at] === LF || (raw[at] === CR && raw[at + 1] === LF);
+}
+
+/** RFC 2045 §6.7 (5), without the line end. */
+const MAX_LINE = 76;
+
+interface LineEnd {
+  /** Where the line ends, before its line end. */
+  readonly at: number;
+  readonly bytes: string;
+}
+
+/** The start of the line that holds `from`, or `limit` where it began before. */
+function lineStartBefore(raw: Buffer, from: number, limit: number): number {
+  // Lines are short: stepping costs less than a call into native code.
+  let at = from;
+  while (at > limit && raw[at - 1] !== LF) {
+    at--;
+  }
+  return at;
+}
+
+/** The end of the line that holds `from`; a last line without one goes by the part's first. */
+function lineEndAfter(raw: Buffer, from: number): LineEnd {
+  let at = from;
+  while (at < raw.length && raw[at] !== LF) {
+    at++;
+  }
+  if (at === raw.length) {
+    const first = raw.indexOf(LF);
+    return { at, bytes: first === -1 || raw[first - 1] === CR ? '\r\n' : '\n' };
+  }
+  return at > from && raw[at - 1] === CR ? { at: at - 1, bytes: '\r\n' } : { at, bytes: '\n' };
+}
+
+/**
+ * Encodes new bytes for a line of which `column` bytes stand before them and `rest` after them,
+ * up to the line's end or to the next edit.
+ */
+function wrap(
+  bytes: string,
+  column: number,
+  rest: number,
+  restEndsLine: boolean,
+  lineEnd: string,
+): { text: string; column: number } {
+  const room = (restEndsLine ? MAX_LINE : MAX_LINE - 1) - rest;
+  const encoded = NEEDS_ESCAPE.test(bytes) ? bytes.replace(EVERY_ESCAPE, escapeOf) : bytes;
+  if (column + encoded.length <= room) {
+    return { text: encoded, column: column + encoded.length };
+  }
+  let text = '';
+  let width = column;
+  for (let at = 0; at < encoded.length; ) {
+    const end = unitEnd(encoded, at + MAX_LINE - 1 - width);
+    if (end > at) {
+      text += encoded.slice(at, end);
+      width += end - at;
+      at = end;
+    }
+    if (at < encoded.length) {
+      text += `=${lineEnd}`;
+      width = 0;
+    }
+  }
+  if (rest > 0 && width > Math.max(0, room)) {
+    text += `=${lineEnd}`;
+    width = 0;
+  }
+  return { text, column: width };
+}
+
+/** The last place up to `end` that is not in the middle of an escape. */
+function unitEnd(encoded: string, end: number): number {
+  if (end >= encoded.length) {
+    return encoded.length;
+  }
+  if (encoded[end - 1] === '=') {
+    return end - 1;
+  }
+  return encoded[end - 2] === '=' ? end - 2 : end;
+}
+
+const NEEDS_ESCAPE = /[^!-<>-~]/;
+const EVERY_ESCAPE = new RegExp(NEEDS_ESCAPE, 'g');
+
+function escapeOf(char: string): string {
+  return `=${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }

@@ -1,12 +1,12 @@
-import type { Range, Scanned } from './candidate.ts';
+import { base64Content } from './base64.ts';
 import { charsetOf } from './charset.ts';
-import { openContent } from './content.ts';
-import { unflow } from './flowed.ts';
+import { type Content, literalContent } from './content.ts';
+import { unflow } from './cut-text.ts';
 import { scanHtml } from './html-links.ts';
-import type { LeftAlone } from './outcome.ts';
-import { protectionByContent } from './protection.ts';
-import type { ReadingOptions } from './reading-options.ts';
-import type { Content } from './splice.ts';
+import type { Range, Scanned } from './link.ts';
+import type { ReadingOptions } from './open-message.ts';
+import { quotedPrintableContent } from './quoted-printable.ts';
+import type { SkipReason } from './skip-reasons.ts';
 import { scanText } from './text-links.ts';
 import type { PartFound } from './top-parts.ts';
 
@@ -26,7 +26,7 @@ export interface ReadPart {
 /** A part that is left alone as a whole. */
 export interface LeftPart {
   readonly found: PartFound;
-  readonly reason: LeftAlone;
+  readonly reason: SkipReason;
   /** Inline PGP: then the other part is not to be changed either. */
   readonly protects?: boolean;
 }
@@ -86,4 +86,46 @@ export function readPart(
     encode: charset.encode,
     utf8Queries: charset.utf8Queries,
   };
+}
+
+/** RFC 5321 §4.5.3.1.6, without the line end. */
+const MAX_LINE = 998;
+
+/**
+ * 7bit and 8bit, also as `7-bit`, `8bits`, `8bit; charset=utf-8`, `"7bit"`: readers take what they do not know for text as it
+ * is, and cut off what follows.
+ */
+const LINES = /^["']?[78][ _-]?bits?(?:mime)?["']?(?:[;,.\s].*)?$/;
+const BINARY = /^"?binary"?(?:[;,.\s].*)?$/;
+
+/** @returns the content of a part, or why it cannot be read with certainty */
+export function openContent(
+  raw: Buffer,
+  encoding: string,
+): Content | 'unknown-encoding' | 'malformed-encoding' {
+  if (encoding === '' || LINES.test(encoding)) {
+    return literalContent(raw, MAX_LINE);
+  }
+  if (BINARY.test(encoding)) {
+    return literalContent(raw, Number.POSITIVE_INFINITY);
+  }
+  switch (encoding) {
+    case 'quoted-printable':
+      return quotedPrintableContent(raw);
+    case 'base64':
+      return base64Content(raw) ?? 'malformed-encoding';
+    default:
+      return 'unknown-encoding';
+  }
+}
+
+/** Inline PGP (RFC 9580 §6.2 and §7): the same for one part, by its content. */
+function protectionByContent(content: string): SkipReason | undefined {
+  if (!content.includes('BEGIN PGP ')) {
+    return undefined; // hyphens are frequent: looking for them takes ten times as long
+  }
+  if (content.includes('-----BEGIN PGP SIGNED MESSAGE-----')) {
+    return 'signed';
+  }
+  return content.includes('-----BEGIN PGP MESSAGE-----') ? 'encrypted' : undefined;
 }

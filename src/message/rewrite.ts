@@ -1,8 +1,8 @@
 import type { BodyChunks } from './body-chunks.ts';
-import type { JudgedLink } from './judge.ts';
-import type { LinkOutcome, RewrittenMessage, UrlFor } from './outcome.ts';
+import type { JudgedLink } from './classify-links.ts';
+import type { Edit, Spliced } from './content.ts';
+import type { RewrittenLink, RewrittenMessage, UrlFor } from './link.ts';
 import type { ReadPart } from './read-part.ts';
-import type { Edit, Spliced } from './splice.ts';
 
 /**
  * Puts tracked URLs in the place of links and takes our own marks out; every other byte stays as it was.
@@ -17,7 +17,7 @@ export function rewriteParts(
   growth: number,
 ): RewrittenMessage {
   const pieces: Buffer[] = [];
-  const links: LinkOutcome[] = [];
+  const links: RewrittenLink[] = [];
   let copied = 0;
   let room = growth;
   const keep = (end: number): void => {
@@ -80,10 +80,10 @@ function planFor(part: ReadPart, { candidate, link }: JudgedLink, urlFor: UrlFor
   return { link, url, edit: { start, end, bytes: part.encode(candidate.escape(url)) } };
 }
 
-function outcomeOf({ link, url, edit }: Plan, refused: Spliced['refused']): LinkOutcome {
+function outcomeOf({ link, url, edit }: Plan, refused: Spliced['refused']): RewrittenLink {
   const refusal = edit && refused.get(edit);
   // Field by field: a spread of objects of several shapes costs more than the splice.
-  const outcome: { -readonly [Key in keyof LinkOutcome]: LinkOutcome[Key] } = {
+  const outcome: { -readonly [Key in keyof RewrittenLink]: RewrittenLink[Key] } = {
     part: link.part,
     target: link.target,
     tracked: edit !== undefined && refusal === undefined,

@@ -1,5 +1,5 @@
-import type { LeftAlone } from './outcome.ts';
 import { isPlaceholder, isPlaceholderHost } from './placeholders.ts';
+import type { SkipReason } from './skip-reasons.ts';
 
 /** Where a link leads. */
 export interface Target {
@@ -27,9 +27,9 @@ export interface Base {
  */
 export function targetOf(
   written: string,
-  base: Base | LeftAlone,
+  base: Base | SkipReason,
   utf8Queries: boolean,
-): Target | LeftAlone {
+): Target | SkipReason {
   const plain = plainHost(written);
   if (plain !== undefined) {
     return { target: written, host: plain };
@@ -82,7 +82,7 @@ export function targetOf(
  * @param room characters that all links resolved by it may have together
  * @returns the reason for relative links to be left alone where it has none
  */
-export function baseOf(href: string | undefined, room: number): Base | LeftAlone {
+export function baseOf(href: string | undefined, room: number): Base | SkipReason {
   const found = href === undefined ? 'relative' : targetOf(href, 'relative', true);
   if (typeof found === 'string') {
     return found === 'too-long' || found === 'placeholder' ? found : 'relative';
@@ -128,7 +128,11 @@ const UNPRINTABLE = /[^!-~]/;
 /** DNS has names of 253 characters; for longer ones the time it takes to make ASCII of them grows faster than they do. */
 const MAX_HOST = 300;
 
-function resolved(link: string, base: Base | LeftAlone, utf8Queries: boolean): Target | LeftAlone {
+function resolved(
+  link: string,
+  base: Base | SkipReason,
+  utf8Queries: boolean,
+): Target | SkipReason {
   if (!utf8Queries && NOT_ASCII.test(link)) {
     return 'charset';
   }

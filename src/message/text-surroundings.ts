@@ -1,4 +1,4 @@
-import type { LeftAlone } from './outcome.ts';
+import type { SkipReason } from './skip-reasons.ts';
 
 /**
  * Finds out whether a URL in plain text is a link of its own, from what stands around it: for some readers it may be a
@@ -10,16 +10,16 @@ export class Surroundings {
   /** Behind the last URL. */
   #from = 0;
   /** Why the rest of the word is left alone, where the last URL in it was. */
-  #word: LeftAlone | undefined;
+  #word: SkipReason | undefined;
   /** Why the rest of what stands in `<…>` or `"…"` is left alone. */
-  #delimited: LeftAlone | undefined;
+  #delimited: SkipReason | undefined;
 
   constructor(text: string) {
     this.#text = text;
   }
 
   /** Why the URL from start to end is no link of its own, if it is none. */
-  reasonAt(start: number, end: number): LeftAlone | undefined {
+  reasonAt(start: number, end: number): SkipReason | undefined {
     const before = this.#text.slice(this.#from, start);
     this.#from = end;
     const word = behindLast(WHITE_SPACE, before);
@@ -43,12 +43,12 @@ export class Surroundings {
   }
 
   /** The last URL asked for is left alone. For some readers what follows it in the same word is a part of it. */
-  leave(reason: LeftAlone): void {
+  leave(reason: SkipReason): void {
     this.#word ??= reason === 'scheme' ? reason : 'unclear-end';
   }
 
   /** @param before from the opening character up to the URL */
-  #delimitedBy(before: string, end: number): LeftAlone | undefined {
+  #delimitedBy(before: string, end: number): SkipReason | undefined {
     const [opener] = before;
     if (opener === '>' || EMPTY_LINE.test(before)) {
       return undefined;
@@ -104,7 +104,7 @@ function behindLast(characters: string, text: string): number {
 }
 
 /** @param word what stands in the same word before a URL */
-function startsBefore(word: string): LeftAlone | undefined {
+function startsBefore(word: string): SkipReason | undefined {
   if (!/[:@.+-]/.test(word)) {
     return undefined; // as nearly always: nothing, or punctuation
   }
@@ -143,14 +143,14 @@ const SCHEME = /[a-z][a-z\d+.-]*$/i;
 const JOINS = /[\w%&./:=?#+-]/;
 
 /** Why a link that begins with a scheme holds all that follows it; undefined where it is only a word with a colon. */
-function claims(scheme: string, behind: string): LeftAlone | undefined {
+function claims(scheme: string, behind: string): SkipReason | undefined {
   if (behind.startsWith('//')) {
     return /^https?$/i.test(scheme) ? 'unclear-end' : 'scheme';
   }
   return /[+.-]/.test(scheme) ? 'scheme' : isScheme(scheme);
 }
 
-function isScheme(word: string): LeftAlone | undefined {
+function isScheme(word: string): SkipReason | undefined {
   return SCHEMES.has(word.toLowerCase()) ? 'scheme' : undefined;
 }
 

@@ -1,6 +1,6 @@
-import type { Range } from './candidate.ts';
 import type { Charset } from './charset.ts';
-import { EMPHASIS } from './url-end.ts';
+import type { Range } from './link.ts';
+import { EMPHASIS } from './text-url-end.ts';
 
 const SCHEME = /(?:^|[^a-z\d+])(https?(?:\+notrack)?:\/\/)$/i;
 /** More than that and what may not stand before it is not looked at. */

@@ -1,10 +1,10 @@
 import { BodyChunks } from './body-chunks.ts';
-import type { HeaderField } from './header-field.ts';
-import { LineSplitter, type MimeNode } from './line-splitter.ts';
-import type { LeftAlone, TopPart } from './outcome.ts';
-import { isReport } from './protection.ts';
-import type { ReadingLimits } from './reading-options.ts';
-import { RelatedRoots } from './related-roots.ts';
+import { type HeaderField, isReport } from './header-fields.ts';
+import type { TopPart } from './link.ts';
+import { LineSplitter, type MimeNode } from './mailsplit.ts';
+import type { ReadingLimits } from './open-message.ts';
+import { isAmbiguous, isWithin, RelatedRoots, reasonOfContainer, shownAs } from './shown-parts.ts';
+import type { SkipReason } from './skip-reasons.ts';
 
 /** Where a top part lies in the body, and what its header says of it. */
 export interface PartFound {
@@ -17,7 +17,7 @@ export interface PartFound {
   /** format=flowed with DelSp=yes (RFC 3676): soft line breaks stand for nothing. */
   readonly delSp: boolean;
   /** It must not be changed. */
-  readonly reason?: LeftAlone;
+  readonly reason?: SkipReason;
 }
 
 const LF = 0x0a;
@@ -28,7 +28,7 @@ const HYPHEN = 0x2d;
 export class TopParts {
   readonly body = new BodyChunks();
   readonly found: PartFound[] = [];
-  reason: LeftAlone | undefined;
+  reason: SkipReason | undefined;
   readonly #limits: ReadingLimits;
   readonly #splitter: LineSplitter;
   readonly #roots = new RelatedRoots();
@@ -211,7 +211,7 @@ export class TopParts {
     return tail[tail.length - 2] === CR ? end - 2 : end - 1;
   }
 
-  #giveUp(reason: LeftAlone): void {
+  #giveUp(reason: SkipReason): void {
     this.#done = true;
     this.#open = undefined;
     this.reason ??= reason;
@@ -227,68 +227,6 @@ function headerLines(headers: readonly HeaderField[]): Buffer[] {
 }
 
 const MIME_HEADERS = new Set(['content-type', 'content-transfer-encoding', 'content-disposition']);
-
-function headersOf(node: MimeNode) {
-  return node.headers || undefined;
-}
-
-/** Readers take the first or the last of two Content-Types: what is text to one is an attachment to the other. */
-function isAmbiguous(node: MimeNode): boolean {
-  return ['content-type', 'content-transfer-encoding'].some((name) => {
-    const [first, ...others] = headersOf(node)?.get(name) ?? [];
-    return others.some((other) => other !== first);
-  });
-}
-
-function shownAs(node: MimeNode): TopPart | undefined {
-  // What has a file name is a file, but for a message that is nothing else.
-  if (isAttached(node) || (node.filename && !node.root)) {
-    return undefined;
-  }
-  // mailsplit guesses from the file name where there is no Content-Type; RFC 2045 §5.2 says text/plain,
-  // and RFC 2046 §5.1.5 message/rfc822 within a digest.
-  if (!headersOf(node)?.hasHeader('content-type')) {
-    return node.parentNode && node.parentNode.multipart === 'digest' ? undefined : 'text';
-  }
-  switch (node.contentType) {
-    case 'text/plain':
-      return 'text';
-    case 'text/html':
-      return 'html';
-    default:
-      return undefined;
-  }
-}
-
-/** By its own Content-Disposition, or by that of a part it is in: a multipart's holds for all of it (RFC 2183 §2.9). */
-function isAttached({
-  disposition,
-  parentNode,
-}: Pick<MimeNode, 'disposition' | 'parentNode'>): boolean {
-  if (disposition && disposition !== 'inline') {
-    return true; // RFC 2183 §2.8: what is not known is an attachment
-  }
-  // Not by the root's: readers open a message, whatever it says.
-  return parentNode !== false && !parentNode.root && isAttached(parentNode);
-}
-
-/** Why a part is not to be changed because of what it is in. */
-function reasonOfContainer(node: MimeNode): LeftAlone | undefined {
-  for (let parent = node.parentNode; parent; parent = parent.parentNode) {
-    if (parent.multipart === 'signed' || parent.multipart === 'encrypted') {
-      return parent.multipart;
-    }
-  }
-  return undefined;
-}
-
-function isWithin(node: MimeNode, outer: MimeNode): boolean {
-  let at: MimeNode['parentNode'] = node;
-  while (at && at !== outer) {
-    at = at.parentNode;
-  }
-  return at === outer;
-}
 
 function depthOf(node: MimeNode): number {
   let depth = 0;

@@ -7,7 +7,8 @@ import { printableJson } from '../lib/printable-json.ts';
 import { leadsToJournal, type Severity, withSeverity } from '../lib/systemd-journal.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { TrackedLink } from '../link/message-facts.ts';
-import type { LeftAlone, LinkOutcome } from '../message/outcome.ts';
+import type { RewrittenLink } from '../message/link.ts';
+import type { SkipReason } from '../message/skip-reasons.ts';
 import { LogOutput } from './log-output.ts';
 
 export type { Logger };
@@ -152,8 +153,8 @@ export function logFollowed(
 }
 
 /** How many links were left alone, by reason. */
-export function leftAloneBy(links: readonly LinkOutcome[]): ReadonlyMap<LeftAlone, number> {
-  const counts = new Map<LeftAlone, number>();
+export function leftAloneBy(links: readonly RewrittenLink[]): ReadonlyMap<SkipReason, number> {
+  const counts = new Map<SkipReason, number>();
   for (const { reason } of links) {
     if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   }
@@ -161,7 +162,7 @@ export function leftAloneBy(links: readonly LinkOutcome[]): ReadonlyMap<LeftAlon
 }
 
 function show(
-  { part, target, reason }: TrackedLink & Pick<LinkOutcome, 'reason'>,
+  { part, target, reason }: TrackedLink & Pick<RewrittenLink, 'reason'>,
   detail: 'domain' | 'full',
 ) {
   return {

@@ -103,14 +103,14 @@ async function stepsOf(dist: string) {
   const { DEFAULT_LIMITS, openMessage } = await built<Face>('open-message.js');
   type Mime = typeof import('../../src/message/top-parts.ts');
   const { TopParts } = await built<Mime>('top-parts.js');
-  type Decoding = typeof import('../../src/message/content.ts');
-  const { openContent } = await built<Decoding>('content.js');
+  type Decoding = typeof import('../../src/message/read-part.ts');
+  const { openContent } = await built<Decoding>('read-part.js');
   type Finding = typeof import('../../src/message/read-part.ts');
   const { readPart } = await built<Finding>('read-part.js');
   type Scanning = typeof import('../../src/message/html-scanner.ts');
   const { HtmlScanner } = await built<Scanning>('html-scanner.js');
-  type Names = typeof import('../../src/message/name-set.ts');
-  const { NameSet } = await built<Names>('name-set.js');
+  type Names = typeof import('../../src/message/html-tag.ts');
+  const { NameSet } = await built<Names>('html-tag.js');
 
   const options: ReadingOptions = {
     limits: DEFAULT_LIMITS,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { HeaderField } from '../../src/message/open-message.ts';
+import type { HeaderField } from '../../src/message/header-fields.ts';
 
 /** A leaf as it was made, so that a test knows what must come of it. */
 export interface MadePart {

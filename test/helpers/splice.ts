@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Edit } from '../../src/message/splice.ts';
+import type { Edit } from '../../src/message/content.ts';
 
 /** What must come of edits in decoded bytes. */
 export function spliced(bytes: string, edits: readonly Edit[]): string {

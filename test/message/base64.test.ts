@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { base64Content } from '../../src/message/base64.ts';
-import type { Edit } from '../../src/message/splice.ts';
+import type { Edit } from '../../src/message/content.ts';
 import { editsOf, spliced } from '../helpers/splice.ts';
 
 const open = (raw: string) => base64Content(Buffer.from(raw, 'latin1'));

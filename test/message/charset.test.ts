@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { charsetOf } from '../../src/message/charset.ts';
-import { MULTIBYTE, maskMultibyte } from '../../src/message/multibyte.ts';
+import { charsetOf, MULTIBYTE, maskMultibyte } from '../../src/message/charset.ts';
 
 const NOT_ASCII = /[^\0-\x7f]/;
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { HeaderField } from '../../src/message/header-fields.ts';
 import {
   DEFAULT_LIMITS,
-  type HeaderField,
   openMessage,
   type ReadingOptions,
 } from '../../src/message/open-message.ts';

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { load } from 'cheerio';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { Scanned } from '../../src/message/candidate.ts';
 import { type HtmlOptions, scanHtml } from '../../src/message/html-links.ts';
+import type { Scanned } from '../../src/message/link.ts';
 
 const options = (html: string, more: Partial<HtmlOptions> = {}): HtmlOptions => ({
   excludeSelectors: [],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Edit } from '../../src/message/content.ts';
 import { quotedPrintableContent } from '../../src/message/quoted-printable.ts';
-import type { Edit } from '../../src/message/splice.ts';
 import { editsOf, spliced } from '../helpers/splice.ts';
 import { transferEncode } from '../helpers/transfer-encode.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { LeftAlone } from '../../src/message/outcome.ts';
+import type { SkipReason } from '../../src/message/skip-reasons.ts';
 import {
   type Base,
   baseOf,
@@ -11,7 +11,7 @@ import {
 
 const BASE = baseOf('https://base.example/dir/page?x#y', Number.POSITIVE_INFINITY);
 
-const target = (written: string, base: Base | LeftAlone = 'relative', utf8Queries = true) => {
+const target = (written: string, base: Base | SkipReason = 'relative', utf8Queries = true) => {
   const found = targetOf(written, base, utf8Queries);
   return typeof found === 'string' ? `left alone: ${found}` : found.target;
 };
@@ -139,14 +139,14 @@ describe('targets over 8 KB are left alone', () => {
   const path = (length: number) => 'x'.repeat(length - origin.length);
   const short = baseOf(origin, Number.POSITIVE_INFINITY);
   const long = baseOf(`${origin}${path(most - 1)}/`, Number.POSITIVE_INFINITY);
-  test.each<[string, string, Base | LeftAlone]>([
+  test.each<[string, string, Base | SkipReason]>([
     ['as they are', `${origin}${path(most)}`, 'relative'],
     ['resolved', path(most), short],
     ['resolved by a long base', 'x', baseOf(`${origin}${path(most - 2)}/`, most * 2)],
   ])('%s: not yet', (_, written, base) => {
     expect(target(written, base)).toHaveLength(most);
   });
-  test.each<[string, string, Base | LeftAlone]>([
+  test.each<[string, string, Base | SkipReason]>([
     ['as they are', `${origin}${path(most + 1)}`, 'relative'],
     ['percent-encoded', `${origin}${'ü'.repeat(most / 6)}`, 'relative'],
     ['resolved', path(most + 1), short],

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { LinkifyIt } from 'linkify-it';
 import { describe, expect, test, vi } from 'vitest';
-import type { Range } from '../../src/message/candidate.ts';
 import { type Charset, charsetOf } from '../../src/message/charset.ts';
+import type { Range } from '../../src/message/link.ts';
 import { scanText } from '../../src/message/text-links.ts';
 
 function scan(text: string, label = 'utf-8') {

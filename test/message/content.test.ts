@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { literalContent } from '../../src/message/literal.ts';
-import type { Edit } from '../../src/message/splice.ts';
+import type { Edit } from '../../src/message/content.ts';
+import { literalContent } from '../../src/message/content.ts';
 import { editsOf, spliced } from '../helpers/splice.ts';
 
 const open = (raw: string, maxLine = 998) => literalContent(Buffer.from(raw, 'latin1'), maxLine);

@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import fc from 'fast-check';
 import { Splitter } from 'mailsplit';
 import { expect, test } from 'vitest';
-import { KNOWN_MAILSPLIT } from '../../src/message/line-splitter.ts';
+import { KNOWN_MAILSPLIT } from '../../src/message/mailsplit.ts';
 import { DEFAULT_LIMITS } from '../../src/message/open-message.ts';
 import { TopParts } from '../../src/message/top-parts.ts';
 import { type MadeMessage, mimeMessages } from '../helpers/mime-tree.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { unflow } from '../../src/message/flowed.ts';
+import { unflow } from '../../src/message/cut-text.ts';
 
 test.each([
   ['https://a.example/lo \r\nng', 'https://a.example/long'],

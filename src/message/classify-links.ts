@@ -1,11 +1,10 @@
-import type { Candidate } from './candidate.ts';
-import { decodeEncodedWords } from './encoded-words.ts';
-import type { HeaderField } from './header-field.ts';
+import { decodeEncodedWords, type HeaderField } from './header-fields.ts';
+import type { Candidate, FoundLink } from './link.ts';
 import { isOptedOutByQuery } from './link-marks.ts';
-import type { FoundLink, LeftAlone } from './outcome.ts';
+import type { ReadingOptions } from './open-message.ts';
 import { holdsPlaceholder } from './placeholders.ts';
 import type { ReadPart } from './read-part.ts';
-import type { ReadingOptions } from './reading-options.ts';
+import type { SkipReason } from './skip-reasons.ts';
 import { type Base, baseOf, targetOf } from './target.ts';
 
 /** A link where it stands, with all that is to be known of it. */
@@ -17,7 +16,7 @@ export interface JudgedLink {
 }
 
 /** What is said of a link in one place holds for every link of the message to the same target. */
-const CONTAGIOUS: ReadonlySet<LeftAlone | undefined> = new Set<LeftAlone>([
+const CONTAGIOUS: ReadonlySet<SkipReason | undefined> = new Set<SkipReason>([
   'opted-out',
   'unsubscribe',
   'excluded-selector',
@@ -35,7 +34,7 @@ export function judge(
   growth: number,
 ): Map<ReadPart, JudgedLink[]> {
   const unsubscribe = listUnsubscribe(headers);
-  const spoiled = new ByTarget<LeftAlone>();
+  const spoiled = new ByTarget<SkipReason>();
   const judged = new Map<ReadPart, JudgedLink[]>();
   for (const part of parts) {
     const base = baseOf(part.scanned.base, growth);
@@ -68,8 +67,8 @@ export function judge(
 function judgeOne(
   candidate: Candidate,
   part: ReadPart,
-  base: Base | LeftAlone,
-  unsubscribe: ByTarget<LeftAlone>,
+  base: Base | SkipReason,
+  unsubscribe: ByTarget<SkipReason>,
   options: ReadingOptions,
 ): JudgedLink {
   const { written } = candidate;
@@ -101,7 +100,7 @@ function foundLink(
   part: ReadPart,
   { name, sublink }: Candidate,
   target: string,
-  reason: LeftAlone | undefined,
+  reason: SkipReason | undefined,
 ): FoundLink {
   const link: { -readonly [Key in keyof FoundLink]: FoundLink[Key] } = {
     part: part.found.part,
@@ -125,8 +124,8 @@ function isOwn(target: string, host: string, ownDomains: ReadonlySet<string>): b
 }
 
 /** The targets of List-Unsubscribe (RFC 2369). */
-function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<LeftAlone> {
-  const targets = new ByTarget<LeftAlone>();
+function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<SkipReason> {
+  const targets = new ByTarget<SkipReason>();
   for (const { name, value } of headers) {
     if (name.length === LIST_UNSUBSCRIBE.length && name.toLowerCase() === LIST_UNSUBSCRIBE) {
       // Some senders write a long one as encoded words, which RFC 2369 does not know.

@@ -1,0 +1,174 @@
+/** Longer names are none of ours. */
+const MAX_LENGTH = 31;
+
+/** A few names in any case, told from all others mostly by their length and first letter. */
+export class NameSet {
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #prefix: string | undefined;
+  readonly #possible = new Uint8Array((MAX_LENGTH + 1) * 32);
+
+  /**
+   * @param names in lower case, up to 31 characters each
+   * @param prefix names that begin so are in the set as well
+   */
+  constructor(names: Iterable<string>, prefix?: string) {
+    this.#names = new Map([...names].map((name) => [name, name]));
+    this.#prefix = prefix;
+    for (const name of this.#names.keys()) {
+      this.#possible[name.length * 32 + (name.charCodeAt(0) & 31)] = 1;
+    }
+  }
+
+  /** The name that stands from start to end, in lower case, or undefined where it is not in the set. */
+  find(text: string, start: number, end: number): string | undefined {
+    const length = end - start;
+    if (
+      this.#prefix !== undefined &&
+      length > this.#prefix.length &&
+      text.charCodeAt(start + this.#prefix.length - 1) ===
+        this.#prefix.charCodeAt(this.#prefix.length - 1)
+    ) {
+      const name = text.slice(start, end).toLowerCase();
+      if (name.startsWith(this.#prefix)) {
+        return name;
+      }
+    }
+    if (length > MAX_LENGTH || this.#possible[length * 32 + (text.charCodeAt(start) & 31)] === 0) {
+      return undefined;
+    }
+    return this.#names.get(text.slice(start, end).toLowerCase());
+  }
+}
+
+export interface Attribute {
+  /** Lower case. */
+  readonly name: string;
+  readonly start: number;
+  /** Behind the value and its quote. */
+  readonly end: number;
+  /** The value without quotes; both at `end` where there is none. */
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  readonly quoted: boolean;
+}
+
+export interface Tag {
+  /** Lower case. */
+  readonly name: string;
+  readonly start: number;
+  /** Behind the `>`. */
+  readonly end: number;
+  /** Those whose names are wanted, as written: of two with the same name the first counts. */
+  readonly attributes: readonly Attribute[];
+}
+
+const TAB = 0x09;
+const LF = 0x0a;
+const FF = 0x0c;
+const CR = 0x0d;
+const SPACE = 0x20;
+const DOUBLE_QUOTE = 0x22;
+const SINGLE_QUOTE = 0x27;
+const SLASH = 0x2f;
+const EQUALS = 0x3d;
+const GREATER = 0x3e;
+
+/** The start tag at an offset, with those of its attributes that are wanted. */
+export function tagAt(html: string, offset: number, wanted: NameSet): Tag | undefined {
+  const nameEnd = endOfName(html, offset + 1);
+  const attributes: Attribute[] = [];
+  const end = endOfTag(html, nameEnd, attributes, wanted);
+  const name = html.slice(offset + 1, nameEnd).toLowerCase();
+  return end === -1 ? undefined : { name, start: offset, end, attributes };
+}
+
+export function isLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === LF || code === CR || code === TAB || code === FF;
+}
+
+export function endOfName(html: string, start: number): number {
+  let at = start;
+  let code = html.charCodeAt(at);
+  while (
+    code > GREATER ||
+    (code !== GREATER && code !== SLASH && !isSpace(code) && at < html.length)
+  ) {
+    code = html.charCodeAt(++at);
+  }
+  return at;
+}
+
+/**
+ * From behind a tag's name to behind its `>`, or -1 where the document ends before.
+ *
+ * @param into where the attributes that are wanted go
+ */
+export function endOfTag(html: string, from: number, into?: Attribute[], wanted?: NameSet): number {
+  const length = html.length;
+  let at = from;
+  for (;;) {
+    let code = html.charCodeAt(at);
+    while (isSpace(code) || code === SLASH) {
+      code = html.charCodeAt(++at);
+    }
+    if (code === GREATER) {
+      return at + 1;
+    }
+    if (at >= length) {
+      return -1;
+    }
+    const start = at;
+    // A `=` in the first place belongs to the name.
+    do {
+      code = html.charCodeAt(++at);
+    } while (
+      code > GREATER ||
+      (code !== EQUALS && code !== GREATER && code !== SLASH && !isSpace(code) && at < length)
+    );
+    const nameEnd = at;
+    while (isSpace(code)) {
+      code = html.charCodeAt(++at);
+    }
+    if (code !== EQUALS) {
+      addAttribute(html, start, nameEnd, nameEnd, nameEnd, nameEnd, into, wanted);
+      continue;
+    }
+    do {
+      code = html.charCodeAt(++at);
+    } while (isSpace(code));
+    const valueStart = at;
+    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
+      at = html.indexOf(code === DOUBLE_QUOTE ? '"' : "'", at + 1);
+      if (at === -1) {
+        return -1;
+      }
+      addAttribute(html, start, nameEnd, valueStart + 1, at, ++at, into, wanted);
+      continue;
+    }
+    while (code > GREATER || (code !== GREATER && !isSpace(code) && at < length)) {
+      code = html.charCodeAt(++at);
+    }
+    addAttribute(html, start, nameEnd, valueStart, at, at, into, wanted);
+  }
+}
+
+function addAttribute(
+  html: string,
+  start: number,
+  nameEnd: number,
+  valueStart: number,
+  valueEnd: number,
+  end: number,
+  into: Attribute[] | undefined,
+  wanted: NameSet | undefined,
+): void {
+  const name = wanted?.find(html, start, nameEnd);
+  if (name !== undefined) {
+    into?.push({ name, start, end, valueStart, valueEnd, quoted: end > valueEnd });
+  }
+}
