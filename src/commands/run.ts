@@ -182,7 +182,8 @@ async function startWorkers(
     onEvent(event) {
       const { pid: workerPid, ...news } = event; // every line has the pid of its writer
       logger[event.event === 'ready' ? 'debug' : 'error']({ ...news, workerPid }, 'worker');
-      if (event.event !== 'ready') service?.metrics.workerEvent(event.event);
+      if (event.event !== 'ready')
+        service?.metrics.count('worker_events_total', { event: event.event });
       // The sockets went with the last worker. Whoever handed them to us has to do so again.
       if (event.event === 'died' && event.left === 0 && inherited.size > 0) {
         inBackground('write the log', () => flush().finally(() => process.exit(1)));

@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { Role } from '../service/listen.ts';
 import {
   describePlace,
@@ -8,7 +9,6 @@ import {
   postfixAddress,
   strangers,
 } from '../service/listen.ts';
-import type { Logger } from '../service/log.ts';
 import { inheritedSockets } from '../service/sockets.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 

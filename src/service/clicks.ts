@@ -1,11 +1,11 @@
 import type { ClickSink } from '../click/click.ts';
 import { ClickRecorder } from '../click/click-recorder.ts';
 import type { Configuration } from '../config/configuration.ts';
+import { type Logger, logFailure } from '../lib/logger.ts';
 import { FailoverAppender } from '../store/failover.ts';
 import { Journal } from '../store/local/journal.ts';
 import { adoptPending, JournalReplay } from '../store/local/journal-replay.ts';
 import type { Links } from './links.ts';
-import { type Logger, logFailure } from './log.ts';
 
 /** Where clicks go: the Redis stream with the journal behind it, or the journal alone. */
 export interface Clicks extends ClickSink {

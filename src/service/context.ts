@@ -1,13 +1,13 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { Links } from './links.ts';
-import type { Logger } from './log.ts';
-import type { Metrics } from './metrics.ts';
+import type { ProcessMetrics } from './metrics.ts';
 import type { Releasers } from './releasers.ts';
 
 /** What the parts of the service share. */
 export interface Context {
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly metrics: ProcessMetrics;
   readonly links: Links;
   readonly releasers: Releasers;
   /** The configuration in use now. */

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
 import { Webhook } from '../click/webhook.ts';
 import type { Configuration } from '../config/configuration.ts';
+import { type Logger, logFailure } from '../lib/logger.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import type { Backlog, EventConsumer } from '../store/events.ts';
 import { DeadLetters } from '../store/local/dead-letters.ts';
 import { journalBacklog } from '../store/local/journal-backlog.ts';
 import { JournalConsumer } from '../store/local/journal-consumer.ts';
 import type { Links } from './links.ts';
-import { type Logger, logFailure } from './log.ts';
-import type { Metrics } from './metrics.ts';
 
 /** The consumer group of the stream, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';
@@ -53,15 +53,15 @@ export function deliverEvents(
           'events of a batch left out: forgotten, dropped for want of room, or in a file that cannot be read now',
         ),
       refused(count, reason) {
-        metrics.deadLetters('refused', count);
+        metrics.count('events_dead_lettered_total', { reason: 'refused' }, count);
         logFailure(logger, 'error', reason, 'the webhook refuses an event: put aside', { path });
       },
       gaveUp(batch, count) {
-        metrics.deadLetters('given up', count);
+        metrics.count('events_dead_lettered_total', { reason: 'given up' }, count);
         logger.error({ batch, events: count, path }, 'events given up: put aside');
       },
       lost(count, error) {
-        metrics.deadLetters('lost', count);
+        metrics.count('events_dead_lettered_total', { reason: 'lost' }, count);
         logFailure(logger, 'error', error, 'events could not be put aside: lost', { path });
       },
       failed: (error) => logFailure(logger, 'error', error, 'events could not be read'),

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import { journalFiles } from '../store/local/journal-file.ts';
 import type { Links } from './links.ts';
-import type { Metrics } from './metrics.ts';
 
 /** Stream and journal have limits, at which the oldest clicks go: measures how far each is filled. */
 export function measureEventLimits(

@@ -1,8 +1,8 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
-import { OncePerInterval } from '../lib/once-per-interval.ts';
+import type { Logger } from '../lib/logger.ts';
 import { printableJson } from '../lib/printable-json.ts';
 import { leadsToJournal, type Severity, withSeverity } from '../lib/systemd-journal.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
@@ -11,10 +11,8 @@ import type { RewrittenLink } from '../message/link.ts';
 import type { SkipReason } from '../message/skip-reasons.ts';
 import { LogOutput } from './log-output.ts';
 
-export type { Logger };
-
 export interface Log {
-  readonly logger: Logger;
+  readonly logger: PinoLogger;
   /** Opens the log file anew, for logrotate. */
   reopen(): void;
   /** Settles when what is still held has been written, or it is clear that it cannot be. */
@@ -76,44 +74,6 @@ function severityOf(level: number): Severity {
   if (level >= 50) return 'error';
   if (level >= 40) return 'warning';
   return level >= 30 ? 'info' : 'debug';
-}
-
-const limited = new OncePerInterval();
-
-/**
- * Logs what strangers, or a store that is away, could make us log for each request: at most one line per second and kind.
- * `repeats` counts the lines that were held back.
- * @returns whether this one was written
- */
-export function logLimited(
-  logger: Logger,
-  level: 'info' | 'warn' | 'error',
-  message: string,
-  fields: Readonly<Record<string, unknown>> = {},
-  kind = message,
-): boolean {
-  const repeats = limited.admit(kind);
-  if (repeats === undefined) return false;
-  logger[level](repeats > 0 ? { ...fields, repeats } : fields, message);
-  return true;
-}
-
-/**
- * Logs a failure in a short line. The stack trace follows at level debug.
- * @param kind the message and the reason, where there are few reasons
- */
-export function logFailure(
-  logger: Logger,
-  level: 'warn' | 'error',
-  error: unknown,
-  message: string,
-  fields: Readonly<Record<string, unknown>> = {},
-  kind?: string,
-): void {
-  const reason = error instanceof Error ? error.message : String(error);
-  if (logLimited(logger, level, message, { ...fields, reason }, kind ?? `${message} ${reason}`)) {
-    logger.debug({ err: error }, message);
-  }
 }
 
 /** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */

@@ -8,6 +8,7 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client';
+import { type Definition, definitions, type MetricName, type Metrics } from '../lib/metrics.ts';
 
 /** One process's metrics, as they travel from a worker to the primary (structured clone). */
 export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
@@ -47,131 +48,51 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-/** What became of one message; words, not sentences: each pair of verdict and reason is a time series. */
-export interface MessageObserved {
-  /** `tracked`, `untouched`, `failed` … */
-  readonly verdict: string;
-  /** Why it is not tracked; absent where it is. */
-  readonly reason?: string;
-  /** From MAIL to the final reply. */
-  readonly seconds: number;
-  readonly linksTracked: number;
-  /** Links left alone, by reason. */
-  readonly linksLeftAlone: Iterable<readonly [reason: string, links: number]>;
-}
-
-const GAUGES = {
-  milter_connections: 'Open connections of MTAs',
-  message_bytes: 'Bytes of the messages under way, bounded by max_memory',
-  events_undelivered: 'Clicks that wait for delivery',
-  events_oldest_undelivered_seconds: 'Age of the oldest click that waits for delivery',
-  events_stream_length: 'Clicks in the stream in Redis',
-  events_stream_limit: 'Clicks beyond which the oldest of the stream are dropped',
-  events_stream_bytes: 'Bytes of the stream in Redis',
-  events_stream_limit_bytes: 'Bytes beyond which the oldest clicks of the stream are dropped',
-  journal_bytes: 'Bytes of clicks in the journal',
-  journal_limit_bytes: 'Bytes beyond which the oldest file of the journal is dropped',
-  workers: 'Workers that serve',
-} as const;
-const STORE_SECONDS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.1, 0.25, 1, 2.5];
-const MESSAGE_SECONDS = [1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
+type Count = { readonly labels: Readonly<Record<string, string>>; by: number };
 
 /**
- * The metrics of one process. Each series carries the process's slot as the label `worker`, which a
+ * The metrics of one process, kept with prom-client. Each series carries the process's slot as the label `worker`, which a
  * successor inherits: to Prometheus the loss of a worker is a counter that starts again, not one that shrinks.
  */
-export class Metrics {
+export class ProcessMetrics implements Metrics {
   readonly #registry = new Registry();
-  readonly #messages = this.#counter('messages_total', 'Messages seen', ['verdict', 'reason']);
-  readonly #links = this.#counter('links_total', 'Links found in messages', ['outcome', 'reason']);
-  readonly #storeErrors = this.#counter('store_errors_total', 'Failed store operations', [
-    'operation',
-  ]);
-  readonly #redirects = this.#tally(
-    'redirects_total',
-    'Answers of the redirect endpoint',
-    'status',
-  );
-  readonly #clicks = this.#tally('clicks_total', 'Clicks on tracked links', 'outcome');
-  readonly #deadLetters = this.#counter(
-    'events_dead_lettered_total',
-    'Clicks that the webhook could not deliver',
-    ['reason'],
-  );
-  readonly #workerEvents = this.#counter('worker_events_total', 'What befell workers', ['event']);
-  readonly #messageSeconds = this.#histogram(
-    'message_duration_seconds',
-    'Time from MAIL to the final reply, with what the sender takes to send',
-    [],
-    MESSAGE_SECONDS,
-  );
-  readonly #storeSeconds = this.#histogram(
-    'store_duration_seconds',
-    'Time of a store operation',
-    ['operation'],
-    STORE_SECONDS,
-  );
+  readonly #counts = new Map<MetricName, Map<string, Count>>();
+  readonly #histograms = new Map<MetricName, Histogram>();
 
   /** @param worker the slot of this process; `main` for the primary, or where it is the only one */
   constructor(worker: string, version: string) {
+    const registers = [this.#registry];
     this.#registry.setDefaultLabels({ worker });
     collectDefaultMetrics({ register: this.#registry });
-    const build = new Gauge({
-      name: 'clickmilter_build_info',
-      help: 'The version that runs',
-      labelNames: ['version'],
-      registers: [this.#registry],
-    });
-    build.set({ version }, 1);
-  }
-
-  message(observed: MessageObserved): void {
-    this.#messages.inc({ verdict: observed.verdict, reason: observed.reason ?? '' });
-    this.#messageSeconds.observe(observed.seconds);
-    if (observed.linksTracked > 0) {
-      this.#links.inc({ outcome: 'tracked', reason: '' }, observed.linksTracked);
+    for (const [name, definition] of Object.entries(definitions) as [MetricName, Definition][]) {
+      const { help, labels, buckets } = definition;
+      const described = { name: `clickmilter_${name}`, help, labelNames: [...labels], registers };
+      if (definition.type === 'counter') this.#counts.set(name, countsOf(described));
+      if (buckets !== undefined) {
+        this.#histograms.set(name, new Histogram({ ...described, buckets: [...buckets] }));
+      }
     }
-    for (const [reason, links] of observed.linksLeftAlone) {
-      this.#links.inc({ outcome: 'left alone', reason }, links);
-    }
+    const help = 'The version that runs';
+    const described = { name: 'clickmilter_build_info', help, labelNames: ['version'], registers };
+    new Gauge(described).set({ version }, 1);
   }
 
-  /** @param operation `save`, `resolve`, `record` … */
-  store(operation: string, seconds: number, failed: boolean): void {
-    this.#storeSeconds.observe({ operation }, seconds);
-    if (failed) this.#storeErrors.inc({ operation });
+  count(name: MetricName, labels: Count['labels'], by = 1): void {
+    const counts = this.#counts.get(name);
+    const series = Object.values(labels).join('\0');
+    const count = counts?.get(series);
+    if (count === undefined) counts?.set(series, { labels, by });
+    else count.by += by;
   }
 
-  redirect(status: number): void {
-    this.#redirects(String(status), 1);
+  observe(name: MetricName, labels: Count['labels'], value: number): void {
+    this.#histograms.get(name)?.observe(labels, value);
   }
 
-  /** @param reason `refused`, `given up`, or `lost` for those that could not be put aside either */
-  deadLetters(reason: string, events: number): void {
-    this.#deadLetters.inc({ reason }, events);
-  }
-
-  /** In the primary. @param event `died`, `hung`, `too-large`, `overdue` */
-  workerEvent(event: string): void {
-    this.#workerEvents.inc({ event });
-  }
-
-  /** @param kept whether the clicks are safe somewhere */
-  click(kept: boolean, clicks = 1): void {
-    this.#clicks(kept ? 'kept' : 'lost', clicks);
-  }
-
-  /**
-   * A value that is read when somebody looks.
-   * @param read `undefined` or a rejection where it cannot be known now: the series is absent then, not wrong
-   */
-  gauge(
-    name: keyof typeof GAUGES,
-    read: () => number | undefined | Promise<number | undefined>,
-  ): void {
+  gauge(name: MetricName, read: () => number | undefined | Promise<number | undefined>): void {
     new Gauge({
       name: `clickmilter_${name}`,
-      help: GAUGES[name],
+      help: definitions[name].help,
       registers: [this.#registry],
       async collect() {
         this.remove();
@@ -188,46 +109,19 @@ export class Metrics {
   snapshot(): Promise<MetricsSnapshot> {
     return this.#registry.getMetricsAsJSON();
   }
+}
 
-  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
-    return new Counter({
-      name: `clickmilter_${name}`,
-      help,
-      labelNames,
-      registers: [this.#registry],
-    });
-  }
-
-  /** A counter with one label that costs next to nothing until somebody looks. */
-  #tally(name: string, help: string, label: string): (value: string, count: number) => void {
-    const counts = new Map<string, number>();
-    new Counter({
-      name: `clickmilter_${name}`,
-      help,
-      labelNames: [label],
-      registers: [this.#registry],
-      collect() {
-        for (const [value, count] of counts) this.inc({ [label]: value }, count);
-        counts.clear();
-      },
-    });
-    return (value, count) => counts.set(value, (counts.get(value) ?? 0) + count);
-  }
-
-  #histogram<Label extends string>(
-    name: string,
-    help: string,
-    labelNames: Label[],
-    buckets: number[],
-  ): Histogram<Label> {
-    return new Histogram({
-      name: `clickmilter_${name}`,
-      help,
-      labelNames,
-      buckets,
-      registers: [this.#registry],
-    });
-  }
+/** The counts of a new counter, which prom-client is given when Prometheus asks: until then a count costs next to nothing. */
+function countsOf(described: ConstructorParameters<typeof Counter>[0]): Map<string, Count> {
+  const counts = new Map<string, Count>();
+  new Counter({
+    ...described,
+    collect() {
+      for (const { labels, by } of counts.values()) this.inc(labels, by);
+      counts.clear();
+    },
+  });
+  return counts;
 }
 
 /**

@@ -4,6 +4,7 @@ import { clickFilter } from '../filter/click-filter.ts';
 import { MessageMemory } from '../filter/message-memory.ts';
 import type { MessageReport } from '../filter/report.ts';
 import { inBackground } from '../lib/background.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import { OncePerInterval } from '../lib/once-per-interval.ts';
 import { whenAborted } from '../lib/when-aborted.ts';
 import { createMilterServer } from '../milter/server.ts';
@@ -12,7 +13,6 @@ import { filterSettings } from './links.ts';
 import { listening, type Place } from './listen.ts';
 import { leftAloneBy, logMessage } from './log.ts';
 import { logMilterEvent } from './log-milter-event.ts';
-import type { Metrics } from './metrics.ts';
 import { timedIssuer } from './timed-store.ts';
 import { workerCount } from './workers/workers.ts';
 
@@ -94,13 +94,12 @@ function quarterOfMemory(): number {
   return Math.min(totalmem(), constrained) / 4;
 }
 
-function observe(metrics: Metrics, report: MessageReport): void {
-  metrics.message({
-    verdict: report.verdict,
-    ...(report.reason !== undefined && { reason: report.reason }),
-    seconds: report.milliseconds / 1000,
-    linksTracked:
-      report.verdict === 'tracked' ? report.links.filter((link) => link.tracked).length : 0,
-    linksLeftAlone: leftAloneBy(report.links),
-  });
+function observe(metrics: Metrics, { verdict, reason, milliseconds, links }: MessageReport): void {
+  metrics.count('messages_total', { verdict, reason: reason ?? '' });
+  metrics.observe('message_duration_seconds', {}, milliseconds / 1000);
+  const tracked = verdict === 'tracked' ? links.filter((link) => link.tracked).length : 0;
+  if (tracked > 0) metrics.count('links_total', { outcome: 'tracked', reason: '' }, tracked);
+  for (const [why, count] of leftAloneBy(links)) {
+    metrics.count('links_total', { outcome: 'left alone', reason: why }, count);
+  }
 }

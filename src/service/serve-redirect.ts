@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Configuration } from '../config/configuration.ts';
+import { logFailure, logLimited } from '../lib/logger.ts';
 import { createRedirect } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
 import { openClicks } from './clicks.ts';
 import type { Context } from './context.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
-import { logFailure, logFollowed, logLimited } from './log.ts';
+import { logFollowed } from './log.ts';
 import { timedResolver } from './timed-store.ts';
 import { watchFiles } from './watch-files.ts';
 import { withoutStore } from './without-store.ts';
@@ -18,7 +19,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const { logger, metrics, links, releasers, config } = context;
   const { http } = config();
   const clicks = await openClicks(config(), links, logger, (kept, count) =>
-    metrics.click(kept, count),
+    metrics.count('clicks_total', { outcome: kept ? 'kept' : 'lost' }, count),
   );
   releasers.addFoundation('clicks', () => clicks.close());
   const resolver =
@@ -40,11 +41,11 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     ...(http.staticFolder !== undefined && { staticFolder: http.staticFolder }),
     observer: {
       answered(status, resolved) {
-        metrics.redirect(status);
+        metrics.count('redirects_total', { status: String(status) });
         if (resolved !== undefined) logFollowed(logger, config().log.detail, status, resolved);
       },
       clickLost(error) {
-        metrics.click(false);
+        metrics.count('clicks_total', { outcome: 'lost' });
         logFailure(logger, 'error', error, 'click lost: it could be kept nowhere', {}, 'click');
       },
       // The reason may name the message, so it is not part of the kind.
@@ -55,7 +56,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const server = new RedirectServer(redirect, {
     maxConnections: http.maxConnections,
     requestTimeoutMs: http.requestTimeoutMs,
-    onRefused: (status) => metrics.redirect(status),
+    onRefused: (status) => metrics.count('redirects_total', { status: String(status) }),
     onNotHttp: ({ what, ofProxy, peer }) =>
       logLimited(logger, ofProxy ? 'warn' : 'info', `redirect: connection closed: ${what}`, {
         peer,

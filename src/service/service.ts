@@ -1,6 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { reloaded } from '../config/reloaded.ts';
 import { reportBackgroundFailures } from '../lib/background.ts';
+import { type Logger, logFailure } from '../lib/logger.ts';
 import { otherKeysWarning } from '../store/redis/seal-keys.ts';
 import { version } from '../version.ts';
 import type { Context } from './context.ts';
@@ -8,8 +9,7 @@ import { deliverEvents } from './deliver-events.ts';
 import { measureEventLimits } from './event-limits.ts';
 import { openLinks } from './links.ts';
 import { clearWay, describePlace, type Listener, placesOf, type Role, roles } from './listen.ts';
-import { type Logger, logFailure } from './log.ts';
-import { Metrics } from './metrics.ts';
+import { ProcessMetrics } from './metrics.ts';
 import { Releasers } from './releasers.ts';
 import { type OtherProcesses, serveControl } from './serve-control.ts';
 import { serveMilter } from './serve-milter.ts';
@@ -17,7 +17,8 @@ import { serveRedirect } from './serve-redirect.ts';
 import { watchStore } from './watch-store.ts';
 
 export interface ServiceOptions {
-  readonly logger: Logger;
+  /** A reload sets its level. */
+  readonly logger: Logger & { level: string };
   /** Default: all of them. */
   readonly roles?: readonly Role[];
   /** The slot of this process among workers; default `main`. */
@@ -38,7 +39,7 @@ export interface Service {
   reload(config: Configuration): Promise<void>;
   /** Reads the keys from their file again. @throws Error as `reload` */
   readKeys(): Promise<void>;
-  readonly metrics: Metrics;
+  readonly metrics: ProcessMetrics;
   /**
    * Stops listening before it returns, and lets SMTP sessions and requests that have begun finish.
    * @param hurry when the drain time-out begins; default: now. Until then SMTP sessions take as long as they like
@@ -74,7 +75,7 @@ async function compose(
   reportBackgroundFailures((task, error) =>
     logFailure(logger, 'error', error, `background task failed: ${task}`),
   );
-  const metrics = new Metrics(options.worker ?? 'main', version);
+  const metrics = new ProcessMetrics(options.worker ?? 'main', version);
   const links = await openLinks(
     config,
     {

@@ -1,5 +1,5 @@
+import type { Metrics } from '../lib/metrics.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
-import type { Metrics } from './metrics.ts';
 
 /** The same, with the time of each look-up in the metrics. */
 export function timedResolver(resolver: LinkResolver, metrics: Metrics): LinkResolver {
@@ -27,7 +27,7 @@ export function timedIssuer(issuer: LinkIssuer, metrics: Metrics): LinkIssuer {
 /** @param start what performance.now said before the work began */
 async function timed<T>(
   metrics: Metrics,
-  operation: string,
+  operation: 'save' | 'resolve',
   start: number,
   work: Promise<T>,
 ): Promise<T> {
@@ -37,6 +37,7 @@ async function timed<T>(
     failed = false;
     return result;
   } finally {
-    metrics.store(operation, (performance.now() - start) / 1000, failed);
+    metrics.observe('store_duration_seconds', { operation }, (performance.now() - start) / 1000);
+    if (failed) metrics.count('store_errors_total', { operation });
   }
 }

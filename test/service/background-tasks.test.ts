@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ClickRecorder } from '../../src/click/click-recorder.ts';
 import { Webhook } from '../../src/click/webhook.ts';
 import { inBackground, reportBackgroundFailures } from '../../src/lib/background.ts';
-import { logFailure } from '../../src/service/log.ts';
-import { Metrics } from '../../src/service/metrics.ts';
+import { logFailure } from '../../src/lib/logger.ts';
+import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { watchStore } from '../../src/service/watch-store.ts';
 import type { CountedClick } from '../../src/store/counters.ts';
 import { BlockListFile } from '../../src/store/local/blocks.ts';
@@ -215,7 +215,7 @@ describe('a background task that throws is one line of the log, and goes on', ()
   });
 
   test('a gauge', async () => {
-    const metrics = new Metrics('main', '1');
+    const metrics = new ProcessMetrics('main', '1');
     metrics.gauge('journal_bytes', boom);
     metrics.gauge('events_undelivered', async () => boom());
     metrics.gauge('workers', () => 2);

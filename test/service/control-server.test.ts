@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type ControlOptions, createControlServer } from '../../src/service/control-server.ts';
-import { Metrics } from '../../src/service/metrics.ts';
+import { ProcessMetrics } from '../../src/service/metrics.ts';
 
 let server: Server;
 afterEach(() => server.close());
@@ -61,8 +61,8 @@ describe('the control server', () => {
   });
 
   test('metrics in the format Prometheus asks for', async () => {
-    const metrics = new Metrics('main', '1.2.3');
-    metrics.redirect(302);
+    const metrics = new ProcessMetrics('main', '1.2.3');
+    metrics.count('redirects_total', { status: '302' });
     const url = await listen({ snapshots: async () => [await metrics.snapshot()] });
     const response = await fetch(`${url}/metrics`);
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');

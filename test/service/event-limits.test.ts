@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../../src/config/configuration.ts';
 import { measureEventLimits } from '../../src/service/event-limits.ts';
 import type { Links } from '../../src/service/links.ts';
-import { Metrics } from '../../src/service/metrics.ts';
+import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 
 let folder: string;
@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 async function gauges(store?: object): Promise<Record<string, number>> {
-  const metrics = new Metrics('main', '1.2.3');
+  const metrics = new ProcessMetrics('main', '1.2.3');
   const stream = { streamMaxLength: 50, streamMaxSize: 5000 };
   measureEventLimits(
     { events: { journal: folder, journalMaxSize: 1000, ...stream } } as unknown as Configuration,

@@ -2,43 +2,35 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   exposition,
-  Metrics,
   type MetricsSnapshot,
+  ProcessMetrics,
   readSnapshot,
 } from '../../src/service/metrics.ts';
 
 /** The lines of our own series, without buckets. */
-async function series(...all: Metrics[]): Promise<string[]> {
+async function series(...all: ProcessMetrics[]): Promise<string[]> {
   const { text } = await exposition(await Promise.all(all.map((metrics) => metrics.snapshot())));
   return text.split('\n').filter((line) => /^clickmilter_(?!.*_bucket)/.test(line));
 }
 
-describe('Metrics', () => {
+describe('metrics of a process', () => {
   test('what is observed is what Prometheus reads', async () => {
-    const metrics = new Metrics('main', '1.2.3');
-    metrics.message({
-      verdict: 'tracked',
-      seconds: 0.25,
-      linksTracked: 48,
-      linksLeftAlone: [
-        ['opt-out', 1],
-        ['mailto', 2],
-      ],
-    });
-    metrics.message({
-      verdict: 'untouched',
-      reason: 'off',
-      seconds: 0.5,
-      linksTracked: 0,
-      linksLeftAlone: [],
-    });
-    metrics.store('save', 0.5, false);
-    metrics.store('save', 0.25, true);
-    metrics.redirect(302);
-    metrics.redirect(404);
-    metrics.click(true);
-    metrics.click(false);
-    metrics.workerEvent('hung');
+    const metrics = new ProcessMetrics('main', '1.2.3');
+    metrics.count('messages_total', { verdict: 'tracked', reason: '' });
+    metrics.count('messages_total', { verdict: 'untouched', reason: 'off' });
+    metrics.observe('message_duration_seconds', {}, 0.25);
+    metrics.observe('message_duration_seconds', {}, 0.5);
+    metrics.count('links_total', { outcome: 'tracked', reason: '' }, 48);
+    metrics.count('links_total', { outcome: 'left alone', reason: 'opt-out' });
+    metrics.count('links_total', { outcome: 'left alone', reason: 'mailto' }, 2);
+    metrics.observe('store_duration_seconds', { operation: 'save' }, 0.5);
+    metrics.observe('store_duration_seconds', { operation: 'save' }, 0.25);
+    metrics.count('store_errors_total', { operation: 'save' });
+    metrics.count('redirects_total', { status: '302' });
+    metrics.count('redirects_total', { status: '404' });
+    metrics.count('clicks_total', { outcome: 'kept' });
+    metrics.count('clicks_total', { outcome: 'lost' });
+    metrics.count('worker_events_total', { event: 'hung' });
     metrics.gauge('events_undelivered', () => 7);
     expect((await series(metrics)).join('\n')).toMatchInlineSnapshot(`
       "clickmilter_messages_total{verdict="tracked",reason="",worker="main"} 1
@@ -46,23 +38,23 @@ describe('Metrics', () => {
       clickmilter_links_total{outcome="tracked",reason="",worker="main"} 48
       clickmilter_links_total{outcome="left alone",reason="opt-out",worker="main"} 1
       clickmilter_links_total{outcome="left alone",reason="mailto",worker="main"} 2
+      clickmilter_message_duration_seconds_sum{worker="main"} 0.75
+      clickmilter_message_duration_seconds_count{worker="main"} 2
       clickmilter_store_errors_total{operation="save",worker="main"} 1
+      clickmilter_store_duration_seconds_sum{operation="save",worker="main"} 0.75
+      clickmilter_store_duration_seconds_count{operation="save",worker="main"} 2
       clickmilter_redirects_total{status="302",worker="main"} 1
       clickmilter_redirects_total{status="404",worker="main"} 1
       clickmilter_clicks_total{outcome="kept",worker="main"} 1
       clickmilter_clicks_total{outcome="lost",worker="main"} 1
       clickmilter_worker_events_total{event="hung",worker="main"} 1
-      clickmilter_message_duration_seconds_sum{worker="main"} 0.75
-      clickmilter_message_duration_seconds_count{worker="main"} 2
-      clickmilter_store_duration_seconds_sum{operation="save",worker="main"} 0.75
-      clickmilter_store_duration_seconds_count{operation="save",worker="main"} 2
       clickmilter_build_info{version="1.2.3",worker="main"} 1
       clickmilter_events_undelivered{worker="main"} 7"
     `);
   });
 
   test('a gauge that cannot be read is absent, also after it could be', async () => {
-    const metrics = new Metrics('main', '1.2.3');
+    const metrics = new ProcessMetrics('main', '1.2.3');
     let value: number | undefined = 3;
     metrics.gauge('milter_connections', () => value);
     metrics.gauge('events_undelivered', () => Promise.reject(new Error('Redis is away')));
@@ -74,10 +66,10 @@ describe('Metrics', () => {
   });
 
   test('workers are series of their own, and nothing is lost on the way through a structured clone', async () => {
-    const [one, two] = [new Metrics('1', '1.2.3'), new Metrics('2', '1.2.3')];
-    one.redirect(302);
-    two.redirect(302);
-    two.redirect(302);
+    const [one, two] = [new ProcessMetrics('1', '1.2.3'), new ProcessMetrics('2', '1.2.3')];
+    one.count('redirects_total', { status: '302' });
+    two.count('redirects_total', { status: '302' });
+    two.count('redirects_total', { status: '302' });
     const snapshots = await Promise.all([one.snapshot(), two.snapshot()]);
     const { text, contentType } = await exposition(structuredClone(snapshots));
     expect(text).toContain('clickmilter_redirects_total{status="302",worker="1"} 1');
@@ -89,7 +81,7 @@ describe('Metrics', () => {
 });
 
 test('what a worker sends is a snapshot that can be shown, or none', async () => {
-  const real: MetricsSnapshot = await new Metrics('1', '1.0.0').snapshot();
+  const real: MetricsSnapshot = await new ProcessMetrics('1', '1.0.0').snapshot();
   expect(readSnapshot(structuredClone(real))).toEqual(real);
   const [metric = expect.fail()] = real;
   const odd = fc.oneof(fc.constantFrom(undefined, null, '', 'sum', -1, [], {}), fc.anything());

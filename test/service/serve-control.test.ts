@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Context } from '../../src/service/context.ts';
 import type { Links } from '../../src/service/links.ts';
-import { Metrics } from '../../src/service/metrics.ts';
+import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { Releasers } from '../../src/service/releasers.ts';
 import { type OtherProcesses, serveControl } from '../../src/service/serve-control.ts';
 import { freePort } from '../helpers/free-port.ts';
@@ -23,7 +23,11 @@ test.each<[string, OtherProcesses | undefined, (() => Promise<never>) | undefine
   const releasers = new Releasers();
   onTestFinished(() => releasers.release(1000));
   const links = { ...(health && { store: { health } }) } as unknown as Links;
-  const context = { links, metrics: new Metrics('main', '1'), releasers } as unknown as Context;
+  const context = {
+    links,
+    metrics: new ProcessMetrics('main', '1'),
+    releasers,
+  } as unknown as Context;
   await serveControl([{ host: '127.0.0.1', port }], context, others);
   const response = await fetch(`http://127.0.0.1:${port}/readyz`);
   expect(await response.text()).toBe(expected);
