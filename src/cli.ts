@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { CommandFailed, exitCode } from './commands/exit-code.ts';
-import { handleOutputErrors } from './commands/output-errors.ts';
-import { printable } from './commands/printable.ts';
+import { CommandFailed, exitCode, handleOutputErrors } from './commands/exit-code.ts';
+import { printable } from './lib/printable.ts';
 import { complain } from './lib/systemd-journal.ts';
 import { version } from './version.ts';
 

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import { evaluate } from '../config/evaluate.ts';
-import { type OptionPath, parseOptionPath, stanzaAt } from '../config/find-option.ts';
-import { stanzaJson, stanzaLines } from '../config/write-stanza.ts';
+import { evaluate, type OptionPath, parseOptionPath, stanzaAt } from '../config/option-path.ts';
+import { stanzaJson, stanzaLines } from '../config/stanza.ts';
 import { jsonValue, type Showing, visible, writeValue } from '../config/write-value.ts';
 import type { Effective } from '../scope/option-value.ts';
 import { configuredFully } from './configured.ts';
+import { whence } from './describe-source.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { whence } from './whence.ts';
 
 interface Options extends Showing {
   readonly json?: true;

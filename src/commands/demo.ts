@@ -3,12 +3,11 @@ import type { Command } from 'commander';
 import { diffLines } from 'diff';
 import { pino } from 'pino';
 import type { Configuration } from '../config/configuration.ts';
-import { printableJson } from '../lib/printable-json.ts';
+import { printableJson } from '../lib/printable.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
 import { startService } from '../service/service.ts';
 import type { EventReader } from '../store/events.ts';
 import { configured } from './configured.ts';
-import { newsletter } from './demo-newsletter.ts';
 import { examineStore } from './doctor-store.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
@@ -169,3 +168,45 @@ function heading(text: string): void {
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
+
+/** What the demo sends: an everyday newsletter, small enough to read in a terminal. */
+export const newsletter = {
+  sender: 'news@garden.example',
+  recipient: 'ada@customer.example',
+  headers: [
+    { name: 'From', value: 'The Garden Letter <news@garden.example>' },
+    { name: 'To', value: 'ada@customer.example' },
+    { name: 'Subject', value: 'Bulbs to plant before the frost' },
+    { name: 'Message-ID', value: '<demo.1@garden.example>' },
+    { name: 'List-Unsubscribe', value: '<https://garden.example/unsubscribe?u=4711>' },
+    { name: 'MIME-Version', value: '1.0' },
+    { name: 'Content-Type', value: 'multipart/alternative; boundary="=-demo"' },
+  ],
+  body: [
+    '--=-demo',
+    'Content-Type: text/plain; charset=utf-8',
+    '',
+    'Bulbs to plant before the frost',
+    '',
+    'Tulips first (all about them: https://www.example.com/guide/tulips),',
+    'then garlic <https://www.example.com/shop?item=garlic&from=letter>.',
+    '',
+    'Leave the list: https://garden.example/unsubscribe?u=4711',
+    '--=-demo',
+    'Content-Type: text/html; charset=utf-8',
+    'Content-Transfer-Encoding: quoted-printable',
+    '',
+    '<html><body style=3D"font-family: Georgia, serif">',
+    '<h1>Bulbs to plant before the frost</h1>',
+    '<p>Tulips first: <a href=3D"https://www.example.com/guide/tulips">the guide</a>.</p>',
+    '<p><a class=3D"button" href=3D"https://www.example.com/shop?item=3Dgarlic&amp;f=',
+    'rom=3Dletter">Garlic from our shop</a></p>',
+    '<p><a href=3D"https://www.example.com/account" data-msys-clicktrack=3D"0">Your=',
+    ' account</a> (not to be tracked, says its mark)</p>',
+    '<p><a href=3D"https://garden.example/unsubscribe?u=3D4711">Leave the list</a>',
+    '<img src=3D"https://www.example.com/tulip.jpg" alt=3D""></p>',
+    '</body></html>',
+    '--=-demo--',
+    '',
+  ].join('\r\n'),
+} as const;

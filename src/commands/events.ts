@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { printableJson } from '../lib/printable-json.ts';
+import { printableJson } from '../lib/printable.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { StoredEvent, StreamReader } from '../store/events.ts';
 import { configured } from './configured.ts';

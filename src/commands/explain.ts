@@ -5,17 +5,16 @@ import type { Configuration } from '../config/configuration.ts';
 import { jsonValue, writeValue } from '../config/write-value.ts';
 import type { MessageReport } from '../filter/report.ts';
 import { Transaction } from '../filter/transaction.ts';
-import { printableJson } from '../lib/printable-json.ts';
+import { printable, printableJson } from '../lib/printable.ts';
 import type { Decision } from '../scope/decide.ts';
 import type { Facts } from '../scope/facts.ts';
 import { filterSettings, practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
+import { whoDecided } from './describe-source.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { printable } from './printable.ts';
 import { reasonText } from './reason-text.ts';
 import { addTransactionOptions, envelopeOf } from './transaction-options.ts';
 import { tryMessage } from './try-message.ts';
-import { whoDecided } from './whence.ts';
 
 interface Options {
   readonly message?: string;

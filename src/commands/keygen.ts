@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { isCalendarDay } from '../lib/values.ts';
 import { addSealKey } from '../link/seal-key-file.ts';
 import { formatKeyId } from '../link/seal-keys.ts';
-import { isCalendarDay } from './calendar-day.ts';
 import { configured } from './configured.ts';
 
 /** `clickmilter keygen`: adds a key for sealed links. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { printableJson } from '../lib/printable-json.ts';
+import { printable, printableJson } from '../lib/printable.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 import { openLinks } from '../service/links.ts';
@@ -7,7 +7,6 @@ import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { findLink, parseLinkArgument } from './link-argument.ts';
-import { printable } from './printable.ts';
 import { whileAvailable } from './while-available.ts';
 
 /** `clickmilter link`: what a tracked link stands for. */

@@ -1,5 +1,5 @@
-import type { Definition } from '../config/option-definition.ts';
-import { type StanzaDefinition, stanzas } from '../config/options.ts';
+import type { Definition } from '../config/option.ts';
+import { type StanzaDefinition, stanzas } from '../config/stanzas.ts';
 import { trackingOptions } from '../config/tracking-options.ts';
 import type { OptionValue } from '../scope/option-value.ts';
 import { entry, example, heading, paragraph, section, subsection } from './roff.ts';

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { printableName } from '../lib/printable.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { printableName } from './printable.ts';
 
 /** What lies in a folder: paths relative to it, as bytes, since a name need not be UTF-8. */
 export interface MessageFolder {

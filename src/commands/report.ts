@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { printableJson } from '../lib/printable-json.ts';
+import { printableJson } from '../lib/printable.ts';
+import { isCalendarDay } from '../lib/values.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { ReportBy, ReportQuery, ReportRow } from '../store/counters.ts';
-import { isCalendarDay } from './calendar-day.ts';
 import { configured } from './configured.ts';
 import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';

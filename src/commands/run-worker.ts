@@ -1,7 +1,6 @@
-import type { Configuration } from '../config/configuration.ts';
+import { type Configuration, reloaded } from '../config/configuration.ts';
 import { configurationOfNodes } from '../config/load.ts';
-import type { Node } from '../config/node.ts';
-import { reloaded } from '../config/reloaded.ts';
+import type { Node } from '../config/parser.ts';
 import { inBackground } from '../lib/background.ts';
 import { complain } from '../lib/systemd-journal.ts';
 import type { Role } from '../service/listen.ts';

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Command, Option } from 'commander';
-import type { Configuration } from '../config/configuration.ts';
+import { type Configuration, reloaded } from '../config/configuration.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
-import { reloaded } from '../config/reloaded.ts';
 import { inBackground } from '../lib/background.ts';
 import { clearWay, listeners, placesOf, type Role, roles } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
@@ -18,7 +17,7 @@ import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
 import type { WorkerConfiguration } from './run-worker.ts';
-import { checkWork, introduce } from './what-is-served.ts';
+import { checkWork, introduce } from './startup-summary.ts';
 
 /** The roles whose work is shared by the workers; the others are the primary's. */
 const shared = ['milter', 'redirect'] as const;

@@ -1,12 +1,12 @@
 import type { MessageReport } from '../filter/report.ts';
-import type { Envelope } from '../filter/transaction.ts';
 import {
+  type Envelope,
   type FilterParts,
   type FilterSettings,
   SMTPAPI,
   Transaction,
 } from '../filter/transaction.ts';
-import { type MessageFile, readMessageFile } from './message-file.ts';
+import type { HeaderField } from '../message/header-fields.ts';
 
 /** A message after the milter's work, and why it looks as it does. */
 export interface TriedMessage {
@@ -63,4 +63,49 @@ function isOverLimit(
     fields.length > limits.headerCount ||
     bytes > limits.headerBytes
   );
+}
+
+/** A message as it lies in a file: CRLF or LF line ends. */
+export interface MessageFile {
+  /** As a milter hands them over: byte strings, folds with LF, the space after the colon included. */
+  readonly fields: readonly (HeaderField & { readonly bytes: Buffer })[];
+  /** An mbox "From " line before the header. */
+  readonly preface: Buffer;
+  /** The empty line between header and body. */
+  readonly separator: Buffer;
+  readonly body: Buffer;
+}
+
+const LF = 0x0a;
+
+/** Cuts a message into its pieces, which put together are the very bytes again. A line that is no header ends the header. */
+export function readMessageFile(message: Buffer): MessageFile {
+  const fields: { name: string; value: string; bytes: Buffer }[] = [];
+  const preface = message.subarray(0, 5).equals(Buffer.from('From ')) ? lineEnd(message, 0) : 0;
+  let position = preface;
+  while (position < message.length) {
+    let end = lineEnd(message, position);
+    while (message[end] === 0x20 || message[end] === 0x09) end = lineEnd(message, end);
+    const bytes = message.subarray(position, end);
+    const text = bytes.toString('latin1');
+    const name = /^([!-9;-~]+)[ \t]*:/.exec(text)?.[1];
+    if (name === undefined) break;
+    const value = text.slice(text.indexOf(':') + 1).replaceAll('\r\n', '\n');
+    fields.push({ name, value: value.replace(/\n$/, ''), bytes });
+    position = end;
+  }
+  const isEmptyLine = /^\r?\n/.test(message.toString('latin1', position, position + 2));
+  const body = isEmptyLine ? lineEnd(message, position) : position;
+  return {
+    fields,
+    preface: message.subarray(0, preface),
+    separator: message.subarray(position, body),
+    body: message.subarray(body),
+  };
+}
+
+/** The place after the line that begins here. */
+function lineEnd(message: Buffer, start: number): number {
+  const end = message.indexOf(LF, start);
+  return end < 0 ? message.length : end + 1;
 }

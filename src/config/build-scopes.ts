@@ -1,10 +1,10 @@
 import { parseNetwork } from '../lib/address.ts';
+import type { ListenerScope, Pathway, Scope, ScopeWithPeers } from '../scope/match.ts';
 import type { OptionValue } from '../scope/option-value.ts';
 import { PrefixTable } from '../scope/prefix-table.ts';
 import { ScopeTree } from '../scope/scope-tree.ts';
-import type { ListenerScope, Pathway, Scope, ScopeWithPeers } from '../scope/scopes.ts';
 import { canonicalLabel } from './label.ts';
-import { fieldsOf } from './option-fields.ts';
+import { fieldsOf } from './option.ts';
 import type { Stanza } from './stanza.ts';
 import { pathway, trackingOptions } from './tracking-options.ts';
 

@@ -1,11 +1,9 @@
 import type { Origin } from '../scope/option-value.ts';
 import { checkLabel } from './label.ts';
 import { momentumOptions, momentumStanzas, notImplemented } from './momentum-names.ts';
-import { nearest } from './nearest.ts';
-import type { Node, OptionNode, StanzaNode } from './node.ts';
-import { notGiven } from './option-type.ts';
-import { type StanzaDefinition, stanzas } from './options.ts';
-import { formatOrigin, type Problems } from './problem.ts';
+import { notGiven } from './option-types.ts';
+import type { Node, OptionNode, StanzaNode } from './parser.ts';
+import { formatOrigin, nearest, type Problems } from './problem.ts';
 import { Stanza } from './stanza.ts';
 import {
   allOptions,
@@ -15,9 +13,11 @@ import {
   optionOf,
   placeName,
   places,
+  type StanzaDefinition,
   sameName,
   scopesOf,
-} from './vocabulary.ts';
+  stanzas,
+} from './stanzas.ts';
 
 /** The stanzas that Momentum has as well, and its options with them. */
 const momentumScopes = [

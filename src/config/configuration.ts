@@ -1,19 +1,18 @@
 import { resolve } from 'node:path';
 import { buildScopes } from './build-scopes.ts';
-import { eventsOptions } from './event-options.ts';
 import { listenAddresses } from './listen-addresses.ts';
 import { httpOptions, milterOptions } from './listener-options.ts';
-import type { Definitions } from './option-definition.ts';
-import { type Fields, stanzaFields } from './option-fields.ts';
+import type { Definitions, Fields } from './option.ts';
 import {
+  defaultStateDirectory,
   engagementTrackerOptions,
   globalOptions,
   logOptions,
   macrosOptions,
 } from './service-options.ts';
 import type { Stanza } from './stanza.ts';
-import { defaultStateDirectory } from './state-directory.ts';
-import { redisOptions, sealedOptions } from './store-options.ts';
+import { stanzaFields } from './stanza.ts';
+import { eventsOptions, redisOptions, sealedOptions } from './store-options.ts';
 
 /**
  * The whole configuration: typed, every default applied, paths absolute. Its fields are the options of the tables:
@@ -51,4 +50,14 @@ export function buildConfiguration(root: Stanza, file: string) {
     engagementTracker: fields(engagementTrackerOptions, 'engagement_tracker'),
     log: fields(logOptions, 'log'),
   };
+}
+
+/**
+ * The configuration in use after a reload: what can change while the service runs is the new one's, and all else,
+ * which was opened or agreed upon at the start, stays as it was.
+ */
+export function reloaded(started: Configuration, next: Configuration): Configuration {
+  const { scopes, smtpapi, engagementTracker, log } = next;
+  const { level, detail } = log;
+  return { ...started, scopes, smtpapi, engagementTracker, log: { ...started.log, level, detail } };
 }

@@ -1,13 +1,12 @@
 import { type Address, formatAddress } from '../lib/address.ts';
 import { parseRedisUrl } from '../lib/redis-url.ts';
+import { longestMacroName, macroNames } from '../scope/facts.ts';
 import { parseListen } from '../scope/listen-address.ts';
-import { longestMacroName, macroNames } from '../scope/macro-template.ts';
 import type { Origin } from '../scope/option-value.ts';
 import { buildScopes } from './build-scopes.ts';
-import { checkSockets } from './check-sockets.ts';
+import { checkSockets } from './listen-addresses.ts';
 import { notImplemented } from './momentum-names.ts';
-import { nearest } from './nearest.ts';
-import { formatOrigin, type Problems } from './problem.ts';
+import { formatOrigin, nearest, type Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
 import { trackedToDefault } from './tracked-mail.ts';
 

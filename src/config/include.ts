@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Origin } from '../scope/option-value.ts';
-import type { IncludeNode, Node } from './node.ts';
-import { parse } from './parser.ts';
+import { type IncludeNode, type Node, parse } from './parser.ts';
 import type { Problems } from './problem.ts';
 
 /** Files in all; a file that includes itself twice over would otherwise never end. */

@@ -1,8 +1,8 @@
 import { formatNetwork, maskAddress, parseNetwork } from '../lib/address.ts';
 import { formatListen, parseListen } from '../scope/listen-address.ts';
-import type { ScalarNode } from './node.ts';
-import type { StanzaDefinition } from './options.ts';
+import type { ScalarNode } from './parser.ts';
 import type { Problems } from './problem.ts';
+import type { StanzaDefinition } from './stanzas.ts';
 
 /** What is right, to follow "must be followed by". */
 const expected = {

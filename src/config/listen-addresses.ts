@@ -1,9 +1,12 @@
 import { formatAddress } from '../lib/address.ts';
-import { parseListen } from '../scope/listen-address.ts';
+import { formatListen, type ListenName, listenKeys, parseListen } from '../scope/listen-address.ts';
+import type { Origin } from '../scope/option-value.ts';
 import { socketOptions } from './listener-options.ts';
-import type { DefaultContext } from './option-definition.ts';
-import { type Fields, stanzaFields } from './option-fields.ts';
+import type { DefaultContext, Fields } from './option.ts';
+import { formatOrigin, type Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
+import { stanzaFields } from './stanza.ts';
+import { definitionOf } from './stanzas.ts';
 
 /** Where a server listens. */
 export type ListenAddress =
@@ -44,4 +47,128 @@ function listenAddress(socket: Stanza, context: DefaultContext): ListenAddress |
   const { address, family, port } = listen;
   if (address) return { host: formatAddress(address), port };
   return family ? { host: family === 4 ? '0.0.0.0' : '::', port } : { port };
+}
+
+/** What the kernel takes (sun_path); Node cuts a longer one without a word. */
+const maxPathBytes = 107;
+
+const listenerIds = Object.keys(defaultAddresses) as ListenerId[];
+
+/** Where one of our own listeners is going to listen. */
+interface Socket {
+  readonly listener: string;
+  readonly listen: ListenName;
+  /** Absent for the default address. */
+  readonly origin?: Origin;
+}
+
+/** Whether our own listeners can listen where they should, so that the service starts. */
+export function checkSockets(root: Stanza, problems: Problems): void {
+  const stanzas = listenerIds.flatMap((id) => root.child(id) ?? []);
+  for (const socket of stanzas.flatMap(enabledSockets)) checkSocket(socket, problems);
+  const sockets = listenerIds.flatMap((id) => socketsOf(root, id));
+  checkOverlaps(sockets, problems);
+
+  for (const stanza of stanzas) {
+    if (stanza.isEnabled && hasSockets(stanza) && enabledSockets(stanza).length === 0) {
+      problems.warning(
+        stanza.origin,
+        `every Listen in ${stanza.title} is switched off: it listens nowhere`,
+      );
+    }
+  }
+  const last = stanzas.at(-1);
+  if (last && sockets.length === 0 && !root.child('events')?.settings.has('webhook')) {
+    problems.warning(
+      last.origin,
+      'no listener listens anywhere, and there is no webhook: the service has nothing to do',
+    );
+  }
+}
+
+function socketsOf(root: Stanza, id: ListenerId): readonly Socket[] {
+  const stanza = root.child(id);
+  const listener = definitionOf(id).name;
+  if (stanza && hasSockets(stanza)) {
+    return enabledSockets(stanza).flatMap(({ label = '', origin }) => {
+      const listen = parseListen(label);
+      return listen ? { listener, listen, origin } : [];
+    });
+  }
+  const { host, port } = defaultAddresses[id];
+  const listen = parseListen(`${host}:${port}`);
+  return listen && stanza?.isEnabled !== false ? [{ listener, listen }] : [];
+}
+
+function hasSockets(listener: Stanza): boolean {
+  return listener.childrenOf('socket').length > 0;
+}
+
+function enabledSockets(listener: Stanza): readonly Stanza[] {
+  return listener.isEnabled
+    ? listener.childrenOf('socket').filter((socket) => socket.isEnabled)
+    : [];
+}
+
+function checkSocket({ label = '', title, origin, settings }: Stanza, problems: Problems): void {
+  const listen = parseListen(label);
+  if (listen === undefined) return;
+  if ('path' in listen) {
+    const bytes = Buffer.byteLength(listen.path);
+    if (listen.path.includes('\0')) {
+      problems.error(origin, 'the path of a unix socket cannot hold a NUL');
+    } else if (bytes > maxPathBytes) {
+      problems.error(
+        origin,
+        `the path of a unix socket must be at most ${maxPathBytes} bytes, and this one is ${bytes}`,
+      );
+    }
+    return;
+  }
+  if (label.includes('%')) {
+    problems.error(
+      origin,
+      `${title} names an interface, which Listen cannot: take an address without one, or "[::]:${listen.port}"`,
+    );
+  }
+  for (const [option, setting] of settings) {
+    if (!option.startsWith('file_')) continue;
+    problems.warning(setting.origin, `${option} does nothing here: ${label} is no unix socket`);
+  }
+}
+
+/** Two sockets cannot have the same address, nor one of them all addresses and the other one of these. */
+function checkOverlaps(sockets: readonly Socket[], problems: Problems): void {
+  const taken = new Map<string, Socket>();
+  /** By what would take their address as well. */
+  const within = new Map<string, Socket>();
+  const isWritten = ({ origin }: Socket) => Number(origin !== undefined);
+  const defaultsFirst = [...sockets].sort((a, b) => isWritten(a) - isWritten(b));
+  for (const socket of defaultsFirst) {
+    const { listen, origin } = socket;
+    if ('port' in listen && listen.port === 0) continue;
+    const place = formatListen(listen);
+    const keys = listenKeys(listen);
+    const other = keys.map((key) => taken.get(key)).find(Boolean) ?? within.get(place);
+    if (other && origin) {
+      const message = `${place} is taken by ${holder(other, place)}`;
+      if (isImpossible(socket, other)) problems.error(origin, message);
+      else problems.warning(origin, `${message}: no service can serve both`);
+    }
+    taken.set(place, socket);
+    for (const key of keys) within.set(key, socket);
+  }
+}
+
+/** Whether no service can have both: of two listeners, each may be that of another host, with another role. */
+function isImpossible(one: Socket, other: Socket): boolean {
+  if (other.origin === undefined) return false;
+  return one.listener === other.listener || formatListen(one.listen) === formatListen(other.listen);
+}
+
+function holder({ listener, listen, origin }: Socket, place: string): string {
+  const own = formatListen(listen);
+  if (!origin) return `${listener}, which listens at ${own} where it has no Listen`;
+  const at = `${listener} at ${formatOrigin(origin)}`;
+  return own === place ? at : `${at}, which listens at ${own}`;
 }

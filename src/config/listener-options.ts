@@ -1,14 +1,15 @@
-import { type Definitions, option, optional } from './option-definition.ts';
+import { type Definitions, option, optional } from './option.ts';
 import {
   booleanType,
+  fileModeType,
   integerType,
   listType,
+  networkType,
   pathType,
   secondsType,
   sizeType,
   stringType,
-} from './option-type.ts';
-import { fileModeType, networkType } from './option-values.ts';
+} from './option-types.ts';
 
 const MiB = 1024 * 1024;
 

@@ -2,7 +2,7 @@ import { check } from './check.ts';
 import { buildConfiguration, type Configuration } from './configuration.ts';
 import { crossCheck } from './cross-checks.ts';
 import { readNodes } from './include.ts';
-import type { Node } from './node.ts';
+import type { Node } from './parser.ts';
 import { type Problem, Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
 

@@ -1,14 +1,15 @@
-import { type Definitions, derived, option, optional } from './option-definition.ts';
+import { basename, dirname, join, resolve } from 'node:path';
+import { type Definitions, derived, option, optional } from './option.ts';
 import {
   booleanType,
   choiceType,
   integerType,
   listType,
+  macroTemplateType,
   pathType,
   sizeFromType,
-} from './option-type.ts';
-import { macroTemplateType, workersType } from './option-values.ts';
-import { defaultStateDirectory } from './state-directory.ts';
+  workersType,
+} from './option-types.ts';
 
 export const globalOptions = {
   link_store: option(
@@ -88,3 +89,14 @@ export const logOptions = {
     'How much of URLs and mail addresses the log may show.',
   ),
 } satisfies Definitions;
+
+/**
+ * Where keys, events and block list are kept when state_directory does not say: /var/lib/clickmilter
+ * for an installed configuration (below /etc); `var` for any other, beside its folder where that is
+ * called conf, as in a checkout, else inside of it.
+ */
+export function defaultStateDirectory(file: string): string {
+  const folder = dirname(resolve(file));
+  if (`${folder}/`.startsWith('/etc/')) return '/var/lib/clickmilter';
+  return join(basename(folder) === 'conf' ? dirname(folder) : folder, 'var');
+}

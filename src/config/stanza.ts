@@ -1,6 +1,14 @@
 import type { Origin, Setting } from '../scope/option-value.ts';
-import type { StanzaDefinition } from './options.ts';
-import { inQuotes } from './write-value.ts';
+import {
+  type DefaultContext,
+  type Definitions,
+  defaultOf,
+  type Fields,
+  fieldsOf,
+} from './option.ts';
+import { formatOrigin } from './problem.ts';
+import type { StanzaDefinition } from './stanzas.ts';
+import { inQuotes, jsonValue, type Showing, visible, writeValue } from './write-value.ts';
 
 /** A stanza with all its appearances merged; the root is the global scope. */
 export class Stanza {
@@ -56,4 +64,42 @@ export class Stanza {
   get isEnabled(): boolean {
     return this.settings.get('enable')?.value !== false;
   }
+}
+
+/** A stanza in the grammar of the configuration, each value with its place. */
+export function stanzaLines(stanza: Stanza, options: Showing): string[] {
+  const settings = [...stanza.settings].map(([name, { value, origin }]) => {
+    const definition = stanza.definition.options[name];
+    const shown = writeValue(visible(value, definition, options), definition);
+    return `${name} = ${shown} # ${formatOrigin(origin)}`;
+  });
+  const children = [...stanza.children].flatMap((child) => stanzaLines(child, options));
+  if (!stanza.parent) return [...settings, ...children];
+  const body = [...settings, ...children].map((line) => `  ${line}`);
+  return body.length === 0 ? [`${stanza.title} { }`] : [`${stanza.title} {`, ...body, '}'];
+}
+
+export function stanzaJson(stanza: Stanza, options: Showing): object {
+  const settings = [...stanza.settings].map(([name, { value, origin }]) => [
+    name,
+    { value: jsonValue(visible(value, stanza.definition.options[name], options)), origin },
+  ]);
+  return {
+    stanza: stanza.definition.name,
+    ...(stanza.label !== undefined && { name: stanza.label }),
+    options: Object.fromEntries(settings),
+    stanzas: [...stanza.children].map((child) => stanzaJson(child, options)),
+  };
+}
+
+/** The fields of a stanza, with the defaults of what it does not set. */
+export function stanzaFields<const D extends Definitions>(
+  definitions: D,
+  stanza: Stanza | undefined,
+  context: DefaultContext,
+): Fields<D> {
+  return fieldsOf(
+    definitions,
+    (name, definition) => stanza?.settings.get(name)?.value ?? defaultOf(definition, context),
+  );
 }

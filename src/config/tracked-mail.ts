@@ -1,9 +1,8 @@
 import { contextVariables } from '../scope/context-variables.ts';
 import type { Facts } from '../scope/facts.ts';
-import type { Match } from '../scope/match.ts';
+import type { Match, Pathway } from '../scope/match.ts';
 import type { Effective, OptionValue } from '../scope/option-value.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
-import type { Pathway } from '../scope/scopes.ts';
 import { pathwaysOf } from './build-scopes.ts';
 import type { Stanza } from './stanza.ts';
 

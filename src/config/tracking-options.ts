@@ -1,22 +1,20 @@
-import { maxLinkExpiry } from '../scope/message-fields.ts';
+import { maxLinkExpiry } from '../scope/context-variables.ts';
 import { domainMatcher, recipientMatcher, urlMatcher } from '../scope/pattern-matcher.ts';
-import { type Definitions, option } from './option-definition.ts';
+import { type Definitions, option } from './option.ts';
 import {
   booleanType,
   choiceType,
-  integerType,
-  listType,
-  stringType,
-  usedAs,
-} from './option-type.ts';
-import {
   contextType,
   domainPatternType,
+  integerType,
+  listType,
   recipientPatternType,
   selectorType,
+  stringType,
   trackingDomainType,
   urlPatternType,
-} from './option-values.ts';
+  usedAs,
+} from './option-types.ts';
 
 /** Valid in every tracking scope: ESMTP_Listener, Listen, Peer, pathway and pathway_group. */
 export const trackingOptions = {

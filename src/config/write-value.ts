@@ -1,5 +1,5 @@
 import type { OptionValue } from '../scope/option-value.ts';
-import type { Definition } from './option-definition.ts';
+import type { Definition } from './option.ts';
 
 /** What needs no quotes wherever it stands; in an array, a comma does. */
 const plain = /^[^\s#/"'={}[\](),]+$/;

@@ -2,7 +2,7 @@ import type { EndOfMessage, Filter, MacroRequest, Message } from '../milter/filt
 import { reply } from '../milter/reply-code.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
-import { longestMacroName, type MacroSettings, macroNames } from '../scope/macro-template.ts';
+import { longestMacroName, type MacroSettings, macroNames } from '../scope/facts.ts';
 import type { MessageReport } from './report.ts';
 import { type FilterParts, type FilterSettings, SMTPAPI, Transaction } from './transaction.ts';
 

@@ -1,5 +1,5 @@
 import { contextVariableNames } from '../scope/context-variables.ts';
-import type { MacroLookup } from '../scope/macro-template.ts';
+import type { MacroLookup } from '../scope/facts.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
 
 /** The domain of an envelope sender: the macro `{sender_domain}` of the configuration. */

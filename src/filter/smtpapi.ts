@@ -1,5 +1,4 @@
 import { decodeEncodedWords } from '../message/header-fields.ts';
-import type { SmtpapiHeader } from '../scope/decide.ts';
 import {
   boundMetadata,
   boundTags,
@@ -8,7 +7,8 @@ import {
   type MessageFieldLimits,
   maxCampaignIdLength,
   maxTags,
-} from '../scope/message-fields.ts';
+} from '../scope/context-variables.ts';
+import type { SmtpapiHeader } from '../scope/decide.ts';
 
 /**
  * Of a field of more than 60000 bytes Postfix gives milters the beginning, up to there or to the end of the line before

@@ -2,15 +2,12 @@ import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-st
 import type { MessageFacts } from '../link/message-facts.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 import type { RewrittenLink } from '../message/link.ts';
-import type { ReadingLimits } from '../message/open-message.ts';
-import { type OpenMessage, openMessage } from '../message/open-message.ts';
+import { type OpenMessage, openMessage, type ReadingLimits } from '../message/open-message.ts';
 import type { Limits } from '../milter/options.ts';
 import { fromUtf8 } from '../milter/text.ts';
+import type { MessageFieldLimits } from '../scope/context-variables.ts';
 import { type Decision, decide } from '../scope/decide.ts';
-import type { Facts } from '../scope/facts.ts';
-import type { MacroLookup, MacroSettings } from '../scope/macro-template.ts';
-import type { MessageFieldLimits } from '../scope/message-fields.ts';
-import { readFacts } from '../scope/read-facts.ts';
+import { type Facts, type MacroLookup, type MacroSettings, readFacts } from '../scope/facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import type { SentCounter } from '../store/store.ts';
 import { exclusions } from './exclusions.ts';

@@ -21,3 +21,9 @@ export function parseWholeNumber(text: string, min: number, max: number): number
   const value = /^\d{1,15}$/.test(digits) ? Number(digits) : Number.NaN;
   return value >= min && value <= max ? value : undefined;
 }
+
+/** Whether there is such a day, YYYY-MM-DD; Date takes 2026-02-31 for a day in March. */
+export function isCalendarDay(text: string): boolean {
+  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}

@@ -1,6 +1,10 @@
-import { type ContextValues, contextVariables } from './context-variables.ts';
+import {
+  type ContextValues,
+  contextVariables,
+  type MessageFieldLimits,
+  type MessageFields,
+} from './context-variables.ts';
 import type { Match } from './match.ts';
-import type { MessageFieldLimits, MessageFields } from './message-fields.ts';
 import type { Effective, OptionValue } from './option-value.ts';
 import type { TrackingOptions } from './tracking-options.ts';
 

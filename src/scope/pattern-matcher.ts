@@ -1,4 +1,4 @@
-import { asciiDomain } from './ascii-domain.ts';
+import { asciiDomain } from '../lib/host-name.ts';
 
 /** A compiled list of patterns. */
 export interface Matcher {

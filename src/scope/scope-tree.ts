@@ -1,11 +1,10 @@
 import { parseNetwork } from '../lib/address.ts';
-import { BoundedCache } from './bounded-cache.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import { contextVariables } from './context-variables.ts';
 import type { Facts } from './facts.ts';
 import { listenKeys, parseListen } from './listen-address.ts';
-import { type Match, ScopeMatch } from './match.ts';
+import { type Match, type Scope, ScopeMatch, type Scopes, type ScopeWithPeers } from './match.ts';
 import type { OptionValue } from './option-value.ts';
-import type { Scope, Scopes, ScopeWithPeers } from './scopes.ts';
 
 const cachedFacts = 8192;
 const cachedMatches = 2048;

@@ -3,7 +3,7 @@ import { prettyFactory } from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
 import type { Logger } from '../lib/logger.ts';
-import { printableJson } from '../lib/printable-json.ts';
+import { printableJson } from '../lib/printable.ts';
 import { leadsToJournal, type Severity, withSeverity } from '../lib/systemd-journal.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { TrackedLink } from '../link/message-facts.ts';

@@ -1,5 +1,4 @@
-import type { Configuration } from '../config/configuration.ts';
-import { reloaded } from '../config/reloaded.ts';
+import { type Configuration, reloaded } from '../config/configuration.ts';
 import { reportBackgroundFailures } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import { otherKeysWarning } from '../store/redis/seal-keys.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problem.ts';
-import { stanzaLines } from '../../src/config/write-stanza.ts';
+import { stanzaLines } from '../../src/config/stanza.ts';
 
 /*
  * Each file in cases/ is one case: a configuration, perhaps further files after lines `==> name`, then

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { stanzas } from '../../src/config/options.ts';
 import { formatProblem } from '../../src/config/problem.ts';
+import { stanzas } from '../../src/config/stanzas.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-load-'));

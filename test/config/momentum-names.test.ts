@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { momentumOptions, momentumStanzas } from '../../src/config/momentum-names.ts';
-import { stanzas } from '../../src/config/options.ts';
+import { stanzas } from '../../src/config/stanzas.ts';
 
 const ours = (id: string) => Object.keys(stanzas.find((stanza) => stanza.id === id)?.options ?? {});
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { stanzas } from '../../src/config/options.ts';
 import { formatProblem } from '../../src/config/problem.ts';
 import type { Stanza } from '../../src/config/stanza.ts';
+import { stanzas } from '../../src/config/stanzas.ts';
 import type { Facts } from '../../src/scope/facts.ts';
 
 const conf = new URL('../../conf/', import.meta.url).pathname;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { defaultStateDirectory } from '../../src/config/state-directory.ts';
+import { defaultStateDirectory } from '../../src/config/service-options.ts';
 
 test.each([
   ['/etc/clickmilter/clickmilter.conf', '/var/lib/clickmilter'],

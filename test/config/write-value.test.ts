@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Stanza } from '../../src/config/stanza.ts';
-import { stanzaLines } from '../../src/config/write-stanza.ts';
+import { type Stanza, stanzaLines } from '../../src/config/stanza.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-write-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { macroNames } from '../../src/scope/macro-template.ts';
-import { readFacts } from '../../src/scope/read-facts.ts';
+import { macroNames, readFacts } from '../../src/scope/facts.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
 const { macros: defaults, scopes } = configurationOf('pathway "Shop" { } pathway "other" { }');

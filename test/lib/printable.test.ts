@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { printableName } from '../../src/commands/printable.ts';
+import { printableName } from '../../src/lib/printable.ts';
 
 test.each([
   ['cur/1,S=2:2,S', 'cur/1,S=2:2,S'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseTrackingDomain } from '../../src/scope/tracking-domain.ts';
+import { parseTrackingDomain } from '../../src/lib/host-name.ts';
 
 test.each([
   ['Click.Example.COM', 'click.example.com'],

@@ -1,12 +1,12 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { Role } from '../service/listen.ts';
 import {
   describePlace,
   type Listener,
   listeners,
   placesOf,
   postfixAddress,
+  type Role,
   strangers,
 } from '../service/listen.ts';
 import { inheritedSockets } from '../service/sockets.ts';

@@ -1,4 +1,5 @@
-import { formatAddress, parseAddress } from '../lib/address.ts';
+import { domainToASCII } from 'node:url';
+import { formatAddress, parseAddress } from './address.ts';
 
 const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
@@ -23,4 +24,17 @@ function hostName(text: string): string | undefined {
 function canonicalIPv6(bracketed: string): string | undefined {
   const address = parseAddress(bracketed);
   return address?.length === 16 ? `[${formatAddress(address)}]` : undefined;
+}
+
+const notAscii = /[\u0080-\uffff]/;
+/** The conversion reads all else of ASCII as the syntax of a URL. */
+const ofNames = /^[\w.\-\u0080-\uffff]+$/;
+
+/**
+ * A domain as DNS has it: internationalised labels as `xn--…`, in lower case, without a dot at the end. SMTPUTF8 mail
+ * may bring either spelling. What cannot be converted stays as it is.
+ */
+export function asciiDomain(domain: string): string {
+  const ascii = notAscii.test(domain) && ofNames.test(domain) ? domainToASCII(domain) : '';
+  return (ascii || domain.toLowerCase()).replace(/\.$/, '');
 }

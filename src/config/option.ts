@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { OptionValue } from '../scope/option-value.ts';
-import { type OptionType, pathType } from './option-type.ts';
+import { type OptionType, pathType } from './option-types.ts';
 
 /** What a default may depend on. */
 export interface DefaultContext {
@@ -80,4 +80,73 @@ export function defaultOf(
 ): OptionValue | undefined {
   const { default: value } = definition;
   return typeof value === 'function' ? value(context) : value;
+}
+
+const STARS = '********';
+
+/** For a value that is a secret as a whole. */
+export const hidden = () => STARS;
+
+/** For a value that holds no secret where it is right. */
+export const shown = (value: string) => value;
+
+/** For a URL whose login is a secret. */
+export function withoutLogin(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/?#]*@/, `$1${STARS}@`);
+}
+
+/** For a URL whose path and query may be secrets as well, as those of many webhooks are. */
+export function originOnly(url: string): string {
+  const { protocol, host, username, password, pathname, search, hash } = new URL(url);
+  const login = username + password === '' ? '' : `${STARS}@`;
+  return `${protocol}//${login}${host}/${pathname + search + hash === '/' ? '' : STARS}`;
+}
+
+type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S;
+
+type FieldName<Name extends string, D> = D extends {
+  readonly type: { readonly suffix: infer Suffix extends string };
+}
+  ? `${CamelCase<Name>}${Suffix}`
+  : CamelCase<Name>;
+
+type FieldValue<D> = D extends { readonly type: OptionType<infer _, infer U> } ? U : never;
+
+/** The names of the options that always have a value. */
+type Certain<D> = {
+  [K in keyof D]: D[K] extends { readonly default: unknown } ? K : never;
+}[keyof D];
+
+/**
+ * The options of a table as the program uses them: `idle_timeout` is `idleTimeoutMs`, and those without a default are
+ * optional.
+ */
+export type Fields<D extends Definitions> = {
+  readonly [K in keyof D & string as K extends Certain<D> ? FieldName<K, D[K]> : never]: FieldValue<
+    D[K]
+  >;
+} & {
+  readonly [K in keyof D & string as K extends Certain<D>
+    ? never
+    : FieldName<K, D[K]>]?: FieldValue<D[K]>;
+};
+
+/** @param effective the effective value of an option; undefined where it has none */
+export function fieldsOf<const D extends Definitions>(
+  definitions: D,
+  effective: (name: string, definition: Definition) => OptionValue | undefined,
+): Fields<D> {
+  const fields = Object.entries(definitions).flatMap(([name, definition]) => {
+    const value = effective(name, definition);
+    const { suffix = '', use } = definition.type;
+    return value === undefined ? [] : [[camelCase(name) + suffix, use ? use(value) : value]];
+  });
+  // The values were read by the types of these very definitions.
+  return Object.fromEntries(fields) as Fields<D>;
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BoundedCache } from '../../src/scope/bounded-cache.ts';
+import { BoundedCache } from '../../src/lib/bounded-cache.ts';
 
 test('keeps what was used last, and at most twice as much', () => {
   const cache = new BoundedCache<number>(10);
