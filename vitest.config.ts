@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-// Three projects: what runs anywhere in seconds; what starts real peers (Postfix, Sendmail, Redis, a browser), file
-// after file, so that they do not starve one another; and what boots whole machines, which test/boot/boot.sh prepares.
+// Four projects: `unit` runs anywhere in seconds; `slow` runs anywhere, too, but takes hostile inputs, starts processes or
+// waits for real time; `system` starts real peers (Postfix, Sendmail, Redis, a browser), file after file, so that they do
+// not starve one another; `boot` boots whole machines, which test/boot/boot.sh prepares.
 export default defineConfig({
   test: {
     // All cores: by default one of two would be left idle.
@@ -11,9 +12,20 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
+          // Importing the program again for each file takes as long as all tests.
+          isolate: false,
+          restoreMocks: true,
           testTimeout: 30_000,
           // The default of a second is short on a busy machine.
           expect: { poll: { timeout: 15_000 } },
+        },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: ['test/**/*.slow.ts'],
+          testTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       {

@@ -1,5 +1,5 @@
 /** Runs in a process of its own: what reading and rewriting one message costs, as JSON. */
-import { DEFAULT_LIMITS, openMessage } from '../../../src/message/open-message.ts';
+import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
 import { PRODUCTS } from './cases.ts';
 
 const [name = '', ...sizes] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-import type { HeaderField } from '../../../src/message/header-fields.ts';
+import type { HeaderField } from '../../src/message/header-fields.ts';
 
 /** A message in which two things that a sender chooses are about `n` each; its size is in proportion to `n`. */
 export interface Product {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { DEFAULT_LIMITS } from '../../../src/message/open-message.ts';
+import { DEFAULT_LIMITS } from '../../src/message/open-message.ts';
 import { PRODUCTS } from './cases.ts';
 
 const run = promisify(execFile);
