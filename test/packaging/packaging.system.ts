@@ -225,6 +225,20 @@ chmod 755 /usr/local/bin/systemctl`);
       ].join('\n'),
     );
     install(deb);
+    const tables = `127.0.0.2 DISABLE
+# inet:127.0.0.1:8893
+127.0.0.4 inet:localhost:8891, inet:127.0.0.1:8893`;
+    root.sh(`cat >/etc/postfix/milter_maps <<'END'
+${tables}
+END
+      postconf -e 'smtpd_milter_maps = cidr:/etc/postfix/milter_maps, inline:{127.0.0.5=DISABLE}'`);
+    const maps = root.sh('dpkg --remove clickmilter').output;
+    expect(maps).toContain('still asks this milter');
+    expect(maps).toMatch(/by hand.*\n {2}\/etc\/postfix\/milter_maps, line 3\n/);
+    expect(maps).not.toContain('postconf');
+
+    root.sh("postconf -e 'smtpd_milter_maps = inline:{127.0.0.5=DISABLE}'");
+    install(deb);
     expect(root.sh('dpkg --purge clickmilter').output).not.toContain('Postfix');
   }, 60_000);
 
