@@ -45,10 +45,10 @@ function checkBody(stanza: Stanza, nodes: readonly Node[], problems: Problems): 
   const seen = new Map<string, Origin>();
   let before: Node | undefined;
   for (const node of nodes) {
-    if (node.kind === 'option' && mayEndSecret(stanza.definition, node, before)) {
+    if (node.kind !== 'include' && mayEndSecret(stanza.definition, node, before)) {
       problems.error(
         node.origin,
-        'unknown option: a value with white space or any of # / " \' = { } [ ] ( ) must be quoted',
+        'unknown name: a value with white space or any of # / " \' = { } [ ] ( ) must be quoted',
       );
     } else if (node.kind === 'option') checkOption(stanza, node, seen, problems);
     else if (node.kind === 'stanza') checkStanza(stanza, node, problems);
@@ -56,11 +56,18 @@ function checkBody(stanza: Stanza, nodes: readonly Node[], problems: Problems): 
   }
 }
 
-/** Whether what looks like an unknown option may be the end of a secret that lacks its quotes. */
-function mayEndSecret(scope: StanzaDefinition, node: OptionNode, before?: Node): boolean {
-  if (before?.kind !== 'option' || optionOf(scope, node.name.toLowerCase())) return false;
+/** Whether what looks like an unknown name may be a secret, or the end of one, that lacks its quotes. */
+function mayEndSecret(
+  scope: StanzaDefinition,
+  node: OptionNode | StanzaNode,
+  before?: Node,
+): boolean {
+  const name = node.name.toLowerCase();
+  const isKnown = optionOf(scope, name) ?? childrenOf(scope).some((child) => sameName(child, name));
+  if (before?.kind !== 'option' || isKnown) return false;
   const option = optionOf(scope, before.name.toLowerCase());
-  return before.origin.line === node.origin.line && (!option || option.secret !== undefined);
+  const belongs = before.value === undefined || before.origin.line === node.origin.line;
+  return belongs && (!option || option.secret !== undefined);
 }
 
 /** @param seen the options of this very block, to say where one is set twice */
@@ -70,6 +77,7 @@ function checkOption(
   seen: Map<string, Origin>,
   problems: Problems,
 ): void {
+  if (value === undefined) return;
   const name = written.toLowerCase();
   const definition = optionOf(stanza.definition, name);
   if (!definition) {

@@ -4,8 +4,8 @@ import {
   fileModeType,
   integerType,
   listType,
-  networkType,
   pathType,
+  proxyType,
   secondsType,
   sizeType,
   stringType,
@@ -98,9 +98,9 @@ export const httpOptions = {
     "Whether the Host of a request must be the link's own tracking_domain. Where it is off, sealed links need theirs to be in the configuration.",
   ),
   trusted_proxies: option(
-    listType(networkType),
+    listType(proxyType),
     [],
-    'Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Host are believed; the latter they must set or drop.',
+    'Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Host are believed; "unix" for those that connect to a unix socket. The proxy must set or strip X-Forwarded-Host.',
   ),
   static_folder: optional(
     pathType,

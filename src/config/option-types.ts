@@ -201,8 +201,9 @@ export const selectorType = scalarType(
   (text) => (isSelector(text) ? text : undefined),
 );
 
-export const networkType = scalarType('an IP address or a network such as "10.0.0.0/8"', (text) =>
-  parseNetwork(text) ? text : undefined,
+export const proxyType = scalarType(
+  'an IP address, a network such as "10.0.0.0/8", or "unix" for all peers of unix sockets',
+  (text) => (text === 'unix' || parseNetwork(text) ? text : undefined),
 );
 
 export const redisUrlType = scalarType('a URL of redis://, rediss:// or unix://', (text) => {

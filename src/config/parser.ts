@@ -9,7 +9,8 @@ export type Node = OptionNode | StanzaNode | IncludeNode;
 export interface OptionNode {
   readonly kind: 'option';
   readonly name: string;
-  readonly value: ValueNode;
+  /** Absent where the file has none, which the parser has reported. */
+  readonly value?: ValueNode;
   readonly origin: Origin;
 }
 
@@ -63,6 +64,8 @@ class Parser {
   readonly #tokens: readonly Token[];
   readonly #problems: Problems;
   #at = 0;
+  /** The first word after an option without a value: it may be that value, a password with a `=` or `{` in it. */
+  #mayBeValue: Token | undefined;
 
   constructor(tokens: readonly Token[], problems: Problems) {
     this.#tokens = tokens;
@@ -101,19 +104,18 @@ class Parser {
     if (isName && this.#peek(1).kind === '{') {
       return this.#parseStanza(name, scalar(this.#next()), depth);
     }
-    const what = this.#mayEndValue(name) ? 'this word' : quote(name);
     this.#problems.error(
       name.origin,
-      `expected "= value" or "{ … }" after ${what}${found(this.#peek())}`,
+      `expected "= value" or "{ … }" after ${this.#nameOf(name)}${found(this.#peek())}`,
     );
     this.#skipLine(name);
     return undefined;
   }
 
-  #parseOption(name: Token): Node | undefined {
+  #parseOption(name: Token): Node {
     const equals = this.#next();
     const value = this.#parseValue(name, equals);
-    return value && { kind: 'option', name: name.text, value, origin: name.origin };
+    return { kind: 'option', name: name.text, ...(value && { value }), origin: name.origin };
   }
 
   #parseValue(name: Token, equals: Token): ValueNode | undefined {
@@ -125,7 +127,8 @@ class Parser {
     }
     if (token.kind === '(') return this.#parseArray();
     if (token.kind === '[') return this.#parseMap();
-    this.#problems.error(equals.origin, `${quote(name)} has no value`);
+    this.#problems.error(equals.origin, `${this.#nameOf(name)} has no value`);
+    this.#mayBeValue = token;
     return undefined;
   }
 
@@ -194,7 +197,11 @@ class Parser {
     }
     const children = this.parseBody(depth + 1);
     if (this.#peek().kind === '}') this.#next();
-    else this.#problems.error(open.origin, `the "{" of ${quote(name)} is never closed with "}"`);
+    else
+      this.#problems.error(
+        open.origin,
+        `the "{" of ${this.#nameOf(name)} is never closed with "}"`,
+      );
     const { origin } = name;
     return { kind: 'stanza', name: name.text, ...(label && { label }), children, origin };
   }
@@ -222,9 +229,13 @@ class Parser {
     this.#problems.error(token.origin, `unexpected ${named(token)}: ${expected}`);
   }
 
-  /** Whether a word where a name should be may belong to a value before it that lacks its quotes. */
+  /** A name as messages have it: without its text where it may belong to a value before it that lacks its quotes. */
+  #nameOf(word: Token): string {
+    return word === this.#mayBeValue || this.#mayEndValue(word) ? 'this word' : quote(word);
+  }
+
   #mayEndValue(word: Token): boolean {
-    const before = this.#tokens[this.#tokens.indexOf(word, this.#at - 2) - 1];
+    const before = this.#tokens[this.#tokens.indexOf(word) - 1];
     return (
       before !== undefined &&
       before.origin.line === word.origin.line &&

@@ -28,12 +28,13 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function make(limits: ServerOptions = {}): RedirectServer {
+function make(limits: ServerOptions = {}, trustedProxies: string[] = []): RedirectServer {
   const app = createRedirect({
     resolver: links,
     blocks: links,
     clicks: links,
     staticFolder: folder,
+    trustedProxies,
   });
   server = new RedirectServer(app, limits);
   return server;
@@ -75,6 +76,17 @@ describe('where it listens', () => {
     expect(links.clicks.map(({ ip }) => ip)).toEqual(['127.0.0.1', undefined, '127.0.0.1']);
     await server.close(0);
     inherited.close();
+  });
+
+  test.each([
+    { trustedProxies: ['unix'], ip: '203.0.113.7' },
+    { trustedProxies: ['127.0.0.1'], ip: undefined },
+  ])('behind a proxy on a unix socket, trusted $trustedProxies: the client is $ip', async (one) => {
+    const path = join(folder, 'behind.sock');
+    await make({}, one.trustedProxies).listen({ path });
+    const forwarded = GET.replace('\r\n\r\n', '\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n');
+    expect((await rawHttp({ path }, forwarded)).status).toBe(302);
+    expect(links.clicks.map(({ ip }) => ip)).toEqual([one.ip]);
   });
 
   test('an address that is taken is an error', async () => {
