@@ -64,3 +64,17 @@ export function logFailure(
     logger.debug({ err: error }, message);
   }
 }
+
+/** How much of the URLs of links a log shows. */
+export type Detail = 'none' | 'domain' | 'full';
+
+/** The fields that show a target at level debug; none at other levels. */
+export function showTarget(
+  logger: Logger,
+  detail: Detail,
+  target: string,
+): { readonly target?: string; readonly host?: string } {
+  if (detail === 'none' || !logger.isLevelEnabled('debug')) return {};
+  if (detail === 'full') return { target };
+  return { host: URL.canParse(target) ? new URL(target).host : '' };
+}

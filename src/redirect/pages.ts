@@ -1,12 +1,12 @@
-/** A complete answer other than a redirect. */
+/** A complete answer. */
 export interface Page {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /** What every answer carries: links are personal, so nothing of them belongs into a cache or a search engine. */
-export const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-robots-tag': 'noindex' } as const;
+const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-robots-tag': 'noindex' } as const;
 
 /** Seconds after which a client may try again when the store is away. */
 const RETRY_AFTER = 30;
@@ -90,9 +90,25 @@ export const NOT_ALLOWED = page(405, 'This link can only be opened', 'Nothing ca
   allow: ALLOW,
 });
 
+/** 400: a request without Host, or with several. */
+export const BAD_REQUEST: Page = {
+  status: 400,
+  body: '',
+  headers: { ...COMMON_HEADERS, connection: 'close', 'content-length': '0' },
+};
+
 /** 204 to OPTIONS, by which load balancers check whether a server is up. */
 export const OPTIONS: Page = {
   status: 204,
   body: '',
   headers: { ...COMMON_HEADERS, allow: ALLOW },
 };
+
+/** 302 to the target of a link, byte for byte. */
+export function redirectTo(target: string): Page {
+  return {
+    status: 302,
+    body: '',
+    headers: { location: target, ...COMMON_HEADERS, 'content-length': '0' },
+  };
+}

@@ -7,15 +7,21 @@ import {
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type ListenOptions, Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
+import { type Logger, logLimited, silent } from '../lib/logger.ts';
+import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import { whenAborted } from '../lib/when-aborted.ts';
-import { type ConnectionError, type NotHttp, notHttp, refuse } from './not-http.ts';
 import { ALLOW } from './pages.ts';
-import { SecondReading, withEncodedTarget } from './raw-target.ts';
+import {
+  type ConnectionError,
+  notHttp,
+  refuse,
+  SecondReading,
+  withEncodedTarget,
+} from './unreadable-requests.ts';
 
 export interface ServerOptions {
-  /** Bytes of request line and headers together; default 16384. */
-  readonly maxHeaderSize?: number;
   /** Default 10,000 for each address listened on. */
   readonly maxConnections?: number;
   /** From the first byte of a request to its last; default 10,000 ms. */
@@ -24,14 +30,15 @@ export interface ServerOptions {
   readonly keepAliveTimeoutMs?: number;
   /** Certificate and key (PEM) where HTTPS is served. */
   readonly tls?: SecureContextOptions;
-  /** Called for each request that the listener never sees: 400, 405, 408, 431. Must not throw. */
-  readonly onRefused?: (status: number) => void;
-  /** Called for each connection on which no HTTP came. Must not throw. */
-  readonly onNotHttp?: (connection: NotHttp) => void;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
 }
 
 /** An address, a unix path, an inherited file descriptor, or whatever else has a listening handle. */
 export type ListenTarget = ListenOptions | { readonly fd: number } | NetServer;
+
+/** Bytes of request line and headers together. */
+const MAX_HEADER_SIZE = 16_384;
 
 /** When closing, milliseconds for the request of a connection that has been silent until then: it may be on its way. */
 const SILENT_MS = 1000;
@@ -43,6 +50,8 @@ type Connections = Map<Socket, ServerResponse | undefined>;
 export class RedirectServer {
   readonly #listener: RequestListener;
   readonly #options: ServerOptions;
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
   /** With the connections of each; of TLS, those below it too. */
   readonly #servers = new Map<Server, Connections>();
   #tls: SecureContextOptions | undefined;
@@ -51,6 +60,8 @@ export class RedirectServer {
   constructor(listener: RequestListener, options: ServerOptions = {}) {
     this.#listener = listener;
     this.#options = options;
+    this.#logger = options.logger ?? silent;
+    this.#metrics = options.metrics ?? noMetrics;
     this.#tls = options.tls;
   }
 
@@ -99,14 +110,14 @@ export class RedirectServer {
     const settings = this.#options;
     const requestTimeout = settings.requestTimeoutMs ?? 10_000;
     const options = {
-      maxHeaderSize: settings.maxHeaderSize ?? 16_384,
+      maxHeaderSize: MAX_HEADER_SIZE,
       requestTimeout,
       headersTimeout: requestTimeout,
       handshakeTimeout: requestTimeout,
       keepAliveTimeout: settings.keepAliveTimeoutMs ?? 75_000,
       connectionsCheckingInterval: Math.min(1000, requestTimeout),
       noDelay: true,
-      // Checked below, where it is counted.
+      // The listener checks it, so that all answers are counted in one place.
       requireHostHeader: false,
     };
     const listener: RequestListener = (request, response) => {
@@ -116,12 +127,7 @@ export class RedirectServer {
       if (this.#closing || hasBody(request) || socket instanceof SecondReading) {
         response.setHeader('connection', 'close');
       }
-      if (hasRightHosts(request)) {
-        this.#listener(request, response);
-      } else {
-        settings.onRefused?.(400);
-        response.writeHead(400, { connection: 'close', 'content-length': '0' }).end();
-      }
+      this.#listener(request, response);
     };
     const server = this.#tls
       ? createTlsServer({ ...options, ...this.#tls }, listener)
@@ -134,8 +140,7 @@ export class RedirectServer {
     server.on('checkExpectation', listener);
     // Node does not give CONNECT to the listener: without this the connection would end without an answer.
     server.on('connect', (_request, socket) => {
-      settings.onRefused?.(405);
-      refuse(socket, 405, `Allow: ${ALLOW}\r\n`);
+      this.#refuse(socket, 405, `Allow: ${ALLOW}\r\n`);
     });
     const opened = this.#tls ? 'secureConnection' : 'connection';
     for (const event of new Set(['connection', opened])) {
@@ -150,18 +155,27 @@ export class RedirectServer {
         server.emit(opened, new SecondReading(socket, encoded));
         return;
       }
-      const other = notHttp(error, socket.remoteAddress);
-      if (other !== undefined) settings.onNotHttp?.(other);
+      const other = notHttp(error);
+      if (other !== undefined) {
+        const message = `redirect: connection closed: ${other.what}`;
+        const level = other.ofProxy ? 'warn' : 'info';
+        logLimited(this.#logger, level, message, { peer: socket.remoteAddress });
+      }
       const status = refusalOf(error.code ?? '');
       if (status === undefined) {
         // The connection broke, or never got through its TLS handshake: there is nobody to answer.
         socket.destroy();
         return;
       }
-      settings.onRefused?.(status);
-      refuse(socket, status, '', other?.what);
+      this.#refuse(socket, status, '', other?.what);
     });
     return server;
+  }
+
+  /** Answers a request that the listener never sees: 400, 405, 408, 431. */
+  #refuse(socket: Duplex, status: number, headers = '', body = ''): void {
+    this.#metrics.count('redirects_total', { status: String(status) });
+    refuse(socket, status, headers, body);
   }
 }
 
@@ -169,19 +183,6 @@ type TlsServer = ReturnType<typeof createTlsServer>;
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
-}
-
-/**
- * RFC 9112 § 3.2: a request of HTTP/1.1 without Host is to be refused, and any with several, since the proxy in front of
- * us may have read the other one.
- */
-function hasRightHosts({ rawHeaders, httpVersion }: IncomingMessage): boolean {
-  let hosts = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at];
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
-  }
-  return hosts === 1 || (hosts === 0 && httpVersion === '1.0');
 }
 
 /** The status for an error of Node's HTTP parser. */

@@ -1,20 +1,22 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { ClickSink } from '../click/click.ts';
+import { type Detail, type Logger, logFailure, showTarget, silent } from '../lib/logger.ts';
+import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
 import type { BlockList } from '../store/store.ts';
-import { clickOn, followLink } from './follow-link.ts';
+import { clickOn, followLink, pathOf, tokensIn } from './follow-link.ts';
 import {
+  BAD_REQUEST,
   BLOCKED,
-  COMMON_HEADERS,
   HOME,
   NOT_ALLOWED,
   NOT_FOUND,
   OPTIONS,
   type Page,
+  redirectTo,
   TOO_LONG,
   UNAVAILABLE,
 } from './pages.ts';
-import { parseRequestTarget, tokensIn } from './request-target.ts';
 import { isStaticPath, readStaticFile } from './static-files.ts';
 import { clientReader } from './trusted-proxies.ts';
 
@@ -28,57 +30,45 @@ export interface RedirectOptions {
   readonly trustedProxies?: readonly string[];
   /** Folder with robots.txt, favicon.ico, .well-known/… */
   readonly staticFolder?: string;
-  /** Longest path in bytes; default 8192. */
-  readonly maxPathLength?: number;
-  readonly observer?: RedirectObserver;
+  readonly logger?: Logger;
+  /** How much of a target a log line shows at level debug; default: nothing. */
+  readonly detail?: () => Detail;
+  readonly metrics?: Metrics;
 }
 
-/** Receives what logs and metrics are made of. Must not throw. */
-export interface RedirectObserver {
-  /** A request was answered; `resolved` where it asked for a link of this host. */
-  answered?(status: number, resolved?: ResolvedLink): void;
-  /** A click was redirected but could be kept nowhere. */
-  clickLost?(error: unknown): void;
-  /** A request was answered with 503: the store is away, or what it holds cannot be used. */
-  failed?(error: unknown): void;
-}
-
-/** Beside the Location; names and values in turn. */
-const REDIRECT_HEADERS = [...Object.entries(COMMON_HEADERS).flat(), 'content-length', '0'];
+/** The longest path in bytes. */
+const MAX_PATH = 8192;
 
 /**
  * Answers every request of an HTTP server.
  * @throws TypeError for an entry of trustedProxies that is none
  */
 export function createRedirect(options: RedirectOptions): RequestListener {
-  const { resolver, blocks, clicks, staticFolder, observer } = options;
-  const checkHost = options.checkHost ?? true;
-  const maxPathLength = options.maxPathLength ?? 8192;
+  const { resolver, blocks, clicks, staticFolder, checkHost = true } = options;
+  const { logger = silent, detail = () => 'none', metrics = noMetrics } = options;
   const clientOf = clientReader(options.trustedProxies ?? []);
 
   return (request, response) => {
-    try {
-      answer(request, response)?.catch((error) => fail(response, error));
-    } catch (error) {
-      fail(response, error);
-    }
+    answer(request, response).catch((error) => fail(response, error));
   };
 
-  /** At once where no file and no link is asked for. */
-  function answer(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined {
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!hasRightHosts(request)) return send(response, BAD_REQUEST);
     const { method, url = '' } = request;
-    if (method === 'OPTIONS') return show(response, OPTIONS);
-    if (method !== 'GET' && method !== 'HEAD') return show(response, NOT_ALLOWED);
+    if (method === 'OPTIONS') return send(response, OPTIONS);
+    if (method !== 'GET' && method !== 'HEAD') return send(response, NOT_ALLOWED);
     const { path, host } = parseRequestTarget(url);
-    if (path === '/' || path === '') return show(response, HOME);
-    if (path.length > maxPathLength) return show(response, TOO_LONG);
-    if (isStaticPath(path)) return sendStatic(response, path);
+    if (path === '/' || path === '') return send(response, HOME);
+    if (path.length > MAX_PATH) return send(response, TOO_LONG);
+    if (isStaticPath(path)) {
+      return send(response, (await readStaticFile(staticFolder, path)) ?? NOT_FOUND);
+    }
     const tokens = tokensIn(path);
-    if (tokens.length === 0) return show(response, NOT_FOUND);
+    if (tokens.length === 0) return send(response, NOT_FOUND);
     return follow(request, response, tokens, host);
   }
 
-  /** @param askedHost that of the request target */
+  /** @param askedHost the host of the request target */
   async function follow(
     request: IncomingMessage,
     response: ServerResponse,
@@ -89,10 +79,8 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     const host = checkHost ? normalHost(askedHost ?? client.host) : undefined;
     const now = Date.now();
     const followed = await followLink({ resolver, blocks }, tokens, host, now);
-    if (followed.kind === 'unknown') return show(response, NOT_FOUND);
+    if (followed.kind === 'unknown') return send(response, NOT_FOUND);
     const { token, resolved } = followed;
-    if (followed.kind === 'blocked') return show(response, BLOCKED, resolved);
-
     if (followed.kind === 'live') {
       if (request.method === 'HEAD') clicks.headSeen?.(token);
       else {
@@ -100,44 +88,67 @@ export function createRedirect(options: RedirectOptions): RequestListener {
           await clicks.record(clickOn(followed, now, client.ip, request.headers));
         } catch (error) {
           // The reader is redirected all the same.
-          observer?.clickLost?.(error);
+          metrics.count('clicks_total', { outcome: 'lost' });
+          const message = 'click lost: neither the store nor the journal could keep it';
+          logFailure(logger, 'error', error, message, {}, 'click');
         }
       }
     }
-    observer?.answered?.(302, resolved);
-    response.writeHead(302, ['location', resolved.link.target, ...REDIRECT_HEADERS]).end();
-  }
-
-  async function sendStatic(response: ServerResponse, path: string): Promise<void> {
-    const file = await readStaticFile(staticFolder, path);
-    if (!file) return show(response, NOT_FOUND);
-    observer?.answered?.(200);
-    response
-      .writeHead(200, {
-        'content-type': file.contentType,
-        'content-length': Buffer.byteLength(file.body),
-        'x-content-type-options': 'nosniff',
-      })
-      .end(file.body);
+    const page = followed.kind === 'blocked' ? BLOCKED : redirectTo(resolved.link.target);
+    send(response, page);
+    logFollowed(page.status, resolved);
   }
 
   function fail(response: ServerResponse, error: unknown): void {
     try {
-      observer?.failed?.(error);
-      show(response, UNAVAILABLE);
+      // The reason may name the message, so it is not part of the kind.
+      logFailure(logger, 'error', error, 'link lookup failed; answered 503', {}, 'link');
+      send(response, UNAVAILABLE);
     } catch {
-      // Half of an answer has been sent already, or even that page cannot be.
+      // Half of an answer has been sent already, or even that page cannot be sent.
       response.destroy();
     }
   }
 
-  function show(response: ServerResponse, page: Page, resolved?: ResolvedLink): undefined {
-    response.writeHead(page.status, page.headers).end(page.body);
-    observer?.answered?.(page.status, resolved);
+  function send(response: ServerResponse, { status, headers, body }: Page): void {
+    response.writeHead(status, headers).end(body);
+    metrics.count('redirects_total', { status: String(status) });
+  }
+
+  /** One line per request for a link of this host. */
+  function logFollowed(status: number, { link, message }: ResolvedLink): void {
+    const { messageId, campaignId } = message;
+    const target = showTarget(logger, detail(), link.target);
+    logger.info({ status, messageId, campaignId, part: link.part, ...target }, 'link followed');
   }
 }
 
-/** In lower case; an IPv6 address in its one canonical spelling, as tracking domains have it. */
+/**
+ * RFC 9112 § 3.2: a request of HTTP/1.1 without Host is to be refused, and any with several, since the proxy in front of
+ * us may have read the other one.
+ */
+function hasRightHosts({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts === 1 || (hosts === 0 && httpVersion === '1.0');
+}
+
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)/i;
+
+/**
+ * Reads the target of a request line: its path, still percent-encoded, without query and fragment; and the authority of an
+ * absolute-form target, which overrides the Host header (RFC 9112 § 3.2.2).
+ */
+function parseRequestTarget(url: string): { readonly path: string; readonly host?: string } {
+  const authority = url.startsWith('/') ? null : ABSOLUTE_FORM.exec(url);
+  if (authority === null) return { path: pathOf(url) };
+  return { path: pathOf(url.slice(authority[0].length)), host: authority[1] ?? '' };
+}
+
+/** The host in lower case; an IPv6 address in its one canonical spelling, as tracking domains have it. */
 function normalHost(host: string): string {
   const lower = host.toLowerCase();
   if (!lower.startsWith('[')) return lower;

@@ -1,11 +1,6 @@
 import { open } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-
-/** One file of the folder, ready to be sent. */
-export interface StaticFile {
-  readonly body: Buffer | string;
-  readonly contentType: string;
-}
+import type { Page } from './pages.ts';
 
 /** Larger files are not what this folder is for. */
 const MAX_SIZE = 1024 * 1024;
@@ -34,18 +29,27 @@ export function isStaticPath(path: string): boolean {
 
 /**
  * Reads a file below the folder at its URL's path: robots.txt, favicon.ico, .well-known/… and what iOS and Android
- * ask for to open links in an app. Read anew for each request: these are rare, and certificate tools
+ * ask for to open links in an app. Reads the file again for each request: these are rare, and certificate tools
  * put files there that live for seconds.
  * @returns undefined where there is no such file
  */
 export async function readStaticFile(
   folder: string | undefined,
   path: string,
-): Promise<StaticFile | undefined> {
-  const body = folder === undefined ? undefined : await read(join(folder, path));
-  if (body !== undefined) return { body, contentType: contentType(path) };
-  if (path === '/robots.txt') return { body: ROBOTS, contentType: contentType(path) };
-  return undefined;
+): Promise<Page | undefined> {
+  const file = folder === undefined ? undefined : await read(join(folder, path));
+  const body = file ?? (path === '/robots.txt' ? ROBOTS : undefined);
+  return (
+    body && {
+      status: 200,
+      body,
+      headers: {
+        'content-type': contentType(path),
+        'content-length': String(Buffer.byteLength(body)),
+        'x-content-type-options': 'nosniff',
+      },
+    }
+  );
 }
 
 function contentType(path: string): string {

@@ -24,12 +24,6 @@ export interface Client {
  * @throws TypeError for an entry that is none of these
  */
 export function clientReader(proxies: readonly string[]): (request: IncomingMessage) => Client {
-  if (proxies.length === 0) {
-    return ({ headers, socket }) => ({
-      host: headers.host ?? '',
-      ip: clientAddress(socket.remoteAddress),
-    });
-  }
   const trusts = trustTest(proxies);
   return (request) => {
     const { headers, socket } = request;

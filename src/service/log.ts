@@ -2,11 +2,9 @@ import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
-import type { Logger } from '../lib/logger.ts';
+import { type Detail, type Logger, showTarget } from '../lib/logger.ts';
 import { printableJson } from '../lib/printable.ts';
 import { leadsToJournal, type Severity, withSeverity } from '../lib/systemd-journal.ts';
-import type { ResolvedLink } from '../link/link-store.ts';
-import type { TrackedLink } from '../link/message-facts.ts';
 import type { RewrittenLink } from '../message/link.ts';
 import type { SkipReason } from '../message/skip-reasons.ts';
 import { LogOutput } from './log-output.ts';
@@ -79,7 +77,7 @@ function severityOf(level: number): Severity {
 /** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */
 export function logMessage(
   logger: Logger,
-  detail: Configuration['log']['detail'],
+  detail: Detail,
   { links, milliseconds, problems, ...report }: MessageReport,
 ): void {
   const leftAlone = leftAloneBy(links);
@@ -92,24 +90,17 @@ export function logMessage(
       ...(leftAlone.size > 0 && { leftAlone: Object.fromEntries(leftAlone) }),
       ms: Math.round(milliseconds * 10) / 10,
       ...(detail !== 'none' &&
-        logger.isLevelEnabled('debug') && { links: links.map((link) => show(link, detail)) }),
+        logger.isLevelEnabled('debug') && {
+          links: links.map(({ part, target, reason }) => ({
+            part,
+            ...showTarget(logger, detail, target),
+            ...(reason !== undefined && { reason }),
+          })),
+        }),
     },
     `message ${report.verdict}`,
   );
   for (const problem of problems) logger.warn({ queueId: report.queueId }, problem);
-}
-
-/** The line of one followed link; at level debug with as much of its target as `detail` allows. */
-export function logFollowed(
-  logger: Logger,
-  detail: Configuration['log']['detail'],
-  status: number,
-  { link, message }: ResolvedLink,
-): void {
-  const { messageId, campaignId } = message;
-  const line = { status, messageId, campaignId, part: link.part };
-  const more = detail !== 'none' && logger.isLevelEnabled('debug');
-  logger.info(more ? { ...line, ...show(link, detail) } : line, 'link followed');
 }
 
 /** How many links were left alone, by reason. */
@@ -119,17 +110,4 @@ export function leftAloneBy(links: readonly RewrittenLink[]): ReadonlyMap<SkipRe
     if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   }
   return counts;
-}
-
-function show(
-  { part, target, reason }: TrackedLink & Pick<RewrittenLink, 'reason'>,
-  detail: 'domain' | 'full',
-) {
-  return {
-    part,
-    ...(detail === 'full'
-      ? { target }
-      : { host: URL.canParse(target) ? new URL(target).host : '' }),
-    ...(reason !== undefined && { reason }),
-  };
 }

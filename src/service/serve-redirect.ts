@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Configuration } from '../config/configuration.ts';
-import { logFailure, logLimited } from '../lib/logger.ts';
+import { logLimited } from '../lib/logger.ts';
 import { createRedirect } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
 import { openClicks } from './clicks.ts';
 import type { Context } from './context.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
-import { logFollowed } from './log.ts';
 import { timedResolver } from './timed-store.ts';
 import { watchFiles } from './watch-files.ts';
 import { withoutStore } from './without-store.ts';
@@ -39,28 +38,15 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     checkHost: http.checkHost,
     trustedProxies: http.trustedProxies,
     ...(http.staticFolder !== undefined && { staticFolder: http.staticFolder }),
-    observer: {
-      answered(status, resolved) {
-        metrics.count('redirects_total', { status: String(status) });
-        if (resolved !== undefined) logFollowed(logger, config().log.detail, status, resolved);
-      },
-      clickLost(error) {
-        metrics.count('clicks_total', { outcome: 'lost' });
-        logFailure(logger, 'error', error, 'click lost: it could be kept nowhere', {}, 'click');
-      },
-      // The reason may name the message, so it is not part of the kind.
-      failed: (error) =>
-        logFailure(logger, 'error', error, 'link not looked up: answered 503', {}, 'link'),
-    },
+    logger,
+    metrics,
+    detail: () => config().log.detail,
   });
   const server = new RedirectServer(redirect, {
     maxConnections: http.maxConnections,
     requestTimeoutMs: http.requestTimeoutMs,
-    onRefused: (status) => metrics.count('redirects_total', { status: String(status) }),
-    onNotHttp: ({ what, ofProxy, peer }) =>
-      logLimited(logger, ofProxy ? 'warn' : 'info', `redirect: connection closed: ${what}`, {
-        peer,
-      }),
+    logger,
+    metrics,
     ...readTls(http),
   });
   releasers.add('redirect', (hurry) => server.close(config().milter.drainTimeoutMs, hurry));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
-import { tokensIn } from '../../src/redirect/request-target.ts';
+import { tokensIn } from '../../src/redirect/follow-link.ts';
 import { storeContract } from '../store/contract.ts';
 import { exampleMessage } from './example-message.ts';
 import { tokenOf } from './token-of.ts';

@@ -4,11 +4,11 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { NotHttp } from '../../src/redirect/not-http.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
 import { rawHttp } from '../helpers/raw-http.ts';
+import { recordedLog, recordedMetrics } from '../helpers/recorded.ts';
 import { DOMAIN, FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
 
 const LIVE = tokenNamed('live');
@@ -16,6 +16,7 @@ let folder: string;
 let links: FakeLinks;
 let server: RedirectServer;
 const sockets: Socket[] = [];
+let tests = 0;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-redirect-'));
@@ -109,14 +110,13 @@ describe('limits', () => {
   });
 
   test('a byte now and then does not keep a connection', async () => {
-    const refused: number[] = [];
-    const onRefused = (status: number) => void refused.push(status);
-    const client = await open(await start({ requestTimeoutMs: 200, onRefused }));
+    const { metrics, counts } = recordedMetrics();
+    const client = await open(await start({ requestTimeoutMs: 200, metrics }));
     client.socket.write(`GET /${LIVE} HTTP/1.1\r\nX-A: `);
     const dripping = setInterval(() => client.socket.write('a'), 20);
     expect(await client.closed).toContain(' 408 ');
     clearInterval(dripping);
-    expect(refused).toEqual([408]);
+    expect(counts).toEqual(['redirects_total 408']);
   });
 
   test('an idle connection is kept for a while, and then closed', async () => {
@@ -165,6 +165,13 @@ describe('limits', () => {
 });
 
 describe('what is not HTTP', () => {
+  beforeEach(() => {
+    // At most one line per second is logged, of the whole process.
+    vi.useFakeTimers({ toFake: ['performance'] }).advanceTimersByTime(10_000 * ++tests);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
   const proxy = /^the PROXY protocol is not supported: .* X-Forwarded-For.* trusted_proxies$/;
   const v2 = '\r\n\r\n\0\r\nQUIT\n';
 
@@ -182,45 +189,43 @@ describe('what is not HTTP', () => {
   ])(
     '%s is answered with one line that says so, and reported once',
     async (_name, bytes, what, ofProxy) => {
-      const refused: number[] = [];
-      const reported: NotHttp[] = [];
-      const port = await start({
-        onRefused: (status) => refused.push(status),
-        onNotHttp: (connection) => reported.push(connection),
-      });
+      const { metrics, counts } = recordedMetrics();
+      const { logger, lines } = recordedLog();
+      const port = await start({ metrics, logger });
       const answer = await rawHttp({ port, host: '127.0.0.1' }, Buffer.from(bytes, 'latin1'));
       expect(answer.status).toBe(400);
       expect(answer.headers.get('connection')).toBe('close');
       expect(answer.body).toMatch(/^[^\n]+\n$/);
       expect(answer.body.trim()).toMatch(what);
-      expect(reported).toEqual([{ what: answer.body.trim(), ofProxy, peer: '127.0.0.1' }]);
-      expect(refused).toEqual([400]);
+      const message = `redirect: connection closed: ${answer.body.trim()}`;
+      expect(lines).toEqual([{ level: ofProxy ? 'warn' : 'info', message, peer: '127.0.0.1' }]);
+      expect(counts).toEqual(['redirects_total 400']);
       expect(links.asked).toEqual([]);
     },
   );
 
   test('connections that only come and go are nothing to report', async () => {
-    const told: unknown[] = [];
-    const tell = (what: unknown) => void told.push(what);
-    const port = await start({ onRefused: tell, onNotHttp: tell });
+    const { metrics, counts } = recordedMetrics();
+    const { logger, lines } = recordedLog();
+    const port = await start({ metrics, logger });
     for (const end of ['end', 'destroy', 'resetAndDestroy'] as const) {
       const { socket, closed } = await open(port);
       socket[end]();
       await closed;
     }
     expect((await rawHttp({ port }, GET)).status).toBe(302);
-    expect(told).toEqual([]);
+    expect([...counts, ...lines]).toEqual([]);
   });
 
   test('a request with a mistake in it is HTTP', async () => {
-    const reported: NotHttp[] = [];
-    const port = await start({ onNotHttp: (connection) => reported.push(connection) });
+    const { logger, lines } = recordedLog();
+    const port = await start({ logger });
     for (const head of ['GET /\x01 HTTP/1.1\r\n\r\n', 'GET / HTTP/1.1\r\nA B\r\n\r\n']) {
       const answer = await rawHttp({ port }, head);
       expect(answer.status).toBe(400);
       expect(answer.body).toBe('');
     }
-    expect(reported).toEqual([]);
+    expect(lines).toEqual([]);
   });
 });
 

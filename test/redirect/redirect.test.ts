@@ -1,10 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Metrics, noMetrics } from '../../src/lib/metrics.ts';
 import { createRedirect, type RedirectOptions } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
 import { type RawAnswer, rawHttp } from '../helpers/raw-http.ts';
+import { type Line, recordedLog } from '../helpers/recorded.ts';
 import { APPENDED } from './appended.ts';
 import { DOMAIN, FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
 
@@ -12,12 +14,15 @@ const TARGET = "https://example.org/a%2Fb/../c?q=1&r=%E4'*,;@!~|{}#frag";
 const LIVE = tokenNamed('live');
 const servers: RedirectServer[] = [];
 let links: FakeLinks;
+let starts = 0;
 let port: number;
 let answered: number[];
-let lost: unknown[];
-let failed: unknown[];
+let lost: number;
+let logged: Line[];
 
 async function start(options: Partial<RedirectOptions> = {}, limits: ServerOptions = {}) {
+  // At most one line per second is logged, of the whole process.
+  vi.useFakeTimers({ toFake: ['performance'] }).advanceTimersByTime(10_000 * ++starts);
   links = new FakeLinks();
   const named = {
     live: resolvedLink({ target: TARGET }),
@@ -31,21 +36,26 @@ async function start(options: Partial<RedirectOptions> = {}, limits: ServerOptio
   for (const [name, link] of Object.entries(named)) links.links.set(tokenNamed(name), link);
   links.blocked.add(tokenNamed('blocked'));
   answered = [];
-  lost = [];
-  failed = [];
-  const observer = {
-    answered: (status: number) => void answered.push(status),
-    clickLost: (error: unknown) => void lost.push(error),
-    failed: (error: unknown) => void failed.push(error),
+  lost = 0;
+  const { logger, lines } = recordedLog('debug');
+  logged = lines;
+  const metrics: Metrics = {
+    ...noMetrics,
+    count(name, labels) {
+      if (name === 'redirects_total') answered.push(Number(Object.values(labels)[0]));
+      else lost++;
+    },
   };
+  const told = { logger, metrics };
   const app = createRedirect({
     resolver: links,
     blocks: links,
     clicks: links,
-    observer,
+    detail: () => 'domain',
+    ...told,
     ...options,
   });
-  const server = new RedirectServer(app, { onRefused: observer.answered, ...limits });
+  const server = new RedirectServer(app, { ...told, ...limits });
   servers.push(server);
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   port = (listening.address() as AddressInfo).port;
@@ -59,6 +69,7 @@ const get = (path: string, headers = '', method = 'GET', version = '1.1') =>
   );
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const server of servers.splice(0)) await server.close(0);
 });
 
@@ -181,7 +192,8 @@ describe.each([
     expect(answer.headers.has('set-cookie')).toBe(false);
     expect(answer.headers.get('retry-after')).toBe(status === 503 ? '30' : undefined);
     expect(answered).toEqual([status]);
-    expect(failed).toHaveLength(status === 503 ? 1 : 0);
+    const errors = logged.filter(({ level }) => level === 'error');
+    expect(errors.length > 0).toBe(status === 503);
   });
 
   test.each(APPENDED)('%s behind a token is cut', async (_name, appended) => {
@@ -342,7 +354,7 @@ describe.each([
     links.keep = () => Promise.reject(new Error('disk full'));
     const answer = await get(`/${LIVE}`);
     expect(answer.status).toBe(302);
-    expect(lost).toEqual([new Error('disk full')]);
+    expect(lost).toBe(1);
   });
 
   test('several requests on one connection', async () => {
@@ -504,4 +516,27 @@ describe('behind proxies', () => {
       `[TypeError: trusted_proxies: "10.0.0.0/33" is not an address, a network such as 10.0.0.0/8, or "unix"]`,
     );
   });
+});
+
+test('each followed link is one line, and so is each failure', async () => {
+  await start();
+  links.keep = () => Promise.reject(new Error('disk full'));
+  for (const name of ['live', 'blocked', 'unknown', 'away']) await get(`/${tokenNamed(name)}`);
+  const { link, message } = resolvedLink({ target: TARGET });
+  const known = { messageId: message.messageId, campaignId: message.campaignId, part: link.part };
+  const line = { level: 'info', message: 'link followed', ...known, host: 'example.org' };
+  expect(logged.filter(({ level }) => level !== 'debug')).toEqual([
+    {
+      level: 'error',
+      message: 'click lost: neither the store nor the journal could keep it',
+      reason: 'disk full',
+    },
+    { ...line, status: 302 },
+    { ...line, status: 410 },
+    {
+      level: 'error',
+      message: 'link lookup failed; answered 503',
+      reason: expect.any(String),
+    },
+  ]);
 });

@@ -5,8 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../../src/config/configuration.ts';
 import type { MessageReport } from '../../src/filter/report.ts';
-import type { ResolvedLink } from '../../src/link/link-store.ts';
-import { logFollowed, logMessage, openLog } from '../../src/service/log.ts';
+import { logMessage, openLog } from '../../src/service/log.ts';
 import { poll } from '../helpers/poll.ts';
 
 let folder: string;
@@ -67,28 +66,13 @@ const report: MessageReport = {
   problems: [],
 };
 
-const followed: ResolvedLink = {
-  isFor: () => true,
-  link: { target: TARGET, part: 'html' },
-  message: {
-    messageId: 'AAAAAAAAAAAAAAAA',
-    injectionTime: 1,
-    expires: 2,
-    domain: 't.example',
-    sender: 'news@shop.example',
-    recipients: ['ann@shop.example'],
-    campaignId: 'spring',
-  },
-};
-
 type Settings = Configuration['log'];
 
-/** What is written of one message, one click and an error that carries a link. */
+/** The lines of one message and of an error that carries a link. */
 async function written({ level, detail, format }: Pick<Settings, 'level' | 'detail' | 'format'>) {
   const file = join(folder, 'lines');
   const log = openLog({ level, detail, format, file });
   logMessage(log.logger, detail, report);
-  logFollowed(log.logger, detail, 302, followed);
   const error = Object.assign(new Error('OOM command not allowed'), {
     code: 'EOOM',
     command: { name: 'set', args: ['key', TARGET, 'ann@shop.example'] },
@@ -99,7 +83,7 @@ async function written({ level, detail, format }: Pick<Settings, 'level' | 'deta
   return readFile(file, 'utf8');
 }
 
-test('one line a message, one a click, and of an error what it says', async () => {
+test('one line per message, and of an error what it says', async () => {
   const text = await written({ level: 'info', detail: 'full', format: 'json' });
   const lines = text
     .trimEnd()
@@ -118,20 +102,13 @@ test('one line a message, one a click, and of an error what it says', async () =
     leftAlone: { scheme: 2 },
     ms: 3.1,
   });
-  expect(lines[1]).toMatchObject({
-    msg: 'link followed',
-    status: 302,
-    messageId: 'AAAAAAAAAAAAAAAA',
-    campaignId: 'spring',
-    part: 'html',
-  });
-  expect(lines[2].err).toEqual({
+  expect(lines[1].err).toEqual({
     type: 'Error',
     code: 'EOOM',
     message: 'OOM command not allowed',
     stack: expect.stringContaining('log.test.ts'),
   });
-  expect(lines).toHaveLength(3);
+  expect(lines).toHaveLength(2);
 });
 
 test.each<[Settings['level'], Settings['detail'], boolean, boolean]>([
@@ -153,7 +130,7 @@ test('people read it on a terminal: a line each, with time, level and message', 
   const lines = (await written({ level: 'info', detail: 'none', format: 'pretty' })).split('\n');
   const plain = lines.map((line) => stripVTControlCharacters(line));
   expect(plain[0]).toMatch(/^\[[\d:. +]+\] INFO: message tracked \{.*"queueId":"4XyZ".*\}$/);
-  expect(plain[1]).toMatch(/^\[[\d:. +]+\] INFO: link followed \{.*"status":302.*\}$/);
+  expect(plain[1]).toMatch(/^\[[\d:. +]+\] ERROR: a link could not be looked up $/);
 });
 
 test('the readable log holds nothing from outside that a terminal obeys', async () => {
