@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import { jsonValue, writeValue } from '../config/write-value.ts';
-import type { MessageReport } from '../filter/report.ts';
+import { explainReason, type MessageReport } from '../filter/report.ts';
 import { Transaction } from '../filter/transaction.ts';
 import { printable, printableJson } from '../lib/printable.ts';
 import type { Decision } from '../scope/decide.ts';
@@ -12,7 +12,6 @@ import { filterSettings, practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
 import { whoDecided } from './describe-source.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { reasonText } from './reason-text.ts';
 import { addTransactionOptions, envelopeOf } from './transaction-options.ts';
 import { tryMessage } from './try-message.ts';
 
@@ -114,7 +113,7 @@ function verdict(
 ): string {
   if (report) {
     const tracked = report.links.filter((link) => link.tracked).length;
-    const reason = report.reason === undefined ? '' : `: ${reasonText[report.reason]}`;
+    const reason = report.reason === undefined ? '' : `: ${explainReason(report.reason)}`;
     const reply = report.reply === undefined ? '' : ` (${report.reply})`;
     const count = `${tracked} of ${report.links.length} links tracked`;
     return `This message is ${report.verdict}${reason || `: ${count}`}${reply}.`;
@@ -128,7 +127,7 @@ function linkLines({ links }: MessageReport): string[] {
     links.map(
       ({ part, tracked, reason, target }): Row => [
         part,
-        tracked ? 'tracked' : reasonText[reason ?? 'too-long'],
+        tracked ? 'tracked' : reason === undefined ? 'not tracked' : explainReason(reason),
         target,
       ],
     ),

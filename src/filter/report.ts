@@ -1,5 +1,5 @@
 import type { RewrittenLink } from '../message/link.ts';
-import type { SkipReason } from '../message/skip-reasons.ts';
+import { SKIP_REASONS, type SkipReason } from '../message/skip-reasons.ts';
 
 /** What became of a message. */
 export type Verdict =
@@ -11,19 +11,35 @@ export type Verdict =
   | 'rejected'
   | 'tempfailed';
 
-/** Why a message is left alone, beyond what its content says. */
-export type WhyUntouched =
-  | SkipReason
-  | 'off' // click_tracking_enabled is not on where it matters
-  | 'several-recipients' // recipients = single
-  | 'excluded-recipient'
-  | 'null-sender' // as of bounces (RFC 5321 §4.5.5)
-  | 'nothing-to-track' // every link has a reason of its own
-  | 'store-unavailable'
-  | 'smtpapi' // X-MSYS-API is not valid
-  | 'over-limit' // more headers or recipients than Milter_Listener takes
-  | 'memory' // the messages under way hold max_memory already
-  | 'not-granted'; // the MTA lets nobody change body or headers
+/** Why a message is left untouched, whatever it contains. */
+const FILTER_REASONS = {
+  off: 'click_tracking_enabled is off',
+  'several-recipients': 'recipients = single, and it does not have exactly one recipient',
+  'excluded-recipient': 'a recipient is in exclude_recipients',
+  'null-sender': 'its sender is empty, as of bounces and automatic replies',
+  'nothing-to-track': 'none of its links is to be tracked',
+  'store-unavailable': 'the link store is unavailable (on_failure)',
+  smtpapi: 'its X-MSYS-API header is not valid',
+  'over-limit': 'it has more headers or recipients than Milter_Listener takes',
+  memory: 'the messages under way at that moment held max_memory already',
+  'not-granted':
+    'the MTA lets the milter change no body or no headers (SMFIF_CHGBODY, SMFIF_CHGHDRS)',
+} as const;
+
+/** Every reason with its explanation, by what it applies to. */
+export const UNTOUCHED_REASONS = {
+  message: { ...FILTER_REASONS, ...SKIP_REASONS.message },
+  part: SKIP_REASONS.part,
+  link: SKIP_REASONS.link,
+} as const;
+
+export type WhyUntouched = keyof typeof FILTER_REASONS | SkipReason;
+
+/** Explains a reason in words that complete "left alone: …". */
+export function explainReason(reason: WhyUntouched): string {
+  const { message, part, link } = UNTOUCHED_REASONS;
+  return { ...message, ...part, ...link }[reason];
+}
 
 /** One message, told once: for the log, the metrics, and `explain`. */
 export interface MessageReport {
