@@ -1,3 +1,4 @@
+import { domainOf } from '../lib/text.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
 import { anonymizeIp } from './anonymize-ip.ts';
 import type { AutomationReason } from './automation.ts';
@@ -227,9 +228,4 @@ function commonFields(
     pathway: textOf(message.pathway),
     rcpt_count: recipientCount > 1 ? recipientCount : undefined,
   };
-}
-
-function domainOf(address: string): string | undefined {
-  const at = address.lastIndexOf('@');
-  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
 }

@@ -2,12 +2,6 @@ import { contextVariableNames } from '../scope/context-variables.ts';
 import type { MacroLookup } from '../scope/facts.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
 
-/** The domain of an envelope sender: the macro `{sender_domain}` of the configuration. */
-export function domainOf(address: string): string | undefined {
-  const at = address.lastIndexOf('@');
-  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
-}
-
 /** `accept_x_msys_api`: whether the header of this client counts. */
 export function believes({ acceptXMsysApi }: TrackingOptions, macro: MacroLookup): boolean {
   if (acceptXMsysApi !== 'authenticated') return acceptXMsysApi === 'any';

@@ -1,3 +1,4 @@
+import { domainOf } from '../lib/text.ts';
 import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
 import type { HeaderField } from '../message/header-fields.ts';
@@ -15,7 +16,7 @@ import { messageFacts } from './message-facts.ts';
 import type { MessageMemory } from './message-memory.ts';
 import { ownDomains } from './own-domains.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
-import { believes, contextOf, domainOf } from './sender-macros.ts';
+import { believes, contextOf } from './sender-macros.ts';
 import { parseSmtpapi } from './smtpapi.ts';
 import { trackLinks } from './track-links.ts';
 

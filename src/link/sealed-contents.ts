@@ -1,4 +1,5 @@
 import { base128, readBase128 } from '../lib/base128.ts';
+import { isPrintableAscii } from '../lib/text.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import { isFact } from './record-head.ts';
 import { expandUrl, shortenUrl } from './url-shorthand.ts';
@@ -99,7 +100,7 @@ export class ContentsPacker {
 
   /** @param overhead bytes of the token beside these contents */
   pack(link: TrackedLink, overhead: number): Buffer {
-    const plain = !isAscii(link.target);
+    const plain = !isPrintableAscii(link.target);
     const target = plain ? Buffer.from(link.target) : shortenUrl(link.target);
     const name = shortString(link.name) ?? NOTHING;
     const length = 1 + this.#before.length + name.length + this.#behind.length + target.length;
@@ -205,8 +206,4 @@ function shortString(text: string | undefined): Buffer | undefined {
   return bytes.length > MAX_STRING_BYTES
     ? undefined
     : Buffer.concat([Buffer.of(bytes.length), bytes]);
-}
-
-function isAscii(text: string): boolean {
-  return Buffer.byteLength(text) === text.length;
 }

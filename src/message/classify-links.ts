@@ -92,7 +92,7 @@ function judgeOne(
     (options.placeholders !== 'track' && holdsPlaceholder(written) ? 'placeholder' : undefined) ??
     unsubscribe.get(target, host, plain !== undefined) ??
     (isOwn(target, host, options.ownDomains) ? 'own-domain' : undefined) ??
-    options.exclude?.(target);
+    (options.exclude?.(target, host) ? 'excluded' : undefined);
   return { candidate, link: foundLink(part, candidate, target, reason), host };
 }
 

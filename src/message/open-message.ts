@@ -49,8 +49,8 @@ export interface ReadingOptions {
   readonly trackUrlText: boolean;
   /** Hosts (lower case, with port where there is one) that tracked links lead to: links to them are left alone. */
   readonly ownDomains: ReadonlySet<string>;
-  /** The operator's exclusions by pattern or domain. */
-  readonly exclude?: (target: string) => SkipReason | undefined;
+  /** Whether a link is left alone by its target, or by its host and port as browsers spell them. */
+  readonly exclude?: (target: string, host: string) => boolean;
 }
 
 /** A message that is being received. */

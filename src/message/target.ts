@@ -1,3 +1,4 @@
+import { isPrintableAscii } from '../lib/text.ts';
 import { isPlaceholder, isPlaceholderHost } from './placeholders.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
@@ -34,7 +35,7 @@ export function targetOf(
   if (plain !== undefined) {
     return { target: written, host: plain };
   }
-  const link = UNPRINTABLE.test(written) ? trim(written).replace(/[\t\n\r]/g, '') : written;
+  const link = !isPrintableAscii(written) ? trim(written).replace(/[\t\n\r]/g, '') : written;
   if (isPlaceholder(link)) {
     return 'placeholder';
   }
@@ -70,7 +71,7 @@ export function targetOf(
   if (url === undefined) {
     return 'invalid-url';
   }
-  const target = UNPRINTABLE.test(link)
+  const target = !isPrintableAscii(link)
     ? start + asciiAuthority(authority, url.hostname) + percentEncode(rest)
     : link;
   return target.length > MAX_TARGET ? 'too-long' : { target, host: url.host };
@@ -123,7 +124,6 @@ const ABSOLUTE = /^(https?:\/\/)([^/?#\\]+)(.*)$/is;
 /** Host and port as they are written, as far as there is a host. */
 const HOST = /^(?:https?:[/\\]*|[/\\]{2,})(?:[^/?#\\]*@)?([^/?#\\]*)/i;
 const NOT_ASCII = /[^\0-\x7f]/;
-const UNPRINTABLE = /[^!-~]/;
 
 /** DNS has names of 253 characters; for longer ones the time it takes to make ASCII of them grows faster than they do. */
 const MAX_HOST = 300;

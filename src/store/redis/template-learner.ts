@@ -1,4 +1,5 @@
 import { detached } from '../../lib/detached.ts';
+import { isPrintableAscii } from '../../lib/text.ts';
 import { parseLinkLine } from '../../link/link-line.ts';
 import type { MessageFacts, TrackedLink } from '../../link/message-facts.ts';
 import type { MessageRecord } from '../../link/message-record.ts';
@@ -102,7 +103,12 @@ const SCHEME = 'https://'.length;
 
 /** What two links have in common before and behind a middle, which ends where a word or number does. */
 function opened(link: EditionLink, { target, part, name }: TrackedLink): EditionLink | undefined {
-  if (part !== link.part || name !== link.name || !isAscii(target) || !isAscii(link.start)) {
+  if (
+    part !== link.part ||
+    name !== link.name ||
+    !isPrintableAscii(target) ||
+    !isPrintableAscii(link.start)
+  ) {
     return undefined;
   }
   const other = link.start + (link.end ?? '');
@@ -126,8 +132,4 @@ function opened(link: EditionLink, { target, part, name }: TrackedLink): Edition
 
 function isOfWord(character: string): boolean {
   return /[\w%~-]/.test(character);
-}
-
-function isAscii(text: string): boolean {
-  return /^[!-~]*$/.test(text);
 }

@@ -1,0 +1,12 @@
+/** Whether a text holds nothing but printable ASCII characters: no space, no control character. */
+export function isPrintableAscii(text: string): boolean {
+  return !UNPRINTABLE.test(text);
+}
+
+const UNPRINTABLE = /[^!-~]/;
+
+/** The domain of `user@domain` in lower case, or undefined where there is no `@`. */
+export function domainOf(address: string): string | undefined {
+  const at = address.lastIndexOf('@');
+  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
+}
