@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IssuedLinks, LinkIssuer } from '../link/link-store.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
+import type { FoundLink } from '../message/link.ts';
 import type { ReadMessage } from '../message/open-message.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
 
@@ -19,19 +20,19 @@ export async function trackLinks(
 ) {
   const base = `${clickTrackingScheme}://${trackingDomain}/`;
   let issued: IssuedLinks | undefined;
-  const urls: (string | undefined)[] = [];
-  for (const { target, part, name, sublink, reason } of read.links) {
+  const urls = new Map<FoundLink, string>();
+  let taken = 0;
+  for (const link of read.links) {
+    const { target, part, name, sublink, reason } = link;
     if (reason !== undefined) continue;
-    if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) {
-      urls.push(undefined);
-      continue;
-    }
+    if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) continue;
     issued ??= issuer.issue(facts);
     const token = issued.token(name === undefined ? { target, part } : { target, part, name });
-    urls.push(token && base + (sublink === undefined ? token : `f/${sublink}/${token}`));
-    if (urls.length % AT_A_TIME === 0) await nextTurn();
+    if (token !== undefined) {
+      urls.set(link, base + (sublink === undefined ? token : `f/${sublink}/${token}`));
+    }
+    if (++taken % AT_A_TIME === 0) await nextTurn();
   }
-  let next = 0;
-  const { body, links } = read.rewrite(() => urls[next++]);
+  const { body, links } = read.rewrite((link) => urls.get(link));
   return { body, links, issued, kind: issuer.kind };
 }

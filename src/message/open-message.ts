@@ -74,8 +74,9 @@ export interface ReadMessage {
   /** The top parts, and why one is left alone as a whole. */
   readonly parts: readonly { readonly part: TopPart; readonly reason?: SkipReason }[];
   /**
-   * Pure: may be called again, giving other URLs.
-   * @param urlFor asked for each of `links` that has no reason, in their order
+   * Makes the new body. It changes nothing else, so it may be called again with other URLs.
+   *
+   * @param urlFor called with each object of `links` that has no reason, in any order
    */
   rewrite(urlFor: UrlFor): RewrittenMessage;
 }
