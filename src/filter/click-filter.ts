@@ -1,5 +1,5 @@
+import { reply } from '../milter/answer.ts';
 import type { EndOfMessage, Filter, MacroRequest, Message } from '../milter/filter.ts';
-import { reply } from '../milter/reply-code.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
 import { longestMacroName, type MacroSettings, macroNames } from '../scope/facts.ts';

@@ -1,18 +1,56 @@
 import type { Socket } from 'node:net';
-import { FrameReader } from './frame.ts';
+import type { MacroStage } from './client-replies.ts';
+import type { ConnectInfo } from './filter.ts';
+import { FrameReader, frame } from './frame.ts';
+import { command } from './protocol.ts';
 
-/** Larger buffers are written as they are, smaller ones put together. */
+/** Bytes up to which buffers are joined before they are written. */
 const COPY_UP_TO = 4096;
 
-/** The client's socket: commands are gathered until an answer is needed, and go out together. */
+/** Macros to send, by stage: `{ connect: { '{client_addr}': '192.0.2.1' }, rcpt: { i: '4F…' } }`. */
+export type Macros = {
+  readonly [stage in MacroStage]?: Readonly<Record<string, string>>;
+};
+
+/** The letter by which SMFIC_MACRO names the command that the macros belong to. */
+const STAGE_LETTERS: Readonly<Record<MacroStage, string>> = {
+  connect: 'C',
+  helo: 'H',
+  mail: 'M',
+  rcpt: 'R',
+  data: 'T',
+  endOfHeaders: 'N',
+  endOfMessage: 'E',
+};
+
+/** SMFIC_CONNECT. */
+export function encodeConnect({ hostname, family, address = '', port = 0 }: ConnectInfo): Buffer {
+  if (family === 'unknown') return frame(command.connect, `${hostname}\0U`);
+  const letter = { inet: '4', inet6: '6', unix: 'L' }[family];
+  const bytes = String.fromCharCode(port >> 8, port & 255);
+  const prefix = family === 'inet6' ? 'IPv6:' : '';
+  return frame(command.connect, `${hostname}\0${letter}${bytes}${prefix}${address}\0`);
+}
+
+/** SMFIC_MAIL or SMFIC_RCPT. */
+export function encodeEnvelope(
+  letter: number,
+  address: string,
+  args: readonly string[] = [],
+): Buffer {
+  return frame(letter, `${[address, ...args].join('\0')}\0`);
+}
+
+/** The client's socket. Commands are queued until a reply is needed, and then sent together. */
 export class ClientConnection {
   readonly #socket: Socket;
   readonly #reader = new FrameReader();
   #out: Buffer[] = [];
   #waiter: { resolve(): void; reject(error: Error): void } | undefined;
   #error: Error | undefined;
-  #ending = false;
+  #isEnding = false;
 
+  /** @param timeout milliseconds to wait for a reply */
   constructor(socket: Socket, timeout: number) {
     this.#socket = socket;
     socket.setNoDelay(true);
@@ -22,7 +60,7 @@ export class ClientConnection {
       this.#waiter?.resolve();
     });
     socket.on('timeout', () => {
-      if (this.#waiter === undefined && !this.#ending) return;
+      if (this.#waiter === undefined && !this.#isEnding) return;
       socket.destroy(new Error(`milter client: no reply within ${timeout} ms`));
     });
     socket.on('error', (error) => this.#lost(error));
@@ -33,6 +71,15 @@ export class ClientConnection {
 
   queue(...frames: readonly Buffer[]): void {
     this.#out.push(...frames);
+  }
+
+  /** Queues a command after its macros. Postfix sends a macro packet even if it is empty. */
+  queueCommand(stage: MacroStage, macros: Macros | undefined, ...frames: readonly Buffer[]): void {
+    let text = STAGE_LETTERS[stage];
+    for (const [name, value] of Object.entries(macros?.[stage] ?? {})) {
+      text += `${name}\0${value}\0`;
+    }
+    this.queue(frame(command.macro, text), ...frames);
   }
 
   flush(): void {
@@ -54,7 +101,7 @@ export class ClientConnection {
     socket.uncork();
   }
 
-  /** Sends what is queued and waits for the next frame; its fields are valid until the next call. */
+  /** Sends the queue and waits for the next frame, which is valid until the next call. */
   async nextFrame(): Promise<{ readonly command: number; readonly payload: Buffer }> {
     this.flush();
     while (!this.#reader.next()) {
@@ -67,18 +114,18 @@ export class ClientConnection {
     return this.#reader;
   }
 
-  /** Sends what is queued and closes; resolves when the milter has closed too, or let the time-out pass. */
+  /** Sends the queue and closes. Resolves when the milter has closed too, or after the timeout. */
   async end(): Promise<void> {
     if (this.#socket.destroyed) return;
     const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
-    this.#ending = true;
+    this.#isEnding = true;
     this.flush();
     this.#socket.end();
     await closed;
   }
 
   destroy(): void {
-    // There is no reset on a unix socket: closing it with answers unread comes to the same.
+    // A unix socket knows no reset. Closing it with unread replies has the same effect.
     if (this.#socket.remoteFamily === undefined) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }

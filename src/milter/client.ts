@@ -1,12 +1,18 @@
 import { createConnection } from 'node:net';
-import { ClientConnection } from './client-connection.ts';
+import { isRefusal } from './answer.ts';
+import {
+  ClientConnection,
+  encodeConnect,
+  encodeEnvelope,
+  type Macros,
+} from './client-connection.ts';
 import {
   type ClientAgreement,
   decodeAgreement,
-  encodeOffer,
-  type MacroStage,
-  type Offer,
-} from './client-negotiate.ts';
+  decodeAnswer,
+  decodeModification,
+  type ReceivedAnswer,
+} from './client-replies.ts';
 import type { ConnectInfo, Hook } from './filter.ts';
 import { frame, frameHeader } from './frame.ts';
 import {
@@ -16,100 +22,143 @@ import {
   splitMessage,
 } from './message-edit.ts';
 import type { Modification } from './modification.ts';
-import { command, MAX_DATA, protocolFlag, reply as replies } from './protocol.ts';
-import { decodeAnswer, decodeModification, type ReceivedAnswer } from './received.ts';
+import {
+  ALL_ACTIONS,
+  ALL_PROTOCOL,
+  command,
+  MAX_DATA,
+  ProtocolError,
+  protocolFlag,
+  reply as replies,
+  V1_ACTIONS,
+  V1_PROTOCOL,
+  VERSION,
+} from './protocol.ts';
 
 /**
- * The MTA's side of the protocol, for tests, demonstrations and benchmarks: it sends what Postfix sends,
- * and does to a message what Postfix does.
+ * The MTA's side of the protocol, for tests, demonstrations and benchmarks. The client sends what
+ * Postfix sends, and modifies a message as Postfix does.
  */
 
+/** Options of `connectMilter`. */
 export interface MilterClientOptions {
   readonly offer?: Offer;
-  /** Milliseconds without a reply before the connection is given up. Default 30 s. */
+  /** Milliseconds to wait for a reply. Default 30 s. */
   readonly timeout?: number;
 }
 
-/** Macros to send, by stage: `{ connect: { '{client_addr}': '192.0.2.1' }, rcpt: { i: '4F…' } }`. */
-export type Macros = { readonly [stage in MacroStage]?: Readonly<Record<string, string>> };
+/** What the client offers to the milter at negotiation. */
+export interface Offer {
+  /** Default 6. */
+  readonly version?: number;
+  /** SMFIF_*. Default 0x1ff, which is all of them. */
+  readonly actions?: number;
+  /** SMFIP_*. Default 0x1fffff, which is all but SMFIP_MDS_*. */
+  readonly protocol?: number;
+}
 
+/** An SMTP session to play. */
 export interface SmtpSession {
-  /** Default localhost, inet, 127.0.0.1, port 0: what Postfix says of local submission. */
+  /** Default: localhost, inet, 127.0.0.1, port 0, as Postfix reports local submission. */
   readonly client?: ConnectInfo;
   /** Default `localhost`. */
   readonly helo?: string;
-  /** Stages connect and helo. */
+  /** Macros of the stages connect and helo. */
   readonly macros?: Macros;
 }
 
+/** A message to send. */
 export interface Transaction {
-  /** As sent: with `<>` from SMTP, without from local submission. Default `<sender@example.com>`. */
+  /**
+   * The sender as it is sent: with angle brackets as from SMTP, without as from local submission.
+   * Default `<sender@example.com>`.
+   */
   readonly sender?: string;
   readonly senderArgs?: readonly string[];
   /** Default `<recipient@example.net>`. */
   readonly recipients?: readonly string[];
-  /** The whole message, header and body, CRLF line ends. */
+  /** The whole message, header and body, with CRLF line ends. */
   readonly message: Buffer;
-  /** Stages mail to endOfMessage; sent as given, whatever the milter asked for. */
+  /** Macros of the stages from mail to endOfMessage, sent even if the milter did not ask for them. */
   readonly macros?: Macros;
-  /** Data bytes of one SMFIC_BODY. Default, and at most, 65535. */
+  /** Data bytes per SMFIC_BODY. Default and maximum 65535. */
   readonly bodyChunk?: number;
-  /** Whether SMFIC_BODYEOB carries the last piece of the body, as Sendmail's may. Default no, as Postfix. */
+  /** Whether SMFIC_BODYEOB carries the last piece of the body, as from Sendmail. Default false. */
   readonly endWithData?: boolean;
 }
 
+/** The stage at which a message was decided. */
 export type TransactionStage =
   | 'session'
   | Exclude<Hook, 'connect' | 'helo' | 'unknown'>
   | 'endOfMessage';
 
+/** The result of sending a message. */
 export interface TransactionResult {
-  /** The answer that decided; `continue` or `accept` where the message goes on. */
+  /** The answer that decided. After `continue` and `accept` the MTA takes the message. */
   readonly answer: ReceivedAnswer;
-  /** The stage of that answer; `session` where CONNECT or HELO was answered so that nothing is sent. */
+  /** The stage of that answer: `session` if the answer to CONNECT or HELO decided. */
   readonly stage: TransactionStage;
   readonly sender: string;
-  /** Recipients that are left, in order. */
+  /** The remaining recipients, in order. */
   readonly recipients: readonly string[];
-  /** What was answered to recipients that were refused. */
+  /** The refused recipients, with the answer to each. */
   readonly refused: ReadonlyMap<string, ReceivedAnswer>;
   readonly modifications: readonly Modification[];
+  /** The reason for which the message is held. */
   readonly quarantine: string | undefined;
-  /** The message after the modifications; the very buffer that was sent where there are none. */
+  /** The message after the modifications. Without any, it is the very buffer that was sent. */
   readonly message: Buffer;
-  /** SMFIR_PROGRESS packets seen. */
+  /** How many SMFIR_PROGRESS packets were received. */
   readonly progress: number;
-  /** Bytes of the body the milter was sent: less than all after `skip` or an early answer. */
+  /** Bytes of the body that were sent. They are fewer after `skip` or an early answer. */
   readonly bodySent: number;
 }
 
-/** One connection to a milter: any number of SMTP sessions, each of any number of messages, one after another. */
+/** A connection to a milter, for any number of SMTP sessions and messages, one after another. */
 export interface MilterClient {
   readonly agreed: ClientAgreement;
-  /** CONNECT and HELO. After `accept` the milter wants nothing more of the session: `send` then sends nothing. */
+  /** Sends CONNECT and HELO. After `accept`, `send` sends nothing to the milter. */
   open(session?: SmtpSession): Promise<ReceivedAnswer>;
-  /** Plays one message; opens a default session where none is open. */
+  /** Sends one message, in a default session if none is open. */
   send(message: Transaction): Promise<TransactionResult>;
-  /** Sends SMFIC_ABORT, as for RSET. */
+  /** Sends SMFIC_ABORT, as after RSET. */
   abort(): void;
-  /** SMFIC_QUIT_NC: ends the SMTP session and keeps the connection for the next `open`. */
+  /** Sends SMFIC_QUIT_NC, which ends the SMTP session and keeps the connection. */
   quitSession(): void;
-  /** SMFIC_QUIT, and the end of the connection. */
+  /** Sends SMFIC_QUIT and closes the connection. */
   quit(): Promise<void>;
-  /** Resets the connection in the middle of whatever goes on. */
+  /** Resets the connection. */
   destroy(): void;
 }
 
-/** Connects to a milter and negotiates. */
+/**
+ * Connects to a milter and negotiates.
+ * @throws ProtocolError if the milter does not speak the protocol, or agrees to what was not
+ *   offered, as Sendmail does
+ */
 export async function connectMilter(
   where: { readonly host?: string; readonly port: number } | { readonly path: string },
-  options: MilterClientOptions = {},
+  { offer = {}, timeout = 30_000 }: MilterClientOptions = {},
 ): Promise<MilterClient> {
-  const connection = new ClientConnection(createConnection(where), options.timeout ?? 30_000);
-  const offer = options.offer ?? {};
+  const { version = VERSION, actions = ALL_ACTIONS, protocol = ALL_PROTOCOL } = offer;
+  const connection = new ClientConnection(createConnection(where), timeout);
   try {
-    connection.queue(encodeOffer(offer));
-    return new Client(connection, decodeAgreement(await connection.nextFrame(), offer));
+    const payload = Buffer.alloc(12);
+    payload.writeUInt32BE(version, 0);
+    payload.writeUInt32BE(actions >>> 0, 4);
+    payload.writeUInt32BE(protocol >>> 0, 8);
+    connection.queue(frame(command.negotiate, payload));
+    const received = await connection.nextFrame();
+    const agreed = decodeAgreement(received.command, received.payload);
+    const tooMuch =
+      (agreed.actions & ~(actions || V1_ACTIONS)) | (agreed.protocol & ~(protocol || V1_PROTOCOL));
+    if (tooMuch !== 0 || agreed.version > version) {
+      throw new ProtocolError(
+        'milter client: negotiate: the milter agreed to what was not offered',
+      );
+    }
+    return new Client(connection, agreed);
   } catch (error) {
     connection.destroy();
     throw error;
@@ -117,13 +166,13 @@ export async function connectMilter(
 }
 
 /** A message on its way through the stages. */
-class Play {
+class Sending {
   readonly sent: Transaction;
   readonly recipients: string[] = [];
   readonly refused = new Map<string, ReceivedAnswer>();
   bodySent = 0;
-  /** The body's last piece, where it is kept for SMFIC_BODYEOB. */
-  rest: Buffer = EMPTY;
+  /** The last piece of the body, if SMFIC_BODYEOB carries it. */
+  rest: Buffer = Buffer.alloc(0);
   #split: SplitMessage | undefined;
 
   constructor(sent: Transaction) {
@@ -136,8 +185,8 @@ class Play {
   }
 }
 
-/** An answer after which nothing more of the message is sent. */
-interface Early {
+/** An answer after which no more of the message is sent. */
+interface Decisive {
   readonly answer: ReceivedAnswer;
   readonly stage: TransactionStage;
 }
@@ -145,7 +194,7 @@ interface Early {
 class Client implements MilterClient {
   readonly agreed: ClientAgreement;
   readonly #connection: ClientConnection;
-  /** What CONNECT and HELO came to; undefined where no SMTP session is open. */
+  /** The answer to CONNECT and HELO. Undefined if no SMTP session is open. */
   #session: ReceivedAnswer | undefined;
 
   constructor(connection: ClientConnection, agreed: ClientAgreement) {
@@ -154,14 +203,14 @@ class Client implements MilterClient {
   }
 
   async open(session: SmtpSession = {}): Promise<ReceivedAnswer> {
+    const { client = LOCAL, helo = 'localhost', macros } = session;
     let answer: ReceivedAnswer = 'none';
     if (!this.#agreed(protocolFlag.noConnect)) {
-      this.#queue('connect', session.macros, encodeConnect(session.client ?? LOCAL));
+      this.#connection.queueCommand('connect', macros, encodeConnect(client));
       answer = await this.#answer(protocolFlag.noReplyConnect);
     }
     if (goesOn(answer) && !this.#agreed(protocolFlag.noHelo)) {
-      const helo = frame(command.helo, `${session.helo ?? 'localhost'}\0`);
-      this.#queue('helo', session.macros, helo);
+      this.#connection.queueCommand('helo', macros, frame(command.helo, `${helo}\0`));
       answer = await this.#answer(protocolFlag.noReplyHelo);
     }
     this.#session = answer;
@@ -169,45 +218,46 @@ class Client implements MilterClient {
   }
 
   async send(sent: Transaction): Promise<TransactionResult> {
-    const play = new Play(sent);
-    const early =
-      (await this.#sendEnvelope(play)) ??
-      (await this.#sendHeader(play)) ??
-      (await this.#sendBody(play));
-    if (early !== undefined) return result(play, early);
-    const end = frameHeader(command.endOfMessage, play.rest.length);
-    this.#queue('endOfMessage', sent.macros, end, play.rest);
-    return this.#receiveEnd(play);
+    const sending = new Sending(sent);
+    const decisive =
+      (await this.#sendEnvelope(sending)) ??
+      (await this.#sendHeader(sending)) ??
+      (await this.#sendBody(sending));
+    if (decisive !== undefined) return result(sending, decisive);
+    const end = frameHeader(command.endOfMessage, sending.rest.length);
+    this.#connection.queueCommand('endOfMessage', sent.macros, end, sending.rest);
+    return this.#receiveEnd(sending);
   }
 
-  async #sendEnvelope(play: Play): Promise<Early | undefined> {
-    const { sender = SENDER, senderArgs, recipients = RECIPIENTS, macros } = play.sent;
+  async #sendEnvelope(sending: Sending): Promise<Decisive | undefined> {
+    const { sender = SENDER, senderArgs, recipients = RECIPIENTS, macros } = sending.sent;
     const session = this.#session ?? (await this.open());
     if (!goesOn(session)) return { answer: session, stage: 'session' };
     if (!this.#agreed(protocolFlag.noMail)) {
-      this.#queue('mail', macros, encodeEnvelope(command.mail, sender, senderArgs));
+      const mail = encodeEnvelope(command.mail, sender, senderArgs);
+      this.#connection.queueCommand('mail', macros, mail);
       const answer = await this.#answer(protocolFlag.noReplyMail);
       if (!goesOn(answer)) return { answer, stage: 'mail' };
     }
     for (const recipient of recipients) {
       let answer: ReceivedAnswer = 'none';
       if (!this.#agreed(protocolFlag.noRcpt)) {
-        this.#queue('rcpt', macros, encodeEnvelope(command.rcpt, recipient));
+        this.#connection.queueCommand('rcpt', macros, encodeEnvelope(command.rcpt, recipient));
         answer = await this.#answer(protocolFlag.noReplyRcpt);
       }
-      if (isRefusal(answer)) play.refused.set(recipient, answer);
-      else if (goesOn(answer)) play.recipients.push(recipient);
+      if (isRefusal(answer)) sending.refused.set(recipient, answer);
+      else if (goesOn(answer)) sending.recipients.push(recipient);
       else return { answer, stage: 'rcpt' };
     }
-    const [refusal] = play.refused.values();
-    if (play.recipients.length > 0 || refusal === undefined) return undefined;
+    const [refusal] = sending.refused.values();
+    if (sending.recipients.length > 0 || refusal === undefined) return undefined;
     this.abort();
     return { answer: refusal, stage: 'rcpt' };
   }
 
-  async #sendHeader({ sent: { macros }, split }: Play): Promise<Early | undefined> {
+  async #sendHeader({ sent: { macros }, split }: Sending): Promise<Decisive | undefined> {
     if (!this.#agreed(protocolFlag.noData) && this.agreed.version > 3) {
-      this.#queue('data', macros, DATA);
+      this.#connection.queueCommand('data', macros, frame(command.data));
       const answer = await this.#answer(protocolFlag.noReplyData);
       if (!goesOn(answer)) return { answer, stage: 'data' };
     }
@@ -220,21 +270,21 @@ class Client implements MilterClient {
       }
     }
     if (this.#agreed(protocolFlag.noEndOfHeaders)) return undefined;
-    this.#queue('endOfHeaders', macros, END_OF_HEADERS);
+    this.#connection.queueCommand('endOfHeaders', macros, frame(command.endOfHeaders));
     const answer = await this.#answer(protocolFlag.noReplyEndOfHeaders);
     return goesOn(answer) ? undefined : { answer, stage: 'endOfHeaders' };
   }
 
-  async #sendBody(play: Play): Promise<Early | undefined> {
+  async #sendBody(sending: Sending): Promise<Decisive | undefined> {
     if (this.#agreed(protocolFlag.noBody)) return undefined;
-    const { sent } = play;
-    const { body } = play.split;
+    const { sent } = sending;
+    const { body } = sending.split;
     const size = Math.min(sent.bodyChunk ?? MAX_DATA, MAX_DATA);
     for (let at = 0; at < body.length; at += size) {
       const piece = body.subarray(at, at + size);
-      play.bodySent += piece.length;
+      sending.bodySent += piece.length;
       if (sent.endWithData && at + size >= body.length) {
-        play.rest = piece;
+        sending.rest = piece;
         return undefined;
       }
       this.#connection.queue(BODY_MACROS, frameHeader(command.body, piece.length), piece);
@@ -245,34 +295,34 @@ class Client implements MilterClient {
     return undefined;
   }
 
-  /** Modifications, if any, and the final answer. */
-  async #receiveEnd(play: Play): Promise<TransactionResult> {
+  /** Receives modifications, if any, and the final answer. */
+  async #receiveEnd(sending: Sending): Promise<TransactionResult> {
     const modifications: Modification[] = [];
-    for (let packets = 0; ; ) {
+    for (let progress = 0; ; ) {
       const { command: letter, payload } = await this.#connection.nextFrame();
       const modification = decodeModification(letter, payload, this.#isVerbatim);
       if (modification !== undefined) modifications.push(modification);
-      else if (letter === replies.progress) packets++;
+      else if (letter === replies.progress) progress++;
       else {
-        const end = { answer: decodeAnswer(letter, payload), stage: 'endOfMessage' } as const;
-        return result(play, end, modifications, packets);
+        const answer = decodeAnswer(letter, payload);
+        return result(sending, { answer, stage: 'endOfMessage' }, modifications, progress);
       }
     }
   }
 
   abort(): void {
-    this.#connection.queue(ABORT);
+    this.#connection.queue(frame(command.abort));
     this.#connection.flush();
   }
 
   quitSession(): void {
     this.#session = undefined;
-    this.#connection.queue(QUIT_NEW_CONNECTION);
+    this.#connection.queue(frame(command.quitNewConnection));
     this.#connection.flush();
   }
 
   quit(): Promise<void> {
-    this.#connection.queue(QUIT);
+    this.#connection.queue(frame(command.quit));
     return this.#connection.end();
   }
 
@@ -288,16 +338,7 @@ class Client implements MilterClient {
     return this.#agreed(protocolFlag.leadingSpace);
   }
 
-  /** A command and before it its macros: Postfix sends such a packet even when it is empty. */
-  #queue(stage: MacroStage, macros: Macros | undefined, ...commands: readonly Buffer[]): void {
-    let text = STAGE_LETTERS[stage];
-    for (const [name, value] of Object.entries(macros?.[stage] ?? {})) {
-      text += `${name}\0${value}\0`;
-    }
-    this.#connection.queue(frame(command.macro, text), ...commands);
-  }
-
-  /** The answer to what was queued; none is waited for where that flag was agreed. */
+  /** Sends the queue and waits for the answer, unless that flag was agreed. */
   async #answer(noReply: number): Promise<ReceivedAnswer> {
     if (this.#agreed(noReply)) return 'none';
     const { command: letter, payload } = await this.#connection.nextFrame();
@@ -306,13 +347,12 @@ class Client implements MilterClient {
 }
 
 function result(
-  { sent, recipients, refused, bodySent }: Play,
-  { answer, stage }: Early,
+  { sent, recipients, refused, bodySent }: Sending,
+  { answer, stage }: Decisive,
   modifications: readonly Modification[] = [],
   progress = 0,
 ): TransactionResult {
-  const taken = answer === 'continue' || answer === 'accept';
-  const applied = taken ? modifications : [];
+  const applied = answer === 'continue' || answer === 'accept' ? modifications : [];
   const envelope = {
     sender: sent.sender ?? SENDER,
     recipients:
@@ -334,41 +374,9 @@ const LOCAL: ConnectInfo = {
   address: '127.0.0.1',
   port: 0,
 };
-const EMPTY = Buffer.alloc(0);
-const DATA = frame(command.data);
-const END_OF_HEADERS = frame(command.endOfHeaders);
-const ABORT = frame(command.abort);
-const QUIT = frame(command.quit);
-const QUIT_NEW_CONNECTION = frame(command.quitNewConnection);
 const HEADER_MACROS = frame(command.macro, 'L');
 const BODY_MACROS = frame(command.macro, 'B');
 
-const STAGE_LETTERS: Readonly<Record<MacroStage, string>> = {
-  connect: 'C',
-  helo: 'H',
-  mail: 'M',
-  rcpt: 'R',
-  data: 'T',
-  endOfHeaders: 'N',
-  endOfMessage: 'E',
-};
-
 function goesOn(answer: ReceivedAnswer): boolean {
   return answer === 'none' || answer === 'continue' || answer === 'skip';
-}
-
-function isRefusal(answer: ReceivedAnswer): boolean {
-  return answer === 'reject' || answer === 'tempfail' || typeof answer !== 'string';
-}
-
-function encodeConnect({ hostname, family, address = '', port = 0 }: ConnectInfo): Buffer {
-  if (family === 'unknown') return frame(command.connect, `${hostname}\0U`);
-  const letter = { inet: '4', inet6: '6', unix: 'L' }[family];
-  const bytes = String.fromCharCode(port >> 8, port & 255);
-  const prefix = family === 'inet6' ? 'IPv6:' : '';
-  return frame(command.connect, `${hostname}\0${letter}${bytes}${prefix}${address}\0`);
-}
-
-function encodeEnvelope(letter: number, address: string, args: readonly string[] = []): Buffer {
-  return frame(letter, `${[address, ...args].join('\0')}\0`);
 }

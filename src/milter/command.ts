@@ -1,10 +1,113 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { ConnectInfo, EnvelopeAddress, Header } from './filter.ts';
-import { ProtocolError } from './protocol-error.ts';
+import { command, ProtocolError, protocolFlag } from './protocol.ts';
 
-/** Payloads of the MTA's commands, decoded. Whatever libmilter refuses throws a ProtocolError. */
+/**
+ * The commands of an MTA: the order in which they may come, their payloads, and their macros. What
+ * libmilter refuses throws a ProtocolError.
+ */
 
-/** SMFIC_CONNECT: host NUL family [port address NUL]. */
+/** The progress of a connection: the last command that was handled. */
+const phase = {
+  /** Before negotiation. */
+  start: 0,
+  /** After negotiation or SMFIC_QUIT_NC: an SMTP session may begin. */
+  open: 1,
+  /** In an SMTP session, outside a message. */
+  session: 2,
+  mail: 3,
+  rcpt: 4,
+  data: 5,
+  header: 6,
+  endOfHeaders: 7,
+  body: 8,
+} as const;
+
+/** The phase that each command leads to. The others leave it as it is. */
+const PHASE_AFTER = new Map<number, number>([
+  [command.negotiate, phase.open],
+  [command.quitNewConnection, phase.open],
+  [command.connect, phase.session],
+  [command.helo, phase.session],
+  [command.abort, phase.session],
+  [command.mail, phase.mail],
+  [command.rcpt, phase.rcpt],
+  [command.data, phase.data],
+  [command.header, phase.header],
+  [command.endOfHeaders, phase.endOfHeaders],
+  [command.body, phase.body],
+  [command.endOfMessage, phase.body],
+]);
+
+/** Every command as one bit of a set: the letters span less than 32. */
+const BITS = new Int32Array(256);
+for (const letter of Object.values(command)) BITS[letter] = 1 << (letter - 0x41);
+
+function bits(...letters: readonly number[]): number {
+  return letters.reduce((set, letter) => set | (BITS[letter] ?? 0), 0);
+}
+
+/** The order of the commands on one connection, as libmilter requires it. */
+export class CommandOrder {
+  #phase: number = phase.start;
+  /** The set of commands that may follow, by phase. */
+  #allowed: readonly number[] = [];
+
+  /** Whether the last command handled was SMFIC_BODY or SMFIC_BODYEOB. */
+  get isInBody(): boolean {
+    return this.#phase === phase.body;
+  }
+
+  /** @param protocol the agreed SMFIP_* flags: stages left out are skipped over */
+  agree(protocol: number): void {
+    this.#allowed = allowedCommands(protocol);
+    this.enter(command.negotiate);
+  }
+
+  /**
+   * Whether the command may come now.
+   * @param inMessage whether the current message goes on
+   * @throws ProtocolError if there is no such command
+   */
+  allows(letter: number, inMessage: boolean): boolean {
+    const bit = bits(letter);
+    if (bit === 0) {
+      throw new ProtocolError(
+        `milter: frame: command ${JSON.stringify(String.fromCharCode(letter))}: expected one of ABCDEHKLMNOQRTU`,
+      );
+    }
+    if (this.#phase > phase.session && !inMessage) this.#phase = phase.session;
+    return ((this.#allowed[this.#phase] ?? 0) & bit) !== 0;
+  }
+
+  /** Drops the current message. Returns whether the command may begin another one. */
+  restart(letter: number): boolean {
+    this.#phase = phase.session;
+    return this.allows(letter, false);
+  }
+
+  /** Records that the command is handled. */
+  enter(letter: number): void {
+    this.#phase = PHASE_AFTER.get(letter) ?? this.#phase;
+  }
+}
+
+function allowedCommands(protocol: number): readonly number[] {
+  const { abort, body, connect, data, endOfHeaders, endOfMessage } = command;
+  const { header, helo, mail, rcpt, unknown } = command;
+  const ifAgreed = (flag: number, set: number) => ((protocol & flag) === 0 ? 0 : set);
+  const afterEnd = bits(body, endOfMessage, abort);
+  const fields = bits(header, endOfHeaders, abort);
+  const afterHeader = fields | ifAgreed(protocolFlag.noEndOfHeaders, afterEnd);
+  const afterData = fields | ifAgreed(protocolFlag.noHeaders, afterHeader);
+  const afterRcpt = bits(rcpt, data, header, endOfHeaders, body, endOfMessage, abort, unknown);
+  const afterMail = bits(rcpt, abort, unknown) | ifAgreed(protocolFlag.noRcpt, afterRcpt);
+  const session = bits(helo, mail, unknown);
+  const open = bits(connect, unknown) | ifAgreed(protocolFlag.noConnect, session);
+  return [0, open, session, afterMail, afterRcpt, afterData, afterHeader, afterEnd, afterEnd];
+}
+
+/** Decodes SMFIC_CONNECT: host NUL family [port address NUL]. */
 export function decodeConnect(payload: Buffer): ConnectInfo {
   const end = payload.indexOf(0);
   if (end < 0 || end + 1 >= payload.length) {
@@ -25,7 +128,7 @@ export function decodeConnect(payload: Buffer): ConnectInfo {
   }
   const port = payload.readUInt16BE(end + 2);
   const text = payload.toString('latin1', at, payload.indexOf(0, at));
-  // Postfix knows no address after XCLIENT ADDR=[UNAVAILABLE], and calls that family 4 nevertheless.
+  // After XCLIENT ADDR=[UNAVAILABLE] Postfix sends no address, but still says family 4.
   if (text === 'unknown' && family !== 'unix') return { hostname, family: 'unknown' };
   const address = family === 'inet6' ? text.replace(/^IPv6:/i, '') : text;
   if ((family === 'inet' && !isIPv4(address)) || (family === 'inet6' && !isIPv6(address))) {
@@ -42,24 +145,31 @@ const FAMILIES: Readonly<Record<string, 'inet' | 'inet6' | 'unix'>> = {
   L: 'unix',
 };
 
-/** SMFIC_HELO, SMFIC_UNKNOWN: text NUL. */
+/** Decodes SMFIC_HELO and SMFIC_UNKNOWN: text NUL. */
 export function decodeText(payload: Buffer, place: string): string {
   const end = payload.indexOf(0);
   if (end < 0) throw new ProtocolError(`milter: ${place}: expected a text that ends with NUL`);
   return payload.toString('latin1', 0, end);
 }
 
-/** SMFIC_MAIL, SMFIC_RCPT: address NUL, then arguments, each with a NUL. What follows the last NUL is dropped. */
+/**
+ * Decodes SMFIC_MAIL and SMFIC_RCPT: address NUL, then arguments, each with NUL. Bytes after the
+ * last NUL are ignored.
+ */
 export function decodeEnvelope(payload: Buffer, place: string): EnvelopeAddress {
   const [address, ...args] = payload.toString('latin1').split('\0').slice(0, -1);
   if (address === undefined) throw new ProtocolError(`milter: ${place}: expected address, NUL`);
   return {
+    // Postfix sends the addresses of local submission without angle brackets.
     address: address.startsWith('<') && address.endsWith('>') ? address.slice(1, -1) : address,
     args,
   };
 }
 
-/** SMFIC_HEADER: name NUL value NUL; `verbatim` where SMFIP_HDR_LEADSPC was agreed. */
+/**
+ * Decodes SMFIC_HEADER: name NUL value NUL.
+ * @param verbatim whether SMFIP_HDR_LEADSPC was agreed
+ */
 export function decodeHeader(payload: Buffer, verbatim: boolean): Header {
   const end = payload.indexOf(0);
   if (end < 1 || end === payload.length - 1 || payload[payload.length - 1] !== 0) {
@@ -69,4 +179,82 @@ export function decodeHeader(payload: Buffer, verbatim: boolean): Header {
   const sent = payload.toString('latin1', end + 1, payload.length - 1);
   if (!verbatim) return { name, value: sent, raw: ` ${sent}` };
   return { name, value: sent.startsWith(' ') ? sent.slice(1) : sent, raw: sent };
+}
+
+/**
+ * The commands whose macros are kept, in the order in which an MTA sends them. Macros of a later
+ * command win. Postfix also sends macros for L, B, U and A.
+ */
+const MACRO_ORDER = 'CHMRTLNBEUA';
+const MACRO_INDEX = new Int8Array(128).fill(-1);
+for (let n = 0; n < MACRO_ORDER.length; n++) MACRO_INDEX[MACRO_ORDER.charCodeAt(n)] = n;
+
+/** The macros of one SMTP session, by the command they belong to. Parsed when first asked for. */
+export class Macros {
+  #sent: (string | undefined)[] = [];
+  #parsed: (Map<string, string> | undefined)[] = [];
+
+  /**
+   * Takes the payload of SMFIC_MACRO: the letter of a command, then name NUL value NUL and so on.
+   * The macros replace those of the same command.
+   */
+  set(payload: Buffer): void {
+    if (payload.length === 0) throw new ProtocolError('milter: macro: expected a stage');
+    const stage = MACRO_INDEX[payload[0] ?? 0] ?? -1;
+    if (stage < 0) return;
+    this.#sent[stage] = payload.length > 1 ? payload.toString('latin1', 1) : undefined;
+    this.#parsed[stage] = undefined;
+  }
+
+  /** Drops the macros of later commands, as libmilter does at CONNECT, HELO, MAIL and RCPT. */
+  begin(letter: number): void {
+    const stage = MACRO_INDEX[letter] ?? -1;
+    if (stage >= 0 && stage <= MACRO_ORDER.indexOf('R')) this.#clearFrom(stage + 1);
+  }
+
+  /** Drops the macros of the current message. */
+  clearMessage(): void {
+    this.#clearFrom(MACRO_ORDER.indexOf('M'));
+  }
+
+  /** Drops all macros. */
+  clear(): void {
+    this.#clearFrom(0);
+  }
+
+  #clearFrom(stage: number): void {
+    if (this.#sent.length > stage) {
+      this.#sent.length = stage;
+      this.#parsed.length = Math.min(this.#parsed.length, stage);
+    }
+  }
+
+  /** The value of a macro. `x` and `{x}` are the same name. */
+  get(name: string): string | undefined {
+    const key = withoutBraces(name);
+    for (let stage = this.#sent.length - 1; stage >= 0; stage--) {
+      const value = this.#at(stage)?.get(key);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  #at(stage: number): Map<string, string> | undefined {
+    const sent = this.#sent[stage];
+    if (sent === undefined) return undefined;
+    const known = this.#parsed[stage];
+    if (known !== undefined) return known;
+    const parsed = new Map<string, string>();
+    // Bytes after the last NUL and a name without a value are ignored, as in libmilter.
+    const texts = sent.split('\0').slice(0, -1);
+    for (let n = 0; n + 1 < texts.length; n += 2) {
+      parsed.set(withoutBraces(texts[n] ?? ''), texts[n + 1] ?? '');
+    }
+    this.#parsed[stage] = parsed;
+    return parsed;
+  }
+}
+
+function withoutBraces(name: string): string {
+  return name.startsWith('{') && name.endsWith('}') ? name.slice(1, -1) : name;
 }

@@ -2,14 +2,15 @@ import type { Answer, BodyAnswer, SessionAnswer } from './answer.ts';
 import type { actionFlag, macroStage } from './protocol.ts';
 
 /**
- * What a filter is, and what it is given. All texts (names, values, addresses, macros) are byte strings:
- * one character a byte (latin1), so that nothing is lost; `fromUtf8` and `toUtf8` convert to and from Unicode.
+ * The interface of a filter, and what its hooks receive. All texts (names, values, addresses,
+ * macros) are byte strings: one character per byte (latin1), so that nothing is lost. `fromUtf8`
+ * and `toUtf8` convert them from and to Unicode.
  */
 
-/** A modification a filter wants to be allowed; see `Connection.actions` for what the MTA granted. */
+/** A modification that a filter asks to be allowed. `Connection.actions` has those granted. */
 export type Action = keyof typeof actionFlag;
 
-/** The stages at which a filter can be asked. */
+/** A stage at which the MTA asks the filter. */
 export type Hook =
   | 'connect'
   | 'helo'
@@ -21,137 +22,181 @@ export type Hook =
   | 'body'
   | 'unknown';
 
-/** Macros wanted at a stage, e.g. `{ connect: ['{client_addr}'] }`; replaces the MTA's own list for that stage. */
+/**
+ * The macros wanted at each stage, for example `{ connect: ['{client_addr}'] }`. The list replaces
+ * the MTA's own list for that stage. Sendmail takes at most 50 names per stage.
+ */
 export type MacroRequest = { readonly [stage in keyof typeof macroStage]?: readonly string[] };
 
-/** What a hook gives back: nothing is `continue`. A promise is waited for, with the connection paused. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook without a return statement is what most hooks are
+/**
+ * The return value of a hook. Nothing means `continue`. While a promise is pending, the server
+ * handles no further command of that connection.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: most hooks have no return statement
 export type Maybe<T> = T | undefined | void | Promise<T | undefined | void>;
 
 /**
- * A milter. The hooks that exist are the stages the MTA is asked for; hooks of one connection run one
- * after another. What a hook throws is reported, and answered as `onException` says.
+ * A milter. The MTA is asked for the stages that have a hook. The hooks of one connection run one
+ * after another. An error thrown by a hook is reported to `onEvent` and answered as `onException`
+ * says; it never affects other connections.
  */
 export interface Filter<State = undefined> {
-  /** Modifications that `endOfMessage` may ask for. */
+  /** Modifications that `endOfMessage` may make. */
   readonly actions?: readonly Action[];
   readonly macros?: MacroRequest;
   /**
-   * Hooks that have no say, so that the MTA need not wait for them (SMFIP_NR_*). Should one answer all the same, or
-   * throw, the answer is kept until the MTA next waits for one, and then covers the message. `data` is answered
-   * nevertheless: without, Postfix takes 45 ms longer a message.
+   * Hooks that never answer, so that the MTA does not wait for them (SMFIP_NR_*). If such a hook
+   * does answer, or throws, the answer applies to the message and is sent at the next stage that
+   * the MTA waits for. `data` is answered all the same: without a reply to DATA, Postfix takes
+   * 45 ms longer per message.
    */
   readonly silent?: readonly Hook[];
 
-  /** A message begins (at MAIL): its state. */
+  /** Called at MAIL. Returns the filter's own state of the message. */
   begin(connection: Connection): State;
 
+  /** The SMTP client has connected. */
   connect?(connection: Connection, client: ConnectInfo): Maybe<SessionAnswer>;
+  /** HELO or EHLO. */
   helo?(connection: Connection, name: string): Maybe<SessionAnswer>;
+  /** MAIL FROM. */
   mail?(message: Message<State>, sender: EnvelopeAddress): Maybe<Answer>;
+  /** RCPT TO, once per recipient. */
   rcpt?(message: Message<State>, recipient: EnvelopeAddress): Maybe<Answer>;
+  /** DATA. */
   data?(message: Message<State>): Maybe<Answer>;
+  /** One header field. */
   header?(message: Message<State>, header: Header): Maybe<Answer>;
+  /** The header is complete. */
   endOfHeaders?(message: Message<State>): Maybe<Answer>;
   /**
-   * A piece of the body, of any length: pieces need not be the MTA's packets, only their order means something.
-   * The buffer is a view on what was read, never written again: keep it as long as you like, at the
-   * price of the up to 64 KB around it, and do not write to it.
+   * A piece of the body. Pieces arrive in order and have any length; they are not the MTA's
+   * packets. The buffer is a view on the bytes read. It is never written again and must not be
+   * written to. It may be kept, which keeps the up to 64 KB around it in memory.
    */
   body?(message: Message<State>, chunk: Buffer): Maybe<BodyAnswer>;
-  /** The only place where a message can be changed. `continue` lets the other milters go on, as does `accept`. */
+  /**
+   * The message is complete. Only this hook can modify it. After `continue` and `accept` the
+   * message goes on to the other milters.
+   */
   endOfMessage?(message: EndOfMessage<State>): Maybe<Answer>;
 
   /** An SMTP command that the MTA does not know. */
   unknown?(connection: Connection, command: string): Maybe<SessionAnswer>;
-  /** The message will not come to its end, and not because of an answer of this filter. */
+  /** The message ends before `endOfMessage`, and not because of an answer of this filter. */
   abort?(message: Message<State>, reason: AbortReason): void;
-  /** The SMTP session is over; called exactly once for each that began, after all other hooks. */
+  /** The SMTP session is over. Called once per session, after all other hooks. */
   close?(connection: Connection): void;
 }
 
 /**
- * Why a message does not come to its end: the MTA gave it up (`aborted`), the connection went away
- * (`disconnected`), a limit was passed and the message goes through unmodified (`over-limit`), or a hook threw (`exception`).
+ * Why a message ends before `endOfMessage`: the MTA aborted it (`aborted`), the connection was lost
+ * (`disconnected`), the message exceeded a limit and passes unmodified (`over-limit`), or a hook
+ * threw (`exception`).
  */
 export type AbortReason = 'aborted' | 'disconnected' | 'over-limit' | 'exception';
 
-/** One SMTP session, as the MTA tells it. */
+/** One SMTP session. */
 export interface Connection {
-  /** Unique in this process; for logs. */
+  /** A number for logs, unique in this process. */
   readonly id: number;
-  /** The SMTP client; absent where CONNECT was not asked for. */
+  /** The SMTP client. Undefined if the filter has no `connect` hook. */
   readonly client: ConnectInfo | undefined;
+  /** The name given at HELO or EHLO. Undefined if the filter has no `helo` hook. */
   readonly helo: string | undefined;
-  /** Modifications the MTA grants: those wanted that it offered. */
+  /** The modifications granted: those in `Filter.actions` that the MTA offered. */
   readonly actions: ReadonlySet<Action>;
-  /** The value of a macro, `x` and `{x}` being one name; the latest stage that has it wins. */
+  /** The value of a macro. `x` and `{x}` are the same name. The latest stage that has it wins. */
   macro(name: string): string | undefined;
 }
 
-/** The SMTP client of a CONNECT. */
+/** The SMTP client, as reported at CONNECT. */
 export interface ConnectInfo {
   readonly hostname: string;
   /** SMFIA_INET `4`, SMFIA_INET6 `6`, SMFIA_UNIX `L`, SMFIA_UNKNOWN `U`. */
   readonly family: 'inet' | 'inet6' | 'unix' | 'unknown';
-  /** The IP address without `IPv6:`, or the path of a unix socket. */
+  /** The IP address, without `IPv6:`, or the path of a unix socket. */
   readonly address?: string;
   readonly port?: number;
 }
 
 /** A sender or recipient. */
 export interface EnvelopeAddress {
-  /** Without the angle brackets; empty is the null sender. Local submission to Postfix sends none to begin with. */
+  /** The address without angle brackets. It is empty for the null sender. */
   readonly address: string;
-  /** ESMTP parameters, e.g. `SIZE=1000`. */
+  /** ESMTP parameters, for example `SIZE=1000`. */
   readonly args: readonly string[];
 }
 
-/** A header field as it stood in the message. */
+/** A header field as it was received. */
 export interface Header {
   readonly name: string;
-  /** What follows the colon and one space. Folded lines are separated by LF alone. */
+  /** The text after the colon and one space. Folded lines are separated by LF alone. */
   readonly value: string;
-  /** What follows the colon, byte for byte where the MTA can tell (SMFIP_HDR_LEADSPC); else a space and the value. */
+  /**
+   * The text after the colon, byte for byte if the MTA supports that (SMFIP_HDR_LEADSPC).
+   * Otherwise it is a space and the value.
+   */
   readonly raw: string;
 }
 
 /** One message, from MAIL on. */
 export interface Message<State = unknown> {
   readonly connection: Connection;
+  /** The return value of `begin`. */
   readonly state: State;
-  /** The macro `i`; Postfix knows it after the first accepted recipient. Macros last as long as their message. */
+  /** The macro `i`. Postfix knows it from the first accepted recipient on. */
   readonly queueId: string | undefined;
-  /** Aborted with the message (see `AbortReason`), also while a hook is running. */
+  /** Aborted when the message ends early (see `AbortReason`), also while a hook is running. */
   readonly signal: AbortSignal;
-  /** Whether that has happened: cheaper than a signal, for what looks now and then. */
+  /** Whether `signal` is aborted. Polling this is cheaper than creating the signal. */
   readonly aborted: boolean;
+  /** The value of a macro, as `Connection.macro`. Macros last as long as their message. */
   macro(name: string): string | undefined;
 }
 
 /**
- * A message at its end. Modifications are queued and sent together with the answer, in an order both
- * MTAs understand: header changes (highest index first), insertions, additions, envelope, quarantine,
- * body. Those the MTA did not grant, and texts that could not be sent, throw. With answers other than
- * `continue` and `accept` they are dropped.
+ * A complete message. Modifications are queued and sent together with the answer, in an order that
+ * Postfix and Sendmail both understand: header changes (highest index first), insertions,
+ * additions, envelope, quarantine, body. They are sent with `continue` and `accept`, and dropped
+ * with all other answers. Each method throws a RangeError for a text that cannot be sent, and an
+ * Error if the MTA did not grant the action.
  */
 export interface EndOfMessage<State = unknown> extends Message<State> {
-  /** Adds a header field below the others. Values are as `Header.value`. */
+  /** Adds a header field below the others (SMFIR_ADDHEADER). The value is as `Header.value`. */
   addHeader(name: string, value: string): void;
-  /** Inserts a header field: index 0 is above the MTA's own Received, 1 below it. */
+  /**
+   * Inserts a header field (SMFIR_INSHEADER).
+   * @param index 0 is above the MTA's own Received field, 1 is below it
+   */
   insertHeader(index: number, name: string, value: string): void;
-  /** Replaces the index-th field of that name (from 1, whatever else is changed); an empty value deletes it. */
+  /**
+   * Replaces a header field (SMFIR_CHGHEADER).
+   * @param index counts fields of that name from 1, in the message as it was received
+   * @param value an empty value deletes the field
+   */
   changeHeader(name: string, index: number, value: string): void;
+  /** Deletes a header field; name and index are as in `changeHeader`. */
   deleteHeader(name: string, index: number): void;
-  /** The new body, with CRLF line ends. The buffers must not be changed after that. Calling it again replaces it. */
+  /**
+   * Sets the new body (SMFIR_REPLBODY), with CRLF line ends. A further call replaces the first.
+   * The buffers must not be changed afterwards.
+   */
   replaceBody(chunks: Buffer | readonly Buffer[]): void;
-  /** Adds a recipient; ESMTP parameters need the action `addRecipientsWithArguments`. */
+  /**
+   * Adds a recipient (SMFIR_ADDRCPT).
+   * @param args ESMTP parameters; they need the action `addRecipientsWithArguments`
+   */
   addRecipient(address: string, args?: readonly string[]): void;
-  /** The address must be spelt as it came at RCPT. */
+  /** Deletes a recipient (SMFIR_DELRCPT), spelt as it was received at RCPT. */
   deleteRecipient(address: string): void;
+  /** Changes the envelope sender (SMFIR_CHGFROM). */
   changeSender(address: string, args?: readonly string[]): void;
-  /** Keeps the message in the MTA's hold queue. */
+  /** Puts the message into the MTA's hold queue (SMFIR_QUARANTINE). */
   quarantine(reason: string): void;
-  /** Tells the MTA that work goes on (SMFIR_PROGRESS). The server does so every few seconds by itself. */
+  /**
+   * Tells the MTA that the work goes on (SMFIR_PROGRESS). The server does so by itself every few
+   * seconds; see `Timeouts.progress`.
+   */
   progress(): void;
 }

@@ -1,56 +1,65 @@
-import { command as known, MAX_DATA } from './protocol.ts';
-import { ProtocolError } from './protocol-error.ts';
+import { command as commands, MAX_DATA, ProtocolError } from './protocol.ts';
 
-/** Length and command byte. */
+/** Bytes before the payload: the length and the command. */
 const HEADER = 5;
-/** Reads kept apart while nobody asks for them. */
+/** Chunks queued before they are merged. */
 const MAX_CHUNKS = 64;
 
+/** A frame, or a piece of a frame of SMFIC_BODY. */
+export interface Frame {
+  /** The letter of the command or reply. */
+  readonly command: number;
+  readonly payload: Buffer;
+  /** Whether this is the first piece of its frame. */
+  readonly first: boolean;
+  /** Whether this is the last piece of its frame. */
+  readonly last: boolean;
+}
+
 /**
- * Cuts the bytes read from a socket into frames, without copying: payloads are views on what was read. The data of SMFIC_BODY comes
- * in pieces where reads cut it; any other frame that a read cuts is put together, which never takes
- * more than one frame's memory.
+ * Cuts the bytes read from a socket into frames. Payloads are views on the bytes read and are not
+ * copied. The payload of SMFIC_BODY arrives in pieces, as the reads cut it. Any other frame that
+ * reads cut is joined, which takes at most the memory of one frame.
  *
- * After `next()` has said true the fields hold the frame, until the next call.
+ * After `next()` has returned true, the reader itself is the frame, until the next call.
  */
-export class FrameReader {
+export class FrameReader implements Frame {
   command = 0;
   payload: Buffer = EMPTY;
-  /** Whether this is the first, and the last piece of its frame. */
   first = true;
   last = true;
 
   #chunks: Buffer[] = [];
-  /** Where in the first chunk. */
+  /** The offset in the first chunk. */
   #at = 0;
   #pending = 0;
-  /** Of the current frame: payload bytes still to come. */
+  /** Payload bytes of the current frame that are still missing. */
   #left = 0;
   #inFrame = false;
-  /** Whether no piece of the current frame has been given out. */
+  /** Whether no piece of the current frame has been returned yet. */
   #untouched = true;
   #header = Buffer.alloc(HEADER);
   #headerFilled = 0;
   #joined: Buffer | undefined;
 
-  /** The peer's bytes; the buffer now belongs to the frames. */
+  /** Takes bytes of the peer. The buffer must not be changed afterwards. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;
     this.#pending += chunk.length;
     this.#chunks.push(chunk);
-    // Small reads must not cost more than their bytes, however long they have to wait.
+    // A queue of many small chunks would take much more memory than their bytes.
     if (this.#chunks.length > MAX_CHUNKS) {
       this.#chunks = [Buffer.concat(this.#chunks).subarray(this.#at)];
       this.#at = 0;
     }
   }
 
-  /** Bytes pushed and not yet asked for. */
+  /** Bytes that were pushed and not read yet. */
   get pending(): number {
     return this.#pending;
   }
 
-  /** Drops what is pending, e.g. because nobody waits for the answers any more. */
+  /** Drops all pending bytes. */
   clear(): void {
     this.#chunks = [];
     this.#at = 0;
@@ -58,10 +67,14 @@ export class FrameReader {
     this.#joined = undefined;
   }
 
-  /** Reads on to the next frame, or piece of a body. False: more bytes are needed. Throws a ProtocolError. */
+  /**
+   * Reads the next frame, or the next piece of a body.
+   * @returns false if more bytes are needed
+   * @throws ProtocolError for a frame that is empty or too long
+   */
   next(): boolean {
     if (!this.#inFrame && !this.#readHeader()) return false;
-    return this.command === known.body ? this.#nextPiece() : this.#nextWhole();
+    return this.command === commands.body ? this.#nextPiece() : this.#nextWhole();
   }
 
   #readHeader(): boolean {
@@ -129,7 +142,7 @@ export class FrameReader {
     return true;
   }
 
-  /** Up to that many bytes of the current frame, out of one chunk. */
+  /** Takes up to `most` bytes of the current frame, from one chunk. */
   #take(most: number): Buffer {
     const chunk = this.#chunks[0];
     if (chunk === undefined || most === 0) return EMPTY;
@@ -157,7 +170,7 @@ function checkLength(length: number): void {
   }
 }
 
-/** A frame of that command or reply; the length counts the command byte. */
+/** Makes the frame of a command or reply. Its length counts the command byte. */
 export function frame(command: number, payload: string | Buffer = ''): Buffer {
   const length = payload.length;
   const whole = Buffer.allocUnsafe(HEADER + length);
@@ -168,7 +181,7 @@ export function frame(command: number, payload: string | Buffer = ''): Buffer {
   return whole;
 }
 
-/** What goes before `length` bytes of payload written separately. */
+/** Makes the beginning of a frame whose payload, of `length` bytes, is written separately. */
 export function frameHeader(command: number, length: number): Buffer {
   const header = Buffer.allocUnsafe(HEADER);
   header.writeUInt32BE(length + 1, 0);

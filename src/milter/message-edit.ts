@@ -1,6 +1,8 @@
 import type { Modification } from './modification.ts';
 
-/** A message as an MTA holds it: header fields with their exact bytes, and where the body begins. */
+/** Modifies a message as Postfix does at the end of the message. */
+
+/** A message split into header fields, byte for byte, and body. */
 export interface SplitMessage {
   readonly fields: readonly Field[];
   readonly body: Buffer;
@@ -8,11 +10,11 @@ export interface SplitMessage {
 
 export interface Field {
   readonly name: string;
-  /** What follows the colon, lines folded with LF, without the last line end. */
+  /** The text after the colon, without the last line end. Folded lines are separated by LF. */
   readonly raw: string;
 }
 
-/** Splits at the first empty line. Lines of the header that are no field end it, as in Postfix. */
+/** Splits at the first empty line, or as in Postfix at the first line that is not a field. */
 export function splitMessage(message: Buffer): SplitMessage {
   const end = message.indexOf('\r\n\r\n');
   const headerEnd = message.subarray(0, 2).equals(CRLF) ? 0 : end < 0 ? message.length : end + 2;
@@ -37,12 +39,15 @@ export function splitMessage(message: Buffer): SplitMessage {
   return { fields, body: message.subarray(body) };
 }
 
-/** The field that the MTA itself has added, which counts for insertions and is otherwise not there. */
+/** The Received field of the MTA itself. It counts for insertions and is not part of the result. */
 const OWN_RECEIVED: Field = { name: '', raw: '' };
 
 const CRLF = Buffer.from('\r\n');
 
-/** The message after the modifications, which come in the order of the wire and are applied as Postfix does. */
+/**
+ * Applies modifications, in their order on the wire, to a message with CRLF line ends.
+ * @returns the new message, or the same buffer if there are no modifications
+ */
 export function applyModifications(
   message: Buffer,
   modifications: readonly Modification[],
@@ -94,11 +99,11 @@ function change(fields: Field[], to: { name: string; index: number; value: strin
 export interface Envelope {
   readonly sender: string;
   readonly recipients: readonly string[];
-  /** Why the message is held, where it is. */
+  /** The reason for which the message is held. */
   readonly quarantine: string | undefined;
 }
 
-/** What the modifications make of the envelope. */
+/** Applies modifications to an envelope. */
 export function applyToEnvelope(
   envelope: Envelope,
   modifications: readonly Modification[],

@@ -1,6 +1,7 @@
 /**
- * `clickmilter/milter`: the milter protocol, versions 2 to 6, for Node. A filter is an object of hooks, given to a server; the
- * hooks it has are the stages the MTA is asked for. The client plays the MTA.
+ * `clickmilter/milter`: the milter protocol, versions 2 to 6, for Node. A filter is an object of
+ * hooks, passed to a server. The MTA is asked for the stages that have a hook. The client plays the
+ * MTA.
  *
  *     import { createMilterServer, reply } from 'clickmilter/milter';
  *
@@ -16,16 +17,26 @@
  *     });
  *     await server.listen({ path: '/run/size.sock' });
  */
-export type { Answer, BodyAnswer, SessionAnswer } from './answer.ts';
+export { type Answer, type BodyAnswer, type Reply, reply, type SessionAnswer } from './answer.ts';
 export * from './client.ts';
-export type { ClientAgreement, MacroStage, Offer } from './client-negotiate.ts';
-export type * from './event.ts';
+export type { Macros } from './client-connection.ts';
+export type {
+  ClientAgreement,
+  MacroStage,
+  ReceivedAnswer,
+  ReceivedReply,
+} from './client-replies.ts';
 export type * from './filter.ts';
 export { applyModifications } from './message-edit.ts';
-export type * from './modification.ts';
-export type { Limits, MilterServerOptions, Timeouts } from './options.ts';
-export type { ReceivedAnswer, ReceivedReply } from './received.ts';
-export * from './reply-code.ts';
+export type { Modification } from './modification.ts';
+export type {
+  ConnectionEvent,
+  Limits,
+  MessageLimit,
+  MilterEvent,
+  MilterServerOptions,
+  Timeouts,
+} from './options.ts';
 export * from './server.ts';
 export * from './text.ts';
 export type { UnixSocketAddress } from './unix-socket.ts';

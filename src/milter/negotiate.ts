@@ -1,66 +1,55 @@
-import type { Action, Filter, Hook, MacroRequest } from './filter.ts';
+import type { Action, Filter, MacroRequest } from './filter.ts';
 import { frame } from './frame.ts';
 import {
   actionFlag,
   command,
   MIN_VERSION,
   macroStage,
+  ProtocolError,
   protocolFlag,
   SETSYMLIST,
   V1_ACTIONS,
   V1_PROTOCOL,
   VERSION,
 } from './protocol.ts';
-import { ProtocolError } from './protocol-error.ts';
+import { hookFlags } from './stage.ts';
 
-/** MAXFILTERMACROS: more macros a stage Sendmail does not take. */
+/** MAXFILTERMACROS: the most macros per stage that Sendmail takes. */
 const MAX_MACROS = 50;
 
-/** What a filter wants of an MTA, worked out once. */
+/** The wishes of a filter, computed once. */
 export interface Demand {
   /** SMFIF_*. */
   readonly actions: number;
   /** SMFIP_*. */
   readonly protocol: number;
-  /** The macro request as appended to the reply; empty where the MTA's lists will do. */
+  /** The macro request, as appended to the reply. It is empty if the filter names no macros. */
   readonly macros: Buffer;
 }
 
-/** What MTA and filter have agreed on. */
+/** The agreement between MTA and filter. */
 export interface Agreement {
   readonly actions: ReadonlySet<Action>;
   /** SMFIP_*. */
   readonly protocol: number;
-  /** The frame that tells the MTA. */
+  /** The frame that tells the MTA (SMFIC_OPTNEG). */
   readonly reply: Buffer;
 }
 
-/** Stages that can be left out: their hook, SMFIP_NO*, SMFIP_NR_*. MAIL is where a message begins, and always asked for. */
-const STAGES = [
-  ['connect', protocolFlag.noConnect, protocolFlag.noReplyConnect],
-  ['helo', protocolFlag.noHelo, protocolFlag.noReplyHelo],
-  ['mail', 0, protocolFlag.noReplyMail],
-  ['rcpt', protocolFlag.noRcpt, protocolFlag.noReplyRcpt],
-  // SMFIP_NODATA and SMFIP_NR_DATA cost 45 ms a message with Postfix over TCP (Nagle meets delayed ACK).
-  ['data', 0, 0],
-  ['header', protocolFlag.noHeaders, protocolFlag.noReplyHeader],
-  ['endOfHeaders', protocolFlag.noEndOfHeaders, protocolFlag.noReplyEndOfHeaders],
-  ['body', protocolFlag.noBody, protocolFlag.noReplyBody],
-  ['unknown', protocolFlag.noUnknown, protocolFlag.noReplyUnknown],
-] as const satisfies readonly (readonly [Hook, number, number])[];
-
-/** Throws a RangeError where the filter's macro request could not be sent. */
+/**
+ * Computes the wishes of a filter.
+ * @throws RangeError if its macro request cannot be sent
+ */
 export function demandOf<State>(filter: Filter<State>): Demand {
   const macros = filter.macros ?? {};
   let protocol = protocolFlag.leadingSpace;
-  for (const [hook, leftOut, noReply] of STAGES) {
-    // A stage whose macros are wanted must happen, though nobody has an opinion on it.
-    const wanted = (macros as Partial<Record<Hook, unknown>>)[hook] !== undefined;
+  for (const [hook, { leftOut, noReply }] of hookFlags) {
     if (filter[hook] !== undefined) protocol |= filter.silent?.includes(hook) ? noReply : 0;
-    else protocol |= wanted || leftOut === 0 ? noReply : leftOut;
+    // MTAs send macros with their stage only, so a stage whose macros are wanted is not left out.
+    else protocol |= leftOut === 0 || hook in macros ? noReply : leftOut;
   }
-  const asksBody = filter.body !== undefined && !filter.silent?.includes('body');
-  if (asksBody) protocol |= protocolFlag.skip;
+  const answersBody = filter.body !== undefined && !filter.silent?.includes('body');
+  if (answersBody) protocol |= protocolFlag.skip;
   let actions = 0;
   for (const action of filter.actions ?? []) actions |= actionFlag[action];
   return { actions, protocol, macros: encodeMacroRequest(macros) };
@@ -68,7 +57,7 @@ export function demandOf<State>(filter: Filter<State>): Demand {
 
 function encodeMacroRequest(request: MacroRequest): Buffer {
   const complete = { ...request };
-  // Sendmail heeds a list for end of message only if there is one for end of headers.
+  // Sendmail ignores a list for the end of the message without one for the end of headers.
   const end = request.endOfMessage ?? request.endOfHeaders;
   if (end !== undefined) {
     complete.endOfMessage = end;
@@ -77,7 +66,7 @@ function encodeMacroRequest(request: MacroRequest): Buffer {
   const parts: Buffer[] = [];
   for (const stage of Object.keys(macroStage) as (keyof typeof macroStage)[]) {
     const names = complete[stage];
-    // An empty list would mean the MTA's own on Postfix, and none on Sendmail.
+    // An empty list would mean the MTA's own list to Postfix, and no macros to Sendmail.
     if (names === undefined || names.length === 0) continue;
     if (names.length > MAX_MACROS) {
       throw new RangeError(
@@ -86,12 +75,13 @@ function encodeMacroRequest(request: MacroRequest): Buffer {
     }
     const number = Buffer.alloc(4);
     number.writeUInt32BE(macroStage[stage]);
-    parts.push(number, Buffer.from(`${names.map((name) => spelt(name, stage)).join(' ')}\0`));
+    parts.push(number, Buffer.from(`${names.map((name) => braced(name, stage)).join(' ')}\0`));
   }
   return Buffer.concat(parts);
 }
 
-function spelt(name: string, stage: string): string {
+/** Spells a macro name as MTAs do: one letter alone, longer names in braces. */
+function braced(name: string, stage: string): string {
   const bare = name.replace(/^\{(.*)\}$/, '$1');
   if (!/^[!-z|~]+$/.test(bare)) {
     throw new RangeError(
@@ -101,7 +91,10 @@ function spelt(name: string, stage: string): string {
   return bare.length === 1 ? bare : `{${bare}}`;
 }
 
-/** SMFIC_OPTNEG: version, actions, protocol; what follows is ignored. Never agrees to what was not offered. */
+/**
+ * Answers SMFIC_OPTNEG: version, actions, protocol, each a 32-bit number; further bytes are
+ * ignored. MTAs refuse a milter that agrees to something they did not offer.
+ */
 export function negotiate(demand: Demand, payload: Buffer): Agreement {
   if (payload.length < 12) {
     throw new ProtocolError(

@@ -3,11 +3,16 @@
  * libmilter's `mfdef.h` and `mfapi.h`.
  */
 
-/** SMFI_PROT_VERSION: what we speak at most. */
+/** The peer does not speak the milter protocol. The connection can only be closed. */
+export class ProtocolError extends Error {
+  override name = 'ProtocolError';
+}
+
+/** SMFI_PROT_VERSION: the newest version this library speaks. */
 export const VERSION = 6;
-/** SMFI_PROT_VERSION_MIN. */
+/** SMFI_PROT_VERSION_MIN: the oldest version this library speaks. */
 export const MIN_VERSION = 2;
-/** MILTER_CHUNK_SIZE: data bytes of one packet where no larger size was agreed (SMFIP_MDS_*, which we never ask for). */
+/** MILTER_CHUNK_SIZE: the most data bytes in one packet. This library never asks for more (SMFIP_MDS_*). */
 export const MAX_DATA = 65535;
 
 /** SMFIC_*: commands of the MTA. */
@@ -52,7 +57,7 @@ export const reply = {
   replyCode: 0x79, // y SMFIR_REPLYCODE
 } as const;
 
-/** SMFIF_*: what a milter may do to a message. */
+/** SMFIF_*: modifications of a message that a milter asks to be allowed. */
 export const actionFlag = {
   addHeaders: 0x001, // SMFIF_ADDHDRS
   changeBody: 0x002, // SMFIF_CHGBODY
@@ -64,16 +69,16 @@ export const actionFlag = {
   addRecipientsWithArguments: 0x080, // SMFIF_ADDRCPT_PAR
 } as const;
 
-/** SMFIF_SETSYMLIST: the milter may ask for its own macros. */
+/** SMFIF_SETSYMLIST: the milter may name the macros it wants. */
 export const SETSYMLIST = 0x100;
-/** Every action there is: what both Postfix and Sendmail offer. */
+/** All actions. Postfix and Sendmail offer all of them. */
 export const ALL_ACTIONS = 0x1ff;
-/** SMFI_V1_ACTS: what an offer of zero actions means. */
+/** SMFI_V1_ACTS: the actions that an offer of zero stands for. */
 export const V1_ACTIONS = 0x0f;
-/** SMFI_V1_PROT: what an offer of zero protocol flags means. */
+/** SMFI_V1_PROT: the protocol flags that an offer of zero stands for. */
 export const V1_PROTOCOL = 0x3f;
 
-/** SMFIP_*: stages left out, stages without reply, and variations of the protocol. */
+/** SMFIP_*: stages that are not sent, stages without reply, and variations of the protocol. */
 export const protocolFlag = {
   noConnect: 0x01, // SMFIP_NOCONNECT
   noHelo: 0x02, // SMFIP_NOHELO
@@ -98,10 +103,10 @@ export const protocolFlag = {
   leadingSpace: 0x100000, // SMFIP_HDR_LEADSPC
 } as const;
 
-/** Every protocol flag but SMFIP_MDS_*: what both Postfix and Sendmail offer. */
+/** All protocol flags but SMFIP_MDS_*. Postfix and Sendmail offer all of them. */
 export const ALL_PROTOCOL = 0x1fffff;
 
-/** SMFIM_*: numbers of the stages in a macro request. */
+/** SMFIM_*: the number of each stage in a macro request. */
 export const macroStage = {
   connect: 0, // SMFIM_CONNECT
   helo: 1, // SMFIM_HELO

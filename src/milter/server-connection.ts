@@ -1,39 +1,49 @@
 import type { Socket } from 'node:net';
-import type { ConversationOptions } from './conversation.ts';
-import type { MilterEvent } from './event.ts';
 import type { Filter } from './filter.ts';
+import { FrameReader, frame } from './frame.ts';
 import type { Demand } from './negotiate.ts';
 import type { Timeouts } from './options.ts';
-import { Session, type SessionHost } from './session.ts';
+import { command, ProtocolError, reply } from './protocol.ts';
+import { type Replies, Session, type SessionOptions } from './session.ts';
 
-/** Up to here one copy is cheaper than a vectored write. */
+/** Bytes up to which one copy is cheaper than a vectored write. */
 const COPY_UP_TO = 65_536;
-/** Bytes taken from an MTA ahead of a running hook, before the socket is paused. */
+/** Bytes read from an MTA ahead of a running hook before its socket is paused. */
 const READ_AHEAD = 65_536;
-/** Milliseconds given to an MTA to close its side. */
+/** Milliseconds until a connection is destroyed that the MTA does not close. */
 const LINGER = 2_000;
 
-export interface ServerConnectionOptions extends ConversationOptions {
+const PROGRESS = frame(reply.progress);
+
+export interface ServerConnectionOptions extends SessionOptions {
   readonly timeouts: Timeouts;
-  readonly event: (event: MilterEvent) => void;
-  /** The socket is closed and no hook is running any more; called once. */
-  readonly gone: () => void;
+  /** Called once, when the socket is closed and no hook is running any more. */
+  readonly onGone: () => void;
 }
 
-/** A session and its socket: reading, writing, waiting. */
-export class ServerConnection<State> implements SessionHost {
+/**
+ * One connection of an MTA. It reads frames from the socket, passes them to the session one after
+ * another, and writes the replies.
+ */
+export class ServerConnection<State> {
   readonly session: Session<State>;
   readonly #socket: Socket;
   readonly #options: ServerConnectionOptions;
-  #draining = false;
-  #socketClosed = false;
-  #gone = false;
-  #stopping = false;
+  readonly #reader = new FrameReader();
+  /** Replies that are not written yet. */
+  #out: Buffer[] = [];
+  /** Whether the MTA has not yet read what was written. No further frame is handled meanwhile. */
+  #isDraining = false;
+  #isStopping = false;
+  /** Whether no further frame is handled. */
+  #isEnded = false;
+  #isSocketClosed = false;
+  #isGone = false;
   #error: Error | undefined;
-  /** That the connection ends, and why, is known to whom it concerns. */
-  #explained = false;
+  /** Whether the end of the connection needs no `disconnected` event. */
+  #isExplained = false;
   #linger: NodeJS.Timeout | undefined;
-  /** Whatever comes meanwhile: who sends a byte now and then has not negotiated. */
+  /** Runs until negotiation is complete, whatever the peer sends meanwhile. */
   #negotiation: NodeJS.Timeout | undefined;
 
   constructor(
@@ -44,18 +54,25 @@ export class ServerConnection<State> implements SessionHost {
   ) {
     this.#socket = socket;
     this.#options = options;
-    this.session = new Session(filter, demand, options, this);
+    this.session = new Session(filter, demand, options, () => this.#sendProgress());
     socket.setNoDelay(true);
     this.#negotiation = setTimeout(() => this.#timeout(), options.timeouts.negotiation);
-    socket.on('data', (chunk: Buffer) => this.#data(chunk));
-    socket.on('drain', () => this.#drained());
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#isEnded) return;
+      this.#reader.push(chunk);
+      this.#run();
+    });
+    socket.on('drain', () => {
+      this.#isDraining = false;
+      this.#run();
+    });
     socket.on('timeout', () => this.#timeout());
     socket.on('error', (error) => {
       this.#error = error;
     });
     socket.on('end', () => this.#lost());
     socket.on('close', () => {
-      this.#socketClosed = true;
+      this.#isSocketClosed = true;
       clearTimeout(this.#linger);
       clearTimeout(this.#negotiation);
       this.#lost();
@@ -63,119 +80,156 @@ export class ServerConnection<State> implements SessionHost {
     });
   }
 
-  /** Lets the SMTP session come to its end, and takes no other. */
+  /** Lets the current SMTP session finish, and accepts no further one. */
   stop(): void {
-    this.#stopping = true;
-    if (this.session.betweenSessions) this.end();
+    this.#isStopping = true;
+    if (this.session.betweenSessions) this.#end();
   }
 
   destroy(): void {
-    this.#explained = true;
+    this.#isExplained = true;
     this.#socket.destroy();
   }
 
-  send(buffers: readonly Buffer[]): void {
+  /** Handles the frames that are there, up to one whose hook is pending. */
+  #run(): void {
+    try {
+      while (this.#mayHandle() && this.#reader.next()) this.#handle();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const { connection, queueId } = this.session;
+      this.#options.event({ type: 'protocol-error', connection, queueId, error });
+      this.#end();
+    }
+    this.#flush();
+    if (this.#isStopping && this.session.betweenSessions) this.#end();
+    else this.#regulate();
+  }
+
+  #mayHandle(): boolean {
+    return !this.session.isRunning && !this.#isDraining && !this.#isEnded;
+  }
+
+  #handle(): void {
+    const letter = this.#reader.command;
+    if (letter === command.quit) {
+      this.#end();
+      return;
+    }
+    const isEnd = letter === command.endOfMessage;
+    const replies = this.session.receive(this.#reader);
+    if (replies instanceof Promise) this.#wait(replies, isEnd);
+    else this.#reply(replies, isEnd);
+  }
+
+  /** Waits for a hook, and sends SMFIR_PROGRESS meanwhile if the MTA allows it. */
+  #wait(pending: Promise<Replies>, isEnd: boolean): void {
+    const { progress } = this.#options.timeouts;
+    const timer = isEnd ? setInterval(() => this.#sendProgress(), progress) : undefined;
+    pending.then(
+      (replies) => {
+        clearInterval(timer);
+        this.#reply(replies, isEnd);
+        if (this.#isSocketClosed) this.#checkGone();
+        else this.#run();
+      },
+      (error: Error) => {
+        clearInterval(timer);
+        this.#socket.destroy(error);
+      },
+    );
+  }
+
+  #reply(replies: Replies, isEnd: boolean): void {
+    for (const buffer of replies) this.#out.push(buffer);
+    // A new body may be large. The MTA must read it before the next message is handled.
+    if (isEnd) this.#flush();
+  }
+
+  #sendProgress(): void {
+    this.#out.push(PROGRESS);
+    this.#flush();
+  }
+
+  #flush(): void {
+    const buffers = this.#out;
+    if (buffers.length === 0) return;
+    this.#out = [];
     const socket = this.#socket;
-    if (socket.destroyed || socket.writableEnded) return;
+    if (this.#isEnded || socket.destroyed || socket.writableEnded) return;
     let length = 0;
     for (const buffer of buffers) length += buffer.length;
     const [only] = buffers;
-    let taken = true;
-    if (buffers.length === 1 && only !== undefined) taken = socket.write(only);
-    else if (length <= COPY_UP_TO) taken = socket.write(Buffer.concat(buffers, length));
+    let isTaken = true;
+    if (buffers.length === 1 && only !== undefined) isTaken = socket.write(only);
+    else if (length <= COPY_UP_TO) isTaken = socket.write(Buffer.concat(buffers, length));
     else {
       socket.cork();
-      for (const buffer of buffers) taken = socket.write(buffer);
+      for (const buffer of buffers) isTaken = socket.write(buffer);
       socket.uncork();
     }
-    if (!taken && !this.#draining) {
-      this.#draining = true;
-      this.session.block();
+    if (!isTaken) {
+      this.#isDraining = true;
       socket.setTimeout(this.#options.timeouts.write);
     }
   }
 
-  /** What the MTA still sends is read and dropped for a while: a reset would take the last answers from it. */
-  end(): void {
-    this.session.close();
+  /**
+   * Ends the connection after the replies. Bytes that still arrive are read and dropped for a
+   * while: a reset would take the last replies from the MTA.
+   */
+  #end(): void {
+    this.#flush();
+    this.#close();
     this.#socket.end();
     this.#linger ??= setTimeout(() => this.#socket.destroy(), LINGER);
   }
 
-  settled(): void {
-    if (this.#socketClosed) this.#checkGone();
-    else this.#afterRun();
+  #close(): void {
+    this.#isEnded = true;
+    this.#reader.clear();
+    this.session.close();
   }
 
-  event(event: MilterEvent): void {
-    this.#options.event(event);
-  }
+  /** Pauses or resumes the socket, and sets its timeout. */
+  #regulate(): void {
+    const socket = this.#socket;
+    const isFull = !this.#mayHandle() && this.#reader.pending >= READ_AHEAD;
+    if (isFull) socket.pause();
+    else if (socket.isPaused()) socket.resume();
 
-  #data(chunk: Buffer): void {
-    this.session.receive(chunk);
-    this.#afterRun();
-  }
-
-  #afterRun(): void {
-    const { session } = this;
-    if (this.#stopping && session.betweenSessions) {
-      this.end();
-      return;
-    }
-    const full = (session.waiting || this.#draining) && session.pending >= READ_AHEAD;
-    if (full) this.#socket.pause();
-    else if (this.#socket.isPaused()) this.#socket.resume();
-    this.#setTimeout();
-  }
-
-  #drained(): void {
-    this.#draining = false;
-    this.session.unblock();
-    this.#afterRun();
-  }
-
-  /** A running hook has its own idea of time, and the MTA's patience is its bound. */
-  #setTimeout(): void {
     const { timeouts } = this.#options;
-    if (this.#negotiation !== undefined) {
-      if (!this.session.negotiated) return;
+    if (this.#negotiation !== undefined && this.session.isNegotiated) {
       clearTimeout(this.#negotiation);
       this.#negotiation = undefined;
     }
     let milliseconds = timeouts.idle;
-    if (this.#draining) milliseconds = timeouts.write;
-    else if (this.session.waiting) milliseconds = 0;
-    if (this.#socket.timeout !== milliseconds) this.#socket.setTimeout(milliseconds);
+    if (this.#isDraining) milliseconds = timeouts.write;
+    // A running hook has no timeout of the server's: the MTA has one.
+    else if (this.#negotiation !== undefined || this.session.isRunning) milliseconds = 0;
+    if (socket.timeout !== milliseconds) socket.setTimeout(milliseconds);
   }
 
   #timeout(): void {
-    this.event({
-      type: 'timeout',
-      connection: this.session.connection,
-      waitingFor: this.#draining ? 'write' : this.session.negotiated ? 'command' : 'negotiation',
-      queueId: this.session.queueId,
-    });
+    const { connection, queueId, isNegotiated } = this.session;
+    const waitingFor = this.#isDraining ? 'write' : isNegotiated ? 'command' : 'negotiation';
+    this.#options.event({ type: 'timeout', connection, queueId, waitingFor });
     this.destroy();
   }
 
-  /** The MTA is gone, or as good as gone: nobody half-closes and waits for answers. */
+  /** The MTA has closed its side. No MTA closes only one side and waits for answers. */
   #lost(): void {
-    const { session } = this;
-    if (session.inMessage && !this.#explained) {
-      this.event({
-        type: 'disconnected',
-        connection: session.connection,
-        error: this.#error,
-        queueId: session.queueId,
-      });
+    const { connection, queueId, inMessage } = this.session;
+    if (inMessage && !this.#isExplained) {
+      this.#options.event({ type: 'disconnected', connection, queueId, error: this.#error });
     }
-    this.#explained = true;
-    session.close();
+    this.#isExplained = true;
+    this.#close();
   }
 
   #checkGone(): void {
-    if (this.#gone || this.session.waiting) return;
-    this.#gone = true;
-    this.#options.gone();
+    if (this.#isGone || this.session.isRunning) return;
+    this.#isGone = true;
+    this.#options.onGone();
   }
 }

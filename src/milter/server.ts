@@ -1,44 +1,53 @@
 import { type AddressInfo, createServer, Server, type Socket } from 'node:net';
-import type { MilterEvent } from './event.ts';
 import type { Connection, Filter } from './filter.ts';
 import { demandOf } from './negotiate.ts';
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type MilterServerOptions } from './options.ts';
-import { ServerConnection } from './server-connection.ts';
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_TIMEOUTS,
+  type MilterEvent,
+  type MilterServerOptions,
+} from './options.ts';
+import { ServerConnection, type ServerConnectionOptions } from './server-connection.ts';
 import { listenUnix, type UnixSocketAddress } from './unix-socket.ts';
 
-/** Where to listen: TCP, a unix socket, or a listening socket that somebody else opened (systemd's LISTEN_FDS). */
+/** Where to listen: TCP, a unix socket, or the descriptor of a listening socket (LISTEN_FDS). */
 export type ListenAddress =
   | { readonly host?: string; readonly port: number }
   | UnixSocketAddress
   | { readonly fd: number };
 
-/** A connection that `close` had to end in the middle of an SMTP session. */
+/** A connection that `close` had to cut off in the middle of an SMTP session. */
 export interface CutOff {
   readonly connection: Connection;
   readonly queueId: string | undefined;
-  /** Whether a message was under way. */
+  /** Whether a message was being received. */
   readonly inMessage: boolean;
 }
 
+/** A milter server. */
 export interface MilterServer {
   /**
-   * Listens there as well. Resolves with the address, e.g. to learn the port. A `net.Server` is taken over, be it
-   * listening or about to; its connections are served from the moment of the call.
+   * Starts to listen, in addition to other addresses.
+   * @param where an address, or a `net.Server`, listening or not, which the server takes over: its
+   *   connections are served from the moment of the call
+   * @returns the address of the listener, which has the port if that was 0
    */
   listen(where: ListenAddress | Server): Promise<AddressInfo | string | null>;
-  /** Serves a socket that was accepted elsewhere. */
-  serve(socket: Socket): void;
-  /** Connections open, or with a hook still running. */
+  /** Connections that are open, or whose hook is still running. */
   readonly connections: number;
   /**
-   * Stops: no new connections; SMTP sessions under way go on to their end (Q or EOF), but no longer than `deadline` milliseconds
-   * (default 30 000; 0 is at once; Infinity sets none). A further call can only shorten what is left. Resolves with those
-   * that were cut off.
+   * Stops the server. It accepts no new connections, and lets SMTP sessions finish.
+   * @param options.deadline milliseconds until the remaining sessions are cut off: 0 cuts them off
+   *   at once, Infinity never. Default 30 s. A further call can only shorten it.
+   * @returns the sessions that were cut off
    */
   close(options?: { readonly deadline?: number }): Promise<readonly CutOff[]>;
 }
 
-/** A milter server for that filter; does nothing before `listen`. Throws on a filter that could not be negotiated. */
+/**
+ * Creates a milter server, which does nothing before `listen`.
+ * @throws RangeError if the filter's macro request cannot be sent
+ */
 export function createMilterServer<State>(
   filter: Filter<State>,
   options: MilterServerOptions = {},
@@ -49,13 +58,14 @@ export function createMilterServer<State>(
 class Milter<State> implements MilterServer {
   readonly #filter: Filter<State>;
   readonly #demand;
-  readonly #options;
+  readonly #maximum: number;
+  readonly #options: Omit<ServerConnectionOptions, 'onGone'>;
   readonly #event: (event: MilterEvent) => void;
   readonly #listeners = new Set<Server>();
   readonly #open = new Set<ServerConnection<State>>();
   #closing: Promise<readonly CutOff[]> | undefined;
   /** Ends the wait for open connections. */
-  #allGone: (() => void) | undefined;
+  #stopWaiting: (() => void) | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(filter: Filter<State>, options: MilterServerOptions) {
@@ -66,16 +76,16 @@ class Milter<State> implements MilterServer {
       try {
         onEvent?.(event);
       } catch (error) {
-        // Mail is not to suffer from a log that cannot be written.
+        // A log that cannot be written must not affect mail.
         process.emitWarning(error instanceof Error ? error : String(error));
       }
     };
-    const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#maximum = limits.connections;
     this.#options = {
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
-      timeouts,
-      progress: timeouts.progress,
-      onException: options.onException ?? ('tempfail' as const),
+      limits,
+      timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+      onException: options.onException ?? 'tempfail',
       event: this.#event,
     };
   }
@@ -87,9 +97,9 @@ class Milter<State> implements MilterServer {
   async listen(where: ListenAddress | Server): Promise<AddressInfo | string | null> {
     if (this.#closing !== undefined) throw new Error('milter: listen: the server is closed');
     const listener = where instanceof Server ? where : createServer();
-    listener.on('connection', (socket) => this.serve(socket));
+    listener.on('connection', (socket) => this.#serve(socket));
     if (where instanceof Server) {
-      // Taken over as it is.
+      // Its owner makes it listen.
     } else if ('path' in where) {
       await listenUnix(listener, where);
     } else {
@@ -106,26 +116,21 @@ class Milter<State> implements MilterServer {
     return listener.address();
   }
 
-  serve(socket: Socket): void {
-    const { limits } = this.#options;
-    if (this.#closing !== undefined || this.#open.size >= limits.connections) {
+  #serve(socket: Socket): void {
+    if (this.#closing !== undefined || this.#open.size >= this.#maximum) {
       socket.destroy();
-      if (this.#closing === undefined) {
-        this.#event({ type: 'refused', maximum: limits.connections });
-      }
+      if (this.#closing === undefined) this.#event({ type: 'refused', maximum: this.#maximum });
       return;
     }
+    const onGone = () => {
+      this.#open.delete(connection);
+      if (this.#open.size === 0) this.#stopWaiting?.();
+    };
     const connection: ServerConnection<State> = new ServerConnection(
       socket,
       this.#filter,
       this.#demand,
-      {
-        ...this.#options,
-        gone: () => {
-          this.#open.delete(connection);
-          if (this.#open.size === 0) this.#allGone?.();
-        },
-      },
+      { ...this.#options, onGone },
     );
     this.#open.add(connection);
   }
@@ -133,8 +138,7 @@ class Milter<State> implements MilterServer {
   close({ deadline = 30_000 } = {}): Promise<readonly CutOff[]> {
     this.#closing ??= this.#close();
     if (Number.isFinite(deadline) && this.#open.size > 0) {
-      const timer = setTimeout(() => this.#allGone?.(), deadline);
-      this.#timers.push(timer);
+      this.#timers.push(setTimeout(() => this.#stopWaiting?.(), deadline));
     }
     return this.#closing;
   }
@@ -144,17 +148,13 @@ class Milter<State> implements MilterServer {
     for (const connection of this.#open) connection.stop();
     if (this.#open.size === 0) return [];
     await new Promise<void>((resolve) => {
-      this.#allGone = resolve;
+      this.#stopWaiting = resolve;
     });
     for (const timer of this.#timers) clearTimeout(timer);
     const cutOff: CutOff[] = [];
     for (const connection of this.#open) {
-      const { session } = connection;
-      cutOff.push({
-        connection: session.connection,
-        queueId: session.queueId,
-        inMessage: session.inMessage,
-      });
+      const { connection: session, queueId, inMessage } = connection.session;
+      cutOff.push({ connection: session, queueId, inMessage });
       connection.destroy();
     }
     return cutOff;

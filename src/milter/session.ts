@@ -1,253 +1,379 @@
-import { decodeConnect, decodeEnvelope, decodeHeader, decodeText } from './command.ts';
-import { Conversation, type ConversationHost, type ConversationOptions } from './conversation.ts';
-import type { MilterEvent } from './event.ts';
-import type { Connection, Filter } from './filter.ts';
-import { FrameReader } from './frame.ts';
-import { Macros } from './macros.ts';
-import { type Agreement, type Demand, negotiate } from './negotiate.ts';
-import { allowedCommands, bit, phase } from './phase.ts';
-import { command, protocolFlag } from './protocol.ts';
-import { ProtocolError } from './protocol-error.ts';
+import { type Answer, type BodyAnswer, encodeAnswer, isAnswer, isRefusal } from './answer.ts';
+import {
+  CommandOrder,
+  decodeConnect,
+  decodeEnvelope,
+  decodeHeader,
+  decodeText,
+  Macros,
+} from './command.ts';
+import type { AbortReason, Connection, Filter, Hook, Maybe } from './filter.ts';
+import type { Frame } from './frame.ts';
+import { MilterConnection, MilterMessage } from './message.ts';
+import { type Demand, negotiate } from './negotiate.ts';
+import type { ConnectionEvent, Limits, MessageLimit } from './options.ts';
+import { command, ProtocolError, protocolFlag } from './protocol.ts';
+import { goesOn, isOfSession, mayAnswer, noReplyFlag, type Stage } from './stage.ts';
 
-/** What a session needs of its surroundings. */
-export interface SessionHost {
-  /** To the MTA, in this order, in as few writes as possible. */
-  send(buffers: readonly Buffer[]): void;
-  /** The connection is to be closed, after what was sent. */
-  end(): void;
-  /** A hook that was waited for has come back, and all that could be handled after it was. */
-  settled(): void;
-  event(event: MilterEvent): void;
+export interface SessionOptions {
+  readonly limits: Limits;
+  /** The answer if a hook throws. */
+  readonly onException: 'accept' | 'tempfail';
+  /** Reports an event to the operator. Must not throw. */
+  readonly event: (event: ConnectionEvent) => void;
 }
 
+/** Buffers to be written to the MTA one after another. They are empty if no reply is due. */
+export type Replies = readonly Buffer[];
+
 /**
- * The milter's side of one connection, without the socket: bytes in, bytes out. Takes from an MTA, or from somebody
- * who is none, what comes in order, and tells the filter.
+ * The milter's side of one connection, without the socket. It takes the frames of an MTA, or of a
+ * peer that only claims to be one, checks their order, calls the hooks of the filter one at a time,
+ * and returns the replies: exactly one where one is due, and none elsewhere.
  */
-export class Session<State> implements ConversationHost {
+export class Session<State> {
+  readonly #filter: Filter<State>;
   readonly #demand: Demand;
-  readonly #host: SessionHost;
-  readonly #reader = new FrameReader();
+  readonly #options: SessionOptions;
+  /** Sends SMFIR_PROGRESS while a hook is running. */
+  readonly #sendProgress: () => void;
   readonly #macros = new Macros();
-  readonly #conversation: Conversation<State>;
-  #agreement: Agreement | undefined;
-  #allowed: readonly number[] = [];
-  #phase: number = phase.start;
+  readonly #order = new CommandOrder();
+  /** The agreed SMFIP_* flags. */
+  #protocol: number | undefined;
+  #connection: MilterConnection;
+  /** Whether hooks know this connection, so that `close` is called for it. */
+  #isKnown = false;
+  #message: MilterMessage<State> | undefined;
   #betweenSessions = false;
-  #out: Buffer[] = [];
-  #blocked = false;
-  #closed = false;
+  /** Whether the current piece of the body is the last one of its frame. */
+  #isLastPiece = true;
+  #isRunning = false;
+  #isClosed = false;
 
   constructor(
     filter: Filter<State>,
     demand: Demand,
-    options: ConversationOptions,
-    host: SessionHost,
+    options: SessionOptions,
+    sendProgress: () => void,
   ) {
+    this.#filter = filter;
     this.#demand = demand;
-    this.#host = host;
-    this.#conversation = new Conversation(filter, options, this.#macros, this);
+    this.#options = options;
+    this.#sendProgress = sendProgress;
+    this.#connection = new MilterConnection(this.#macros);
   }
 
   get connection(): Connection {
-    return this.#conversation.connection;
+    return this.#connection;
   }
 
+  /** The queue id of the current message. */
   get queueId(): string | undefined {
-    return this.#conversation.queueId;
+    return this.#message?.queueId;
   }
 
   get inMessage(): boolean {
-    return this.#conversation.inMessage;
+    return this.#message !== undefined;
   }
 
-  get negotiated(): boolean {
-    return this.#agreement !== undefined;
+  get isNegotiated(): boolean {
+    return this.#protocol !== undefined;
   }
 
-  /** After SMFIC_QUIT_NC: the connection is there, and nobody uses it. */
+  /** Whether the connection is idle after SMFIC_QUIT_NC. */
   get betweenSessions(): boolean {
     return this.#betweenSessions;
   }
 
-  /** Whether a hook's promise is being waited for: nothing more is handled until it is settled. */
-  get waiting(): boolean {
-    return this.#conversation.waiting;
+  /** Whether the promise of a hook is pending. No frame may be passed until it is settled. */
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
-  /** Bytes received and not handled yet. */
-  get pending(): number {
-    return this.#reader.pending;
-  }
-
-  /** Bytes from the MTA; the buffer now belongs to the session. */
-  receive(chunk: Buffer): void {
-    if (this.#closed) return;
-    this.#reader.push(chunk);
-    this.#run();
-  }
-
-  /** Stops handling what comes in until `unblock`: the MTA does not read what it is sent. */
-  block(): void {
-    this.#blocked = true;
-  }
-
-  unblock(): void {
-    this.#blocked = false;
-    this.#run();
-  }
-
-  /** The connection is gone. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#reader.clear();
-    this.#conversation.close();
-  }
-
-  push(answer: Buffer): void {
-    this.#out.push(answer);
-  }
-
-  flush(): void {
-    if (this.#out.length === 0) return;
-    const out = this.#out;
-    this.#out = [];
-    if (!this.#closed) this.#host.send(out);
-  }
-
-  resumed(): void {
-    this.#run();
-    this.#host.settled();
-  }
-
-  event(event: MilterEvent): void {
-    this.#host.event(event);
-  }
-
-  #run(): void {
-    try {
-      while (!this.waiting && !this.#blocked && !this.#closed && this.#reader.next()) {
-        this.#frame();
-      }
-    } catch (error) {
-      // Hooks do not get here: what they throw is caught where they are called.
-      if (!(error instanceof ProtocolError)) throw error;
-      const { connection, queueId } = this;
-      this.#host.event({ type: 'protocol-error', connection, error, queueId });
-      this.#end();
-    }
-    this.flush();
-  }
-
-  #end(): void {
-    this.flush();
-    this.close();
-    this.#host.end();
-  }
-
-  #frame(): void {
-    const { command: letter, payload, first, last } = this.#reader;
-    if (!first) {
-      if (this.#phase === phase.body) this.#conversation.body(payload, last);
-      return;
-    }
-    const asked = bit(letter);
-    if (asked === 0) {
-      throw new ProtocolError(
-        `milter: frame: command ${JSON.stringify(String.fromCharCode(letter))}: expected one of ABCDEHKLMNOQRTU`,
-      );
-    }
+  /**
+   * Handles a frame. Returns a promise if a hook does; it never rejects because of a hook.
+   * @throws ProtocolError if the peer does not speak the protocol
+   */
+  receive({ command: letter, payload, first, last }: Frame): Replies | Promise<Replies> {
+    this.#isLastPiece = last;
+    if (!first) return this.#order.isInBody ? this.#body('body', payload) : NOTHING;
     if (letter === command.macro) this.#macros.set(payload);
-    else if (letter === command.quit) this.#end();
-    else if (this.#agreement === undefined) this.#negotiate(letter, payload);
+    else if (this.#protocol === undefined) return this.#negotiate(letter, payload);
     else if (letter === command.quitNewConnection) {
-      this.#conversation.leave('aborted');
-      this.#phase = phase.open;
+      this.#leave('aborted');
+      this.#order.enter(letter);
       this.#betweenSessions = true;
-    } else if (this.#isInOrder(asked)) this.#dispatch(letter, payload, last);
+    } else if (this.#isInOrder(letter)) {
+      this.#betweenSessions = false;
+      this.#order.enter(letter);
+      this.#macros.begin(letter);
+      return this.#dispatch(letter, payload);
+    }
+    return NOTHING;
   }
 
-  #negotiate(letter: number, payload: Buffer): void {
+  /**
+   * Ends the session, since the connection is lost. A running hook learns it from its signal;
+   * `abort` and `close` are called when it has returned.
+   */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#message?.abort();
+    if (!this.#isRunning) this.#leave('disconnected');
+  }
+
+  #negotiate(letter: number, payload: Buffer): Replies {
     if (letter !== command.negotiate) {
       throw new ProtocolError(
         `milter: negotiate: command ${String.fromCharCode(letter)}: expected O first`,
       );
     }
-    this.#agreement = negotiate(this.#demand, payload);
-    this.#allowed = allowedCommands(this.#agreement.protocol);
-    this.#conversation.agree(this.#agreement);
-    this.#phase = phase.open;
-    this.push(this.#agreement.reply);
+    const { protocol, actions, reply } = negotiate(this.#demand, payload);
+    this.#protocol = protocol;
+    this.#order.agree(protocol);
+    this.#connection.actions = actions;
+    return [reply];
   }
 
-  /** As libmilter: what is out of order gives the message up, and is itself ignored unless it can begin something new. */
-  #isInOrder(asked: number): boolean {
-    if (this.#phase > phase.session && !this.inMessage) this.#phase = phase.session;
-    if (((this.#allowed[this.#phase] ?? 0) & asked) !== 0) return true;
-    this.#conversation.abandon('aborted');
-    this.#phase = phase.session;
-    return ((this.#allowed[phase.session] ?? 0) & asked) !== 0;
+  /** As in libmilter, a command out of order ends the current message, and is often ignored. */
+  #isInOrder(letter: number): boolean {
+    if (this.#order.allows(letter, this.inMessage)) return true;
+    this.#abandon('aborted');
+    return this.#order.restart(letter);
   }
 
-  #dispatch(letter: number, payload: Buffer, last: boolean): void {
-    const conversation = this.#conversation;
+  #dispatch(letter: number, payload: Buffer): Replies | Promise<Replies> {
+    const filter = this.#filter;
+    const connection = this.#connection;
+    const { limits } = this.#options;
     switch (letter) {
-      case command.connect:
-        this.#enter(phase.session, letter);
-        conversation.connect(decodeConnect(payload));
-        break;
-      case command.helo:
-        this.#enter(phase.session, letter);
-        conversation.helo(decodeText(payload, 'helo'));
-        break;
-      case command.unknown:
-        conversation.unknown(decodeText(payload, 'unknown'));
-        break;
-      case command.mail:
-        this.#enter(phase.mail, letter);
-        conversation.mail(decodeEnvelope(payload, 'mail'));
-        break;
-      case command.rcpt:
-        this.#enter(phase.rcpt, letter);
-        conversation.rcpt(decodeEnvelope(payload, 'rcpt'));
-        break;
+      case command.connect: {
+        const client = decodeConnect(payload);
+        connection.client = client;
+        return this.#call('connect', () => filter.connect?.(connection, client));
+      }
+      case command.helo: {
+        const name = decodeText(payload, 'helo');
+        connection.helo = name;
+        return this.#call('helo', () => filter.helo?.(connection, name));
+      }
+      case command.unknown: {
+        const text = decodeText(payload, 'unknown');
+        return this.#call('unknown', () => filter.unknown?.(connection, text));
+      }
+      case command.mail: {
+        const sender = decodeEnvelope(payload, 'mail');
+        const message = new MilterMessage<State>(connection);
+        this.#message = message;
+        return this.#call('mail', () => {
+          message.state = filter.begin(connection);
+          message.isOpen = true;
+          return filter.mail?.(message, sender);
+        });
+      }
+      case command.rcpt: {
+        const recipient = decodeEnvelope(payload, 'rcpt');
+        const exceeded = this.#message?.countRecipient(recipient, limits);
+        return this.#ask('rcpt', (message) => filter.rcpt?.(message, recipient), exceeded);
+      }
       case command.data:
-        this.#phase = phase.data;
-        conversation.data();
-        break;
-      case command.header:
-        this.#phase = phase.header;
-        conversation.header(decodeHeader(payload, this.#isVerbatim));
-        break;
+        return this.#ask('data', (message) => filter.data?.(message));
+      case command.header: {
+        const header = decodeHeader(payload, this.#hasAgreed(protocolFlag.leadingSpace));
+        const exceeded = this.#message?.countHeader(header, limits);
+        return this.#ask('header', (message) => filter.header?.(message, header), exceeded);
+      }
       case command.endOfHeaders:
-        this.#phase = phase.endOfHeaders;
-        conversation.endOfHeaders();
-        break;
+        return this.#ask('endOfHeaders', (message) => filter.endOfHeaders?.(message));
       case command.body:
         if (payload.length === 0) throw new ProtocolError('milter: body: expected data');
-        this.#phase = phase.body;
-        conversation.body(payload, last);
-        break;
+        return this.#body('body', payload);
       case command.endOfMessage:
-        this.#phase = phase.body;
-        conversation.endOfMessage(payload);
-        break;
+        return payload.length > 0 ? this.#body('bodyAtEnd', payload) : this.#end();
       case command.abort:
-        conversation.abandon('aborted');
+        this.#abandon('aborted');
         this.#macros.clearMessage();
-        this.#phase = phase.session;
-        break;
+        return NOTHING;
+      default:
+        return NOTHING;
     }
   }
 
-  get #isVerbatim(): boolean {
-    return ((this.#agreement?.protocol ?? 0) & protocolFlag.leadingSpace) !== 0;
+  #body(stage: 'body' | 'bodyAtEnd', piece: Buffer): Replies | Promise<Replies> {
+    const exceeded = this.#message?.countBody(piece.length, this.#options.limits);
+    if (this.#message?.isSkipping) return this.#answered(stage, 'continue');
+    return this.#ask(stage, (message) => this.#filter.body?.(message, piece), exceeded);
   }
 
-  #enter(to: number, letter: number): void {
-    this.#phase = to;
-    this.#betweenSessions = false;
-    this.#macros.clearAfter(letter);
+  #end(): Replies | Promise<Replies> {
+    return this.#ask('endOfMessage', (message) => {
+      message.beginModifications(this.#sendProgress);
+      return this.#filter.endOfMessage?.(message);
+    });
   }
+
+  /** Calls a hook of the message, unless the message has an answer already or exceeds a limit. */
+  #ask(
+    stage: Stage,
+    hook: (message: MilterMessage<State>) => Maybe<BodyAnswer>,
+    exceeded?: MessageLimit,
+  ): Replies | Promise<Replies> {
+    const message = this.#message;
+    if (message === undefined) return NOTHING;
+    if (exceeded !== undefined && message.held === undefined) {
+      const maximum = this.#options.limits[exceeded];
+      this.#options.event({ ...this.#place, type: 'over-limit', limit: exceeded, maximum });
+      this.#giveUp('over-limit', 'accept');
+    }
+    const { held } = message;
+    return held === undefined
+      ? this.#call(stage, () => hook(message))
+      : this.#answered(stage, held);
+  }
+
+  #call(stage: Stage, hook: () => Maybe<BodyAnswer>): Replies | Promise<Replies> {
+    this.#isKnown = true;
+    let given: Maybe<BodyAnswer>;
+    try {
+      given = hook();
+    } catch (error) {
+      return this.#failed(stage, error);
+    }
+    return isPromise(given) ? this.#wait(stage, given) : this.#answered(stage, given ?? 'continue');
+  }
+
+  async #wait(stage: Stage, hook: Extract<Maybe<BodyAnswer>, Promise<unknown>>): Promise<Replies> {
+    this.#isRunning = true;
+    const settled = await hook.then(
+      (answer) => () => this.#answered(stage, answer ?? 'continue'),
+      (error: unknown) => () => this.#failed(stage, error),
+    );
+    this.#isRunning = false;
+    const replies = settled();
+    if (this.#isClosed) this.#leave('disconnected');
+    return replies;
+  }
+
+  /** Gives one legal answer for a hook that threw: now if one is due, else with the next. */
+  #failed(stage: Stage, error: unknown): Replies | Promise<Replies> {
+    const answer = this.#options.onException;
+    const isSilent = this.#isClosed || (isOfSession(stage) && !this.#isDue(stage));
+    // A hook may well throw because its signal was aborted.
+    const wasStopped = this.#isClosed && error instanceof Error && error.name === 'AbortError';
+    if (!wasStopped) {
+      const hook = stage === 'bodyAtEnd' ? 'body' : stage;
+      const answered = isSilent ? 'nothing' : answer;
+      this.#options.event({ ...this.#place, type: 'exception', hook, error, answered });
+    }
+    if (isSilent) return NOTHING;
+    if (!isOfSession(stage)) this.#giveUp('exception', answer);
+    return this.#answered(stage, answer);
+  }
+
+  /** Turns the answer of a hook into the replies that are due. */
+  #answered(stage: Stage, answer: BodyAnswer): Replies | Promise<Replies> {
+    if (this.#isClosed) return NOTHING;
+    if (!isAnswer(answer) || !mayAnswer(stage, answer)) {
+      const given = typeof answer === 'string' ? JSON.stringify(answer) : typeof answer;
+      return this.#failed(stage, new TypeError(`milter: ${stage}: ${given} is no answer to this`));
+    }
+    if (stage === 'endOfMessage') return this.#finish(answer);
+    if (stage === 'bodyAtEnd') return goesOn(answer) ? this.#end() : this.#finish(answer);
+    if (!isOfSession(stage)) return this.#answerMessage(stage, answer);
+    if (this.#isDue(stage)) return [encodeAnswer(answer)];
+    if (answer === 'continue') return NOTHING;
+    return this.#failed(stage, new TypeError(`milter: ${stage}: a silent hook cannot answer`));
+  }
+
+  #answerMessage(stage: Hook, answer: BodyAnswer): Replies {
+    const message = this.#message;
+    if (message === undefined) return NOTHING;
+    if (answer === 'skip') message.isSkipping = true;
+    if (!this.#isDue(stage)) {
+      if (answer !== 'continue' && answer !== 'skip') message.held = answer;
+      return NOTHING;
+    }
+    // One recipient is refused, unless the answer was given to the whole message before.
+    const endsMessage = !goesOn(answer) && !(stage === 'rcpt' && isRefusal(answer));
+    if (endsMessage) this.#endMessage();
+    const canBeSent = answer !== 'skip' || this.#hasAgreed(protocolFlag.skip);
+    return [encodeAnswer(canBeSent ? answer : 'continue')];
+  }
+
+  #finish(answer: BodyAnswer): Replies {
+    const queue = this.#message?.endModifications();
+    const isSent = answer === 'continue' || answer === 'accept';
+    const verbatim = this.#hasAgreed(protocolFlag.leadingSpace);
+    const replies = (isSent && queue?.encode(verbatim)) || [];
+    replies.push(encodeAnswer(answer));
+    this.#endMessage();
+    return replies;
+  }
+
+  #hasAgreed(flag: number): boolean {
+    return ((this.#protocol ?? 0) & flag) !== 0;
+  }
+
+  /** Whether the MTA waits for a reply to the current command. */
+  #isDue(stage: Hook): boolean {
+    if (stage === 'body' && !this.#isLastPiece) return false;
+    return !this.#hasAgreed(noReplyFlag(stage));
+  }
+
+  #endMessage(): void {
+    this.#message = undefined;
+    this.#macros.clearMessage();
+  }
+
+  /** Ends the message for the filter. The MTA gets the answer as soon as one is due. */
+  #giveUp(reason: AbortReason, answer: Answer): void {
+    if (this.#message !== undefined) this.#message.held = answer;
+    this.#abort(reason);
+  }
+
+  /** The MTA has ended the message, if there is one. */
+  #abandon(reason: AbortReason): void {
+    this.#abort(reason);
+    this.#message = undefined;
+  }
+
+  /** The MTA has ended the SMTP session. Another one may follow. */
+  #leave(reason: AbortReason): void {
+    this.#abandon(reason);
+    if (this.#isKnown) this.#quietly('close', () => this.#filter.close?.(this.#connection));
+    this.#isKnown = false;
+    this.#macros.clear();
+    this.#connection = new MilterConnection(this.#macros, this.#connection.actions);
+  }
+
+  /** Tells the filter, once, that the message ends early. */
+  #abort(reason: AbortReason): void {
+    const message = this.#message;
+    if (message === undefined || !message.isOpen) return;
+    message.isOpen = false;
+    message.endModifications();
+    message.abort();
+    this.#quietly('abort', () => this.#filter.abort?.(message, reason));
+  }
+
+  /** Calls a hook that cannot answer. */
+  #quietly(hook: 'abort' | 'close', call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#options.event({ ...this.#place, type: 'exception', hook, error, answered: 'nothing' });
+    }
+  }
+
+  get #place(): { connection: Connection; queueId: string | undefined } {
+    return { connection: this.#connection, queueId: this.queueId };
+  }
+}
+
+const NOTHING: Replies = [];
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && 'then' in value;
 }

@@ -2,19 +2,24 @@ import { promises as fs } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 import { dirname } from 'node:path';
 
+/** A unix socket to listen on. */
 export interface UnixSocketAddress {
   readonly path: string;
   /** Permissions of the socket file. Default 0o660. */
   readonly mode?: number;
+  /** Owner of the socket file. Default: the user of this process. */
   readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
-/** Listens on a unix socket, in the place of one that a dead process left behind, never of a living one's. */
+/**
+ * Listens on a unix socket. It replaces a socket that a dead process has left behind.
+ * @throws Error if another process listens there, or if the path is not a socket
+ */
 export async function listenUnix(server: Server, where: UnixSocketAddress): Promise<void> {
   await removeStale(where.path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    // The socket file is made within this call, and open to nobody until its mode is set.
+    // The call creates the socket file. Nobody may connect until its mode is set.
     const before = process.umask(0o777);
     server.listen(where.path, () => {
       server.off('error', reject);
@@ -26,11 +31,15 @@ export async function listenUnix(server: Server, where: UnixSocketAddress): Prom
   await fs.chmod(where.path, where.mode ?? 0o660);
 }
 
-/** Removes a socket that nobody listens on any more; anything else in that place is an error. */
+/**
+ * Removes a socket on which nobody listens any more.
+ * @throws Error if another process listens there, if the path is not a socket, or if its folder
+ *   does not exist
+ */
 export async function removeStale(path: string): Promise<void> {
   const found = await fs.lstat(path).catch(() => undefined);
   if (found === undefined) {
-    // The system's own error would speak of permissions.
+    // The error of listen() would be EACCES, which is misleading.
     const folder = dirname(path);
     await fs.stat(folder).catch((error: Error) => {
       throw new Error(`milter: listen: ${path}: ${error.message}: expected an existing folder`);
@@ -38,7 +47,7 @@ export async function removeStale(path: string): Promise<void> {
     return;
   }
   if (!found.isSocket()) {
-    throw new Error(`milter: listen: ${path} exists and is no socket: expected a free path`);
+    throw new Error(`milter: listen: ${path} exists and is not a socket: expected a free path`);
   }
   const error = await probe(path);
   if (error?.code === 'ENOENT') return;
@@ -49,7 +58,7 @@ export async function removeStale(path: string): Promise<void> {
   await fs.unlink(path);
 }
 
-/** Whether somebody listens: undefined, or the error of the attempt. */
+/** Tries to connect. Returns undefined if a process listens, or else the error. */
 function probe(path: string): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     const socket = createConnection({ path });

@@ -1,5 +1,5 @@
 import { type Logger, logFailure, logLimited } from '../lib/logger.ts';
-import type { MilterEvent } from '../milter/event.ts';
+import type { MilterEvent } from '../milter/options.ts';
 
 /** Logs what the milter server reports to its operator: one short line for each kind and second. */
 export function logMilterEvent(logger: Logger, event: MilterEvent): void {

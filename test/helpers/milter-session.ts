@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import type { Filter, MilterEvent } from '../../src/milter/milter.ts';
 import { demandOf } from '../../src/milter/negotiate.ts';
-import { DEFAULT_LIMITS, type Limits } from '../../src/milter/options.ts';
-import { Session } from '../../src/milter/session.ts';
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type Limits } from '../../src/milter/options.ts';
+import { ServerConnection } from '../../src/milter/server-connection.ts';
 import { packets, show } from './milter-wire.ts';
 
 export interface PlayOptions {
@@ -11,49 +13,71 @@ export interface PlayOptions {
   readonly progress?: number;
 }
 
-/** A session without a socket: what is written to it, and what it answers. */
+/** A connection without a network: the bytes written to it, and those it answers, at once. */
 export class PlayedSession<State> {
-  readonly session: Session<State>;
+  readonly connection: ServerConnection<State>;
   readonly events: MilterEvent[] = [];
-  ended = false;
-  /** Answers of one run of the session, each as it was handed over to be written. */
-  readonly writes: (readonly Buffer[])[] = [];
+  /** Each write to the socket. */
+  readonly writes: Buffer[] = [];
+  readonly #socket: Duplex;
 
   constructor(filter: Filter<State>, options: PlayOptions = {}) {
-    this.session = new Session(
+    const { writes } = this;
+    this.#socket = Object.assign(
+      new Duplex({
+        writableHighWaterMark: Number.MAX_SAFE_INTEGER,
+        read() {},
+        write(chunk: Buffer, _encoding, done) {
+          writes.push(chunk);
+          done();
+        },
+      }),
+      { setNoDelay() {}, setTimeout() {} },
+    );
+    this.connection = new ServerConnection(
+      this.#socket as unknown as Socket,
       filter,
       demandOf(filter),
       {
         limits: { ...DEFAULT_LIMITS, ...options.limits },
-        progress: options.progress ?? 60_000,
+        timeouts: { ...DEFAULT_TIMEOUTS, progress: options.progress ?? 60_000 },
         onException: options.onException ?? 'tempfail',
-      },
-      {
-        send: (buffers) => this.writes.push([...buffers]),
-        end: () => {
-          this.ended = true;
-        },
-        settled: () => {},
         event: (event) => this.events.push(event),
+        onGone: () => {},
       },
     );
   }
 
-  /** Gives the packets to the session in one read. */
+  /** Sends the packets in one read. */
   send(...sent: readonly Buffer[]): this {
-    // A copy: what is read from a socket is nobody else's.
-    this.session.receive(Buffer.concat(sent));
+    // A copy: a buffer that was read from a socket belongs to its reader.
+    return this.receive(Buffer.concat(sent));
+  }
+
+  receive(read: Buffer): this {
+    this.#socket.emit('data', read);
     return this;
+  }
+
+  /** The MTA closes the connection. */
+  close(): void {
+    this.#socket.emit('close');
   }
 
   /** Waits until no hook is running. */
   async settled(): Promise<this> {
-    while (this.session.waiting) await new Promise((resolve) => setImmediate(resolve));
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (this.connection.session.isRunning);
     return this;
   }
 
+  /** Whether the server has closed the connection. */
+  get ended(): boolean {
+    return this.#socket.writableEnded;
+  }
+
   get bytes(): Buffer {
-    return Buffer.concat(this.writes.flat());
+    return Buffer.concat(this.writes);
   }
 
   /** Everything that was answered, a line a packet; `end` where the session has closed the connection. */

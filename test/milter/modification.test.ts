@@ -170,8 +170,9 @@ describe('modifications', () => {
         expect(Buffer.concat(bodies).equals(Buffer.concat(chunks))).toBe(true);
         const total = sizes.reduce((sum, size) => sum + size, 0);
         expect(bodies).toHaveLength(Math.max(1, Math.ceil(total / 65_535)));
-        const handedOver = played.writes.flat().filter(({ length }) => length > 8192);
-        for (const part of handedOver) {
+        // Less than a read of the MTA's is copied into one write.
+        const large = played.writes.filter(({ length }) => total > 65_536 && length > 8192);
+        for (const part of large) {
           expect(chunks.some(({ buffer }) => buffer === part.buffer)).toBe(true);
         }
       }),

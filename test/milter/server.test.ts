@@ -156,11 +156,11 @@ describe('unix sockets', () => {
     await client.quit();
   });
 
-  test('what is no socket is never removed', async () => {
+  test('a file that is not a socket is never removed', async () => {
     const path = join(dir, 'precious');
     writeFileSync(path, 'mail');
     await expect(createMilterServer(nothing).listen({ path })).rejects.toThrow(
-      `milter: listen: ${path} exists and is no socket: expected a free path`,
+      `milter: listen: ${path} exists and is not a socket: expected a free path`,
     );
     expect(existsSync(path)).toBe(true);
   });

@@ -261,7 +261,7 @@ describe('whatever an MTA sends', () => {
         }
         expect(played.bytes).toEqual(whole.bytes);
         expect(played.ended).toBe(whole.ended);
-        for (const session of [played, whole]) session.session.close();
+        for (const session of [played, whole]) session.close();
         checkEnds(oracle);
         checkEnds(wholeOracle);
         expect(oracle.messages.length).toBe(wholeOracle.messages.length);
@@ -279,7 +279,7 @@ describe('whatever an MTA sends', () => {
         for (const piece of cutAt(bytes, places)) played.send(piece);
         await played.settled();
         expect(played.bytes).toEqual(whole.bytes);
-        played.session.close();
+        played.close();
         checkEnds(oracle);
       }),
       { numRuns: 400 },
@@ -292,7 +292,7 @@ describe('whatever an MTA sends', () => {
         const oracle = new Oracle(seed);
         const played = new PlayedSession(oracle.filter([], true));
         for (const piece of cutAt(bytes, places).slice(0, -1)) played.send(piece);
-        played.session.close();
+        played.close();
         const before = played.bytes.length;
         await played.settled();
         played.send(mail());
@@ -314,9 +314,9 @@ describe('whatever an MTA sends', () => {
           const oracle = new Oracle(1);
           const played = new PlayedSession(oracle.filter([], false));
           if (negotiated) played.send(optneg());
-          for (const piece of pieces) played.session.receive(Buffer.from(piece));
+          for (const piece of pieces) played.receive(Buffer.from(piece));
           for (const [size] of allocated.mock.calls) expect(size).toBeLessThanOrEqual(65_540);
-          played.session.close();
+          played.close();
           checkEnds(oracle);
         },
       ),

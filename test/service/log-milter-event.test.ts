@@ -1,7 +1,7 @@
 import { type AddressInfo, connect } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { MilterEvent } from '../../src/milter/event.ts';
+import type { MilterEvent } from '../../src/milter/options.ts';
 import { createMilterServer } from '../../src/milter/server.ts';
 import { logMilterEvent } from '../../src/service/log-milter-event.ts';
 
