@@ -1,21 +1,9 @@
 import { hash } from 'node:crypto';
 import { isbot } from 'isbot';
+import type { AutomationReason } from '../link/facts.ts';
 import { clientOf } from './anonymize-ip.ts';
 import type { Click } from './click.ts';
 import { Recent } from './recent.ts';
-
-/** Why a click looks as if no person had made it. */
-export type AutomationReason =
-  /** The user agent is that of a known scanner, preview or library, or there is none. */
-  | 'user_agent'
-  /** Sooner after the injection than people read. */
-  | 'soon_after_injection'
-  /** The same client followed every link of the message within seconds. */
-  | 'every_link'
-  /** The same client followed many links of the message within seconds (how many it has may not be known). */
-  | 'many_links'
-  /** The same link was asked for with HEAD before. */
-  | 'head_request';
 
 /** No person opens this many links of one mail within seconds. */
 const MANY_LINKS = 5;

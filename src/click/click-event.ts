@@ -1,115 +1,64 @@
-import { domainOf } from '../lib/text.ts';
-import type { MessageFacts } from '../link/message-facts.ts';
+import { type EventField, type FactTable, factsIn, jsonOf } from '../link/fact.ts';
+import {
+  type AutomationReason,
+  CLICK_FACTS,
+  type ClickEvent,
+  EVENT_FACTS,
+  type EventFacts,
+  LINK_FACTS,
+  MESSAGE_FACTS,
+  type MessageFacts,
+  NODE_FACTS,
+  type NodeFacts,
+} from '../link/facts.ts';
 import { anonymizeIp } from './anonymize-ip.ts';
-import type { AutomationReason } from './automation.ts';
 import type { Click } from './click.ts';
 
-/**
- * A click as Momentum's webhooks report it. The names above the line are Momentum's, the ones below
- * are ours. A field whose value is not known is left out. conf/click-event.schema.json says the same to programs.
- */
-export interface TrackEvent {
-  readonly type: 'click';
-  readonly event_id: string;
-  /** Unix seconds. */
-  readonly timestamp: string;
-  readonly message_id: string;
-  /** The recipient, lower-cased; only where the message has a single one. */
-  readonly rcpt_to?: string;
-  readonly raw_rcpt_to?: string;
-  readonly recipient_domain?: string;
-  readonly rcpt_meta?: Readonly<Record<string, unknown>>;
-  readonly rcpt_tags?: readonly string[];
-  readonly campaign_id?: string;
-  readonly target_link_url: string;
-  /** `Raw URL` for a link without a name. */
-  readonly target_link_name: string;
-  readonly user_agent?: string;
-  readonly ip_address?: string;
-  readonly accept_language?: string;
-  readonly delv_method: 'esmtp';
-  readonly msg_from?: string;
-  readonly friendly_from?: string;
-  readonly subject?: string;
-  /** Bytes. */
-  readonly msg_size?: string;
-  /** ISO 8601. */
-  readonly injection_time: string;
-  readonly click_tracking: true;
-  readonly node_name?: string;
-  readonly customer_id?: string;
-  // ----
-  /** The MTA's queue id. */
-  readonly queue_id?: string;
-  readonly pathway?: string;
-  /** How many recipients the message has, where that is more than one. */
-  readonly rcpt_count?: number;
-  /** How many clicks this event stands for, where that is more than one. */
-  readonly repeat_count?: number;
-  /** Why the click looks automatic; absent where nothing says so. */
-  readonly automation_reasons?: readonly AutomationReason[];
-}
-
-/** As it stands in the stream, in the journal and in a webhook's array. */
-export interface ClickEvent {
-  readonly msys: { readonly track_event: TrackEvent };
-}
-
 /** What all events of a process have in common. */
-export interface EventNode {
-  readonly nodeName?: string;
-  readonly customerId?: string;
+export interface EventNode extends NodeFacts {
   /** Whether ip_address is cut to its network. */
   readonly anonymizeIp?: boolean;
 }
 
-/** JSON leaves out what is undefined; so may everybody who only ever sees the JSON. */
-type Fields<Names extends keyof TrackEvent> = {
-  readonly [Name in Names]: TrackEvent[Name] | undefined;
-};
-
-type ClickField =
-  | 'type'
-  | 'event_id'
-  | 'timestamp'
-  | 'target_link_url'
-  | 'target_link_name'
-  | 'user_agent'
-  | 'ip_address'
-  | 'accept_language'
-  | 'repeat_count'
-  | 'automation_reasons';
-
 /** Bytes of the longest event. Senders decide how long most fields are. */
 export const MAX_EVENT_BYTES = 64 * 1024;
-/** Characters of a target and of any other text: longer ones are cut. */
-const MAX_TARGET = 8192;
+/** Characters after which a text is cut, unless the fact table says otherwise. */
 const MAX_TEXT = 1000;
-/** What a longer event does without, in this order. */
-const DISPENSABLE: readonly (keyof TrackEvent)[] = [
-  'rcpt_meta',
-  'rcpt_tags',
-  'subject',
-  'friendly_from',
-  'accept_language',
-  'user_agent',
-  'msg_from',
-  'raw_rcpt_to',
-  'rcpt_to',
-  'recipient_domain',
-  'campaign_id',
-  'pathway',
-  'target_link_name',
-];
+
+interface Field extends EventField<unknown> {
+  readonly name: string;
+  /** The property that holds the fact. */
+  readonly fact: string;
+  /** What stands before the value in JSON. */
+  readonly start: string;
+}
+
+function fieldsOf(table: FactTable): readonly Field[] {
+  return factsIn(table).flatMap(({ name: fact, event = {} }) =>
+    Object.entries(event).map(([name, field]) => ({ ...field, name, fact, start: `,"${name}":` })),
+  );
+}
+
+const MESSAGE = fieldsOf(MESSAGE_FACTS);
+const LINK = fieldsOf(LINK_FACTS);
+const CLICK = fieldsOf(CLICK_FACTS);
+const EVENT = fieldsOf(EVENT_FACTS);
+const NODE = fieldsOf(NODE_FACTS);
+/** What an event that is too long does without, in this order. */
+const DISPENSABLE = [...MESSAGE, ...LINK, ...CLICK, ...EVENT, ...NODE]
+  .flatMap(({ name, drop }) => (drop === undefined ? [] : { name, drop }))
+  .sort((a, b) => a.drop - b.drop);
 
 /** Writes the events of a process: JSON of at most MAX_EVENT_BYTES, in valid Unicode without U+0000. */
 export class ClickEventWriter {
-  readonly #node: EventNode;
+  readonly #cutsIp: boolean;
+  readonly #node: string;
   /** What all events of a message have in common, in JSON: the links of one are often followed one after the other. */
   readonly #common = new WeakMap<MessageFacts, string>();
 
   constructor(node: EventNode) {
-    this.#node = node;
+    this.#cutsIp = node.anonymizeIp === true;
+    this.#node = membersOf(NODE, node);
   }
 
   /**
@@ -119,17 +68,20 @@ export class ClickEventWriter {
   write(
     click: Click,
     eventId: string,
-    count?: number,
-    reasons?: readonly AutomationReason[],
+    count = 1,
+    reasons: readonly AutomationReason[] = [],
   ): string {
-    const { message } = click.resolved;
+    const { message, link } = click.resolved;
     let common = this.#common.get(message);
     if (common === undefined) {
-      common = commonJson(message, this.#node).slice(1);
+      common = clean(messageMembers(message) + this.#node).slice(1);
       this.#common.set(message, common);
     }
-    const own = toJson(clickFields(click, this.#node, eventId, count, reasons));
-    return shortened(`{"msys":{"track_event":${own.slice(0, -1)},${common}}}`);
+    const event: EventFacts = { eventId, repeatCount: count, automationReasons: reasons };
+    const cut = this.#cutsIp && click.ip !== undefined;
+    const seen = cut ? { ...click, ip: anonymizeIp(click.ip) } : click;
+    const own = clean(membersOf(EVENT, event) + membersOf(CLICK, seen) + membersOf(LINK, link));
+    return shortened(`{"msys":{"track_event":{${common}${own}}}}`);
   }
 }
 
@@ -142,90 +94,45 @@ export function toClickEvent(
   return JSON.parse(new ClickEventWriter(node).write(click, ...others)) as ClickEvent;
 }
 
-function commonJson(message: MessageFacts, node: EventNode): string {
+function messageMembers(message: MessageFacts): string {
   try {
-    return toJson(commonFields(message, node));
+    return membersOf(MESSAGE, message);
   } catch (error) {
     // Metadata may be nested more deeply than can be written.
     if (!(error instanceof RangeError) || message.metadata === undefined) throw error;
-    const { metadata, ...others } = message;
-    return toJson(commonFields(others, node));
+    return membersOf(MESSAGE, { ...message, metadata: undefined });
   }
+}
+
+/** The fields of these facts in JSON, each with a comma before it. */
+function membersOf(fields: readonly Field[], facts: object): string {
+  let json = '';
+  for (const { fact, start, from, maxLength = MAX_TEXT } of fields) {
+    let value = (facts as Readonly<Record<string, unknown>>)[fact];
+    if (from !== undefined) value = from(value, facts as MessageFacts);
+    if (value === undefined) continue;
+    const isLong = typeof value === 'string' && value.length > maxLength;
+    json += start + jsonOf(isLong ? (value as string).slice(0, maxLength) : value);
+  }
+  return json;
 }
 
 function shortened(json: string): string {
   if (json.length <= MAX_EVENT_BYTES / 3 || Buffer.byteLength(json) <= MAX_EVENT_BYTES) return json;
-  const { msys } = JSON.parse(json) as { msys: { track_event: Partial<TrackEvent> } };
-  const event = { ...msys.track_event };
+  const { msys } = JSON.parse(json) as { msys: { track_event: Record<string, unknown> } };
   let shorter = json;
-  for (const name of DISPENSABLE) {
-    delete event[name];
-    shorter = `{"msys":{"track_event":${toJson(event)}}}`;
+  for (const { name } of DISPENSABLE) {
+    delete msys.track_event[name];
+    shorter = clean(JSON.stringify({ msys }));
     if (Buffer.byteLength(shorter) <= MAX_EVENT_BYTES) break;
   }
   return shorter;
 }
 
 /** JSON.stringify writes U+0000 and lone surrogates, which no database takes, as escapes, and nothing else like them. */
-function toJson(value: object): string {
-  const json = JSON.stringify(value);
+function clean(json: string): string {
   if (!/\\u(?:0000|d[89a-f])/.test(json)) return json;
   return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (escaped) =>
     escaped.length > 2 ? '\ufffd' : escaped,
   );
-}
-
-function textOf(text: string | undefined): string | undefined {
-  return text?.slice(0, MAX_TEXT);
-}
-
-function clickFields(
-  { time, resolved: { link }, userAgent, ip, acceptLanguage }: Click,
-  { anonymizeIp: cutIp }: EventNode,
-  eventId: string,
-  count = 1,
-  reasons: readonly AutomationReason[] = [],
-): Fields<ClickField> {
-  return {
-    type: 'click',
-    event_id: eventId,
-    timestamp: String(Math.floor(time / 1000)),
-    target_link_url: link.target.slice(0, MAX_TARGET),
-    target_link_name: textOf(link.name) ?? 'Raw URL',
-    user_agent: textOf(userAgent),
-    ip_address: cutIp && ip !== undefined ? anonymizeIp(ip) : ip,
-    accept_language: textOf(acceptLanguage),
-    repeat_count: count > 1 ? count : undefined,
-    automation_reasons: reasons.length > 0 ? reasons : undefined,
-  };
-}
-
-function commonFields(
-  message: MessageFacts,
-  { nodeName, customerId }: EventNode,
-): Fields<Exclude<keyof TrackEvent, ClickField>> {
-  const { recipients, recipientCount = recipients.length } = message;
-  // An empty address was forgotten.
-  const only = recipients.length === 1 ? textOf(recipients[0] || undefined) : undefined;
-  return {
-    message_id: message.messageId,
-    rcpt_to: only?.toLowerCase(),
-    raw_rcpt_to: only,
-    recipient_domain: only === undefined ? undefined : domainOf(only),
-    rcpt_meta: message.metadata,
-    rcpt_tags: message.tags,
-    campaign_id: textOf(message.campaignId),
-    delv_method: 'esmtp',
-    msg_from: textOf(message.sender),
-    friendly_from: textOf(message.friendlyFrom),
-    subject: textOf(message.subject),
-    msg_size: message.size === undefined ? undefined : String(message.size),
-    injection_time: new Date(message.injectionTime * 1000).toISOString(),
-    click_tracking: true,
-    node_name: nodeName,
-    customer_id: customerId,
-    queue_id: textOf(message.queueId),
-    pathway: textOf(message.pathway),
-    rcpt_count: recipientCount > 1 ? recipientCount : undefined,
-  };
 }

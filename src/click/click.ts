@@ -1,15 +1,10 @@
+import type { ClickFacts } from '../link/facts.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 
 /** One followed link, as the redirect endpoint saw it. */
-export interface Click {
+export interface Click extends ClickFacts {
   readonly token: string;
   readonly resolved: ResolvedLink;
-  /** Unix milliseconds. */
-  readonly time: number;
-  /** The client's address, after trusted proxies; absent where it is not to be kept. */
-  readonly ip?: string | undefined;
-  readonly userAgent?: string | undefined;
-  readonly acceptLanguage?: string | undefined;
 }
 
 /** Where clicks go. */

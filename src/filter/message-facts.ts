@@ -1,4 +1,4 @@
-import type { MessageFacts } from '../link/message-facts.ts';
+import type { MessageFacts } from '../link/facts.ts';
 import { newMessageId } from '../link/message-id.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 import type { Decision } from '../scope/decide.ts';

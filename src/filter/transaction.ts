@@ -1,6 +1,6 @@
 import { domainOf } from '../lib/text.ts';
+import type { MessageFacts } from '../link/facts.ts';
 import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
-import type { MessageFacts } from '../link/message-facts.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 import type { RewrittenLink } from '../message/link.ts';
 import { type OpenMessage, openMessage, type ReadingLimits } from '../message/open-message.ts';

@@ -1,4 +1,4 @@
-import type { TrackedLink } from './message-facts.ts';
+import type { TrackedLink } from './facts.ts';
 
 /**
  * A link as one line of a record, without its LF: `h` or `t` for its part, the target, and where it has one, a tab and

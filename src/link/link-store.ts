@@ -1,4 +1,4 @@
-import type { MessageFacts, TrackedLink } from './message-facts.ts';
+import type { MessageFacts, TrackedLink } from './facts.ts';
 
 /** Makes the tokens of one message. Both kinds of links, stored and sealed, are made through it. */
 export interface LinkIssuer {

@@ -1,7 +1,7 @@
 import { base128, readBase128 } from '../lib/base128.ts';
 import { isPrintableAscii } from '../lib/text.ts';
-import type { MessageFacts, TrackedLink } from './message-facts.ts';
-import { isFact } from './record-head.ts';
+import { factsIn, jsonOf, object } from './fact.ts';
+import { MESSAGE_FACTS, type MessageFacts, type TrackedLink } from './facts.ts';
 import { expandUrl, shortenUrl } from './url-shorthand.ts';
 
 /**
@@ -26,9 +26,8 @@ export interface SealedContents {
   readonly facts: SealedFacts;
 }
 
-/** What a sealed link knows of its message beside id and times. */
-export type SealedFacts = Pick<MessageFacts, 'recipients' | 'recipientCount' | 'campaignId'> &
-  Partial<Pick<MessageFacts, (typeof FURTHER)[number][1]>>;
+/** What a sealed link knows of its message beside id, times and domain. */
+export type SealedFacts = Omit<MessageFacts, 'messageId' | 'injectionTime' | 'expires' | 'domain'>;
 
 const Flag = {
   html: 1,
@@ -47,15 +46,12 @@ const SHORT_TOKEN_BYTES = 164;
 const MAX_STRING_BYTES = 255;
 const NOTHING = Buffer.alloc(0);
 
-/** Further facts by their short names, the most useful in a click event first. */
-const FURTHER = [
-  ['p', 'pathway'],
-  ['m', 'metadata'],
-  ['g', 'tags'],
-  ['s', 'sender'],
-  ['q', 'queueId'],
-  ['j', 'subject'],
-] as const satisfies readonly (readonly [string, keyof MessageFacts])[];
+/** Facts that a token holds as far as there is room, the most useful in a click event first. */
+const FURTHER = factsIn(MESSAGE_FACTS)
+  .flatMap(({ key, sealed, ...fact }) =>
+    key !== undefined && typeof sealed === 'number' ? { ...fact, key, sealed } : [],
+  )
+  .sort((a, b) => a.sealed - b.sealed);
 
 /** Packs the links of one message; what they have in common is prepared once. */
 export class ContentsPacker {
@@ -74,11 +70,11 @@ export class ContentsPacker {
     const campaign = shortString(message.campaignId);
     const recipient = count === 1 ? shortString(recipients[0]) : undefined;
     const recipientCount = recipient === undefined && count > 0 ? base128(count) : undefined;
-    this.#further = FURTHER.flatMap(([short, name]) => {
-      const value = JSON.stringify(message[name]) as string | undefined;
+    this.#further = FURTHER.flatMap(({ key, name }) => {
+      const value = message[name];
       if (value === undefined) return [];
-      const json = `"${short}":${value}`;
-      return [{ json, bytes: Buffer.byteLength(json) }];
+      const json = `"${key}":${jsonOf(value)}`;
+      return { json, bytes: Buffer.byteLength(json) };
     });
 
     const lifetime = Math.min(Math.max(expires - injectionTime, 0), 2 ** 32 - 1);
@@ -186,17 +182,21 @@ export function unpackContents(bytes: Buffer, withDigest: boolean): SealedConten
 
 /** @returns undefined for what no release writes */
 function furtherFacts(json: string): Partial<SealedFacts> | undefined {
-  let short: unknown;
+  let values: unknown;
   try {
-    short = JSON.parse(json);
+    values = JSON.parse(json);
   } catch {
     return undefined;
   }
-  if (typeof short !== 'object' || short === null) return undefined;
-  const values = new Map<string, unknown>(Object.entries(short));
-  const known = FURTHER.filter(([name]) => values.has(name));
-  if (!known.every(([name]) => isFact(name, values.get(name)))) return undefined;
-  return Object.fromEntries(known.map(([name, fact]) => [fact, values.get(name)]));
+  if (!object.isValid(values)) return undefined;
+  const facts: Record<string, unknown> = {};
+  for (const { key, name, shape } of FURTHER) {
+    const value = values[key];
+    if (value === undefined) continue;
+    if (!shape.isValid(value)) return undefined;
+    facts[name] = value;
+  }
+  return facts;
 }
 
 /** A length byte and the text in UTF-8; undefined for what is absent, empty or too long. */

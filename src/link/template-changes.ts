@@ -1,5 +1,5 @@
+import type { TrackedLink } from './facts.ts';
 import { linkLine, parseLinkLine } from './link-line.ts';
-import type { TrackedLink } from './message-facts.ts';
 import { align, type Edition, type EditionLink } from './template.ts';
 
 /** Of the edition's length: more than that, and deflated without it a message would be as short. */

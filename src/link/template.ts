@@ -1,6 +1,6 @@
+import type { TrackedLink } from './facts.ts';
 import { parseLinkName } from './link-line.ts';
-import type { TrackedLink } from './message-facts.ts';
-import { type CommonFacts, parseCommonFacts } from './record-head.ts';
+import { parseSharedFacts, type SharedFacts } from './record-head.ts';
 import { type SharedLines, sharedLines } from './shared-lines.ts';
 
 /**
@@ -13,7 +13,7 @@ import { type SharedLines, sharedLines } from './shared-lines.ts';
  */
 export interface Edition {
   readonly shared: SharedLines;
-  readonly facts: CommonFacts;
+  readonly facts: SharedFacts;
   readonly links: readonly EditionLink[];
   /** Characters of all that. */
   readonly length: number;
@@ -28,7 +28,7 @@ export interface EditionLink {
   readonly end?: string | undefined;
 }
 
-export function createEdition(facts: CommonFacts, links: readonly EditionLink[]): Edition {
+export function createEdition(facts: SharedFacts, links: readonly EditionLink[]): Edition {
   const lines = links.map(({ part, start, end, name }) => {
     const kind = part === 'html' ? 'h' : 't';
     const line = end === undefined ? kind + start : `${kind.toUpperCase()}${start}\t${end}`;
@@ -48,7 +48,7 @@ export function editionOf(shared: SharedLines): Edition {
     const [facts = '', ...lines] = text.slice(0, -1).split('\n');
     edition = {
       shared,
-      facts: parseCommonFacts(facts),
+      facts: parseSharedFacts(facts),
       links: lines.map(parseLink),
       length: text.length,
     };

@@ -1,5 +1,5 @@
 import type { Click } from '../../src/click/click.ts';
-import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 
 const FACTS: MessageFacts = {
   messageId: 'Zm9vYmFyYmF6cXV4',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { encodeCopy, encodeRecord, OpenRecord, sharedIdOf } from '../../src/link/message-record.ts';
 import { decodeSharedLines, encodeSharedLines, sharedLines } from '../../src/link/shared-lines.ts';
 import { createEdition, type EditionLink } from '../../src/link/template.ts';

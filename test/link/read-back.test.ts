@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { encodeCopy, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';
 import { unpackContents } from '../../src/link/sealed-contents.ts';

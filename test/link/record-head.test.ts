@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { commonFacts, headOf } from '../../src/link/record-head.ts';
+import { headOf, sharedFacts } from '../../src/link/record-head.ts';
 import { exampleMessage } from './example-message.ts';
 
 const message = exampleMessage({
@@ -44,7 +44,7 @@ test.each([
   ],
   [
     'that has all in common with its template',
-    headOf(message, 'x', JSON.parse(JSON.stringify(commonFacts(message)))),
+    headOf(message, 'x', JSON.parse(JSON.stringify(sharedFacts(message)))),
     '{"x":"x","i":1795000000,"e":31536000,"r":"Someone@example.org","q":"4bXyZ01abcz9",' +
       '"z":40213,"m":{"user":4711,"plan":"gold"}}',
   ],
@@ -59,7 +59,7 @@ test.each([
 });
 
 test('the facts of a template, in JSON', () => {
-  expect(JSON.stringify(commonFacts(message))).toBe(
+  expect(JSON.stringify(sharedFacts(message))).toBe(
     '{"d":"click.example.com","s":"bounce-4711@mail.shop.example",' +
       '"f":"\\"Shop\\" <news@shop.example>","j":"Our best offers of the autumn – only today",' +
       '"c":"autumn-2026","g":["weekly","de"],"p":"newsletters"}',

@@ -1,10 +1,10 @@
 import type { Click, ClickSink } from '../../src/click/click.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import {
   type LinkResolver,
   type ResolvedLink,
   StoreUnavailable,
 } from '../../src/link/link-store.ts';
-import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { hostName } from '../../src/link/tracking-host.ts';
 import type { BlockList } from '../../src/store/store.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { TrackedLink } from '../../src/link/facts.ts';
 import type { LinkIssuer, LinkResolver } from '../../src/link/link-store.ts';
-import type { TrackedLink } from '../../src/link/message-facts.ts';
 import { exampleLinks, exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
 

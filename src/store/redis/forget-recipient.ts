@@ -1,5 +1,6 @@
+import { factsIn } from '../../link/fact.ts';
+import { MESSAGE_FACTS, type MessageFacts } from '../../link/facts.ts';
 import { StoreUnavailable } from '../../link/link-store.ts';
-import type { MessageFacts } from '../../link/message-facts.ts';
 import { encodeRecord, recipientsOfCopy } from '../../link/message-record.ts';
 import { isEventAbout } from '../events.ts';
 import { mastersOf } from './client.ts';
@@ -147,8 +148,9 @@ async function forgetInRecord(
 
 /** A message to one recipient without the facts that may say who that is. */
 function impersonal(message: MessageFacts): MessageFacts {
-  const { subject, metadata, tags, queueId, ...others } = message;
-  return others;
+  const facts: Partial<Record<keyof MessageFacts, unknown>> = { ...message };
+  for (const { name, personal } of factsIn(MESSAGE_FACTS)) if (personal) delete facts[name];
+  return facts as MessageFacts;
 }
 
 async function forgetInStream(

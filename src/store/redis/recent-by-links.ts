@@ -1,4 +1,4 @@
-import type { TrackedLink } from '../../link/message-facts.ts';
+import type { TrackedLink } from '../../link/facts.ts';
 
 /** Under one key: more would all have to be looked at. */
 const MOST_OF_A_KEY = 4;

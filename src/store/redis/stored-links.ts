@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { MessageFacts, TrackedLink } from '../../link/facts.ts';
 import type {
   GivenUp,
   IssuedLinks,
@@ -6,7 +7,6 @@ import type {
   LinkResolver,
   ResolvedLink,
 } from '../../link/link-store.ts';
-import type { MessageFacts, TrackedLink } from '../../link/message-facts.ts';
 import { isMessageId, newMessageId } from '../../link/message-id.ts';
 import {
   encodeRecord,

@@ -1,9 +1,9 @@
 import { detached } from '../../lib/detached.ts';
 import { isPrintableAscii } from '../../lib/text.ts';
+import type { MessageFacts, TrackedLink } from '../../link/facts.ts';
 import { parseLinkLine } from '../../link/link-line.ts';
-import type { MessageFacts, TrackedLink } from '../../link/message-facts.ts';
 import type { MessageRecord } from '../../link/message-record.ts';
-import { COMMON_FACTS, type CommonFacts, commonFacts, sameFact } from '../../link/record-head.ts';
+import { factsInCommon, type SharedFacts, sharedFacts } from '../../link/record-head.ts';
 import { align, createEdition, type Edition, type EditionLink } from '../../link/template.ts';
 import { changesFrom } from '../../link/template-changes.ts';
 
@@ -16,11 +16,11 @@ export class EditionCandidate {
   readonly #lines: string;
   /** Read when there is a second message. */
   #links: readonly EditionLink[] | undefined;
-  #facts: CommonFacts;
+  #facts: SharedFacts;
   readonly #recipients: string[];
 
   constructor(message: MessageFacts, lines: string, recipient: string) {
-    this.#facts = JSON.parse(JSON.stringify(commonFacts(message))) as CommonFacts;
+    this.#facts = JSON.parse(JSON.stringify(sharedFacts(message))) as SharedFacts;
     this.#lines = lines;
     this.#recipients = [recipient];
   }
@@ -47,9 +47,7 @@ export class EditionCandidate {
     const common = inCommon(this.#links, links);
     if (changesFrom({ links: common, length: lengthOf(common) }, links) === undefined) return false;
     this.#links = common;
-    const facts = commonFacts(message);
-    const same = COMMON_FACTS.filter((name) => sameFact(facts[name], this.#facts[name]));
-    this.#facts = Object.fromEntries(same.map((name) => [name, this.#facts[name]]));
+    this.#facts = factsInCommon(this.#facts, sharedFacts(message));
     this.#recipients.push(recipient);
     return true;
   }

@@ -1,0 +1,378 @@
+import { domainOf } from '../lib/text.ts';
+import {
+  count,
+  type EventFieldsOf,
+  type FactsOf,
+  fact,
+  listOf,
+  object,
+  oneOf,
+  seconds,
+  text,
+  textOrTexts,
+  texts,
+} from './fact.ts';
+
+/*
+ * The fact tables: every fact of a message, a link or a click that events report. Each entry says how records and sealed
+ * links hold the fact, and which fields of a click event are made of it. The codecs, the event, its type, its JSON schema
+ * (conf/click-event.schema.json) and the fields in docs/events.md follow from the tables: a new fact needs an entry, and
+ * a line where its value is found. A fact that is not known is absent, never guessed.
+ */
+
+/** Facts of a message that are known when its links are made, in the order in which a record holds them. */
+export const MESSAGE_FACTS = {
+  /** Our own id of the message: 16 characters of base64url (96 random bits); see `newMessageId`. */
+  messageId: fact(text, {
+    required: true,
+    sealed: 'always',
+    event: {
+      message_id: {
+        description: "clickmilter's own id of the message",
+        schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{16}$' },
+        required: true,
+      },
+    },
+  }),
+  /** Unix seconds. */
+  injectionTime: fact(seconds, {
+    required: true,
+    key: 'i',
+    sealed: 'always',
+    event: {
+      injection_time: {
+        description: 'when the message was injected: ISO 8601, UTC',
+        schema: { type: 'string', pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$' },
+        required: true,
+        from: (time = 0) => new Date(time * 1000).toISOString(),
+      },
+    },
+  }),
+  /** Unix seconds; later clicks are not recorded. A record holds the seconds since the injection. */
+  expires: fact(seconds, {
+    required: true,
+    key: 'e',
+    stored: {
+      shape: seconds,
+      write: (expires = 0, { injectionTime }) => Math.max(0, expires - injectionTime),
+      read: (lifetime: number, { injectionTime }) => injectionTime + lifetime,
+    },
+    sealed: 'always',
+  }),
+  /** `tracking_domain`, lower case, with its port where it has one: the only Host the links answer to. */
+  domain: fact(text, { required: true, key: 'd', shared: true, sealed: 'always' }),
+  /** Envelope recipients without angle brackets, as written; empty where none is known. */
+  recipients: fact(texts, {
+    required: true,
+    key: 'r',
+    stored: {
+      shape: textOrTexts,
+      write: (recipients = []) =>
+        isListed(recipients) ? (recipients.length === 1 && recipients[0]) || recipients : [],
+      read: (stored: string | readonly string[]) =>
+        typeof stored === 'string' ? [stored] : stored,
+    },
+    sealed: 'bounded',
+    event: {
+      rcpt_to: {
+        description: 'the recipient, in lower case; absent if the message has several',
+        from: (recipients) => onlyOne(recipients)?.toLowerCase(),
+        drop: 9,
+      },
+      raw_rcpt_to: { description: 'the recipient as injected', from: onlyOne, drop: 8 },
+      recipient_domain: {
+        description: "the domain of the recipient's address, in lower case",
+        from: (recipients) => domainOf(onlyOne(recipients) ?? ''),
+        drop: 10,
+      },
+    },
+  }),
+  /** How many recipients there are, where `recipients` does not list them (a sealed link of a message with several). */
+  recipientCount: fact(count, {
+    key: 'n',
+    stored: {
+      shape: count,
+      write: (_, { recipients }) => (isListed(recipients) ? undefined : recipients.length),
+      read: (stored: number) => stored,
+    },
+    sealed: 'always',
+    event: {
+      rcpt_count: {
+        description: 'how many recipients the message has, where that is more than one',
+        schema: { type: 'integer', minimum: 2 },
+        own: true,
+        from: (known, { recipients }) => {
+          const recipientCount = known ?? recipients.length;
+          return recipientCount > 1 ? recipientCount : undefined;
+        },
+      },
+    },
+  }),
+  /** Envelope sender without angle brackets; empty for a bounce. */
+  sender: fact(text, {
+    key: 's',
+    shared: true,
+    sealed: 4,
+    event: { msg_from: { description: 'the envelope sender; empty for a bounce', drop: 7 } },
+  }),
+  queueId: fact(text, {
+    key: 'q',
+    personal: true,
+    sealed: 5,
+    event: { queue_id: { description: "the MTA's queue id", own: true, drop: 13 } },
+  }),
+  /** The From header, unfolded. */
+  friendlyFrom: fact(text, {
+    key: 'f',
+    shared: true,
+    event: { friendly_from: { description: 'the From header', drop: 4 } },
+  }),
+  subject: fact(text, {
+    key: 'j',
+    shared: true,
+    personal: true,
+    sealed: 6,
+    event: { subject: { description: 'the Subject header', drop: 3 } },
+  }),
+  /** Bytes of header and body. */
+  size: fact(count, {
+    key: 'z',
+    event: {
+      msg_size: {
+        description: 'bytes of the message, header and body',
+        schema: { type: 'string', pattern: '^[0-9]+$' },
+        from: (size) => size?.toString(),
+      },
+    },
+  }),
+  campaignId: fact(text, {
+    key: 'c',
+    shared: true,
+    sealed: 'bounded',
+    event: { campaign_id: { description: 'the campaign that the sender named', drop: 11 } },
+  }),
+  metadata: fact(object, {
+    key: 'm',
+    personal: true,
+    sealed: 2,
+    event: { rcpt_meta: { description: 'the metadata that the sender gave', drop: 1 } },
+  }),
+  tags: fact(texts, {
+    key: 'g',
+    shared: true,
+    personal: true,
+    sealed: 3,
+    event: { rcpt_tags: { description: 'the tags that the sender gave', drop: 2 } },
+  }),
+  pathway: fact(text, {
+    key: 'p',
+    shared: true,
+    sealed: 1,
+    event: { pathway: { description: "the message's pathway", own: true, drop: 12 } },
+  }),
+} as const;
+
+export type MessageFacts = FactsOf<typeof MESSAGE_FACTS>;
+
+/** Facts of one link. */
+export const LINK_FACTS = {
+  /** The exact original target, an http or https URL of ASCII characters. */
+  target: fact(text, {
+    required: true,
+    sealed: 'always',
+    event: {
+      target_link_url: {
+        description: 'the exact original target',
+        schema: { type: 'string', pattern: '^[Hh][Tt][Tt][Pp][Ss]?://[ -~]+$' },
+        required: true,
+        maxLength: 8192,
+      },
+    },
+  }),
+  /** `data-msys-linkname`; absent for a link without a name. */
+  name: fact(text, {
+    sealed: 'bounded',
+    event: {
+      target_link_name: {
+        description: '`data-msys-linkname`, or `Raw URL`',
+        schema: { type: 'string', minLength: 1 },
+        required: true,
+        from: (name = 'Raw URL') => name,
+      },
+    },
+  }),
+  /** The top part it was found in. */
+  part: fact(oneOf('text', 'html'), { required: true, sealed: 'always' }),
+} as const;
+
+export type TrackedLink = FactsOf<typeof LINK_FACTS>;
+
+/** Facts of a click, as the redirect endpoint sees it. */
+export const CLICK_FACTS = {
+  /** Unix milliseconds. */
+  time: fact(count, {
+    required: true,
+    sealed: 'always',
+    event: {
+      timestamp: {
+        description: 'when the link was followed, in Unix seconds',
+        schema: { type: 'string', pattern: '^[0-9]+$' },
+        required: true,
+        from: (time = 0) => String(Math.floor(time / 1000)),
+      },
+    },
+  }),
+  /** The client's address, after trusted proxies; absent where it is not to be kept. */
+  ip: fact(text, {
+    sealed: 'always',
+    event: {
+      ip_address: {
+        description: "the client's address; its /24 or /48 network with `anonymize_ip`",
+      },
+    },
+  }),
+  userAgent: fact(text, {
+    sealed: 'always',
+    event: {
+      user_agent: {
+        description: 'the User-Agent header',
+        schema: { type: 'string', maxLength: 1000 },
+        drop: 6,
+      },
+    },
+  }),
+  acceptLanguage: fact(text, {
+    sealed: 'always',
+    event: {
+      accept_language: {
+        description: 'the Accept-Language header',
+        schema: { type: 'string', maxLength: 200 },
+        drop: 5,
+      },
+    },
+  }),
+} as const;
+
+export type ClickFacts = FactsOf<typeof CLICK_FACTS>;
+
+/** Why a click looks as if no person had made it: what the click does or is, to follow "the click". */
+export const AUTOMATION_REASONS = {
+  user_agent: 'names a known scanner, preview or library, or nothing at all',
+  soon_after_injection: 'came within `automatic_within` (10 s) of the injection',
+  every_link:
+    'completed the set: the same client followed every link of the message within that time; ' +
+    'stored links only, a sealed one does not know how many there are',
+  many_links:
+    'was at least the fifth link of the message that the same client followed within that time',
+  head_request: 'came after a HEAD for the same link',
+} as const;
+
+export type AutomationReason = keyof typeof AUTOMATION_REASONS;
+
+/** Facts that are known when a click becomes an event. */
+export const EVENT_FACTS = {
+  eventId: fact(text, {
+    required: true,
+    sealed: 'always',
+    event: {
+      event_id: {
+        description: 'unique; delivery is at least once: an event that comes again has the same id',
+        schema: { type: 'string', minLength: 1 },
+        required: true,
+      },
+    },
+  }),
+  repeatCount: fact(count, {
+    required: true,
+    sealed: 'always',
+    event: {
+      repeat_count: {
+        description:
+          'how many clicks the event stands for, where a flood of them was recorded as one',
+        schema: { type: 'integer', minimum: 2 },
+        own: true,
+        from: (clicks = 1) => (clicks > 1 ? clicks : undefined),
+      },
+    },
+  }),
+  automationReasons: fact(listOf(...(Object.keys(AUTOMATION_REASONS) as AutomationReason[])), {
+    required: true,
+    sealed: 'always',
+    event: {
+      automation_reasons: {
+        description: 'why the click looks automatic; absent where nothing says so',
+        own: true,
+        from: (reasons = []) => (reasons.length > 0 ? reasons : undefined),
+      },
+    },
+  }),
+} as const;
+
+export type EventFacts = FactsOf<typeof EVENT_FACTS>;
+
+/** Facts that all events of a process have in common. */
+export const NODE_FACTS = {
+  type: fact(oneOf('click'), {
+    sealed: 'always',
+    event: { type: { description: 'what happened', required: true, from: () => 'click' as const } },
+  }),
+  deliveryMethod: fact(oneOf('esmtp'), {
+    sealed: 'always',
+    event: {
+      delv_method: {
+        description: 'how the message was sent',
+        required: true,
+        from: () => 'esmtp' as const,
+      },
+    },
+  }),
+  clickTracking: fact(oneOf(true), {
+    sealed: 'always',
+    event: {
+      click_tracking: {
+        description: 'whether the links of the message are tracked',
+        required: true,
+        from: () => true as const,
+      },
+    },
+  }),
+  nodeName: fact(text, {
+    sealed: 'always',
+    event: { node_name: { description: 'the host that recorded the click: `node_name`' } },
+  }),
+  customerId: fact(text, {
+    sealed: 'always',
+    event: { customer_id: { description: 'the operator: `customer_id`' } },
+  }),
+} as const;
+
+export type NodeFacts = FactsOf<typeof NODE_FACTS>;
+
+/** A click as Momentum's webhooks report it (`track_event`). */
+export type TrackEvent = EventFieldsOf<
+  typeof MESSAGE_FACTS &
+    typeof LINK_FACTS &
+    typeof CLICK_FACTS &
+    typeof EVENT_FACTS &
+    typeof NODE_FACTS
+>;
+
+/** As it stands in the stream, in the journal and in a webhook's array. */
+export interface ClickEvent {
+  readonly msys: { readonly track_event: TrackEvent };
+}
+
+/** Characters of recipients that a record lists. Clicks name none of several; the list is there for `forget`. */
+const MAX_RECIPIENTS_LENGTH = 256 * 1024;
+
+function isListed(recipients: readonly string[]): boolean {
+  return (
+    recipients.length < 2 ||
+    recipients.reduce((sum, { length }) => sum + length + 3, 0) <= MAX_RECIPIENTS_LENGTH
+  );
+}
+
+/** @returns undefined also for an address that was forgotten, which is empty */
+function onlyOne(recipients: readonly string[] = []): string | undefined {
+  return recipients.length === 1 ? recipients[0] || undefined : undefined;
+}
