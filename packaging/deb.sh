@@ -13,6 +13,9 @@ done
 node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' ||
   { echo "deb: Node $(node --version) is too old: 20.19 or later" >&2; exit 69; }
 [ -d node_modules/typescript ] || npm ci --include=dev --ignore-scripts >&2
+# The same commit gives the same package.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+export SOURCE_DATE_EPOCH
 rm -rf dist
 npm run --silent build
 
@@ -44,11 +47,11 @@ mkdir -p "$share/man/man5" "$share/man/man8" "$share/doc/clickmilter/examples" \
   "$share/bash-completion/completions" "$share/zsh/vendor-completions" "$share/fish/vendor_completions.d"
 mv "$lib/dist/man/clickmilter.8" "$share/man/man8"
 mv "$lib/dist/man/clickmilter.conf.5" "$share/man/man5"
-rmdir "$lib/dist/man"
 gzip -9n "$share/man/man8/clickmilter.8" "$share/man/man5/clickmilter.conf.5"
-node dist/cli.js completion bash >"$share/bash-completion/completions/clickmilter"
-node dist/cli.js completion zsh >"$share/zsh/vendor-completions/_clickmilter"
-node dist/cli.js completion fish >"$share/fish/vendor_completions.d/clickmilter.fish"
+mv "$lib/dist/completions/clickmilter.bash" "$share/bash-completion/completions/clickmilter"
+mv "$lib/dist/completions/clickmilter.zsh" "$share/zsh/vendor-completions/_clickmilter"
+mv "$lib/dist/completions/clickmilter.fish" "$share/fish/vendor_completions.d/clickmilter.fish"
+rmdir "$lib/dist/man" "$lib/dist/completions"
 cp -R README.md docs "$share/doc/clickmilter"
 cp LICENSE "$share/doc/clickmilter/copyright"
 cp -R conf/. "$share/doc/clickmilter/examples"
@@ -62,7 +65,4 @@ sed "s/@VERSION@/$version/; s/@SIZE@/$(du -sk --exclude=DEBIAN "$stage" | cut -f
   packaging/debian/control >"$stage/DEBIAN/control"
 (cd "$stage" && find usr etc -type f -exec md5sum {} + >DEBIAN/md5sums)
 
-# The same commit gives the same package.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
-export SOURCE_DATE_EPOCH
 dpkg-deb --root-owner-group --build "$stage" "$out" >&2

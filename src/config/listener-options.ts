@@ -17,76 +17,83 @@ export const milterOptions = {
   max_connections: option(
     integerType(1, 100_000),
     1000,
-    'Connections of MTAs at the same time, in each worker.',
+    'Maximum number of simultaneous MTA connections per worker.',
   ),
   max_message_size: option(
     sizeType,
     50 * MiB,
-    'Bytes of a body; a larger message passes untouched.',
+    'Maximum size of a message body. Larger messages pass untracked.',
   ),
   max_memory: optional(
     sizeType,
-    'Bytes of all messages under way at the same time, shared out among the workers; a message that finds no room passes untouched.',
-    { otherwise: 'a quarter of the memory of the machine or the cgroup' },
+    'Maximum memory of all messages in progress, divided among the workers. Messages that find no room pass untracked.',
+    {
+      otherwise: 'a quarter of the memory of the machine or the cgroup',
+      example: '1G',
+      since: '0.2.0',
+    },
   ),
   max_header_size: option(
     sizeType,
     MiB,
-    'Bytes of all header fields; a message with more passes untouched.',
+    'Maximum size of all header fields together. Messages with more pass untracked.',
   ),
   max_header_count: option(
     integerType(1, 1_000_000),
     2000,
-    'Header fields; a message with more passes untouched.',
+    'Maximum number of header fields. Messages with more pass untracked.',
   ),
   max_recipients: option(
     integerType(1, 10_000_000),
     50_000,
-    'Recipients; a message with more passes untouched.',
+    'Maximum number of recipients. Messages with more pass untracked.',
   ),
   max_parts: option(
     integerType(1, 1_000_000),
     1000,
-    'MIME parts; a message with more passes untouched.',
+    'Maximum number of MIME parts. Messages with more pass untracked.',
   ),
   max_links: option(
     integerType(1, 1_000_000),
     10_000,
-    'Links in one part; a part with more passes untouched.',
+    'Maximum number of links in a part. Parts with more stay untracked.',
   ),
   max_growth: option(
     integerType(1, 1000),
     8,
-    'What tracked links may add to a message, in multiples of its text and HTML part, beside 64K; the links beyond it are left alone.',
+    'Maximum growth of a message: tracked links may add this multiple of its text and HTML part, plus 64K. Links beyond that are left alone.',
+    { since: '0.2.0' },
   ),
   idle_timeout: option(
     secondsType(1, 86_400),
     7210,
-    "Seconds without a word from the MTA while it is its turn; libmilter's default.",
+    "Idle timeout while waiting for the MTA, in seconds. The default is libmilter's.",
   ),
   write_timeout: option(
     secondsType(1, 3600),
     60,
-    'Seconds without progress while the MTA does not read its answer.',
+    'Timeout for the MTA to read a reply, in seconds without progress.',
   ),
   drain_timeout: option(
     secondsType(0, 3600),
     15,
-    'Seconds that running SMTP sessions get to finish when the service stops without --hand-over: well below the 30 s that Postfix waits for a connection.',
+    'Seconds that running SMTP sessions get to finish when the service stops without --hand-over. Keep it well below the 30 s that Postfix waits for a connection.',
   ),
 } satisfies Definitions;
 
-/** Of `Listen` in the listeners of clickmilter itself. */
+/** The options of `Listen` in the listeners of clickmilter itself. */
 export const socketOptions = {
-  file_mode: option(fileModeType, 0o660, 'Mode of a unix socket.'),
-  file_owner: optional(stringType, 'User a unix socket belongs to.', {
+  file_mode: option(fileModeType, 0o660, 'Permissions of a unix socket.'),
+  file_owner: optional(stringType, 'Owner of a unix socket.', {
     otherwise: 'the user of the service',
+    example: 'clickmilter',
   }),
   file_group: optional(
     stringType,
-    'Group a unix socket belongs to. The systemd units may not change it: there the socket unit does, by SocketGroup.',
+    'Group of a unix socket. The systemd units may not change it: set SocketGroup in the socket unit instead.',
     {
       otherwise: 'the group of the service',
+      example: 'postfix',
     },
   ),
 } satisfies Definitions;
@@ -95,26 +102,31 @@ export const httpOptions = {
   check_host: option(
     booleanType,
     true,
-    "Whether the Host of a request must be the link's own tracking_domain. Where it is off, sealed links need theirs to be in the configuration.",
+    'Whether the Host of a request must be the tracking_domain of its link. Set it to off where a proxy changes Host; sealed links then need their tracking_domain in this configuration.',
   ),
   trusted_proxies: option(
     listType(proxyType),
     [],
-    'Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Host are believed; "unix" for those that connect to a unix socket. The proxy must set or strip X-Forwarded-Host.',
+    'Proxies whose X-Forwarded-For and X-Forwarded-Host headers are trusted; "unix" for proxies that connect to a unix socket. The proxy must set or strip X-Forwarded-Host. The PROXY protocol is not supported.',
+    { example: '( "127.0.0.1" "::1" )' },
   ),
   static_folder: optional(
     pathType,
-    'Folder with robots.txt, favicon.ico, and what is below .well-known, as for links into apps.',
+    'Folder of robots.txt, favicon.ico and .well-known/, which links into apps need.',
+    { example: '"/etc/clickmilter/static"' },
   ),
   tls_certificate: optional(
     pathType,
-    'PEM file of the certificate chain; HTTPS is served with it.',
+    'PEM file of the certificate chain. If set, the listener serves HTTPS.',
+    { example: '"/etc/clickmilter/fullchain.pem"' },
   ),
-  tls_key: optional(pathType, 'PEM file of the private key.'),
+  tls_key: optional(pathType, 'PEM file of the private key.', {
+    example: '"/etc/clickmilter/privkey.pem"',
+  }),
   max_connections: option(
     integerType(1, 1_000_000),
     10_000,
-    'Connections at the same time, in each worker.',
+    'Maximum number of simultaneous connections per worker.',
   ),
-  request_timeout: option(secondsType(1, 600), 10, 'Seconds a request may take to arrive.'),
+  request_timeout: option(secondsType(1, 600), 10, 'Timeout for a request to arrive, in seconds.'),
 } satisfies Definitions;

@@ -24,6 +24,8 @@ export interface OptionType<T extends OptionValue = OptionValue, U = T> {
   write?(value: T): string;
   /** Turns the value into what the program uses; absent where that is the value itself. */
   use?(value: T): U;
+  /** The words that are valid, if the type is a choice. */
+  readonly choices?: readonly string[];
   /** Follows the name of the field in `Configuration`. */
   readonly suffix?: string;
 }
@@ -88,18 +90,22 @@ export function secondsType(min: number, max: number): DurationType {
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
 /** A number of bytes. */
-export const sizeType = scalarType(
-  'a number of bytes above 0, or of K, M or G of them (25M)',
-  parseSize,
-);
+export const sizeType: OptionType<number> = {
+  ...scalarType('a number of bytes above 0, or of K, M or G of them (25M)', parseSize),
+  write: writeSize,
+};
 
 /** @param least as it would be written, such as "256M" */
 export function sizeFromType(least: string): OptionType<number> {
   const min = parseSize(least) ?? 1;
-  return scalarType(`a number of bytes, or of K, M or G of them, of at least ${least}`, (text) => {
-    const bytes = parseSize(text);
-    return bytes !== undefined && bytes >= min ? bytes : undefined;
-  });
+  const type = scalarType(
+    `a number of bytes, or of K, M or G of them, of at least ${least}`,
+    (text) => {
+      const bytes = parseSize(text);
+      return bytes !== undefined && bytes >= min ? bytes : undefined;
+    },
+  );
+  return { ...type, write: writeSize };
 }
 
 function parseSize(text: string): number | undefined {
@@ -108,10 +114,17 @@ function parseSize(text: string): number | undefined {
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
+/** In the largest unit that needs no decimals. */
+function writeSize(bytes: number): string {
+  const [unit = '', size = 1] =
+    Object.entries(units).findLast(([, size]) => bytes % size === 0) ?? [];
+  return `${bytes / size}${unit.toUpperCase()}`;
+}
+
 export function choiceType<const T extends string>(...values: readonly T[]): OptionType<T> {
   const names = values.map((value) => `"${value}"`);
   const expects = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
-  return scalarType(expects, (text) => parseChoice(values, text));
+  return { ...scalarType(expects, (text) => parseChoice(values, text)), choices: values };
 }
 
 /** A file or folder; a relative path starts at the folder of the file it is written in. */

@@ -2,35 +2,38 @@ import { join } from 'node:path';
 import type { OptionValue } from '../scope/option-value.ts';
 import { type OptionType, pathType } from './option-types.ts';
 
-/** What a default may depend on. */
+/** The values that a default may depend on. */
 export interface DefaultContext {
   /** The configuration file. */
   readonly file: string;
   readonly stateDirectory: string;
 }
 
-/** One option: everything that the program, `check`, `config` and the manual page know about it. */
+/** One option: everything that the program, `check`, `config`, the reference file and the documentation know about it. */
 export interface Definition<T extends OptionValue = OptionValue, U = unknown> {
   readonly type: OptionType<T, U>;
-  /** Absent where the option is absent unless it is set. */
+  /** Absent for an option that has no value unless it is set. */
   readonly default?: T | ((context: DefaultContext) => T) | undefined;
-  /** What happens without the option, where `default` does not say it. */
+  /** Describes the value of an option that is not set, where `default` cannot. */
   readonly otherwise?: string;
-  /** One line. */
+  /** Complete sentences, for the manual page, the reference file and the documentation. */
   readonly help: string;
-  /** The version that brought the option; absent for those of 0.1.0. */
+  /** The value that the reference file shows, as it is written there, where `default` is not worth showing. */
+  readonly example?: string;
+  /** The version that introduced the option; absent for options of 0.1.0. */
   readonly since?: string;
-  /** Absent where the value is no secret. */
+  /** Absent where the value is not a secret. */
   readonly secret?: Secret;
 }
 
-/** What may be shown of an option that holds a secret, or would with a slip; a wrong value is never repeated. */
+/** Masks a value that is, or may by mistake contain, a secret. Messages about a wrong value never repeat it. */
 export type Secret = (value: string) => string;
 
 export type Definitions = Readonly<Record<string, Definition>>;
 
 interface More {
   readonly since?: string;
+  readonly example?: string;
   readonly secret?: Secret;
 }
 
@@ -56,7 +59,7 @@ export function derived<Y extends OptionType<OptionValue, unknown>>(
   return { type, default: defaultOf, help, ...more };
 }
 
-/** An option that is absent where it is not set. */
+/** An option that has no value unless it is set. */
 export function optional<Y extends OptionType<OptionValue, unknown>>(
   type: Y,
   help: string,
@@ -65,15 +68,16 @@ export function optional<Y extends OptionType<OptionValue, unknown>>(
   return { type, help, ...more };
 }
 
-/** A path that is below the state directory where it is not set. */
+/** A path whose default is below the state directory. */
 export function statePath(name: string, help: string, more: More = {}) {
   return derived(pathType, ({ stateDirectory }) => join(stateDirectory, name), help, {
     otherwise: `${name} in state_directory`,
+    example: `"/var/lib/clickmilter/${name}"`,
     ...more,
   });
 }
 
-/** The value an option has where it is not set. */
+/** The value of an option that is not set. */
 export function defaultOf(
   definition: Definition,
   context: DefaultContext,
@@ -84,18 +88,18 @@ export function defaultOf(
 
 const STARS = '********';
 
-/** For a value that is a secret as a whole. */
+/** Masks a value that is a secret as a whole. */
 export const hidden = () => STARS;
 
-/** For a value that holds no secret where it is right. */
+/** Masks nothing: a correct value holds no secret. */
 export const shown = (value: string) => value;
 
-/** For a URL whose login is a secret. */
+/** Masks the login of a URL. */
 export function withoutLogin(url: string): string {
   return url.replace(/^(\w+:\/\/)[^/?#]*@/, `$1${STARS}@`);
 }
 
-/** For a URL whose path and query may be secrets as well, as those of many webhooks are. */
+/** Masks the login, path and query of a URL: in many webhooks' URLs each of them may be a secret. */
 export function originOnly(url: string): string {
   const { protocol, host, username, password, pathname, search, hash } = new URL(url);
   const login = username + password === '' ? '' : `${STARS}@`;
@@ -114,14 +118,14 @@ type FieldName<Name extends string, D> = D extends {
 
 type FieldValue<D> = D extends { readonly type: OptionType<infer _, infer U> } ? U : never;
 
-/** The names of the options that always have a value. */
+/** The names of the options that have a default. */
 type Certain<D> = {
   [K in keyof D]: D[K] extends { readonly default: unknown } ? K : never;
 }[keyof D];
 
 /**
- * The options of a table as the program uses them: `idle_timeout` is `idleTimeoutMs`, and those without a default are
- * optional.
+ * The options of a table as the program uses them: `idle_timeout` is `idleTimeoutMs`, and an option without a default
+ * is optional.
  */
 export type Fields<D extends Definitions> = {
   readonly [K in keyof D & string as K extends Certain<D> ? FieldName<K, D[K]> : never]: FieldValue<
@@ -133,7 +137,10 @@ export type Fields<D extends Definitions> = {
     : FieldName<K, D[K]>]?: FieldValue<D[K]>;
 };
 
-/** @param effective the effective value of an option; undefined where it has none */
+/**
+ * Converts the options of a table to what the program uses.
+ * @param effective returns the effective value of an option; undefined if it has none
+ */
 export function fieldsOf<const D extends Definitions>(
   definitions: D,
   effective: (name: string, definition: Definition) => OptionValue | undefined,
@@ -143,7 +150,7 @@ export function fieldsOf<const D extends Definitions>(
     const { suffix = '', use } = definition.type;
     return value === undefined ? [] : [[camelCase(name) + suffix, use ? use(value) : value]];
   });
-  // The values were read by the types of these very definitions.
+  // Each value was read by the type of its definition.
   return Object.fromEntries(fields) as Fields<D>;
 }
 

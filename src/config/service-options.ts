@@ -1,4 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path';
+import { contextVariableNames } from '../scope/context-variables.ts';
+import { longestMacroName } from '../scope/facts.ts';
 import { type Definitions, derived, option, optional } from './option.ts';
 import {
   booleanType,
@@ -15,46 +17,53 @@ export const globalOptions = {
   link_store: option(
     choiceType('redis', 'sealed'),
     'sealed',
-    'Where links are kept: in Redis, or sealed inside the link itself. Of the message, a sealed link holds campaign and recipient; pathway, metadata, tags, sender, queue id and subject, in this order, only as far as its token stays within 220 characters. Sealed links work with either; after a change to sealed, those already sent by way of Redis lead nowhere.',
+    'Where links are kept: in Redis, which makes them short, or sealed (encrypted) in the link itself. Of the facts about its message, a sealed link holds campaign and recipient, and pathway, metadata, tags, sender, queue id and subject, in this order, as far as its token stays within 220 characters. Sealed links work with either setting. After a change to sealed, links that were kept in Redis lead nowhere.',
   ),
-  workers: option(workersType, 1, 'Worker processes; auto is one for each processor.'),
+  workers: option(workersType, 1, 'Number of worker processes; auto means one per processor.'),
   worker_max_memory: option(
-    sizeFromType('128M'), // a new worker has some 100 MB
+    sizeFromType('128M'), // a new worker has about 100 MB
     1024 * 1024 * 1024,
-    'Bytes in memory beyond which a worker hands over to a new one; where there are several. A new one takes some 100M.',
+    'Resident memory at which a worker is replaced by a new one, if there are several workers. A new worker takes about 100M.',
   ),
   state_directory: derived(
     pathType,
     ({ file }) => defaultStateDirectory(file),
-    'Folder of keys, events and block list.',
+    'Folder of the keys of sealed links, the click journal and the block list.',
     {
+      example: '"/var/lib/clickmilter"',
       otherwise:
-        '/var/lib/clickmilter for a configuration below /etc; else var, beside a configuration folder called conf, or inside of any other',
+        '/var/lib/clickmilter if the configuration file is below /etc; else the folder var, beside the folder of the configuration file if that is called conf, or inside any other',
     },
   ),
 } satisfies Definitions;
+
+const longNames = contextVariableNames.filter((name) => name.length > longestMacroName);
 
 export const macrosOptions = {
   listener: option(
     listType(macroTemplateType),
     ['{daemon_name}'],
-    'Macro that names the ESMTP_Listener; of several the first that is set.',
+    'Macro that names the ESMTP_Listener.',
   ),
   listen: option(
     listType(macroTemplateType),
     ['{daemon_addr}:{daemon_port}'],
-    'Macros that tell where the MTA accepted the connection.',
+    'Macros with the address and port at which the MTA accepted the connection. Where Sendmail listens on every address, {if_addr} names the one in use.',
   ),
-  peer: option(listType(macroTemplateType), ['{client_addr}'], "Macro with the client's address."),
+  peer: option(
+    listType(macroTemplateType),
+    ['{client_addr}'],
+    'Macro with the address of the SMTP client.',
+  ),
   pathway: option(
     listType(macroTemplateType),
     ['{auth_authen}'],
-    'Macro that names the pathway, where one of that name is configured; {sender_domain} is ours.',
+    'Macro that names the pathway. In a list, the first that names a configured pathway is used. clickmilter itself sets {sender_domain}, the domain of the envelope sender.',
   ),
   long_names: option(
     booleanType,
     false,
-    'Asks also for context variables with names of over 25 characters. Not with Sendmail, which then refuses all mail.',
+    `Whether the MTA is asked for context variables with names of more than ${longestMacroName} characters too (${longNames.join(', ')}). Leave it off with Sendmail, which would refuse all mail.`,
   ),
 } satisfies Definitions;
 
@@ -64,36 +73,44 @@ export const engagementTrackerOptions = {
   click_tracking_include_metadata: option(
     booleanType,
     true,
-    'Whether a click event carries the metadata of the message; with sealed links, as far as there is room (see link_store).',
+    'Whether click events carry the metadata of the message. Sealed links hold metadata as far as there is room (see link_store).',
   ),
-  max_metadata_len: option(integerType(1, 65_536), 1000, "Bytes of the metadata's JSON."),
+  max_metadata_len: option(
+    integerType(1, 65_536),
+    1000,
+    'Maximum size of the JSON of the metadata, in bytes. Longer metadata is left out of click events.',
+  ),
 } satisfies Definitions;
 
 export const logOptions = {
   level: option(
     choiceType('trace', 'debug', 'info', 'warn', 'error'),
     'info',
-    'From where on lines are written.',
+    'Minimum level that is logged.',
   ),
   format: option(
     choiceType('auto', 'json', 'pretty'),
     'auto',
-    'auto is readable on a terminal and JSON elsewhere.',
+    'Format of log lines; auto is pretty on a terminal and json elsewhere.',
   ),
-  file: optional(pathType, 'File the log goes to; opened again on SIGHUP.', {
-    otherwise: 'the standard output',
-  }),
+  file: optional(
+    pathType,
+    'Log file, opened again on SIGHUP. The systemd units let the service write to /var/log/clickmilter.',
+    {
+      otherwise: 'the standard output',
+      example: '"/var/log/clickmilter/clickmilter.log"',
+    },
+  ),
   detail: option(
     choiceType('none', 'domain', 'full'),
     'domain',
-    'How much of URLs and mail addresses the log may show.',
+    'How much of URLs and mail addresses log lines show.',
   ),
 } satisfies Definitions;
 
 /**
- * Where keys, events and block list are kept when state_directory does not say: /var/lib/clickmilter
- * for an installed configuration (below /etc); `var` for any other, beside its folder where that is
- * called conf, as in a checkout, else inside of it.
+ * The default of state_directory: /var/lib/clickmilter for an installed configuration (below /etc), else `var`, beside
+ * a folder called conf, as in a checkout, or inside any other folder.
  */
 export function defaultStateDirectory(file: string): string {
   const folder = dirname(resolve(file));

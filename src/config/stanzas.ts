@@ -10,9 +10,9 @@ import {
 import { eventsOptions, redisOptions, sealedOptions } from './store-options.ts';
 import { enable, pathway, trackingOptions } from './tracking-options.ts';
 
-/** What one stanza may be called, hold, and stand in. */
+/** One stanza: its name, its options, and the stanzas that may contain it. */
 export interface StanzaDefinition {
-  /** Tells the two kinds of Listen apart. */
+  /** Distinguishes the two kinds of Listen. */
   readonly id: string;
   readonly name: string;
   readonly label?: {
@@ -20,19 +20,19 @@ export interface StanzaDefinition {
     readonly required: boolean;
   };
   readonly options: Definitions;
-  /** Ids of the stanzas it may stand in; `global` is the top. */
+  /** Ids of the stanzas that may contain it; `global` is the top level. */
   readonly within: readonly string[];
   readonly description: string;
 }
 
-/** THE list of stanzas and options. */
+/** All stanzas with their options. */
 export const stanzas: readonly StanzaDefinition[] = [
   {
     id: 'global',
     name: 'global',
     options: globalOptions,
     within: [],
-    description: 'What stands in no stanza.',
+    description: 'Global options.',
   },
   {
     id: 'esmtp_listener',
@@ -40,7 +40,8 @@ export const stanzas: readonly StanzaDefinition[] = [
     label: { kind: 'name', required: false },
     options: { ...trackingOptions, pathway, enable },
     within: ['global'],
-    description: 'An SMTP service of the MTA: the one of this name, or without a name any.',
+    description:
+      'An SMTP service of the MTA. With a name, it is the service of that name (Postfix: the host name, or milter_macro_daemon_name), and it goes before the one without a name, which is any service.',
   },
   {
     id: 'listen',
@@ -48,7 +49,8 @@ export const stanzas: readonly StanzaDefinition[] = [
     label: { kind: 'listen', required: true },
     options: { ...trackingOptions, pathway, enable },
     within: ['esmtp_listener'],
-    description: 'Where the MTA accepted the connection, such as "*:587".',
+    description:
+      'The address and port, or the unix path, at which the MTA accepted the connection. The best match is used: address and port, then "0.0.0.0:587" (every IPv4 address) or "[::]:587" (every IPv6 address, like "[*]:587"), then "*:587" (every address, like ":587").',
   },
   {
     id: 'peer',
@@ -56,7 +58,8 @@ export const stanzas: readonly StanzaDefinition[] = [
     label: { kind: 'peer', required: true },
     options: { ...trackingOptions, pathway },
     within: ['esmtp_listener', 'listen'],
-    description: 'Clients of the MTA by address or network, such as "10.0.0.0/8".',
+    description:
+      'SMTP clients by address or network, such as "10.0.0.0/8". Of several in one place the longest prefix is asked first.',
   },
   {
     id: 'pathway_group',
@@ -64,7 +67,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     label: { kind: 'name', required: true },
     options: trackingOptions,
     within: ['global'],
-    description: 'Pathways with something in common.',
+    description: 'Pathways that share settings.',
   },
   {
     id: 'pathway',
@@ -72,14 +75,16 @@ export const stanzas: readonly StanzaDefinition[] = [
     label: { kind: 'name', required: true },
     options: trackingOptions,
     within: ['global', 'pathway_group'],
-    description: 'Mail of one kind or customer, wherever it comes in.',
+    description:
+      'Mail of one kind or of one customer, wherever it comes in. A context variable names the pathway of a message, else the pathway macro (see macros), else the option pathway.',
   },
   {
     id: 'milter_listener',
     name: 'Milter_Listener',
     options: { enable, ...milterOptions },
     within: ['global'],
-    description: 'The milter, which the MTA connects to; 127.0.0.1:8893 where no Listen is given.',
+    description:
+      'The milter, to which the MTA connects. Without a Listen it listens at 127.0.0.1:8893.',
   },
   {
     id: 'http_listener',
@@ -87,14 +92,15 @@ export const stanzas: readonly StanzaDefinition[] = [
     options: { enable, ...httpOptions },
     within: ['global'],
     description:
-      'The redirect endpoint, which recipients reach; 127.0.0.1:8080 where no Listen is given.',
+      'The redirect endpoint, which readers reach, usually through a web server with TLS. Without a Listen it listens at 127.0.0.1:8080.',
   },
   {
     id: 'control_listener',
     name: 'Control_Listener',
     options: { enable },
     within: ['global'],
-    description: 'Health and metrics, never public; 127.0.0.1:8894 where no Listen is given.',
+    description:
+      'Health and metrics; keep them private. Without a Listen it listens at 127.0.0.1:8894.',
   },
   {
     id: 'socket',
@@ -109,35 +115,40 @@ export const stanzas: readonly StanzaDefinition[] = [
     name: 'redis',
     options: redisOptions,
     within: ['global'],
-    description: 'The server of link_store = "redis".',
+    description:
+      'The Redis of link_store = redis: one server, or sentinels, or the nodes of a cluster.',
   },
   {
     id: 'sealed',
     name: 'sealed',
     options: sealedOptions,
     within: ['global'],
-    description: 'Links that hold their own target, encrypted.',
+    description:
+      'Sealed links, which hold their own target, encrypted. Anyone with the keys can read and make links; without the keys, sealed links lead nowhere. All hosts that answer for the same links need the same key file, also with link_store = redis and on_failure = seal; the log and doctor report hosts whose keys differ.',
   },
   {
     id: 'events',
     name: 'events',
     options: eventsOptions,
     within: ['global'],
-    description: 'Clicks: where they are kept and sent.',
+    description:
+      'Click events: where they are kept and sent. They go to the Redis stream KEY_PREFIXevents, and to the journal where there is no Redis.',
   },
   {
     id: 'macros',
     name: 'macros',
     options: macrosOptions,
     within: ['global'],
-    description: "Which of the MTA's macros the scopes are matched by; lists are tried in order.",
+    description:
+      'The macros of the MTA by which scopes are matched. In a list, the first macro that is set is used.',
   },
   {
     id: 'smtpapi',
     name: 'smtpapi',
     options: smtpapiOptions,
     within: ['global'],
-    description: 'Present, X-MSYS-API headers are read where accept_x_msys_api believes them.',
+    description:
+      'If present, X-MSYS-API headers are honoured, subject to accept_x_msys_api, and removed.',
   },
   {
     id: 'engagement_tracker',
@@ -155,7 +166,7 @@ export const stanzas: readonly StanzaDefinition[] = [
   },
 ];
 
-/** The stanzas that may stand in one. */
+/** The stanzas that a stanza may contain. */
 export function childrenOf({ id }: StanzaDefinition): readonly StanzaDefinition[] {
   return stanzas.filter(({ within }) => within.includes(id));
 }

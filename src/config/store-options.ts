@@ -29,64 +29,81 @@ export const redisOptions = {
   url: option(
     redisUrlType,
     'redis://127.0.0.1:6379/0',
-    'Server: redis://, rediss:// (TLS) or unix://, with the database as path.',
+    'Redis server: redis://, rediss:// (TLS) or unix://, with the database as path. In a login, characters such as / # % are written %2F %23 %25.',
     { secret: withoutLogin },
   ),
-  database: optional(integerType(0, maxDatabase), 'Number of the database.', {
-    otherwise: 'the one in the url, or 0',
-    since: '0.2.0',
+  database: optional(
+    integerType(0, maxDatabase),
+    'Number of the database. Beside sentinels it is set here only; a cluster has database 0 only.',
+    {
+      example: '0',
+      otherwise: 'the one in the url, or 0',
+      since: '0.2.0',
+    },
+  ),
+  key_prefix: option(stringType, 'clickmilter:', 'Prefix of every key.'),
+  username: optional(stringType, 'ACL user.', { secret: hidden, example: '"clickmilter"' }),
+  password: optional(stringType, 'Password, if it is not in the url.', {
+    secret: hidden,
+    example: '"…"',
   }),
-  key_prefix: option(stringType, 'clickmilter:', 'Goes before every key.'),
-  username: optional(stringType, 'User of an access control list.', { secret: hidden }),
-  password: optional(stringType, 'Password, where it is not in the url.', { secret: hidden }),
   sentinels: option(
     listType(hostPortType),
     [],
-    'Sentinels, each HOST:PORT; of the url, only rediss:// counts then.',
-    { secret: shown },
+    'Sentinels, each HOST:PORT. Of the url, only the scheme is used then.',
+    { secret: shown, example: '( "10.0.0.1:26379" "10.0.0.2:26379" "10.0.0.3:26379" )' },
   ),
-  sentinel_name: option(stringType, 'mymaster', 'The name the sentinels know the master by.'),
-  sentinel_password: optional(stringType, 'Password of the sentinels.', { secret: hidden }),
+  sentinel_name: option(stringType, 'mymaster', 'Name of the master at the sentinels.'),
+  sentinel_password: optional(stringType, 'Password of the sentinels.', {
+    secret: hidden,
+    example: '"…"',
+  }),
   nodes: option(
     listType(hostPortType),
     [],
-    'Nodes of a cluster, each HOST:PORT; of the url, only rediss:// counts then.',
-    { secret: shown },
+    'Nodes of a cluster, each HOST:PORT. Of the url, only the scheme is used then.',
+    { secret: shown, example: '( "10.0.0.1:6379" "10.0.0.2:6379" )' },
   ),
-  tls_ca: optional(pathType, 'PEM file of the authority that signed the certificate of Redis.'),
-  tls_certificate: optional(pathType, 'PEM file of our certificate for Redis.'),
-  tls_key: optional(pathType, 'PEM file of its private key.'),
-  connect_timeout: option(secondsType(0.1, 60), 2, 'Seconds a connection may take.'),
+  tls_ca: optional(pathType, 'PEM file of the authority that signed the certificate of Redis.', {
+    example: '"/etc/clickmilter/redis-ca.pem"',
+  }),
+  tls_certificate: optional(pathType, 'PEM file of the client certificate.', {
+    example: '"/etc/clickmilter/redis.pem"',
+  }),
+  tls_key: optional(pathType, 'PEM file of the private key of the client certificate.', {
+    example: '"/etc/clickmilter/redis-key.pem"',
+  }),
+  connect_timeout: option(secondsType(0.1, 60), 2, 'Connection timeout, in seconds.'),
   command_timeout: option(
     secondsType(0.1, 60),
     2,
-    'Seconds anything waits for Redis before on_failure decides.',
+    'Seconds to wait for Redis before on_failure applies.',
   ),
   wait_replicas: option(
     integerType(0, 100),
     0,
-    'Replicas that must have the links before the message is accepted.',
+    'Number of replicas that must have the links before a message is accepted.',
   ),
   wait_timeout: option(
     secondsType(0.05, 60),
     1,
-    'Seconds they get for it, beside command_timeout; twice that behind other messages that wait.',
+    'Time to wait for replicas, in seconds, in addition to command_timeout (up to twice that under load).',
   ),
 } satisfies Definitions;
 
 export const sealedOptions = {
-  key_file: statePath('keys', 'The keys of sealed links, made at the very first start.'),
+  key_file: statePath('keys', 'File of the keys of sealed links, created at the first start.'),
 } satisfies Definitions;
 
 const MiB = 1024 * 1024;
 
 const webhookType = scalarType(
-  'a URL of https:// or http://, in whose login % is written %25',
+  'an https:// or http:// URL, with % in its login written %25',
   (text) => (isWebhook(text) ? text : undefined),
 );
 
 const headerValueType = scalarType('a text of visible ASCII characters', (text) => {
-  const value = text.trim(); // as is done with it in HTTP
+  const value = text.trim(); // as HTTP does
   return /^[ -~]+$/.test(value) ? value : undefined;
 });
 
@@ -102,60 +119,81 @@ function isWebhook(text: string): boolean {
 }
 
 export const eventsOptions = {
-  journal: statePath('events', 'Folder of the journal of clicks, which are JSON lines.'),
+  journal: statePath('events', 'Folder of the click journal (JSON lines).'),
   journal_max_size: option(
     sizeType,
     1024 * MiB,
-    'Bytes of all journal files; beyond them the oldest go.',
+    'Maximum size of all journal files; beyond it the oldest are removed.',
   ),
   journal_fsync: option(
     secondsType(0, 60),
     1,
-    'Seconds of clicks that a power failure may cost; 0 flushes before each answer.',
+    'Seconds of clicks that a power failure may lose; 0 flushes the journal before each answer.',
   ),
   stream_max_length: option(
     integerType(1000, 1_000_000_000),
     1_000_000,
-    'Entries of the Redis stream, roughly; beyond them the oldest go.',
+    'Approximate maximum length of the Redis stream, in entries; beyond it the oldest are removed.',
   ),
   stream_max_size: option(
     sizeFromType('16M'),
     1024 * MiB,
-    "Bytes of the Redis stream, roughly, and no more than a quarter of Redis' maxmemory; beyond them the oldest go.",
+    "Approximate maximum size of the Redis stream, and never more than a quarter of Redis' maxmemory; beyond it the oldest entries are removed.",
+    { since: '0.2.0' },
   ),
-  block_list: statePath('blocked', 'File of blocked links, where Redis does not keep them.'),
-  webhook: optional(webhookType, 'Where batches of events are posted to.', { secret: originOnly }),
-  webhook_token: optional(headerValueType, 'Value of X-MessageSystems-Webhook-Token.', {
+  block_list: statePath('blocked', 'File of the blocked links, unless Redis keeps them.'),
+  webhook: optional(
+    webhookType,
+    'URL to which batches of events are posted, as Momentum and SparkPost do.',
+    { secret: originOnly, example: '"https://example.com/clicks"' },
+  ),
+  webhook_token: optional(headerValueType, 'Value of the X-MessageSystems-Webhook-Token header.', {
+    example: '"change-me"',
     secret: hidden,
   }),
   webhook_secret: optional(stringType, 'Key of the HMAC in the signature header.', {
+    example: '"…"',
     secret: hidden,
   }),
-  webhook_batch_size: option(integerType(1, 10_000), 10_000, 'Events in one batch at most.'),
+  webhook_batch_size: option(
+    integerType(1, 10_000),
+    10_000,
+    'Maximum number of events in a batch.',
+  ),
   webhook_batch_bytes: option(
     sizeFromType('1K'),
     MiB / 2,
-    'Bytes of the events in one batch; a larger event is sent alone.',
+    'Maximum size of the events in a batch; a larger event is sent alone.',
+    { since: '0.2.0' },
   ),
   webhook_interval: option(
     secondsType(0.1, 3600),
     30,
-    'Seconds until a batch that is not full goes out.',
+    'Seconds after which a batch that is not full is sent.',
   ),
-  webhook_timeout: option(secondsType(1, 300), 30, 'Seconds the other side gets for its answer.'),
+  webhook_timeout: option(
+    secondsType(1, 300),
+    30,
+    'Timeout for the answer to a batch, in seconds.',
+  ),
   webhook_retry_for: option(
     secondsType(0, 7 * 86_400),
     8 * 3600,
-    'Seconds a batch is tried again for.',
+    'Seconds for which a batch is retried.',
   ),
-  anonymize_ip: option(booleanType, false, 'Whether ip_address is cut to a network.'),
+  anonymize_ip: option(
+    booleanType,
+    false,
+    'Whether the address of the reader is cut to its network.',
+  ),
   automatic_within: option(
     secondsType(0, 3600),
     10,
-    'Seconds after the injection, or after one another, in which clicks look automatic.',
+    'Clicks look automatic within so many seconds of the injection, or of one another.',
   ),
-  node_name: derived(stringType, () => hostname(), 'node_name of the events.', {
+  node_name: derived(stringType, () => hostname(), 'Value of node_name in events.', {
+    example: '"mx1"',
     otherwise: 'the host name',
   }),
-  customer_id: optional(stringType, 'customer_id of the events.'),
+  customer_id: optional(stringType, 'Value of customer_id in events.', { example: '"1"' }),
 } satisfies Definitions;

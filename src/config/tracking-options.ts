@@ -1,4 +1,4 @@
-import { maxLinkExpiry } from '../scope/context-variables.ts';
+import { contextVariableNames, maxLinkExpiry } from '../scope/context-variables.ts';
 import { domainMatcher, recipientMatcher, urlMatcher } from '../scope/pattern-matcher.ts';
 import { type Definitions, option } from './option.ts';
 import {
@@ -16,28 +16,28 @@ import {
   usedAs,
 } from './option-types.ts';
 
-/** Valid in every tracking scope: ESMTP_Listener, Listen, Peer, pathway and pathway_group. */
+/** The options of every tracking scope: ESMTP_Listener, Listen, Peer, pathway and pathway_group. */
 export const trackingOptions = {
   click_tracking_enabled: option(
     booleanType,
     false,
-    'Whether links in the top text/plain and text/html part are tracked.',
+    'Whether the links in the top text/plain and text/html part are tracked.',
   ),
   click_tracking_scheme: option(choiceType('http', 'https'), 'http', 'Scheme of tracked links.'),
   tracking_domain: option(
     trackingDomainType,
     'localhost:8080',
-    'Host, with or without a port, that tracked links lead to.',
+    'Host of tracked links, optionally with a port: that of the HTTP_Listener, or of the web server in front of it.',
   ),
   tracking_link_expiry: option(
     integerType(1, maxLinkExpiry),
     365 * 24 * 3600,
-    'Seconds after which a followed link is no click any more, and its record is forgotten.',
+    'Seconds after which clicks on a link are no longer recorded and its record expires.',
   ),
   on_failure: option(
     choiceType('accept', 'tempfail', 'seal'),
     'accept',
-    'When the link store is away: deliver untracked, have the mail offered again, or track with sealed links.',
+    'What happens when the link store is unavailable: accept delivers the message untracked, tempfail makes the sender try again, seal tracks it with sealed links.',
   ),
   rewrite_signed: option(
     booleanType,
@@ -47,65 +47,67 @@ export const trackingOptions = {
   exclude_domains: option(
     usedAs(listType(domainPatternType), domainMatcher),
     [],
-    'Domains, with all below them, that links are not tracked to.',
+    'Links to these domains and their subdomains are not tracked; *.example.net stands for the subdomains only.',
+    { example: '( "example.com" "*.example.net" )' },
   ),
   exclude_urls: option(
     usedAs(listType(urlPatternType), urlMatcher),
     [],
-    'URLs that are not tracked; * stands for any characters.',
+    'Links to these URLs are not tracked; * stands for any characters.',
+    { example: '( "*/unsubscribe*" "https://example.org/reset/*" )' },
   ),
   exclude_selectors: option(
     listType(selectorType),
     [],
-    'CSS selectors of HTML links, or of what holds them, that are not tracked.',
+    'HTML links that match one of these CSS selectors, or are inside an element that does, are not tracked.',
+    { example: '( "a.no-tracking" "footer a" )' },
   ),
   track_url_text: option(
     booleanType,
     true,
-    'Whether HTML links are tracked whose visible text is itself a URL.',
+    'Whether HTML links whose visible text is itself a URL are tracked. Some mail programs warn of phishing where such a link leads elsewhere.',
   ),
   placeholders: option(
     choiceType('leave', 'track'),
     'leave',
-    'What becomes of links with a placeholder such as {{x}}, which somebody is still to fill in: left alone, or tracked unless it is in the host.',
+    `Whether links with a placeholder are left alone or tracked: {{x}}, %7B%7Bx%7D%7D, *|X|*, %%x%%, [[x]], <%= x %>, \${x}, %recipient.x% or ##x##. A server behind this one may fill the placeholder in. A link with a placeholder in its host is never tracked.`,
+    { since: '0.2.0' },
   ),
   recipients: option(
     choiceType('any', 'single'),
     'any',
-    'Whether messages with several recipients are tracked; their clicks name none of them.',
+    'Which messages are tracked: any, or only those with a single recipient. All recipients of a message get the same body, so that clicks on a message with several recipients name none of them.',
   ),
   exclude_recipients: option(
     usedAs(listType(recipientPatternType), recipientMatcher),
     [],
-    'Addresses and domains whose mail is never tracked.',
+    'Mail to these addresses and domains is not tracked.',
+    { example: '( "boss@example.com" "example.org" )' },
   ),
   accept_x_msys_api: option(
     choiceType('authenticated', 'any', 'none'),
     'authenticated',
-    'Whose X-MSYS-API header is believed: that of senders with a login, of anyone, of nobody.',
+    'Whose X-MSYS-API headers are honoured, if there is an smtpapi stanza: those of authenticated senders, of any sender, or of none.',
   ),
   dry_run: option(
     booleanType,
     false,
-    'Work everything out and log what would change, but change nothing.',
+    'Whether messages stay unchanged, and the log says what would change.',
   ),
   context: option(
     contextType,
     new Map<string, string>(),
-    'Context variables, such as smtpapi_campaign_id, for every message of the scope.',
+    `Context variables for every message of the scope: ${contextVariableNames.join(', ')}. They take precedence over X-MSYS-API. The MTA may send macros of these names, which take precedence over both.`,
+    { example: '[ smtpapi_campaign_id = "newsletter" ]' },
   ),
 } satisfies Definitions;
 
-/** Of stanzas that can be switched off. */
-export const enable = option(
-  booleanType,
-  true,
-  'Switched off, the stanza is as if it were not there.',
-);
+/** The option that disables a stanza. */
+export const enable = option(booleanType, true, 'Whether the stanza is in effect.');
 
-/** Of the scopes that choose a pathway. */
+/** The option by which a scope chooses a pathway. */
 export const pathway = option(
   stringType,
   'default',
-  'The pathway of mail that neither a context variable nor the pathway macro gives one.',
+  'Pathway of mail for which neither a context variable nor the pathway macro names one.',
 );

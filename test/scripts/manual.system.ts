@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { Argument, Command, Option } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { commandPage } from '../../src/commands/manual-command-page.ts';
-import { configPage } from '../../src/commands/manual-config-page.ts';
+import { commandPage } from '../../scripts/manual-command-page.ts';
+import { configPage } from '../../scripts/manual-config-page.ts';
 
 function program(): Command {
   const program = new Command('clickmilter')

@@ -1,25 +1,15 @@
-import { Argument, type Command, type Option } from 'commander';
+import type { Command, Option } from 'commander';
 
-const shells = { bash: bashScript, zsh: zshScript, fish: fishScript };
-
-/** `clickmilter completion`: a script for the shell, made from the command line's own description of itself. */
-export function completionCommand(program: Command): void {
-  program
-    .command('completion')
-    .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(shells)))
-    .description('print the completion script of a shell')
-    .action((shell: keyof typeof shells) => {
-      process.stdout.write(shells[shell](program));
-    });
-}
+/** The completion scripts, made from the command line's description of itself. */
+export const shells = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
 /** A place on the command line where something can be completed. */
 interface Place {
-  /** The commands that lead there, e.g. `['config', 'eval']`. */
+  /** The commands before it, e.g. `['config', 'eval']`. */
   readonly path: readonly string[];
   readonly commands: readonly Word[];
   readonly options: readonly Option[];
-  /** What the first argument may be, where that is a choice. */
+  /** The values of the first argument, if it is a choice. */
   readonly choices: readonly string[];
 }
 
@@ -49,7 +39,7 @@ function optionWords(options: readonly Option[]): Word[] {
   }));
 }
 
-/** Each way to write an option that takes a value, with the values where they are a choice. */
+/** The flags of options that take a value, with the values if they are a choice. */
 function valued(places: readonly Place[]): Map<string, readonly string[]> {
   const values = new Map<string, readonly string[]>();
   for (const option of places.flatMap((place) => place.options)) {
@@ -64,7 +54,7 @@ function valued(places: readonly Place[]): Map<string, readonly string[]> {
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 const words = (list: readonly Word[]) => list.map(({ word }) => word).join(' ');
 
-/** The shell code that finds out which commands stand before the cursor, in `path`. */
+/** Shell code that sets `path` to the commands before the cursor. */
 function findPath(places: readonly Place[]): string {
   const paths = places.filter(({ path }) => path.length > 0);
   return `case "$path $word" in
@@ -89,7 +79,7 @@ _clickmilter() {
     ${findPath(places)}
   done
   COMPREPLY=()
-  # An option's value: one of a choice, or whatever the shell offers, such as files.
+  # The value of an option: one of a choice, or what the shell offers, such as files.
   case \${COMP_WORDS[COMP_CWORD-1]} in
 ${choices.join('\n')}
   esac

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { configPage } from '../../src/commands/manual-config-page.ts';
-import { roff } from '../../src/commands/roff.ts';
+import { configPage } from '../../scripts/manual-config-page.ts';
+import { roff } from '../../scripts/roff.ts';
 import { stanzas } from '../../src/config/stanzas.ts';
 
 const page = configPage('1.2.3', '2026-11-23');

@@ -1,5 +1,5 @@
 import type { Argument, Command } from 'commander';
-import { exitCode } from './exit-code.ts';
+import { exitCode } from '../src/commands/exit-code.ts';
 import { entry, example, heading, paragraph, roff, section, subsection } from './roff.ts';
 
 const EXIT_STATUS: Readonly<Record<keyof typeof exitCode, string>> = {
