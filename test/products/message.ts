@@ -1,7 +1,9 @@
 import type { HeaderField } from '../../src/message/header-fields.ts';
+import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
+import type { Load, Product } from './growth.ts';
 
-/** A message in which two things that a sender chooses are about `n` each; its size is in proportion to `n`. */
-export interface Product {
+/** A message that is read and rewritten. */
+interface Message {
   readonly headers: readonly HeaderField[];
   readonly body: string;
   readonly excludeSelectors?: readonly string[];
@@ -10,12 +12,12 @@ export interface Product {
 
 const field = (name: string, value: string): HeaderField => ({ name, value });
 const type = (value: string) => [field('Content-Type', value)];
-const html = (body: string): Product => ({ headers: type('text/html; charset=utf-8'), body });
+const html = (body: string): Message => ({ headers: type('text/html; charset=utf-8'), body });
 const list = (count: number, item: (index: number) => string) =>
   Array.from({ length: Math.ceil(count) }, (_, index) => item(index)).join('');
 
-/** A message for each product of two factors, of about 100 KB for an `n` of 10,000. */
-export const PRODUCTS: Readonly<Record<string, (n: number) => Product>> = {
+/** About 100 KB for an `n` of 10,000. */
+const MESSAGES: Readonly<Record<string, (n: number) => Message>> = {
   'base × links': (n) =>
     html(`<base href="http://a.example/${'x'.repeat(n / 2)}/">${'<a href=y>\r\n'.repeat(n)}`),
   'base below the bound of a target × links': (n) =>
@@ -135,3 +137,33 @@ export const PRODUCTS: Readonly<Record<string, (n: number) => Product>> = {
   'placeholders × links': (n) =>
     html(list(n / 800, () => `<a href="https://a.example/${'{%[['.repeat(1000)}">`)),
 };
+
+function load({ headers, body, exclude, excludeSelectors = [] }: Message): Load {
+  const bytes = Buffer.from(body, 'latin1');
+  const header = headers.reduce((sum, { value }) => sum + value.length, 0);
+  const all = bytes.length + header;
+  const run = () => {
+    const open = openMessage(headers, {
+      limits: { ...DEFAULT_LIMITS, links: 1e6, parts: 1e6 },
+      rewriteSigned: false,
+      excludeSelectors,
+      trackUrlText: false,
+      ownDomains: new Set(['t.example']),
+      ...(exclude && { exclude }),
+    });
+    for (let at = 0; at < bytes.length; at += 65_535) {
+      open.write(bytes.subarray(at, at + 65_535));
+    }
+    // As long as a sealed link, which holds its target.
+    const { body: after } = open
+      .end()
+      .rewrite(({ target }) => `https://t.example/${'t'.repeat(60 + (target.length * 4) / 3)}`);
+    return header + (after?.reduce((sum, { length }) => sum + length, 0) ?? bytes.length);
+  };
+  return { bytes: all, maxOutput: (DEFAULT_LIMITS.growth + 1) * all + 64 * 1024, run };
+}
+
+/** A mail that is read and rewritten: each factor is a sender's. */
+export const products: Readonly<Record<string, Product>> = Object.fromEntries(
+  Object.entries(MESSAGES).map(([name, make]) => [name, (n) => load(make(n))]),
+);
