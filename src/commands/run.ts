@@ -6,13 +6,14 @@ import { formatProblem } from '../config/problem.ts';
 import { inBackground } from '../lib/background.ts';
 import { clearWay, listeners, placesOf, type Role, roles } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
-import { readSnapshot } from '../service/metrics.ts';
+import { ProcessMetrics, readSnapshot } from '../service/metrics.ts';
 import { Notifier } from '../service/notify.ts';
-import type { Service } from '../service/service.ts';
 import { handleSignals } from '../service/signals.ts';
 import { inheritedSockets } from '../service/sockets.ts';
+import { WorkerFailed } from '../service/workers/running-worker.ts';
 import { workerSlot } from '../service/workers/worker.ts';
-import { WorkerFailed, Workers, workerCount } from '../service/workers/workers.ts';
+import { Workers, workerCount } from '../service/workers/workers.ts';
+import { version } from '../version.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
@@ -172,21 +173,17 @@ async function startWorkers(
     started: nodes,
     latest,
   });
-  let service: Service | undefined;
+  const metrics = new ProcessMetrics('main', version);
   const workers = new Workers({
     count: workerCount(config.workers),
     configuration: inUse(nodes),
     maxRss: config.workerMaxMemory,
     graceMs: config.milter.drainTimeoutMs + 10_000,
-    onEvent(event) {
-      const { pid: workerPid, ...news } = event; // every line has the pid of its writer
-      logger[event.event === 'ready' ? 'debug' : 'error']({ ...news, workerPid }, 'worker');
-      if (event.event !== 'ready')
-        service?.metrics.count('worker_events_total', { event: event.event });
-      // The sockets went with the last worker. Whoever handed them to us has to do so again.
-      if (event.event === 'died' && event.left === 0 && inherited.size > 0) {
-        inBackground('write the log', () => flush().finally(() => process.exit(1)));
-      }
+    logger,
+    metrics,
+    lastDied() {
+      if (inherited.size === 0) return;
+      inBackground('write the log', () => flush().finally(() => process.exit(1)));
     },
   });
   await workers.start();
@@ -194,6 +191,7 @@ async function startWorkers(
   const { startService } = await import('../service/service.ts');
   const primary = await startService(config, {
     logger,
+    metrics,
     roles: wanted.filter((role) => !isShared(role)),
     workers: {
       serving: () => workers.serving.length,
@@ -209,8 +207,6 @@ async function startWorkers(
     await workers.stop();
     throw error;
   });
-  service = primary;
-  primary.metrics.gauge('workers', () => workers.serving.length);
   return {
     reopen() {
       reopen();

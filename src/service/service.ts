@@ -20,6 +20,8 @@ export interface ServiceOptions {
   readonly logger: Logger & { level: string };
   /** Default: all of them. */
   readonly roles?: readonly Role[];
+  /** The metrics of this process; default: new ones. */
+  readonly metrics?: ProcessMetrics;
   /** The slot of this process among workers; default `main`. */
   readonly worker?: string;
   /** The processes that do the work, where this one only sees to them. */
@@ -74,7 +76,7 @@ async function compose(
   reportBackgroundFailures((task, error) =>
     logFailure(logger, 'error', error, `background task failed: ${task}`),
   );
-  const metrics = new ProcessMetrics(options.worker ?? 'main', version);
+  const metrics = options.metrics ?? new ProcessMetrics(options.worker ?? 'main', version);
   const links = await openLinks(
     config,
     {

@@ -15,14 +15,32 @@ export interface WorkerEnd {
   readonly error?: string;
 }
 
+/** A worker ended before it was ready for the first time: the service cannot start. */
+export class WorkerFailed extends Error {
+  override readonly name = 'WorkerFailed';
+  /** The worker's exit code, to be passed on; 1 where a signal ended it. */
+  readonly exitCode: number;
+
+  constructor(slot: number, end: WorkerEnd) {
+    const how = end.error ?? end.signal ?? `exit code ${end.code}`;
+    super(`worker ${slot} ended while starting (${how})`);
+    this.exitCode = end.code || 1;
+  }
+}
+
+/** Milliseconds a worker may take to take over another configuration, and to stop listening. */
+const RELOAD_MS = 5_000;
+const LEAVE_MS = 5_000;
+
 /** One worker process as the primary sees it, from fork to exit. */
 export class RunningWorker {
   readonly slot: number;
   readonly pid: number;
   /** Resident size in bytes at the last heartbeat. */
   rss = 0;
-  /** What it was given at its start, or has taken over since. */
-  configuration: unknown;
+  readonly #latest: () => unknown;
+  /** The configuration that it was given at its start, or has taken over since. */
+  #configuration: unknown;
   /** Ticks of the primary since the last heartbeat; see `Workers`. Below 0 while it may still be starting. */
   missed: number;
   /** Settles with true when the worker listens, with false when it ended before that. */
@@ -38,10 +56,11 @@ export class RunningWorker {
 
   /**
    * @param startMs how long it may take to its first heartbeat, beyond what is a hang later
-   * @param configuration asked for once, when the worker can receive it
+   * @param latest the configuration in use now
    */
-  constructor(slot: number, heartbeatMs: number, startMs: number, configuration: () => unknown) {
+  constructor(slot: number, heartbeatMs: number, startMs: number, latest: () => unknown) {
     this.slot = slot;
+    this.#latest = latest;
     this.missed = -Math.ceil(startMs / heartbeatMs);
     const forked = fork({ [SLOT]: slot, [HEARTBEAT]: heartbeatMs });
     const worker = forked instanceof Error ? undefined : forked;
@@ -52,12 +71,13 @@ export class RunningWorker {
         this.#gone = true;
         resolve(how);
       };
-      const neverWas = ({ message }: Error) => end({ code: null, signal: null, error: message });
-      if (forked instanceof Error) neverWas(forked);
+      const failedToFork = ({ message }: Error) =>
+        end({ code: null, signal: null, error: message });
+      if (forked instanceof Error) failedToFork(forked);
       worker?.once('exit', (code: number | null, signal: string | null) => end({ code, signal }));
       worker?.on('error', (error: Error) => {
-        // A channel that breaks is followed by the exit; what never was a process has none.
-        if (worker.process.pid === undefined) neverWas(error);
+        // A channel that breaks is followed by the exit; a process that was never forked has no exit.
+        if (worker.process.pid === undefined) failedToFork(error);
       });
     });
     this.ready = new Promise((resolve, reject) => {
@@ -69,8 +89,8 @@ export class RunningWorker {
           this.rss = said.rss;
           if (this.#told) this.#say(this.#told); // it may not have been listening the first time
         } else if (said.clickmilter === 'hello') {
-          this.configuration = configuration();
-          this.#say({ clickmilter: 'begin', configuration: this.configuration });
+          this.#configuration = latest();
+          this.#say({ clickmilter: 'begin', configuration: this.#configuration });
         } else if (said.clickmilter === 'ready') resolve(true);
         else this.#questions.get(said.id)?.(said);
       });
@@ -78,10 +98,23 @@ export class RunningWorker {
     });
   }
 
-  /** @throws Error as `ask` */
-  async reload(configuration: unknown, withinMs: number): Promise<void> {
-    await this.ask('reload', withinMs, configuration);
-    this.configuration = configuration;
+  /** Has the worker take over another configuration. @throws Error where it cannot, is silent or ends */
+  async reload(configuration: unknown): Promise<void> {
+    await this.ask('reload', RELOAD_MS, configuration);
+    this.#configuration = configuration;
+  }
+
+  /** Waits until the worker serves with the configuration in use. @returns how it ended; undefined where it serves */
+  async failure(): Promise<WorkerEnd | undefined> {
+    if (!(await this.ready)) return this.ended;
+    try {
+      // Reloads in the meantime have asked only workers that served.
+      while (this.#configuration !== this.#latest()) await this.reload(this.#latest());
+      return undefined;
+    } catch (error) {
+      this.kill();
+      return { ...(await this.ended), error: (error as Error).message };
+    }
   }
 
   /**
@@ -127,10 +160,10 @@ export class RunningWorker {
    * it does not answer.
    * @returns whether it has left, or ended by itself
    */
-  async leave(withinMs: number): Promise<boolean> {
+  async leave(): Promise<boolean> {
     this.#order({ clickmilter: 'leave' });
     const left = new Promise<void>((resolve) => this.#worker?.once('disconnect', () => resolve()));
-    const inTime = await this.#endedWithin(withinMs, Promise.race([left, this.ended]));
+    const inTime = await this.#endedWithin(LEAVE_MS, Promise.race([left, this.ended]));
     this.#worker?.process.unref();
     return inTime;
   }

@@ -1,7 +1,9 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { inBackground } from '../../lib/background.ts';
-import { RunningWorker, type WorkerEnd } from './running-worker.ts';
+import type { Fields, Logger } from '../../lib/logger.ts';
+import type { Metrics } from '../../lib/metrics.ts';
+import { RunningWorker, type WorkerEnd, WorkerFailed } from './running-worker.ts';
 
 export interface WorkersOptions {
   /** How many processes. */
@@ -24,49 +26,27 @@ export interface WorkersOptions {
   readonly graceMs?: number;
   /** Milliseconds before the first and before the slowest replacement of a worker that keeps dying. */
   readonly backoffMs?: readonly [first: number, slowest: number];
-  /** What happens to workers, for the log and the metrics. */
-  readonly onEvent?: (event: WorkerEvent) => void;
-}
-
-export type WorkerEvent = { readonly worker: number; readonly pid: number } & WorkerNews;
-
-type WorkerNews =
-  | { readonly event: 'ready' }
   /**
-   * Not asked to. A successor comes after `retryMs`; `left` workers serve meanwhile. Where none is left, the
-   * primary has let go of the listening sockets: a service that inherited them must end, to be given them again.
+   * Called when the last worker has died, and the primary has let go of the listening sockets with it: a service that
+   * inherited them must end, to be given them again.
    */
-  | ({ readonly event: 'died'; readonly retryMs: number; readonly left: number } & WorkerEnd)
-  /** Killed: its event loop stood still for so long. */
-  | { readonly event: 'hung'; readonly silentMs: number }
-  /** Over its memory limit; a successor takes over. */
-  | { readonly event: 'too-large'; readonly rss: number }
-  /** Killed: did not finish within the grace. */
-  | { readonly event: 'overdue' };
-
-/** A worker ended before it was ready for the first time: the service cannot start. */
-export class WorkerFailed extends Error {
-  override readonly name = 'WorkerFailed';
-  /** The worker's exit code, to be passed on; 1 where a signal ended it. */
-  readonly exitCode: number;
-
-  constructor(slot: number, end: WorkerEnd) {
-    const how = end.error ?? end.signal ?? `exit code ${end.code}`;
-    super(`worker ${slot} ended while starting (${how})`);
-    this.exitCode = end.code || 1;
-  }
+  readonly lastDied?: () => void;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
 }
+
+/** Worker lifecycle events that an operator should know, and what they mean for mail and clicks. */
+const EVENTS = {
+  died: 'worker died: its sessions are lost, a successor starts after retryMs',
+  hung: 'worker killed: its event loop stood still, its sessions are lost',
+  'too-large': 'worker over worker_max_memory: its sessions finish, a successor takes new ones',
+  overdue: 'worker killed: sessions did not finish in time and are lost',
+} as const;
 
 /** `workers = auto`: one process a core. */
 export function workerCount(setting: number | 'auto'): number {
   return setting === 'auto' ? availableParallelism() : setting;
 }
-
-/** Milliseconds a worker may take to take over another configuration. */
-const RELOAD_MS = 5_000;
-
-/** Milliseconds a worker may take to stop listening. */
-const LEAVE_MS = 5_000;
 
 interface Slot {
   current?: RunningWorker;
@@ -74,6 +54,8 @@ interface Slot {
   servesSince: number;
   /** The one before it, which finishes what it has begun: of each slot at most two processes are alive. */
   finishing?: RunningWorker | undefined;
+  /** Whether that one has been told to stop within the grace. */
+  hurried?: boolean;
   /** A successor is waiting for its time, or is starting. */
   replacing: boolean;
   retry?: NodeJS.Timeout;
@@ -96,8 +78,6 @@ export class Workers {
   readonly #slots = new Map<number, Slot>();
   /** Those that start as successors, and those that finish: alive, but not serving anything new. */
   readonly #others = new Set<RunningWorker>();
-  /** Predecessors that have been told to stop. */
-  readonly #hurried = new WeakSet<RunningWorker>();
   #tick: NodeJS.Timeout | undefined;
   #stopping = false;
 
@@ -110,9 +90,10 @@ export class Workers {
       startMs: 60_000,
       graceMs: 30_000,
       backoffMs: [100, 30_000],
-      onEvent: () => {},
+      lastDied() {},
       ...options,
     };
+    options.metrics.gauge('workers', () => this.serving.length);
   }
 
   /**
@@ -149,9 +130,9 @@ export class Workers {
     for (const worker of workers) this.#install(worker);
   }
 
-  /** Workers that are serving now, and their sizes in bytes. */
-  get serving(): readonly { worker: number; pid: number; rss: number }[] {
-    return this.#current().map(({ slot, pid, rss }) => ({ worker: slot, pid, rss }));
+  /** The slots whose workers serve now. */
+  get serving(): readonly number[] {
+    return this.#current().map(({ slot }) => slot);
   }
 
   /** Asks every worker with sessions at once; a worker that fails or is silent answers with an error. */
@@ -167,7 +148,7 @@ export class Workers {
   async reload(configuration: object): Promise<void> {
     this.#configuration = configuration;
     const outcomes = await Promise.allSettled(
-      this.#withSessions().map((worker) => worker.reload(configuration, RELOAD_MS)),
+      this.#withSessions().map((worker) => worker.reload(configuration)),
     );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
@@ -184,7 +165,7 @@ export class Workers {
     await this.#settle();
     await Promise.all(
       [...this.#all()].map(async (worker) => {
-        if (!(await worker.leave(LEAVE_MS))) this.#tell(worker, { event: 'overdue' });
+        if (!(await worker.leave())) this.#report(worker, 'overdue');
       }),
     );
     clearInterval(this.#tick);
@@ -216,7 +197,10 @@ export class Workers {
     const slot = this.#slot(worker.slot);
     slot.current = worker;
     slot.servesSince = performance.now();
-    this.#tell(worker, { event: 'ready' });
+    this.#options.logger.debug(
+      { event: 'ready', worker: worker.slot, workerPid: worker.pid },
+      'worker ready',
+    );
     inBackground('replace a dead worker', async () => {
       const end = await worker.ended;
       if (slot.current !== worker) return; // its successor was here first
@@ -229,15 +213,14 @@ export class Workers {
   #replaceDead(dead: RunningWorker, end: WorkerEnd): void {
     const slot = this.#slot(dead.slot);
     if (this.#stopping) return;
-    const died = { event: 'died', ...end, left: this.#current().length } as const;
-    if (slot.replacing) {
-      this.#tell(dead, { ...died, retryMs: 0 });
-      return;
-    }
     const [first, slowest] = this.#options.backoffMs;
-    const retryMs = Math.min(first * 2 ** slot.deaths++, slowest);
+    // Where a successor is on its way already, it needs no other.
+    const retryMs = slot.replacing ? 0 : Math.min(first * 2 ** slot.deaths++, slowest);
+    const left = this.#current().length;
+    this.#report(dead, 'died', { ...end, left, retryMs });
+    if (left === 0) this.#options.lastDied();
+    if (slot.replacing) return;
     slot.replacing = true;
-    this.#tell(dead, { ...died, retryMs });
     slot.retry = setTimeout(() => this.#succeedInBackground(dead.slot), retryMs);
   }
 
@@ -250,7 +233,7 @@ export class Workers {
     const slot = this.#slot(number);
     const successor = this.#fork(number);
     this.#others.add(successor);
-    const failed = await this.#failure(successor);
+    const failed = await successor.failure();
     this.#others.delete(successor);
     slot.replacing = false;
     if (failed !== undefined) return this.#replaceDead(successor, failed);
@@ -259,35 +242,15 @@ export class Workers {
     this.#install(successor);
     if (predecessor === undefined || this.#stopping) return; // all are being stopped
     slot.finishing = predecessor;
+    slot.hurried = false;
     await predecessor.finish();
     this.#others.delete(predecessor);
     slot.finishing = undefined;
   }
 
-  /** How a worker ended that did not come to serve with the configuration in use; undefined for one that does. */
-  async #failure(worker: RunningWorker): Promise<WorkerEnd | undefined> {
-    if (!(await worker.ready)) return worker.ended;
-    try {
-      // Reloads in the meantime have asked only those that serve.
-      while (worker.configuration !== this.#configuration) {
-        await worker.reload(this.#configuration, RELOAD_MS);
-      }
-      return undefined;
-    } catch (error) {
-      worker.kill();
-      return { ...(await worker.ended), error: (error as Error).message };
-    }
-  }
-
-  #hurry(worker: RunningWorker): void {
-    if (this.#hurried.has(worker)) return;
-    this.#hurried.add(worker);
-    inBackground('stop a worker', () => this.#stop(worker));
-  }
-
   async #stop(worker: RunningWorker): Promise<void> {
     this.#others.add(worker);
-    if (!(await worker.stop(this.#options.graceMs))) this.#tell(worker, { event: 'overdue' });
+    if (!(await worker.stop(this.#options.graceMs))) this.#report(worker, 'overdue');
     this.#others.delete(worker);
   }
 
@@ -299,7 +262,7 @@ export class Workers {
     const { heartbeatMs, hungAfter, maxRss } = this.#options;
     for (const worker of this.#all()) {
       if (++worker.missed <= hungAfter) continue;
-      this.#tell(worker, { event: 'hung', silentMs: worker.missed * heartbeatMs });
+      this.#report(worker, 'hung', { silentMs: worker.missed * heartbeatMs });
       worker.missed = 0;
       worker.kill();
     }
@@ -307,18 +270,20 @@ export class Workers {
       const slot = this.#slot(worker.slot);
       if (worker.rss <= maxRss || slot.replacing || this.#stopping) continue;
       if (!this.#hasServedLong(slot)) continue;
-      if (slot.finishing !== undefined) {
+      const older = slot.finishing;
+      if (older !== undefined) {
         // Both are too large: the older one has to make room, and then this one can be replaced.
-        this.#hurry(slot.finishing);
+        if (!slot.hurried) inBackground('stop a worker', () => this.#stop(older));
+        slot.hurried = true;
         continue;
       }
-      this.#tell(worker, { event: 'too-large', rss: worker.rss });
+      this.#report(worker, 'too-large', { rss: worker.rss });
       slot.replacing = true;
       this.#succeedInBackground(worker.slot);
     }
   }
 
-  /** So long that what befalls it now is no matter of its start. */
+  /** So long that an event now has nothing to do with its start. */
   #hasServedLong({ servesSince }: Slot): boolean {
     return performance.now() - servesSince > this.#options.backoffMs[1];
   }
@@ -342,7 +307,10 @@ export class Workers {
     return slot;
   }
 
-  #tell(worker: RunningWorker, news: WorkerNews): void {
-    this.#options.onEvent({ worker: worker.slot, pid: worker.pid, ...news });
+  #report(worker: RunningWorker, event: keyof typeof EVENTS, fields: Fields = {}): void {
+    const { logger, metrics } = this.#options;
+    metrics.count('worker_events_total', { event });
+    // Every line has the pid of its writer already.
+    logger.error({ event, worker: worker.slot, workerPid: worker.pid, ...fields }, EVENTS[event]);
   }
 }

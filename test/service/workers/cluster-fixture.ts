@@ -4,13 +4,16 @@ import cluster from 'node:cluster';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
+import { type Fields, type Logger, silent } from '../../../src/lib/logger.ts';
+import { noMetrics } from '../../../src/lib/metrics.ts';
 import { inheritedSockets } from '../../../src/service/sockets.ts';
+import { WorkerFailed } from '../../../src/service/workers/running-worker.ts';
 import {
   serveUnderPrimary,
   type WorkerDuties,
   workerSlot,
 } from '../../../src/service/workers/worker.ts';
-import { WorkerFailed, Workers } from '../../../src/service/workers/workers.ts';
+import { Workers } from '../../../src/service/workers/workers.ts';
 
 const settings = JSON.parse(process.env['FIXTURE'] ?? '{}');
 const slot = workerSlot();
@@ -19,7 +22,12 @@ else await serve(slot);
 
 async function primary(): Promise<void> {
   const print = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
-  const workers = new Workers({ ...settings.workers, onEvent: print });
+  const event = (fields: Fields | string) => {
+    const { workerPid: pid, ...rest } = fields as Fields;
+    print({ ...rest, pid });
+  };
+  const logger: Logger = { ...silent, debug: event, error: event };
+  const workers = new Workers({ ...settings.workers, logger, metrics: noMetrics });
   process.on('SIGTERM', async () => {
     await (settings.outlivesPrimary === true ? workers.leave() : workers.stop());
     process.exit(0);
@@ -32,7 +40,7 @@ async function primary(): Promise<void> {
     print({ failed: String(error) });
     process.exit(error instanceof WorkerFailed ? error.exitCode : 1);
   }
-  print({ serving: workers.serving.map(({ worker }) => worker) });
+  print({ serving: workers.serving });
   const { execPath } = process;
   for await (const what of createInterface(process.stdin)) {
     if (what.startsWith('{')) {
