@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadProgram } from '../src/commands/program.ts';
+import { eventPage, eventSchema } from './click-event.ts';
 import { shells } from './completions.ts';
 import { commandPage } from './manual-command-page.ts';
 import { configPage } from './manual-config-page.ts';
@@ -11,10 +12,12 @@ const root = join(import.meta.dirname, '..');
 
 /** The files that are committed, by path: a test compares them with what is generated. */
 export function committedFiles(): ReadonlyMap<string, string> {
-  const template = readFileSync(join(import.meta.dirname, 'clickmilter.conf.template'), 'utf8');
+  const read = (path: string) => readFileSync(join(root, path), 'utf8');
   return new Map([
-    ['conf/clickmilter.conf', referenceFile(template)],
+    ['conf/clickmilter.conf', referenceFile(read('scripts/clickmilter.conf.template'))],
+    ['conf/click-event.schema.json', eventSchema()],
     ['docs/configuration.md', referencePage()],
+    ['docs/events.md', eventPage(read('docs/events.md'))],
   ]);
 }
 

@@ -28,7 +28,7 @@ export const MESSAGE_FACTS = {
     sealed: 'always',
     event: {
       message_id: {
-        description: "clickmilter's own id of the message",
+        description: 'the id that clickmilter gave the message',
         schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{16}$' },
         required: true,
       },
@@ -76,12 +76,19 @@ export const MESSAGE_FACTS = {
     event: {
       rcpt_to: {
         description: 'the recipient, in lower case; absent if the message has several',
+        schema: text.schema,
         from: (recipients) => onlyOne(recipients)?.toLowerCase(),
         drop: 9,
       },
-      raw_rcpt_to: { description: 'the recipient as injected', from: onlyOne, drop: 8 },
+      raw_rcpt_to: {
+        description: 'the recipient as injected',
+        schema: text.schema,
+        from: onlyOne,
+        drop: 8,
+      },
       recipient_domain: {
         description: "the domain of the recipient's address, in lower case",
+        schema: text.schema,
         from: (recipients) => domainOf(onlyOne(recipients) ?? ''),
         drop: 10,
       },
@@ -212,7 +219,6 @@ export const CLICK_FACTS = {
   /** Unix milliseconds. */
   time: fact(count, {
     required: true,
-    sealed: 'always',
     event: {
       timestamp: {
         description: 'when the link was followed, in Unix seconds',
@@ -224,7 +230,6 @@ export const CLICK_FACTS = {
   }),
   /** The client's address, after trusted proxies; absent where it is not to be kept. */
   ip: fact(text, {
-    sealed: 'always',
     event: {
       ip_address: {
         description: "the client's address; its /24 or /48 network with `anonymize_ip`",
@@ -232,7 +237,6 @@ export const CLICK_FACTS = {
     },
   }),
   userAgent: fact(text, {
-    sealed: 'always',
     event: {
       user_agent: {
         description: 'the User-Agent header',
@@ -242,7 +246,6 @@ export const CLICK_FACTS = {
     },
   }),
   acceptLanguage: fact(text, {
-    sealed: 'always',
     event: {
       accept_language: {
         description: 'the Accept-Language header',
@@ -273,7 +276,6 @@ export type AutomationReason = keyof typeof AUTOMATION_REASONS;
 export const EVENT_FACTS = {
   eventId: fact(text, {
     required: true,
-    sealed: 'always',
     event: {
       event_id: {
         description: 'unique; delivery is at least once: an event that comes again has the same id',
@@ -284,7 +286,6 @@ export const EVENT_FACTS = {
   }),
   repeatCount: fact(count, {
     required: true,
-    sealed: 'always',
     event: {
       repeat_count: {
         description:
@@ -297,7 +298,6 @@ export const EVENT_FACTS = {
   }),
   automationReasons: fact(listOf(...(Object.keys(AUTOMATION_REASONS) as AutomationReason[])), {
     required: true,
-    sealed: 'always',
     event: {
       automation_reasons: {
         description: 'why the click looks automatic; absent where nothing says so',
@@ -313,11 +313,9 @@ export type EventFacts = FactsOf<typeof EVENT_FACTS>;
 /** Facts that all events of a process have in common. */
 export const NODE_FACTS = {
   type: fact(oneOf('click'), {
-    sealed: 'always',
     event: { type: { description: 'what happened', required: true, from: () => 'click' as const } },
   }),
   deliveryMethod: fact(oneOf('esmtp'), {
-    sealed: 'always',
     event: {
       delv_method: {
         description: 'how the message was sent',
@@ -327,7 +325,6 @@ export const NODE_FACTS = {
     },
   }),
   clickTracking: fact(oneOf(true), {
-    sealed: 'always',
     event: {
       click_tracking: {
         description: 'whether the links of the message are tracked',
@@ -337,11 +334,9 @@ export const NODE_FACTS = {
     },
   }),
   nodeName: fact(text, {
-    sealed: 'always',
     event: { node_name: { description: 'the host that recorded the click: `node_name`' } },
   }),
   customerId: fact(text, {
-    sealed: 'always',
     event: { customer_id: { description: 'the operator: `customer_id`' } },
   }),
 } as const;

@@ -19,7 +19,11 @@ test('the documentation has every stanza and option', () => {
     expect(headings).toEqual(expect.arrayContaining(Object.keys(options)));
 });
 
-test.each([...committed])('no line of %s is longer than 100 columns', (path, text) => {
+const options = [...committed].filter(([path]) =>
+  /clickmilter\.conf$|configuration\.md$/.test(path),
+);
+
+test.each(options)('no line of %s is longer than 100 columns', (path, text) => {
   const long = text.split('\n').filter((line) => line.length > 100 && !line.includes('ACL'));
   expect({ path, long }).toEqual({ path, long: [] });
 });
