@@ -22,10 +22,10 @@ import {
 } from './unreadable-requests.ts';
 
 export interface ServerOptions {
-  /** Default 10,000 for each address listened on. */
-  readonly maxConnections?: number;
-  /** From the first byte of a request to its last; default 10,000 ms. */
-  readonly requestTimeoutMs?: number;
+  /** The maximum for each address listened on. */
+  readonly maxConnections: number;
+  /** From the first byte of a request to its last. */
+  readonly requestTimeoutMs: number;
   /** How long an idle connection is kept; default 75,000 ms, longer than the proxies in front keep theirs. */
   readonly keepAliveTimeoutMs?: number;
   /** Certificate and key (PEM) where HTTPS is served. */
@@ -57,7 +57,7 @@ export class RedirectServer {
   #tls: SecureContextOptions | undefined;
   #closing = false;
 
-  constructor(listener: RequestListener, options: ServerOptions = {}) {
+  constructor(listener: RequestListener, options: ServerOptions) {
     this.#listener = listener;
     this.#options = options;
     this.#logger = options.logger ?? silent;
@@ -108,7 +108,7 @@ export class RedirectServer {
 
   #createServer(connections: Connections): Server {
     const settings = this.#options;
-    const requestTimeout = settings.requestTimeoutMs ?? 10_000;
+    const requestTimeout = settings.requestTimeoutMs;
     const options = {
       maxHeaderSize: MAX_HEADER_SIZE,
       requestTimeout,
@@ -132,7 +132,7 @@ export class RedirectServer {
     const server = this.#tls
       ? createTlsServer({ ...options, ...this.#tls }, listener)
       : createServer(options, listener);
-    server.maxConnections = settings.maxConnections ?? 10_000;
+    server.maxConnections = settings.maxConnections;
     // A client that reads nothing, or sends a byte now and then in the middle of a request, must not stay for ever.
     server.setTimeout(Math.max(options.keepAliveTimeout, requestTimeout) + 1000);
     // Without these Node would invite a body, or answer 417, by itself.

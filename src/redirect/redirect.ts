@@ -24,10 +24,10 @@ export interface RedirectOptions {
   readonly resolver: LinkResolver;
   readonly blocks: BlockList;
   readonly clicks: ClickSink;
-  /** Whether a link answers only to the host it was made for; default true. */
-  readonly checkHost?: boolean;
+  /** Whether a link answers only to the host it was made for. */
+  readonly checkHost: boolean;
   /** Addresses and networks (CIDR) whose X-Forwarded-For and X-Forwarded-Host count; `unix` for unix sockets. */
-  readonly trustedProxies?: readonly string[];
+  readonly trustedProxies: readonly string[];
   /** Folder with robots.txt, favicon.ico, .well-known/… */
   readonly staticFolder?: string;
   readonly logger?: Logger;
@@ -44,9 +44,9 @@ const MAX_PATH = 8192;
  * @throws TypeError for an entry of trustedProxies that is none
  */
 export function createRedirect(options: RedirectOptions): RequestListener {
-  const { resolver, blocks, clicks, staticFolder, checkHost = true } = options;
+  const { resolver, blocks, clicks, staticFolder, checkHost, trustedProxies } = options;
   const { logger = silent, detail = () => 'none', metrics = noMetrics } = options;
-  const clientOf = clientReader(options.trustedProxies ?? []);
+  const clientOf = clientReader(trustedProxies);
 
   return (request, response) => {
     answer(request, response).catch((error) => fail(response, error));

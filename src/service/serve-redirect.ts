@@ -32,19 +32,16 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
         )
       : links.resolver;
   const redirect = createRedirect({
+    ...http,
     resolver: timedResolver(resolver, metrics),
     blocks: links.blocks,
     clicks,
-    checkHost: http.checkHost,
-    trustedProxies: http.trustedProxies,
-    ...(http.staticFolder !== undefined && { staticFolder: http.staticFolder }),
     logger,
     metrics,
     detail: () => config().log.detail,
   });
   const server = new RedirectServer(redirect, {
-    maxConnections: http.maxConnections,
-    requestTimeoutMs: http.requestTimeoutMs,
+    ...http,
     logger,
     metrics,
     ...readTls(http),

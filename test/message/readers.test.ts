@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
 import { follow } from '../helpers/follow.ts';
+import { httpDefaults } from '../helpers/option-defaults.ts';
 import { READERS } from '../helpers/readers.ts';
 import { lostLinks } from '../helpers/same-place.ts';
 import { type TransferEncoding, transferEncode } from '../helpers/transfer-encode.ts';
@@ -51,7 +52,10 @@ let server: RedirectServer;
 let port: number;
 beforeAll(async () => {
   const rest = new FakeLinks();
-  server = new RedirectServer(createRedirect({ resolver, blocks: rest, clicks: rest }));
+  server = new RedirectServer(
+    createRedirect({ resolver, blocks: rest, clicks: rest, ...httpDefaults }),
+    httpDefaults,
+  );
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   port = (listening.address() as AddressInfo).port;
 });

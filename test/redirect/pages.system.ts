@@ -4,6 +4,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
+import { httpDefaults } from '../helpers/option-defaults.ts';
 import { requireProgram } from '../helpers/peer-process.ts';
 import { FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
 
@@ -64,7 +65,10 @@ beforeAll(async () => {
     executablePath: requireProgram('chromium', 'chromium'),
     args: FLAGS,
   });
-  server = new RedirectServer(createRedirect({ resolver: links, blocks: links, clicks: links }));
+  server = new RedirectServer(
+    createRedirect({ resolver: links, blocks: links, clicks: links, ...httpDefaults }),
+    httpDefaults,
+  );
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   base = `http://localhost:${(listening.address() as AddressInfo).port}`;
   await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));

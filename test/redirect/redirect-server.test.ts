@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
+import { httpDefaults } from '../helpers/option-defaults.ts';
 import { rawHttp } from '../helpers/raw-http.ts';
 import { recordedLog, recordedMetrics } from '../helpers/recorded.ts';
 import { DOMAIN, FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
@@ -29,19 +30,20 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function make(limits: ServerOptions = {}, trustedProxies: string[] = []): RedirectServer {
+function make(limits: Partial<ServerOptions> = {}, trustedProxies: string[] = []): RedirectServer {
   const app = createRedirect({
     resolver: links,
     blocks: links,
     clicks: links,
+    checkHost: true,
     staticFolder: folder,
     trustedProxies,
   });
-  server = new RedirectServer(app, limits);
+  server = new RedirectServer(app, { ...httpDefaults, ...limits });
   return server;
 }
 
-async function start(limits: ServerOptions = {}): Promise<number> {
+async function start(limits: Partial<ServerOptions> = {}): Promise<number> {
   const listening = await make(limits).listen({ host: '127.0.0.1', port: 0 });
   return (listening.address() as AddressInfo).port;
 }

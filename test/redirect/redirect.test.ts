@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Metrics, noMetrics } from '../../src/lib/metrics.ts';
 import { createRedirect, type RedirectOptions } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
+import { httpDefaults } from '../helpers/option-defaults.ts';
 import { type RawAnswer, rawHttp } from '../helpers/raw-http.ts';
 import { type Line, recordedLog } from '../helpers/recorded.ts';
 import { APPENDED } from './appended.ts';
@@ -20,7 +21,7 @@ let answered: number[];
 let lost: number;
 let logged: Line[];
 
-async function start(options: Partial<RedirectOptions> = {}, limits: ServerOptions = {}) {
+async function start(options: Partial<RedirectOptions> = {}, limits: Partial<ServerOptions> = {}) {
   // At most one line per second is logged, of the whole process.
   vi.useFakeTimers({ toFake: ['performance'] }).advanceTimersByTime(10_000 * ++starts);
   links = new FakeLinks();
@@ -52,10 +53,11 @@ async function start(options: Partial<RedirectOptions> = {}, limits: ServerOptio
     blocks: links,
     clicks: links,
     detail: () => 'domain',
+    ...httpDefaults,
     ...told,
     ...options,
   });
-  const server = new RedirectServer(app, { ...told, ...limits });
+  const server = new RedirectServer(app, { ...httpDefaults, ...told, ...limits });
   servers.push(server);
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   port = (listening.address() as AddressInfo).port;
@@ -510,6 +512,7 @@ describe('behind proxies', () => {
         resolver: links,
         blocks: links,
         clicks: links,
+        checkHost: true,
         trustedProxies: ['10.0.0.0/33'],
       }),
     ).toThrowErrorMatchingInlineSnapshot(

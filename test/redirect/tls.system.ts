@@ -8,6 +8,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
+import { httpDefaults } from '../helpers/option-defaults.ts';
 import { recordedLog } from '../helpers/recorded.ts';
 import { type Certificates, makeCertificates } from '../helpers/tls-certificates.ts';
 import { FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
@@ -51,8 +52,12 @@ test('HTTPS, with a certificate that can be renewed while it is served', async (
   const links = new FakeLinks();
   links.links.set(tokenNamed('live'), resolvedLink({}, { domain: 'localhost' }));
   const [first, second] = [await certificates(), await certificates()];
-  const app = createRedirect({ resolver: links, blocks: links, clicks: links });
-  const server = new RedirectServer(app, { tls: read(first), requestTimeoutMs: 300 });
+  const app = createRedirect({ resolver: links, blocks: links, clicks: links, ...httpDefaults });
+  const server = new RedirectServer(app, {
+    ...httpDefaults,
+    tls: read(first),
+    requestTimeoutMs: 300,
+  });
   releases.push(() => server.close(0));
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   const { port } = listening.address() as AddressInfo;
@@ -80,8 +85,8 @@ test('HTTPS, with a certificate that can be renewed while it is served', async (
 test('connections without a request, or without a handshake, do not delay its end', async () => {
   const links = new FakeLinks();
   const made = await certificates();
-  const app = createRedirect({ resolver: links, blocks: links, clicks: links });
-  const server = new RedirectServer(app, { tls: read(made) });
+  const app = createRedirect({ resolver: links, blocks: links, clicks: links, ...httpDefaults });
+  const server = new RedirectServer(app, { ...httpDefaults, tls: read(made) });
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   const { port } = listening.address() as AddressInfo;
 
@@ -102,11 +107,8 @@ test('what is not TLS is reported, and bytes beyond ASCII behind a token are cut
   links.links.set(tokenNamed('live'), resolvedLink({}, { domain: 'localhost' }));
   const made = await certificates();
   const { logger, lines } = recordedLog();
-  const app = createRedirect({ resolver: links, blocks: links, clicks: links });
-  const server = new RedirectServer(app, {
-    tls: read(made),
-    logger,
-  });
+  const app = createRedirect({ resolver: links, blocks: links, clicks: links, ...httpDefaults });
+  const server = new RedirectServer(app, { ...httpDefaults, tls: read(made), logger });
   releases.push(() => server.close(0));
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   const { port } = listening.address() as AddressInfo;
