@@ -1,9 +1,9 @@
 import type { MessageReport } from '../filter/report.ts';
+import { SMTPAPI } from '../filter/smtpapi.ts';
 import {
   type Envelope,
   type FilterParts,
   type FilterSettings,
-  SMTPAPI,
   Transaction,
 } from '../filter/transaction.ts';
 import type { HeaderField } from '../message/header-fields.ts';

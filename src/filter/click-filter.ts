@@ -4,34 +4,34 @@ import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
 import { longestMacroName, type MacroSettings, macroNames } from '../scope/facts.ts';
 import type { MessageReport } from './report.ts';
-import { type FilterParts, type FilterSettings, SMTPAPI, Transaction } from './transaction.ts';
+import { SMTPAPI } from './smtpapi.ts';
+import { type FilterParts, type FilterSettings, Transaction } from './transaction.ts';
 
 export interface ClickFilterOptions extends FilterParts {
-  /** The configuration in use: asked once a message, so that a reload counts from the next one on. */
+  /** The settings in use. Called once per message, so that a reload applies to the next one. */
   settings(): FilterSettings;
-  /** Told once of every message that came to a verdict. Must not throw. */
+  /** Receives the report of each message, once. Must not throw. */
   onReport(report: MessageReport): void;
 }
 
 const ACTIONS = ['changeBody', 'changeHeaders'] as const;
 
-/** What is kept of a message between two hooks; `transaction` is absent before MAIL. */
+/** The state of a message: its transaction, unless it was decided at MAIL. */
 interface State {
   transaction?: Transaction;
 }
 
-/** The milter of the mission: decides at MAIL and at the end of headers, rewrites at the end of the message. */
+/** The click-tracking filter: decides before the body, rewrites at end of message. */
 export function clickFilter(options: ClickFilterOptions): Filter<State> {
-  const report = (message: Message, made: MessageReport | undefined) => {
+  const report = ({ queueId }: Message, made: MessageReport | undefined) => {
     if (made === undefined) return;
-    const { queueId } = message;
     options.onReport(queueId === undefined ? made : { ...made, queueId });
   };
 
   return {
     actions: ACTIONS,
     macros: macroRequest(options.settings().macros),
-    // Nothing is refused or decided there: the MTA need not wait.
+    // These hooks never answer, so the MTA does not wait.
     silent: ['connect', 'rcpt', 'header'],
 
     begin: () => ({}),
@@ -40,14 +40,14 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     mail(message, sender) {
       const { client } = message.connection;
       const macro = (name: string) => {
-        // What CONNECT says of the client serves where the MTA does not send the macro.
+        // CONNECT has the client's address if the MTA does not send the macro.
         const value = message.macro(name) ?? (name === 'client_addr' ? client?.address : undefined);
         return value && fromUtf8(value);
       };
       const envelope = { macro, sender: fromUtf8(sender.address) };
       const transaction = new Transaction(options.settings(), options, envelope);
-      const granted = ACTIONS.every((action) => message.connection.actions.has(action));
-      if (transaction.isOff || !granted) {
+      const isGranted = ACTIONS.every((action) => message.connection.actions.has(action));
+      if (transaction.isOff || !isGranted) {
         const reason = transaction.isOff ? 'off' : 'not-granted';
         report(message, transaction.report('untouched', reason));
         return 'accept';
@@ -65,16 +65,12 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     endOfHeaders(message) {
-      const ended = message.state.transaction?.endOfHeaders();
-      if (ended === undefined) return 'accept';
-      report(message, ended.report);
-      if (typeof ended.answer === 'object' || ended.answer === 'accept') {
-        message.state.transaction?.close();
+      const { answer, report: made } = message.state.transaction?.endOfHeaders() ?? {};
+      report(message, made);
+      if (typeof answer === 'object') {
+        return reply(550, '5.6.0', answer.reject.replace(/^550 5\.6\.0 /, ''));
       }
-      if (typeof ended.answer === 'object') {
-        return reply(550, '5.6.0', ended.answer.reject.replace(/^550 5\.6\.0 /, ''));
-      }
-      return ended.answer === 'accept' ? 'accept' : 'continue';
+      return answer === 'go on' || answer === 'skip body' ? 'continue' : 'accept';
     },
 
     body({ state }, chunk) {
@@ -82,17 +78,13 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     async endOfMessage(message) {
-      const { transaction } = message.state;
-      if (transaction === undefined) return 'accept';
-      const ending = await transaction
-        .end(message.queueId, message)
-        .finally(() => transaction.close());
-      report(message, ending.report);
-      if (ending.tempfail) {
+      const ending = await message.state.transaction?.end(message.queueId, message);
+      report(message, ending?.report);
+      if (ending?.tempfail) {
         return reply(451, '4.3.0', 'Click tracking is not available at the moment, try again');
       }
-      removeSmtpapi(message, ending.smtpapiHeaders);
-      if (ending.body !== undefined) message.replaceBody(ending.body);
+      removeSmtpapi(message, ending?.smtpapiHeaders ?? 0);
+      if (ending?.body !== undefined) message.replaceBody(ending.body);
       return 'accept';
     },
 
@@ -109,8 +101,8 @@ function removeSmtpapi(message: EndOfMessage, count: number): void {
 }
 
 /**
- * What the MTA is asked for. A macro of the operator's own choice is asked for at both stages that
- * are looked at, since only the MTA knows when it has it.
+ * The macros that the MTA is asked for. Macros that the operator has chosen are requested both at
+ * CONNECT and at MAIL, since only the MTA knows when it has them.
  */
 function macroRequest({ listener, listen, peer, pathway, longNames }: MacroSettings): MacroRequest {
   const chosen = macroNames([...listener, ...listen, ...peer, ...pathway]).filter(

@@ -1,23 +1,30 @@
 import type { MessageFacts } from '../link/facts.ts';
 import { newMessageId } from '../link/message-id.ts';
-import type { HeaderField } from '../message/header-fields.ts';
+import { decodeEncodedWords, type HeaderField } from '../message/header-fields.ts';
+import { fromUtf8 } from '../milter/text.ts';
 import type { Decision } from '../scope/decide.ts';
-import { headerText } from './header-text.ts';
 
-/** An envelope and a header as they were received. */
+/** An envelope and a message as they were received. */
 export interface Received {
-  readonly queueId?: string | undefined;
+  readonly queueId: string | undefined;
   /** Without angle brackets. */
   readonly sender: string;
+  /** Without angle brackets. */
   readonly recipients: readonly string[];
   readonly headers: readonly HeaderField[];
+  /** Bytes of the body. */
   readonly bodySize: number;
 }
 
-/** What a click on one of the message's links will report; `now` in Unix milliseconds. */
+/**
+ * The facts that clicks on the links of a message report.
+ * @param includeMetadata `click_tracking_include_metadata`
+ * @param now Unix milliseconds
+ */
 export function messageFacts(
   { queueId, sender, recipients, headers, bodySize }: Received,
   { options, match, campaignId, metadata, tags }: Decision,
+  includeMetadata: boolean,
   now: number,
 ): MessageFacts {
   const injectionTime = Math.floor(now / 1000);
@@ -35,13 +42,35 @@ export function messageFacts(
     ...(friendlyFrom !== undefined && { friendlyFrom }),
     ...(subject !== undefined && { subject }),
     ...(campaignId !== undefined && { campaignId }),
-    ...(metadata !== undefined && { metadata }),
+    ...(includeMetadata && metadata !== undefined && { metadata }),
     ...(tags !== undefined && { tags }),
     ...(match.pathway !== undefined && { pathway: match.pathway }),
   };
 }
 
-/** With the colon and the line end that the milter protocol leaves out. */
+/** Adds the bytes of a header field, with the colon and the line end that milters do not see. */
 function headerSize(total: number, { name, value }: HeaderField): number {
   return total + name.length + value.length + 3;
+}
+
+/** Characters after which header texts are cut. */
+const MAX_LENGTH = 1000;
+
+/**
+ * The text of the first header field of a name: unfolded (RFC 5322, section 2.2.3), with encoded
+ * words decoded (RFC 2047), raw bytes read as UTF-8 (RFC 6532).
+ * @param name in lower case
+ */
+function headerText(headers: readonly HeaderField[], name: string): string | undefined {
+  const field = headers.find(
+    (header) => header.name.length === name.length && header.name.toLowerCase() === name,
+  );
+  if (field === undefined) return undefined;
+  const text = fromUtf8(
+    field.value
+      .slice(0, MAX_LENGTH)
+      .replace(/\r?\n[ \t]/g, ' ')
+      .trim(),
+  );
+  return text.includes('=?') ? decodeEncodedWords(text) : text;
 }

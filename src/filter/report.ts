@@ -1,17 +1,17 @@
 import type { RewrittenLink } from '../message/link.ts';
 import { SKIP_REASONS, type SkipReason } from '../message/skip-reasons.ts';
 
-/** What became of a message. */
+/** The outcome of a message. */
 export type Verdict =
   | 'tracked'
-  /** Sent on with not a byte of its body changed. */
+  /** No byte of the body was changed. */
   | 'untouched'
-  /** As `tracked` would be, but for `dry_run`. */
+  /** The message would have been tracked or rejected without `dry_run`. */
   | 'dry-run'
   | 'rejected'
   | 'tempfailed';
 
-/** Why a message is left untouched, whatever it contains. */
+/** Reasons to leave a message untouched that do not depend on its content. */
 const FILTER_REASONS = {
   off: 'click_tracking_enabled is off',
   'several-recipients': 'recipients = single, and it does not have exactly one recipient',
@@ -41,28 +41,28 @@ export function explainReason(reason: WhyUntouched): string {
   return { ...message, ...part, ...link }[reason];
 }
 
-/** One message, told once: for the log, the metrics, and `explain`. */
+/** The report of one message, for the log, the metrics and `explain`. */
 export interface MessageReport {
   readonly verdict: Verdict;
   readonly reason?: WhyUntouched;
-  /** The SMTP reply of a message that was rejected, or would be but for `dry_run`. */
+  /** The SMTP reply that rejects the message, or would do so without `dry_run`. */
   readonly reply?: string;
-  /** The most specific scope that matched; absent where none did. */
+  /** The most specific scope that matched. */
   readonly scope?: string;
   readonly queueId?: string;
-  /** Only of a message with tracked links. */
+  /** Only if the message has tracked links. */
   readonly messageId?: string;
   readonly campaignId?: string;
   readonly pathway?: string;
   readonly kind?: 'stored' | 'sealed';
-  /** Every link that was found, tracked or not. */
+  /** All links that were found, tracked or not. */
   readonly links: readonly RewrittenLink[];
-  /** Bytes of the body as it came; what was not read is not counted. */
+  /** Bytes of the body that were read, before the rewrite. */
   readonly bodySize: number;
-  /** From MAIL to the verdict, the MTA's pauses included. */
+  /** Milliseconds from MAIL to the verdict, including the time the MTA takes. */
   readonly milliseconds: number;
-  /** Fields of X-MSYS-API that ask for what clickmilter does not do. */
+  /** Members of X-MSYS-API that clickmilter does not support. */
   readonly notDone?: readonly string[];
-  /** Settings that were ignored because of their value, as sentences. */
+  /** Sentences about settings that were ignored because of their value. */
   readonly problems: readonly string[];
 }

@@ -9,26 +9,39 @@ import {
   maxTags,
 } from '../scope/context-variables.ts';
 import type { SmtpapiHeader } from '../scope/decide.ts';
+import type { MacroLookup } from '../scope/facts.ts';
+import type { TrackingOptions } from '../scope/tracking-options.ts';
+
+/** The name of the header field. */
+export const SMTPAPI = 'x-msys-api';
 
 /**
- * Of a field of more than 60000 bytes Postfix gives milters the beginning, up to there or to the end of the line before
- * (a line has at most 2048): from this length on, in bytes with folds, a value may have been cut.
+ * Bytes of a value, folds included, from which on it may be incomplete. Postfix gives milters the
+ * first 60000 bytes of a field, up to the end of a line, and a line has at most 2048 bytes.
  */
 const MAY_BE_CUT = 57_900;
 
-/** What a log line names at most of the fields that are not done; a sender chooses their names and number. */
+/** How many unsupported fields a log line names, and how long their names may be. */
 const MAX_NAMES = 20;
 const MAX_NAME_LENGTH = 40;
 
-/** A value that Momentum would not accept; the message is what follows the reply code. */
+/** A value that Momentum would not accept. The message follows the reply code. */
 class Invalid extends Error {}
 
+/** Whether the X-MSYS-API header of this client is honoured (`accept_x_msys_api`). */
+export function isBelieved({ acceptXMsysApi }: TrackingOptions, macro: MacroLookup): boolean {
+  if (acceptXMsysApi !== 'authenticated') return acceptXMsysApi === 'any';
+  return Boolean(macro('auth_authen') || macro('auth_type'));
+}
+
 /**
- * Reads and validates the values of a message's X-MSYS-API headers (folds included, UTF-8 decoded).
- * Empty ones count as absent; of several the first, which is the one nearest to the top, counts.
- * A field that is null counts as absent. Values over their limit are left out with a problem: none is a reason to
- * refuse mail. Where the header was cut, the message is not tracked, since it may have said so.
- * @returns what they ask for, or the reply the message is rejected with (Momentum's wording where it is known)
+ * Reads and validates the X-MSYS-API header fields of a message. Empty fields count as absent, and
+ * so do members that are null. Of several fields, the topmost counts. Values over their limit are
+ * left out with a problem: they are no reason to refuse mail. If the header was cut, the message is
+ * not tracked, since the missing part may have said so.
+ * @param values of the fields, with their folds, decoded as UTF-8
+ * @returns the wishes of the sender, or the SMTP reply that rejects the message, in Momentum's words
+ *   where they are known
  */
 export function parseSmtpapi(
   values: readonly string[],
@@ -65,7 +78,7 @@ function parseValue(value: string, limits: MessageFieldLimits): SmtpapiHeader {
   };
 }
 
-/** Momentum leaves one space for each fold, also inside strings. */
+/** Puts one space for each fold, also inside strings, as Momentum does. */
 function unfold(value: string): string {
   return value.replace(/\r?\n[ \t]*/g, ' ').trim();
 }
@@ -135,7 +148,7 @@ function readTags(
   return boundTags(tags);
 }
 
-/** The fields that change nothing here, as Momentum's and SparkPost's cc, archive or options.ip_pool. */
+/** The members that have no effect here, such as SparkPost's cc, archive or options.ip_pool. */
 function namesNotDone(
   fields: Record<string, unknown>,
   options: Record<string, unknown>,
@@ -158,7 +171,7 @@ function leftOut(field: string, right: string, how = ''): string {
   return `X-MSYS-API ${field} is ${how}left out of click events: it must be ${right}`;
 }
 
-/** A field of the object itself, never one it inherits; null is absent. */
+/** An own member of the object, never an inherited one. Null counts as absent. */
 function own(object: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(object, name) ? (object[name] ?? undefined) : undefined;
 }

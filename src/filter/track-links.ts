@@ -1,27 +1,63 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MessageFacts } from '../link/facts.ts';
 import type { IssuedLinks, LinkIssuer } from '../link/link-store.ts';
-import type { FoundLink } from '../message/link.ts';
-import type { ReadMessage } from '../message/open-message.ts';
+import type { FoundLink, RewrittenLink } from '../message/link.ts';
+import type { ReadingLimits, ReadingOptions, ReadMessage } from '../message/open-message.ts';
+import type { ScopeTree } from '../scope/scope-tree.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
 
-/** Links after which others get their turn: to seal so many takes some milliseconds. */
-const AT_A_TIME = 300;
+/** The options by which a message is read: which of its links may be tracked. */
+export function readingOptions(
+  limits: ReadingLimits,
+  { trackingDomains }: ScopeTree,
+  options: TrackingOptions,
+): ReadingOptions {
+  const { trackingDomain, excludeDomains, excludeUrls } = options;
+  const isAnyExcluded = excludeDomains.patterns.length > 0 || excludeUrls.patterns.length > 0;
+  return {
+    limits,
+    rewriteSigned: options.rewriteSigned,
+    excludeSelectors: options.excludeSelectors,
+    trackUrlText: options.trackUrlText,
+    placeholders: options.placeholders,
+    // A context variable of the MTA may name a domain that the configuration does not.
+    ownDomains: trackingDomains.has(trackingDomain)
+      ? trackingDomains
+      : new Set([...trackingDomains, trackingDomain]),
+    ...(isAnyExcluded && {
+      exclude: (target, host) =>
+        excludeUrls.matches(target) || excludeDomains.matches(host.replace(/:\d+$/, '')),
+    }),
+  };
+}
+
+/** A message whose links have tokens. */
+export interface TrackedMessage {
+  /** The new body, or undefined if no byte changes. */
+  readonly body?: readonly Buffer[] | undefined;
+  readonly links: readonly RewrittenLink[];
+  /** The tokens, which lead nowhere before `commit`. Undefined if no link may be tracked. */
+  readonly issued: IssuedLinks | undefined;
+  readonly kind: 'stored' | 'sealed';
+}
+
+/** Links after which other messages get a turn: sealing so many takes some milliseconds. */
+const LINKS_PER_TURN = 300;
 
 /**
- * Gives every link that may be tracked a token of this kind. `issued` is absent where there was none.
- * A sublink stands behind `/f/`, as in Momentum's links: that is the path which an app claims for itself.
+ * Issues a token for every link that may be tracked, and puts their URLs into the body. A sublink
+ * follows `/f/`, as in Momentum's links: an app claims that path for itself.
  */
 export async function trackLinks(
   read: ReadMessage,
   issuer: LinkIssuer,
   facts: MessageFacts,
   { clickTrackingScheme, trackingDomain }: TrackingOptions,
-) {
+): Promise<TrackedMessage> {
   const base = `${clickTrackingScheme}://${trackingDomain}/`;
   let issued: IssuedLinks | undefined;
   const urls = new Map<FoundLink, string>();
-  let taken = 0;
+  let handled = 0;
   for (const link of read.links) {
     const { target, part, name, sublink, reason } = link;
     if (reason !== undefined) continue;
@@ -31,7 +67,7 @@ export async function trackLinks(
     if (token !== undefined) {
       urls.set(link, base + (sublink === undefined ? token : `f/${sublink}/${token}`));
     }
-    if (++taken % AT_A_TIME === 0) await nextTurn();
+    if (++handled % LINKS_PER_TURN === 0) await nextTurn();
   }
   const { body, links } = read.rewrite((link) => urls.get(link));
   return { body, links, issued, kind: issuer.kind };

@@ -6,21 +6,18 @@ import type { RewrittenLink } from '../message/link.ts';
 import { type OpenMessage, openMessage, type ReadingLimits } from '../message/open-message.ts';
 import type { Limits } from '../milter/options.ts';
 import { fromUtf8 } from '../milter/text.ts';
-import type { MessageFieldLimits } from '../scope/context-variables.ts';
+import { contextVariableNames, type MessageFieldLimits } from '../scope/context-variables.ts';
 import { type Decision, decide } from '../scope/decide.ts';
 import { type Facts, type MacroLookup, type MacroSettings, readFacts } from '../scope/facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import type { SentCounter } from '../store/store.ts';
-import { exclusions } from './exclusions.ts';
 import { messageFacts } from './message-facts.ts';
-import type { MessageMemory } from './message-memory.ts';
-import { ownDomains } from './own-domains.ts';
+import { MemoryShare, type MessageMemory } from './message-memory.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
-import { believes, contextOf } from './sender-macros.ts';
-import { parseSmtpapi } from './smtpapi.ts';
-import { trackLinks } from './track-links.ts';
+import { isBelieved, parseSmtpapi, SMTPAPI } from './smtpapi.ts';
+import { readingOptions, type TrackedMessage, trackLinks } from './track-links.ts';
 
-/** What of the configuration a message needs. One transaction keeps to one snapshot. */
+/** The settings that a transaction uses. It keeps to one snapshot. */
 export interface FilterSettings {
   readonly scopes: ScopeTree;
   readonly macros: MacroSettings;
@@ -30,100 +27,99 @@ export interface FilterSettings {
     readonly clickTrackingIncludeMetadata: boolean;
   };
   readonly reading: ReadingLimits;
-  /** A message over one of these is not read: whoever would give it to a Transaction passes it on. */
+  /** Limits to check before a message is given to a transaction. */
   readonly limits: Pick<Limits, 'recipients' | 'headerCount' | 'headerBytes'>;
 }
 
-/** Where links come from and what is told about them. */
+/** What transactions share. */
 export interface FilterParts {
   readonly issuer: LinkIssuer;
-  /** For `on_failure = seal`. */
+  /** The issuer for `on_failure = seal`. */
   readonly sealed: LinkIssuer;
   readonly counter: SentCounter;
-  /** Shared by all messages of the process; absent in commands, which read one message at a time. */
+  /** Undefined for commands, which read one message at a time. */
   readonly memory?: MessageMemory;
 }
 
 /** What is known at MAIL. */
 export interface Envelope {
-  /** The MTA's macros, by name without braces. */
+  /** Looks up a macro of the MTA. */
   readonly macro: MacroLookup;
-  /** Facts that are known otherwise, and count before those of the macros. */
+  /** Facts that override those of the macros. */
   readonly facts?: Facts;
-  /** Without angle brackets; empty is the null sender, undefined one that is not known. */
+  /** Without angle brackets: empty for the null sender, undefined if it is not known. */
   readonly sender: string | undefined;
 }
 
-/** What the MTA is told before the body is sent. */
+/** The answer at the end of headers. */
 export type BeforeBody =
   | 'go on'
-  /** Nothing can change any more: the message needs this filter no longer. */
+  /** Nothing will be changed: the transaction is over. */
   | 'accept'
-  /** Only the header is to be changed. */
+  /** Only the header will be changed. */
   | 'skip body'
-  /** SMTP reply, code and enhanced code first. */
+  /** An SMTP reply, from the code on. The transaction is over. */
   | { readonly reject: string };
 
-/** What happens to the message in the end. */
+/** The answer at the end of the message. */
 export interface Ending {
-  /** The new body; absent where it stays. */
-  readonly body?: readonly Buffer[];
-  /** How many X-MSYS-API headers go. */
+  /** The new body, if it changes. */
+  readonly body?: readonly Buffer[] | undefined;
+  /** How many X-MSYS-API header fields to remove. */
   readonly smtpapiHeaders: number;
-  /** The message is to be offered again. */
+  /** Whether to answer with a temporary failure. */
   readonly tempfail: boolean;
+  /** The report, unless the end of headers had one. */
+  readonly report?: MessageReport;
 }
 
-/** What a recipient or a header field takes beside its own bytes, roughly. */
+/** Approximate bytes that a recipient or header field takes in addition to its text. */
 const ENTRY_BYTES = 100;
 
-/** The header that X-MSYS-API is. */
-export const SMTPAPI = 'x-msys-api';
-
 /**
- * One message from MAIL to its end: facts, decision, links, tokens. Knows what is to be done, and nothing of the
- * milter protocol, so that `rewrite` and `explain` go the very same way as mail.
+ * One message from MAIL to its end: the facts, the decision, the links and their tokens. It knows
+ * nothing of the milter protocol, so that `rewrite` and `explain` treat messages as the milter does.
  */
 export class Transaction {
-  /** What the scopes were matched by. */
+  /** The facts by which the scopes were matched. */
   readonly facts: Facts;
-  readonly #settings: FilterSettings;
-  readonly #parts: FilterParts;
-  readonly #sender: string | undefined;
-  /** As spelt; one named twice gets the message once. */
-  readonly #recipients = new Set<string>();
-  readonly #headers: HeaderField[] = [];
-  readonly #smtpapi: string[] = [];
-  readonly #variables: ReadonlyMap<string, string> | undefined;
-  /** Whether an X-MSYS-API header would be obeyed, and is therefore removed. */
+  /** Whether an X-MSYS-API header is honoured, and therefore removed. */
   readonly believed: boolean;
   readonly #start = performance.now();
+  readonly #settings: FilterSettings;
+  readonly #parts: FilterParts;
+  readonly #memory: MemoryShare;
+  readonly #sender: string | undefined;
+  /** As received. A recipient that is named twice gets the message once. */
+  readonly #recipients = new Set<string>();
+  readonly #headers: HeaderField[] = [];
+  /** The values of believed X-MSYS-API headers. */
+  readonly #smtpapi: string[] = [];
+  readonly #variables: ReadonlyMap<string, string> | undefined;
   #decision: Decision;
   #open: OpenMessage | undefined;
   #bodySize = 0;
-  /** Bytes of `memory` that are this message's. */
-  #held = 0;
-  #isOverMemory = false;
 
   constructor(settings: FilterSettings, parts: FilterParts, { macro, facts, sender }: Envelope) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#memory = new MemoryShare(parts.memory);
     this.#sender = sender;
     const lookup: MacroLookup = (name) =>
       name === 'sender_domain' ? domainOf(sender ?? '') : macro(name);
     this.facts = { ...readFacts(settings.macros, lookup, settings.scopes), ...facts };
     const match = settings.scopes.match(this.facts);
-    this.#variables = contextOf(macro);
+    this.#variables = contextVariables(macro);
     this.#decision = decide(match, undefined, this.#variables, settings.engagementTracker);
-    this.believed = settings.smtpapi && believes(this.#decision.options, macro);
+    this.believed = settings.smtpapi && isBelieved(this.#decision.options, macro);
   }
 
-  /** How it stands now; changes when a believed X-MSYS-API header has been read. */
+  /** The decision, which may change at the end of headers. */
   get decision(): Decision {
     return this.#decision;
   }
 
-  /** Whether it is known at MAIL already that nothing will be done. */
+  /** Whether the message will be left untouched, whatever follows MAIL. */
   get isOff(): boolean {
     return !this.believed && !this.#decision.options.clickTrackingEnabled;
   }
@@ -140,30 +136,48 @@ export class Transaction {
     }
   }
 
-  /** @returns what to tell the MTA, and the report of a message that is done with */
+  /** @returns the answer, and the report unless the body is needed */
   endOfHeaders(): { readonly answer: BeforeBody; readonly report?: MessageReport } {
-    if (this.#isOverMemory) return { answer: 'accept', report: this.report('untouched', 'memory') };
+    if (this.#memory.isExceeded) {
+      return { answer: 'accept', report: this.report('untouched', 'memory') };
+    }
     if (this.#smtpapi.length > 0) {
       const limits = this.#settings.engagementTracker;
       const parsed = parseSmtpapi(this.#smtpapi, limits);
       if ('reject' in parsed) {
-        const { reject: reply } = parsed;
-        return this.#decision.options.dryRun
-          ? { answer: 'accept', report: { ...this.report('dry-run', 'smtpapi'), reply } }
-          : { answer: parsed, report: { ...this.report('rejected', 'smtpapi'), reply } };
+        const { dryRun } = this.#decision.options;
+        const report = this.report(dryRun ? 'dry-run' : 'rejected', 'smtpapi');
+        this.close();
+        return {
+          answer: dryRun ? 'accept' : parsed,
+          report: { ...report, reply: parsed.reject },
+        };
       }
       this.#decision = decide(this.#decision.match, parsed.header, this.#variables, limits);
     }
     const reason = this.#whyNotToRead();
     if (reason === undefined) return { answer: 'go on' };
-    this.#open = undefined;
-    return {
-      answer: this.#headersToRemove > 0 ? 'skip body' : 'accept',
-      report: this.report('untouched', reason),
-    };
+    const report = this.report('untouched', reason);
+    this.close();
+    return { answer: this.#headersToRemove > 0 ? 'skip body' : 'accept', report };
   }
 
-  /** @returns whether more of the body is wanted */
+  #whyNotToRead(): WhyUntouched | undefined {
+    const { options } = this.#decision;
+    if (!options.clickTrackingEnabled) return 'off';
+    if (this.#sender === '') return 'null-sender';
+    if (options.recipients === 'single' && this.#recipients.size !== 1) {
+      return 'several-recipients';
+    }
+    for (const address of this.#recipients) {
+      if (options.excludeRecipients.matches(address)) return 'excluded-recipient';
+    }
+    const { reading, scopes } = this.#settings;
+    this.#open = openMessage(this.#headers, readingOptions(reading, scopes, options));
+    return this.#open.needsBody ? undefined : this.#open.reason;
+  }
+
+  /** @returns whether more of the body is needed */
   body(chunk: Buffer): boolean {
     if (this.#open === undefined) return false;
     this.#bodySize += chunk.length;
@@ -173,73 +187,68 @@ export class Transaction {
   }
 
   /**
-   * Works out the new body and makes its links real. Never throws for a store that is away: `on_failure` says what then.
-   * @param queueId the MTA's, known at the end at the latest
-   * @param givenUp the MTA waits no longer
-   * @returns what to do, and the report of a message that was read
+   * Makes the new body and saves its links. If the store is unavailable, `on_failure` decides.
+   * @param queueId of the MTA, which knows it at the end of the message at the latest
+   * @param givenUp aborted when the MTA no longer waits
    */
-  async end(
-    queueId: string | undefined,
-    givenUp?: GivenUp,
-  ): Promise<Ending & { readonly report?: MessageReport }> {
-    const smtpapiHeaders = this.#headersToRemove;
-    const { options } = this.#decision;
-    const untouched = (reason: WhyUntouched, links: readonly RewrittenLink[]) => ({
-      smtpapiHeaders,
-      tempfail: false,
-      report: this.report('untouched', reason, { links }),
-    });
-    if (this.#isOverMemory) return untouched('memory', []);
-    const read = this.#open?.end();
-    if (read === undefined) return { smtpapiHeaders, tempfail: false };
-
-    if (read.reason !== undefined) return untouched(read.reason, []);
-
-    const facts = this.#facts(queueId);
-    let made = await trackLinks(read, this.#parts.issuer, facts, options);
-    const nothing = () =>
-      untouched(made.links.length > 0 ? 'nothing-to-track' : 'no-links', made.links);
-    if (made.body === undefined) return nothing();
-    // It is held until the store has answered.
-    if (!this.#takes(this.#bodySize)) return untouched('memory', made.links.map(asFound));
-    if (options.dryRun) {
-      const report = this.report('dry-run', undefined, { ...made, facts });
-      return { smtpapiHeaders, tempfail: false, report };
+  async end(queueId: string | undefined, givenUp?: GivenUp): Promise<Ending> {
+    try {
+      return {
+        smtpapiHeaders: this.#headersToRemove,
+        tempfail: false,
+        ...(await this.#rewrite(queueId, givenUp)),
+      };
+    } finally {
+      this.close();
     }
+  }
+
+  async #rewrite(queueId: string | undefined, givenUp?: GivenUp): Promise<Partial<Ending>> {
+    if (this.#memory.isExceeded) return this.#untouched('memory', []);
+    const read = this.#open?.end();
+    if (read === undefined) return {};
+    if (read.reason !== undefined) return this.#untouched(read.reason, []);
+
+    const { options } = this.#decision;
+    const facts = this.#messageFacts(queueId);
+    let made = await trackLinks(read, this.#parts.issuer, facts, options);
+    if (made.body === undefined) return this.#nothingToTrack(made);
+    // Old and new body are held until the store has answered.
+    if (!this.#takes(this.#bodySize)) return this.#untouched('memory', made.links.map(asFound));
+    if (options.dryRun) return { report: this.report('dry-run', undefined, { ...made, facts }) };
     try {
       await made.issued?.commit(givenUp);
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      if (options.onFailure === 'tempfail') {
-        const report = this.report('tempfailed', 'store-unavailable', {
-          links: made.links.map(asFound),
-        });
-        return { smtpapiHeaders, tempfail: true, report };
-      }
-      if (options.onFailure === 'accept') {
-        return untouched('store-unavailable', made.links.map(asFound));
+      if (options.onFailure !== 'seal') {
+        const tempfail = options.onFailure === 'tempfail';
+        const links = made.links.map(asFound);
+        const verdict = tempfail ? 'tempfailed' : 'untouched';
+        return { tempfail, report: this.report(verdict, 'store-unavailable', { links }) };
       }
       made = await trackLinks(read, this.#parts.sealed, facts, options);
-      if (made.body === undefined) return nothing();
+      if (made.body === undefined) return this.#nothingToTrack(made);
       await made.issued?.commit(givenUp);
     }
     if (made.issued !== undefined) this.#count(facts, made.links);
-    return {
-      smtpapiHeaders,
-      tempfail: false,
-      body: made.body,
-      report: this.report('tracked', undefined, { ...made, facts }),
-    };
+    return { body: made.body, report: this.report('tracked', undefined, { ...made, facts }) };
   }
 
-  /** Gives back the memory the message held. Call it once the message needs this filter no longer; calling it again is harmless. */
+  #nothingToTrack({ links }: TrackedMessage): Partial<Ending> {
+    return this.#untouched(links.length > 0 ? 'nothing-to-track' : 'no-links', links);
+  }
+
+  #untouched(reason: WhyUntouched, links: readonly RewrittenLink[]): Partial<Ending> {
+    return { report: this.report('untouched', reason, { links }) };
+  }
+
+  /** Ends the transaction and gives back its memory. Further calls have no effect. */
   close(): void {
-    this.#parts.memory?.release(this.#held);
-    this.#held = 0;
+    this.#memory.release();
     this.#open = undefined;
   }
 
-  /** The report as it would be now. */
+  /** The report as of now. */
   report(
     verdict: Verdict,
     reason?: WhyUntouched,
@@ -263,16 +272,9 @@ export class Transaction {
     };
   }
 
-  /** @returns false once the process holds as much as it may: then the message is let go, and sent on untouched */
+  /** Takes memory. @returns false if there is none left: the message will pass untouched */
   #takes(bytes: number): boolean {
-    if (this.#isOverMemory) return false;
-    const { memory } = this.#parts;
-    if (memory === undefined) return true;
-    if (memory.take(bytes)) {
-      this.#held += bytes;
-      return true;
-    }
-    this.#isOverMemory = true;
+    if (this.#memory.take(bytes)) return true;
     this.close();
     this.#headers.length = 0;
     this.#recipients.clear();
@@ -283,42 +285,16 @@ export class Transaction {
     return this.#decision.options.dryRun ? 0 : this.#smtpapi.length;
   }
 
-  #whyNotToRead(): WhyUntouched | undefined {
-    const { options } = this.#decision;
-    if (!options.clickTrackingEnabled) return 'off';
-    if (this.#sender === '') return 'null-sender';
-    if (options.recipients === 'single' && this.#recipients.size !== 1) {
-      return 'several-recipients';
-    }
-    for (const address of this.#recipients) {
-      if (options.excludeRecipients.matches(address)) return 'excluded-recipient';
-    }
-    this.#open = openMessage(this.#headers, {
-      limits: this.#settings.reading,
-      rewriteSigned: options.rewriteSigned,
-      excludeSelectors: options.excludeSelectors,
-      trackUrlText: options.trackUrlText,
-      placeholders: options.placeholders,
-      ownDomains: ownDomains(this.#settings.scopes, options),
-      ...exclusions(options),
-    });
-    return this.#open.needsBody ? undefined : this.#open.reason;
-  }
-
-  #facts(queueId: string | undefined): MessageFacts {
-    const { metadata, ...facts } = messageFacts(
-      {
-        queueId,
-        sender: this.#sender ?? '',
-        recipients: [...this.#recipients],
-        headers: this.#headers,
-        bodySize: this.#bodySize,
-      },
-      this.#decision,
-      Date.now(),
-    );
-    const wanted = this.#settings.engagementTracker.clickTrackingIncludeMetadata;
-    return wanted && metadata !== undefined ? { ...facts, metadata } : facts;
+  #messageFacts(queueId: string | undefined): MessageFacts {
+    const received = {
+      queueId,
+      sender: this.#sender ?? '',
+      recipients: [...this.#recipients],
+      headers: this.#headers,
+      bodySize: this.#bodySize,
+    };
+    const { clickTrackingIncludeMetadata } = this.#settings.engagementTracker;
+    return messageFacts(received, this.#decision, clickTrackingIncludeMetadata, Date.now());
   }
 
   #count({ injectionTime, campaignId, pathway }: MessageFacts, links: readonly RewrittenLink[]) {
@@ -331,7 +307,19 @@ export class Transaction {
   }
 }
 
-/** A link that would have been tracked, and in the end was not. */
+/** The context variables that the MTA sent as macros. */
+function contextVariables(macro: MacroLookup): ReadonlyMap<string, string> | undefined {
+  let found: Map<string, string> | undefined;
+  for (const name of contextVariableNames) {
+    const value = macro(name);
+    if (value === undefined) continue;
+    found ??= new Map();
+    found.set(name, value);
+  }
+  return found;
+}
+
+/** A link that was to be tracked in a message that passes untouched. */
 function asFound({ url: _, ...link }: RewrittenLink): RewrittenLink {
   return { ...link, tracked: false };
 }
