@@ -2,11 +2,16 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
 import type { ListenAddress } from '../config/listen-addresses.ts';
+import { changedSettings } from '../config/settings.ts';
+import { definitionOf } from '../config/stanzas.ts';
 import { connectMilter } from '../milter/client.ts';
-import { describePlace } from '../service/listen.ts';
+import { type InUse, readInUse } from '../service/control-server.ts';
+import { describePlace, listeners, stanzaOf } from '../service/listen.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 
 const WITHIN_MS = 5_000;
+/** Settings that a finding names. */
+const MAX_NAMED = 5;
 const CONTROL_UNITS = [
   'clickmilter-milter-control.socket',
   'clickmilter-redirect-control.socket',
@@ -31,17 +36,64 @@ export async function examineListeners(config: Configuration): Promise<readonly 
     const place = `the control listener, ${describePlace(address)},`;
     try {
       const { host, port } = reachable(address) as { host: string; port: number };
-      const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/readyz`;
-      const answer = await fetch(url, { signal: AbortSignal.timeout(WITHIN_MS) });
+      const ask = (path: string) =>
+        fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`, {
+          signal: AbortSignal.timeout(WITHIN_MS),
+        });
+      const answer = await ask('/readyz');
       const text = (await answer.text()).trim().replaceAll('\n', '; ');
       if (answer.ok) findings.ok(`${place} says: ${text}`);
       else findings.error(`${place} says it cannot work: ${text}`);
+      const inUse = readInUse(await (await ask('/config')).json().catch(() => undefined));
+      examineSettings(findings, place, config, inUse, unit);
     } catch (error) {
       const { cause = error } = error as Error;
-      findings.error(`${place} ${silence(cause, unit)}`);
+      findings.error(`${place} ${silence(cause, unit ?? CONTROL_UNITS[0])}`);
     }
   }
   return findings.list;
+}
+
+/** Whether the service has the settings of the file in use. @param unit the socket unit of systemd, where there is one */
+function examineSettings(
+  findings: Findings,
+  place: string,
+  config: Configuration,
+  inUse: InUse | undefined,
+  unit: string | undefined,
+): void {
+  const service = unit === undefined ? undefined : serviceOf(unit);
+  const restart = service === undefined ? 'restart the service' : `systemctl restart ${service}`;
+  if (inUse === undefined) {
+    findings.warning(
+      `${place} does not say which settings are in use, as of an older version: ${restart}`,
+    );
+    return;
+  }
+  if (inUse.file !== config.file) {
+    findings.warning(`${place} is of a service that runs with ${inUse.file}, not ${config.file}`);
+    return;
+  }
+  const others = listeners.filter((role) => !inUse.roles.includes(role));
+  const foreign = others.map((role) => definitionOf(stanzaOf[role]).name);
+  const isOurs = (path: string) => !foreign.includes(path.split(' ')[0] ?? '');
+  const changed = changedSettings(inUse.processes, config.settings());
+  const [reloads, restarts] = [changed.reload.filter(isOurs), changed.restart.filter(isOurs)];
+  if (reloads.length > 0) {
+    const reload = service === undefined ? `kill -HUP ${inUse.pid}` : `systemctl reload ${service}`;
+    findings.warning(`changed since the last reload: ${named(reloads)}: ${reload}`);
+  }
+  if (restarts.length > 0) {
+    findings.warning(`takes effect at a restart: ${named(restarts)}: ${restart}`);
+  }
+  if (reloads.length + restarts.length === 0) {
+    findings.ok(`${place} is of a service that has the settings of the file in use`);
+  }
+}
+
+function named(paths: readonly string[]): string {
+  const rest = paths.length - MAX_NAMED;
+  return paths.slice(0, MAX_NAMED).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
 }
 
 /**
@@ -50,7 +102,7 @@ export async function examineListeners(config: Configuration): Promise<readonly 
  */
 async function controlListeners(
   config: Configuration,
-): Promise<readonly (readonly [ListenAddress, string])[]> {
+): Promise<readonly (readonly [ListenAddress, string | undefined])[]> {
   const found: (readonly [ListenAddress, string])[] = [];
   for (const unit of CONTROL_UNITS) {
     // `Listen=127.0.0.1:8894 (Stream)` of a unit that is active, nothing where there is none or no systemd.
@@ -64,15 +116,18 @@ async function controlListeners(
   }
   return found.length > 0
     ? found
-    : config.control.listen.map((address) => [address, CONTROL_UNITS[0]] as const);
+    : config.control.listen.map((address) => [address, undefined] as const);
 }
 
 /** @param socket the unit that listens in the place of the configuration, where systemd does */
 function silence(error: unknown, socket: string): string {
   const { code } = error as NodeJS.ErrnoException;
-  const service = socket.replace(/(?:-control)?\.socket$/, '');
   if (code === 'EACCES') return 'cannot be asked by this user: run doctor as root';
-  return `does not answer (${messageOf(error)}): systemctl status ${service}; systemctl cat ${socket} says where systemd listens for it`;
+  return `does not answer (${messageOf(error)}): systemctl status ${serviceOf(socket)}; systemctl cat ${socket} says where systemd listens for it`;
+}
+
+function serviceOf(socket: string): string {
+  return socket.replace(/(?:-control)?\.socket$/, '');
 }
 
 /** Where to connect for an address to listen at. */

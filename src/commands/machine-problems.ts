@@ -4,14 +4,9 @@ import { createSecureContext } from 'node:tls';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
 import type { Setting } from '../scope/option-value.ts';
-import { type Listener, listeners } from '../service/listen.ts';
+import { type Listener, listeners, stanzaOf } from '../service/listen.ts';
 import { groupId, userId } from '../service/user-ids.ts';
 
-const stanzaOf = {
-  milter: 'milter_listener',
-  redirect: 'http_listener',
-  control: 'control_listener',
-} as const satisfies Record<Listener, string>;
 /** More than any chain of certificates has. */
 const MAX_PEM_BYTES = 1024 * 1024;
 

@@ -1,6 +1,5 @@
-import { type Configuration, reloaded } from '../config/configuration.ts';
-import { configurationOfNodes } from '../config/load.ts';
-import type { Node } from '../config/parser.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { configurationInUse, type NodesInUse } from '../config/load.ts';
 import { inBackground } from '../lib/background.ts';
 import { complain } from '../lib/systemd-journal.ts';
 import type { Role } from '../service/listen.ts';
@@ -21,7 +20,7 @@ export async function runWorker(
   const primary = serveUnderPrimary({ outlivesPrimary: handOver });
   let log: Log | undefined;
   try {
-    const config = configurationInUse(await primary.configuration);
+    const config = handedOver(await primary.configuration);
     log = openLog(config.log);
     const { logger, reopen, flush, flushNow } = log;
     process.once('exit', flushNow);
@@ -41,10 +40,11 @@ export async function runWorker(
       },
       answers: {
         metrics: () => service.metrics.snapshot(),
+        settings: () => service.settings(),
         reopen,
         async reload(latest) {
           reopen(); // one that was starting was not asked to
-          await service.reload(configurationInUse(latest));
+          await service.reload(handedOver(latest));
         },
       },
     });
@@ -56,22 +56,12 @@ export async function runWorker(
 }
 
 /**
- * The configuration in use, as workers are given it. One that starts hours later must not read the file on disk: it
- * may have been edited since, and have errors.
+ * In a worker: the configuration that its primary has in use, and has checked. One that starts hours later must not read
+ * the file on disk: it may have been edited since, and have errors.
  */
-export interface WorkerConfiguration {
-  readonly file: string;
-  /** What the service was started with, and what the last reload has read and found right. */
-  readonly started: readonly Node[];
-  readonly latest: readonly Node[];
-}
-
-/** In a worker: the configuration that its primary has in use, and has checked. */
-function configurationInUse(handedOver: unknown): Configuration {
+function handedOver(nodes: unknown): Configuration {
   try {
-    const { file, started, latest } = handedOver as WorkerConfiguration;
-    const first = configurationOfNodes(started, file);
-    return latest === started ? first : reloaded(first, configurationOfNodes(latest, file));
+    return configurationInUse(nodes as NodesInUse);
   } catch (error) {
     throw new Error(`configuration of the primary: ${(error as Error).message}`, { cause: error });
   }

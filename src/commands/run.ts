@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from 'node:util';
 import { type Command, Option } from 'commander';
-import { type Configuration, reloaded } from '../config/configuration.ts';
-import { type Loaded, loadConfig } from '../config/load.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { configurationInUse, type Loaded, loadConfig, type NodesInUse } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
+import { changedSettings, readSettings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
 import { clearWay, listeners, placesOf, type Role, roles } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
@@ -17,7 +17,6 @@ import { version } from '../version.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
-import type { WorkerConfiguration } from './run-worker.ts';
 import { checkWork, introduce } from './startup-summary.ts';
 
 /** The roles whose work is shared by the workers; the others are the primary's. */
@@ -74,7 +73,7 @@ interface Asked {
 interface Running {
   /** Opens the log anew, in every process. */
   reopen(): void;
-  reload(config: Configuration, nodes: Read['nodes']): Promise<void>;
+  reload(config: Configuration, nodes: NodesInUse): Promise<void>;
   close(): Promise<void>;
   kill(): void;
 }
@@ -97,7 +96,7 @@ async function run(read: Read, log: Log, asked: Asked): Promise<void> {
         const reloading = await serving.catch(() => undefined);
         if (reloading === undefined) return; // it did not start, which is said below
         await notifier.reloading();
-        await reload(config, reloading, log);
+        await reload(read, reloading, log);
         await notifier.ready('serving');
       },
     });
@@ -168,15 +167,11 @@ async function startWorkers(
 ): Promise<Running> {
   const inherited = inheritedSockets();
   for (const role of wanted.filter(isShared)) await clearWay(placesOf(role, config));
-  const inUse = (latest: Read['nodes']): WorkerConfiguration => ({
-    file: config.file,
-    started: nodes,
-    latest,
-  });
+  const inUse: NodesInUse = { file: config.file, started: nodes, latest: nodes };
   const metrics = new ProcessMetrics('main', version);
   const workers = new Workers({
     count: workerCount(config.workers),
-    configuration: inUse(nodes),
+    configuration: inUse,
     maxRss: config.workerMaxMemory,
     graceMs: config.milter.drainTimeoutMs + 10_000,
     logger,
@@ -195,13 +190,8 @@ async function startWorkers(
     roles: wanted.filter((role) => !isShared(role)),
     workers: {
       serving: () => workers.serving.length,
-      async snapshots() {
-        const answers = await workers.ask('metrics', ASK_MS);
-        return answers.flatMap((answer) => {
-          const snapshot = answer.status === 'fulfilled' ? readSnapshot(answer.value) : undefined;
-          return snapshot === undefined ? [] : [snapshot];
-        });
-      },
+      snapshots: async () => answersOf(await workers.ask('metrics', ASK_MS), readSnapshot),
+      settings: async () => answersOf(await workers.ask('settings', ASK_MS), readSettings),
     },
   }).catch(async (error) => {
     await workers.stop();
@@ -214,7 +204,7 @@ async function startWorkers(
     },
     async reload(next, nextNodes) {
       await primary.reload(next);
-      await workers.reload(inUse(nextNodes));
+      await workers.reload(nextNodes);
     },
     async close() {
       if (handOver) {
@@ -231,24 +221,32 @@ async function startWorkers(
   };
 }
 
-/** Opens the log anew; then parses, checks, and swaps: on any error the old configuration stays in use. */
-async function reload(started: Configuration, running: Running, { logger }: Log): Promise<void> {
+/** What those that answered said, as far as it can be read. */
+function answersOf<T>(
+  answers: readonly PromiseSettledResult<unknown>[],
+  read: (value: unknown) => T | undefined,
+): readonly T[] {
+  return answers.flatMap((answer) =>
+    answer.status === 'fulfilled' ? (read(answer.value) ?? []) : [],
+  );
+}
+
+/** Opens the log again; then parses, checks, and swaps: on any error the old configuration stays in use. */
+async function reload(started: Read, running: Running, { logger }: Log): Promise<void> {
   running.reopen();
-  const { file } = started;
+  const { file } = started.config;
   const { config, nodes, problems } = loadConfig(file);
   for (const problem of problems) logger.warn(formatProblem(problem));
   if (config === undefined) {
     logger.error({ file }, 'not reloaded: the configuration has errors, the old one stays in use');
     return;
   }
-  const taken = reloaded(started, config);
-  const names = Object.keys(config) as (keyof Configuration)[];
-  const changed = names.filter((name) => !isDeepStrictEqual(taken[name], config[name])).sort();
-  if (changed.length > 0) {
-    logger.warn({ changed }, 'these settings are not reloaded, and need a restart');
-  }
+  const inUse: NodesInUse = { file, started: started.nodes, latest: nodes };
+  const taken = configurationInUse(inUse);
+  const { restart: changed } = changedSettings([taken.settings()], config.settings());
+  if (changed.length > 0) logger.warn({ changed }, 'these settings take effect at a restart');
   try {
-    await running.reload(config, nodes);
+    await running.reload(taken, inUse);
     logger.info({ file }, 'reloaded');
   } catch (error) {
     logger.error({ err: error }, 'not reloaded, or not everywhere');

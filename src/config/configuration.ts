@@ -10,6 +10,7 @@ import {
   logOptions,
   macrosOptions,
 } from './service-options.ts';
+import { settingsOf } from './settings.ts';
 import type { Stanza } from './stanza.ts';
 import { stanzaFields } from './stanza.ts';
 import { eventsOptions, redisOptions, sealedOptions } from './store-options.ts';
@@ -49,15 +50,7 @@ export function buildConfiguration(root: Stanza, file: string) {
     smtpapi: root.child('smtpapi') !== undefined,
     engagementTracker: fields(engagementTrackerOptions, 'engagement_tracker'),
     log: fields(logOptions, 'log'),
+    /** As the file has them, without defaults. */
+    settings: () => settingsOf(root),
   };
-}
-
-/**
- * The configuration in use after a reload: what can change while the service runs is the new one's, and all else,
- * which was opened or agreed upon at the start, stays as it was.
- */
-export function reloaded(started: Configuration, next: Configuration): Configuration {
-  const { scopes, smtpapi, engagementTracker, log } = next;
-  const { level, detail } = log;
-  return { ...started, scopes, smtpapi, engagementTracker, log: { ...started.log, level, detail } };
 }

@@ -31,10 +31,23 @@ export function loadConfig(file: string): Loaded {
   };
 }
 
-/** The configuration of nodes that `loadConfig` found to be right. @throws Error where they are not */
-export function configurationOfNodes(nodes: readonly Node[], file: string): Configuration {
+/** The nodes of a configuration that was found to be right: plain data, fit to be handed to another process. */
+export interface NodesInUse {
+  readonly file: string;
+  readonly started: readonly Node[];
+  /** Those of the last reload. */
+  readonly latest: readonly Node[];
+}
+
+/**
+ * The configuration in use: what a reload takes over is that of the last one, and all else, which was opened or agreed
+ * upon at the start, stays as it was.
+ * @throws Error for nodes that are not right
+ */
+export function configurationInUse({ file, started, latest }: NodesInUse): Configuration {
   const problems = new Problems();
-  const root = check(nodes, file, problems);
+  const first = check(started, file, problems);
+  const root = latest === started ? first : first.afterReload(check(latest, file, problems));
   if (problems.hasErrors) throw new Error(`${file}: not what was checked`);
   return buildConfiguration(root, file);
 }

@@ -64,8 +64,11 @@ class Parser {
   readonly #tokens: readonly Token[];
   readonly #problems: Problems;
   #at = 0;
-  /** The first word after an option without a value: it may be that value, a password with a `=` or `{` in it. */
-  #mayBeValue: Token | undefined;
+  /**
+   * Words where a name should be that may belong to a value before them: on its line, as it lacks its quotes, or as the
+   * first word after an option without a value. Either may be a password with a `=` or `{` in it.
+   */
+  readonly #doubtful = new Set<Token>();
 
   constructor(tokens: readonly Token[], problems: Problems) {
     this.#tokens = tokens;
@@ -88,7 +91,11 @@ class Parser {
   }
 
   #parseStatement(depth: number): Node | undefined {
+    const before = this.#tokens[this.#at - 1];
     const name = this.#next();
+    if (before?.origin.line === name.origin.line && !['{', '}'].includes(before.kind)) {
+      this.#doubtful.add(name);
+    }
     if (name.kind !== 'word' && name.kind !== 'string') {
       this.#unexpected(name, 'expected the name of an option or a stanza');
       this.#skipLine(name);
@@ -128,7 +135,7 @@ class Parser {
     if (token.kind === '(') return this.#parseArray();
     if (token.kind === '[') return this.#parseMap();
     this.#problems.error(equals.origin, `${this.#nameOf(name)} has no value`);
-    this.#mayBeValue = token;
+    this.#doubtful.add(token);
     return undefined;
   }
 
@@ -229,18 +236,8 @@ class Parser {
     this.#problems.error(token.origin, `unexpected ${named(token)}: ${expected}`);
   }
 
-  /** A name as messages have it: without its text where it may belong to a value before it that lacks its quotes. */
   #nameOf(word: Token): string {
-    return word === this.#mayBeValue || this.#mayEndValue(word) ? 'this word' : quote(word);
-  }
-
-  #mayEndValue(word: Token): boolean {
-    const before = this.#tokens[this.#tokens.indexOf(word) - 1];
-    return (
-      before !== undefined &&
-      before.origin.line === word.origin.line &&
-      !['{', '}'].includes(before.kind)
-    );
+    return this.#doubtful.has(word) ? 'this word' : quote(word);
   }
 
   #peek(ahead = 0): Token {

@@ -24,7 +24,11 @@ export class Stanza {
 
   constructor(
     definition: StanzaDefinition,
-    { origin, label, parent }: { origin: Origin; label?: string | undefined; parent?: Stanza },
+    {
+      origin,
+      label,
+      parent,
+    }: { origin: Origin; label?: string | undefined; parent?: Stanza | undefined },
   ) {
     this.definition = definition;
     this.label = label;
@@ -60,10 +64,35 @@ export class Stanza {
     return this.parent?.parent ? `${this.parent.path} > ${this.title}` : this.title;
   }
 
+  /** The root in use after a reload found `next` in the file: of each stanza, `next` has what a reload takes over. */
+  afterReload(next: Stanza): Stanza {
+    const root = new Stanza(this.definition, this);
+    for (const [name, setting] of this.settings) root.settings.set(name, setting);
+    for (const key of new Set([...this.#children.keys(), ...next.#children.keys()])) {
+      const child = childAfterReload(this.#children.get(key), next.#children.get(key));
+      if (child !== undefined) root.#children.set(key, child);
+    }
+    return root;
+  }
+
   /** Switched off by itself; `enable` is not inherited, but what stands in it is gone as well. */
   get isEnabled(): boolean {
     return this.settings.get('enable')?.value !== false;
   }
+}
+
+function childAfterReload(before?: Stanza, after?: Stanza): Stanza | undefined {
+  const either = before ?? after;
+  const reloads = either?.definition.reloads;
+  if (either === undefined || reloads === undefined) return before;
+  if (reloads === 'all') return after;
+  const mixed = new Stanza(either.definition, either);
+  const [kept, taken] = [before?.settings ?? [], after?.settings ?? []];
+  for (const [name, setting] of kept)
+    if (!reloads.includes(name)) mixed.settings.set(name, setting);
+  for (const [name, setting] of taken)
+    if (reloads.includes(name)) mixed.settings.set(name, setting);
+  return mixed;
 }
 
 /** A stanza in the grammar of the configuration, each value with its place. */

@@ -22,6 +22,8 @@ export interface StanzaDefinition {
   readonly options: Definitions;
   /** Ids of the stanzas that may contain it; `global` is the top level. */
   readonly within: readonly string[];
+  /** What of it a reload takes over, with all within it: all, or these options. Absent: nothing, it takes a restart. */
+  readonly reloads?: 'all' | readonly string[];
   readonly description: string;
 }
 
@@ -40,6 +42,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     label: { kind: 'name', required: false },
     options: { ...trackingOptions, pathway, enable },
     within: ['global'],
+    reloads: 'all',
     description:
       'An SMTP service of the MTA. With a name, it is the service of that name (Postfix: the host name, or milter_macro_daemon_name), and it goes before the one without a name, which is any service.',
   },
@@ -67,6 +70,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     label: { kind: 'name', required: true },
     options: trackingOptions,
     within: ['global'],
+    reloads: 'all',
     description: 'Pathways that share settings.',
   },
   {
@@ -75,6 +79,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     label: { kind: 'name', required: true },
     options: trackingOptions,
     within: ['global', 'pathway_group'],
+    reloads: 'all',
     description:
       'Mail of one kind or of one customer, wherever it comes in. A context variable names the pathway of a message, else the pathway macro (see macros), else the option pathway.',
   },
@@ -147,6 +152,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     name: 'smtpapi',
     options: smtpapiOptions,
     within: ['global'],
+    reloads: 'all',
     description:
       'If present, X-MSYS-API headers are honoured, subject to accept_x_msys_api, and removed.',
   },
@@ -155,6 +161,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     name: 'engagement_tracker',
     options: engagementTrackerOptions,
     within: ['global'],
+    reloads: 'all',
     description: 'Metadata in click events.',
   },
   {
@@ -162,6 +169,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     name: 'log',
     options: logOptions,
     within: ['global'],
+    reloads: ['level', 'detail'],
     description: 'The log.',
   },
 ];

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readSettings, type Settings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
 import { exposition, type MetricsSnapshot } from './metrics.ts';
 
@@ -8,20 +9,37 @@ export interface ControlOptions {
    * missing, one line each; empty where all is well. A rejection counts as not ready.
    */
   readonly ready: () => Promise<readonly string[]>;
-  /** One snapshot a process; see `Workers.ask`. */
+  readonly inUse: () => Promise<InUse>;
+  /** One snapshot per process; see `Workers.ask`. */
   readonly snapshots: () => Promise<readonly MetricsSnapshot[]>;
   /** Milliseconds `ready` may take. */
   readonly readyWithinMs?: number;
 }
 
+/** What a service runs with, for `doctor`. */
+export interface InUse {
+  /** Of the main process, which a SIGHUP reloads. */
+  readonly pid: number;
+  /** The configuration file. */
+  readonly file: string;
+  readonly roles: readonly string[];
+  /** The settings of each process. */
+  readonly processes: readonly Settings[];
+}
+
 /**
  * The service seen from outside: `/healthz` (the process is alive), `/readyz` (it can work: 200, or 503 and
- * why not) and `/metrics`. Plain HTTP and no authentication: not for the public. The caller makes it listen.
+ * why not), `/config` (the settings in use, as hashes) and `/metrics`. Plain HTTP and no authentication: not for the public. The caller makes it listen.
  */
 export function createControlServer(options: ControlOptions): Server {
   const routes: Record<string, () => Promise<Answer>> = {
     '/healthz': async () => ({ status: 200, text: 'alive\n' }),
     '/readyz': () => readiness(options),
+    '/config': async () => ({
+      status: 200,
+      text: `${JSON.stringify(await options.inUse())}\n`,
+      contentType: 'application/json',
+    }),
     '/metrics': async () => ({ status: 200, ...(await exposition(await options.snapshots())) }),
   };
   return createServer((request, response) => {
@@ -75,4 +93,16 @@ function send(reply: Answer, request: IncomingMessage, response: ServerResponse)
     ...(reply.status === 405 ? { Allow: 'GET, HEAD' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : reply.text);
+}
+
+/** The answer of `/config`; undefined for anything else. */
+export function readInUse(answer: unknown): InUse | undefined {
+  const { pid, file, roles, processes } = Object(answer) as Record<string, unknown>;
+  if (typeof pid !== 'number' || typeof file !== 'string' || !Array.isArray(roles))
+    return undefined;
+  const read = Array.isArray(processes) ? processes.map(readSettings) : [undefined];
+  const settings = read.filter((one) => one !== undefined);
+  return settings.length < read.length
+    ? undefined
+    : { pid, file, roles: roles.map(String), processes: settings };
 }

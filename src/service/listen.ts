@@ -17,6 +17,13 @@ export type Role = (typeof roles)[number];
 export const listeners = ['milter', 'redirect', 'control'] as const;
 export type Listener = (typeof listeners)[number];
 
+/** The stanza of a role that listens. */
+export const stanzaOf = {
+  milter: 'milter_listener',
+  redirect: 'http_listener',
+  control: 'control_listener',
+} as const satisfies Record<Listener, string>;
+
 /** Where a role listens: the sockets inherited under its name, or else its configured addresses. */
 export function placesOf(
   role: Listener,

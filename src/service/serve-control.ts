@@ -1,7 +1,8 @@
+import type { Settings } from '../config/settings.ts';
 import type { Context } from './context.ts';
 import { createControlServer } from './control-server.ts';
 import type { Links } from './links.ts';
-import { listening, type Place } from './listen.ts';
+import { listening, type Place, type Role } from './listen.ts';
 import type { MetricsSnapshot } from './metrics.ts';
 
 /** The other processes of the service, as the primary sees them. */
@@ -9,12 +10,19 @@ export interface OtherProcesses {
   /** How many serve now. */
   serving(): number;
   snapshots(): Promise<readonly MetricsSnapshot[]>;
+  /** The settings in use, of each. */
+  settings(): Promise<readonly Settings[]>;
 }
 
-/** Health and metrics, until they are released. @param workers where this process only sees to others that serve */
+/**
+ * Health, metrics and the settings in use, until they are released.
+ * @param roles of the service, its workers included
+ * @param workers where this process only sees to others that serve
+ */
 export async function serveControl(
   listens: readonly Place[],
-  { links, metrics, releasers }: Context,
+  { links, metrics, releasers, config }: Context,
+  roles: readonly Role[],
   workers?: OtherProcesses,
 ): Promise<void> {
   for (const place of listens) {
@@ -23,6 +31,12 @@ export async function serveControl(
         ...(workers?.serving() === 0 ? ['no worker serves'] : []),
         ...(await unavailable(links)),
       ],
+      inUse: async () => ({
+        pid: process.pid,
+        file: config().file,
+        roles,
+        processes: [config().settings(), ...((await workers?.settings()) ?? [])],
+      }),
       snapshots: async () => [await metrics.snapshot(), ...((await workers?.snapshots()) ?? [])],
     });
     await listening(server, place);

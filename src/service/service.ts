@@ -1,4 +1,5 @@
-import { type Configuration, reloaded } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { Settings } from '../config/settings.ts';
 import { reportBackgroundFailures } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import { otherKeysWarning } from '../store/redis/seal-keys.ts';
@@ -33,14 +34,16 @@ export interface Service {
   /** Where it listens, for people: `milter` → `127.0.0.1:8893` … */
   readonly addresses: ReadonlyMap<Role, readonly string[]>;
   /**
-   * Takes over what `reloaded` does of a new configuration, and keys and certificates from their files.
-   * Whatever fails leaves the old one in use.
+   * Takes over a configuration, which differs only in what a reload can change, and keys and certificates from their
+   * files. A failure leaves the old one in use.
    * @throws Error that says what could not be read
    */
   reload(config: Configuration): Promise<void>;
   /** Reads the keys from their file again. @throws Error as `reload` */
   readKeys(): Promise<void>;
   readonly metrics: ProcessMetrics;
+  /** Those in use. */
+  settings(): Settings;
   /**
    * Stops listening before it returns, and lets SMTP sessions and requests that have begun finish.
    * @param hurry when the drain time-out begins; default: now. Until then SMTP sessions take as long as they like
@@ -118,7 +121,7 @@ async function compose(
   }
   try {
     const control = await open('control');
-    if (control !== undefined) await serveControl(control, context, options.workers);
+    if (control !== undefined) await serveControl(control, context, [...wanted], options.workers);
   } catch (error) {
     // Mail and links do not need it, and a service with other roles of the same configuration may have the address.
     logger.error({ reason: (error as Error).message }, 'health and metrics are not served');
@@ -143,14 +146,14 @@ async function compose(
   return {
     addresses,
     async reload(next) {
-      const taken = reloaded(initial, next);
       await links.keys.reload();
-      certificates?.reload(taken);
-      logger.level = taken.log.level;
-      config = taken;
+      certificates?.reload(next);
+      logger.level = next.log.level;
+      config = next;
     },
     readKeys: () => links.keys.reload(),
     metrics,
+    settings: () => config.settings(),
     async close(hurry) {
       try {
         await releasers.release(config.milter.drainTimeoutMs + 5000, hurry);

@@ -26,6 +26,7 @@ describe.each(suites)('%s', (suite) => {
       }
     }
     expect(await machine.errors()).toEqual([]);
+    await doctorNamesSettings();
 
     // A session that its worker would finish, however long that takes, does not outlive the program.
     const idle = await smtpConnect(25);
@@ -74,6 +75,29 @@ describe.each(suites)('%s', (suite) => {
       .poll(() => machine.run('ls /var/log/clickmilter'))
       .toBe('clickmilter.log\nclickmilter.log.1\nclickmilter.log.2.gz\n');
   });
+
+  /** Each service has a control listener, and a command that doctor prints makes it say that all is in use. */
+  async function doctorNamesSettings(): Promise<void> {
+    const services = ['clickmilter-milter', 'clickmilter-redirect'];
+    const findings = async () =>
+      (await machine.sh('clickmilter doctor 2>&1')).output
+        .split('\n')
+        .filter((line) => / service: .*(settings|reload|restart)/.test(line));
+    const inUse = services.map(() => expect.stringMatching(/^ok .* settings of the file in use$/));
+    expect(await findings()).toEqual(inUse);
+    await machine.run(
+      "echo 'workers = 2 log { level = debug }' >>/etc/clickmilter/clickmilter.conf",
+    );
+    const said = await findings();
+    const commands = said.map((line) => line.replace(/^.*: /, ''));
+    expect(commands).toEqual(
+      services.flatMap((one) => [`systemctl reload ${one}`, `systemctl restart ${one}`]),
+    );
+    expect(said[0]).toContain('changed since the last reload: log > level');
+    expect(said[1]).toContain('takes effect at a restart: workers');
+    await machine.run(commands.join('\n'));
+    expect(await findings()).toEqual(inUse);
+  }
 
   async function mailArrives(): Promise<void> {
     await poll('the mail', async () => (await machine.sh('test -s /var/mail/root')).status === 0);

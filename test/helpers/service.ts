@@ -24,6 +24,8 @@ export interface ServiceOptions {
   /** Where the milter listens, as in a `Listen`: an address and port, or a path. A free port of the loopback by default. */
   readonly milter?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Of `run`. */
+  readonly args?: readonly string[];
 }
 
 /** The built clickmilter as an operator runs it, with a state folder, milter and redirect of its own. */
@@ -88,7 +90,7 @@ ${settings}
   );
 
   const start = async (): Promise<PeerProcess> => {
-    const args = [program, '--config', configFile, 'run'];
+    const args = [program, '--config', configFile, 'run', ...(options.args ?? [])];
     const started = startPeer(process.execPath, args, {
       cwd: dir,
       ...(options.env && { env: options.env }),

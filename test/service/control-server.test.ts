@@ -2,14 +2,31 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type ControlOptions, createControlServer } from '../../src/service/control-server.ts';
+import {
+  type ControlOptions,
+  createControlServer,
+  readInUse,
+} from '../../src/service/control-server.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
+
+const IN_USE = {
+  pid: 1,
+  file: '/c.conf',
+  roles: ['milter'],
+  processes: [{ workers: 'restart 5a' }],
+};
 
 let server: Server;
 afterEach(() => server.close());
 
 async function listen(options: Partial<ControlOptions> = {}): Promise<string> {
-  server = createControlServer({ ready: async () => [], snapshots: async () => [], ...options });
+  const inUse = async () => IN_USE;
+  server = createControlServer({
+    ready: async () => [],
+    inUse,
+    snapshots: async () => [],
+    ...options,
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -54,10 +71,29 @@ describe('the control server', () => {
       { snapshots: () => Promise.reject(new Error('no worker answers')) },
       [500, 'no worker answers\n'],
     ],
-    ['anything else', '/', {}, {}, [404, 'here are /healthz /readyz /metrics\n']],
+    ['anything else', '/', {}, {}, [404, 'here are /healthz /readyz /config /metrics\n']],
     ['a method that changes things', '/healthz', { method: 'POST' }, {}, [405, 'GET or HEAD\n']],
   ])('%s', async (_, path, init, options, expected) => {
     expect(await get(`${await listen(options)}${path}`, init)).toEqual(expected);
+  });
+
+  test('the settings in use, and no others are read', async () => {
+    const [status, text] = await get(`${await listen()}/config`);
+    expect([status, readInUse(JSON.parse(text))]).toEqual([200, IN_USE]);
+    const odd: unknown[] = [undefined, null, 1, 'text', [], {}];
+    for (const name of Object.keys(IN_USE)) {
+      for (const value of odd) {
+        if (name === 'roles' && Array.isArray(value)) continue;
+        if (name === 'processes' && Array.isArray(value)) continue;
+        if (name === 'file' && value === 'text') continue;
+        if (name === 'pid' && value === 1) continue;
+        expect(readInUse({ ...IN_USE, [name]: value })).toBeUndefined();
+      }
+    }
+    for (const value of odd) expect(readInUse(value)).toBeUndefined();
+    for (const one of [null, 1, 'text', { workers: 2 }]) {
+      expect(readInUse({ ...IN_USE, processes: [one] })).toBeUndefined();
+    }
   });
 
   test('metrics in the format Prometheus asks for', async () => {

@@ -10,6 +10,7 @@ const away = () => Promise.reject(new Error('Redis is away'));
 const workers = (serving: number): OtherProcesses => ({
   serving: () => serving,
   snapshots: async () => [],
+  settings: async () => [],
 });
 
 test.each<[string, OtherProcesses | undefined, (() => Promise<never>) | undefined, string]>([
@@ -28,7 +29,7 @@ test.each<[string, OtherProcesses | undefined, (() => Promise<never>) | undefine
     metrics: new ProcessMetrics('main', '1'),
     releasers,
   } as unknown as Context;
-  await serveControl([{ host: '127.0.0.1', port }], context, others);
+  await serveControl([{ host: '127.0.0.1', port }], context, ['control'], others);
   const response = await fetch(`http://127.0.0.1:${port}/readyz`);
   expect(await response.text()).toBe(expected);
   expect(response.status).toBe(expected === 'ready\n' ? 200 : 503);
