@@ -5,7 +5,7 @@ import type { ListenAddress } from '../config/listen-addresses.ts';
 import { changedSettings } from '../config/settings.ts';
 import { definitionOf } from '../config/stanzas.ts';
 import { connectMilter } from '../milter/client.ts';
-import { type InUse, readInUse } from '../service/control-server.ts';
+import { type InUse, readInUse } from '../service/control.ts';
 import { describePlace, listeners, stanzaOf } from '../service/listen.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 

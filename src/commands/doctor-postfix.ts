@@ -5,7 +5,7 @@ import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
-import { userId } from '../service/user-ids.ts';
+import { userId } from '../service/listen.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 import { type Milter, parseMilters, seconds } from './postfix-milters.ts';
 import { type Places, placesOf, written } from './postfix-places.ts';

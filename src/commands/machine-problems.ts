@@ -4,8 +4,7 @@ import { createSecureContext } from 'node:tls';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
 import type { Setting } from '../scope/option-value.ts';
-import { type Listener, listeners, stanzaOf } from '../service/listen.ts';
-import { groupId, userId } from '../service/user-ids.ts';
+import { groupId, type Listener, listeners, stanzaOf, userId } from '../service/listen.ts';
 
 /** More than any chain of certificates has. */
 const MAX_PEM_BYTES = 1024 * 1024;

@@ -7,9 +7,8 @@ import { inBackground } from '../lib/background.ts';
 import { clearWay, listeners, placesOf, type Role, roles } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { ProcessMetrics, readSnapshot } from '../service/metrics.ts';
-import { Notifier } from '../service/notify.ts';
 import { handleSignals } from '../service/signals.ts';
-import { inheritedSockets } from '../service/sockets.ts';
+import { inheritedSockets, Notifier } from '../service/systemd.ts';
 import { WorkerFailed } from '../service/workers/running-worker.ts';
 import { workerSlot } from '../service/workers/worker.ts';
 import { Workers, workerCount } from '../service/workers/workers.ts';
@@ -81,7 +80,7 @@ interface Running {
 async function run(read: Read, log: Log, asked: Asked): Promise<void> {
   const { config } = read;
   const { logger } = log;
-  const notifier = new Notifier((error) => logger.warn({ err: error }, 'systemd cannot be told'));
+  const notifier = new Notifier(logger);
   let running: Running | undefined;
   // First of all: by default a SIGHUP would end the service that is starting.
   const stopped = new Promise<void>((resolve) => {

@@ -9,7 +9,7 @@ import {
   type Role,
   strangers,
 } from '../service/listen.ts';
-import { inheritedSockets } from '../service/sockets.ts';
+import { inheritedSockets } from '../service/systemd.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**

@@ -1,10 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, chown, stat } from 'node:fs/promises';
 import type { ListenOptions, Server } from 'node:net';
 import type { Configuration } from '../config/configuration.ts';
 import type { ListenAddress } from '../config/listen-addresses.ts';
 import { removeStale } from '../milter/unix-socket.ts';
-import { inheritedSockets } from './sockets.ts';
-import { groupId, userId } from './user-ids.ts';
+import { inheritedSockets } from './systemd.ts';
 
 /** Where a server listens: an address of the configuration, or a socket that systemd opened. */
 export type Place = ListenAddress | { readonly fd: number };
@@ -44,7 +44,7 @@ export function strangers(
     .flatMap(([name, descriptors]) => descriptors.map((descriptor) => ({ descriptor, name })));
 }
 
-/** To be called once, before any worker listens: takes dead sockets out of the way. @throws Error for a living one */
+/** Removes stale unix sockets; call it once, before any worker listens. @throws Error where somebody still listens on one */
 export async function clearWay(places: readonly Place[]): Promise<void> {
   for (const place of places) if ('path' in place) await removeStale(place.path);
 }
@@ -56,7 +56,7 @@ export function listenOptions(place: Place): ListenOptions | { fd: number } {
   return host === undefined ? { port } : { host, port, ipv6Only: host === '::' };
 }
 
-/** To be called after listening: mode and owner of a unix socket. The umask has kept strangers out until now. */
+/** Sets mode and owner of a unix socket after it listens. Until then the umask has kept others out. */
 export async function grantAccess(place: Place): Promise<void> {
   if (!('path' in place)) return;
   const { path, fileMode: mode, fileOwner: owner, fileGroup: group } = place;
@@ -71,7 +71,7 @@ export async function grantAccess(place: Place): Promise<void> {
   await chmod(path, mode);
 }
 
-/** Settles with the server when it listens there. */
+/** Makes the server listen. Settles when it does. */
 export async function listening<S extends Server>(server: S, place: Place): Promise<S> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -86,7 +86,7 @@ export async function listening<S extends Server>(server: S, place: Place): Prom
 
 /** For people: `127.0.0.1:8893`, `[::1]:8893`, `*:8893`, a path. */
 export function describePlace(place: Place): string {
-  if ('fd' in place) return `a socket of systemd's (descriptor ${place.fd})`;
+  if ('fd' in place) return `a socket of systemd (descriptor ${place.fd})`;
   if ('path' in place) return place.path;
   const { host = '*', port } = place;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -100,4 +100,25 @@ export function postfixAddress(place: Place): string | undefined {
   const { host = '0.0.0.0', port } = place;
   const reached = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `inet:${describePlace({ host: reached, port })}`;
+}
+
+/** The number of a user given by name or number; Node has no getpwnam(3). @throws Error for a user that does not exist */
+export function userId(name: string): number {
+  return idOf('passwd', name, 'user');
+}
+
+/** The number of a group given by name or number. @throws Error for a group that does not exist */
+export function groupId(name: string): number {
+  return idOf('group', name, 'group');
+}
+
+/** A number stays as it is; a name is looked up. */
+function idOf(database: 'passwd' | 'group', name: string, what: string): number {
+  if (/^\d+$/.test(name)) return Number(name);
+  try {
+    const entry = execFileSync('getent', [database, '--', name], { encoding: 'utf8' });
+    return Number(entry.split(':')[2]);
+  } catch (error) {
+    throw new Error(`there is no ${what} "${name}" on this machine`, { cause: error });
+  }
 }

@@ -1,12 +1,8 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Configuration } from '../config/configuration.ts';
-import type { MessageReport } from '../filter/report.ts';
-import { type Detail, type Logger, showTarget } from '../lib/logger.ts';
 import { printableJson } from '../lib/printable.ts';
 import { leadsToJournal, type Severity, withSeverity } from '../lib/systemd-journal.ts';
-import type { RewrittenLink } from '../message/link.ts';
-import type { SkipReason } from '../message/skip-reasons.ts';
 import { LogOutput } from './log-output.ts';
 
 export interface Log {
@@ -72,42 +68,4 @@ function severityOf(level: number): Severity {
   if (level >= 50) return 'error';
   if (level >= 40) return 'warning';
   return level >= 30 ? 'info' : 'debug';
-}
-
-/** The line of one message; at level debug with each of its links, of whose URLs it shows what `detail` allows. */
-export function logMessage(
-  logger: Logger,
-  detail: Detail,
-  { links, milliseconds, problems, ...report }: MessageReport,
-): void {
-  const leftAlone = leftAloneBy(links);
-  const tracked = links.filter((link) => link.tracked).length;
-  logger.info(
-    {
-      ...report,
-      found: links.length,
-      tracked,
-      ...(leftAlone.size > 0 && { leftAlone: Object.fromEntries(leftAlone) }),
-      ms: Math.round(milliseconds * 10) / 10,
-      ...(detail !== 'none' &&
-        logger.isLevelEnabled('debug') && {
-          links: links.map(({ part, target, reason }) => ({
-            part,
-            ...showTarget(logger, detail, target),
-            ...(reason !== undefined && { reason }),
-          })),
-        }),
-    },
-    `message ${report.verdict}`,
-  );
-  for (const problem of problems) logger.warn({ queueId: report.queueId }, problem);
-}
-
-/** How many links were left alone, by reason. */
-export function leftAloneBy(links: readonly RewrittenLink[]): ReadonlyMap<SkipReason, number> {
-  const counts = new Map<SkipReason, number>();
-  for (const { reason } of links) {
-    if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  }
-  return counts;
 }

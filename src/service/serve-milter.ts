@@ -4,19 +4,21 @@ import { clickFilter } from '../filter/click-filter.ts';
 import { MessageMemory } from '../filter/message-memory.ts';
 import type { MessageReport } from '../filter/report.ts';
 import { inBackground } from '../lib/background.ts';
+import { type Detail, type Logger, logFailure, logLimited, showTarget } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import { OncePerInterval } from '../lib/once-per-interval.ts';
 import { whenAborted } from '../lib/when-aborted.ts';
+import type { RewrittenLink } from '../message/link.ts';
+import type { SkipReason } from '../message/skip-reasons.ts';
+import type { MilterEvent } from '../milter/options.ts';
 import { createMilterServer } from '../milter/server.ts';
-import type { Context } from './context.ts';
 import { filterSettings } from './links.ts';
 import { listening, type Place } from './listen.ts';
-import { leftAloneBy, logMessage } from './log.ts';
-import { logMilterEvent } from './log-milter-event.ts';
-import { timedIssuer } from './timed-store.ts';
+import type { Context } from './service.ts';
+import { timedIssuer } from './store-watch.ts';
 import { workerCount } from './workers/workers.ts';
 
-/** Mail in: the milter, until it is released. */
+/** Serves the milter until it is released. */
 export async function serveMilter(listens: readonly Place[], context: Context): Promise<void> {
   const { logger, metrics, links, releasers, config } = context;
   const { milter } = config();
@@ -33,12 +35,12 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
       if (messages !== undefined) {
         logger.warn(
           { held: memory.held, ...(messages > 0 && { messages }) },
-          'messages pass untracked: those under way hold max_memory',
+          'messages delivered untracked: the messages under way hold max_memory',
         );
       }
     }
   };
-  // Made anew only when the configuration is: the filter asks for it with each message.
+  // The filter asks for its settings with each message: they are made again only when the configuration changes.
   let settings = { of: config(), value: filterSettings(config()) };
   const filter = clickFilter({
     ...links,
@@ -75,19 +77,19 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
     if (cut.length > 0) {
       logger.warn(
         { sessions: cut.length, queueIds: cut.flatMap(({ queueId }) => queueId ?? []) },
-        'SMTP sessions were cut off',
+        'SMTP sessions cut off: the MTA applies its default_action',
       );
     }
   });
   for (const place of listens) {
     const listener = createServer();
-    // Before it listens: what connects at once must not go unheard.
+    // Before the socket listens, so that no connection is missed.
     await server.listen(listener);
     await listening(listener, place);
   }
 }
 
-/** Of the machine, or of the cgroup where that has less. */
+/** A quarter of the memory of the machine, or of its cgroup where that has less. */
 function quarterOfMemory(): number {
   // Without a limit this is 0, or more than the machine has.
   const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
@@ -102,4 +104,91 @@ function observe(metrics: Metrics, { verdict, reason, milliseconds, links }: Mes
   for (const [why, count] of leftAloneBy(links)) {
     metrics.count('links_total', { outcome: 'left alone', reason: why }, count);
   }
+}
+
+/** Logs an event of the milter server: where strangers can cause it, at most one line per second and kind. */
+export function logMilterEvent(logger: Logger, event: MilterEvent): void {
+  const about = {
+    ...('connection' in event && { peer: event.connection.client?.address }),
+    ...('queueId' in event && event.queueId !== undefined && { queueId: event.queueId }),
+  };
+  switch (event.type) {
+    case 'exception': {
+      const { error, hook, answered } = event;
+      const became = answered === 'accept' ? '; delivered unchanged' : '';
+      const fields = { ...about, hook, answered };
+      logFailure(logger, 'error', error, `filter failed on this message${became}`, fields);
+      break;
+    }
+    case 'over-limit':
+      logger.warn(
+        { ...about, limit: event.limit, maximum: event.maximum },
+        'message over a limit; delivered unchanged',
+      );
+      break;
+    case 'protocol-error':
+      logLimited(logger, 'warn', 'closed a connection that does not speak the milter protocol', {
+        ...about,
+        reason: event.error.message,
+      });
+      break;
+    case 'timeout':
+      logLimited(logger, 'warn', 'closed a connection that timed out', {
+        ...about,
+        waitingFor: event.waitingFor,
+      });
+      break;
+    case 'disconnected':
+      logger.warn(
+        { ...about, ...(event.error && { reason: event.error.message }) },
+        'MTA disconnected in the middle of a message',
+      );
+      break;
+    case 'refused':
+      logLimited(logger, 'error', 'connection refused: max_connections are open', {
+        maximum: event.maximum,
+      });
+      break;
+    case 'listener-error':
+      logFailure(logger, 'error', event.error, 'listening socket failed');
+      break;
+  }
+}
+
+/** Logs one line per message; at level debug with each of its links, whose targets it shows as `detail` allows. */
+export function logMessage(
+  logger: Logger,
+  detail: Detail,
+  { links, milliseconds, problems, ...report }: MessageReport,
+): void {
+  const leftAlone = leftAloneBy(links);
+  const tracked = links.filter((link) => link.tracked).length;
+  logger.info(
+    {
+      ...report,
+      found: links.length,
+      tracked,
+      ...(leftAlone.size > 0 && { leftAlone: Object.fromEntries(leftAlone) }),
+      ms: Math.round(milliseconds * 10) / 10,
+      ...(detail !== 'none' &&
+        logger.isLevelEnabled('debug') && {
+          links: links.map(({ part, target, reason }) => ({
+            part,
+            ...showTarget(logger, detail, target),
+            ...(reason !== undefined && { reason }),
+          })),
+        }),
+    },
+    `message ${report.verdict}`,
+  );
+  for (const problem of problems) logger.warn({ queueId: report.queueId }, problem);
+}
+
+/** The number of links left alone, by reason. */
+export function leftAloneBy(links: readonly RewrittenLink[]): ReadonlyMap<SkipReason, number> {
+  const counts = new Map<SkipReason, number>();
+  for (const { reason } of links) {
+    if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  return counts;
 }

@@ -1,18 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { Configuration } from '../config/configuration.ts';
-import { logLimited } from '../lib/logger.ts';
 import { createRedirect } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
 import { openClicks } from './clicks.ts';
-import type { Context } from './context.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
-import { timedResolver } from './timed-store.ts';
-import { watchFiles } from './watch-files.ts';
-import { withoutStore } from './without-store.ts';
+import type { Context } from './service.ts';
+import { timedResolver, withoutStore } from './store-watch.ts';
 
 /**
- * Clicks out: the redirect endpoint, until it is released.
- * @returns what takes over certificates that have changed
+ * Serves the redirect endpoint until it is released.
+ * @returns `reload` reads certificate and key again
  */
 export async function serveRedirect(listens: readonly Place[], context: Context) {
   const { logger, metrics, links, releasers, config } = context;
@@ -22,15 +19,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   );
   releasers.addFoundation('clicks', () => clicks.close());
   const resolver =
-    links.store === undefined
-      ? withoutStore(links.resolver, () =>
-          logLimited(
-            logger,
-            'warn',
-            'click on a stored link, but link_store is "sealed": links sent while it was "redis" no longer work',
-          ),
-        )
-      : links.resolver;
+    links.store === undefined ? withoutStore(links.resolver, logger) : links.resolver;
   const redirect = createRedirect({
     ...http,
     resolver: timedResolver(resolver, metrics),
@@ -57,13 +46,16 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   };
   const { tlsCertificate, tlsKey } = http;
   if (tlsCertificate !== undefined && tlsKey !== undefined) {
-    // Certificate tools need not tell us of a renewal.
+    // Not every certificate tool sends SIGHUP after a renewal.
     const renewed = () => {
       try {
         reload(config());
-        logger.info('the certificate has changed');
+        logger.info({ tlsCertificate }, 'certificate renewed: new connections use it');
       } catch (error) {
-        logger.error({ err: error }, 'the new certificate cannot be used, the old one stays');
+        logger.error(
+          { tlsCertificate, err: error },
+          'renewed certificate cannot be used; the old one stays in use',
+        );
       }
     };
     releasers.add('certificate', watchFiles([tlsCertificate, tlsKey], renewed));
@@ -83,4 +75,28 @@ function readNamed(option: string, file: string): Buffer {
   } catch (error) {
     throw new Error(`${option}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/**
+ * Calls back when one of the files has changed: it was written, replaced, or is a symbolic link that
+ * leads elsewhere, as those of certbot do. It polls every `intervalMs`, since a watch of the kernel sticks to the file
+ * that was there first. Files that change within one interval are one change.
+ * @returns stops watching
+ */
+export function watchFiles(
+  paths: readonly string[],
+  onChange: () => void,
+  intervalMs = 10_000,
+): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const changed = () => {
+    clearTimeout(timer);
+    timer = setTimeout(onChange, Math.min(intervalMs, 1_000));
+    timer.unref();
+  };
+  for (const path of paths) watchFile(path, { interval: intervalMs, persistent: false }, changed);
+  return () => {
+    clearTimeout(timer);
+    for (const path of paths) unwatchFile(path, changed);
+  };
 }

@@ -4,17 +4,16 @@ import { reportBackgroundFailures } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import { otherKeysWarning } from '../store/redis/seal-keys.ts';
 import { version } from '../version.ts';
-import type { Context } from './context.ts';
+import { type OtherProcesses, serveControl } from './control.ts';
 import { deliverEvents } from './deliver-events.ts';
 import { measureEventLimits } from './event-limits.ts';
-import { openLinks } from './links.ts';
+import { type Links, openLinks } from './links.ts';
 import { clearWay, describePlace, type Listener, placesOf, type Role, roles } from './listen.ts';
 import { ProcessMetrics } from './metrics.ts';
 import { Releasers } from './releasers.ts';
-import { type OtherProcesses, serveControl } from './serve-control.ts';
 import { serveMilter } from './serve-milter.ts';
 import { serveRedirect } from './serve-redirect.ts';
-import { watchStore } from './watch-store.ts';
+import { watchStore } from './store-watch.ts';
 
 export interface ServiceOptions {
   /** A reload sets its level. */
@@ -27,6 +26,16 @@ export interface ServiceOptions {
   readonly worker?: string;
   /** The processes that do the work, where this one only sees to them. */
   readonly workers?: OtherProcesses;
+}
+
+/** What the parts of the service share. */
+export interface Context {
+  readonly logger: Logger;
+  readonly metrics: ProcessMetrics;
+  readonly links: Links;
+  readonly releasers: Releasers;
+  /** The configuration in use now. */
+  config(): Configuration;
 }
 
 /** A running service. */
@@ -131,16 +140,13 @@ async function compose(
   if (options.worker === undefined && store !== undefined) {
     releasers.add(
       'watching the store',
-      watchStore(
-        async () => {
-          const { warnings } = await store.health();
-          const { fingerprint } = links.keys.keys();
-          await store.sealKeys.announce(config.events.nodeName, fingerprint);
-          const hosts = await store.sealKeys.hostsWithOthers(fingerprint);
-          return { warnings: hosts.length > 0 ? [...warnings, otherKeysWarning(hosts)] : warnings };
-        },
-        (warning) => logger.warn(warning),
-      ),
+      watchStore(async () => {
+        const { warnings } = await store.health();
+        const { fingerprint } = links.keys.keys();
+        await store.sealKeys.announce(config.events.nodeName, fingerprint);
+        const hosts = await store.sealKeys.hostsWithOthers(fingerprint);
+        return { warnings: hosts.length > 0 ? [...warnings, otherKeysWarning(hosts)] : warnings };
+      }, logger),
     );
   }
   return {

@@ -5,7 +5,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../../src/config/configuration.ts';
 import type { MessageReport } from '../../src/filter/report.ts';
-import { logMessage, openLog } from '../../src/service/log.ts';
+import { openLog } from '../../src/service/log.ts';
+import { logMessage } from '../../src/service/serve-milter.ts';
 import { poll } from '../helpers/poll.ts';
 
 let folder: string;

@@ -58,7 +58,7 @@ test.each([1, 2])(
     expect(await service.exited()).toBe(0);
     expect(performance.now() - begun).toBeLessThan((DRAIN_S + 2.5) * 1000);
     expect(service.log().findLast(({ sessions }) => sessions === 1)?.['msg']).toBe(
-      'SMTP sessions were cut off',
+      'SMTP sessions cut off: the MTA applies its default_action',
     );
     expect(service.output()).not.toMatch(/^ +at /m);
   },

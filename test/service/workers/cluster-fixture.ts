@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { type Fields, type Logger, silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
-import { inheritedSockets } from '../../../src/service/sockets.ts';
+import { inheritedSockets } from '../../../src/service/systemd.ts';
 import { WorkerFailed } from '../../../src/service/workers/running-worker.ts';
 import {
   serveUnderPrimary,

@@ -1,13 +1,48 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   type ControlOptions,
   createControlServer,
+  type OtherProcesses,
   readInUse,
-} from '../../src/service/control-server.ts';
+  serveControl,
+} from '../../src/service/control.ts';
+import type { Links } from '../../src/service/links.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
+import { Releasers } from '../../src/service/releasers.ts';
+import type { Context } from '../../src/service/service.ts';
+import { freePort } from '../helpers/free-port.ts';
+
+const away = () => Promise.reject(new Error('Redis is away'));
+const workers = (serving: number): OtherProcesses => ({
+  serving: () => serving,
+  snapshots: async () => [],
+  settings: async () => [],
+});
+
+test.each<[string, OtherProcesses | undefined, (() => Promise<never>) | undefined, string]>([
+  ['a process of its own', undefined, undefined, 'ready\n'],
+  ['workers', workers(2), undefined, 'ready\n'],
+  ['workers that are all gone', workers(0), undefined, 'no worker serves\n'],
+  ['a store that is away', workers(1), away, 'Redis is away\n'],
+  ['neither', workers(0), away, 'no worker serves\nRedis is away\n'],
+])('/readyz with %s', async (_name, others, health, expected) => {
+  const port = await freePort();
+  const releasers = new Releasers();
+  onTestFinished(() => releasers.release(1000));
+  const links = { ...(health && { store: { health } }) } as unknown as Links;
+  const context = {
+    links,
+    metrics: new ProcessMetrics('main', '1'),
+    releasers,
+  } as unknown as Context;
+  await serveControl([{ host: '127.0.0.1', port }], context, ['control'], others);
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+  expect(await response.text()).toBe(expected);
+  expect(response.status).toBe(expected === 'ready\n' ? 200 : 503);
+});
 
 const IN_USE = {
   pid: 1,
@@ -16,8 +51,8 @@ const IN_USE = {
   processes: [{ workers: 'restart 5a' }],
 };
 
-let server: Server;
-afterEach(() => server.close());
+let server: Server | undefined;
+afterEach(() => server?.close());
 
 async function listen(options: Partial<ControlOptions> = {}): Promise<string> {
   const inUse = async () => IN_USE;
@@ -71,7 +106,7 @@ describe('the control server', () => {
       { snapshots: () => Promise.reject(new Error('no worker answers')) },
       [500, 'no worker answers\n'],
     ],
-    ['anything else', '/', {}, {}, [404, 'here are /healthz /readyz /config /metrics\n']],
+    ['anything else', '/', {}, {}, [404, 'expected one of /healthz /readyz /config /metrics\n']],
     ['a method that changes things', '/healthz', { method: 'POST' }, {}, [405, 'GET or HEAD\n']],
   ])('%s', async (_, path, init, options, expected) => {
     expect(await get(`${await listen(options)}${path}`, init)).toEqual(expected);

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { MilterEvent } from '../../src/milter/options.ts';
 import { createMilterServer } from '../../src/milter/server.ts';
-import { logMilterEvent } from '../../src/service/log-milter-event.ts';
+import { logMilterEvent } from '../../src/service/serve-milter.ts';
 
 type Line = { level: number; msg: string } & Record<string, unknown>;
 let lines: Line[];

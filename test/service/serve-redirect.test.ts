@@ -2,7 +2,7 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { watchFiles } from '../../src/service/watch-files.ts';
+import { watchFiles } from '../../src/service/serve-redirect.ts';
 
 let folder: string;
 let changes: number;

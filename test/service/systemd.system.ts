@@ -1,22 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Notifier } from '../../src/service/notify.ts';
+import { Notifier } from '../../src/service/systemd.ts';
 import { type NotifySocket, openNotifySocket } from '../helpers/notify-socket.ts';
+import { recordedLog } from '../helpers/recorded.ts';
 
 let socket: NotifySocket;
-let errors: Error[];
+let log: ReturnType<typeof recordedLog>;
 
 beforeEach(async () => {
   socket = await openNotifySocket();
-  errors = [];
+  log = recordedLog();
 });
 afterEach(async () => {
   await socket.close();
-  expect(errors).toEqual([]);
+  expect(log.lines).toEqual([]);
 });
 
 function notifier(env: NodeJS.ProcessEnv = {}): Notifier {
-  return new Notifier((error) => errors.push(error), {
+  return new Notifier(log.logger, {
     ...process.env,
     NOTIFY_SOCKET: socket.path,
     ...env,

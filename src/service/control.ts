@@ -1,24 +1,74 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readSettings, type Settings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
+import { listening, type Place, type Role } from './listen.ts';
 import { exposition, type MetricsSnapshot } from './metrics.ts';
+import type { Context } from './service.ts';
+
+/** The other processes of the service, as the primary sees them. */
+export interface OtherProcesses {
+  /** How many serve now. */
+  serving(): number;
+  snapshots(): Promise<readonly MetricsSnapshot[]>;
+  /** The settings in use of each process. */
+  settings(): Promise<readonly Settings[]>;
+}
+
+/**
+ * Serves health, metrics and the settings in use until they are released.
+ * @param roles the roles of the service, those of its workers included
+ * @param workers the workers, where this process is their primary
+ */
+export async function serveControl(
+  listens: readonly Place[],
+  { links, metrics, releasers, config }: Context,
+  roles: readonly Role[],
+  workers?: OtherProcesses,
+): Promise<void> {
+  for (const place of listens) {
+    const server = createControlServer({
+      async ready() {
+        const store = links.store?.health().then(
+          () => [],
+          (error: Error) => [error.message],
+        );
+        return [
+          ...(workers?.serving() === 0 ? ['no worker serves'] : []),
+          ...((await store) ?? []),
+        ];
+      },
+      inUse: async () => ({
+        pid: process.pid,
+        file: config().file,
+        roles,
+        processes: [config().settings(), ...((await workers?.settings()) ?? [])],
+      }),
+      snapshots: async () => [await metrics.snapshot(), ...((await workers?.snapshots()) ?? [])],
+    });
+    await listening(server, place);
+    releasers.add('control', () => {
+      server.close();
+      server.closeAllConnections();
+    });
+  }
+}
 
 export interface ControlOptions {
   /**
-   * Whether work could be done right now: the store answers, the listeners are open. Settles with what is
-   * missing, one line each; empty where all is well. A rejection counts as not ready.
+   * Whether work could be done right now: the store answers, the listeners are open. Settles with one line for each
+   * thing that is missing; a rejection counts as not ready.
    */
   readonly ready: () => Promise<readonly string[]>;
   readonly inUse: () => Promise<InUse>;
-  /** One snapshot per process; see `Workers.ask`. */
+  /** One snapshot per process. */
   readonly snapshots: () => Promise<readonly MetricsSnapshot[]>;
-  /** Milliseconds `ready` may take. */
+  /** Milliseconds `ready` may take; default 2,000. */
   readonly readyWithinMs?: number;
 }
 
 /** What a service runs with, for `doctor`. */
 export interface InUse {
-  /** Of the main process, which a SIGHUP reloads. */
+  /** The main process, which a SIGHUP reloads. */
   readonly pid: number;
   /** The configuration file. */
   readonly file: string;
@@ -28,8 +78,9 @@ export interface InUse {
 }
 
 /**
- * The service seen from outside: `/healthz` (the process is alive), `/readyz` (it can work: 200, or 503 and
- * why not), `/config` (the settings in use, as hashes) and `/metrics`. Plain HTTP and no authentication: not for the public. The caller makes it listen.
+ * Creates the server of `/healthz` (the process is alive), `/readyz` (it can work: 200, or 503 and why not), `/config`
+ * (the settings in use, as hashes) and `/metrics`: plain HTTP without authentication, so not for the public. The caller
+ * makes it listen.
  */
 export function createControlServer(options: ControlOptions): Server {
   const routes: Record<string, () => Promise<Answer>> = {
@@ -61,7 +112,7 @@ async function answer(
 ): Promise<Answer> {
   const route = routes[request.url?.split('?')[0] ?? ''];
   if (route === undefined)
-    return { status: 404, text: `here are ${Object.keys(routes).join(' ')}\n` };
+    return { status: 404, text: `expected one of ${Object.keys(routes).join(' ')}\n` };
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return { status: 405, text: 'GET or HEAD\n' };
   try {

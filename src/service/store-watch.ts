@@ -1,0 +1,96 @@
+import { inBackground } from '../lib/background.ts';
+import { type Logger, logLimited } from '../lib/logger.ts';
+import type { Metrics } from '../lib/metrics.ts';
+import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
+import { parseStoredToken } from '../link/stored-token.ts';
+
+/** Milliseconds between two looks at the store. */
+const LOOK_MS = 60_000;
+
+/**
+ * Logs warnings about the store, such as a click stream that is nearly full: at once, and later when one becomes true.
+ * A warning that stays true is logged once. An unavailable store is logged elsewhere.
+ * @returns stops watching
+ */
+export function watchStore(
+  health: () => Promise<{ readonly warnings: readonly string[] }>,
+  logger: Logger,
+  lookMs = LOOK_MS,
+): () => void {
+  let known = new Set<string>();
+  const look = async () => {
+    const warnings = await health().then(
+      (found) => found.warnings,
+      () => undefined,
+    );
+    if (warnings === undefined) return;
+    for (const warning of warnings) if (!known.has(kindOf(warning))) logger.warn(warning);
+    known = new Set(warnings.map(kindOf));
+  };
+  const lookInBackground = () => inBackground('watch the store', look);
+  lookInBackground();
+  const timer = setInterval(lookInBackground, lookMs).unref();
+  return () => clearInterval(timer);
+}
+
+/** A warning whose numbers have changed is the same warning. */
+function kindOf(warning: string): string {
+  return warning.replace(/\d+/g, '');
+}
+
+/** A resolver that measures each look-up. */
+export function timedResolver(resolver: LinkResolver, metrics: Metrics): LinkResolver {
+  return {
+    resolve: (token, host) =>
+      timed(metrics, 'resolve', performance.now(), resolver.resolve(token, host)),
+  };
+}
+
+/** An issuer that measures each save. */
+export function timedIssuer(issuer: LinkIssuer, metrics: Metrics): LinkIssuer {
+  if (issuer.kind === 'sealed') return issuer; // there is no store to wait for
+  return {
+    kind: issuer.kind,
+    issue(message) {
+      const issued = issuer.issue(message);
+      return {
+        token: (link) => issued.token(link),
+        commit: (givenUp) => timed(metrics, 'save', performance.now(), issued.commit(givenUp)),
+      };
+    },
+  };
+}
+
+/** Measures an operation of the store. @param start performance.now() before it began */
+async function timed<T>(
+  metrics: Metrics,
+  operation: 'save' | 'resolve',
+  start: number,
+  work: Promise<T>,
+): Promise<T> {
+  let failed = true;
+  try {
+    const result = await work;
+    failed = false;
+    return result;
+  } finally {
+    metrics.observe('store_duration_seconds', { operation }, (performance.now() - start) / 1000);
+    if (failed) metrics.count('store_errors_total', { operation });
+  }
+}
+
+/** The resolver of a service without a store, which warns of clicks on stored links: it cannot resolve any. */
+export function withoutStore(resolver: LinkResolver, logger: Logger): LinkResolver {
+  return {
+    resolve(token, host) {
+      if (parseStoredToken(token) !== undefined) {
+        logLimited(
+          logger,
+          'warn',
+          'click on a stored link, but link_store is "sealed": links sent while it was "redis" no longer work',
+        );
+      }
+      return resolver.resolve(token, host);
+    },
+  };
+}
