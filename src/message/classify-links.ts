@@ -7,130 +7,121 @@ import type { ReadPart } from './read-part.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { type Base, baseOf, targetOf } from './target.ts';
 
-/** A link where it stands, with all that is to be known of it. */
-export interface JudgedLink {
+/** A link, where it stands, and where it leads. */
+export interface ClassifiedLink {
   readonly candidate: Candidate;
-  readonly link: FoundLink;
-  /** Of the target, as browsers spell it; empty where there is none. */
+  /** Complete once all parts are classified. */
+  readonly link: { -readonly [Key in keyof FoundLink]: FoundLink[Key] };
+  /** The host and port of the target as browsers spell them. Empty where the link has no target. */
   readonly host: string;
 }
 
-/** What is said of a link in one place holds for every link of the message to the same target. */
-const CONTAGIOUS: ReadonlySet<SkipReason | undefined> = new Set<SkipReason>([
+export interface ClassifiedPart {
+  readonly part: ReadPart;
+  readonly links: readonly ClassifiedLink[];
+}
+
+/** Reasons that hold for every link of the message to the same target. */
+const APPLIES_TO_SAME_TARGET: ReadonlySet<SkipReason | undefined> = new Set<SkipReason>([
   'opted-out',
   'unsubscribe',
   'excluded-selector',
 ]);
 
 /**
- * Finds out for every link where it leads and whether it may be tracked.
+ * Finds the target of each link, and the reason why a link is left alone.
  *
- * @param growth characters that the targets of relative links may have
+ * @param growth characters that the targets of relative links may have in sum
  */
-export function judge(
+export function classifyLinks(
   parts: readonly ReadPart[],
   headers: readonly HeaderField[],
   options: ReadingOptions,
   growth: number,
-): Map<ReadPart, JudgedLink[]> {
+): ClassifiedPart[] {
   const unsubscribe = listUnsubscribe(headers);
-  const spoiled = new ByTarget<SkipReason>();
-  const judged = new Map<ReadPart, JudgedLink[]>();
-  for (const part of parts) {
+  const optedOutTargets = new ReasonsByTarget();
+  const classified = parts.map((part) => {
     const base = baseOf(part.scanned.base, growth);
-    const links = part.scanned.candidates.map((candidate) => {
-      const one = judgeOne(candidate, part, base, unsubscribe, options);
-      const { link, host } = one;
-      if (link.reason !== undefined && CONTAGIOUS.has(link.reason)) {
-        spoiled.set(link.target, host, link.reason);
+    const isOwn = ownDomainTest(options.ownDomains);
+    const links = part.scanned.candidates.map((candidate) =>
+      classify(candidate, part, base, unsubscribe, isOwn, options),
+    );
+    for (const { link, host } of links) {
+      if (APPLIES_TO_SAME_TARGET.has(link.reason)) {
+        optedOutTargets.set(link.target, host, link.reason);
       }
-      return one;
-    });
-    judged.set(part, links);
-  }
-  if (!spoiled.isEmpty) {
-    for (const [part, links] of judged) {
-      judged.set(
-        part,
-        links.map((one) => {
-          const { candidate, link, host } = one;
-          const isPlain = candidate.host !== undefined;
-          const reason = link.reason ?? spoiled.get(link.target, host, isPlain);
-          return reason === undefined ? one : { candidate, link: { ...link, reason }, host };
-        }),
-      );
+    }
+    return { part, links };
+  });
+  if (!optedOutTargets.isEmpty) {
+    for (const { link, host } of classified.flatMap(({ links }) => links)) {
+      link.reason ??= optedOutTargets.get(link.target, host);
     }
   }
-  return judged;
+  return classified;
 }
 
-function judgeOne(
+function classify(
   candidate: Candidate,
   part: ReadPart,
   base: Base | SkipReason,
-  unsubscribe: ByTarget<SkipReason>,
+  unsubscribe: ReasonsByTarget,
+  isOwn: (target: string, host: string) => boolean,
   options: ReadingOptions,
-): JudgedLink {
-  const { written } = candidate;
+): ClassifiedLink {
+  const { written, host: plain, name, sublink } = candidate;
+  const classified = (target: string, host: string, reason: SkipReason | undefined) => ({
+    candidate,
+    link: { part: part.found.part, target, name, sublink, reason },
+    host,
+  });
   if (written === undefined) {
-    return { candidate, link: foundLink(part, candidate, '', 'charset'), host: '' };
+    return classified('', '', 'charset');
   }
-  const { host: plain } = candidate;
   const found =
     plain === undefined
       ? targetOf(written, base, part.utf8Queries)
       : { target: written, host: plain };
   if (typeof found === 'string') {
-    const isNone = found === 'invalid-url' || found === 'relative';
-    const reason = isNone && holdsPlaceholder(written) ? 'placeholder' : found;
-    return { candidate, link: foundLink(part, candidate, written, reason), host: '' };
+    const hasNone = found === 'invalid-url' || found === 'relative';
+    return classified(written, '', hasNone && holdsPlaceholder(written) ? 'placeholder' : found);
   }
   const { target, host } = found;
   const reason =
     candidate.reason ??
     (isOptedOutByQuery(target) ? 'opted-out' : undefined) ??
-    (options.placeholders !== 'track' && holdsPlaceholder(written) ? 'placeholder' : undefined) ??
-    unsubscribe.get(target, host, plain !== undefined) ??
-    (isOwn(target, host, options.ownDomains) ? 'own-domain' : undefined) ??
+    (options.placeholders === 'leave' && holdsPlaceholder(written) ? 'placeholder' : undefined) ??
+    unsubscribe.get(target, host) ??
+    (isOwn(target, host) ? 'own-domain' : undefined) ??
     (options.exclude?.(target, host) ? 'excluded' : undefined);
-  return { candidate, link: foundLink(part, candidate, target, reason), host };
+  return classified(target, host, reason);
 }
 
-function foundLink(
-  part: ReadPart,
-  { name, sublink }: Candidate,
-  target: string,
-  reason: SkipReason | undefined,
-): FoundLink {
-  const link: { -readonly [Key in keyof FoundLink]: FoundLink[Key] } = {
-    part: part.found.part,
-    target,
+/** Most links of a message lead to the host of the link before, so the last answer is kept. */
+function ownDomainTest(domains: ReadonlySet<string>): (target: string, host: string) => boolean {
+  let lastHost = '';
+  let lastIsHttps = false;
+  let last = false;
+  return (target, host) => {
+    const isHttps = /^https:/i.test(target);
+    if (host !== lastHost || isHttps !== lastIsHttps) {
+      lastHost = host;
+      lastIsHttps = isHttps;
+      // A domain may be given with its scheme's own port, which a host never has.
+      last = domains.has(host) || domains.has(host + (isHttps ? ':443' : ':80'));
+    }
+    return last;
   };
-  if (name !== undefined) {
-    link.name = name;
-  }
-  if (sublink !== undefined) {
-    link.sublink = sublink;
-  }
-  if (reason !== undefined) {
-    link.reason = reason;
-  }
-  return link;
-}
-
-function isOwn(target: string, host: string, ownDomains: ReadonlySet<string>): boolean {
-  // A domain may be given with its scheme's own port, which a host never has.
-  return ownDomains.has(host) || ownDomains.has(host + (/^https:/i.test(target) ? ':443' : ':80'));
 }
 
 /** The targets of List-Unsubscribe (RFC 2369). */
-function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<SkipReason> {
-  const targets = new ByTarget<SkipReason>();
+function listUnsubscribe(headers: readonly HeaderField[]): ReasonsByTarget {
+  const targets = new ReasonsByTarget();
   for (const { name, value } of headers) {
     if (name.length === LIST_UNSUBSCRIBE.length && name.toLowerCase() === LIST_UNSUBSCRIBE) {
-      // Some senders write a long one as encoded words, which RFC 2369 does not know.
-      const text = decodeEncodedWords(value.replace(/\r?\n/g, ''));
-      for (const uri of urisIn(text)) {
+      // Some senders write long ones as encoded words, which RFC 2369 does not allow.
+      for (const uri of urisIn(decodeEncodedWords(value.replace(/\r?\n/g, '')))) {
         const found = targetOf(uri, 'relative', true);
         if (typeof found === 'object') {
           targets.set(found.target, found.host, 'unsubscribe');
@@ -143,7 +134,7 @@ function listUnsubscribe(headers: readonly HeaderField[]): ByTarget<SkipReason> 
 
 const LIST_UNSUBSCRIBE = 'list-unsubscribe';
 
-/** Those in `<…>`; of what stands outside, though it should not, what each way to read it makes of it. */
+/** The URIs in `<…>`, and each URI that a reader might see in malformed text outside of the brackets. */
 function* urisIn(text: string): Iterable<string> {
   for (const [, within, outside = ''] of text.matchAll(/<([^<>]*)>|([^<>]+)/g)) {
     if (within !== undefined) {
@@ -159,37 +150,33 @@ function* urisIn(text: string): Iterable<string> {
   }
 }
 
-/**
- * Something about a few targets, however their hosts are spelt. Most others are told from them by their length: the hash
- * of a long string takes its time.
- */
-class ByTarget<Value> {
-  readonly #values = new Map<string, Value>();
+/** Reasons of a few targets, which are found however their hosts are spelt. */
+class ReasonsByTarget {
+  readonly #reasons = new Map<string, SkipReason | undefined>();
+  /** Most other targets differ in length: to hash a long string takes time. */
   readonly #lengths = new Set<number>();
 
   get isEmpty(): boolean {
-    return this.#values.size === 0;
+    return this.#reasons.size === 0;
   }
 
-  set(target: string, host: string, value: Value): void {
-    const key = normal(target, host);
-    this.#values.set(key, value);
+  set(target: string, host: string, reason: SkipReason | undefined): void {
+    const key = normalized(target, host);
+    this.#reasons.set(key, reason);
     this.#lengths.add(key.length);
   }
 
-  /** @param isPlain see `plainHost` */
-  get(target: string, host: string, isPlain: boolean): Value | undefined {
-    // A plain one lacks a slash behind its host at the most.
-    const { length } = target;
-    if (isPlain && !this.#lengths.has(length) && !this.#lengths.has(length + 1)) {
+  get(target: string, host: string): SkipReason | undefined {
+    if (this.isEmpty || host === '') {
       return undefined;
     }
-    return this.isEmpty ? undefined : this.#values.get(normal(target, host));
+    const key = normalized(target, host);
+    return this.#lengths.has(key.length) ? this.#reasons.get(key) : undefined;
   }
 }
 
-/** What is spelt as browsers spell it, as nearly all is, stays as it is. */
-function normal(target: string, host: string): string {
+/** Most targets are spelt as browsers spell them, and stay unchanged. */
+function normalized(target: string, host: string): string {
   const authority = target.indexOf('/') + 2;
   const isNormal =
     (target.startsWith('https:') || target.startsWith('http:')) &&

@@ -1,19 +1,21 @@
 import type { SkipReason } from './skip-reasons.ts';
 
-/** A header field as a milter gets it: latin1 byte strings, the value perhaps folded with LF and with a leading space. */
+/** A header field as a milter gets it: latin1 byte strings. The value may begin with a space and be folded. */
 export interface HeaderField {
   readonly name: string;
   readonly value: string;
 }
 
-/** Why a message must not be changed at all, as far as its headers tell. */
+/** Why the headers forbid any change of the message, or undefined where they allow it. */
 export function protectionByHeaders(
   headers: readonly HeaderField[],
   rewriteSigned: boolean,
 ): SkipReason | undefined {
-  const named = (name: string) => headers.filter((field) => field.name.toLowerCase() === name);
-  for (const { value } of named('content-type')) {
-    const type = (/^[^;(\s]*/.exec(value.trim())?.[0] ?? '').toLowerCase();
+  const types = headers
+    .filter(({ name }) => name.toLowerCase() === 'content-type')
+    .map(({ value }) => value.trim());
+  for (const value of types) {
+    const type = (/^[^;(\s]*/.exec(value)?.[0] ?? '').toLowerCase();
     if (type === 'multipart/signed') {
       return 'signed';
     }
@@ -24,7 +26,7 @@ export function protectionByHeaders(
       return /smime-type\s*=\s*"?signed-data/i.test(value) ? 'signed' : 'encrypted';
     }
   }
-  if (named('content-type').some(({ value }) => REPORT.test(value.trim()))) {
+  if (types.some(isReport)) {
     return 'report';
   }
   return !rewriteSigned && headers.some(({ name }) => SIGNATURE.test(name))
@@ -33,28 +35,28 @@ export function protectionByHeaders(
 }
 
 /**
- * Signatures of the body: DKIM (RFC 6376), those of single providers under names of their own, ARC (RFC 8617), DomainKeys
- * (RFC 4870), Identified Internet Mail, and PGP's in news.
+ * Signatures that cover the body: DKIM (RFC 6376) and providers' variants of it, ARC (RFC 8617), DomainKeys (RFC 4870),
+ * Identified Internet Mail, and PGP in news.
  */
 const SIGNATURE =
   /^(?:(?:.+-)?(?:dkim|domainkey)-?signature|arc-(?:message-signature|seal)|iim-sig|x-pgp-sig)$/i;
 
-/** Delivery and disposition reports (RFC 6522), and what they are made of where they are not marked as such. */
+/** Delivery and disposition reports (RFC 6522), and the parts they consist of where they are not marked as reports. */
 const REPORT =
   /^(?:multipart\/report|message\/(?:(?:global-)?(?:delivery-status|disposition-notification)|feedback-report|tracking-status))(?![^\s;(])/i;
 
-/** Whether a part of such a type makes the message a report. */
+/** Whether a Content-Type makes the message a report. */
 export function isReport(contentType: string): boolean {
   return REPORT.test(contentType);
 }
 
-// The text of a word is matched without its closing `?=`, so that no input makes the search go back.
-const word = /=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{1,20})?\?([bq])\?([^?\s]*)\?=/gi;
+/** The text ends before `?=`, so that no input makes the search backtrack. */
+const ENCODED_WORD = /=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{1,20})?\?([bq])\?([^?\s]*)\?=/gi;
 
 /**
- * Decodes the encoded words of an unfolded header value (RFC 2047), also inside longer words, as senders
- * put them into JSON. White space between two of them is dropped, and a character may go on from one to
- * the next. What cannot be decoded stays as it is.
+ * Decodes the encoded words (RFC 2047) of an unfolded header value, also inside of longer words, as senders write them
+ * into JSON. White space between two encoded words is dropped, and a character may continue from one to the next.
+ * Words that cannot be decoded stay unchanged.
  */
 export function decodeEncodedWords(value: string): string {
   if (!value.includes('=?')) return value;
@@ -65,7 +67,7 @@ export function decodeEncodedWords(value: string): string {
     if (pending) decoded += decodeCharset(pending.charset, pending.bytes) ?? pending.source;
     pending = undefined;
   };
-  for (const match of value.matchAll(word)) {
+  for (const match of value.matchAll(ENCODED_WORD)) {
     const [source, charset = '', encoding = '', text = ''] = match;
     const between = value.slice(end, match.index);
     const adjoins = pending !== undefined && /^[ \t]*$/.test(between);

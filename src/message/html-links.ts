@@ -1,8 +1,8 @@
 import { HtmlScanner } from './html-scanner.ts';
 import { type Attribute, NameSet, type Tag, tagAt } from './html-tag.ts';
 import { attributeValue, escapeQuoted, escapeUnquoted, showsUrl, withoutAmp } from './html-text.ts';
-import { readTree, type TreeLimits } from './html-tree.ts';
-import type { Candidate, Range, Scanned } from './link.ts';
+import { readTree } from './html-tree.ts';
+import type { Candidate, Range, Read, Scanned } from './link.ts';
 import {
   isMarkedClass,
   MARKED_ATTRIBUTES,
@@ -11,41 +11,31 @@ import {
   readMarks,
   withoutNotrack,
 } from './link-marks.ts';
+import type { ReadingOptions } from './open-message.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { plainHostInHtml } from './target.ts';
 
-export interface HtmlOptions {
-  readonly excludeSelectors: readonly string[];
-  /** Whether links are tracked whose visible text is itself a URL. */
-  readonly trackUrlText: boolean;
-  /** Of more than that, none are tracked: nobody looks for the rest of them. */
-  readonly maxLinks: number;
-  /** For the documents that need a tree: those with selectors, and those below. */
-  readonly treeLimits: TreeLimits;
-  /** The characters from start to end as Unicode, or undefined where the charset does not say for certain. */
-  readonly read: (start: number, end: number) => string | undefined;
-}
+export type HtmlOptions = Pick<ReadingOptions, 'excludeSelectors' | 'trackUrlText' | 'limits'>;
 
-/** Where one of these is, tags mean what they mean by the tree around them. */
+/** Elements that change what tags mean. A document that has one needs a tree. */
 const NEED_TREE = ['svg', 'math', 'select', 'template', 'frameset'];
 
-/** What links are made of, and marked with. */
+/** Attributes that hold links or marks. */
 const ATTRIBUTES = new NameSet(['href', 'xlink:href', ...MARKED_ATTRIBUTES], OWN_MARK);
 
 const DOCUMENT = new HtmlScanner(['a', 'area', 'base', ...NEED_TREE], ATTRIBUTES);
 
-/** Outlook reads conditional comments, and makes buttons of VML. */
+/** Outlook reads conditional comments, and draws buttons with VML. */
 const CONDITIONAL_COMMENT = new HtmlScanner(['a', 'area', 'v:*'], ATTRIBUTES);
 
 /**
- * Finds the links of an HTML document: `<a>` and `<area>` as a browser would, and those for Outlook in
- * conditional comments.
- *
- * @param html offsets in it are those of the candidates
+ * Finds the links of an HTML document: `<a>` and `<area>` as a browser finds them, and those in conditional comments
+ * for Outlook. Offsets of the result are into `html`.
  */
 export function scanHtml(
   html: string,
   options: HtmlOptions,
+  read: Read,
 ): Scanned | 'html-too-complex' | 'too-many-links' {
   const outline = outlineOf(html, options);
   if (outline === undefined) {
@@ -53,13 +43,11 @@ export function scanHtml(
   }
   const candidates: Candidate[] = [];
   const marks: Range[] = [];
-  const tags = [...outline.links, ...outlookLinks(html, outline.comments)];
-  if (tags.length > outline.links.length) {
-    tags.sort(byStart);
-  }
+  const outlook = outlookLinks(html, outline.comments);
+  const tags = outlook.length === 0 ? outline.links : [...outline.links, ...outlook].sort(byStart);
   for (const tag of tags) {
-    readLink(html, tag, outline, options, candidates, marks);
-    if (candidates.length > options.maxLinks) {
+    readLink(html, tag, outline, options, read, candidates, marks);
+    if (candidates.length > options.limits.links) {
       return 'too-many-links';
     }
   }
@@ -67,22 +55,23 @@ export function scanHtml(
   return {
     candidates,
     marks: marks.sort(byStart),
-    base: base && attributeText(base, options),
+    base: base && textOf(base.valueStart, base.valueEnd, read),
   };
 }
 
 interface Outline {
-  links: readonly Tag[];
-  base: Tag | undefined;
-  comments: readonly Range[];
-  /** Where tags begin that exclude_selectors match, and those within SVG. */
-  selected: ReadonlySet<number>;
-  svg: ReadonlySet<number>;
+  readonly links: readonly Tag[];
+  readonly base: Tag | undefined;
+  readonly comments: readonly Range[];
+  /** Offsets of the tags that `excludeSelectors` match. */
+  readonly selected: ReadonlySet<number>;
+  /** Offsets of the tags inside of SVG. */
+  readonly svg: ReadonlySet<number>;
 }
 
 const NONE: ReadonlySet<number> = new Set();
 
-function outlineOf(html: string, options: HtmlOptions): Outline | undefined {
+function outlineOf(html: string, { excludeSelectors, limits }: HtmlOptions): Outline | undefined {
   const links: Tag[] = [];
   const comments: Range[] = [];
   let base: Tag | undefined;
@@ -99,10 +88,10 @@ function outlineOf(html: string, options: HtmlOptions): Outline | undefined {
     },
     comment: (start, end) => comments.push({ start, end }),
   });
-  if (!needsTree && (options.excludeSelectors.length === 0 || links.length === 0)) {
+  if (!needsTree && (excludeSelectors.length === 0 || links.length === 0)) {
     return { links, base, comments, selected: NONE, svg: NONE };
   }
-  const tree = readTree(html, options.excludeSelectors, options.treeLimits);
+  const tree = readTree(html, excludeSelectors, limits);
   const at = (offset: number) => tagAt(html, offset, ATTRIBUTES);
   return (
     tree && {
@@ -115,7 +104,7 @@ function outlineOf(html: string, options: HtmlOptions): Outline | undefined {
   );
 }
 
-/** The links in `<!--[if mso]> … <![endif]-->` and its like. */
+/** The links in `<!--[if mso]> … <![endif]-->` and similar comments. */
 function outlookLinks(html: string, comments: readonly Range[]): Tag[] {
   const tags: Tag[] = [];
   for (const { start, end } of comments) {
@@ -153,6 +142,7 @@ function readLink(
   tag: Tag,
   { selected, svg }: Outline,
   options: HtmlOptions,
+  read: Read,
   candidates: Candidate[],
   marks: Range[],
 ): void {
@@ -160,25 +150,22 @@ function readLink(
   let xlink: Attribute | undefined;
   let markValues: Map<string, string> | undefined;
   for (const attribute of tag.attributes) {
-    const { name } = attribute;
+    const { name, valueStart, valueEnd } = attribute;
     if (name === 'href') {
       href ??= attribute;
     } else if (name === 'xlink:href') {
       xlink ??= attribute;
-    } else if (
-      name !== 'class' ||
-      isMarkedClass(html.slice(attribute.valueStart, attribute.valueEnd))
-    ) {
+    } else if (name !== 'class' || isMarkedClass(html.slice(valueStart, valueEnd))) {
       markValues ??= new Map();
       if (!markValues.has(name)) {
-        markValues.set(name, attributeText(attribute, options) ?? '');
+        markValues.set(name, textOf(valueStart, valueEnd, read) ?? '');
       }
       if (name.startsWith(OWN_MARK)) {
         marks.push(removable(html, attribute));
       }
     }
   }
-  // Nowhere else it is a link.
+  // Outside of SVG, xlink:href is not a link.
   href ??= svg.has(tag.start) ? xlink : undefined;
   if (href === undefined) {
     return;
@@ -188,7 +175,7 @@ function readLink(
   const says = readMarks(markValues);
   const ascii = html.slice(start, end);
   const host = plainHostInHtml(ascii);
-  let written = host === undefined ? textOf(start, end, options) : withoutAmp(ascii);
+  let written = host === undefined ? textOf(start, end, read) : withoutAmp(ascii);
   let reason: SkipReason | undefined = says.reason;
   if (notrack !== undefined) {
     marks.push(notrack);
@@ -212,19 +199,13 @@ function readLink(
   });
 }
 
-function attributeText(
-  { valueStart, valueEnd }: Attribute,
-  options: HtmlOptions,
-): string | undefined {
-  return textOf(valueStart, valueEnd, options);
-}
-
-function textOf(start: number, end: number, { read }: HtmlOptions): string | undefined {
+/** The value of an attribute as a browser reads it. */
+function textOf(start: number, end: number, read: Read): string | undefined {
   const written = read(start, end);
   return written && attributeValue(written);
 }
 
-/** A value without the white space around it, which stays. */
+/** The value of an attribute without the white space around it, which stays in the message. */
 function trimmed(html: string, { valueStart, valueEnd }: Attribute): Range {
   let start = valueStart;
   let end = valueEnd;
@@ -237,7 +218,7 @@ function trimmed(html: string, { valueStart, valueEnd }: Attribute): Range {
   return { start, end };
 }
 
-/** An attribute with the blanks before it, unless they are needed to part its neighbours; a line end stays one. */
+/** An attribute with the blanks before it, unless they separate its neighbours. A line end is kept. */
 function removable(html: string, attribute: Attribute): Range {
   const next = html[attribute.end];
   let start = attribute.start;

@@ -6,28 +6,20 @@ export function attributeValue(written: string): string {
   return text.includes('&') ? decodeHTMLAttribute(text) : text;
 }
 
-/** Decodes a value with `&amp;` as the only entity. For a text so short, `replaceAll` costs more. */
+/** Decodes `&amp;`, the only entity in a text for which `plainHostInHtml` gives a host. */
 export function withoutAmp(text: string): string {
-  let at = text.indexOf('&');
-  if (at === -1) {
-    return text;
-  }
-  let result = text.slice(0, ++at);
-  for (;;) {
-    const start = at + 'amp;'.length;
-    at = text.indexOf('&', start) + 1;
-    if (at === 0) {
-      return result + text.slice(start);
-    }
-    result += text.slice(start, at);
-  }
+  return text.includes('&') ? text.replaceAll('&amp;', '&') : text;
 }
 
+/** Escapes a URL for an attribute value in quotes. */
 export function escapeQuoted(url: string): string {
   return /[&"'<>]/.test(url) ? url.replace(/[&"'<>]/g, characterReference) : url;
 }
 
-/** The second `-` at an end, too: with the `>` of the tag it would close the conditional comment around it. */
+/**
+ * Escapes a URL for an attribute value without quotes. The last of two hyphens at the end is escaped, too: with the `>` of
+ * the tag it would close a conditional comment.
+ */
 export function escapeUnquoted(url: string): string {
   return url.replace(/[\s&"'<>=`]|(?<=-)-$/g, characterReference);
 }
@@ -36,14 +28,14 @@ function characterReference(char: string): string {
   return `&#${char.charCodeAt(0)};`;
 }
 
-/** How much of a link's content is looked at. */
+/** Characters of a link's content that are examined. */
 const WINDOW = 2000;
 
-/** Whether the text a reader sees of the link whose start tag ends here is itself a URL or a bare host name. */
+/** Whether the visible text of a link is itself a URL or a host name. `tagEnd` is the end of its start tag. */
 export function showsUrl(html: string, tagEnd: number): boolean {
   const content = html.slice(tagEnd, tagEnd + WINDOW);
   const end = content.search(/<\/?a[\s/>]/i);
-  // A tag without end goes on to the end: to look for its `>` from each of many would be quadratic.
+  // An unclosed tag runs on to the end of the text: to search for the `>` of many of them would be quadratic.
   const text = (end === -1 ? content : content.slice(0, end)).replace(/<[^>]*>?/g, '');
   return looksLikeUrl(decodeHTML(text).trim());
 }

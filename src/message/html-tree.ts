@@ -2,73 +2,41 @@ import { type Options, selectAll } from 'css-select';
 import { parse } from 'parse5';
 import { adapter, type Htmlparser2TreeAdapterMap } from 'parse5-htmlparser2-tree-adapter';
 import type { Range } from './link.ts';
+import type { ReadingLimits } from './open-message.ts';
 
 type Document = Htmlparser2TreeAdapterMap['document'];
 type Node = Htmlparser2TreeAdapterMap['node'];
 
-/** What only a tree can tell: offsets are those of start tags in the document. */
+/** Facts that only a tree gives. Offsets are those of start tags in the document. */
 export interface HtmlTree {
   /** Every `<a>` and `<area>` outside of templates, in document order. */
   readonly links: readonly number[];
-  /** The first `<base>` with an href. */
+  /** The first `<base>` that has an href. */
   readonly base: number | undefined;
   readonly comments: readonly Range[];
-  /** Links that match one of the selectors, or are within an element that does. */
+  /** Links that match one of the selectors, or that are inside of an element that does. */
   readonly selected: ReadonlySet<number>;
-  /** Links within SVG, where `xlink:href` is one. */
+  /** Links inside of SVG, where `xlink:href` is a link. */
   readonly svgLinks: ReadonlySet<number>;
 }
 
-/** Beyond these no tree is built: some of parse5's steps take time in proportion to the depth. */
-export interface TreeLimits {
-  /** Characters of HTML. */
-  readonly size: number;
-  /** Elements open within one another. */
-  readonly depth: number;
-}
-
 /**
- * Builds the tree a browser without scripts would build.
+ * Builds the tree that a browser without scripts builds. Some steps of parse5 take time in proportion to the depth, so the
+ * size and depth of the document are limited.
  *
- * @returns undefined where the document is beyond the limits, or the selectors take too long in it
+ * @returns undefined where the document is beyond the limits, or where the selectors take too long in it
  */
 export function readTree(
   html: string,
   selectors: readonly string[],
-  limits: TreeLimits,
+  limits: ReadingLimits,
 ): HtmlTree | undefined {
-  if (html.length > limits.size) {
+  if (html.length > limits.selectorHtmlSize) {
     return undefined;
   }
-  const document = parseWithin(html, limits.depth);
-  const matching = document && select(document, selectors, html.length);
-  return matching && collect(document, matching);
-}
-
-class TooComplex extends Error {}
-
-/** More than ten times what a large newsletter has; unclosed formatting multiplies elements. */
-const MAX_ELEMENTS = 20_000;
-
-function parseWithin(html: string, maxDepth: number): Document | undefined {
-  let depth = 0;
-  let elements = 0;
   try {
-    return parse<Htmlparser2TreeAdapterMap>(html, {
-      sourceCodeLocationInfo: true,
-      scriptingEnabled: false,
-      treeAdapter: {
-        ...adapter,
-        onItemPush() {
-          if (++depth > maxDepth || ++elements > MAX_ELEMENTS) {
-            throw new TooComplex();
-          }
-        },
-        onItemPop() {
-          depth--;
-        },
-      },
-    });
+    const document = parseWithin(html, limits.selectorHtmlDepth);
+    return collect(document, select(document, selectors, html.length));
   } catch (error) {
     if (error instanceof TooComplex) {
       return undefined;
@@ -77,8 +45,34 @@ function parseWithin(html: string, maxDepth: number): Document | undefined {
   }
 }
 
+class TooComplex extends Error {}
+
+/** A large newsletter has a tenth of these. Unclosed formatting multiplies elements. */
+const MAX_ELEMENTS = 20_000;
+
+/** @throws TooComplex */
+function parseWithin(html: string, maxDepth: number): Document {
+  let depth = 0;
+  let elements = 0;
+  return parse<Htmlparser2TreeAdapterMap>(html, {
+    sourceCodeLocationInfo: true,
+    scriptingEnabled: false,
+    treeAdapter: {
+      ...adapter,
+      onItemPush() {
+        if (++depth > maxDepth || ++elements > MAX_ELEMENTS) {
+          throw new TooComplex();
+        }
+      },
+      onItemPop() {
+        depth--;
+      },
+    },
+  });
+}
+
 function collect(document: Document, matching: ReadonlySet<unknown>): HtmlTree {
-  // The tree repeats an element where formatting is reopened (`<a><p></a>`): one tag, one link.
+  // The tree repeats an element where formatting is reopened (`<a><p></a>`), which is still one tag and one link.
   const links = new Set<number>();
   const selected = new Set<number>();
   const svgLinks = new Set<number>();
@@ -134,46 +128,37 @@ function isHtml(element: { namespace?: string }): boolean {
 type Element = Htmlparser2TreeAdapterMap['element'];
 type TreeAdapter = NonNullable<Options<Node, Element>['adapter']>;
 
-/** Steps through the tree that each selector may take. A step takes some nanoseconds. */
-const LEAST_STEPS = 1_000_000;
+/** Steps that each selector may take. A step takes some nanoseconds. */
+const MIN_STEPS = 1_000_000;
 const STEPS_PER_CHARACTER = 50;
 
-class TooManySteps extends Error {}
-
 /**
- * The elements that match one of the selectors. Selectors such as `.x ~ div ~ a` compare each element with all before it,
- * so the steps that they take have a bound in proportion to the document.
+ * Finds the elements that match one of the selectors. Selectors such as `.x ~ div ~ a` compare each element with all before
+ * it, so their steps are limited in proportion to the document.
  *
  * @param size characters of the document
- * @returns undefined where the bound is passed
+ * @throws TooComplex
  */
 function select(
   document: Document,
   selectors: readonly string[],
   size: number,
-): ReadonlySet<unknown> | undefined {
+): ReadonlySet<unknown> {
   if (selectors.length === 0) {
     return new Set();
   }
-  const steps = selectors.length * (LEAST_STEPS + STEPS_PER_CHARACTER * size);
-  try {
-    const options = { adapter: countingAdapter(steps) };
-    return new Set(selectAll<Node, Element>(selectors.join(', '), document, options));
-  } catch (error) {
-    if (error instanceof TooManySteps) {
-      return undefined;
-    }
-    throw error;
-  }
+  const steps = selectors.length * (MIN_STEPS + STEPS_PER_CHARACTER * size);
+  const options = { adapter: countingAdapter(steps) };
+  return new Set(selectAll<Node, Element>(selectors.join(', '), document, options));
 }
 
-/** What css-select sees of the tree. It makes each of its steps through one of these functions. */
+/** The tree as css-select sees it: each step calls one of these functions. */
 function countingAdapter(steps: number): TreeAdapter {
   let left = steps;
   const take = (count: number): void => {
     left -= count;
     if (left < 0) {
-      throw new TooManySteps();
+      throw new TooComplex();
     }
   };
   const isTag = (node: Node): node is Element => {
@@ -193,7 +178,7 @@ function countingAdapter(steps: number): TreeAdapter {
     take(1 + (value?.length ?? 0) / STEPS_PER_CHARACTER);
     return value;
   };
-  /** In document order, in a loop: nested calls would run out of stack on a deep tree. */
+  /** Elements in document order. Recursion would overflow the stack on a deep tree. */
   function* elementsIn(nodes: readonly Node[]): Iterable<Element> {
     const waiting = nodes.toReversed();
     for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {

@@ -1,65 +1,71 @@
 import type { SkipReason } from './skip-reasons.ts';
 
-/** From `start` up to `end`. */
+/** The characters or bytes from `start` up to `end`. */
 export interface Range {
   readonly start: number;
   readonly end: number;
 }
 
-/** A link where it stands in a part, before anything is decided about it. Offsets are into the scanned text. */
+/** Gives the characters of a range as Unicode text, or undefined where the charset leaves that uncertain. */
+export type Read = (start: number, end: number) => string | undefined;
+
+/** A link as a scanner finds it in a part. Offsets are into the scanned text. */
 export interface Candidate {
-  /** What a tracked URL would replace. */
+  /** A tracked URL replaces the text from `start` to `end`. */
   readonly start: number;
   readonly end: number;
-  /** The link as Unicode text, entities decoded; undefined where the charset does not say for certain. */
+  /** The link as Unicode text with entities decoded, or undefined where the charset leaves that uncertain. */
   readonly written: string | undefined;
-  /** The host of a link that is its own target (`plainHost`): nothing is to be found out of it. */
+  /** The host of a link that is its own target (see `plainHost`). Such a link needs no further parsing. */
   readonly host: string | undefined;
-  /** How a URL has to be written in its place. */
+  /** Escapes a URL for the place where the link stands. */
   readonly escape: (url: string) => string;
-  /** What speaks against tracking it where it stands, if anything does. */
+  /** Why the link is left alone because of the place where it stands. */
   readonly reason: SkipReason | undefined;
   readonly name: string | undefined;
   readonly sublink: string | undefined;
 }
 
-/** What a scanner found in a part. */
+/** The links of a part as a scanner finds them. */
 export interface Scanned {
   readonly candidates: readonly Candidate[];
-  /** Our own marks, to be removed. */
+  /** clickmilter's own marks, which are removed. */
   readonly marks: readonly Range[];
-  /** What relative links are resolved by. */
+  /** The URL that relative links are resolved by. */
   readonly base: string | undefined;
 }
 
-/** A top part of a message: the first text/plain and the first text/html a reader would show. */
+/** A top part of a message: the first text/plain or the first text/html part that a reader would show. */
 export type TopPart = 'text' | 'html';
 
 /** A link found in a top part. */
 export interface FoundLink {
   readonly part: TopPart;
-  /** What a browser would open: entities decoded once, tabs and line breaks dropped, resolved by `<base>`, non-ASCII percent-encoded. */
+  /**
+   * The URL that a browser would open: entities decoded once, tabs and line breaks dropped, resolved by `<base>`,
+   * non-ASCII characters percent-encoded.
+   */
   readonly target: string;
-  /** `data-msys-linkname`. */
-  readonly name?: string;
-  /** `data-msys-sublink`: path components that go before the token. */
-  readonly sublink?: string;
-  /** Why it is not to be tracked; absent for a link that may be. */
-  readonly reason?: SkipReason;
+  /** The value of `data-msys-linkname`. */
+  readonly name?: string | undefined;
+  /** The value of `data-msys-sublink`: path components that stand before the token. */
+  readonly sublink?: string | undefined;
+  /** Why the link is left alone. Absent where the link may be tracked. */
+  readonly reason?: SkipReason | undefined;
 }
 
-/** A found link after a rewrite. */
+/** A found link after the message was rewritten. */
 export interface RewrittenLink extends FoundLink {
-  /** What stands in the message now; absent for a link that is not tracked. */
-  readonly url?: string;
+  /** The URL that stands in the message now. Absent where the link is not tracked. */
+  readonly url?: string | undefined;
   readonly tracked: boolean;
 }
 
 export interface RewrittenMessage {
-  /** The new body in pieces; absent where not a byte changes. */
+  /** The new body in pieces. Absent where no byte changes. */
   readonly body?: readonly Buffer[];
   readonly links: readonly RewrittenLink[];
 }
 
-/** Gives a found link its tracked URL, or undefined to leave it alone. Must be synchronous. */
+/** Gives a found link its tracked URL, or undefined to leave the link alone. */
 export type UrlFor = (link: FoundLink) => string | undefined;

@@ -1,4 +1,4 @@
-import { judge } from './classify-links.ts';
+import { classifyLinks } from './classify-links.ts';
 import { type HeaderField, protectionByHeaders } from './header-fields.ts';
 import type { FoundLink, RewrittenMessage, TopPart, UrlFor } from './link.ts';
 import { readPart } from './read-part.ts';
@@ -6,24 +6,46 @@ import { rewriteParts } from './rewrite.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { type PartFound, TopParts } from './top-parts.ts';
 
-/** Beyond these a message, part or link is left alone. */
+/** Limits beyond which a message, a part or a link is left alone. */
 export interface ReadingLimits {
   /** Bytes of the body. */
   readonly bodySize: number;
   /** Bytes of the headers of one part. */
   readonly headerSize: number;
-  /** MIME parts. */
+  /** MIME parts of the message. */
   readonly parts: number;
-  /** Levels of multiparts within one another. */
+  /** Levels of nested multiparts. */
   readonly depth: number;
-  /** Links in one part. */
+  /** Links of one part. */
   readonly links: number;
-  /** What tracked links may add to a message, in multiples of its top parts. */
+  /** Bytes that tracked links may add to a message, in multiples of its top parts. */
   readonly growth: number;
-  /** Bytes of HTML for `excludeSelectors` to be looked for in. */
+  /** Characters of an HTML part that is searched for `excludeSelectors`. */
   readonly selectorHtmlSize: number;
-  /** Elements open within one another, likewise. */
+  /** Levels of nested elements in an HTML part that is searched for `excludeSelectors`. */
   readonly selectorHtmlDepth: number;
+}
+
+/** How a message is read. */
+export interface ReadingOptions {
+  readonly limits: ReadingLimits;
+  /** Whether messages with a DKIM, ARC or DomainKeys signature are rewritten, which breaks the signature. */
+  readonly rewriteSigned: boolean;
+  /** CSS selectors. A link that matches, or that is inside of an element that matches, is left alone. */
+  readonly excludeSelectors: readonly string[];
+  /** Whether a link with an unresolved placeholder is tracked, unless the placeholder is its host. */
+  readonly placeholders: 'leave' | 'track';
+  /** Whether links are tracked whose visible text is itself a URL. */
+  readonly trackUrlText: boolean;
+  /** Hosts of tracked links in lower case, with a port where it is not the default. Links to them are left alone. */
+  readonly ownDomains: ReadonlySet<string>;
+  /** Decides by target whether a link is left alone. The host is lower case and has a port where it is not the default. */
+  readonly exclude?: (target: string, host: string) => boolean;
+}
+
+/** What `openMessage` takes: each option may be absent, and so may each limit. */
+export interface MessageOptions extends Partial<Omit<ReadingOptions, 'limits'>> {
+  readonly limits?: Partial<ReadingLimits>;
 }
 
 export const DEFAULT_LIMITS: ReadingLimits = {
@@ -37,44 +59,36 @@ export const DEFAULT_LIMITS: ReadingLimits = {
   selectorHtmlDepth: 500,
 };
 
-export interface ReadingOptions {
-  readonly limits: ReadingLimits;
-  /** Whether messages with a DKIM, ARC or DomainKeys signature are rewritten, which breaks it. */
-  readonly rewriteSigned: boolean;
-  /** CSS selectors; links they match, and links within what they match, are left alone. */
-  readonly excludeSelectors: readonly string[];
-  /** What becomes of links with a placeholder outside of the host; left alone where this is absent. */
-  readonly placeholders?: 'leave' | 'track';
-  /** Whether links are tracked whose visible text is itself a URL. */
-  readonly trackUrlText: boolean;
-  /** Hosts (lower case, with port where there is one) that tracked links lead to: links to them are left alone. */
-  readonly ownDomains: ReadonlySet<string>;
-  /** Whether a link is left alone by its target, or by its host and port as browsers spell them. */
-  readonly exclude?: (target: string, host: string) => boolean;
-}
+const DEFAULTS: Omit<ReadingOptions, 'limits'> = {
+  rewriteSigned: false,
+  excludeSelectors: [],
+  placeholders: 'leave',
+  trackUrlText: true,
+  ownDomains: new Set(),
+};
 
 /** A message that is being received. */
 export interface OpenMessage {
-  /** False once it is known that nothing will be done, perhaps from the headers alone: the rest of the body may be skipped. */
+  /** False as soon as it is known that nothing will change. The rest of the body may then be skipped. */
   readonly needsBody: boolean;
-  /** Why not. */
+  /** Why nothing will change. */
   readonly reason: SkipReason | undefined;
-  /** Takes the next piece of the body, and keeps it: the bytes must not be changed afterwards. */
+  /** Takes the next piece of the body and keeps it. The caller must not change the bytes afterwards. */
   write(chunk: Buffer): void;
-  /** To be called once, after the last piece. */
+  /** Finds the links. Call it once, after the last piece of the body. */
   end(): ReadMessage;
 }
 
-/** A message that was read to its end. */
+/** A message that was read completely. */
 export interface ReadMessage {
-  /** All links of the top parts, in the order of the message, with the reason where one is not to be tracked. */
+  /** All links of the top parts in the order of the message. */
   readonly links: readonly FoundLink[];
   /** Why the whole message is left alone. */
   readonly reason?: SkipReason;
-  /** The top parts, and why one is left alone as a whole. */
+  /** The top parts, and why a part is left alone. */
   readonly parts: readonly { readonly part: TopPart; readonly reason?: SkipReason }[];
   /**
-   * Makes the new body. It changes nothing else, so it may be called again with other URLs.
+   * Makes the new body. It may be called again with other URLs.
    *
    * @param urlFor called with each object of `links` that has no reason, in any order
    */
@@ -82,15 +96,26 @@ export interface ReadMessage {
 }
 
 /**
- * Begins to read a message whose headers are complete. Never throws, whatever the message.
- * Finds the parts while the body comes in, and looks for their links at the end.
+ * Opens a message whose headers are complete. Its parts are found while the body arrives, and its links at the end.
+ * Never throws, whatever the message contains.
+ *
+ * @param headers as the message has them, in order
  */
-export function openMessage(headers: readonly HeaderField[], options: ReadingOptions): OpenMessage {
-  const protection = protectionByHeaders(headers, options.rewriteSigned);
-  return protection === undefined ? new Reading(headers, options) : leftAlone(protection);
+export function openMessage(
+  headers: readonly HeaderField[],
+  options: MessageOptions = {},
+): OpenMessage {
+  const settings = {
+    ...DEFAULTS,
+    ...options,
+    limits:
+      options.limits === undefined ? DEFAULT_LIMITS : { ...DEFAULT_LIMITS, ...options.limits },
+  };
+  const protection = protectionByHeaders(headers, settings.rewriteSigned);
+  return protection === undefined ? new IncomingMessage(headers, settings) : leaveAlone(protection);
 }
 
-class Reading implements OpenMessage {
+class IncomingMessage implements OpenMessage {
   readonly #headers: readonly HeaderField[];
   readonly #options: ReadingOptions;
   readonly #parts: TopParts;
@@ -122,47 +147,37 @@ class Reading implements OpenMessage {
     const parts = found.map((part) =>
       readPart(part, body.slice(part.start, part.end), this.#options),
     );
-    const protection = parts.flatMap((part) => ('protects' in part ? part.reason : []))[0];
+    const protection = parts.find((part) => 'protects' in part)?.reason;
     if (protection !== undefined) {
       return untouched(protection);
     }
-    const readable = parts.filter((part) => 'content' in part);
-    const growth = allowedGrowth(parts, this.#options.limits);
-    const judged = judge(readable, this.#headers, this.#options, growth);
-    const links: FoundLink[] = [];
-    for (const ofPart of judged.values()) {
-      for (const { link } of ofPart) {
-        links.push(link);
-      }
-    }
-    const overview = parts.map((part) => ({
-      part: part.found.part,
-      ...('reason' in part && { reason: part.reason }),
+    const growth = allowedGrowth(found, this.#options.limits);
+    const readable = parts.filter((part) => part.reason === undefined);
+    const classified = classifyLinks(readable, this.#headers, this.#options, growth);
+    const overview = parts.map(({ found: { part }, reason }) => ({
+      part,
+      ...(reason !== undefined && { reason }),
     }));
     const whole = readable.length === 0 ? overview[0]?.reason : undefined;
     return {
-      links,
+      links: classified.flatMap(({ links }) => links.map(({ link }) => link)),
       parts: overview,
       ...(whole !== undefined && { reason: whole }),
-      rewrite: (urlFor) => rewriteParts(body, judged, urlFor, growth),
+      rewrite: (urlFor) => rewriteParts(body, classified, urlFor, growth),
     };
   }
 }
 
-/** Whatever the size, so much is granted: some hundred links. */
-const LEAST_GROWTH = 64 * 1024;
+/** Every message may grow by some hundred links, however small it is. */
+const MIN_GROWTH = 64 * 1024;
 
-/** What tracking may add to a message: some links are long where they stand for a few bytes. */
-function allowedGrowth(
-  parts: readonly { readonly found: PartFound }[],
-  { growth }: ReadingLimits,
-): number {
-  const size = parts.reduce((sum, { found }) => sum + found.end - found.start, 0);
-  return LEAST_GROWTH + growth * size;
+/** Bytes that tracked links may add: some stand for a few bytes and are long. */
+function allowedGrowth(parts: readonly PartFound[], { growth }: ReadingLimits): number {
+  return MIN_GROWTH + growth * parts.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
-/** A message of which the body need not even be looked at. */
-function leftAlone(reason: SkipReason): OpenMessage {
+/** A message whose headers say already that it is left alone. */
+function leaveAlone(reason: SkipReason): OpenMessage {
   return { needsBody: false, reason, write() {}, end: () => untouched(reason) };
 }
 

@@ -1,7 +1,7 @@
 import { base64Content } from './base64.ts';
 import { charsetOf } from './charset.ts';
 import { type Content, literalContent } from './content.ts';
-import { unflow } from './cut-text.ts';
+import { type CutText, unflow } from './cut-text.ts';
 import { scanHtml } from './html-links.ts';
 import type { Range, Scanned } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
@@ -10,28 +10,29 @@ import type { SkipReason } from './skip-reasons.ts';
 import { scanText } from './text-links.ts';
 import type { PartFound } from './top-parts.ts';
 
-/** A top part whose links were looked for. */
+/** A top part whose links were searched for. */
 export interface ReadPart {
   readonly found: PartFound;
+  readonly reason?: undefined;
   readonly content: Content;
   readonly scanned: Scanned;
-  /** The decoded bytes that characters stand for. */
+  /** The decoded bytes of a range of characters. */
   bytesOf(range: Range): Range;
-  /** ASCII text as bytes of the part's charset. */
+  /** Encodes ASCII text in the charset of the part. */
   encode(ascii: string): string;
-  /** Whether queries with non-ASCII characters are certain. */
+  /** Whether browsers send non-ASCII characters of a query as UTF-8. */
   readonly utf8Queries: boolean;
 }
 
-/** A part that is left alone as a whole. */
+/** A top part that is left alone as a whole. */
 export interface LeftPart {
   readonly found: PartFound;
   readonly reason: SkipReason;
-  /** Inline PGP: then the other part is not to be changed either. */
-  readonly protects?: boolean;
+  /** Whether the reason holds for the whole message, as with inline PGP. */
+  readonly protects?: true;
 }
 
-/** Decodes a top part and looks for its links. */
+/** Decodes a top part and finds its links. */
 export function readPart(
   found: PartFound,
   raw: Buffer,
@@ -44,7 +45,7 @@ export function readPart(
   if (typeof content === 'string') {
     return { found, reason: content };
   }
-  const unflowed = found.delSp ? unflow(content.bytes) : undefined;
+  const unflowed: CutText | undefined = found.delSp ? unflow(content.bytes) : undefined;
   const bytes = unflowed?.text ?? content.bytes;
   const charset = charsetOf(found.charset, bytes);
   const text = charset?.scannable(bytes) ?? bytes;
@@ -58,20 +59,10 @@ export function readPart(
   const { unit } = charset;
   const read = (start: number, end: number) =>
     charset.decode(bytes.slice(start * unit, end * unit));
-  const maxLinks = options.limits.links;
   const scanned =
     found.part === 'html'
-      ? scanHtml(text, {
-          excludeSelectors: options.excludeSelectors,
-          trackUrlText: options.trackUrlText,
-          maxLinks,
-          treeLimits: {
-            size: options.limits.selectorHtmlSize,
-            depth: options.limits.selectorHtmlDepth,
-          },
-          read,
-        })
-      : scanText(text, { charset, maxLinks, read });
+      ? scanHtml(text, options, read)
+      : scanText(text, charset, options.limits.links, read);
   if (typeof scanned === 'string') {
     return { found, reason: scanned };
   }
@@ -88,17 +79,22 @@ export function readPart(
   };
 }
 
-/** RFC 5321 §4.5.3.1.6, without the line end. */
+/** The longest line in bytes, without its line end (RFC 5321 §4.5.3.1.6). */
 const MAX_LINE = 998;
 
 /**
- * 7bit and 8bit, also as `7-bit`, `8bits`, `8bit; charset=utf-8`, `"7bit"`: readers take what they do not know for text as it
- * is, and cut off what follows.
+ * 7bit and 8bit in every spelling that readers accept, such as `7-bit`, `8bits`, `8bit; charset=utf-8` and `"7bit"`. Readers
+ * show an encoding that they do not know as it is, and ignore what follows its name.
  */
 const LINES = /^["']?[78][ _-]?bits?(?:mime)?["']?(?:[;,.\s].*)?$/;
 const BINARY = /^"?binary"?(?:[;,.\s].*)?$/;
 
-/** @returns the content of a part, or why it cannot be read with certainty */
+/**
+ * Opens the content of a part.
+ *
+ * @param encoding the Content-Transfer-Encoding in lower case. Empty where there is none
+ * @returns the reason why the content cannot be read with certainty, if there is one
+ */
 export function openContent(
   raw: Buffer,
   encoding: string,
@@ -119,10 +115,11 @@ export function openContent(
   }
 }
 
-/** Inline PGP (RFC 9580 §6.2 and §7): the same for one part, by its content. */
+/** Why inline PGP (RFC 9580 §6.2 and §7) forbids any change of the message. */
 function protectionByContent(content: string): SkipReason | undefined {
+  // Hyphens are frequent: a search for them takes ten times as long.
   if (!content.includes('BEGIN PGP ')) {
-    return undefined; // hyphens are frequent: looking for them takes ten times as long
+    return undefined;
   }
   if (content.includes('-----BEGIN PGP SIGNED MESSAGE-----')) {
     return 'signed';

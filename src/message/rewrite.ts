@@ -1,18 +1,19 @@
 import type { BodyChunks } from './body-chunks.ts';
-import type { JudgedLink } from './classify-links.ts';
+import type { ClassifiedLink, ClassifiedPart } from './classify-links.ts';
 import type { Edit, Spliced } from './content.ts';
 import type { RewrittenLink, RewrittenMessage, UrlFor } from './link.ts';
 import type { ReadPart } from './read-part.ts';
+import type { SkipReason } from './skip-reasons.ts';
 
 /**
- * Puts tracked URLs in the place of links and takes our own marks out; every other byte stays as it was.
+ * Replaces links by tracked URLs and removes clickmilter's own marks. Every other byte stays unchanged.
  *
  * @param parts in the order of the body
- * @param growth bytes that all URLs together may add: where they are used up, the rest of the links is left alone
+ * @param growth bytes that all URLs may add in sum. Once they are used up, the remaining links are left alone
  */
 export function rewriteParts(
   body: BodyChunks,
-  parts: ReadonlyMap<ReadPart, readonly JudgedLink[]>,
+  parts: readonly ClassifiedPart[],
   urlFor: UrlFor,
   growth: number,
 ): RewrittenMessage {
@@ -25,22 +26,20 @@ export function rewriteParts(
       pieces.push(view);
     }
   };
-  for (const [part, judged] of parts) {
+  for (const { part, links: classified } of parts) {
     const edits: Edit[] = part.scanned.marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
-    const plans: Plan[] = [];
-    for (const one of judged) {
-      let plan = planFor(part, one, urlFor);
+    const plans = classified.map((one) => {
+      const plan = planFor(part, one, urlFor);
       const { edit } = plan;
       if (edit !== undefined) {
         room -= Math.max(0, edit.bytes.length - (edit.end - edit.start));
         if (room < 0) {
-          plan = { link: { ...plan.link, reason: 'growth' } };
-        } else {
-          edits.push(edit);
+          return { link: one.link, reason: 'growth' } as const;
         }
+        edits.push(edit);
       }
-      plans.push(plan);
-    }
+      return plan;
+    });
     if (part.scanned.marks.length > 0) {
       edits.sort((a, b) => a.start - b.start);
     }
@@ -51,7 +50,7 @@ export function rewriteParts(
       copied = part.found.end;
     }
     for (const plan of plans) {
-      links.push(outcomeOf(plan, refused));
+      links.push(rewritten(plan, refused));
     }
   }
   if (copied === 0) {
@@ -61,44 +60,32 @@ export function rewriteParts(
   return { body: pieces.filter(({ length }) => length > 0), links };
 }
 
-/** One link, and what is to become of it. */
+/** A link with either the edit that replaces it, or the reason why it stays. */
 interface Plan {
-  readonly link: JudgedLink['link'];
+  readonly link: ClassifiedLink['link'];
+  readonly reason?: SkipReason | undefined;
   readonly url?: string;
   readonly edit?: Edit;
 }
 
-function planFor(part: ReadPart, { candidate, link }: JudgedLink, urlFor: UrlFor): Plan {
-  if (link.reason !== undefined) {
-    return { link };
-  }
-  const url = urlFor(link);
+function planFor(part: ReadPart, { candidate, link }: ClassifiedLink, urlFor: UrlFor): Plan {
+  const url = link.reason === undefined ? urlFor(link) : undefined;
   if (url === undefined) {
-    return { link: { ...link, reason: 'too-long' } };
+    return { link, reason: link.reason ?? 'too-long' };
   }
   const { start, end } = part.bytesOf(candidate);
   return { link, url, edit: { start, end, bytes: part.encode(candidate.escape(url)) } };
 }
 
-function outcomeOf({ link, url, edit }: Plan, refused: Spliced['refused']): RewrittenLink {
-  const refusal = edit && refused.get(edit);
-  // Field by field: a spread of objects of several shapes costs more than the splice.
-  const outcome: { -readonly [Key in keyof RewrittenLink]: RewrittenLink[Key] } = {
+function rewritten({ link, reason, url, edit }: Plan, refused: Spliced['refused']): RewrittenLink {
+  const why = reason ?? (edit && refused.get(edit));
+  return {
     part: link.part,
     target: link.target,
-    tracked: edit !== undefined && refusal === undefined,
+    tracked: why === undefined,
+    name: link.name,
+    sublink: link.sublink,
+    reason: why,
+    url: why === undefined ? url : undefined,
   };
-  if (link.name !== undefined) {
-    outcome.name = link.name;
-  }
-  if (link.sublink !== undefined) {
-    outcome.sublink = link.sublink;
-  }
-  const reason = link.reason ?? refusal;
-  if (reason !== undefined) {
-    outcome.reason = reason;
-  } else if (url !== undefined) {
-    outcome.url = url;
-  }
-  return outcome;
 }

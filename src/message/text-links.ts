@@ -1,30 +1,24 @@
 import type { Charset } from './charset.ts';
 import { cutOut } from './cut-text.ts';
-import type { Candidate, Range, Scanned } from './link.ts';
+import type { Candidate, Range, Read, Scanned } from './link.ts';
 import { notrackAt, readMarks, withoutNotrack } from './link-marks.ts';
 import { plainHost } from './target.ts';
 import { Surroundings } from './text-surroundings.ts';
 import { UrlScanner } from './text-url.ts';
 import { doubtAbout } from './text-url-end.ts';
 
-export interface TextOptions {
-  readonly charset: Charset;
-  /** Of more than that, and of more marks, none are looked at: the part is left alone. */
-  readonly maxLinks: number;
-  /** The characters from start to end as Unicode, or undefined where the charset does not say for certain. */
-  readonly read: (start: number, end: number) => string | undefined;
-}
-
 /**
- * Finds the http and https URLs in plain text.
+ * Finds the http and https URLs in plain text. Offsets of the result are into `original`.
  *
- * @param original offsets in it are those of the candidates
+ * @param maxLinks a part with more links, or with more marks, is left alone
  */
 export function scanText(
   original: string,
-  { charset: ofOriginal, maxLinks, read }: TextOptions,
+  charsetOfOriginal: Charset,
+  maxLinks: number,
+  read: Read,
 ): Scanned | 'too-many-links' {
-  const marked = readMarkedText(original, ofOriginal, read, maxLinks);
+  const marked = readMarkedText(original, charsetOfOriginal, read, maxLinks);
   if (marked === undefined) {
     return 'too-many-links';
   }
@@ -55,7 +49,7 @@ export function scanText(
       end: range.end,
       written,
       host,
-      escape: asItIs,
+      escape: unescaped,
       reason,
       name: says.name,
       sublink: says.sublink,
@@ -67,30 +61,25 @@ export function scanText(
   return { candidates, marks, base: undefined };
 }
 
-function asItIs(url: string): string {
+function unescaped(url: string): string {
   return url;
 }
 
-/** A text with our marks (`[[data-msys-clicktrack="0"]]`), as readers will see it: without them. */
+/** A text without clickmilter's marks (`[[data-msys-clicktrack="0"]]`), as readers will see it. */
 interface MarkedText {
   readonly text: string;
   readonly charset: Charset;
-  /** In the original, brackets and all: each to be removed. */
+  /** The marks in the original, with their brackets. Each is to be removed. */
   readonly marks: Range[];
   inOriginal(range: Range): Range;
   /**
-   * What the marks say that stand in or directly behind a URL, and where the URL ends for them. URLs are asked for in
-   * order.
+   * The values of the marks in or directly behind a URL, and the end of the URL before them. It must be called for URLs in
+   * ascending order.
    */
   marksOn(url: Range): { values?: ReadonlyMap<string, string>; end: number };
 }
 
-type Read = (start: number, end: number) => string | undefined;
-
-/**
- * @param read the characters from start to end as Unicode, or undefined where the charset does not say for certain
- * @returns undefined where there are more than `maxMarks`
- */
+/** @returns undefined where there are more than `maxMarks` */
 function readMarkedText(
   original: string,
   charset: Charset,
@@ -129,21 +118,21 @@ function readMarkedText(
         next++;
       }
       const at = places[next] ?? Infinity;
-      const isOn = at - end < FARTHEST && CLOSING.test(text.slice(end, at));
+      const isOn = at - end < MAX_DISTANCE && CLOSING.test(text.slice(end, at));
       const values = isOn ? groups[next]?.values : undefined;
       return values === undefined ? { end } : { values, end: Math.min(at, end) };
     },
   };
 }
 
-/** What may stand between a URL and its marks, and how much of it. */
+/** Characters that may stand between a URL and its marks. */
 const CLOSING = /^[.,:;!?'"`)\]>*_~|-]*[ \t]*$/;
-const FARTHEST = 100;
+const MAX_DISTANCE = 100;
 
-/** One or more marks with nothing but blanks between them. */
+/** One or more marks with only blanks between them. */
 interface Marks {
   readonly ranges: Range[];
-  /** By lower-case name. */
+  /** Values by lower-case name. */
   readonly values: Map<string, string>;
 }
 
@@ -153,14 +142,14 @@ const NAME = 'data-msys-[a-z-]{1,30}';
 const VALUE = `["“”„]([^"“”„]{0,500})["“”]|['‘’‚]([^'‘’‚]{0,500})['‘’]|([^\\s"'\\]]{1,500})`;
 const ATTRIBUTE = `(${NAME})(?:${BLANK}=${BLANK}(?:${VALUE}))?`;
 const QUOTED = `"[^"]{0,500}"|'[^']{0,500}'`;
-/** As it is to be written; or, within a line, as people write it. */
+/** A mark as documented, which may run over line ends; or a misspelt mark within a line. */
 const MARK = new RegExp(
   `${OPENS}(?:(?:${NAME}(?:${BLANK}=${BLANK}(?:${QUOTED}|[^\\s"'\\]]{1,500}))?${BLANK}){1,16}|data-msys-[^\\r\\n[\\]]{0,500})\\]\\]`,
   'iy',
 );
 const EACH = new RegExp(ATTRIBUTE, 'gi');
 
-/** In time linear in the text. */
+/** Finds all marks in time linear in the text. */
 function findMarks(text: string, read: Read, max: number): Marks[] | undefined {
   let count = 0;
   const found: Marks[] = [];

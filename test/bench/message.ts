@@ -116,6 +116,7 @@ async function stepsOf(dist: string) {
     limits: DEFAULT_LIMITS,
     rewriteSigned: false,
     excludeSelectors: [],
+    placeholders: 'leave',
     trackUrlText: true,
     ownDomains: new Set<string>(),
   };

@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 import type { HeaderField } from '../../src/message/header-fields.ts';
 import {
   DEFAULT_LIMITS,
+  type MessageOptions,
   openMessage,
-  type ReadingOptions,
 } from '../../src/message/open-message.ts';
 import { newsletter } from '../helpers/newsletter.ts';
 
-const OPTIONS: ReadingOptions = {
+const OPTIONS: MessageOptions = {
   limits: { ...DEFAULT_LIMITS, links: 100_000 }, // else the large ones end before they are rewritten
   rewriteSigned: false,
   excludeSelectors: [],

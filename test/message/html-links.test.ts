@@ -3,19 +3,18 @@ import { load } from 'cheerio';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { type HtmlOptions, scanHtml } from '../../src/message/html-links.ts';
-import type { Scanned } from '../../src/message/link.ts';
+import type { Read, Scanned } from '../../src/message/link.ts';
+import { DEFAULT_LIMITS } from '../../src/message/open-message.ts';
 
-const options = (html: string, more: Partial<HtmlOptions> = {}): HtmlOptions => ({
-  excludeSelectors: [],
-  trackUrlText: true,
-  maxLinks: 10_000,
-  treeLimits: { size: 1_000_000, depth: 500 },
-  read: (start, end) => html.slice(start, end),
-  ...more,
-});
+const outcome = (html: string, more: Partial<HtmlOptions> = {}, read?: Read) =>
+  scanHtml(
+    html,
+    { excludeSelectors: [], trackUrlText: true, limits: DEFAULT_LIMITS, ...more },
+    read ?? ((start, end) => html.slice(start, end)),
+  );
 
-function scan(html: string, more: Partial<HtmlOptions> = {}): Scanned {
-  const scanned = scanHtml(html, options(html, more));
+function scan(html: string, more?: Partial<HtmlOptions>, read?: Read): Scanned {
+  const scanned = outcome(html, more, read);
   if (typeof scanned === 'string') {
     throw new Error(scanned);
   }
@@ -221,9 +220,9 @@ test.each([
 test('of too many links, those beyond the limit are not looked for', () => {
   const read = vi.fn(() => 'http://ä.example/');
   const html = '<a href="http://&auml;.example/"></a>'.repeat(5);
-  expect(scan(html, { maxLinks: 5, read }).candidates).toHaveLength(5);
+  expect(scan(html, { limits: { ...DEFAULT_LIMITS, links: 5 } }, read).candidates).toHaveLength(5);
   read.mockClear();
-  expect(scanHtml(html, options(html, { maxLinks: 2, read }))).toBe('too-many-links');
+  expect(outcome(html, { limits: { ...DEFAULT_LIMITS, links: 2 } }, read)).toBe('too-many-links');
   expect(read).toHaveBeenCalledTimes(3);
 });
 
@@ -245,10 +244,10 @@ describe('selectors', () => {
 
   test('a document beyond the bounds is left alone', () => {
     const deep = `${'<div>'.repeat(600)}<a href="https://a.example/">`;
-    expect(scanHtml(deep, options(deep))).toHaveProperty('candidates');
-    expect(scanHtml(deep, options(deep, { excludeSelectors: ['.x'] }))).toBe('html-too-complex');
-    const long = `<a href="https://a.example/">${'x'.repeat(1_000_000)}`;
-    expect(scanHtml(long, options(long, { excludeSelectors: ['.x'] }))).toBe('html-too-complex');
+    expect(outcome(deep)).toHaveProperty('candidates');
+    expect(outcome(deep, { excludeSelectors: ['.x'] })).toBe('html-too-complex');
+    const long = `<a href="https://a.example/">${'x'.repeat(DEFAULT_LIMITS.selectorHtmlSize)}`;
+    expect(outcome(long, { excludeSelectors: ['.x'] })).toBe('html-too-complex');
   });
 });
 
@@ -304,7 +303,7 @@ test.each([
 ])('the selector %s is given up where it takes too long', (selector, make) => {
   const selected = (n: number) => {
     const html = make(n);
-    return scanHtml(html, options(html, { excludeSelectors: [selector] }));
+    return outcome(html, { excludeSelectors: [selector] });
   };
   expect(selected(100)).toHaveProperty('candidates');
   expect(selected(5000)).toBe('html-too-complex');

@@ -124,13 +124,11 @@ test.each([
 
 test('xlink:href is a link within SVG only', () => {
   const hrefs = (html: string) => {
-    const scanned = scanHtml(html, {
-      excludeSelectors: [],
-      trackUrlText: true,
-      maxLinks: 10,
-      treeLimits: { size: 10_000, depth: 100 },
-      read: (start, end) => html.slice(start, end),
-    });
+    const scanned = scanHtml(
+      html,
+      { excludeSelectors: [], trackUrlText: true, limits: DEFAULT_LIMITS },
+      (start, end) => html.slice(start, end),
+    );
     return typeof scanned === 'string' ? scanned : scanned.candidates.map(({ written }) => written);
   };
   expect(hrefs('<a xlink:href="https://a.example/1">x</a>')).toEqual([]);

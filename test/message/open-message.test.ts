@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import type { HeaderField } from '../../src/message/header-fields.ts';
 import {
   DEFAULT_LIMITS,
+  type MessageOptions,
   openMessage,
-  type ReadingOptions,
 } from '../../src/message/open-message.ts';
 
-const OPTIONS: ReadingOptions = {
+const OPTIONS: MessageOptions = {
   limits: DEFAULT_LIMITS,
   rewriteSigned: false,
   excludeSelectors: [],
@@ -15,7 +15,7 @@ const OPTIONS: ReadingOptions = {
 };
 
 /** A message as it stands in a file, with LF for line ends. */
-function read(source: string, options: Partial<ReadingOptions> = {}) {
+function read(source: string, options: Partial<MessageOptions> = {}) {
   const [head = '', ...rest] = source.split('\n\n');
   const headers: HeaderField[] = head.split(/\n(?![ \t])/).map((line) => {
     const colon = line.indexOf(':');
@@ -27,14 +27,14 @@ function read(source: string, options: Partial<ReadingOptions> = {}) {
   return { needsBody, open, message: open.end() };
 }
 
-function rewrite(source: string, options: Partial<ReadingOptions> = {}): string | undefined {
+function rewrite(source: string, options: Partial<MessageOptions> = {}): string | undefined {
   const { message } = read(source, options);
   const { body } = message.rewrite(() => 'https://t.example/T');
   return body && Buffer.concat(body).toString().replaceAll('\r\n', '\n');
 }
 
 /** Each link, or why it is left alone. */
-const links = (source: string, options: Partial<ReadingOptions> = {}) =>
+const links = (source: string, options: Partial<MessageOptions> = {}) =>
   read(source, options).message.links.map(
     ({ part, target, reason }) => `${part} ${reason ?? target}`,
   );

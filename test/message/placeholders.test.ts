@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import {
   DEFAULT_LIMITS,
+  type MessageOptions,
   openMessage,
-  type ReadingOptions,
 } from '../../src/message/open-message.ts';
 import { holdsPlaceholder } from '../../src/message/placeholders.ts';
 
@@ -129,7 +129,7 @@ test.each([
 });
 
 /** Why the one link of a part is left alone. */
-function reasonOf(type: string, body: string, options: Partial<ReadingOptions> = {}) {
+function reasonOf(type: string, body: string, options: MessageOptions = {}) {
   const open = openMessage([{ name: 'Content-Type', value: `${type}; charset=utf-8` }], {
     limits: DEFAULT_LIMITS,
     rewriteSigned: false,

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   DEFAULT_LIMITS,
+  type MessageOptions,
   openMessage,
-  type ReadingOptions,
 } from '../../src/message/open-message.ts';
 import { type MadeMessage, type MadePart, mimeMessages } from '../helpers/mime-tree.ts';
 
-const OPTIONS: ReadingOptions = {
+const OPTIONS: MessageOptions = {
   limits: DEFAULT_LIMITS,
   rewriteSigned: false,
   excludeSelectors: [],

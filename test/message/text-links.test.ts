@@ -9,7 +9,7 @@ function scan(text: string, label = 'utf-8') {
   const bytes = label === 'utf-8' ? Buffer.from(text).toString('latin1') : text;
   const charset = charsetOf(label, bytes) as Charset;
   const read = (start: number, end: number) => charset.decode(bytes.slice(start, end));
-  const scanned = scanText(charset.scannable(bytes), { charset, maxLinks: 10_000, read });
+  const scanned = scanText(charset.scannable(bytes), charset, 10_000, read);
   if (typeof scanned === 'string') {
     throw new Error(scanned);
   }
@@ -348,9 +348,9 @@ test('of too many links, those beyond the limit are not looked for', () => {
   const read = vi.fn(() => 'http://ä.example/');
   const charset = charsetOf('utf-8', '') as Charset;
   const text = 'http://\xc3\xa4.example/ '.repeat(5);
-  expect(scanText(text, { charset, maxLinks: 5, read })).toHaveProperty('candidates.length', 5);
+  expect(scanText(text, charset, 5, read)).toHaveProperty('candidates.length', 5);
   read.mockClear();
-  expect(scanText(text, { charset, maxLinks: 2, read })).toBe('too-many-links');
+  expect(scanText(text, charset, 2, read)).toBe('too-many-links');
   expect(read).toHaveBeenCalledTimes(3);
 });
 
@@ -358,8 +358,8 @@ test('of too many marks, those beyond the limit are not looked for', () => {
   const read = vi.fn(() => 'data-msys-x');
   const charset = charsetOf('utf-8', '') as Charset;
   const text = '[[data-msys-x]] '.repeat(5);
-  expect(scanText(text, { charset, maxLinks: 5, read })).toHaveProperty('marks.length', 5);
+  expect(scanText(text, charset, 5, read)).toHaveProperty('marks.length', 5);
   read.mockClear();
-  expect(scanText(text, { charset, maxLinks: 2, read })).toBe('too-many-links');
+  expect(scanText(text, charset, 2, read)).toBe('too-many-links');
   expect(read).toHaveBeenCalledTimes(2);
 });
