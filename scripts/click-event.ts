@@ -91,7 +91,7 @@ export function eventPage(page: string): string {
 function inSealedLink({ sealed }: Fact): string {
   if (sealed === undefined) return 'never';
   if (sealed === 'bounded') return 'up to 255 bytes';
-  return sealed === 'always' ? 'always' : `as there is room, rank ${sealed}`;
+  return sealed === 'always' || sealed === 0 ? 'always' : `as there is room, rank ${sealed}`;
 }
 
 /** Puts rows behind the head of the table that stands between `<!-- NAME -->` and `<!-- /NAME -->`. */

@@ -16,6 +16,8 @@ import type { Click } from './click.ts';
 
 /** What all events of a process have in common. */
 export interface EventNode extends NodeFacts {
+  /** Stands in for that of a message without one. */
+  readonly customerId?: string;
   /** Whether ip_address is cut to its network. */
   readonly anonymizeIp?: boolean;
 }
@@ -52,12 +54,14 @@ const DISPENSABLE = [...MESSAGE, ...LINK, ...CLICK, ...EVENT, ...NODE]
 /** Writes the events of a process: JSON of at most MAX_EVENT_BYTES, in valid Unicode without U+0000. */
 export class ClickEventWriter {
   readonly #cutsIp: boolean;
+  readonly #customerId: string | undefined;
   readonly #node: string;
   /** What all events of a message have in common, in JSON: the links of one are often followed one after the other. */
   readonly #common = new WeakMap<MessageFacts, string>();
 
   constructor(node: EventNode) {
     this.#cutsIp = node.anonymizeIp === true;
+    this.#customerId = node.customerId;
     this.#node = membersOf(NODE, node);
   }
 
@@ -74,7 +78,8 @@ export class ClickEventWriter {
     const { message, link } = click.resolved;
     let common = this.#common.get(message);
     if (common === undefined) {
-      common = clean(messageMembers(message) + this.#node).slice(1);
+      const customerId = message.customerId ?? this.#customerId;
+      common = clean(messageMembers({ ...message, customerId }) + this.#node).slice(1);
       this.#common.set(message, common);
     }
     const event: EventFacts = { eventId, repeatCount: count, automationReasons: reasons };

@@ -195,5 +195,9 @@ export const eventsOptions = {
     example: '"mx1"',
     otherwise: 'the host name',
   }),
-  customer_id: optional(stringType, 'Value of customer_id in events.', { example: '"1"' }),
+  customer_id: optional(
+    stringType,
+    'Value of customer_id in events of messages without mo_customer_id.',
+    { example: '"1"' },
+  ),
 } satisfies Definitions;

@@ -23,13 +23,11 @@ export interface Received {
  */
 export function messageFacts(
   { queueId, sender, recipients, headers, bodySize }: Received,
-  { options, match, campaignId, metadata, tags }: Decision,
+  { options, match, message }: Decision,
   includeMetadata: boolean,
   now: number,
 ): MessageFacts {
   const injectionTime = Math.floor(now / 1000);
-  const friendlyFrom = headerText(headers, 'from');
-  const subject = headerText(headers, 'subject');
   return {
     messageId: newMessageId(),
     injectionTime,
@@ -38,13 +36,12 @@ export function messageFacts(
     sender,
     recipients,
     size: bodySize + headers.reduce(headerSize, 0),
-    ...(queueId !== undefined && { queueId }),
-    ...(friendlyFrom !== undefined && { friendlyFrom }),
-    ...(subject !== undefined && { subject }),
-    ...(campaignId !== undefined && { campaignId }),
-    ...(includeMetadata && metadata !== undefined && { metadata }),
-    ...(tags !== undefined && { tags }),
-    ...(match.pathway !== undefined && { pathway: match.pathway }),
+    queueId,
+    friendlyFrom: headerText(headers, 'from'),
+    subject: headerText(headers, 'subject'),
+    pathway: match.pathway,
+    ...message,
+    ...(!includeMetadata && { metadata: undefined }),
   };
 }
 

@@ -254,7 +254,7 @@ export class Transaction {
     reason?: WhyUntouched,
     made?: { links: readonly RewrittenLink[]; kind?: 'stored' | 'sealed'; facts?: MessageFacts },
   ): MessageReport {
-    const { match, problems, notDone, campaignId } = this.#decision;
+    const { match, problems, notDone, message } = this.#decision;
     const [scope] = match.chain();
     return {
       verdict,
@@ -265,7 +265,7 @@ export class Transaction {
       ...(notDone.length > 0 && { notDone }),
       ...(reason !== undefined && { reason }),
       ...(scope !== undefined && { scope }),
-      ...(campaignId !== undefined && { campaignId }),
+      ...(message.campaignId !== undefined && { campaignId: message.campaignId }),
       ...(match.pathway !== undefined && { pathway: match.pathway }),
       ...(made?.kind !== undefined && { kind: made.kind }),
       ...(made?.facts !== undefined && { messageId: made.facts.messageId }),

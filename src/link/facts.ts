@@ -177,6 +177,17 @@ export const MESSAGE_FACTS = {
     sealed: 1,
     event: { pathway: { description: "the message's pathway", own: true, drop: 12 } },
   }),
+  /** `mo_customer_id`; events of a message without it have the configured `customer_id`. */
+  customerId: fact(text, {
+    key: 'k',
+    shared: true,
+    sealed: 0,
+    event: {
+      customer_id: {
+        description: '`mo_customer_id` of the message, else `customer_id` of the `events` stanza',
+      },
+    },
+  }),
 } as const;
 
 export type MessageFacts = FactsOf<typeof MESSAGE_FACTS>;
@@ -335,9 +346,6 @@ export const NODE_FACTS = {
   }),
   nodeName: fact(text, {
     event: { node_name: { description: 'the host that recorded the click: `node_name`' } },
-  }),
-  customerId: fact(text, {
-    event: { customer_id: { description: 'the operator: `customer_id`' } },
   }),
 } as const;
 

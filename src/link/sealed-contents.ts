@@ -15,7 +15,8 @@ import { expandUrl, shortenUrl } from './url-shorthand.ts';
  *        (a length byte and JSON): those that the flags name
  *     …  target, to the end: in the shorthand of URLs, else (Flag.plain) in UTF-8
  *
- * Campaign, name and recipient are always in it; further facts only while the token stays short.
+ * Campaign, name and recipient are always in it; further facts only while the token stays short, unless they have
+ * rank 0 in the fact table.
  */
 export interface SealedContents {
   readonly link: TrackedLink;
@@ -60,7 +61,11 @@ export class ContentsPacker {
   readonly #before: Buffer;
   readonly #behind: Buffer;
   /** `"p":"x"` each, and how many bytes. */
-  readonly #further: readonly { readonly json: string; readonly bytes: number }[];
+  readonly #further: readonly {
+    readonly json: string;
+    readonly bytes: number;
+    readonly isNeeded: boolean;
+  }[];
   /** What was made of them, by which there is room for: a bit each. */
   readonly #furtherOf = new Map<number, Buffer>();
 
@@ -70,11 +75,11 @@ export class ContentsPacker {
     const campaign = shortString(message.campaignId);
     const recipient = count === 1 ? shortString(recipients[0]) : undefined;
     const recipientCount = recipient === undefined && count > 0 ? base128(count) : undefined;
-    this.#further = FURTHER.flatMap(({ key, name }) => {
+    this.#further = FURTHER.flatMap(({ key, name, sealed }) => {
       const value = message[name];
       if (value === undefined) return [];
       const json = `"${key}":${jsonOf(value)}`;
-      return { json, bytes: Buffer.byteLength(json) };
+      return { json, bytes: Buffer.byteLength(json), isNeeded: sealed === 0 };
     });
 
     const lifetime = Math.min(Math.max(expires - injectionTime, 0), 2 ** 32 - 1);
@@ -119,8 +124,8 @@ export class ContentsPacker {
   #furtherWithin(room: number): Buffer {
     let left = Math.min(room, MAX_STRING_BYTES) - 2;
     let which = 0;
-    for (const [i, { bytes }] of this.#further.entries()) {
-      if (bytes + 1 > left) continue;
+    for (const [i, { bytes, isNeeded }] of this.#further.entries()) {
+      if (bytes + 1 > left && !isNeeded) continue;
       left -= bytes + 1;
       which |= 1 << i;
     }

@@ -6,6 +6,7 @@ export interface MessageFields {
   readonly campaignId?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly tags?: readonly string[];
+  readonly customerId?: string;
 }
 
 export interface MessageFieldLimits {
@@ -15,10 +16,15 @@ export interface MessageFieldLimits {
 
 /** Bytes of a campaign id (Momentum's x-msys-api-header page). */
 export const maxCampaignIdLength = 64;
+const maxCustomerIdLength = 64;
 export const maxTags = 10;
 
 export function isCampaignId(text: string): boolean {
   return Buffer.byteLength(text) <= maxCampaignIdLength;
+}
+
+function isCustomerId(text: string): boolean {
+  return Buffer.byteLength(text) <= maxCustomerIdLength && !/\p{Cc}/u.test(text);
 }
 
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
@@ -60,6 +66,7 @@ export interface ContextValues {
   campaign_id: string;
   metadata: Readonly<Record<string, unknown>>;
   tags: readonly string[];
+  customer_id: string;
 }
 
 interface ContextVariable<T> {
@@ -69,6 +76,8 @@ interface ContextVariable<T> {
   parse(text: string, limits: MessageFieldLimits): T | undefined;
   /** What is right, to follow "must be". */
   readonly expected: string;
+  /** The field of the message that it gives; absent where it decides an option. */
+  readonly field?: keyof MessageFields;
 }
 
 /** The variables by what they decide, with their parsers. Context variables are strings. */
@@ -99,6 +108,7 @@ export const contextVariables: {
     name: 'smtpapi_campaign_id',
     parse: (text) => (isCampaignId(text) ? text : undefined),
     expected: `at most ${maxCampaignIdLength} bytes`,
+    field: 'campaignId',
   },
   metadata: {
     name: 'smtpapi_metadata',
@@ -107,6 +117,7 @@ export const contextVariables: {
       return isJsonObject(value) ? boundMetadata(value, limits) : undefined;
     },
     expected: 'a JSON object of at most max_metadata_len bytes',
+    field: 'metadata',
   },
   tags: {
     name: 'smtpapi_tags',
@@ -117,6 +128,13 @@ export const contextVariables: {
         : undefined;
     },
     expected: 'a JSON array of strings',
+    field: 'tags',
+  },
+  customer_id: {
+    name: 'mo_customer_id',
+    parse: (text) => (isCustomerId(text) ? text : undefined),
+    expected: `at most ${maxCustomerIdLength} bytes without control characters`,
+    field: 'customerId',
   },
 };
 

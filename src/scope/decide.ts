@@ -34,15 +34,16 @@ export interface Reason {
 }
 
 /** How one message is to be tracked: context variable, then X-MSYS-API, then configuration. */
-export interface Decision extends MessageFields {
+export interface Decision {
   /** With the pathway a context variable may have named. */
   readonly match: Match;
   readonly options: TrackingOptions;
+  readonly message: MessageFields;
   /** Values that were ignored because they are not valid or too long, as sentences for the log. */
   readonly problems: readonly string[];
   /** Fields of X-MSYS-API that ask for what clickmilter does not do. */
   readonly notDone: readonly string[];
-  /** Why each option, and each of campaign_id, metadata and tags where given, has its value. */
+  /** Why each option, and each field of the message that was given, has its value. */
   reasons(): ReadonlyMap<string, Reason>;
 }
 
@@ -73,6 +74,8 @@ export function decide(
   return decision;
 }
 
+const names = Object.keys(contextVariables) as (keyof ContextValues)[];
+
 type Decided = { [K in keyof ContextValues]?: { value: ContextValues[K]; from: Decider } };
 
 class MessageDecision implements Decision {
@@ -80,9 +83,7 @@ class MessageDecision implements Decision {
   readonly options: TrackingOptions;
   readonly problems: string[];
   readonly notDone: readonly string[];
-  readonly campaignId?: string;
-  readonly metadata?: Readonly<Record<string, unknown>>;
-  readonly tags?: readonly string[];
+  readonly message: MessageFields;
   readonly #macros: ReadonlyMap<string, string>;
   readonly #decided: Decided = {};
 
@@ -99,11 +100,14 @@ class MessageDecision implements Decision {
     this.#macros = macros;
     this.#readHeader(header);
     this.#readVariables(limits);
-    const { campaign_id, metadata, tags, ...overrides } = this.#decided;
-    if (campaign_id) this.campaignId = campaign_id.value;
-    if (metadata) this.metadata = metadata.value;
-    if (tags) this.tags = tags.value;
-    this.options = overriddenOptions(this.match.options, overrides);
+    this.message = Object.fromEntries(
+      names.flatMap((name) => {
+        const { field } = contextVariables[name];
+        const decided = this.#decided[name];
+        return field === undefined || decided === undefined ? [] : [[field, decided.value]];
+      }),
+    );
+    this.options = overriddenOptions(this.match.options, this.#decided);
   }
 
   reasons(): ReadonlyMap<string, Reason> {
@@ -136,24 +140,25 @@ class MessageDecision implements Decision {
     }
   }
 
-  #readHeader({ clickTracking, campaignId, metadata, tags }: SmtpapiHeader): void {
-    const decided = this.#decided;
+  #readHeader(header: SmtpapiHeader): void {
+    const decided: Record<string, { value: unknown; from: Decider }> = this.#decided;
+    const { clickTracking } = header;
     if (clickTracking !== undefined) {
       const from = headerField('options.click_tracking');
-      decided.click_tracking_enabled = { value: clickTracking, from };
+      decided['click_tracking_enabled'] = { value: clickTracking, from };
     }
-    if (campaignId !== undefined) {
-      decided.campaign_id = { value: campaignId, from: headerField('campaign_id') };
+    for (const name of names) {
+      const { field } = contextVariables[name];
+      const value = field && header[field];
+      if (value !== undefined) decided[name] = { value, from: headerField(name) };
     }
-    if (metadata) decided.metadata = { value: metadata, from: headerField('metadata') };
-    if (tags) decided.tags = { value: tags, from: headerField('tags') };
   }
 
   #readVariables(limits: MessageFieldLimits): void {
     const { context } = this.match.options;
     if (context.size === 0 && this.#macros.size === 0) return;
-    for (const key of Object.keys(contextVariables) as (keyof ContextValues)[]) {
-      this.#readVariable(key, context, limits);
+    for (const name of names) {
+      this.#readVariable(name, context, limits);
     }
   }
 

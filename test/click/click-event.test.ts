@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anonymizeIp } from '../../src/click/anonymize-ip.ts';
 import { ClickEventWriter, MAX_EVENT_BYTES, toClickEvent } from '../../src/click/click-event.ts';
+import type { MessageFacts } from '../../src/link/facts.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { bareClick, exampleClick } from './example-click.ts';
 
@@ -88,6 +89,16 @@ describe('the event of a click', () => {
       }
     `);
     expect(schemaErrors(event)).toEqual([]);
+  });
+
+  test('the customer of the message, else that of the configuration', () => {
+    const customer = (facts: Partial<MessageFacts>, customerId?: string) =>
+      toClickEvent(exampleClick({}, facts), customerId ? { customerId } : {}, 'id').msys.track_event
+        .customer_id;
+    expect(customer({ customerId: '17' }, '7')).toBe('17');
+    expect(customer({ customerId: '17' })).toBe('17');
+    expect(customer({}, '7')).toBe('7');
+    expect(customer({})).toBeUndefined();
   });
 
   test('several recipients: none is named, their number is given', () => {

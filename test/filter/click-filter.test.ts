@@ -247,7 +247,9 @@ test('what a click will report is saved with the links', async () => {
   await send({
     sender: '<bounce@example.com>',
     recipients: ['<Ada@Example.NET>', '<Ada@Example.NET>'],
-    macros: { mail: { '{auth_authen}': 'p', '{smtpapi_campaign_id}': 'autumn' } },
+    macros: {
+      mail: { '{auth_authen}': 'p', '{smtpapi_campaign_id}': 'autumn', '{mo_customer_id}': '17' },
+    },
   });
   const [{ message: facts, links } = expect.fail()] = stored.saved;
   expect(facts).toMatchObject({
@@ -257,6 +259,7 @@ test('what a click will report is saved with the links', async () => {
     friendlyFrom: 'a@example.com',
     subject: 'Grüße',
     campaignId: 'autumn',
+    customerId: '17',
     pathway: 'p',
     domain: 'localhost:8080',
     size: message().length - 2,

@@ -19,6 +19,7 @@ const optional = fc.record(
     metadata: fc.dictionary(text, fc.jsonValue() as fc.Arbitrary<unknown>),
     tags: fc.array(text),
     pathway: text,
+    customerId: text,
   },
   { requiredKeys: [] },
 );

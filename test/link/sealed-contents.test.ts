@@ -121,3 +121,15 @@ describe.each(Object.entries(GOLDEN))('sealed contents with %s', (_, golden) => 
     });
   });
 });
+
+test('the customer is in every sealed link, however long the target', () => {
+  const customerId = '"'.repeat(64);
+  for (let length = 0; length < 400; length += 7) {
+    const target = `https://a.example/${'x'.repeat(length)}`;
+    const packed = new ContentsPacker({ ...message, customerId }).pack({ ...link, target }, 32);
+    expect(unpackContents(packed, false)).toMatchObject({
+      facts: { customerId },
+      link: { target },
+    });
+  }
+});

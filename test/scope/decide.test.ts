@@ -15,7 +15,7 @@ ESMTP_Listener {
       smtpapi_tracking_link_expiry = 60
       smtpapi_campaign_id = "from context"
       smtpapi_metadata = '{"from":"context"}'
-      smtpapi_tags = '["context"]'
+      smtpapi_tags = '["context"]' mo_customer_id = 17
     ]
   }
   Peer "10.0.0.2" { click_tracking_enabled = off }
@@ -110,16 +110,17 @@ describe('context variable, then X-MSYS-API, then configuration', () => {
   });
 
   test('every option with a context variable takes it from the scope', () => {
-    const { options, campaignId, metadata, tags } = decided(withContext);
+    const { options, message } = decided(withContext);
     expect(options).toMatchObject({
       clickTrackingScheme: 'https',
       trackingDomain: 'context.example',
       trackingLinkExpiry: 60,
     });
-    expect({ campaignId, metadata, tags }).toEqual({
+    expect(message).toEqual({
       campaignId: 'from context',
       metadata: { from: 'context' },
       tags: ['context'],
+      customerId: '17',
     });
   });
 
@@ -134,6 +135,7 @@ describe('context variable, then X-MSYS-API, then configuration', () => {
         smtpapi_campaign_id: 'macro',
         smtpapi_metadata: '{"from":"macro"}',
         smtpapi_tags: '["macro"]',
+        mo_customer_id: '18',
       },
     );
     expect(decision.options).toMatchObject({
@@ -141,17 +143,18 @@ describe('context variable, then X-MSYS-API, then configuration', () => {
       trackingDomain: 'macro.example',
       trackingLinkExpiry: 90,
     });
-    expect(decision).toMatchObject({
+    expect(decision.message).toEqual({
       campaignId: 'macro',
       metadata: { from: 'macro' },
       tags: ['macro'],
+      customerId: '18',
     });
     expect(why(decision, 'metadata')).toBe('macro smtpapi_metadata');
   });
 
   test('the header alone gives campaign, metadata and tags', () => {
     const decision = decided(plain, { campaignId: 'c', metadata: { m: 1 }, tags: ['t'] });
-    expect(decision).toMatchObject({ campaignId: 'c', metadata: { m: 1 }, tags: ['t'] });
+    expect(decision.message).toEqual({ campaignId: 'c', metadata: { m: 1 }, tags: ['t'] });
     expect(decision.reasons().get('metadata')).toEqual({
       value: '{"m":1}',
       from: { kind: 'header', field: 'metadata' },
@@ -206,7 +209,7 @@ describe('the pathway', () => {
   test('named late brings its own options and context variables', () => {
     const decision = decided(withContext, undefined, { pathway: 'NEWS' });
     expect(decision.match.chain()[0]).toBe('pathway "news"');
-    expect(decision.campaignId).toBe('news');
+    expect(decision.message.campaignId).toBe('news');
     expect(decision.options.trackingDomain).toBe('news.example');
   });
 });
@@ -227,6 +230,7 @@ test('the macros to ask the MTA for are pinned', () => {
       "smtpapi_campaign_id",
       "smtpapi_metadata",
       "smtpapi_tags",
+      "mo_customer_id",
       "pathway",
     ]
   `);
