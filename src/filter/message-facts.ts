@@ -41,7 +41,7 @@ export function messageFacts(
     subject: headerText(headers, 'subject'),
     pathway: match.pathway,
     ...message,
-    ...(!includeMetadata && { metadata: undefined }),
+    metadata: includeMetadata ? message.metadata : undefined,
   };
 }
 
