@@ -51,6 +51,10 @@ const DISPENSABLE = [...MESSAGE, ...LINK, ...CLICK, ...EVENT, ...NODE]
   .flatMap(({ name, drop }) => (drop === undefined ? [] : { name, drop }))
   .sort((a, b) => a.drop - b.drop);
 
+/** What stands around the members of an event. */
+const BEFORE = '{"msys":{"track_event":{';
+const BEHIND = '}}}';
+
 /** Writes the events of a process: JSON of at most MAX_EVENT_BYTES, in valid Unicode without U+0000. */
 export class ClickEventWriter {
   readonly #cutsIp: boolean;
@@ -79,14 +83,15 @@ export class ClickEventWriter {
     let common = this.#common.get(message);
     if (common === undefined) {
       const customerId = message.customerId ?? this.#customerId;
-      common = clean(messageMembers({ ...message, customerId }) + this.#node).slice(1);
+      // Here, once: senders choose how long that is, and every click would have to shorten it again.
+      common = shortened(clean(messageMembers({ ...message, customerId }) + this.#node).slice(1));
       this.#common.set(message, common);
     }
     const event: EventFacts = { eventId, repeatCount: count, automationReasons: reasons };
     const cut = this.#cutsIp && click.ip !== undefined;
     const seen = cut ? { ...click, ip: anonymizeIp(click.ip) } : click;
     const own = clean(membersOf(EVENT, event) + membersOf(CLICK, seen) + membersOf(LINK, link));
-    return shortened(`{"msys":{"track_event":{${common}${own}}}}`);
+    return `${BEFORE}${shortened(common + own)}${BEHIND}`;
   }
 }
 
@@ -122,14 +127,16 @@ function membersOf(fields: readonly Field[], facts: object): string {
   return json;
 }
 
-function shortened(json: string): string {
-  if (json.length <= MAX_EVENT_BYTES / 3 || Buffer.byteLength(json) <= MAX_EVENT_BYTES) return json;
-  const { msys } = JSON.parse(json) as { msys: { track_event: Record<string, unknown> } };
-  let shorter = json;
+/** The members of an event without those that it has no room for. */
+function shortened(members: string): string {
+  const most = MAX_EVENT_BYTES - BEFORE.length - BEHIND.length;
+  if (members.length <= most / 3 || Buffer.byteLength(members) <= most) return members;
+  const event = JSON.parse(`{${members}}`) as Record<string, unknown>;
+  let shorter = members;
   for (const { name } of DISPENSABLE) {
-    delete msys.track_event[name];
-    shorter = clean(JSON.stringify({ msys }));
-    if (Buffer.byteLength(shorter) <= MAX_EVENT_BYTES) break;
+    delete event[name];
+    shorter = clean(JSON.stringify(event)).slice(1, -1);
+    if (Buffer.byteLength(shorter) <= most) break;
   }
   return shorter;
 }

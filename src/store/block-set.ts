@@ -1,6 +1,9 @@
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { Block } from './store.ts';
 
+/** Characters of the longest name in DNS (RFC 1035 §2.3.4): no blocked domain is longer. */
+const MAX_DOMAIN = 253;
+
 /** What an operator has blocked, to be asked for each link. */
 export class BlockSet {
   readonly #blocks: ReadonlyMap<string, Block>;
@@ -30,12 +33,15 @@ export class BlockSet {
 
   #findDomain(target: string): Block | undefined {
     if (!URL.canParse(target)) return undefined;
-    const labels = new URL(target).hostname.replace(/\.$/, '').split('.');
-    for (let first = 0; first < labels.length; first++) {
-      const block = this.#get('domain', labels.slice(first).join('.'));
-      if (block !== undefined) return block;
+    const host = new URL(target).hostname.replace(/\.$/, '');
+    let block = this.#get('domain', host);
+    // A sender may write a host of thousands of labels, and each look-up hashes what is left of it.
+    let dot = host.indexOf('.', Math.max(0, host.length - MAX_DOMAIN - 1));
+    while (block === undefined && dot >= 0) {
+      block = this.#get('domain', host.slice(dot + 1));
+      dot = host.indexOf('.', dot + 1);
     }
-    return undefined;
+    return block;
   }
 
   #get(kind: Block['kind'], value: string): Block | undefined {

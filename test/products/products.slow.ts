@@ -1,9 +1,10 @@
 import { describe, test } from 'vitest';
+import * as clicks from './clicks.ts';
 import { expectLinear } from './measured.ts';
 import * as message from './message.ts';
 
 /** The products of each part of the way from mail to report, by the file that holds them. */
-const TABLES = { message };
+const TABLES = { message, clicks };
 
 describe.each(Object.entries(TABLES))('%s', (table, { products }) => {
   test.each(Object.keys(products))('%s: time, memory and output grow with the bytes', (name) =>

@@ -31,6 +31,18 @@ test.each<[string, Block, string, boolean]>([
   ['another target', { kind: 'url', value: 'https://a.example/' }, 'https://a.example/?', false],
   ['its domain', { kind: 'domain', value: 'a.example' }, 'https://A.Example.:8443/x', true],
   ['a domain above', { kind: 'domain', value: 'example' }, 'http://x.y.example/', true],
+  [
+    'a domain above thousands of labels',
+    { kind: 'domain', value: 'a.example' },
+    `http://${'x.'.repeat(3000)}a.example/`,
+    true,
+  ],
+  [
+    'a domain as long as one can be',
+    { kind: 'domain', value: `${'a'.repeat(245)}.example` },
+    `http://x.${'a'.repeat(245)}.example/`,
+    true,
+  ],
   ['a domain below', { kind: 'domain', value: 'x.a.example' }, 'http://a.example/', false],
   ['the end of its name', { kind: 'domain', value: 'a.example' }, 'http://ba.example/', false],
   [
