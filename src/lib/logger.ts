@@ -1,5 +1,3 @@
-import { OncePerInterval } from './once-per-interval.ts';
-
 /** The fields of a log line, which identify what it is about. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -27,6 +25,38 @@ export const silent: Logger = {
   isLevelEnabled: () => false,
 };
 
+/** The most kinds that are remembered. Beyond them all are forgotten, so that at worst a line comes too early. */
+const MAX_KINDS = 1000;
+
+interface Kind {
+  readonly since: number;
+  heldBack: number;
+}
+
+/** Admits one occurrence of each kind per interval and counts the others. */
+export class OncePerInterval {
+  readonly #intervalMs: number;
+  readonly #kinds = new Map<string, Kind>();
+
+  constructor(intervalMs = 1000) {
+    this.#intervalMs = intervalMs;
+  }
+
+  /** @returns how many occurrences were held back since the last admitted one; undefined where this one is held back */
+  admit(kind: string): number | undefined {
+    // The wall clock may jump.
+    const now = performance.now();
+    const known = this.#kinds.get(kind);
+    if (known !== undefined && now - known.since < this.#intervalMs) {
+      known.heldBack++;
+      return undefined;
+    }
+    if (known === undefined && this.#kinds.size >= MAX_KINDS) this.#kinds.clear();
+    this.#kinds.set(kind, { since: now, heldBack: 0 });
+    return known?.heldBack ?? 0;
+  }
+}
+
 const limited = new OncePerInterval();
 
 /**
@@ -47,6 +77,11 @@ export function logLimited(
   return true;
 }
 
+/** The message of an error, or of whatever else was thrown. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /**
  * Logs a failure in a short line, at most one per second and kind. The stack trace follows at level debug.
  * @param kind default: the message with the reason; name a kind where reasons are many
@@ -59,7 +94,7 @@ export function logFailure(
   fields: Fields = {},
   kind?: string,
 ): void {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   if (logLimited(logger, level, message, { ...fields, reason }, kind ?? `${message} ${reason}`)) {
     logger.debug({ err: error }, message);
   }

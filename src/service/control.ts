@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readSettings, type Settings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
+import { reasonOf } from '../lib/logger.ts';
 import { listening, type Place, type Role } from './listen.ts';
 import { exposition, type MetricsSnapshot } from './metrics.ts';
 import type { Context } from './service.ts';
@@ -118,7 +119,7 @@ async function answer(
   try {
     return await route();
   } catch (error) {
-    return { status: 500, text: `${error instanceof Error ? error.message : error}\n` };
+    return { status: 500, text: `${reasonOf(error)}\n` };
   }
 }
 
@@ -127,10 +128,7 @@ async function readiness({ ready, readyWithinMs = 2_000 }: ControlOptions): Prom
   const late = new Promise<readonly string[]>((resolve) => {
     timer = setTimeout(resolve, readyWithinMs, [`no answer within ${readyWithinMs} ms`]);
   });
-  const missing = await Promise.race([
-    ready().catch((error: unknown) => [error instanceof Error ? error.message : String(error)]),
-    late,
-  ]);
+  const missing = await Promise.race([ready().catch((error) => [reasonOf(error)]), late]);
   clearTimeout(timer);
   if (missing.length === 0) return { status: 200, text: 'ready\n' };
   return { status: 503, text: `${missing.join('\n')}\n` };

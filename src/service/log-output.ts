@@ -5,18 +5,18 @@ import { promisify } from 'node:util';
 import type { DestinationStream } from 'pino';
 import { leadsToJournal, withSeverity } from '../lib/systemd-journal.ts';
 
-/** How long a line may wait for others, and how many characters of them are held at most before they are written. */
+/** Lines are written together: after this many milliseconds, or once they have this many characters. */
 const GATHER_MS = 50;
 const GATHER_LENGTH = 65_536;
 
-/** Characters that wait at most where they cannot be written; what comes then is lost. */
+/** The most characters that wait while they cannot be written; further lines are lost. */
 const MAX_LENGTH = 8 * 1024 * 1024;
 
-/** Between two attempts, where one failed, and where a pipe is full. */
+/** Milliseconds between two attempts: after a failure, and while a pipe is full. */
 const RETRY_MS = 1000;
 const FULL_PIPE_MS = 10;
 
-/** How long the end of the process waits for somebody who does not read, or a disk that does not answer. */
+/** Milliseconds that the end of the process waits for a reader that does not read, or a disk that does not answer. */
 const FLUSH_MS = 3000;
 
 const openFile = promisify(open);
@@ -24,9 +24,9 @@ const makeFolder = promisify(mkdir);
 const append = promisify(write);
 
 /**
- * Appends lines to a file, or to the standard output: many at a time, since each write costs more than a line, and
- * never so that anybody waits for them. While they cannot be written (a full disk, nobody who reads), they are held
- * within bounds and then lost, which is told once on stderr; the service goes on.
+ * Appends lines to a file, or to the standard output. It writes many lines at a time, since each write costs more than a
+ * line, and never makes the service wait. Lines that cannot be written (a full disk, a reader that does not read) are held
+ * within bounds and then lost, which is reported once on stderr; the service goes on.
  */
 export class LogOutput implements DestinationStream {
   readonly #file: string | undefined;
@@ -34,7 +34,7 @@ export class LogOutput implements DestinationStream {
   #descriptor: number | undefined;
   #reopen = false;
   #held = '';
-  /** What is left of the lines that are being written. */
+  /** The rest of the lines that are being written. */
   #piece = Buffer.alloc(0);
   #writing: Promise<boolean> | undefined;
   #scheduled = false;
@@ -43,7 +43,7 @@ export class LogOutput implements DestinationStream {
 
   /**
    * @param file default: the standard output
-   * @param onLost told of lines that were lost, once others can be written again, so that they say so where they are missing
+   * @param onLost called with the number of lines lost, once lines can be written again: it can log that where they are missing
    */
   constructor(file: string | undefined, onLost: (lines: number) => void) {
     this.#file = file;
@@ -53,7 +53,7 @@ export class LogOutput implements DestinationStream {
 
   write(line: string): void {
     if (this.#held.length + line.length > MAX_LENGTH) {
-      if (this.#lost++ === 0) this.#fail('is not written as fast as lines come: they are lost');
+      if (this.#lost++ === 0) this.#fail('cannot be written as fast as lines come: lines are lost');
       return;
     }
     this.#held += line;
@@ -61,13 +61,13 @@ export class LogOutput implements DestinationStream {
     else this.#schedule(GATHER_MS);
   }
 
-  /** Opens the file anew before anything else is written, for logrotate; where that fails the old one stays in use. */
+  /** Opens the file again before the next write, for logrotate. Where that fails the old file stays in use. */
   reopen(): void {
     this.#reopen = this.#file !== undefined;
     this.#passInBackground();
   }
 
-  /** Settles when everything is written, or it is clear that it will not be. */
+  /** Settles when all lines are written, or it is clear that they cannot be. */
   async flush(): Promise<void> {
     const late = new AbortController();
     const all = async () => {
@@ -80,13 +80,13 @@ export class LogOutput implements DestinationStream {
     late.abort();
   }
 
-  /** For the end of a process that comes without a `flush`, when nothing happens later any more. */
+  /** Writes all lines synchronously, for a process that ends without `flush`. */
   flushNow(): void {
     if (this.#descriptor === undefined || this.#held === '') return;
     try {
       writeSync(this.#descriptor, this.#held);
     } catch {
-      // Lost; there is nobody left to tell.
+      // These lines are lost, and the process ends.
     }
     this.#held = '';
   }
@@ -105,11 +105,11 @@ export class LogOutput implements DestinationStream {
   }
 
   #passInBackground(): void {
-    // What fails there tells so on stderr itself.
+    // A failure is reported on stderr where it happens.
     this.#pass().catch(() => {});
   }
 
-  /** Writes what is held; one write at a time, so that lines keep their order. @returns whether it could be written */
+  /** Writes the lines that wait, one write at a time, so that they keep their order. @returns whether it succeeded */
   #pass(): Promise<boolean> {
     this.#writing ??= this.#writeHeld();
     return this.#writing;
@@ -131,7 +131,7 @@ export class LogOutput implements DestinationStream {
     }
   }
 
-  /** What an attempt that failed has left, or else all that is held. */
+  /** Writes the rest of a failed attempt, or else all lines that wait. */
   async #writePiece(): Promise<void> {
     const descriptor = await this.#output();
     if (this.#piece.length === 0) this.#take();
@@ -154,7 +154,7 @@ export class LogOutput implements DestinationStream {
     if (lost > 0) this.#onLost(lost);
   }
 
-  /** The descriptor to write to, opened where need be. */
+  /** The descriptor to write to; opens the file where that is necessary. */
   async #output(): Promise<number> {
     const old = this.#descriptor;
     if (this.#file === undefined || (old !== undefined && !this.#reopen)) return old ?? 1;
@@ -164,22 +164,24 @@ export class LogOutput implements DestinationStream {
       this.#descriptor = await openFile(this.#file, 'a');
     } catch (error) {
       if (old === undefined) throw error;
-      this.#tell(`cannot be opened again, the old file stays in use: ${(error as Error).message}`);
+      this.#complain(
+        `cannot be opened again, the old file stays in use: ${(error as Error).message}`,
+      );
       return old;
     }
     if (old !== undefined) close(old, () => {});
     return this.#descriptor;
   }
 
-  #fail(how: string): void {
-    if (!this.#failing) this.#tell(how);
+  #fail(problem: string): void {
+    if (!this.#failing) this.#complain(problem);
     this.#failing = true;
   }
 
-  /** On stderr, and not waiting for it either: it may lead to the same place. */
-  #tell(what: string): void {
+  /** Reports on stderr, without waiting: stderr may lead to the same place. */
+  #complain(problem: string): void {
     const place = this.#file ?? 'the standard output';
-    const line = `clickmilter: the log (${place}) ${what}\n`;
+    const line = `clickmilter: the log (${place}) ${problem}\n`;
     write(2, leadsToJournal(2) ? withSeverity(line, 'error') : line, () => {});
   }
 }

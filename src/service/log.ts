@@ -7,15 +7,15 @@ import { LogOutput } from './log-output.ts';
 
 export interface Log {
   readonly logger: PinoLogger;
-  /** Opens the log file anew, for logrotate. */
+  /** Opens the log file again, for logrotate. */
   reopen(): void;
-  /** Settles when what is still held has been written, or it is clear that it cannot be. */
+  /** Settles when all lines have been written, or it is clear that they cannot be. */
   flush(): Promise<void>;
-  /** The same at once, for the end of a process that nobody foresaw. */
+  /** Writes all lines synchronously, for a process that ends without `flush`. */
   flushNow(): void;
 }
 
-/** Only these of an error: what else hangs on it may be the link itself (the arguments of a Redis command, the input of a URL). */
+/** The log shows only these fields of an error: others may hold a link (the arguments of a Redis command, the input of a URL). */
 const serializers = {
   err(error: unknown) {
     if (!(error instanceof Error)) return String(error);
@@ -25,13 +25,13 @@ const serializers = {
   },
 };
 
-/** JSON lines where a machine reads along, something for people on a terminal. */
+/** Opens the log: JSON lines, or readable ones on a terminal. */
 export function openLog({ level, format, file }: Configuration['log']): Log {
-  // Asked in any case: it is process.stdout that makes a pipe non-blocking, and a write that blocks would keep the
-  // process from ending.
+  // Read in any case: process.stdout makes a pipe non-blocking, and a write that blocks would keep the process from
+  // ending.
   const onTerminal = process.stdout.isTTY && file === undefined;
   const output = new LogOutput(file, (lines) =>
-    logger.error({ lines }, 'lines of the log were lost: they could not be written'),
+    logger.error({ lines }, 'log lines lost: they could not be written'),
   );
   const pretty = format === 'pretty' || (format === 'auto' && onTerminal);
   const logger = pino(
@@ -46,11 +46,11 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
   };
 }
 
-/** What a terminal would obey: every control character that is not of the layout, which has line breaks, tabs and colours. */
+/** Control characters that a terminal would obey, but for those of the layout: line breaks, tabs and colours. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
 const COMMANDS = /(?!\n|\t|\u001b\[\d+m)\p{Cc}/gu;
 
-/** Passes lines on as people or systemd's journal read them. */
+/** Writes lines as people or systemd's journal read them. */
 function destination(output: DestinationStream, pretty: boolean, journal: boolean) {
   const prettify = pretty ? prettyFactory({ singleLine: true }) : undefined;
   return {

@@ -10,13 +10,13 @@ import {
 } from 'prom-client';
 import { type Definition, definitions, type MetricName, type Metrics } from '../lib/metrics.ts';
 
-/** One process's metrics, as they travel from a worker to the primary (structured clone). */
+/** The metrics of one process, as a worker sends them to the primary (structured clone). */
 export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 const types = new Set<unknown>(['counter', 'gauge', 'histogram', 'summary']);
 const aggregators = new Set<unknown>(['sum', 'first', 'min', 'max', 'average', 'omit', undefined]);
 
-/** Metrics that a worker sent; undefined where they are none. */
+/** The metrics that a worker sent; undefined for anything else. */
 export function readSnapshot(value: unknown): MetricsSnapshot | undefined {
   return Array.isArray(value) && value.every(isMetric) ? value : undefined;
 }
@@ -111,7 +111,7 @@ export class ProcessMetrics implements Metrics {
   }
 }
 
-/** The counts of a new counter, which prom-client is given when Prometheus asks: until then a count costs next to nothing. */
+/** The counts of a new counter. prom-client gets them when Prometheus asks, so that counting costs next to nothing. */
 function countsOf(described: ConstructorParameters<typeof Counter>[0]): Map<string, Count> {
   const counts = new Map<string, Count>();
   new Counter({
@@ -124,10 +124,7 @@ function countsOf(described: ConstructorParameters<typeof Counter>[0]): Map<stri
   return counts;
 }
 
-/**
- * The text Prometheus reads, of one process or of many.
- * @returns body and Content-Type
- */
+/** The metrics of one process or of several, as Prometheus reads them. */
 export async function exposition(
   snapshots: readonly MetricsSnapshot[],
 ): Promise<{ text: string; contentType: string }> {

@@ -1,6 +1,7 @@
+import { reasonOf } from '../lib/logger.ts';
 import { whenAborted } from '../lib/when-aborted.ts';
 
-/** Gives back what is held. As long as `hurry` has not aborted, it may take as long as it likes. */
+/** Releases a resource. Until `hurry` aborts, it may take any time. */
 export type Release = (hurry: AbortSignal) => unknown;
 
 interface Held {
@@ -8,29 +9,27 @@ interface Held {
   readonly release: Release;
 }
 
-/** What start-up acquired, given back: first all that serves, at the same time, then what it stands on. */
+/** Releases what start-up acquired: first everything that serves, at the same time, then what it depends on. */
 export class Releasers {
   readonly #serving: Held[] = [];
   readonly #foundations: Held[] = [];
 
-  /** @param name what is released, for the message when it fails or takes too long */
+  /** Adds something that serves. @param name for the message when its release fails or takes too long */
   add(name: string, release: Release): void {
     this.#serving.push({ name, release });
   }
 
-  /** The same of what others need until they have ended. */
+  /** Adds something that others need until they have ended. @param name as for `add` */
   addFoundation(name: string, release: Release): void {
     this.#foundations.push({ name, release });
   }
 
   /**
    * Releases everything, the foundations one after the other, last acquired first. One that fails or hangs does not
-   * keep the others from being released: the deadline is for all of them, and what is still held when it has
-   * passed is asked to go without being waited for.
+   * keep the others from being released. After the deadline the rest are released without waiting for them.
    * @param deadlineMs milliseconds for all of them together
-   * @param hurry when the milliseconds begin for those that serve; default: now. For the foundations they begin at the
-   * latest when all that serves has ended
-   * @throws the first error, once everything has been asked
+   * @param hurry when the milliseconds begin; default: now. They begin at the latest when everything that serves has ended
+   * @throws the first error, once every release has been called
    */
   async release(deadlineMs: number, hurry: AbortSignal = AbortSignal.abort()): Promise<void> {
     const errors: unknown[] = [];
@@ -42,7 +41,7 @@ export class Releasers {
       };
     });
     whenAborted(hurry, startClock);
-    const giveBack = async ({ name, release }: Held) => {
+    const end = async ({ name, release }: Held) => {
       try {
         const released = (async () => release(hurry))();
         const outcome = await Promise.race([released, deadline]);
@@ -52,14 +51,10 @@ export class Releasers {
         errors.push(new Error(`${name}: ${reasonOf(error)}`, { cause: error }));
       }
     };
-    await Promise.all(this.#serving.splice(0).map(giveBack));
+    await Promise.all(this.#serving.splice(0).map(end));
     startClock();
-    for (const held of this.#foundations.splice(0).reverse()) await giveBack(held);
+    for (const held of this.#foundations.splice(0).reverse()) await end(held);
     clearTimeout(timer);
     if (errors.length > 0) throw errors[0];
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,9 +4,15 @@ import { clickFilter } from '../filter/click-filter.ts';
 import { MessageMemory } from '../filter/message-memory.ts';
 import type { MessageReport } from '../filter/report.ts';
 import { inBackground } from '../lib/background.ts';
-import { type Detail, type Logger, logFailure, logLimited, showTarget } from '../lib/logger.ts';
+import {
+  type Detail,
+  type Logger,
+  logFailure,
+  logLimited,
+  OncePerInterval,
+  showTarget,
+} from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
-import { OncePerInterval } from '../lib/once-per-interval.ts';
 import { whenAborted } from '../lib/when-aborted.ts';
 import type { RewrittenLink } from '../message/link.ts';
 import type { SkipReason } from '../message/skip-reasons.ts';

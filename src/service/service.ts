@@ -16,15 +16,15 @@ import { serveRedirect } from './serve-redirect.ts';
 import { watchStore } from './store-watch.ts';
 
 export interface ServiceOptions {
-  /** A reload sets its level. */
+  /** The log of this process. A reload sets its level. */
   readonly logger: Logger & { level: string };
-  /** Default: all of them. */
+  /** The parts of the service that this process runs; default: all. */
   readonly roles?: readonly Role[];
   /** The metrics of this process; default: new ones. */
   readonly metrics?: ProcessMetrics;
-  /** The slot of this process among workers; default `main`. */
+  /** The slot of this process, where it is a worker. */
   readonly worker?: string;
-  /** The processes that do the work, where this one only sees to them. */
+  /** The workers, where this process is their primary. */
   readonly workers?: OtherProcesses;
 }
 
@@ -40,7 +40,7 @@ export interface Context {
 
 /** A running service. */
 export interface Service {
-  /** Where it listens, for people: `milter` → `127.0.0.1:8893` … */
+  /** The addresses where each role listens, as people read them: `127.0.0.1:8893` … */
   readonly addresses: ReadonlyMap<Role, readonly string[]>;
   /**
    * Takes over a configuration, which differs only in what a reload can change, and keys and certificates from their
@@ -48,21 +48,21 @@ export interface Service {
    * @throws Error that says what could not be read
    */
   reload(config: Configuration): Promise<void>;
-  /** Reads the keys from their file again. @throws Error as `reload` */
+  /** Reads the keys from their file again. @throws Error that says what could not be read */
   readKeys(): Promise<void>;
   readonly metrics: ProcessMetrics;
-  /** Those in use. */
+  /** The settings in use. */
   settings(): Settings;
   /**
-   * Stops listening before it returns, and lets SMTP sessions and requests that have begun finish.
-   * @param hurry when the drain time-out begins; default: now. Until then SMTP sessions take as long as they like
-   * @throws Error of what did not end, once it has been logged
+   * Stops listening before it returns, and lets open SMTP sessions and requests finish.
+   * @param hurry when drain_timeout begins; default: now. Until then sessions may take any time
+   * @throws Error that names what did not end, once it is logged
    */
   close(hurry?: AbortSignal): Promise<void>;
 }
 
 /**
- * The composition root: the only place where the rooms meet.
+ * Starts the service: the composition root, where all rooms meet.
  * @throws Error where something cannot be opened; what was opened before is closed again
  */
 export async function startService(
@@ -96,7 +96,7 @@ async function compose(
         unavailable === undefined
           ? logger.info('Redis answers again')
           : logger.error({ reason: unavailable }, 'Redis is not available'),
-      blockList: (problem) => logger.error({ problem }, 'the block list is not as it should be'),
+      blockList: (problem) => logger.error({ problem }, 'invalid line in block list'),
       counters: (problem) => logger.error({ problem }, 'what reports count is not complete'),
     },
     () => config.scopes.trackingDomains,
@@ -133,7 +133,8 @@ async function compose(
     if (control !== undefined) await serveControl(control, context, [...wanted], options.workers);
   } catch (error) {
     // Mail and links do not need it, and a service with other roles of the same configuration may have the address.
-    logger.error({ reason: (error as Error).message }, 'health and metrics are not served');
+    const reason = (error as Error).message;
+    logger.error({ reason }, 'control listener failed: health and metrics are not served');
   }
 
   const { store } = links;
@@ -164,7 +165,10 @@ async function compose(
       try {
         await releasers.release(config.milter.drainTimeoutMs + 5000, hurry);
       } catch (error) {
-        logger.error({ reason: (error as Error).message }, 'not everything has come to its end');
+        logger.error(
+          { reason: (error as Error).message },
+          'shutdown incomplete: sessions or clicks may be lost',
+        );
         throw error;
       }
     },

@@ -1,29 +1,29 @@
 import { inBackground } from '../lib/background.ts';
 
-/** One Ctrl-C arrives twice under `npm start`: from the terminal, and passed on by npm. */
+/** Milliseconds within which signals are one keystroke: under `npm start` the terminal and npm each send one. */
 const SAME_KEYSTROKE_MS = 300;
 
 export interface SignalActions {
-  /** The first SIGTERM or SIGINT: finish what is begun, then end. */
+  /** Finishes sessions and requests, then ends: on the first SIGTERM or SIGINT. */
   stop(): void;
-  /** The second one: end at once. */
+  /** Ends at once: on the second SIGTERM or SIGINT. */
   stopNow(): void;
   /**
-   * SIGHUP: read configuration, keys and log file again. Never called while a call is still running.
-   * Reports its own failures; it must not reject.
+   * Reads configuration, keys and log file again: on SIGHUP. It is not called while a call is still running.
+   * It reports its own failures and must not reject.
    */
   reload(): Promise<void>;
 }
 
-/** Any process, so that tests need not send signals to themselves. */
+/** Where signals come from: a process. Tests have a source of their own. */
 export interface SignalSource {
   on(signal: NodeJS.Signals, listener: () => void): unknown;
   removeListener(signal: NodeJS.Signals, listener: () => void): unknown;
 }
 
 /**
- * Answers the signals of a service.
- * @returns takes the handlers away again
+ * Handles the signals of a service.
+ * @returns removes the handlers
  */
 export function handleSignals(actions: SignalActions, source: SignalSource = process): () => void {
   let stoppedAt: number | undefined;
@@ -37,7 +37,7 @@ export function handleSignals(actions: SignalActions, source: SignalSource = pro
   };
 
   let reloading = false;
-  let again = false; // a SIGHUP in the middle of a reload may be about a later change
+  let again = false; // a SIGHUP during a reload may be about a later change
   const reload = async () => {
     again = true;
     if (reloading) return;

@@ -83,7 +83,7 @@ test.each([1, 2])(
     service.signal('SIGTERM');
     expect(await service.exited()).toBe(1);
     expect(service.log().at(-1)).toMatchObject({
-      msg: 'not everything has come to its end',
+      msg: 'shutdown incomplete: sessions or clicks may be lost',
       reason: 'links did not end within 5000 ms',
     });
     expect(service.output()).not.toMatch(/^ +at /m);

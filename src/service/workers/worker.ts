@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import { inBackground } from '../../lib/background.ts';
+import { reasonOf } from '../../lib/logger.ts';
 import {
   type FromWorker,
   HEARTBEAT,
@@ -89,7 +90,7 @@ export function serveUnderPrimary({
       say({
         clickmilter: 'answer',
         id,
-        error: error instanceof Error ? error.message : String(error),
+        error: reasonOf(error),
       });
     }
   };

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { OncePerInterval } from '../../src/lib/once-per-interval.ts';
+import { OncePerInterval } from '../../src/lib/logger.ts';
 
 afterEach(() => vi.useRealTimers());
 
