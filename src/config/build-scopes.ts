@@ -8,7 +8,7 @@ import { fieldsOf } from './option.ts';
 import type { Stanza } from './stanza.ts';
 import { pathway, trackingOptions } from './tracking-options.ts';
 
-/** Makes the tracking scopes of the enabled stanzas. */
+/** Builds the tracking scopes of the enabled stanzas. */
 export function buildScopes(root: Stanza): ScopeTree {
   return new ScopeTree({
     listeners: new Map(
@@ -20,7 +20,7 @@ export function buildScopes(root: Stanza): ScopeTree {
   });
 }
 
-/** Every option that a tracking scope knows, with its default. */
+/** Every option of a tracking scope with its default. */
 const trackingDefaults: ReadonlyMap<string, OptionValue> = new Map(
   Object.entries({ ...trackingOptions, pathway }).map(([name, { default: value }]) => [
     name,
@@ -45,7 +45,7 @@ function scopeWithPeers(stanza: Stanza): ScopeWithPeers {
   return { ...scope(stanza), peers };
 }
 
-/** By name in lower case. */
+/** The pathways by name in lower case. */
 export function pathwaysOf(root: Stanza): ReadonlyMap<string, Pathway> {
   const pathways = new Map<string, Pathway>();
   for (const group of root.childrenOf('pathway_group')) {

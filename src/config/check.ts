@@ -19,7 +19,7 @@ import {
   stanzas,
 } from './stanzas.ts';
 
-/** The stanzas that Momentum has as well, and its options with them. */
+/** The stanzas that Momentum has too. */
 const momentumScopes = [
   'global',
   'esmtp_listener',
@@ -34,7 +34,7 @@ const momentumScopes = [
   'engagement_tracker',
 ];
 
-/** Holds nodes against the list of stanzas and options, and merges what appears again. */
+/** Checks nodes against the tables of stanzas and options, and merges stanzas that appear again. */
 export function check(nodes: readonly Node[], file: string, problems: Problems): Stanza {
   const root = new Stanza(definitionOf('global'), { origin: { file, line: 1, column: 1 } });
   checkBody(root, nodes, problems);
@@ -70,7 +70,7 @@ function mayEndSecret(
   return belongs && (!option || option.secret !== undefined);
 }
 
-/** @param seen the options of this very block, to say where one is set twice */
+/** @param seen the options of this block, to report where one is set twice */
 function checkOption(
   stanza: Stanza,
   { name: written, value, origin }: OptionNode,
@@ -88,7 +88,7 @@ function checkOption(
   if (earlier) {
     problems.warning(
       origin,
-      `${name} is set twice here: this value counts, not the one of ${formatOrigin(earlier)}`,
+      `${name} is set twice here: this value overrides that of ${formatOrigin(earlier)}`,
     );
   }
   seen.set(name, origin);
@@ -110,7 +110,7 @@ function checkStanza(parent: Stanza, node: StanzaNode, problems: Problems): void
   let stanza = key === undefined ? undefined : parent.child(definition.id, key);
   if (!stanza) {
     stanza = new Stanza(definition, { origin: node.origin, label: node.label?.text, parent });
-    // One whose label is wrong is checked as well, but is no part of the configuration.
+    // A stanza with an invalid label is checked too, but is not part of the configuration.
     if (key !== undefined) parent.addChild(key, stanza);
   }
   checkBody(stanza, node.children, problems);
@@ -126,11 +126,11 @@ function unknownOption(
   const valid = scopesOf(name);
   const isMomentums = momentumScopes.includes(scope.id) && momentumOptions.has(name);
   if (isMomentums) {
-    const ours = valid.length > 0 ? `; clickmilter's own belongs into ${places(valid)}` : '';
+    const ours = valid.length > 0 ? `; clickmilter's own is valid in ${places(valid)}` : '';
     const missing = notImplemented[name];
     const what = missing
       ? `is not implemented by clickmilter: ${missing}`
-      : `is an option of Momentum that has no meaning here${ours}`;
+      : `is an option of Momentum that clickmilter ignores${ours}`;
     problems.warning(origin, `${written} ${what}`);
   } else if (valid.length > 0) {
     problems.error(
@@ -162,7 +162,7 @@ function unknownStanza(
   } else if (momentumStanzas.has(name)) {
     problems.warning(
       origin,
-      `${written} is a stanza of Momentum that has no meaning here: it is left out with all it holds`,
+      `${written} is a stanza of Momentum that clickmilter ignores, with all that it contains`,
     );
   } else if (optionOf(scope, name)) {
     problems.error(origin, `${name} is an option: write ${name} = value`);

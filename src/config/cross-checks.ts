@@ -10,7 +10,7 @@ import { formatOrigin, nearest, type Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
 import { trackedToDefault } from './tracked-mail.ts';
 
-/** Finds what no stanza is wrong about alone. */
+/** Finds mistakes that involve several options or stanzas. */
 export function crossCheck(root: Stanza, problems: Problems): void {
   checkPathwayNames(root, problems);
   checkGroups(root, problems);
@@ -23,10 +23,10 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkContext(root, problems);
 }
 
-/** As each costs a look at every name, and nobody reads thousands. */
+/** Bounds the cost: each suggestion compares a name with all others. */
 const maxSuggestions = 20;
 
-/** A pathway that is used but not configured may be meant for the reports alone; often it is a slip. */
+/** A pathway that is used but not configured may be intended for reports only, but is often a typing error. */
 function checkPathwayNames(root: Stanza, problems: Problems): void {
   const groups = root.childrenOf('pathway_group');
   const names = [root, ...groups]
@@ -45,12 +45,12 @@ function checkPathwayNames(root: Stanza, problems: Problems): void {
     if (known.has(name.toLowerCase())) continue;
     problems.warning(
       origin,
-      `there is no pathway "${name}", so that only reports will know it${suggestion(name)}`,
+      `pathway "${name}" is not configured, so only reports will show it${suggestion(name)}`,
     );
   }
 }
 
-/** The pathways a scope names, by the option and by the context variable. */
+/** The pathways that a scope names, by the option and by the context variable. */
 function pathwaysUsed({ settings }: Stanza): { name: string; origin: Origin }[] {
   const [option, context] = [settings.get('pathway'), settings.get('context')];
   const variable = context?.value instanceof Map ? context.value.get('pathway') : undefined;
@@ -78,7 +78,7 @@ function checkGroups(root: Stanza, problems: Problems): void {
   }
 }
 
-/** A public endpoint with links that lead to localhost: nobody but the machine itself could follow them. */
+/** Links that lead to localhost although the redirect endpoint is public: only this machine could follow them. */
 function checkTrackingDomain(root: Stanza, problems: Problems): void {
   const http = root.child('http_listener');
   const isPublic = http?.childrenOf('socket').some((socket) => {
@@ -90,7 +90,7 @@ function checkTrackingDomain(root: Stanza, problems: Problems): void {
     if (enabled.origin === 'default') continue; // tracking is off by default
     problems.warning(
       enabled.origin,
-      `tracked links will lead to ${domain.value}, the default, although HTTP_Listener is public: set tracking_domain to the name it is reached by`,
+      `tracked links will lead to ${domain.value}, the default, although HTTP_Listener is public: set tracking_domain to its public name`,
     );
   }
 }
@@ -100,51 +100,51 @@ function isLoopback(address: Address | undefined): boolean {
   return address.length === 4 ? address[0] === 127 : formatAddress(address) === '::1';
 }
 
-/** Options that make sense together, or not together. */
+/** Options that need each other. */
 function checkPairs(root: Stanza, problems: Problems): void {
   for (const id of ['http_listener', 'redis']) {
     const settings = root.child(id)?.settings;
     const [certificate, key] = [settings?.get('tls_certificate'), settings?.get('tls_key')];
     const alone = certificate && !key ? certificate : key && !certificate ? key : undefined;
-    if (alone) problems.error(alone.origin, 'tls_certificate and tls_key belong together');
+    if (alone) problems.error(alone.origin, 'tls_certificate and tls_key must be set together');
   }
 }
 
-/** Whether all that says how Redis is reached can be meant at the same time. */
+/** Contradictions in how Redis is reached. */
 function checkRedis(root: Stanza, problems: Problems): void {
   const settings = root.child('redis')?.settings;
   const [url, nodes, sentinels, database] = ['url', 'nodes', 'sentinels', 'database'].map((name) =>
     settings?.get(name),
   );
   if (nodes && sentinels) {
-    problems.error(nodes.origin, 'Redis is reached by sentinels or by cluster nodes, not by both');
+    problems.error(nodes.origin, 'sentinels and nodes are both set: use one of them');
   }
   if (nodes && database && database.value !== 0) {
-    problems.error(database.origin, 'a cluster has database 0 only');
+    problems.error(database.origin, 'a cluster has only database 0');
   }
   if (!url) return;
   const inUrl = parseRedisUrl(String(url.value));
   const others = nodes ? 'nodes' : 'sentinels';
   if (nodes || sentinels) {
     if ('path' in inUrl.at) {
-      problems.error(url.origin, `url is a unix socket, which is not used beside ${others}`);
+      problems.error(url.origin, `url is a unix socket, which ${others} override`);
     }
     if (inUrl.username !== undefined || inUrl.password !== undefined) {
-      problems.error(
-        url.origin,
-        `the login of url is not used beside ${others}: set username and password`,
-      );
+      problems.error(url.origin, `${others} override the login in url: set username and password`);
     }
     if (inUrl.database) {
-      const right = nodes ? 'a cluster has database 0 only' : 'set database';
-      problems.error(url.origin, `the database of url is not used beside ${others}: ${right}`);
+      const right = nodes ? 'a cluster has only database 0' : 'set database';
+      problems.error(url.origin, `${others} override the database in url: ${right}`);
     }
   } else if (database && inUrl.database !== undefined && inUrl.database !== database.value) {
-    problems.error(database.origin, `url names database ${inUrl.database}: set it in one place`);
+    problems.error(
+      database.origin,
+      `url names database ${inUrl.database}: set the database in one place`,
+    );
   }
 }
 
-/** Asked for such a name, Sendmail would refuse all mail. */
+/** Sendmail refuses all mail when a milter asks for a macro with a longer name. */
 function checkMacroNames(root: Stanza, problems: Problems): void {
   const settings = root.child('macros')?.settings;
   if (settings?.get('long_names')?.value === true) return;
@@ -153,24 +153,24 @@ function checkMacroNames(root: Stanza, problems: Problems): void {
     for (const name of names.filter(({ length }) => length > longestMacroName)) {
       problems.error(
         origin,
-        `${option} asks for {${name}}, and Sendmail takes names of at most ${longestMacroName} characters: set long_names = on where all mail comes from Postfix`,
+        `${option} asks for {${name}}, but Sendmail allows names of at most ${longestMacroName} characters: set long_names = on if all mail comes from Postfix`,
       );
     }
   }
 }
 
-/** By default they are included, and nobody has said that they are counted on. */
+/** Metadata that sealed links may not have room for. Included by default, it is worth a warning only where it is set. */
 function checkMetadata(root: Stanza, problems: Problems): void {
   const tracker = root.child('engagement_tracker')?.settings;
   const included = tracker?.get('click_tracking_include_metadata');
   if (included?.value !== true || root.settings.get('link_store')?.value === 'redis') return;
   problems.warning(
     included.origin,
-    'sealed links have room for metadata only while they are short, and other clicks lack it: link_store = redis keeps all of it',
+    'sealed links hold metadata only while they are short, so some clicks lack it: link_store = redis keeps all of it',
   );
 }
 
-/** Context variables of what clickmilter does not do. */
+/** Context variables that clickmilter does not implement. */
 function checkContext(root: Stanza, problems: Problems): void {
   for (const { settings } of descendants(root)) {
     const context = settings.get('context');

@@ -4,14 +4,14 @@ import type { Origin } from '../scope/option-value.ts';
 import { type IncludeNode, type Node, parse } from './parser.ts';
 import type { Problems } from './problem.ts';
 
-/** Files in all; a file that includes itself twice over would otherwise never end. */
+/** Total number of files. */
 const maxFiles = 10_000;
-/** Files within one another. */
+/** Depth of nested includes. */
 const maxDepth = 16;
-/** Bytes of one file: many times what 10,000 peers need, and far below what would hurt. */
+/** Bytes of one file: many times the size of 10,000 peers. */
 const maxSize = 16 * 1024 * 1024;
 
-/** Reads a configuration file and, in their places, the files it includes. */
+/** Reads a configuration file, and each included file in the place of its include. */
 export function readNodes(file: string, problems: Problems): readonly Node[] {
   return new Reader(file, problems).read(file, { file, line: 1, column: 1 }, []);
 }
@@ -27,7 +27,7 @@ class Reader {
   }
 
   /**
-   * @param from the place that wants the file
+   * @param from the place of the include
    * @param open the real paths of the files being read, the main one first
    */
   read(file: string, from: Origin, open: readonly string[]): readonly Node[] {
@@ -52,7 +52,7 @@ class Reader {
       return [];
     }
     if (open.length > maxDepth) {
-      this.#problems.error(from, `files include one another more than ${maxDepth} deep`);
+      this.#problems.error(from, `includes are nested more than ${maxDepth} deep`);
       return [];
     }
     return this.#expand(parse(text, file, this.#problems), [...open, real]);
@@ -77,7 +77,7 @@ class Reader {
     }
   }
 
-  /** The files an include means: relative to the including file first, then to the main one. */
+  /** The files of an include. A path is relative to the including file first, then to the main file. */
   #find(path: string, { file }: Origin): readonly string[] {
     const folders = isAbsolute(path) ? [''] : [dirname(file), dirname(this.#main)];
     for (const folder of folders) {
@@ -90,7 +90,7 @@ class Reader {
   }
 }
 
-/** In alphabetical order, without hidden files and sub-folders. */
+/** The files of a folder in alphabetical order, without hidden files and subfolders. */
 function filesOf(folder: string): readonly string[] {
   return readdirSync(folder)
     .filter((name) => !name.startsWith('.'))
@@ -101,12 +101,12 @@ function filesOf(folder: string): readonly string[] {
 
 function readText(file: string): string {
   const stat = statSync(file);
-  if (!stat.isFile()) throw new Unreadable('it is not a file');
-  if (stat.size > maxSize) throw new Unreadable(`it is larger than ${maxSize} bytes`);
+  if (!stat.isFile()) throw new Unreadable('not a file');
+  if (stat.size > maxSize) throw new Unreadable(`larger than ${maxSize} bytes`);
   return readFileSync(file, 'utf8');
 }
 
-/** The message is the reason. */
+/** A file that cannot be read; the message is the reason. */
 class Unreadable extends Error {}
 
 function whyNot(error: unknown): string {

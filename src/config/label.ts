@@ -4,17 +4,17 @@ import type { ScalarNode } from './parser.ts';
 import type { Problems } from './problem.ts';
 import type { StanzaDefinition } from './stanzas.ts';
 
-/** What is right, to follow "must be followed by". */
+/** Valid labels; follows "must be followed by". */
 const expected = {
   listen:
     'an address and port such as "*:25", "127.0.0.1:25" or "[::1]:25", or the path of a unix socket',
   peer: 'an IP address or a network such as "10.0.0.0/8"',
-  name: 'a name that is not empty',
+  name: 'a non-empty name',
 };
 
 /**
- * One spelling for all spellings of the same place or name: what stanzas are told apart by.
- * @returns undefined where the text is not right
+ * The one spelling of a label by which stanzas are compared.
+ * @returns undefined for an invalid label
  */
 export function canonicalLabel(kind: keyof typeof expected, text: string): string | undefined {
   if (kind === 'name') return text.trim().toLowerCase() || undefined;
@@ -26,14 +26,17 @@ export function canonicalLabel(kind: keyof typeof expected, text: string): strin
   return listen && formatListen(listen);
 }
 
-/** What is wrong with a label that has no canonical one. */
+/** Describes what is wrong with an invalid label. */
 export function labelMistake(name: string, kind: keyof typeof expected, text: string): string {
   return text === ''
     ? `${name} needs ${expected[kind]} after it`
     : `${name} must be followed by ${expected[kind]}, not by "${text}"`;
 }
 
-/** Checks the label of a stanza, or its absence. @returns the canonical one; undefined after an error */
+/**
+ * Checks the label of a stanza, or its absence.
+ * @returns the canonical label; undefined after an error
+ */
 export function checkLabel(
   { name, label: rule }: StanzaDefinition,
   label: ScalarNode | undefined,
@@ -60,7 +63,7 @@ export function checkLabel(
     if (masked.some((byte, index) => byte !== network.address[index])) {
       problems.warning(
         label.origin,
-        `Peer "${label.text}" has bits set beyond its prefix: it is read as ${canonical}`,
+        `Peer "${label.text}" has bits set beyond its prefix: clickmilter reads it as ${canonical}`,
       );
     }
   }

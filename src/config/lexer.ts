@@ -11,10 +11,10 @@ export interface Token {
 }
 
 const punctuation = new Set<string>(['=', '{', '}', '[', ']', '(', ')']);
-/** What a value without quotes may hold: anything but white space and `# / " ' = { } [ ] ( )`. */
+/** The end of an unquoted value: white space or any of `# / " ' = { } [ ] ( )`. */
 const wordEnd = /[\s#/"'={}[\]()]/g;
 
-/** Splits the text of one configuration file into tokens; the last one is `end`. Goes on after a mistake. */
+/** Splits the text of one configuration file into tokens; the last one is `end`. Continues after a mistake. */
 export function tokenize(text: string, file: string, problems: Problems): Token[] {
   return new Lexer(text, file, problems).run();
 }
@@ -73,7 +73,7 @@ class Lexer {
     else this.#readUnquoted();
   }
 
-  /** A value with a slash that should have been quoted: said once, and then taken as it was meant. */
+  /** Reads a value with an unquoted slash: reports it once and takes the whole word as the value. */
   #readUnquoted(): void {
     const before = this.#tokens.at(-1);
     const { file, line, column } = this.#origin();
@@ -94,7 +94,7 @@ class Lexer {
 
   #skipComment(): void {
     const end = this.#text.indexOf('*/', this.#at + 2);
-    if (end < 0) this.#problems.error(this.#origin(), 'this comment is never closed with "*/"');
+    if (end < 0) this.#problems.error(this.#origin(), 'comment is not closed with "*/"');
     const next = end < 0 ? this.#text.length : end + 2;
     let newLine = this.#text.indexOf('\n', this.#at);
     while (newLine >= 0 && newLine < next) {
@@ -105,7 +105,7 @@ class Lexer {
     this.#at = next;
   }
 
-  /** Up to the closing quote on the same line; a backslash takes the meaning from a quote or a backslash. */
+  /** Reads up to the closing quote on the same line. A backslash escapes a quote or a backslash. */
   #readString(quote: string): void {
     const origin = this.#origin();
     let text = '';
@@ -113,7 +113,7 @@ class Lexer {
     for (;;) {
       const char = this.#text.charAt(at);
       if (char === '' || char === '\n') {
-        this.#problems.error(origin, `this ${quote} is never closed on its line`);
+        this.#problems.error(origin, `${quote} is not closed on its line`);
         break;
       }
       at += 1;

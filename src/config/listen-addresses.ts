@@ -8,13 +8,13 @@ import type { Stanza } from './stanza.ts';
 import { stanzaFields } from './stanza.ts';
 import { definitionOf } from './stanzas.ts';
 
-/** Where a server listens. */
+/** The address at which a server listens. */
 export type ListenAddress =
   /** `host` is an IP address, unbracketed; `::` is IPv6 only, absent is every address of both families. */
   | { readonly host?: string; readonly port: number }
   | ({ readonly path: string } & Fields<typeof socketOptions>);
 
-/** Where our listeners listen without any Listen. */
+/** The addresses of clickmilter's own listeners that have no Listen. */
 export const defaultAddresses = {
   milter_listener: { host: '127.0.0.1', port: 8893 },
   http_listener: { host: '127.0.0.1', port: 8080 },
@@ -23,7 +23,7 @@ export const defaultAddresses = {
 
 export type ListenerId = keyof typeof defaultAddresses;
 
-/** Where one of our listeners listens. */
+/** The addresses of one of clickmilter's own listeners. */
 export function listenAddresses(
   root: Stanza,
   id: ListenerId,
@@ -49,12 +49,12 @@ function listenAddress(socket: Stanza, context: DefaultContext): ListenAddress |
   return family ? { host: family === 4 ? '0.0.0.0' : '::', port } : { port };
 }
 
-/** What the kernel takes (sun_path); Node cuts a longer one without a word. */
+/** The kernel's limit (sun_path). Node silently truncates a longer path. */
 const maxPathBytes = 107;
 
 const listenerIds = Object.keys(defaultAddresses) as ListenerId[];
 
-/** Where one of our own listeners is going to listen. */
+/** A socket of one of clickmilter's own listeners. */
 interface Socket {
   readonly listener: string;
   readonly listen: ListenName;
@@ -62,7 +62,7 @@ interface Socket {
   readonly origin?: Origin;
 }
 
-/** Whether our own listeners can listen where they should, so that the service starts. */
+/** Checks that the service can open all of its sockets. */
 export function checkSockets(root: Stanza, problems: Problems): void {
   const stanzas = listenerIds.flatMap((id) => root.child(id) ?? []);
   for (const socket of stanzas.flatMap(enabledSockets)) checkSocket(socket, problems);
@@ -73,7 +73,7 @@ export function checkSockets(root: Stanza, problems: Problems): void {
     if (stanza.isEnabled && hasSockets(stanza) && enabledSockets(stanza).length === 0) {
       problems.warning(
         stanza.origin,
-        `every Listen in ${stanza.title} is switched off: it listens nowhere`,
+        `every Listen in ${stanza.title} is disabled: it listens nowhere`,
       );
     }
   }
@@ -81,7 +81,7 @@ export function checkSockets(root: Stanza, problems: Problems): void {
   if (last && sockets.length === 0 && !root.child('events')?.settings.has('webhook')) {
     problems.warning(
       last.origin,
-      'no listener listens anywhere, and there is no webhook: the service has nothing to do',
+      'no listener is enabled and no webhook is set: the service has nothing to do',
     );
   }
 }
@@ -116,11 +116,11 @@ function checkSocket({ label = '', title, origin, settings }: Stanza, problems: 
   if ('path' in listen) {
     const bytes = Buffer.byteLength(listen.path);
     if (listen.path.includes('\0')) {
-      problems.error(origin, 'the path of a unix socket cannot hold a NUL');
+      problems.error(origin, 'the path of a unix socket must not contain NUL');
     } else if (bytes > maxPathBytes) {
       problems.error(
         origin,
-        `the path of a unix socket must be at most ${maxPathBytes} bytes, and this one is ${bytes}`,
+        `the path of a unix socket must have at most ${maxPathBytes} bytes, not ${bytes}`,
       );
     }
     return;
@@ -128,19 +128,19 @@ function checkSocket({ label = '', title, origin, settings }: Stanza, problems: 
   if (label.includes('%')) {
     problems.error(
       origin,
-      `${title} names an interface, which Listen cannot: take an address without one, or "[::]:${listen.port}"`,
+      `${title} names an interface: use an address without one, or "[::]:${listen.port}"`,
     );
   }
   for (const [option, setting] of settings) {
     if (!option.startsWith('file_')) continue;
-    problems.warning(setting.origin, `${option} does nothing here: ${label} is no unix socket`);
+    problems.warning(setting.origin, `${option} has no effect: ${label} is not a unix socket`);
   }
 }
 
-/** Two sockets cannot have the same address, nor one of them all addresses and the other one of these. */
+/** Two sockets cannot share an address; one that listens on all addresses takes each of them. */
 function checkOverlaps(sockets: readonly Socket[], problems: Problems): void {
   const taken = new Map<string, Socket>();
-  /** By what would take their address as well. */
+  /** Sockets by the wildcard address that includes theirs. */
   const within = new Map<string, Socket>();
   const isWritten = ({ origin }: Socket) => Number(origin !== undefined);
   const defaultsFirst = [...sockets].sort((a, b) => isWritten(a) - isWritten(b));
@@ -153,14 +153,14 @@ function checkOverlaps(sockets: readonly Socket[], problems: Problems): void {
     if (other && origin) {
       const message = `${place} is taken by ${holder(other, place)}`;
       if (isImpossible(socket, other)) problems.error(origin, message);
-      else problems.warning(origin, `${message}: no service can serve both`);
+      else problems.warning(origin, `${message}: one service cannot serve both`);
     }
     taken.set(place, socket);
     for (const key of keys) within.set(key, socket);
   }
 }
 
-/** Whether no service can have both: of two listeners, each may be that of another host, with another role. */
+/** Whether no configuration of roles can serve both. Two different listeners may belong to hosts with different roles. */
 function isImpossible(one: Socket, other: Socket): boolean {
   if (other.origin === undefined) return false;
   return one.listener === other.listener || formatListen(one.listen) === formatListen(other.listen);
@@ -168,7 +168,7 @@ function isImpossible(one: Socket, other: Socket): boolean {
 
 function holder({ listener, listen, origin }: Socket, place: string): string {
   const own = formatListen(listen);
-  if (!origin) return `${listener}, which listens at ${own} where it has no Listen`;
+  if (!origin) return `${listener}, which listens at ${own} because it has no Listen`;
   const at = `${listener} at ${formatOrigin(origin)}`;
   return own === place ? at : `${at}, which listens at ${own}`;
 }

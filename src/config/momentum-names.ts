@@ -1,6 +1,6 @@
-// Names of Momentum 4 that have no meaning here: configurations are pasted with them, and load with warnings.
+// Names of Momentum 4 that clickmilter ignores, so that a configuration copied from Momentum loads with warnings.
 
-/** Options of its global, listener, Listen, Peer and pathway scopes (its "Configuration Options Summary"). */
+/** Options of Momentum's global, listener, Listen, Peer and pathway scopes ("Configuration Options Summary"). */
 export const momentumOptions: ReadonlySet<string> = wordsOf(`
   _unsafe_spool accept_queue_backlog alias_schemes allow_ip_literal allow_null_envelope_sender
   allow_trailing_whitespace_in_commands always_allow always_deny async_bounce_rendering authcrammd5parameters
@@ -49,7 +49,7 @@ export const momentumOptions: ReadonlySet<string> = wordsOf(`
   use_iflist_cache use_ipv6 use_mmap use_sendfile use_ssl xclient
 `);
 
-/** What is missing where these are set, as the options and the context variables of the same thing. */
+/** Options and context variables that clickmilter does not implement, with the consequence. */
 export const notImplemented: Readonly<Record<string, string>> = {
   open_tracking_enabled: 'opens will not be tracked',
   open_tracking_scheme: 'opens will not be tracked',
@@ -57,7 +57,7 @@ export const notImplemented: Readonly<Record<string, string>> = {
   smtpapi_open_tracking_scheme: 'opens will not be tracked',
 };
 
-/** Its stanzas: scopes, and the modules that commonly stand beside engagement tracking. */
+/** Momentum's stanzas: scopes, and modules that are common beside engagement tracking. */
 export const momentumStanzas: ReadonlySet<string> = wordsOf(`
   ac_auth adaptive adaptive_backstore_leveldb adaptive_backstore_riak adaptive_sweep_rule alerting as_logger
   auth_ds auth_radius authorization beik binding binding_auto_replumb binding_auto_replumb_interval

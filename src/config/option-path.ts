@@ -16,16 +16,16 @@ import {
   scopesOf,
 } from './stanzas.ts';
 
-/** One step of the way to an option. */
+/** One stanza on the path to an option. */
 export interface Step {
   readonly definition: StanzaDefinition;
-  /** As written; '' without a name. */
+  /** As written; empty without a label. */
   readonly label: string;
-  /** Canonical. */
+  /** The canonical label. */
   readonly key: string;
 }
 
-/** An option named by the stanzas it stands in, whether or not any of them is in the configuration. */
+/** An option, named by the stanzas that contain it. They need not be in the configuration. */
 export interface OptionPath {
   readonly steps: readonly Step[];
   readonly option: string;
@@ -34,7 +34,7 @@ export interface OptionPath {
 
 /**
  * Reads `[SCOPE [NAME]]… OPTION`.
- * @throws RangeError whose message says which word is not right, and what would be
+ * @throws RangeError whose message names the wrong word and what would be right
  */
 export function parseOptionPath(words: readonly string[]): OptionPath {
   const option = words.at(-1)?.toLowerCase() ?? '';
@@ -58,7 +58,7 @@ export function parseOptionPath(words: readonly string[]): OptionPath {
   return { steps, option, definition };
 }
 
-/** Takes a scope, and its name where it has one, from the front of the words. */
+/** Removes a scope, with its label if it has one, from the front of the words. */
 function takeStep(parent: StanzaDefinition, words: string[]): Step {
   const word = words.shift() ?? '';
   const children = childrenOf(parent);
@@ -78,7 +78,7 @@ function takeStep(parent: StanzaDefinition, words: string[]): Step {
   return { definition, label: next, key };
 }
 
-/** The stanza a path leads to; undefined where it is not in the configuration. */
+/** The stanza at the end of a path; undefined if it is not in the configuration. */
 export function stanzaAt(root: Stanza, steps: readonly Step[]): Stanza | undefined {
   let stanza: Stanza | undefined = root;
   for (const { definition, key } of steps) stanza = stanza?.child(definition.id, key);
@@ -86,7 +86,7 @@ export function stanzaAt(root: Stanza, steps: readonly Step[]): Stanza | undefin
 }
 
 /**
- * The value an option has in a scope, with all that it falls back to.
+ * Evaluates an option in a scope, with the scopes that it falls back to.
  * @returns undefined for an option that is not set and has no default
  */
 export function evaluate(
@@ -106,7 +106,7 @@ export function evaluate(
   return value === undefined ? undefined : { value, origin: 'default', scope: '' };
 }
 
-/** The transactions a listener scope stands for. */
+/** The facts of the transactions that match a listener's scope. */
 function factsOf(steps: readonly Step[]): Facts {
   const label = (id: string) => steps.find(({ definition }) => definition.id === id)?.label;
   const [listener, listen, peer] = [label('esmtp_listener'), label('listen'), label('peer')];
@@ -117,7 +117,7 @@ function factsOf(steps: readonly Step[]): Facts {
   };
 }
 
-/** Outside of listeners: a group's pathway, the pathway, the group; any other stanza by itself. */
+/** The stanzas that decide outside listeners: a group's pathway, the pathway, the group; otherwise the stanza alone. */
 function fallback(root: Stanza, steps: readonly Step[]): readonly Stanza[] {
   const last = steps.at(-1);
   const own = stanzaAt(root, steps);

@@ -12,33 +12,33 @@ import type { ScalarNode, ValueNode } from './parser.ts';
 import { nearest } from './problem.ts';
 
 /**
- * How the values of an option are read, and how they are called. `T` is the value as the file has it, `U` the one that
+ * The type of an option: how its values are read, named and written. `T` is the value in the file, `U` the value that
  * the program uses.
  */
 export interface OptionType<T extends OptionValue = OptionValue, U = T> {
-  /** What is right, to follow "must be". */
+  /** Describes valid values; follows "must be". */
   readonly expects: string;
-  /** @returns undefined for what is not right, after each mistake was told */
-  read(value: ValueNode, tell: TellMistake): T | undefined;
-  /** How a value is written, where that is not plain. */
+  /** @returns undefined for an invalid value, after reporting each mistake */
+  read(value: ValueNode, report: ReportMistake): T | undefined;
+  /** Writes a value, if the general form does not suit it. */
   write?(value: T): string;
-  /** Turns the value into what the program uses; absent where that is the value itself. */
+  /** Converts the value to the form that the program uses; absent if that is the same. */
   use?(value: T): U;
   /** The words that are valid, if the type is a choice. */
   readonly choices?: readonly string[];
-  /** Follows the name of the field in `Configuration`. */
+  /** Suffix of the name of the field in `Configuration`. */
   readonly suffix?: string;
 }
 
 /**
  * @param message follows the name of the option, e.g. `must be on or off`
- * @param given the wrong value, which is repeated only where it cannot be a secret
+ * @param given the invalid value, which is repeated only if it cannot be a secret
  */
-export type TellMistake = (origin: Origin, message: string, given?: ValueNode) => void;
+export type ReportMistake = (origin: Origin, message: string, given?: ValueNode) => void;
 
 /**
  * A type of single values.
- * @param parse gives undefined for a text that is no value of the type, or throws a RangeError that says why
+ * @param parse returns undefined for an invalid text, or throws a RangeError that says why
  */
 export function scalarType<T extends string | number | boolean>(
   expects: string,
@@ -46,14 +46,14 @@ export function scalarType<T extends string | number | boolean>(
 ): OptionType<T> {
   return {
     expects,
-    read(node, tell) {
+    read(node, report) {
       try {
         const value = node.kind === 'scalar' ? parse(node.text, node.origin) : undefined;
-        if (value === undefined) tell(node.origin, `must be ${expects}`, node);
+        if (value === undefined) report(node.origin, `must be ${expects}`, node);
         return value;
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        tell(node.origin, error.message);
+        report(node.origin, error.message);
         return undefined;
       }
     },
@@ -65,7 +65,7 @@ export const booleanType = scalarType(
   parseBoolean,
 );
 
-export const stringType = scalarType('a text that is not empty', (text) => text || undefined);
+export const stringType = scalarType('a non-empty string', (text) => text || undefined);
 
 export function integerType(min: number, max: number): OptionType<number> {
   return scalarType(`a whole number from ${min} to ${max}`, (text) =>
@@ -73,7 +73,7 @@ export function integerType(min: number, max: number): OptionType<number> {
   );
 }
 
-/** Seconds in the file, milliseconds in the program: the name of the field ends in `Ms`. */
+/** Seconds in the file, milliseconds in the program. The name of the field ends in `Ms`. */
 export interface DurationType extends OptionType<number> {
   readonly suffix: 'Ms';
 }
@@ -89,17 +89,23 @@ export function secondsType(min: number, max: number): DurationType {
 
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** A number of bytes. */
+/** A number of bytes, at least 1. */
 export const sizeType: OptionType<number> = {
-  ...scalarType('a number of bytes above 0, or of K, M or G of them (25M)', parseSize),
+  ...scalarType(
+    'a size: a number of bytes, or a number followed by K, M or G, such as 25M',
+    parseSize,
+  ),
   write: writeSize,
 };
 
-/** @param least as it would be written, such as "256M" */
+/**
+ * A number of bytes with a minimum.
+ * @param least the minimum as it would be written, such as "256M"
+ */
 export function sizeFromType(least: string): OptionType<number> {
   const min = parseSize(least) ?? 1;
   const type = scalarType(
-    `a number of bytes, or of K, M or G of them, of at least ${least}`,
+    `a size of at least ${least}: a number of bytes, or a number followed by K, M or G`,
     (text) => {
       const bytes = parseSize(text);
       return bytes !== undefined && bytes >= min ? bytes : undefined;
@@ -127,7 +133,7 @@ export function choiceType<const T extends string>(...values: readonly T[]): Opt
   return { ...scalarType(expects, (text) => parseChoice(values, text)), choices: values };
 }
 
-/** A file or folder; a relative path starts at the folder of the file it is written in. */
+/** A file or folder. A relative path starts at the folder of the configuration file that contains it. */
 export const pathType = scalarType('a path', (text, { file }) =>
   text === '' || text.includes('\0') ? undefined : resolve(dirname(file), text),
 );
@@ -136,20 +142,20 @@ export const pathType = scalarType('a path', (text, { file }) =>
 export function listType(item: OptionType<string>): OptionType<readonly string[]> {
   return {
     expects: `a list of: ${item.expects}`,
-    read(node, tell) {
+    read(node, report) {
       if (node.kind === 'map') {
-        tell(node.origin, `must be ( "a" "b" ), each ${item.expects}, not a map`);
+        report(node.origin, `must be ( "a" "b" ), each ${item.expects}, not a map`);
         return undefined;
       }
       const items = node.kind === 'array' ? node.items : [node];
-      const values = items.map((value) => item.read(value, tell));
+      const values = items.map((value) => item.read(value, report));
       const right = values.filter((value) => value !== undefined);
       return right.length === values.length ? right : undefined;
     },
   };
 }
 
-/** A type whose values the program uses in another form, such as patterns as a compiled matcher. */
+/** A type whose values the program uses in another form, such as patterns in the form of a compiled matcher. */
 export function usedAs<T extends OptionValue, U>(
   type: OptionType<T>,
   use: (value: T) => U,
@@ -157,25 +163,28 @@ export function usedAs<T extends OptionValue, U>(
   return { ...type, use };
 }
 
-/** A map of names to texts. @param check tells what is wrong with an entry, and then gives false */
+/**
+ * A map of names to strings.
+ * @param check reports a mistake in an entry and then returns false
+ */
 export function mapType(
-  check: (name: ScalarNode, value: ScalarNode, tell: TellMistake) => boolean,
+  check: (name: ScalarNode, value: ScalarNode, report: ReportMistake) => boolean,
 ): OptionType<ReadonlyMap<string, string>> {
   return {
     expects: 'a map: [ name = "value" ]',
-    read(node, tell) {
+    read(node, report) {
       if (node.kind !== 'map') {
-        tell(node.origin, `must be ${this.expects}`, node);
+        report(node.origin, `must be ${this.expects}`, node);
         return undefined;
       }
-      const right = node.entries.filter(({ name, value }) => check(name, value, tell));
+      const right = node.entries.filter(({ name, value }) => check(name, value, report));
       if (right.length < node.entries.length) return undefined;
       return new Map(right.map(({ name, value }) => [name.text.toLowerCase(), value.text]));
     },
   };
 }
 
-/** The end of a sentence about a wrong value. */
+/** The end of a message about an invalid value. */
 export function notGiven(node: ValueNode): string {
   if (node.kind === 'scalar') return `, not "${node.text}"`;
   return node.kind === 'array' ? ', not an array' : ', not a map';
@@ -187,7 +196,7 @@ export const trackingDomainType = scalarType(
 );
 
 export const domainPatternType = scalarType(
-  'a domain such as "example.com" (with all below it) or "*.example.com"',
+  'a domain such as "example.com" (with its subdomains) or "*.example.com" (subdomains only)',
   (text) => (isDomainPattern(text) ? text : undefined),
 );
 
@@ -201,11 +210,11 @@ export const recipientPatternType = scalarType(
   },
 );
 
-/** Long enough for any URL worth excluding; a match costs at most its length times the URL's. */
+/** Long enough for any URL. The cost of a match is bounded by the length of the pattern times that of the URL. */
 const maxPatternLength = 1000;
 
 export const urlPatternType = scalarType(
-  `a URL of at most ${maxPatternLength} characters in which * stands for any others, such as "*/unsubscribe*"`,
+  `a URL of at most ${maxPatternLength} characters, in which * stands for any characters, such as "*/unsubscribe*"`,
   (text) => (text !== '' && text.length <= maxPatternLength && !/\s/.test(text) ? text : undefined),
 );
 
@@ -219,7 +228,7 @@ export const proxyType = scalarType(
   (text) => (text === 'unix' || parseNetwork(text) ? text : undefined),
 );
 
-export const redisUrlType = scalarType('a URL of redis://, rediss:// or unix://', (text) => {
+export const redisUrlType = scalarType('a redis://, rediss:// or unix:// URL', (text) => {
   parseRedisUrl(text);
   return text;
 });
@@ -239,7 +248,7 @@ export const fileModeType: OptionType<number> = {
 };
 
 export const macroTemplateType = scalarType(
-  'a text with macros in braces, such as "{daemon_addr}:{daemon_port}"',
+  'a string with macros in braces, such as "{daemon_addr}:{daemon_port}"',
   (text) => {
     const withoutMacros = text.replaceAll(/\{[A-Za-z0-9_]+\}/g, '');
     return macroNames([text]).length > 0 && !/[{}]/.test(withoutMacros) ? text : undefined;
@@ -254,17 +263,17 @@ export const workersType: OptionType<number | 'auto'> = scalarType(
 const unlimited = { maxMetadataLen: Number.POSITIVE_INFINITY };
 const variables = Object.values(contextVariables);
 
-/** Context variables; those that decide something are checked here rather than at every message. */
-export const contextType = mapType((name, value, tell) => {
+/** Context variables. Those that decide something are checked here, not for every message. */
+export const contextType = mapType((name, value, report) => {
   const key = name.text.toLowerCase();
   const variable = variables.find((candidate) => candidate.name === key);
   if (variable && variable.parse(value.text, unlimited) === undefined) {
-    tell(value.origin, `has ${key} = "${value.text}", which must be ${variable.expected}`);
+    report(value.origin, `has ${key} = "${value.text}", which must be ${variable.expected}`);
     return false;
   }
   if (!variable && key.startsWith('smtpapi_') && !(key in notImplemented)) {
     const names = variables.map((candidate) => candidate.name);
-    tell(name.origin, `has ${key}, which decides nothing${nearest(key, names)}`);
+    report(name.origin, `has ${key}, which clickmilter does not know${nearest(key, names)}`);
     return false;
   }
   return true;

@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { Origin } from '../scope/option-value.ts';
 
-/** What is wrong with a configuration, where, and what would be right. */
+/** A mistake in a configuration: its place, and a message that says what would be right. */
 export interface Problem extends Origin {
   readonly severity: 'error' | 'warning';
   readonly message: string;
@@ -13,12 +13,12 @@ export function formatProblem(problem: Problem): string {
   return `${formatOrigin(problem)}:${problem.column}: ${kind}${problem.message}`;
 }
 
-/** `FILE:LINE`, how one place is named inside a sentence. */
+/** `FILE:LINE`, a place inside a sentence. */
 export function formatOrigin({ file, line }: Origin): string {
   return `${file}:${line}`;
 }
 
-/** Collects problems; everything that reads a configuration goes on after one. */
+/** Collects problems. Reading a configuration continues after each of them. */
 export class Problems {
   readonly #all: Problem[] = [];
 
@@ -34,7 +34,7 @@ export class Problems {
     return this.#all.some(({ severity }) => severity === 'error');
   }
 
-  /** File by file as they were first met, each from top to bottom; what a file included twice repeats is said once. */
+  /** File by file in order of first appearance, each from top to bottom. Repetitions by a file included twice are removed. */
   sorted(): readonly Problem[] {
     const different = new Map(this.#all.map((problem) => [formatProblem(problem), problem]));
     const files = [...new Set(this.#all.map(({ file }) => file))];
@@ -45,10 +45,10 @@ export class Problems {
   }
 }
 
-/** Shorter beginnings say too little of what was meant. */
-const shortestBeginning = 5;
+/** Shorter prefixes match too many names. */
+const shortestPrefix = 5;
 
-/** `; did you mean …?` where one of the names is near enough, or begins like it, else nothing. */
+/** `; did you mean …?` if one of the names is similar or begins with the given one; else an empty string. */
 export function nearest(name: string, candidates: readonly string[]): string {
   if (candidates.length === 0) return '';
   const wanted = name.toLowerCase();
@@ -56,7 +56,7 @@ export function nearest(name: string, candidates: readonly string[]): string {
   const alike = closest(wanted, lower);
   const isNear = distance(wanted, alike) <= Math.max(2, Math.floor(wanted.length / 3));
   const longer =
-    wanted.length < shortestBeginning ? [] : lower.filter((name) => name.startsWith(wanted));
+    wanted.length < shortestPrefix ? [] : lower.filter((name) => name.startsWith(wanted));
   const best = isNear ? alike : longer[0];
   return best === undefined ? '' : `; did you mean ${candidates[lower.indexOf(best)]}?`;
 }

@@ -102,7 +102,7 @@ const webhookType = scalarType(
   (text) => (isWebhook(text) ? text : undefined),
 );
 
-const headerValueType = scalarType('a text of visible ASCII characters', (text) => {
+const headerValueType = scalarType('a string of visible ASCII characters', (text) => {
   const value = text.trim(); // as HTTP does
   return /^[ -~]+$/.test(value) ? value : undefined;
 });

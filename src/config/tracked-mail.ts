@@ -6,14 +6,14 @@ import type { ScopeTree } from '../scope/scope-tree.ts';
 import { pathwaysOf } from './build-scopes.ts';
 import type { Stanza } from './stanza.ts';
 
-/** What tracks the links of some mail, and where they lead. */
+/** The settings by which some mail is tracked, and the domain of its links. */
 export interface TrackedMail {
   readonly enabled: Effective;
   readonly scheme: Effective;
   readonly domain: Effective;
 }
 
-/** The mail that an enabled scope of a listener stands for. */
+/** The mail that an enabled scope of a listener matches. */
 interface Place {
   readonly stanza: Stanza;
   readonly facts: Facts;
@@ -27,13 +27,12 @@ const factOf: Readonly<Record<string, keyof Facts>> = {
 
 type Decisive = 'click_tracking_enabled' | 'click_tracking_scheme' | 'tracking_domain';
 
-/** No pathway can be configured by this name. */
+/** A name that no configured pathway can have. */
 const NO_PATHWAY = ' ';
 
 /**
- * Every scope of a listener as `explain` would be asked for it, and pathways at each of them. Of scopes that differ in
- * nothing but their domain one stands for all others where the domain is the pathway's, and the other way round:
- * thousands of both are millions of pairs.
+ * Every scope of a listener, alone and with each pathway. Scopes that differ only in their domain are represented by one
+ * of them where the pathway sets the domain, and pathways likewise: thousands of both would be millions of pairs.
  */
 export function* trackedMail(root: Stanza, scopes: ScopeTree): Iterable<TrackedMail> {
   const places: Facts[] = [{}, ...[...placesOf(root)].map(({ facts }) => facts)];
@@ -53,8 +52,8 @@ export function* trackedMail(root: Stanza, scopes: ScopeTree): Iterable<TrackedM
 }
 
 /**
- * Mail whose links lead to the default domain. Which pathways come in at which listener, no configuration
- * says: they count only where no listener has a domain for them.
+ * Mail whose links lead to the default domain. A configuration does not say which pathways arrive at which listener, so
+ * pathways count only where no listener sets a domain.
  */
 export function* trackedToDefault(root: Stanza, scopes: ScopeTree): Iterable<TrackedMail> {
   const places = [...placesOf(root)];
@@ -70,7 +69,7 @@ export function* trackedToDefault(root: Stanza, scopes: ScopeTree): Iterable<Tra
   }
 }
 
-/** As the filter decides of a message that brings nothing of its own: one, or none where it is not tracked. */
+/** The filter's decision for a message without header and macros: one result, or none if it is not tracked. */
 function tracked(scopes: ScopeTree, facts: Facts): readonly TrackedMail[] {
   const match = scopes.match(facts);
   const enabled = effective(match, 'click_tracking_enabled');
@@ -79,7 +78,7 @@ function tracked(scopes: ScopeTree, facts: Facts): readonly TrackedMail[] {
   return [{ enabled, scheme, domain: effective(match, 'tracking_domain') }];
 }
 
-/** A context variable goes before the option. (`decide` says the same, but compiles all patterns of each scope for it.) */
+/** The value of an option, which a context variable overrides. `decide` has the same rule, but compiles all patterns. */
 function effective(match: Match, option: Decisive): Effective {
   const context = match.get('context');
   const value = variable(context.value, option);
@@ -92,7 +91,7 @@ function variable(context: OptionValue | undefined, option: Decisive): OptionVal
   return text ? parse(text, { maxMetadataLen: 0 }) : undefined;
 }
 
-/** Whether one pathway has all mail that comes in there. */
+/** Whether the place itself chooses the pathway of all of its mail. */
 function choosesPathway(place: Match): boolean {
   return place.pathwayBy?.kind === 'context';
 }
@@ -112,7 +111,7 @@ function kindOfPathway({ scopes }: Pathway): string {
   });
 }
 
-/** What settings decide of whether mail is tracked and of the scheme; of the domain, only whether they have one. */
+/** A key of the settings that decide whether mail is tracked and its scheme, and whether they set a domain. */
 function kindOf(get: (option: Decisive | 'context') => OptionValue | undefined): string {
   const context = get('context');
   const values = (option: Decisive) => [get(option), variable(context, option)];

@@ -1,10 +1,10 @@
 import type { OptionValue } from '../scope/option-value.ts';
 import type { Definition } from './option.ts';
 
-/** What needs no quotes wherever it stands; in an array, a comma does. */
+/** Text that needs no quotes. (A comma needs them in an array.) */
 const plain = /^[^\s#/"'={}[\](),]+$/;
 
-/** A value in the grammar of the configuration. */
+/** Writes a value in the grammar of the configuration. */
 export function writeValue(value: OptionValue, definition?: Definition): string {
   const written = definition?.type.write?.(value);
   if (written !== undefined) return written;
@@ -17,11 +17,11 @@ export function writeValue(value: OptionValue, definition?: Definition): string 
 }
 
 export interface Showing {
-  /** Passwords and tokens as they are. */
+  /** Whether passwords and tokens are shown. */
   readonly secrets?: true;
 }
 
-/** What may be shown of a value. */
+/** The value with its secrets masked. */
 export function visible(
   value: OptionValue,
   definition: Definition | undefined,
@@ -31,7 +31,7 @@ export function visible(
   return mask && !secrets && typeof value === 'string' ? mask(value) : value;
 }
 
-/** A value for JSON: a map becomes an object. */
+/** Converts a value for JSON: a map becomes an object. */
 export function jsonValue(value: OptionValue): unknown {
   return value instanceof Map ? Object.fromEntries(value) : value;
 }

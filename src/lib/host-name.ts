@@ -4,8 +4,8 @@ import { formatAddress, parseAddress } from './address.ts';
 const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /**
- * Reads a tracking domain: a host name, or an IP address (IPv6 in brackets), with or without a port.
- * @returns it in lower case, as browsers will send it in Host; undefined for anything else
+ * Parses a tracking domain: a host name or an IP address (IPv6 in brackets), optionally with a port.
+ * @returns the domain in lower case, as browsers send it in Host; undefined if it is invalid
  */
 export function parseTrackingDomain(text: string): string | undefined {
   const parts = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text.trim().toLowerCase());
@@ -27,12 +27,12 @@ function canonicalIPv6(bracketed: string): string | undefined {
 }
 
 const notAscii = /[\u0080-\uffff]/;
-/** The conversion reads all else of ASCII as the syntax of a URL. */
+/** Names that are safe to convert: other ASCII characters are URL syntax to the conversion. */
 const ofNames = /^[\w.\-\u0080-\uffff]+$/;
 
 /**
- * A domain as DNS has it: internationalised labels as `xn--…`, in lower case, without a dot at the end. SMTPUTF8 mail
- * may bring either spelling. What cannot be converted stays as it is.
+ * A domain as in DNS: internationalised labels as `xn--…`, in lower case, without a trailing dot. SMTPUTF8 mail may have
+ * either spelling. A name that cannot be converted is only put into lower case.
  */
 export function asciiDomain(domain: string): string {
   const ascii = notAscii.test(domain) && ofNames.test(domain) ? domainToASCII(domain) : '';

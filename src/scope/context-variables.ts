@@ -1,7 +1,7 @@
 import { parseTrackingDomain } from '../lib/host-name.ts';
 import { parseBoolean, parseChoice, parseWholeNumber } from '../lib/values.ts';
 
-/** What a sender may say of a message beyond whether it is tracked; absent fields were not given. */
+/** Fields that a sender may set for a message. */
 export interface MessageFields {
   readonly campaignId?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
@@ -32,8 +32,9 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * @returns the metadata without any `__proto__` key, which careless readers of the event would stumble
- * over; undefined where its JSON is longer than the limit
+ * Checks metadata against the limit.
+ * @returns the metadata without any `__proto__` key, which could harm readers of the event; undefined if its JSON is too
+ * long
  */
 export function boundMetadata(
   metadata: Record<string, unknown>,
@@ -45,19 +46,19 @@ export function boundMetadata(
     if (!json.includes('"__proto__"')) return metadata;
     return JSON.parse(json, (key, value) => (key === '__proto__' ? undefined : value));
   } catch {
-    return undefined; // nested so deeply that V8 gave up: far over any sensible limit
+    return undefined; // nested too deeply for V8, hence far over the limit
   }
 }
 
-/** The tags within the limit: those over it are ignored, as in Momentum. */
+/** The first tags up to the limit. As in Momentum, further tags are ignored. */
 export function boundTags(tags: readonly string[]): readonly string[] {
   return tags.slice(0, maxTags);
 }
 
-/** Longest expiry of a link, in seconds: what a 32-bit counter holds, 68 years. */
+/** The longest expiry of a link in seconds: 68 years, the maximum of a 32-bit counter. */
 export const maxLinkExpiry = 2 ** 31 - 1;
 
-/** What context variables decide. */
+/** The values that context variables set. */
 export interface ContextValues {
   click_tracking_enabled: boolean;
   click_tracking_scheme: 'http' | 'https';
@@ -70,17 +71,17 @@ export interface ContextValues {
 }
 
 interface ContextVariable<T> {
-  /** Momentum's name of it. */
+  /** Momentum's name of the variable. */
   readonly name: string;
-  /** @returns undefined for a text that is not a value of it */
+  /** @returns undefined for an invalid text */
   parse(text: string, limits: MessageFieldLimits): T | undefined;
-  /** What is right, to follow "must be". */
+  /** Describes valid values; follows "must be". */
   readonly expected: string;
   /** The field of the message that it gives; absent where it decides an option. */
   readonly field?: keyof MessageFields;
 }
 
-/** The variables by what they decide, with their parsers. Context variables are strings. */
+/** The context variables, which are strings, with their parsers, by the value that they set. */
 export const contextVariables: {
   readonly [K in keyof ContextValues]: ContextVariable<ContextValues[K]>;
 } = {
@@ -138,7 +139,7 @@ export const contextVariables: {
   },
 };
 
-/** Every context variable that decides something: the macros to ask the MTA for. */
+/** The names of all context variables, which are the macros to ask the MTA for. */
 export const contextVariableNames: readonly string[] = [
   ...Object.values(contextVariables).map(({ name }) => name),
   'pathway',

@@ -8,23 +8,23 @@ import type { Match } from './match.ts';
 import type { Effective, OptionValue } from './option-value.ts';
 import type { TrackingOptions } from './tracking-options.ts';
 
-/** What a believed X-MSYS-API header asked for. */
+/** The requests of an X-MSYS-API header that is honoured. */
 export interface SmtpapiHeader extends MessageFields {
   readonly clickTracking?: boolean;
-  /** Values that were left out, as sentences for the log. */
+  /** Rejected values, as sentences for the log. */
   readonly problems?: readonly string[];
-  /** Fields that ask for what clickmilter does not do. */
+  /** Fields that clickmilter does not implement. */
   readonly notDone?: readonly string[];
 }
 
-/** What decided a value. */
+/** The source of a value. */
 export type Decider =
-  /** An MTA macro named like a context variable. */
+  /** An MTA macro that has the name of a context variable. */
   | { readonly kind: 'macro'; readonly name: string }
-  /** What the facts name, found by the `macros` stanza. */
+  /** A fact, found by the `macros` stanza. */
   | { readonly kind: 'fact'; readonly name: string }
   | { readonly kind: 'context'; readonly name: string; readonly setting: Effective }
-  /** X-MSYS-API. */
+  /** A field of the X-MSYS-API header. */
   | { readonly kind: 'header'; readonly field: string }
   | { readonly kind: 'configuration'; readonly setting: Effective };
 
@@ -33,29 +33,30 @@ export interface Reason {
   readonly from: Decider;
 }
 
-/** How one message is to be tracked: context variable, then X-MSYS-API, then configuration. */
+/** How one message is tracked. A context variable goes before X-MSYS-API, which goes before the configuration. */
 export interface Decision {
-  /** With the pathway a context variable may have named. */
+  /** The match, with the pathway that a context variable may have named. */
   readonly match: Match;
   readonly options: TrackingOptions;
   readonly message: MessageFields;
-  /** Values that were ignored because they are not valid or too long, as sentences for the log. */
+  /** Values that were ignored because they are invalid or too long, as sentences for the log. */
   readonly problems: readonly string[];
-  /** Fields of X-MSYS-API that ask for what clickmilter does not do. */
+  /** Fields of X-MSYS-API that clickmilter does not implement. */
   readonly notDone: readonly string[];
-  /** Why each option, and each field of the message that was given, has its value. */
+  /** The source of each option, and of each field of the message that is set. */
   reasons(): ReadonlyMap<string, Reason>;
 }
 
 const noMacros: ReadonlyMap<string, string> = new Map();
 
-/** Most messages bring neither header nor macros: one decision serves them all. */
+/** The decisions for messages without header and macros, which are most. */
 const byConfiguration = new WeakMap<Match, Decision>();
 
 /**
- * Decides for one message. Without header and macros it is the same object for every message of a match.
- * @param macros the MTA's macros that are named like a context variable, without braces; they go
- * before the variables of the `context` option, being about this message
+ * Decides how one message is tracked. Without header and macros the decision is the same object for all messages of a
+ * match.
+ * @param macros the MTA's macros that have the name of a context variable, without braces. They are about this message,
+ * so they go before the variables of the `context` option
  */
 export function decide(
   match: Match,
@@ -174,7 +175,7 @@ class MessageDecision implements Decision {
     if (!text) return;
     const value = variable.parse(text, limits);
     if (value === undefined) {
-      this.problems.push(`context variable ${name} is ignored: it must be ${variable.expected}`);
+      this.problems.push(`context variable ${name} ignored: it must be ${variable.expected}`);
       return;
     }
     const from: Decider = macro

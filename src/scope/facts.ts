@@ -1,18 +1,18 @@
-/** What the MTA's macros say about one transaction; what is not known is absent. */
+/** Facts about one transaction from the MTA's macros. Unknown facts are absent. */
 export interface Facts {
-  /** The listener's name, e.g. Postfix's `{daemon_name}`. */
+  /** The name of the listener, such as Postfix's `{daemon_name}`. */
   readonly listener?: string;
-  /** `address:port`, `[v6]:port` or a unix path: where the MTA accepted the connection. */
+  /** The place where the MTA accepted the connection: `address:port`, `[v6]:port` or a unix path. */
   readonly listen?: string;
   /** The client's IP address, in any spelling, also `IPv6:2001:db8::1`. */
   readonly peer?: string;
-  /** A candidate for the pathway from the `pathway` macro; counts only where such a pathway is configured. */
+  /** The pathway that the `pathway` macro names. It is ignored unless it is configured. */
   readonly pathway?: string;
 }
 
 /**
- * Reads what the scopes are matched by from the MTA's macros. Of several candidates for the pathway
- * the first that is configured counts.
+ * Reads the facts that scopes are matched by from the MTA's macros. The pathway is the first candidate that is
+ * configured.
  */
 export function readFacts(
   settings: MacroSettings,
@@ -33,27 +33,27 @@ export function readFacts(
 }
 
 /**
- * Macro settings of the configuration: templates such as `{daemon_addr}:{daemon_port}`, tried in
- * order. A template is filled in only where each of its macros is known and not empty.
+ * The `macros` stanza: templates such as `{daemon_addr}:{daemon_port}`, tried in order. A template is filled in only if
+ * each of its macros is set and not empty.
  */
 export interface MacroSettings {
   readonly listener: readonly string[];
   readonly listen: readonly string[];
   readonly peer: readonly string[];
   readonly pathway: readonly string[];
-  /** Whether the MTA is asked for macros whose names are too long for Sendmail. */
+  /** Whether the MTA is asked for macros with names too long for Sendmail. */
   readonly longNames: boolean;
 }
 
-/** Value of a macro by its name without braces; undefined where the MTA did not send it. */
+/** Returns the value of a macro by its name without braces; undefined if the MTA did not send it. */
 export type MacroLookup = (name: string) => string | undefined;
 
-/** MAXMACNAMELEN: asked for a macro with a longer name, Sendmail refuses all mail with 554. */
+/** MAXMACNAMELEN. If a milter asks for a longer name, Sendmail refuses all mail with 554. */
 export const longestMacroName = 25;
 
 const macro = /\{([A-Za-z0-9_]+)\}/g;
 
-/** The macro names in the templates, without braces: what the MTA must be asked for. */
+/** The names of the macros in the templates, without braces. */
 export function macroNames(templates: readonly string[]): string[] {
   const names = templates.flatMap((template) =>
     [...template.matchAll(macro)].map((match) => match[1] ?? ''),
@@ -61,7 +61,7 @@ export function macroNames(templates: readonly string[]): string[] {
   return [...new Set(names)];
 }
 
-/** The templates that can be filled in, filled in, in order. */
+/** Fills in the templates and returns those whose macros are all set, in order. */
 export function expandMacros(templates: readonly string[], lookup: MacroLookup): string[] {
   const filled: string[] = [];
   for (const template of templates) {

@@ -1,18 +1,18 @@
 import { type Address, formatAddress, parseAddress } from '../lib/address.ts';
 
-/** What a `Listen` stanza names, or where an MTA accepted a connection. */
+/** The place that a `Listen` stanza names, or at which an MTA accepted a connection. */
 export type ListenName =
   | { readonly path: string }
   | {
-      /** Absent with `*`: any address of the family, or of both where that is absent too. */
+      /** Absent for any address: of the family, or of both families if that is absent too. */
       readonly address?: Address;
       readonly family?: 4 | 6;
       readonly port: number;
     };
 
 /**
- * Reads `:25`, `*:25`, `[*]:25`, `[::]:25`, `127.0.0.1:25`, `[fd82::1]:587` or a unix path. The port
- * is what follows the last colon, so `2001:db8::1:25`, as macros give it, is understood as well.
+ * Parses `:25`, `*:25`, `[*]:25`, `[::]:25`, `127.0.0.1:25`, `[fd82::1]:587` or a unix path. The port follows the last
+ * colon, so `2001:db8::1:25`, the form of macros, is valid too.
  */
 export function parseListen(text: string): ListenName | undefined {
   const path = text.startsWith('unix:') ? text.slice(5) : text;
@@ -30,12 +30,12 @@ export function parseListen(text: string): ListenName | undefined {
   return address.every((byte) => byte === 0) ? { family, port } : { address, family, port };
 }
 
-/** One spelling for all spellings of the same place: what `Listen` stanzas are told apart by. */
+/** The one spelling of a place by which `Listen` stanzas are compared. */
 export function formatListen(name: ListenName): string {
   return listenKeys(name)[0] as string;
 }
 
-/** The names of the `Listen` stanzas that hold for a place, the best match first. */
+/** The canonical labels of the `Listen` stanzas that match a place, best match first. */
 export function listenKeys(name: ListenName): readonly string[] {
   if ('path' in name) return [name.path];
   const { address, family, port } = name;

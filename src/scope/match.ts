@@ -5,7 +5,7 @@ import type { TrackingOptions } from './tracking-options.ts';
 
 /** A stanza that may set tracking options. */
 export interface Scope {
-  /** Unique in the tree: how people call it, e.g. `ESMTP_Listener > Listen "*:587"`. */
+  /** The name, unique in the tree, for example `ESMTP_Listener > Listen "*:587"`. */
   readonly label: string;
   readonly settings: ReadonlyMap<string, Setting>;
 }
@@ -15,51 +15,51 @@ export interface ScopeWithPeers extends Scope {
 }
 
 export interface ListenerScope extends ScopeWithPeers {
-  /** By `formatListen`. */
+  /** By the key that `formatListen` gives. */
   readonly listens: ReadonlyMap<string, ScopeWithPeers>;
 }
 
 export interface Pathway {
-  /** As the configuration spells it. */
+  /** As spelled in the configuration. */
   readonly name: string;
-  /** The group's pathway, the pathway, the group; those there are. */
+  /** The group's pathway, the pathway, and the group, as far as they exist. */
   readonly scopes: readonly Scope[];
 }
 
-/** What a tree is made of: the enabled stanzas only, with names in lower case as keys. */
+/** The scopes of a tree: enabled stanzas only, with names in lower case as keys. */
 export interface Scopes {
-  /** The one without a name has the key ''. */
+  /** The listener without a name has the key ''. */
   readonly listeners: ReadonlyMap<string, ListenerScope>;
   readonly pathways: ReadonlyMap<string, Pathway>;
   /** Every tracking option with its default. */
   readonly defaults: ReadonlyMap<string, OptionValue>;
-  /** Makes of the effective values what the filter uses. */
+  /** Converts the effective values to what the filter uses. */
   readOptions(get: (option: string) => OptionValue): TrackingOptions;
 }
 
 export type PathwayChoice =
-  /** `withPathway`. */
+  /** Given to `withPathway`. */
   | { readonly kind: 'name' }
-  /** The fact, from the macro of the `macros` stanza. */
+  /** The fact that a macro of the `macros` stanza gives. */
   | { readonly kind: 'fact' }
-  /** The context variable or the option of a listener's scope. */
+  /** A context variable or the option of a listener's scope. */
   | { readonly kind: 'context' | 'option'; readonly setting: Effective };
 
 /** The scopes that apply to one transaction, most specific first. */
 export interface Match {
-  /** The name of the pathway in use; absent where none was chosen. */
+  /** The name of the pathway in use; absent if none was chosen. */
   readonly pathway?: string;
-  /** What chose it; absent where none was chosen. */
+  /** What chose the pathway; absent if none was chosen. */
   readonly pathwayBy?: PathwayChoice;
-  /** The tracking options of these scopes alone; `decide` adds header and context variables. Computed once. */
+  /** The tracking options of these scopes, computed once. `decide` adds header and context variables. */
   readonly options: TrackingOptions;
-  /** @throws RangeError for a name that is no option of these scopes */
+  /** @throws RangeError for a name that is not an option of these scopes */
   get(option: string): Effective;
   /** Every option of these scopes with its effective value. */
   settings(): ReadonlyMap<string, Effective>;
-  /** The scopes that matched, most specific first, e.g. `ESMTP_Listener > Listen "*:587"`. */
+  /** The matching scopes, most specific first, for example `ESMTP_Listener > Listen "*:587"`. */
   chain(): readonly string[];
-  /** The match with another pathway (a context variable may name one late). */
+  /** The match with another pathway, which a context variable may name after the match. */
   withPathway(name: string): Match;
 }
 
@@ -73,8 +73,8 @@ export class ScopeMatch implements Match {
   #options: TrackingOptions | undefined;
 
   /**
-   * @param named the pathway of a message's context variable
-   * @param fact a configured pathway; '' for none
+   * @param named the pathway that a context variable of the message names
+   * @param fact a configured pathway, or '' for none
    */
   constructor(
     tree: Scopes,
@@ -93,7 +93,7 @@ export class ScopeMatch implements Match {
       choose(option?.value, option && { kind: 'option', setting: option });
     const name = choice?.name ?? String(tree.defaults.get('pathway'));
     const configured = tree.pathways.get(name.toLowerCase());
-    // A name nobody configured is still the pathway of the reports; the default one is not worth naming.
+    // A pathway that is not configured still appears in reports, unless it is the default one.
     const pathway: Pathway | undefined = configured ?? (choice && { name, scopes: [] });
     if (pathway) this.pathway = pathway.name;
     if (choice) this.pathwayBy = choice.by;

@@ -1,4 +1,4 @@
-/** The value of one configuration option, already of the type its definition asks for. */
+/** The value of a configuration option, of the type that its definition requires. */
 export type OptionValue =
   | string
   | number
@@ -13,7 +13,7 @@ export interface Origin {
   readonly column: number;
 }
 
-/** A value with the place that set it. */
+/** A value with the place that sets it. */
 export interface Setting {
   readonly value: OptionValue;
   readonly origin: Origin;
@@ -23,6 +23,6 @@ export interface Setting {
 export interface Effective {
   readonly value: OptionValue;
   readonly origin: Origin | 'default';
-  /** E.g. `ESMTP_Listener > Listen "*:587" > Peer "10.0.0.0/8"`; empty for a default. */
+  /** For example `ESMTP_Listener > Listen "*:587" > Peer "10.0.0.0/8"`; empty for a default. */
   readonly scope: string;
 }

@@ -2,12 +2,12 @@ import { asciiDomain } from '../lib/host-name.ts';
 
 /** A compiled list of patterns. */
 export interface Matcher {
-  /** As written in the configuration; empty where nothing ever matches. */
+  /** As written in the configuration. If empty, nothing matches. */
   readonly patterns: readonly string[];
   matches(subject: string): boolean;
 }
 
-/** Host names: `example.com` is that domain and all below it, `*.example.com` only those below. */
+/** Matches host names: `example.com` is the domain with its subdomains, `*.example.com` its subdomains only. */
 export function domainMatcher(patterns: readonly string[]): Matcher {
   const whole = new Set<string>();
   const below = new Set<string>();
@@ -21,7 +21,7 @@ export function domainMatcher(patterns: readonly string[]): Matcher {
   const matches = (subject: string): boolean => {
     const host = asciiDomain(subject);
     if (whole.has(host)) return true;
-    // What is longer than every pattern is not looked up: a host of thousands of labels would be hashed as often.
+    // Skip suffixes longer than every pattern, so that a host of thousands of labels costs few lookups.
     const first = Math.max(0, host.length - longest - 1);
     for (let dot = host.indexOf('.', first); dot >= 0; dot = host.indexOf('.', dot + 1)) {
       if (below.has(host.slice(dot + 1))) return true;
@@ -31,7 +31,7 @@ export function domainMatcher(patterns: readonly string[]): Matcher {
   return { patterns, matches };
 }
 
-/** Mail addresses: a pattern with `@` is one address, any other a domain as in `domainMatcher`. */
+/** Matches mail addresses: a pattern with `@` is one address, any other a domain as in `domainMatcher`. */
 export function recipientMatcher(patterns: readonly string[]): Matcher {
   const addresses = new Set(
     patterns.filter((pattern) => pattern.includes('@')).map(canonicalAddress),
@@ -50,8 +50,8 @@ function canonicalAddress(address: string): string {
 }
 
 /**
- * Whole URLs: `*` stands for any characters, also none; everything else for itself, case aside.
- * Each piece between stars is sought once, from left to right, so that no pattern makes a match slow.
+ * Matches whole URLs regardless of case; `*` stands for any characters, or none. Each piece between stars is searched
+ * once, from left to right, so no pattern is slow.
  */
 export function urlMatcher(patterns: readonly string[]): Matcher {
   const globs = patterns.map((pattern) => pattern.toLowerCase().split('*'));

@@ -1,8 +1,8 @@
 import type { Address, Network } from '../lib/address.ts';
 
 /**
- * Values by network, found by longest prefix. One hash table for each prefix length in use: a
- * look-up costs one probe a length, whatever the number of networks.
+ * Values by network, found by longest prefix. There is one hash table per prefix length in use, so a lookup costs one
+ * probe per length, whatever the number of networks.
  */
 export class PrefixTable<T> {
   readonly #families = { 4: new Family<T>(), 16: new Family<T>() };
@@ -11,7 +11,7 @@ export class PrefixTable<T> {
     this.#family(network.address).set(network, value);
   }
 
-  /** The values of every network that holds the whole of the given one, the smallest network first. */
+  /** The values of all networks that contain the given one, smallest network first. */
   covering(network: Network): T[] {
     return this.#family(network.address).covering(network);
   }
@@ -27,7 +27,7 @@ export class PrefixTable<T> {
 }
 
 class Family<T> {
-  /** By prefix length, the longest first; the keys within are the bits of the prefix, as text. */
+  /** By prefix length, longest first. The keys of a table are the bits of the prefix, as text. */
   #tables: (readonly [length: number, Map<string, T>])[] = [];
 
   set({ address, length }: Network, value: T): void {

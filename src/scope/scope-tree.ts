@@ -12,11 +12,11 @@ const longestCachedKey = 1024;
 
 /** The tracking scopes of one configuration. Immutable. */
 export class ScopeTree {
-  /** Every domain that some mail's links may lead to, context variables of scopes included. */
+  /** Every domain that tracked links may have, including those from context variables of scopes. */
   readonly trackingDomains: ReadonlySet<string>;
   readonly #scopes: Scopes;
   readonly #byFacts = new BoundedCache<Match>(cachedFacts);
-  /** Facts that lead to the same scopes share one match, and with it all that was computed for it. */
+  /** Facts with the same scopes share one match and its computed options. */
   readonly #byScopes = new BoundedCache<Match>(cachedMatches);
 
   constructor(scopes: Scopes) {
@@ -24,7 +24,7 @@ export class ScopeTree {
     this.trackingDomains = trackingDomains(scopes);
   }
 
-  /** The scopes that apply, looked up in microseconds and remembered (bounded). */
+  /** Finds the scopes that apply. Results are cached, within bounds. */
   match(facts: Facts): Match {
     const { listener = '', listen = '', peer = '', pathway = '' } = facts;
     const key = `${listener}\0${listen}\0${peer}\0${pathway}`;

@@ -58,7 +58,7 @@ describe('check', () => {
       {
         "code": 0,
         "stderr": "",
-        "stdout": "warning.conf:2:1: warning: workers is set twice here: this value counts, not the one of warning.conf:1
+        "stdout": "warning.conf:2:1: warning: workers is set twice here: this value overrides that of warning.conf:1
       warning.conf: 1 warning
       ",
       }
@@ -74,7 +74,7 @@ describe('check', () => {
         "stderr": "",
         "stdout": "wrong.conf:1:11: workers must be "auto" or a whole number from 1 to 64, not "many"
       wrong.conf:2:14: link_store must be "redis" or "sealed", not "disk"
-      wrong.conf:3:1: warning: workers is set twice here: this value counts, not the one of wrong.conf:1
+      wrong.conf:3:1: warning: workers is set twice here: this value overrides that of wrong.conf:1
       wrong.conf: 2 errors, 1 warning
       ",
       }

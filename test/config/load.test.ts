@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problem.ts';
 import { stanzas } from '../../src/config/stanzas.ts';
 import { configurationOf } from '../helpers/configuration.ts';
+import { costGrowth, LINEAR } from '../helpers/cost-growth.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-load-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -70,11 +71,9 @@ describe('no text is too much for it', () => {
         `ESMTP_Listener { ${each(n / 10, (i) => `Peer "10.0.${i >> 8}.${i & 255}" { pathway = "costumer-number-${i}" }`)} }`,
     ],
     // More than V8 takes as the arguments of one call.
-    ['statements', (n: number) => 'smtpapi{}'.repeat(n * 3)],
+    ['statements', (n: number) => 'smtpapi{}'.repeat(13 * n)],
   ])('nor one that goes on and on: %s', (_, text) => {
-    const started = performance.now();
-    load(text(50_000));
-    expect(performance.now() - started).toBeLessThan(4000);
+    expect(costGrowth((size) => load(text(size)), 1000)).toBeLessThan(LINEAR);
   });
 });
 
@@ -88,7 +87,7 @@ describe('files that cannot be read', () => {
     expect([...said(join(folder, 'none.conf')), ...said(subfolder)]).toMatchInlineSnapshot(`
       [
         "/none.conf:1:1: cannot read /none.conf: no such file or folder",
-        "/sub:1:1: cannot read /sub: it is not a file",
+        "/sub:1:1: cannot read /sub: not a file",
       ]
     `);
   });
@@ -97,7 +96,7 @@ describe('files that cannot be read', () => {
     writeFileSync(file, 'include "/dev/null"\ninclude ""\n');
     expect(said(file)).toMatchInlineSnapshot(`
       [
-        "/test.conf:1:9: cannot read /dev/null: it is not a file",
+        "/test.conf:1:9: cannot read /dev/null: not a file",
         "/test.conf:2:9: /test.conf includes itself: /test.conf > /test.conf",
       ]
     `);
@@ -107,7 +106,7 @@ describe('files that cannot be read', () => {
 test('a NUL, which would end the path of a socket', () => {
   const { problems } = load('Milter_Listener { Listen "/run/a\0b" { } }');
   expect(problems.map(({ column, message }) => [column, message])).toEqual([
-    [19, 'the path of a unix socket cannot hold a NUL'],
+    [19, 'the path of a unix socket must not contain NUL'],
   ]);
 });
 

@@ -175,13 +175,13 @@ describe('context variable, then X-MSYS-API, then configuration', () => {
     expect(decision.options).toEqual(scopes.match(plain).options);
     expect(decision.problems).toMatchInlineSnapshot(`
       [
-        "context variable smtpapi_click_tracking is ignored: it must be "1", "0", "true" or "false"",
-        "context variable smtpapi_click_tracking_scheme is ignored: it must be "http" or "https"",
-        "context variable smtpapi_tracking_domain is ignored: it must be a host name, with or without a port",
-        "context variable smtpapi_tracking_link_expiry is ignored: it must be a number of seconds from 1 to 2147483647",
-        "context variable smtpapi_campaign_id is ignored: it must be at most 64 bytes",
-        "context variable smtpapi_metadata is ignored: it must be a JSON object of at most max_metadata_len bytes",
-        "context variable smtpapi_tags is ignored: it must be a JSON array of strings",
+        "context variable smtpapi_click_tracking ignored: it must be "1", "0", "true" or "false"",
+        "context variable smtpapi_click_tracking_scheme ignored: it must be "http" or "https"",
+        "context variable smtpapi_tracking_domain ignored: it must be a host name, with or without a port",
+        "context variable smtpapi_tracking_link_expiry ignored: it must be a number of seconds from 1 to 2147483647",
+        "context variable smtpapi_campaign_id ignored: it must be at most 64 bytes",
+        "context variable smtpapi_metadata ignored: it must be a JSON object of at most max_metadata_len bytes",
+        "context variable smtpapi_tags ignored: it must be a JSON array of strings",
       ]
     `);
   });
