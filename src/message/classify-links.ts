@@ -22,7 +22,7 @@ export interface ClassifiedPart {
 }
 
 /** Reasons that hold for every link of the message to the same target. */
-const APPLIES_TO_SAME_TARGET: ReadonlySet<SkipReason | undefined> = new Set<SkipReason>([
+const APPLIES_TO_SAME_TARGET: ReadonlySet<SkipReason> = new Set([
   'opted-out',
   'unsubscribe',
   'excluded-selector',
@@ -48,15 +48,15 @@ export function classifyLinks(
       classify(candidate, part, base, unsubscribe, isOwn, options),
     );
     for (const { link, host } of links) {
-      if (APPLIES_TO_SAME_TARGET.has(link.reason)) {
+      if (link.reason !== undefined && APPLIES_TO_SAME_TARGET.has(link.reason)) {
         optedOutTargets.set(link.target, host, link.reason);
       }
     }
     return { part, links };
   });
   if (!optedOutTargets.isEmpty) {
-    for (const { link, host } of classified.flatMap(({ links }) => links)) {
-      link.reason ??= optedOutTargets.get(link.target, host);
+    for (const { candidate, link, host } of classified.flatMap(({ links }) => links)) {
+      link.reason ??= optedOutTargets.get(link.target, host, candidate.host !== undefined);
     }
   }
   return classified;
@@ -92,7 +92,7 @@ function classify(
     candidate.reason ??
     (isOptedOutByQuery(target) ? 'opted-out' : undefined) ??
     (options.placeholders === 'leave' && holdsPlaceholder(written) ? 'placeholder' : undefined) ??
-    unsubscribe.get(target, host) ??
+    unsubscribe.get(target, host, plain !== undefined) ??
     (isOwn(target, host) ? 'own-domain' : undefined) ??
     (options.exclude?.(target, host) ? 'excluded' : undefined);
   return classified(target, host, reason);
@@ -152,7 +152,7 @@ function* urisIn(text: string): Iterable<string> {
 
 /** Reasons of a few targets, which are found however their hosts are spelt. */
 class ReasonsByTarget {
-  readonly #reasons = new Map<string, SkipReason | undefined>();
+  readonly #reasons = new Map<string, SkipReason>();
   /** Most other targets differ in length: to hash a long string takes time. */
   readonly #lengths = new Set<number>();
 
@@ -160,18 +160,20 @@ class ReasonsByTarget {
     return this.#reasons.size === 0;
   }
 
-  set(target: string, host: string, reason: SkipReason | undefined): void {
+  set(target: string, host: string, reason: SkipReason): void {
     const key = normalized(target, host);
     this.#reasons.set(key, reason);
     this.#lengths.add(key.length);
   }
 
-  get(target: string, host: string): SkipReason | undefined {
-    if (this.isEmpty || host === '') {
-      return undefined;
-    }
-    const key = normalized(target, host);
-    return this.#lengths.has(key.length) ? this.#reasons.get(key) : undefined;
+  /** @param isPlain whether only the slash behind the host may be missing (see `plainHost`) */
+  get(target: string, host: string, isPlain: boolean): SkipReason | undefined {
+    const { length } = target;
+    return this.isEmpty ||
+      host === '' ||
+      (isPlain && !this.#lengths.has(length) && !this.#lengths.has(length + 1))
+      ? undefined
+      : this.#reasons.get(normalized(target, host));
   }
 }
 

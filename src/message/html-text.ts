@@ -6,9 +6,21 @@ export function attributeValue(written: string): string {
   return text.includes('&') ? decodeHTMLAttribute(text) : text;
 }
 
-/** Decodes `&amp;`, the only entity in a text for which `plainHostInHtml` gives a host. */
-export function withoutAmp(text: string): string {
-  return text.includes('&') ? text.replaceAll('&amp;', '&') : text;
+/** Decodes `&amp;`, the only entity in a link for which `plainHostInHtml` gives a host. `replaceAll` would take longer. */
+export function withoutAmp(link: string): string {
+  let at = link.indexOf('&');
+  if (at === -1) {
+    return link;
+  }
+  let result = link.slice(0, ++at);
+  for (;;) {
+    const start = at + 'amp;'.length;
+    at = link.indexOf('&', start) + 1;
+    if (at === 0) {
+      return result + link.slice(start);
+    }
+    result += link.slice(start, at);
+  }
 }
 
 /** Escapes a URL for an attribute value in quotes. */

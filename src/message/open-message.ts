@@ -40,7 +40,7 @@ export interface ReadingOptions {
   /** Hosts of tracked links in lower case, with a port where it is not the default. Links to them are left alone. */
   readonly ownDomains: ReadonlySet<string>;
   /** Decides by target whether a link is left alone. The host is lower case and has a port where it is not the default. */
-  readonly exclude?: (target: string, host: string) => boolean;
+  readonly exclude?: ((target: string, host: string) => boolean) | undefined;
 }
 
 /** What `openMessage` takes: each option may be absent, and so may each limit. */
@@ -59,13 +59,21 @@ export const DEFAULT_LIMITS: ReadingLimits = {
   selectorHtmlDepth: 500,
 };
 
-const DEFAULTS: Omit<ReadingOptions, 'limits'> = {
-  rewriteSigned: false,
-  excludeSelectors: [],
-  placeholders: 'leave',
-  trackUrlText: true,
-  ownDomains: new Set(),
-};
+const NO_DOMAINS: ReadonlySet<string> = new Set();
+
+/** Field by field: to spread objects would take some per cent of all that is done to a message. */
+function withDefaults(options: MessageOptions): ReadingOptions {
+  const { limits } = options;
+  return {
+    limits: limits === undefined ? DEFAULT_LIMITS : { ...DEFAULT_LIMITS, ...limits },
+    rewriteSigned: options.rewriteSigned ?? false,
+    excludeSelectors: options.excludeSelectors ?? [],
+    placeholders: options.placeholders ?? 'leave',
+    trackUrlText: options.trackUrlText ?? true,
+    ownDomains: options.ownDomains ?? NO_DOMAINS,
+    exclude: options.exclude,
+  };
+}
 
 /** A message that is being received. */
 export interface OpenMessage {
@@ -105,12 +113,7 @@ export function openMessage(
   headers: readonly HeaderField[],
   options: MessageOptions = {},
 ): OpenMessage {
-  const settings = {
-    ...DEFAULTS,
-    ...options,
-    limits:
-      options.limits === undefined ? DEFAULT_LIMITS : { ...DEFAULT_LIMITS, ...options.limits },
-  };
+  const settings = withDefaults(options);
   const protection = protectionByHeaders(headers, settings.rewriteSigned);
   return protection === undefined ? new IncomingMessage(headers, settings) : leaveAlone(protection);
 }

@@ -107,7 +107,7 @@ export function plainHostInHtml(value: string): string | undefined {
 /** Web servers refuse longer ones, and each click repeats the target in its event. */
 const MAX_TARGET = 8 * 1024;
 
-const PLAIN_ORIGIN = /^https?:\/\/(?![a-z\d.-]*xn--)[a-z\d.-]+\.[a-z]{2,}/.source;
+const PLAIN_ORIGIN = /^https?:\/\/[a-z\d.-]+\.[a-z]{2,}/.source;
 const PLAIN = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-~]*)?$`);
 const PLAIN_IN_HTML = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-%'-~]*(?:&amp;[!-%'-~]*)*)?$`);
 
@@ -116,7 +116,8 @@ function hostOf(link: string): string | undefined {
   const slash = link.indexOf('/', start);
   const behindScheme = slash === -1 ? link.slice(start) : link.slice(start, slash);
   const host = /[?#]/.test(behindScheme) ? behindScheme.replace(/[?#].*/, '') : behindScheme;
-  return host.length > MAX_HOST ? undefined : host;
+  // A browser checks names in punycode.
+  return host.length > MAX_HOST || host.includes('xn--') ? undefined : host;
 }
 
 /** Scheme, authority, and all that follows. */

@@ -20,23 +20,26 @@ export class Surroundings {
 
   /** Why the URL from start to end is no link of its own, if it is none. */
   reasonAt(start: number, end: number): SkipReason | undefined {
-    const before = this.#text.slice(this.#from, start);
+    const text = this.#text;
+    const from = this.#from;
     this.#from = end;
-    const word = behindLast(WHITE_SPACE, before);
-    if (word > 0) {
+    let word = start;
+    while (word > from && !WHITE_SPACE.includes(text[word - 1] as string)) {
+      word--;
+    }
+    if (word > from) {
       this.#word = undefined;
     }
-    if (word < before.length) {
-      this.#word ??= startsBefore(before.slice(word));
+    if (word < start) {
+      this.#word ??= startsBefore(text.slice(word, start));
     }
-    const opener = Math.max(
-      before.lastIndexOf('<'),
-      before.lastIndexOf('>'),
-      before.lastIndexOf('"'),
-    );
-    if (opener !== -1) {
-      this.#delimited = this.#delimitedBy(before.slice(opener), end);
-    } else if (this.#delimited !== undefined && EMPTY_LINE.test(before)) {
+    let opener = start - 1;
+    while (opener >= from && !isDelimiter(text.charCodeAt(opener))) {
+      opener--;
+    }
+    if (opener >= from) {
+      this.#delimited = this.#delimitedBy(text.slice(opener, start), end);
+    } else if (this.#delimited !== undefined && EMPTY_LINE.test(text.slice(from, start))) {
       this.#delimited = undefined;
     }
     return this.#word ?? this.#delimited;
@@ -95,12 +98,9 @@ const EMPTY_LINE = /\n[ \t\r]*\n/;
 const DELIMITER = /[<>"]|\n[ \t\r]*\n|\n[> \t]*>/g;
 const TWO_WORDS = /[ \t\r\n\f\v][^ \t\r\n\f\v]/;
 
-function behindLast(characters: string, text: string): number {
-  let at = text.length;
-  while (at > 0 && !characters.includes(text[at - 1] as string)) {
-    at--;
-  }
-  return at;
+/** Whether a character code is that of `<`, `>` or `"`. */
+function isDelimiter(code: number): boolean {
+  return code === 0x3c || code === 0x3e || code === 0x22;
 }
 
 /** @param word what stands in the same word before a URL */
@@ -108,7 +108,7 @@ function startsBefore(word: string): SkipReason | undefined {
   if (!/[:@.+-]/.test(word)) {
     return undefined; // as nearly always: nothing, or punctuation
   }
-  const before = word.slice(behindLast('<>', word));
+  const before = word.slice(Math.max(word.lastIndexOf('<'), word.lastIndexOf('>')) + 1);
   const joined = SCHEME.exec(before.slice(-LONGEST_SCHEME))?.[0];
   if (joined?.endsWith('-') || joined?.endsWith('+')) {
     return 'scheme'; // x-safari-https://…

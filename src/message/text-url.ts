@@ -3,8 +3,9 @@ import type { Range } from './link.ts';
 import { EMPHASIS } from './text-url-end.ts';
 
 const SCHEME = /(?:^|[^a-z\d+])(https?(?:\+notrack)?:\/\/)$/i;
-/** More than that and what may not stand before it is not looked at. */
+/** The longest text that the pattern needs to see: a scheme, and a character before it. */
 const SCHEME_WINDOW = 'xhttps+notrack://'.length;
+const SCHEME_CHARACTER = /[a-z\d+]/i;
 const IPV6 = /\[[0-9a-f:.]{2,45}\]/iy;
 const USERINFO = /[\w.~%!$&'*+,;=:-]{1,256}@/y;
 /** What of it is not in a name as well. */
@@ -68,8 +69,7 @@ export class UrlScanner {
     let behind = 0;
     for (let at = this.#text.indexOf('://'); at !== -1; at = this.#text.indexOf('://', at)) {
       at += '://'.length;
-      const window = this.#text.slice(Math.max(0, at - SCHEME_WINDOW), at);
-      const start = at - (SCHEME.exec(window)?.[1]?.length ?? 0);
+      const start = this.#schemeStart(at);
       if (start === at || start < behind) {
         continue;
       }
@@ -80,6 +80,19 @@ export class UrlScanner {
         behind = end;
       }
     }
+  }
+
+  /** The start of the scheme that ends at an offset, or the offset itself where the scheme is another one. */
+  #schemeStart(end: number): number {
+    const start = end - 'https://'.length;
+    if (
+      this.#text.startsWith('https', start) &&
+      !SCHEME_CHARACTER.test(this.#text[start - 1] ?? '')
+    ) {
+      return start; // as in most links, for which the pattern would take longer
+    }
+    const window = this.#text.slice(Math.max(0, end - SCHEME_WINDOW), end);
+    return end - (SCHEME.exec(window)?.[1]?.length ?? 0);
   }
 
   #urlEnd(start: number, authority: number): number {
