@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import { isbot } from 'isbot';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { AutomationReason } from '../link/facts.ts';
 import { clientOf } from './anonymize-ip.ts';
 import type { Click } from './click.ts';
-import { Recent } from './recent.ts';
 
 /** No person opens this many links of one mail within seconds. */
 const MANY_LINKS = 5;
@@ -20,9 +20,9 @@ interface Spree {
 /** Looks for signs of automation; what it remembers is bounded, and of this process only. */
 export class AutomationSigns {
   readonly #withinMs: number;
-  readonly #heads = new Recent<true>(REMEMBERED);
-  readonly #sprees = new Recent<Spree>(REMEMBERED);
-  readonly #agents = new Recent<boolean>(REMEMBERED);
+  readonly #heads = new BoundedCache<string, true>(REMEMBERED);
+  readonly #sprees = new BoundedCache<string, Spree>(REMEMBERED);
+  readonly #agents = new BoundedCache<string, boolean>(REMEMBERED);
 
   /** @param withinMs what counts as "within seconds"; 0 switches the signs of time off */
   constructor(withinMs: number) {
@@ -50,12 +50,7 @@ export class AutomationSigns {
   #isProgram(userAgent: string | undefined): boolean {
     if (!userAgent) return true;
     // The pattern is long; the same browsers come again and again.
-    let known = this.#agents.get(userAgent);
-    if (known === undefined) {
-      known = isbot(userAgent);
-      this.#agents.set(userAgent, known);
-    }
-    return known;
+    return this.#agents.getOrMake(userAgent, () => isbot(userAgent));
   }
 
   /** How many links of the message this client has followed since its first click within the time. */

@@ -1,18 +1,18 @@
 /**
- * Remembers what was used lately: at least the last `size` values, at most twice as many. Two
- * generations instead of a list in order of use: nothing is ever deleted singly, which is what
- * makes a full Map slow (V8 goes through all of it every few deletions).
+ * Remembers what was used most recently: at least the last `size` values and at most twice as many. This is the one form
+ * of caches that strangers could otherwise fill. It keeps two generations instead of a list in order of use, as deleting
+ * entries one by one makes a full Map slow (V8 rebuilds it every few deletions).
  */
-export class BoundedCache<T> {
+export class BoundedCache<K, V> {
   readonly #size: number;
-  #young = new Map<string, T>();
-  #old = new Map<string, T>();
+  #young = new Map<K, V>();
+  #old = new Map<K, V>();
 
   constructor(size: number) {
     this.#size = size;
   }
 
-  get(key: string): T | undefined {
+  get(key: K): V | undefined {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
     const old = this.#old.get(key);
@@ -20,7 +20,16 @@ export class BoundedCache<T> {
     return old;
   }
 
-  set(key: string, value: T): void {
+  /** Returns the value of a key, which is made and remembered if there is none. */
+  getOrMake(key: K, make: () => V): V {
+    const known = this.get(key);
+    if (known !== undefined) return known;
+    const value = make();
+    this.set(key, value);
+    return value;
+  }
+
+  set(key: K, value: V): void {
     if (this.#young.size >= this.#size && !this.#young.has(key)) {
       this.#old = this.#young;
       this.#young = new Map();

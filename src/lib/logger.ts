@@ -1,3 +1,5 @@
+import { BoundedCache } from './bounded-cache.ts';
+
 /** The fields of a log line, which identify what it is about. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -25,7 +27,7 @@ export const silent: Logger = {
   isLevelEnabled: () => false,
 };
 
-/** The most kinds that are remembered. Beyond them all are forgotten, so that at worst a line comes too early. */
+/** Kinds that are remembered. A forgotten kind is logged too early, at worst. */
 const MAX_KINDS = 1000;
 
 interface Kind {
@@ -36,7 +38,7 @@ interface Kind {
 /** Admits one occurrence of each kind per interval and counts the others. */
 export class OncePerInterval {
   readonly #intervalMs: number;
-  readonly #kinds = new Map<string, Kind>();
+  readonly #kinds = new BoundedCache<string, Kind>(MAX_KINDS);
 
   constructor(intervalMs = 1000) {
     this.#intervalMs = intervalMs;
@@ -51,7 +53,6 @@ export class OncePerInterval {
       known.heldBack++;
       return undefined;
     }
-    if (known === undefined && this.#kinds.size >= MAX_KINDS) this.#kinds.clear();
     this.#kinds.set(kind, { since: now, heldBack: 0 });
     return known?.heldBack ?? 0;
   }

@@ -1,4 +1,5 @@
 import { hash, hkdfSync, randomBytes } from 'node:crypto';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 
 /**
  * The text of a key file: one key a line, `ID DATE SECRET`; empty lines and `#` comments are skipped.
@@ -17,14 +18,14 @@ export interface SealKey {
 
 const LINE = /^([0-9a-f]{2})\s+(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\s+([\w-]{43})$/;
 const SECRET_BYTES = 32;
-/** One subkey a key and day; a bound, because tokens that come in may name any day. */
+/** There is one subkey per key and day. Bounded, as tokens in requests may name any day. */
 const MAX_SUBKEYS = 2_000;
 
 /** The keys of one key file. Immutable but for what it caches. */
 export class SealKeys {
   readonly #keys: ReadonlyMap<number, SealKey>;
   readonly #newestFirst: readonly SealKey[];
-  readonly #subkeys = new Map<number, Buffer>();
+  readonly #subkeys = new BoundedCache<number, Buffer>(MAX_SUBKEYS);
 
   /** @param keys at least one, with different ids */
   constructor(keys: readonly SealKey[]) {
@@ -60,16 +61,12 @@ export class SealKeys {
    * @returns undefined where there is no key of that id
    */
   subkey(id: number, day: number): Buffer | undefined {
-    const slot = day * 256 + id;
-    const cached = this.#subkeys.get(slot);
-    if (cached !== undefined) return cached;
     const key = this.#keys.get(id);
     if (key === undefined) return undefined;
     const info = `clickmilter sealed link, day ${day}`;
-    const subkey = Buffer.from(hkdfSync('sha256', key.secret, '', info, SECRET_BYTES));
-    if (this.#subkeys.size >= MAX_SUBKEYS) this.#subkeys.clear();
-    this.#subkeys.set(slot, subkey);
-    return subkey;
+    return this.#subkeys.getOrMake(day * 256 + id, () =>
+      Buffer.from(hkdfSync('sha256', key.secret, '', info, SECRET_BYTES)),
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { type MimeNode as MailsplitNode, Splitter } from 'mailsplit';
+import { BoundedCache } from '../lib/bounded-cache.ts';
 
 /** With what it makes of its headers; it parses none where it has `headers` already. */
 export interface MimeNode extends MailsplitNode {
@@ -83,16 +84,12 @@ export class LineSplitter {
 }
 
 /** What the header of a part says, by its bytes. */
-const parsedHeaders = new Map<string, ReturnType<typeof parsedOf>>();
-const MAX_HEADERS = 100;
+const parsedHeaders = new BoundedCache<string, ReturnType<typeof parsedOf>>(100);
 const MAX_HEADER_LENGTH = 500;
 
 function remember(header: string, node: MimeNode): void {
   if (!node.headers || header.length > MAX_HEADER_LENGTH) {
     return;
-  }
-  if (parsedHeaders.size >= MAX_HEADERS) {
-    parsedHeaders.clear();
   }
   parsedHeaders.set(header, parsedOf(node));
 }

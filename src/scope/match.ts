@@ -69,7 +69,7 @@ export class ScopeMatch implements Match {
   readonly #tree: Scopes;
   readonly #listenerScopes: readonly Scope[];
   readonly #scopes: readonly Scope[];
-  readonly #withPathway = new BoundedCache<Match>(64);
+  readonly #withPathway = new BoundedCache<string, Match>(64);
   #options: TrackingOptions | undefined;
 
   /**
@@ -122,12 +122,10 @@ export class ScopeMatch implements Match {
   }
 
   withPathway(name: string): Match {
-    let match = this.#withPathway.get(name);
-    if (!match) {
-      match = new ScopeMatch(this.#tree, this.#listenerScopes, { named: name });
-      this.#withPathway.set(name, match);
-    }
-    return match;
+    return this.#withPathway.getOrMake(
+      name,
+      () => new ScopeMatch(this.#tree, this.#listenerScopes, { named: name }),
+    );
   }
 }
 

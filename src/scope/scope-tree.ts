@@ -15,9 +15,9 @@ export class ScopeTree {
   /** Every domain that tracked links may have, including those from context variables of scopes. */
   readonly trackingDomains: ReadonlySet<string>;
   readonly #scopes: Scopes;
-  readonly #byFacts = new BoundedCache<Match>(cachedFacts);
+  readonly #byFacts = new BoundedCache<string, Match>(cachedFacts);
   /** Facts with the same scopes share one match and its computed options. */
-  readonly #byScopes = new BoundedCache<Match>(cachedMatches);
+  readonly #byScopes = new BoundedCache<string, Match>(cachedMatches);
 
   constructor(scopes: Scopes) {
     this.#scopes = scopes;
@@ -63,11 +63,10 @@ export class ScopeTree {
   #shared(chain: readonly Scope[], pathway: string): Match {
     const candidate = this.hasPathway(pathway) ? pathway.toLowerCase() : '';
     const key = `${candidate}\0${chain.map((scope) => scope.label).join('\0')}`;
-    const known = this.#byScopes.get(key);
-    if (known) return known;
-    const match = new ScopeMatch(this.#scopes, chain, { fact: candidate });
-    this.#byScopes.set(key, match);
-    return match;
+    return this.#byScopes.getOrMake(
+      key,
+      () => new ScopeMatch(this.#scopes, chain, { fact: candidate }),
+    );
   }
 }
 
