@@ -1,7 +1,7 @@
 import type { Origin } from '../scope/option-value.ts';
 import type { Problems } from './problem.ts';
 
-export type Punctuation = '=' | '{' | '}' | '[' | ']' | '(' | ')';
+type Punctuation = '=' | '{' | '}' | '[' | ']' | '(' | ')';
 
 export interface Token {
   readonly kind: 'word' | 'string' | Punctuation | 'end';

@@ -15,7 +15,7 @@ export type ListenAddress =
   | ({ readonly path: string } & Fields<typeof socketOptions>);
 
 /** The addresses of clickmilter's own listeners that have no Listen. */
-export const defaultAddresses = {
+const defaultAddresses = {
   milter_listener: { host: '127.0.0.1', port: 8893 },
   http_listener: { host: '127.0.0.1', port: 8080 },
   control_listener: { host: '127.0.0.1', port: 8894 },

@@ -34,7 +34,7 @@ export interface OptionType<T extends OptionValue = OptionValue, U = T> {
  * @param message follows the name of the option, e.g. `must be on or off`
  * @param given the invalid value, which is repeated only if it cannot be a secret
  */
-export type ReportMistake = (origin: Origin, message: string, given?: ValueNode) => void;
+type ReportMistake = (origin: Origin, message: string, given?: ValueNode) => void;
 
 /**
  * A type of single values.
@@ -167,7 +167,7 @@ export function usedAs<T extends OptionValue, U>(
  * A map of names to strings.
  * @param check reports a mistake in an entry and then returns false
  */
-export function mapType(
+function mapType(
   check: (name: ScalarNode, value: ScalarNode, report: ReportMistake) => boolean,
 ): OptionType<ReadonlyMap<string, string>> {
   return {

@@ -27,7 +27,7 @@ export interface Definition<T extends OptionValue = OptionValue, U = unknown> {
 }
 
 /** Masks a value that is, or may by mistake contain, a secret. Messages about a wrong value never repeat it. */
-export type Secret = (value: string) => string;
+type Secret = (value: string) => string;
 
 export type Definitions = Readonly<Record<string, Definition>>;
 

@@ -39,14 +39,14 @@ export interface ScalarNode {
 }
 
 /** `( "a" "b" )` */
-export interface ArrayNode {
+interface ArrayNode {
   readonly kind: 'array';
   readonly items: readonly ScalarNode[];
   readonly origin: Origin;
 }
 
 /** `[ name = "value" … ]` */
-export interface MapNode {
+interface MapNode {
   readonly kind: 'map';
   readonly entries: readonly { readonly name: ScalarNode; readonly value: ScalarNode }[];
   readonly origin: Origin;

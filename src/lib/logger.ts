@@ -4,7 +4,7 @@ import { BoundedCache } from './bounded-cache.ts';
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Writes a log line: the fields that identify what it is about, and what happened. */
-export interface Write {
+interface Write {
   (fields: Fields, message: string): void;
   (message: string): void;
 }

@@ -53,7 +53,7 @@ type OfType<Type> = {
   [Name in MetricName]: Definitions[Name]['type'] extends Type ? Name : never;
 }[MetricName];
 /** The labels of a metric: words, not sentences, since each combination is a time series of its own. */
-export type Labels<Name extends MetricName> = Readonly<
+type Labels<Name extends MetricName> = Readonly<
   Record<Definitions[Name]['labels'][number], string>
 >;
 

@@ -55,7 +55,7 @@ export function listOf<const T>(...values: readonly T[]): Shape<readonly T[]> {
 }
 
 /** The facts of a message that others are read or written by. */
-export interface Basics {
+interface Basics {
   readonly injectionTime: number;
   readonly recipients: readonly string[];
 }
@@ -77,7 +77,7 @@ export interface EventField<T> {
 }
 
 /** How a record holds a fact that it does not hold as it is. */
-export interface Stored<T> {
+interface Stored<T> {
   readonly shape: Shape<unknown>;
   /** @returns undefined for a fact that need not be stored */
   write(value: T | undefined, message: Basics): unknown;

@@ -352,7 +352,7 @@ export const NODE_FACTS = {
 export type NodeFacts = FactsOf<typeof NODE_FACTS>;
 
 /** A click as Momentum's webhooks report it (`track_event`). */
-export type TrackEvent = EventFieldsOf<
+type TrackEvent = EventFieldsOf<
   typeof MESSAGE_FACTS &
     typeof LINK_FACTS &
     typeof CLICK_FACTS &

@@ -28,7 +28,7 @@ export interface SealedContents {
 }
 
 /** What a sealed link knows of its message beside id, times and domain. */
-export type SealedFacts = Omit<MessageFacts, 'messageId' | 'injectionTime' | 'expires' | 'domain'>;
+type SealedFacts = Omit<MessageFacts, 'messageId' | 'injectionTime' | 'expires' | 'domain'>;
 
 const Flag = {
   html: 1,

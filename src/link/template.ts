@@ -72,7 +72,7 @@ function parseLink(line: string): EditionLink {
 }
 
 /** Whether a link of a message is this one of the edition. */
-export function fits(of: EditionLink, { target, part, name }: TrackedLink): boolean {
+function fits(of: EditionLink, { target, part, name }: TrackedLink): boolean {
   if (part !== of.part || name !== of.name) return false;
   const { start, end } = of;
   if (end === undefined) return target === start;

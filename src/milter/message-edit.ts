@@ -8,7 +8,7 @@ export interface SplitMessage {
   readonly body: Buffer;
 }
 
-export interface Field {
+interface Field {
   readonly name: string;
   /** The text after the colon, without the last line end. Folded lines are separated by LF. */
   readonly raw: string;

@@ -28,7 +28,7 @@ export type Decider =
   | { readonly kind: 'header'; readonly field: string }
   | { readonly kind: 'configuration'; readonly setting: Effective };
 
-export interface Reason {
+interface Reason {
   readonly value: OptionValue;
   readonly from: Decider;
 }

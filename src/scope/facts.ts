@@ -62,7 +62,7 @@ export function macroNames(templates: readonly string[]): string[] {
 }
 
 /** Fills in the templates and returns those whose macros are all set, in order. */
-export function expandMacros(templates: readonly string[], lookup: MacroLookup): string[] {
+function expandMacros(templates: readonly string[], lookup: MacroLookup): string[] {
   const filled: string[] = [];
   for (const template of templates) {
     let complete = true;

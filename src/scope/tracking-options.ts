@@ -1,10 +1,10 @@
 import type { Matcher } from './pattern-matcher.ts';
 
 /** What happens to a message when the link store is unavailable. */
-export type OnFailure = 'accept' | 'tempfail' | 'seal';
+type OnFailure = 'accept' | 'tempfail' | 'seal';
 
 /** Whose X-MSYS-API headers are honoured; `authenticated` means that the MTA reports a login. */
-export type AcceptXMsysApi = 'authenticated' | 'any' | 'none';
+type AcceptXMsysApi = 'authenticated' | 'any' | 'none';
 
 /** The options of the tracking scopes as the filter uses them, with defaults applied and patterns compiled. */
 export interface TrackingOptions {

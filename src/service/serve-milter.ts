@@ -191,7 +191,7 @@ export function logMessage(
 }
 
 /** The number of links left alone, by reason. */
-export function leftAloneBy(links: readonly RewrittenLink[]): ReadonlyMap<SkipReason, number> {
+function leftAloneBy(links: readonly RewrittenLink[]): ReadonlyMap<SkipReason, number> {
   const counts = new Map<SkipReason, number>();
   for (const { reason } of links) {
     if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);

@@ -5,6 +5,10 @@ import { promisify } from 'node:util';
 import { load } from 'cheerio';
 import { Tokenizer } from 'htmlparser2';
 import type { ReadingOptions } from '../../src/message/open-message.ts';
+import type {
+  openContent as OpenContent,
+  readPart as ReadPart,
+} from '../../src/message/read-part.ts';
 import { type Newsletter, newsletter } from '../helpers/newsletter.ts';
 import type { Bench, Part, Row } from './harness.ts';
 import { peerFile } from './milters.ts';
@@ -93,6 +97,11 @@ function each(letters: readonly Newsletter[], step: Step, milliseconds: number):
   return { µs: ((performance.now() - start) * 1000) / done };
 }
 
+interface Parts {
+  readonly openContent: typeof OpenContent;
+  readonly readPart: typeof ReadPart;
+}
+
 type Steps = Awaited<ReturnType<typeof stepsOf>>;
 
 /** Of the built program, since what runs TypeScript directly adds a call to every function it makes. */
@@ -103,10 +112,7 @@ async function stepsOf(dist: string) {
   const { DEFAULT_LIMITS, openMessage } = await built<Face>('open-message.js');
   type Mime = typeof import('../../src/message/top-parts.ts');
   const { TopParts } = await built<Mime>('top-parts.js');
-  type Decoding = typeof import('../../src/message/read-part.ts');
-  const { openContent } = await built<Decoding>('read-part.js');
-  type Finding = typeof import('../../src/message/read-part.ts');
-  const { readPart } = await built<Finding>('read-part.js');
+  const { openContent, readPart } = await built<Parts>('read-part.js');
   type Scanning = typeof import('../../src/message/html-scanner.ts');
   const { HtmlScanner } = await built<Scanning>('html-scanner.js');
   type Names = typeof import('../../src/message/html-tag.ts');

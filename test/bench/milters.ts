@@ -121,7 +121,7 @@ export async function opendkim(bench: Bench): Promise<Milter> {
 }
 
 /** Debian's own Python: its packages are not those of another one in the PATH. */
-export const PYTHON = '/usr/bin/python3';
+const PYTHON = '/usr/bin/python3';
 
 /** The same job in Python. */
 export async function pythonMilter(bench: Bench, redis: Redis): Promise<Milter> {

@@ -19,7 +19,7 @@ export interface MailServer {
   close(): Promise<void>;
 }
 
-export interface Load {
+interface Load {
   readonly mail: MailLoad;
   /** Waits for so many more accepted messages. */
   goOn(messages?: number): Promise<void>;

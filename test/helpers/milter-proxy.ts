@@ -3,7 +3,7 @@ import { listenLocally } from './listen-locally.ts';
 import { type Packet, packet, packets } from './milter-wire.ts';
 
 /** What to do with a packet: let it pass, drop the whole connection, or send only its first bytes and then drop it. */
-export type Verdict = 'pass' | 'cut' | { readonly cutAfter: number };
+type Verdict = 'pass' | 'cut' | { readonly cutAfter: number };
 
 export interface MilterProxyOptions {
   /** Sees each packet before it goes on; the direction waits while it decides. */

@@ -24,7 +24,7 @@ export interface PostfixOptions {
 }
 
 /** An entry of `postqueue -j`, as far as tests look at it. */
-export interface QueuedMail {
+interface QueuedMail {
   readonly queue_name: string;
   readonly queue_id: string;
   readonly sender: string;

@@ -21,7 +21,7 @@ const OPENED =
  * Thunderbird. A colon makes it look for a scheme before and for the end behind, first within `<…>` and `"…"` of the
  * line, where white space does not count; a dot for `www.`, an at sign for an address.
  */
-export const thunderbird: Reader = (text) => {
+const thunderbird: Reader = (text) => {
   const shown: Shown[] = [];
   let lineStart = 0;
   for (const line of text.split('\n')) {
@@ -117,7 +117,7 @@ function freeEnd(line: string, at: number, isAddress: boolean): number {
 }
 
 /** Android's Linkify: characters of a list, up to the last one where a word ends. */
-export const android: Reader = (text) => {
+const android: Reader = (text) => {
   const shown: Shown[] = [];
   for (const { 0: written, index } of text.matchAll(ANDROID)) {
     const url = /^[a-z]+:\/\//i.test(written) ? written : `http://${written}`;
@@ -141,7 +141,7 @@ const ANDROID = new RegExp(
 );
 
 /** markdown-it and most web mail. */
-export const linkifyIt: Reader = (text) =>
+const linkifyIt: Reader = (text) =>
   linkify
     .match(text)
     ?.map(({ index, lastIndex, url }) => ({ start: index, end: lastIndex, url })) ?? [];
@@ -149,7 +149,7 @@ export const linkifyIt: Reader = (text) =>
 const linkify = new LinkifyIt({ urlAuth: true });
 
 /** RFC 3986, appendix C: within `<…>` and `"…"` white space and line ends are not part of a URL, elsewhere they end it. */
-export const appendixC: Reader = (text) => {
+const appendixC: Reader = (text) => {
   const shown: Shown[] = [];
   const delimited =
     /<[ \t\r\n]*(?:URL:)?[ \t\r\n]*([a-z][a-z\d+.-]*:[^<>"]*)>|"[ \t\r\n]*([a-z][a-z\d+.-]*:[^<>"]*)"/gi;
@@ -167,7 +167,7 @@ export const appendixC: Reader = (text) => {
 };
 
 /** Programs that take all up to white space, and cut off at most what ends a sentence. */
-export const toWhiteSpace: Reader = (text) =>
+const toWhiteSpace: Reader = (text) =>
   [...text.matchAll(/(?<![a-z\d])https?:\/\/\S+/gi)].map(({ 0: url, index }) => ({
     start: index,
     end: index + url.length,

@@ -35,7 +35,7 @@ export function lostLinks(
  * Whether a target is where a program's URL led, or should have led: the program took along what closes a sentence, a
  * quotation or a bracket behind it; or, as Android's does, left out what is no letter at its end.
  */
-export function isSamePlace(url: string, target: string): boolean {
+function isSamePlace(url: string, target: string): boolean {
   for (let end = url.length; end > 0; end--) {
     if (sameUrl(url.slice(0, end), target)) {
       return TAKEN_ALONG.test(url.slice(end));

@@ -14,7 +14,7 @@ import type { Dialogue } from './dialogue.ts';
 import { obedientFilter } from './oracle/obedient-filter.ts';
 
 /** What became of a dialogue, as its `.testcase` file puts it. */
-export interface Outcome {
+interface Outcome {
   readonly reply: number;
   readonly rcptCodes: readonly number[];
   readonly result: Dialogue['result'];

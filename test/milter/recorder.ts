@@ -8,7 +8,7 @@ import {
 } from '../../src/milter/milter.ts';
 
 /** What one message looked like to the filter; `end` is missing while it is not over. */
-export interface Recorded {
+interface Recorded {
   /** `host [address]:port` and the name given at HELO. */
   readonly client: string;
   readonly helo: string | undefined;

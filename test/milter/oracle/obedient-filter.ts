@@ -94,7 +94,7 @@ export function lines(count: number): Buffer {
 }
 
 /** One `X-Do:` field carried out; the words are those of oracle.c, and two more. */
-export function obey(message: EndOfMessage, order: string): void {
+function obey(message: EndOfMessage, order: string): void {
   const words = order.split(' ');
   const [verb = '', first = '', second = ''] = words;
   const from = (n: number) => words.slice(n).join(' ');
