@@ -7,15 +7,15 @@ import { exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
 import { storeProblems } from './store-problems.ts';
 
-/** `clickmilter check`: every problem of the configuration; exit code 78 where one is an error. */
+/** `clickmilter check` reports every problem of the configuration. The exit code is 78 if one is an error. */
 export function checkCommand(program: Command): void {
   program
     .command('check')
-    .summary('say everything that is wrong with the configuration')
-    .description('check the configuration and say everything that is wrong with it')
-    .option('--json', 'the problems as a JSON array')
+    .summary('check the configuration')
+    .description('check the configuration and report every problem')
+    .option('--json', 'print the problems as a JSON array')
     .addOption(
-      new Option('--role <role...>', 'only the listeners of these roles').choices(
+      new Option('--role <role...>', 'check only the listeners of these roles').choices(
         roles.filter((role) => role !== 'control'),
       ),
     )
@@ -30,7 +30,7 @@ export function checkCommand(program: Command): void {
       if (options.json) {
         process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
       } else {
-        // A reload runs it, and systemd keeps what it says.
+        // systemd runs it before a reload and keeps its output in the journal.
         const print = leadsToJournal(1) ? withSeverity : (line: string) => line;
         for (const problem of problems) {
           process.stdout.write(print(`${formatProblem(problem)}\n`, problem.severity));

@@ -4,28 +4,28 @@ import { stanzaJson, stanzaLines } from '../config/stanza.ts';
 import { jsonValue, type Showing, visible, writeValue } from '../config/write-value.ts';
 import type { Effective } from '../scope/option-value.ts';
 import { configuredFully } from './configured.ts';
-import { whence } from './describe-source.ts';
+import { describeSource } from './describe-source.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 interface Options extends Showing {
   readonly json?: true;
 }
 
-/** `clickmilter config`: what the configuration says, and where. */
+/** `clickmilter config` shows the configuration. */
 export function configCommand(program: Command): void {
   const command = program
     .command('config')
-    .description('show what the configuration says, and where');
+    .description('show the configuration with the place of each value');
 
   command
     .command('eval')
     .argument(
       '<path...>',
-      '[SCOPE [NAME]]… OPTION, e.g. ESMTP_Listener Listen *:587 tracking_domain',
+      '[SCOPE [NAME]]… OPTION, for example ESMTP_Listener Listen *:587 tracking_domain',
     )
-    .description('print the value an option has in a scope, with all that it falls back to')
-    .option('--json', 'as a JSON object')
-    .option('--secrets', 'with passwords and tokens')
+    .description('print the value of an option in a scope, set there or inherited')
+    .option('--json', 'print JSON')
+    .option('--secrets', 'show passwords and tokens')
     .action((words: string[], options: Options) => {
       const { root, config } = configuredFully(program);
       const path = readPath(words);
@@ -35,9 +35,9 @@ export function configCommand(program: Command): void {
   command
     .command('get')
     .argument('<path...>', '[SCOPE [NAME]]… OPTION')
-    .description('print the value that is set for an option in that very scope')
-    .option('--json', 'as a JSON object')
-    .option('--secrets', 'with passwords and tokens')
+    .description('print the value of an option that is set in this very scope')
+    .option('--json', 'print JSON')
+    .option('--secrets', 'show passwords and tokens')
     .action((words: string[], options: Options) => {
       const { root } = configuredFully(program);
       const path = readPath(words);
@@ -49,10 +49,10 @@ export function configCommand(program: Command): void {
   command
     .command('show')
     .description(
-      'print the configuration as it was read: included, merged, with the place of each value',
+      'print the whole configuration, with includes, merged, with the place of each value',
     )
-    .option('--json', 'as a JSON object')
-    .option('--secrets', 'with passwords and tokens')
+    .option('--json', 'print JSON')
+    .option('--secrets', 'show passwords and tokens')
     .action((options: Options) => {
       const { root } = configuredFully(program);
       const text = options.json
@@ -77,7 +77,9 @@ function print(path: OptionPath, set: Effective | undefined, options: Options): 
   if (options.json) {
     process.stdout.write(`${JSON.stringify(found ? effectiveJson(option, found) : null)}\n`);
   } else if (found) {
-    process.stdout.write(`${option} = ${writeValue(found.value, definition)} # ${whence(found)}\n`);
+    process.stdout.write(
+      `${option} = ${writeValue(found.value, definition)} # ${describeSource(found)}\n`,
+    );
   } else {
     const otherwise = 'otherwise' in definition ? `: ${definition.otherwise}` : '';
     process.stdout.write(`# ${option} is not set${otherwise}\n`);

@@ -6,14 +6,17 @@ import { complain } from '../lib/systemd-journal.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**
- * The configuration that `--config` names; its problems go to stderr.
- * @throws CommandFailed (78) where there are errors
+ * Loads the configuration that `--config` names, and prints its problems on stderr.
+ * @throws CommandFailed (78) if there are errors
  */
 export function configured(program: Command): Configuration {
   return configuredFully(program).config;
 }
 
-/** The same with what it was made of. */
+/**
+ * Loads the configuration that `--config` names, with its stanzas, and prints its problems on stderr.
+ * @throws CommandFailed (78) if there are errors
+ */
 export function configuredFully(program: Command): Loaded & { readonly config: Configuration } {
   const { config: file } = program.opts<{ config: string }>();
   const { config, problems, ...loaded } = loadConfig(file);

@@ -1,4 +1,4 @@
-/** Exit codes of the command line, as sysexits(3) has them. */
+/** Exit codes of the command line, as in sysexits(3). */
 export const exitCode = {
   ok: 0,
   usage: 64, // EX_USAGE
@@ -8,7 +8,7 @@ export const exitCode = {
   configuration: 78, // EX_CONFIG
 } as const;
 
-/** Ends the command with a message for people and an exit code for scripts. */
+/** Ends the command with a message and an exit code. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
   readonly exitCode: number;
@@ -20,8 +20,8 @@ export class CommandFailed extends Error {
 }
 
 /**
- * Nothing is said where nobody reads the output any more, as with head; whatever else keeps it from being written is told
- * in one line, and by the exit code. The command goes on to its end: it may have more to do than to print.
+ * Handles output that cannot be written. A closed pipe, as with head, is ignored; any other error is printed once and
+ * sets the exit code. The command continues, as it may have more to do than to print.
  */
 export function handleOutputErrors(): void {
   let failed = false;
@@ -33,5 +33,5 @@ export function handleOutputErrors(): void {
       process.exitCode = exitCode.unavailable;
     });
   });
-  process.stderr.on('error', () => {}); // there is nobody left to tell
+  process.stderr.on('error', () => {}); // no place is left to report it
 }

@@ -10,7 +10,7 @@ import type { Decision } from '../scope/decide.ts';
 import type { Facts } from '../scope/facts.ts';
 import { filterSettings, practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
-import { whoDecided } from './describe-source.ts';
+import { describeDecision } from './describe-source.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { addTransactionOptions, envelopeOf } from './transaction-options.ts';
 import { tryMessage } from './try-message.ts';
@@ -20,24 +20,24 @@ interface Options {
   readonly json?: true;
 }
 
-/** What is to be explained: a kind of mail, or one message of it. */
+/** The subject of an explanation: a kind of mail, or one message. */
 interface Explained {
   readonly facts: Facts;
   readonly decision: Decision;
-  /** Why an X-MSYS-API header is ignored; absent where it is read. */
+  /** Why an X-MSYS-API header is ignored; absent if it is honoured. */
   readonly ignored?: string;
   /** Only with `--message`. */
   readonly report?: MessageReport;
 }
 
-/** `clickmilter explain`: why mail is tracked or not, with the place that decided each value. */
+/** `clickmilter explain` shows why mail is tracked or not, and the source of each value. */
 export function explainCommand(program: Command): void {
   const command = program
     .command('explain')
-    .summary('say why mail is tracked or not, and what decided it')
-    .description('say why mail is tracked or not, and what decided each option')
-    .option('--message <file>', 'a message, or - for standard input: what becomes of each link')
-    .option('--json', 'as a JSON object');
+    .summary('show why mail is tracked or not')
+    .description('show why mail is tracked or not, and the source of each option')
+    .option('--message <file>', 'explain each link of this message; - reads standard input')
+    .option('--json', 'print a JSON object');
   addTransactionOptions(command).action(async (options: Options) => {
     const config = configured(program);
     const settings = filterSettings(config);
@@ -79,33 +79,32 @@ function asText(
   { scopes }: Configuration,
 ): string[] {
   const { listener, listen, peer, pathway = '' } = facts;
-  const noSuch =
-    pathway !== '' && !scopes.hasPathway(pathway) ? ', but there is no such pathway' : '';
+  const noSuch = pathway !== '' && !scopes.hasPathway(pathway) ? ', which is not configured' : '';
   const known: Row[] = [
     ['listener', listener || 'not known'],
     ['listen', listen || 'not known'],
     ['peer', peer || 'not known'],
     ['pathway', `${pathway || 'not known'}${noSuch}`],
-    ['X-MSYS-API', ignored === undefined ? 'read where there is one' : `ignored: ${ignored}`],
+    ['X-MSYS-API', ignored === undefined ? 'honoured' : `ignored: ${ignored}`],
   ];
   const chain = decision.match.chain();
   const options = [...decision.reasons()].map(
-    ([name, { value, from }]): Row => [`${name} = ${writeValue(value)}`, whoDecided(from)],
+    ([name, { value, from }]): Row => [`${name} = ${writeValue(value)}`, describeDecision(from)],
   );
   return [
     ...section('Facts', table(known)),
-    ...section('Scopes that apply, the most specific first', chain.length > 0 ? chain : ['none']),
-    ...section('Options, and what decided them', table(options)),
+    ...section('Matching scopes, most specific first', chain.length > 0 ? chain : ['none']),
+    ...section('Options and their sources', table(options)),
     ...(decision.problems.length > 0 ? section('Ignored', decision.problems) : []),
     ...(decision.notDone.length > 0
-      ? section('Not done by clickmilter', [`X-MSYS-API ${decision.notDone.join(', ')}`])
+      ? section('Not implemented by clickmilter', [`X-MSYS-API ${decision.notDone.join(', ')}`])
       : []),
     ...(report?.links.length ? section('Links', linkLines(report)) : []),
     verdict(decision, ignored, report),
   ];
 }
 
-/** The answer itself, in one sentence. */
+/** The answer in one sentence. */
 function verdict(
   { options }: Decision,
   ignored: string | undefined,
@@ -140,7 +139,7 @@ function section(title: string, lines: readonly string[]): string[] {
   return [title, ...lines.map((line) => `  ${line}`), ''];
 }
 
-/** Columns as wide as they must be, within reason: a long value does not push the others off the screen. */
+/** A table whose columns are as wide as their cells, but at most 48 characters, so that others stay on the screen. */
 function table(rows: readonly Row[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     rows.reduce((width, row) => Math.min(48, Math.max(width, row[column]?.length ?? 0)), 0),

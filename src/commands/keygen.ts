@@ -4,15 +4,15 @@ import { addSealKey } from '../link/seal-key-file.ts';
 import { formatKeyId } from '../link/seal-keys.ts';
 import { configured } from './configured.ts';
 
-/** `clickmilter keygen`: adds a key for sealed links. */
+/** `clickmilter keygen` adds a key for sealed links. */
 export function keygenCommand(program: Command): void {
   program
     .command('keygen')
     .summary('add a key for sealed links')
-    .description('add a key for sealed links; the old ones go on opening theirs')
+    .description('add a key for sealed links; links sealed with older keys keep working')
     .option(
       '--from <when>',
-      'when it begins to seal: 2026-12-01T00:00:00Z, or 2d or 12h from now; at once without it',
+      'when it begins to seal: 2026-12-01T00:00:00Z, or 2d or 12h from now (default: now)',
       toTime,
     )
     .action(async ({ from = Date.now() }: { from?: number }) => {
@@ -21,7 +21,7 @@ export function keygenCommand(program: Command): void {
       const when = new Date(key.from).toISOString().replace(/\.\d+Z/, 'Z');
       process.stdout.write(
         `key ${formatKeyId(key.id)} added to ${keyFile}, sealing from ${when}\n` +
-          'Running services read it on reload (SIGHUP). Hosts that answer for the same links need the same file before then.\n',
+          'Running services read it on reload (SIGHUP). Copy the file to all hosts that answer for the same links before then.\n',
       );
     });
 }

@@ -3,16 +3,16 @@ import { resolve } from 'node:path';
 import { printableName } from '../lib/printable.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
-/** What lies in a folder: paths relative to it, as bytes, since a name need not be UTF-8. */
+/** The contents of a folder. Paths are relative to it, and bytes, as a name need not be UTF-8. */
 export interface MessageFolder {
   readonly files: readonly Buffer[];
-  /** Folders in it that could not be looked into, a line each. */
+  /** A line for each subfolder that could not be read. */
   readonly unread: readonly string[];
 }
 
 /**
- * Every file below a folder, also by way of a symbolic link.
- * @throws CommandFailed where it is no folder, or cannot be read itself
+ * Lists every file below a folder, including symbolic links to files.
+ * @throws CommandFailed if it is not a folder or cannot be read
  */
 export async function openMessageFolder(folder: string): Promise<MessageFolder> {
   const files: Buffer[] = [];
@@ -34,11 +34,11 @@ export async function openMessageFolder(folder: string): Promise<MessageFolder> 
     await list(folder, []);
   } catch (error) {
     const why = (await isFile(folder))
-      ? 'is no folder; a single message is read from standard input'
+      ? 'is not a folder; a single message is read from standard input'
       : String(error);
     throw new CommandFailed(exitCode.usage, `${folder}: ${why}`);
   }
-  // It grows meanwhile.
+  // The array grows during the loop.
   for (const path of inner) {
     await list(pathIn(folder, path), [path, SLASH]).catch((error) =>
       unread.push(whyUnread('folder', folder, path, error)),
@@ -49,24 +49,24 @@ export async function openMessageFolder(folder: string): Promise<MessageFolder> 
 
 const SLASH = Buffer.from('/');
 
-/** The whole path of what lies in a folder. */
+/** The whole path of an entry of a folder. */
 export function pathIn(folder: string, path: Buffer): Buffer {
   return Buffer.concat([Buffer.from(resolve(folder)), SLASH, path]);
 }
 
-/** A line about something in a folder that could not be read. */
+/** Describes an entry of a folder that could not be read. */
 export function whyUnread(
   what: 'message' | 'folder',
   folder: string,
   path: Buffer,
   error: Error,
 ): string {
-  // Node.js goes on with the path, as it is.
+  // Node.js appends the path unescaped.
   const [reason] = error.message.split(', ');
   return `cannot read the ${what} ${printableName(pathIn(folder, path))}: ${reason}`;
 }
 
-/** Whether there is one, be it by way of a link. */
+/** Whether a path is a file or a symbolic link to one. */
 function isFile(path: string | Buffer): Promise<boolean> {
   return stat(path).then(
     (found) => found.isFile(),

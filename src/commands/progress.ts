@@ -1,8 +1,8 @@
-/** Before that a bar would only flicker. */
+/** An earlier bar would only flicker. */
 const PATIENCE_MS = 2000;
 const WIDTH = 30;
 
-/** A progress bar on standard error: shown on a terminal only, and only for what takes more than two seconds. */
+/** A progress bar on standard error. It appears only on a terminal, and only after two seconds. */
 export class Progress {
   readonly #label: string;
   readonly #total: number;
@@ -10,7 +10,7 @@ export class Progress {
   readonly #start = performance.now();
   #drawn = '';
 
-  /** @param total how much there is to do, in the unit of `update` */
+  /** @param total the amount of work, in the unit of `update` */
   constructor(label: string, total: number, stream: NodeJS.WriteStream = process.stderr) {
     this.#label = label;
     this.#total = total;
@@ -27,7 +27,7 @@ export class Progress {
     this.#stream.write(`\r${line}`);
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   end(): void {
     if (this.#drawn !== '') this.#stream.write(`\r${' '.repeat(this.#drawn.length)}\r`);
   }

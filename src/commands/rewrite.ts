@@ -20,16 +20,16 @@ interface Options {
   readonly output?: string;
 }
 
-/** `clickmilter rewrite`: what the milter would make of a message, or of a folder of them. */
+/** `clickmilter rewrite` rewrites a message, or a folder of messages, as the milter would. */
 export function rewriteCommand(program: Command): void {
   const command = program
     .command('rewrite')
-    .argument('[folder]', 'a folder of messages, instead of one on standard input')
+    .argument('[folder]', 'folder of messages, instead of one message on standard input')
     .summary('rewrite a message as the milter would')
     .description('rewrite a message from standard input to standard output, as the milter would')
-    .option('--links <file>', 'write what became of each link to this file, as JSON')
-    .option('--live', 'make links that lead somewhere')
-    .option('--output <folder>', 'with a folder: where the rewritten messages go');
+    .option('--links <file>', 'write each link and its outcome to this file, as JSON')
+    .option('--live', 'store the links, so that they work')
+    .option('--output <folder>', 'write the messages of a folder to this folder');
   addTransactionOptions(command).action(async (folder: string | undefined, options: Options) => {
     const config = configured(program);
     const envelope = envelopeOf(command.opts());
@@ -63,7 +63,7 @@ async function rewriteOne(rewrite: Rewrite, options: Options): Promise<void> {
   if (options.output !== undefined) {
     throw new CommandFailed(
       exitCode.usage,
-      '--output goes with a folder; a single message is written to standard output',
+      '--output needs a folder of messages; a single message is written to standard output',
     );
   }
   const { message, report } = await rewrite(await buffer(process.stdin));
@@ -111,20 +111,20 @@ async function rewriteFolder(rewrite: Rewrite, folder: string, options: Options)
 }
 
 /**
- * What is rewritten without --live leads nowhere: it must not replace the messages it was made of.
- * @throws CommandFailed where one folder is the other, or lies in it
+ * Refuses to overwrite the originals, as links made without --live lead nowhere.
+ * @throws CommandFailed if one folder is the other or inside it
  */
 async function refuseOverlap(folder: string, output: string): Promise<void> {
   const [from, to] = [join(await realPath(folder), '/'), join(await realPath(output), '/')];
   if (to.startsWith(from) || from.startsWith(to)) {
     throw new CommandFailed(
       exitCode.usage,
-      `--output ${output}: the messages of ${folder} are there, and must stay as they are; name a folder elsewhere`,
+      `--output ${output}: overlaps ${folder}, whose messages must stay unchanged; name another folder`,
     );
   }
 }
 
-/** Without symbolic links, as far as it exists. */
+/** The path without symbolic links, as far as it exists. */
 async function realPath(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -143,7 +143,7 @@ function writeLinks(path: string, links: readonly unknown[]): Promise<void> {
   return done('cannot write the links', writeFile(path, `${JSON.stringify(links, null, 2)}\n`));
 }
 
-/** What cannot be done to a file that the user named is told in one line: the error of Node.js names path and reason. */
+/** Reports the failure of an operation on a file in one line. The error of Node.js names path and reason. */
 async function done<T>(cannot: string, doing: Promise<T>): Promise<T> {
   try {
     return await doing;
@@ -152,7 +152,7 @@ async function done<T>(cannot: string, doing: Promise<T>): Promise<T> {
   }
 }
 
-/** What became of many messages, as a table for a terminal. */
+/** The outcomes of many messages, as a table for a terminal. */
 class Summary {
   readonly #messages = new Map<string, number>();
   readonly #links = new Map<string, number>();
@@ -167,7 +167,7 @@ class Summary {
   table(unread: number): string {
     return [
       ...rows('messages', this.#messages),
-      ...(unread > 0 ? [row('could not be read', unread)] : []),
+      ...(unread > 0 ? [row('unreadable', unread)] : []),
       '',
       ...rows('links', this.#links),
       '',

@@ -13,23 +13,23 @@ interface Options {
   readonly recipient?: readonly string[];
 }
 
-/** Adds the options that say what an MTA would know of a transaction. */
+/** Adds the options that describe a transaction as the MTA would. */
 export function addTransactionOptions(command: Command): Command {
   return command
-    .option('--listener <name>', 'name of the listener, as {daemon_name} tells it')
+    .option('--listener <name>', 'name of the listener, as in {daemon_name}')
     .option(
       '--listen <address>',
-      'where the MTA accepted the connection, e.g. 192.0.2.1:587',
+      'where the MTA accepted the connection, such as 192.0.2.1:587',
       toListen,
     )
     .option('--peer <ip>', 'address of the SMTP client', toPeer)
-    .option('--pathway <name>', 'what the pathway macro would say, e.g. the SASL login')
-    .option('--macro <name=value>', 'any macro of the MTA; may be repeated', addMacro)
+    .option('--pathway <name>', 'value of the pathway macro, such as the SASL login')
+    .option('--macro <name=value>', 'a macro of the MTA; may be repeated', addMacro)
     .option('--sender <address>', 'envelope sender', bare)
     .option('--recipient <address>', 'envelope recipient; may be repeated', append);
 }
 
-/** The envelope the options describe; one unknown recipient where none is named. */
+/** The envelope that the options describe, with one unknown recipient if none is named. */
 export function envelopeOf(
   options: Options,
 ): Envelope & { readonly recipients: readonly string[] } {
@@ -48,21 +48,21 @@ export function envelopeOf(
   };
 }
 
-/** What an MTA says is taken as it comes; a slip of the operator's would be a wrong answer. */
+/** Validates --listen: the milter accepts any value from an MTA, but a typing error here would give a wrong answer. */
 function toListen(text: string): string {
   if (parseListen(text)) return text;
-  throw new InvalidArgumentError('Expected ADDRESS:PORT, e.g. 192.0.2.1:587, or a unix path.');
+  throw new InvalidArgumentError('Expected ADDRESS:PORT, such as 192.0.2.1:587, or a unix path.');
 }
 
 function toPeer(text: string): string {
   if (parseNetwork(text)) return text;
-  throw new InvalidArgumentError('Expected an IP address, e.g. 192.0.2.1 or 2001:db8::1.');
+  throw new InvalidArgumentError('Expected an IP address, such as 192.0.2.1 or 2001:db8::1.');
 }
 
 function addMacro(text: string, macros: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^\{?([^{}=]+)\}?=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) {
-    throw new InvalidArgumentError('Expected NAME=VALUE, e.g. {auth_authen}=newsletter.');
+    throw new InvalidArgumentError('Expected NAME=VALUE, such as {auth_authen}=newsletter.');
   }
   return { ...macros, [name]: value };
 }
@@ -71,7 +71,7 @@ function append(text: string, list: readonly string[] = []): readonly string[] {
   return [...list, bare(text)];
 }
 
-/** As in logs and SMTP, an address may stand in angle brackets. */
+/** Removes angle brackets, in which addresses stand in logs and SMTP. */
 function bare(address: string): string {
   return address.replace(/^<(.*)>$/, '$1');
 }

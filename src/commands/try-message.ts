@@ -8,14 +8,14 @@ import {
 } from '../filter/transaction.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 
-/** A message after the milter's work, and why it looks as it does. */
+/** A message as the milter would change it, with the report. */
 export interface TriedMessage {
   readonly transaction: Transaction;
   readonly message: Buffer;
   readonly report: MessageReport;
 }
 
-/** Sends a message through the very code that mail goes through, without an MTA. */
+/** Sends a message through the code that mail passes, without an MTA. */
 export async function tryMessage(
   message: Buffer,
   settings: FilterSettings,
@@ -51,7 +51,7 @@ export async function tryMessage(
   return { transaction, message: Buffer.concat(pieces), report };
 }
 
-/** What the milter server looks at before the filter does. */
+/** Checks the limits that the milter server checks before the filter. */
 function isOverLimit(
   { limits }: FilterSettings,
   recipients: number,
@@ -65,9 +65,9 @@ function isOverLimit(
   );
 }
 
-/** A message as it lies in a file: CRLF or LF line ends. */
+/** A message in a file, with CRLF or LF line ends. */
 export interface MessageFile {
-  /** As a milter hands them over: byte strings, folds with LF, the space after the colon included. */
+  /** Fields as a milter passes them: byte strings, folded with LF, with the space after the colon. */
   readonly fields: readonly (HeaderField & { readonly bytes: Buffer })[];
   /** An mbox "From " line before the header. */
   readonly preface: Buffer;
@@ -78,7 +78,7 @@ export interface MessageFile {
 
 const LF = 0x0a;
 
-/** Cuts a message into its pieces, which put together are the very bytes again. A line that is no header ends the header. */
+/** Splits a message into pieces, which together are the same bytes. A line that is not a header field ends the header. */
 export function readMessageFile(message: Buffer): MessageFile {
   const fields: { name: string; value: string; bytes: Buffer }[] = [];
   const preface = message.subarray(0, 5).equals(Buffer.from('From ')) ? lineEnd(message, 0) : 0;
@@ -104,7 +104,7 @@ export function readMessageFile(message: Buffer): MessageFile {
   };
 }
 
-/** The place after the line that begins here. */
+/** The position after the line that begins at `start`. */
 function lineEnd(message: Buffer, start: number): number {
   const end = message.indexOf(LF, start);
   return end < 0 ? message.length : end + 1;

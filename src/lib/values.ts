@@ -1,4 +1,7 @@
-/** Momentum's booleans. @returns undefined for any other text */
+/**
+ * Parses Momentum's booleans.
+ * @returns undefined for any other text
+ */
 export function parseBoolean(text: string): boolean | undefined {
   const word = text.trim().toLowerCase();
   if (['on', 'true', 'enabled', '1'].includes(word)) return true;
@@ -6,7 +9,10 @@ export function parseBoolean(text: string): boolean | undefined {
   return undefined;
 }
 
-/** One of some words in lower case, in whatever case it is written. @returns undefined for any other text */
+/**
+ * Parses one of several words, which are in lower case, regardless of case.
+ * @returns undefined for any other text
+ */
 export function parseChoice<const T extends string>(
   values: readonly T[],
   text: string,
@@ -15,14 +21,17 @@ export function parseChoice<const T extends string>(
   return values.find((value) => value === word);
 }
 
-/** @returns undefined for any other text than a whole number within the bounds */
+/**
+ * Parses a whole number.
+ * @returns undefined for any other text, and for a number out of bounds
+ */
 export function parseWholeNumber(text: string, min: number, max: number): number | undefined {
   const digits = text.trim();
   const value = /^\d{1,15}$/.test(digits) ? Number(digits) : Number.NaN;
   return value >= min && value <= max ? value : undefined;
 }
 
-/** Whether there is such a day, YYYY-MM-DD; Date takes 2026-02-31 for a day in March. */
+/** Whether a text is an existing day, YYYY-MM-DD. (Date reads 2026-02-31 as a day in March.) */
 export function isCalendarDay(text: string): boolean {
   const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);

@@ -56,7 +56,7 @@ test('fields of X-MSYS-API that are not done are named', async () => {
   const login = ['--macro', '{auth_authen}=shop', '--message', file];
   const names = 'cc, options.ip_pool, options.open_tracking';
   expect((await explain(...login)).stdout).toContain(
-    `Not done by clickmilter\n  X-MSYS-API ${names}\n`,
+    `Not implemented by clickmilter\n  X-MSYS-API ${names}\n`,
   );
   const { notDone } = JSON.parse((await explain(...login, '--json')).stdout);
   expect(notDone.join(', ')).toBe(names);

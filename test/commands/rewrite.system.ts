@@ -90,7 +90,7 @@ test('what cannot be read in a folder is named and counted, and the rest is rewr
     code: 64,
     stderr: `clickmilter: cannot read the message ${mail}/l\\x1bost: EIO: i/o error\n`,
   });
-  expect(stdout.toString()).toMatch(/^messages +1\n {2}tracked +1\ncould not be read +1\n\nlinks/);
+  expect(stdout.toString()).toMatch(/^messages +1\n {2}tracked +1\nunreadable +1\n\nlinks/);
   expect(await readFile(within(output), 'latin1')).toContain('localhost:8080/');
   expect(JSON.parse(await readFile(links, 'utf8'))[0].file).toBe('caf\\xe9\\x1b/1');
 });
