@@ -12,16 +12,16 @@ export function pathOf(url: string): string {
   return end < 0 ? url : url.slice(0, end);
 }
 
-/** What a path component begins with where it may be a token: every token is longer than 20 characters. */
+/** The start of a path component that may be a token: every token is longer than 20 characters. */
 const CANDIDATE = /(?<=\/)[A-Za-z0-9][A-Za-z0-9_-]{19,}/g;
-/** The most components of one path that are looked up: one is the token, the others can only be components of a sublink. */
+/** The most components of one path that are looked up: one is the token, the others belong to a sublink. */
 const MAX_CANDIDATES = 4;
 
 /**
- * The tokens that a path may hold, the likeliest first. A token fills a path component from its start and ends at the first character
- * that no token has: everything from there on was appended by a mail program, a gateway or a text. Components before
- * it are a sublink. Gateways percent-encode what they copy, some of them twice.
- * @returns copies, which keep nothing of the request alive
+ * Finds the tokens that a path may hold, the likeliest first. A token begins a path component and ends at the first
+ * character that no token has: a mail program, a gateway or a text appended the rest. Components before it are a sublink.
+ * Gateways percent-encode links, some of them twice.
+ * @returns copies, which keep no part of the request in memory
  */
 export function tokensIn(path: string): string[] {
   const tokens: string[] = [];
@@ -35,7 +35,7 @@ export function tokensIn(path: string): string[] {
   return tokens;
 }
 
-/** Byte by byte, as latin1: no token has a character beyond ASCII. Invalid escapes stay, and end a token as any `%` does. */
+/** Decodes each byte as latin1: no token has a character beyond ASCII. An invalid escape stays, and ends a token as any `%` does. */
 function decoded(path: string): string {
   let text = path;
   for (let encodings = 0; encodings < 2 && text.includes('%'); encodings++) {
@@ -47,9 +47,9 @@ function decoded(path: string): string {
 }
 
 /**
- * The tokens that an unknown one may have been, a fixed number of them. Texts put `-` and `_` behind links, so the token is tried
- * without them; and tokens that end in `-` were issued once, which some mail programs do not take for a part
- * of the link, so it is tried with them.
+ * Other tokens to try for an unknown one, at most five. Texts put `-` and `_` behind links, so the token is tried without
+ * them. Earlier versions issued tokens that end in `-`, which some mail programs leave out of the link, so the token is tried with
+ * them.
  */
 function otherSpellings(token: string): string[] {
   let bare = token.length;
@@ -60,7 +60,7 @@ function otherSpellings(token: string): string[] {
 
 /** A link that a request asks for. */
 export interface FoundLink {
-  /** As it was issued, however the request spelt it. */
+  /** The token as it was issued. */
   readonly token: string;
   readonly resolved: ResolvedLink;
 }
@@ -78,7 +78,7 @@ const SAFE_TARGET = /^https?:\/\/[\x20-\x7e]+$/i;
  * @param tokens the candidates of `tokensIn`
  * @param host lower case, with its port where it has one; undefined where the Host is not checked
  * @param now Unix milliseconds
- * @throws StoreUnavailable when that cannot be known now
+ * @throws StoreUnavailable where the store cannot be read
  */
 export async function followLink(
   { resolver, blocks }: { readonly resolver: LinkResolver; readonly blocks: BlockList },
@@ -109,7 +109,7 @@ export async function followLink(
   return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', token, resolved };
 }
 
-/** In one turn, so that a store reads them all at once: an unknown token costs two look-ups, not six. */
+/** Looks up all tokens in one turn, so that a store reads them at once: an unknown token costs two look-ups, not six. */
 async function findOther(
   resolver: LinkResolver,
   tokens: readonly string[],
@@ -133,7 +133,7 @@ function mayFollow(
   );
 }
 
-/** The click of a followed link, with the headers as the browser sent them, but never longer than anybody needs them. */
+/** The click of a followed link, with the headers as the browser sent them, up to a useful length. */
 export function clickOn(
   { token, resolved }: FoundLink,
   time: number,

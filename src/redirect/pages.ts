@@ -5,13 +5,13 @@ export interface Page {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What every answer carries: links are personal, so nothing of them belongs into a cache or a search engine. */
+/** Headers of every answer: links are personal, so no cache and no search engine may keep them. */
 const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-robots-tag': 'noindex' } as const;
 
 /** Seconds after which a client may try again when the store is away. */
 const RETRY_AFTER = 30;
 
-// The pages hold nothing of the request, load nothing and run nothing: there is nothing to inject into.
+// The pages repeat nothing of the request, load nothing and run nothing, so there is nothing to inject into.
 const STYLE =
   ':root{color-scheme:light dark}' +
   'body{margin:0;min-height:100vh;display:grid;place-items:center;' +
@@ -45,7 +45,7 @@ function page(
   };
 }
 
-/** 200 at `/`, for people who wonder what a link in their mail leads to. */
+/** 200 at `/`: says what this host is for. */
 export const HOME = page(
   200,
   'Links in e-mail',
@@ -53,21 +53,21 @@ export const HOME = page(
     'sender of the message linked to. There is nothing else here.',
 );
 
-/** 404: unknown, gone, forged, another host's, or no link at all; which one of these is nobody's business. */
+/** 404: unknown, expired, forged, another host's, or not a link at all. The page does not tell which. */
 export const NOT_FOUND = page(
   404,
   'This link leads nowhere',
   'It may be incomplete or too old. If it came by mail, please open the whole link from the message again.',
 );
 
-/** 410: an operator switched the link off. */
+/** 410: an operator blocked the link. */
 export const BLOCKED = page(
   410,
   'This link has been switched off',
   'It no longer leads anywhere, on purpose: what it pointed to may not have been safe.',
 );
 
-/** 503: the link may well exist, but that cannot be known now, because of the store, of what it holds, or of a defect. */
+/** 503: the link may exist, but the store is unavailable, its record is unreadable, or the lookup failed. */
 export const UNAVAILABLE = page(
   503,
   'Please try again in a moment',
@@ -75,7 +75,7 @@ export const UNAVAILABLE = page(
   { 'retry-after': String(RETRY_AFTER) },
 );
 
-/** 414: longer than any link we made. */
+/** 414: longer than any tracked link. */
 export const TOO_LONG = page(
   414,
   'This link is too long',

@@ -22,11 +22,11 @@ import {
 } from './unreadable-requests.ts';
 
 export interface ServerOptions {
-  /** The maximum for each address listened on. */
+  /** The most connections of each address. */
   readonly maxConnections: number;
-  /** From the first byte of a request to its last. */
+  /** Milliseconds from the first byte of a request to its last. */
   readonly requestTimeoutMs: number;
-  /** How long an idle connection is kept; default 75,000 ms, longer than the proxies in front keep theirs. */
+  /** Milliseconds that an idle connection is kept; default 75,000, longer than proxies keep theirs. */
   readonly keepAliveTimeoutMs?: number;
   /** Certificate and key (PEM) where HTTPS is served. */
   readonly tls?: SecureContextOptions;
@@ -34,25 +34,25 @@ export interface ServerOptions {
   readonly metrics?: Metrics;
 }
 
-/** An address, a unix path, an inherited file descriptor, or whatever else has a listening handle. */
+/** An address, a unix path, an inherited file descriptor, or a server that listens already. */
 export type ListenTarget = ListenOptions | { readonly fd: number } | NetServer;
 
 /** Bytes of request line and headers together. */
 const MAX_HEADER_SIZE = 16_384;
 
-/** When closing, milliseconds for the request of a connection that has been silent until then: it may be on its way. */
+/** When closing, milliseconds to wait for the request of a silent connection: it may be on its way. */
 const SILENT_MS = 1000;
 
 /** The open connections of a server, each with its latest answer. */
 type Connections = Map<Socket, ServerResponse | undefined>;
 
-/** HTTP servers, one per address, with one listener for all requests. */
+/** The HTTP servers, one per address, with one listener for all requests. */
 export class RedirectServer {
   readonly #listener: RequestListener;
   readonly #options: ServerOptions;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
-  /** With the connections of each; of TLS, those below it too. */
+  /** The servers with their connections; with TLS the plain connections below are among them. */
   readonly #servers = new Map<Server, Connections>();
   #tls: SecureContextOptions | undefined;
   #closing = false;
@@ -65,7 +65,7 @@ export class RedirectServer {
     this.#tls = options.tls;
   }
 
-  /** May be called for several addresses. @returns the server, once it accepts connections */
+  /** Listens on one more address. @returns the server, once it accepts connections */
   async listen(target: ListenTarget): Promise<Server> {
     const connections: Connections = new Map();
     const server = this.#createServer(connections);
@@ -80,7 +80,7 @@ export class RedirectServer {
     return server;
   }
 
-  /** Certificate and key for new connections; those that are open go on. */
+  /** Replaces certificate and key for new connections; open ones keep theirs. */
   setTls(tls: SecureContextOptions): void {
     this.#tls = tls;
     for (const server of this.#servers.keys()) {
@@ -90,9 +90,9 @@ export class RedirectServer {
 
   /**
    * Stops accepting connections and lets running requests finish until the deadline, incomplete ones until their
-   * time-out.
-   * @param hurry when the deadline begins; default: now. Until then idle connections stay for one more request, or until
-   * they have been idle for long enough: a request may be on its way
+   * timeout.
+   * @param hurry when the deadline begins; default: now. Until then an idle connection stays for one more request, which
+   * may be on its way, or until its keep-alive ends
    * @returns how many connections were cut off
    */
   async close(deadlineMs: number, hurry: AbortSignal = AbortSignal.abort()): Promise<number> {
@@ -123,7 +123,7 @@ export class RedirectServer {
     const listener: RequestListener = (request, response) => {
       const { socket } = request;
       connections.set(socket, response);
-      // No body is ever read; closing spares us the rest of it.
+      // No body is ever read: closing the connection discards it.
       if (this.#closing || hasBody(request) || socket instanceof SecondReading) {
         response.setHeader('connection', 'close');
       }
@@ -133,9 +133,9 @@ export class RedirectServer {
       ? createTlsServer({ ...options, ...this.#tls }, listener)
       : createServer(options, listener);
     server.maxConnections = settings.maxConnections;
-    // A client that reads nothing, or sends a byte now and then in the middle of a request, must not stay for ever.
+    // Ends clients that read nothing, or send a byte now and then in the middle of a request.
     server.setTimeout(Math.max(options.keepAliveTimeout, requestTimeout) + 1000);
-    // Without these Node would invite a body, or answer 417, by itself.
+    // Without these Node would ask for a body, or answer 417, by itself.
     server.on('checkContinue', listener);
     server.on('checkExpectation', listener);
     // Node does not give CONNECT to the listener: without this the connection would end without an answer.

@@ -11,14 +11,14 @@ import {
 
 /** The client of a request, and the host it asked. */
 export interface Client {
-  /** As it was sent; empty where it is missing. */
+  /** The Host as it was sent; empty where it is missing. */
   readonly host: string;
-  /** Absent where it is no address, as with a unix socket. */
+  /** The address; undefined where there is none, as with a unix socket. */
   readonly ip: string | undefined;
 }
 
 /**
- * Reads the client of a request: the peer itself, or what the trusted proxies between say by X-Forwarded-For and
+ * Reads the client of a request: the peer itself, or the client that trusted proxies name in X-Forwarded-For and
  * X-Forwarded-Host.
  * @param proxies addresses, networks in CIDR notation, or `unix` for all peers of unix sockets
  * @throws TypeError for an entry that is none of these
@@ -38,7 +38,7 @@ export function clientReader(proxies: readonly string[]): (request: IncomingMess
   };
 }
 
-/** Where several proxies each added one, the last entry is that of the proxy that is trusted. */
+/** The last entry of a list: each proxy appends one, and the last proxy is trusted. */
 function lastOf(list: string): string {
   return list.slice(list.lastIndexOf(',') + 1).trim();
 }
@@ -62,8 +62,9 @@ function networkOf(text: string): Network {
 }
 
 /**
- * The client's address as it is recorded. X-Forwarded-For may hold anything, also behind a trusted proxy.
- * @returns undefined for what is no address; an IPv4-mapped one as IPv4, without a port
+ * The client's address as it is recorded: without a port, an IPv4-mapped one as IPv4. X-Forwarded-For may hold
+ * anything, even behind a trusted proxy.
+ * @returns undefined for anything but an address
  */
 function clientAddress(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-/** Something else than an HTTP request, which came on a connection. */
+/** What came on a connection instead of an HTTP request. */
 interface NotHttp {
   /** What came, and what would be right: one text per kind, which repeats no byte that came. */
   readonly what: string;
@@ -13,7 +13,7 @@ interface NotHttp {
 const PROXY_PROTOCOL =
   'the PROXY protocol is not supported: let the load balancer speak HTTP and send X-Forwarded-For, and name it in trusted_proxies';
 
-/** What connections begin with that are not HTTP/1. */
+/** The first bytes of other protocols. */
 const BEGINNINGS: readonly (readonly [beginning: string, what: string, ofProxy?: true])[] = [
   ['PROXY ', PROXY_PROTOCOL, true],
   ['\r\n\r\n\0\r\nQUIT\n', PROXY_PROTOCOL, true],
@@ -22,10 +22,10 @@ const BEGINNINGS: readonly (readonly [beginning: string, what: string, ofProxy?:
   ['', 'no HTTP request came'],
 ];
 
-/** The errors of Node's HTTP parser for what does not even begin as a request. */
+/** Errors of Node's HTTP parser for bytes that do not begin as a request. */
 const NO_REQUEST = new Set(['HPE_INVALID_METHOD', 'HPE_PAUSED_H2_UPGRADE']);
 
-/** The errors of TLS that a peer causes by speaking something else. */
+/** Errors of TLS for peers that speak another protocol. */
 const NO_TLS: Readonly<Record<string, string>> = {
   ERR_SSL_HTTP_REQUEST: 'HTTP came to a port with TLS: expected https',
   ERR_SSL_WRONG_VERSION_NUMBER:
@@ -34,7 +34,7 @@ const NO_TLS: Readonly<Record<string, string>> = {
 
 export type ConnectionError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
-/** @returns undefined for an error that says nothing of that kind, such as a defective request or a broken connection */
+/** Recognises another protocol. @returns undefined for other errors, such as a defective request or a broken connection */
 export function notHttp({ code = '', rawPacket }: ConnectionError): NotHttp | undefined {
   const tls = NO_TLS[code];
   if (tls !== undefined) return { what: tls, ofProxy: false };
@@ -46,8 +46,8 @@ export function notHttp({ code = '', rawPacket }: ConnectionError): NotHttp | un
 
 /**
  * Ends a connection whose request cannot be read.
- * @param headers beside the usual, each with its line break
- * @param body a line that says why
+ * @param headers additional headers, each with its line break
+ * @param body a line that gives the reason
  */
 export function refuse(socket: Duplex, status: number, headers = '', body = ''): void {
   const text = body && `${body}\n`;
@@ -64,8 +64,8 @@ export function refuse(socket: Duplex, status: number, headers = '', body = ''):
 const HEAD = /^((?:GET|HEAD) )([\x21-\xff]+)( HTTP\/1\.[01]\r\n[\s\S]*\r\n\r\n)$/;
 
 /**
- * Some clients send the letters and quotation marks behind a link as they are; Node's parser takes only ASCII in a request target.
- * @returns the request with these bytes percent-encoded; undefined where that is not what is wrong with it
+ * Some clients send letters and quotation marks behind a link unencoded, but Node's parser takes only ASCII in a request target.
+ * @returns the request with these bytes percent-encoded; undefined where another error is the cause
  */
 export function withEncodedTarget({ code, rawPacket }: ConnectionError): Buffer | undefined {
   if (code !== 'HPE_INVALID_URL' || rawPacket === undefined) return undefined;
@@ -75,7 +75,7 @@ export function withEncodedTarget({ code, rawPacket }: ConnectionError): Buffer 
   return encoded === target ? undefined : Buffer.from(method + encoded + rest, 'latin1');
 }
 
-/** A connection on which that request comes, and nothing more; what is answered goes to the socket. */
+/** A connection that reads one request from memory and writes its answer to the socket. */
 export class SecondReading extends Duplex {
   readonly #socket: Socket;
   #request: Buffer | undefined;
