@@ -17,6 +17,11 @@ export type Role = (typeof roles)[number];
 export const listeners = ['milter', 'redirect', 'control'] as const;
 export type Listener = (typeof listeners)[number];
 
+/** The roles whose work is shared by the workers; the others are the primary's. */
+const shared = ['milter', 'redirect'] as const;
+type Shared = (typeof shared)[number];
+export const isShared = (role: Role): role is Shared => shared.includes(role as Shared);
+
 /** The stanza of a role that listens. */
 export const stanzaOf = {
   milter: 'milter_listener',

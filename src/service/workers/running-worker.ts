@@ -28,6 +28,10 @@ export class WorkerFailed extends Error {
   }
 }
 
+/** Milliseconds between heartbeats, and those a worker may take to start, on a machine that has just booted. */
+export const HEARTBEAT_MS = 1_000;
+export const START_MS = 60_000;
+
 /** Milliseconds a worker may take to take over another configuration, and to stop listening. */
 const RELOAD_MS = 5_000;
 const LEAVE_MS = 5_000;
@@ -38,9 +42,12 @@ export class RunningWorker {
   readonly pid: number;
   /** Resident size in bytes at the last heartbeat. */
   rss = 0;
-  readonly #latest: () => unknown;
+  /** The configuration in use now; absent until `begin`. */
+  #latest: (() => unknown) | undefined;
   /** The configuration that it was given at its start, or has taken over since. */
   #configuration: unknown;
+  /** Whether it has asked for its configuration. */
+  #asked = false;
   /** Ticks of the primary since the last heartbeat; see `Workers`. Below 0 while it may still be starting. */
   missed: number;
   /** Settles with true when the worker listens, with false when it ended before that. */
@@ -55,12 +62,12 @@ export class RunningWorker {
   #told: ToWorker | undefined;
 
   /**
+   * Forks it. It loads the program, and waits for `begin`.
+   * @param heartbeatMs milliseconds between its heartbeats
    * @param startMs how long it may take to its first heartbeat, beyond what is a hang later
-   * @param latest the configuration in use now
    */
-  constructor(slot: number, heartbeatMs: number, startMs: number, latest: () => unknown) {
+  constructor(slot: number, heartbeatMs = HEARTBEAT_MS, startMs = START_MS) {
     this.slot = slot;
-    this.#latest = latest;
     this.missed = -Math.ceil(startMs / heartbeatMs);
     const forked = fork({ [SLOT]: slot, [HEARTBEAT]: heartbeatMs });
     const worker = forked instanceof Error ? undefined : forked;
@@ -89,13 +96,29 @@ export class RunningWorker {
           this.rss = said.rss;
           if (this.#told) this.#say(this.#told); // it may not have been listening the first time
         } else if (said.clickmilter === 'hello') {
-          this.#configuration = latest();
-          this.#say({ clickmilter: 'begin', configuration: this.#configuration });
+          this.#asked = true;
+          if (this.#latest) this.#giveConfiguration(this.#latest());
         } else if (said.clickmilter === 'ready') resolve(true);
         else this.#questions.get(said.id)?.(said);
       });
       this.ended.then(() => resolve(false), reject);
     });
+  }
+
+  get begun(): boolean {
+    return this.#latest !== undefined;
+  }
+
+  /** Lets it serve. @param latest the configuration in use now */
+  begin(latest: () => unknown): this {
+    this.#latest = latest;
+    if (this.#asked) this.#giveConfiguration(latest());
+    return this;
+  }
+
+  #giveConfiguration(configuration: unknown): void {
+    this.#configuration = configuration;
+    this.#say({ clickmilter: 'begin', configuration });
   }
 
   /** Has the worker take over another configuration. @throws Error where it cannot, is silent or ends */
@@ -109,7 +132,7 @@ export class RunningWorker {
     if (!(await this.ready)) return this.ended;
     try {
       // Reloads in the meantime have asked only workers that served.
-      while (this.#configuration !== this.#latest()) await this.reload(this.#latest());
+      while (this.#configuration !== this.#latest?.()) await this.reload(this.#latest?.());
       return undefined;
     } catch (error) {
       this.kill();
@@ -196,6 +219,8 @@ export class RunningWorker {
 /** node:child_process emits an error where there may be no more processes (EAGAIN), but throws it without memory (ENOMEM). */
 function fork(env: Readonly<Record<string, unknown>>): Worker | Error {
   try {
+    cluster.schedulingPolicy = cluster.SCHED_NONE; // see Workers
+    cluster.setupPrimary({ serialization: 'advanced' }); // metrics hold NaN, which JSON does not
     return cluster.fork(env);
   } catch (error) {
     return error as Error;

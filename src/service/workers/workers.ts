@@ -1,9 +1,14 @@
-import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { inBackground } from '../../lib/background.ts';
 import type { Fields, Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
-import { RunningWorker, type WorkerEnd, WorkerFailed } from './running-worker.ts';
+import {
+  HEARTBEAT_MS,
+  RunningWorker,
+  START_MS,
+  type WorkerEnd,
+  WorkerFailed,
+} from './running-worker.ts';
 
 export interface WorkersOptions {
   /** How many processes. */
@@ -16,6 +21,8 @@ export interface WorkersOptions {
    * begun however long that takes, or within the grace once its successor is too large as well. Absent: no limit.
    */
   readonly maxRss?: number;
+  /** A worker that was forked before all this was known; of the default heartbeat. */
+  readonly ahead?: RunningWorker;
   /** Milliseconds between heartbeats. */
   readonly heartbeatMs?: number;
   /** A worker silent for this many heartbeats hangs, and is killed. */
@@ -73,7 +80,8 @@ interface Slot {
  * connections the busier worker got five or six, with round robin four or five).
  */
 export class Workers {
-  readonly #options: Required<Omit<WorkersOptions, 'configuration'>>;
+  readonly #options: Required<Omit<WorkersOptions, 'configuration' | 'ahead'>> &
+    Pick<WorkersOptions, 'ahead'>;
   #configuration: unknown;
   readonly #slots = new Map<number, Slot>();
   /** Those that start as successors, and those that finish: alive, but not serving anything new. */
@@ -85,9 +93,9 @@ export class Workers {
     this.#configuration = configuration;
     this.#options = {
       maxRss: Number.POSITIVE_INFINITY,
-      heartbeatMs: 1_000,
+      heartbeatMs: HEARTBEAT_MS,
       hungAfter: 15,
-      startMs: 60_000,
+      startMs: START_MS,
       graceMs: 30_000,
       backoffMs: [100, 30_000],
       lastDied() {},
@@ -101,12 +109,11 @@ export class Workers {
    * @throws WorkerFailed when one ends before it is ready; the others are stopped
    */
   async start(): Promise<void> {
-    cluster.schedulingPolicy = cluster.SCHED_NONE;
-    cluster.setupPrimary({ serialization: 'advanced' }); // metrics hold NaN, which JSON does not
     this.#tick = setInterval(() => this.#watch(), this.#options.heartbeatMs);
     const slots = Array.from({ length: this.#options.count }, (_, index) => index + 1);
     const workers = slots.map((slot) => {
-      const worker = this.#fork(slot);
+      const ahead = slot === this.#options.ahead?.slot ? this.#options.ahead : undefined;
+      const worker = ahead?.begin(() => this.#configuration) ?? this.#fork(slot);
       this.#slots.set(slot, {
         current: worker,
         servesSince: performance.now(),
@@ -189,7 +196,7 @@ export class Workers {
 
   #fork(slot: number): RunningWorker {
     const { heartbeatMs, startMs } = this.#options;
-    return new RunningWorker(slot, heartbeatMs, startMs, () => this.#configuration);
+    return new RunningWorker(slot, heartbeatMs, startMs).begin(() => this.#configuration);
   }
 
   /** Makes a ready worker the one of its slot. */
