@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { definitions } from '../../src/lib/metrics.ts';
 import {
   exposition,
   type MetricsSnapshot,
@@ -102,4 +104,19 @@ test('what a worker sends is a snapshot that can be shown, or none', async () =>
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('the dashboard shows metrics that exist', () => {
+  const dashboard = readFileSync(
+    new URL('../../conf/grafana-dashboard.json', import.meta.url),
+    'utf8',
+  );
+  const shown = new Set(
+    [...dashboard.matchAll(/\bclickmilter_(\w+?)(?:_bucket|_sum|_count)?\b/g)].map(
+      ([, name]) => name,
+    ),
+  );
+  expect(shown.size).toBeGreaterThan(10);
+  const known = ['build_info', ...Object.keys(definitions)];
+  expect([...shown].filter((name) => !known.includes(name ?? ''))).toEqual([]);
 });
