@@ -1,30 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { inBackground } from '../lib/background.ts';
-import type { ClickCounter } from '../store/counters.ts';
-import type { EventAppender } from '../store/events.ts';
+import { type Logger, logFailure, silent } from '../lib/logger.ts';
+import { type Metrics, noMetrics } from '../lib/metrics.ts';
+import type { ClickCounter, EventAppender } from '../store/store.ts';
 import { AutomationSigns } from './automation.ts';
 import type { Click, ClickSink } from './click.ts';
 import { ClickEventWriter, type EventNode } from './click-event.ts';
 import { FloodGate, type FloodLimits } from './flood-gate.ts';
 
 export interface RecorderOptions extends EventNode {
-  /** Where events go: the stream with the journal behind it, or the journal. */
+  /** Where events are kept. */
   readonly events: EventAppender;
   readonly counter?: ClickCounter;
   /** Clicks within this time of the injection, or of one another, look automatic; milliseconds. */
   readonly automaticWithinMs: number;
   readonly flood?: FloodLimits;
-  readonly observer?: RecorderObserver;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
 }
 
-export interface RecorderObserver {
-  /** An event was kept; `clicks` is how many it stands for. */
-  recorded?(clicks: number): void;
-  /** The repeats of a flood could be kept nowhere. (Of other clicks the caller is told.) */
-  repeatsLost?(clicks: number, error: unknown): void;
-}
-
-/** Turns clicks into events and hands them on; past a rate, repeats on one token become one event with a count. */
+/** Turns clicks into events and keeps them. Above a rate, repeats on one token become one event with a count. */
 export class ClickRecorder implements ClickSink {
   readonly #options: RecorderOptions;
   readonly #writer: ClickEventWriter;
@@ -40,34 +35,39 @@ export class ClickRecorder implements ClickSink {
   }
 
   record(click: Click): Promise<void> {
-    return this.#gate.lets(click) ? this.#keep(click, 1) : Promise.resolve();
+    return this.#gate.admits(click) ? this.#keep(click, 1) : Promise.resolve();
   }
 
   headSeen(token: string): void {
     this.#signs.headSeen(token);
   }
 
-  /** Settles when the repeats that were held back are kept as well. */
+  /** Settles when the repeats that were held back are kept. */
   async close(): Promise<void> {
     this.#gate.close();
     await Promise.allSettled(this.#repeats);
   }
 
   #keepRepeats(click: Click, count: number): void {
-    const kept = this.#keep(click, count).catch((error) =>
-      this.#options.observer?.repeatsLost?.(count, error),
-    );
+    const { logger = silent, metrics = noMetrics } = this.#options;
+    // The caller of `record` learns of other losses, but repeats have no caller any more.
+    const kept = this.#keep(click, count).catch((error) => {
+      metrics.count('clicks_total', { outcome: 'lost' }, count);
+      logFailure(logger, 'error', error, 'clicks lost: they could be kept nowhere', {
+        clicks: count,
+      });
+    });
     this.#repeats.add(kept);
     inBackground('keep repeated clicks', () => kept.finally(() => this.#repeats.delete(kept)));
   }
 
   async #keep(click: Click, count: number): Promise<void> {
-    const { events, counter, observer } = this.#options;
+    const { events, counter, metrics = noMetrics } = this.#options;
     const reasons = this.#signs.reasonsFor(click);
     await events.append([this.#writer.write(click, randomUUID(), count, reasons)]);
-    // The click is kept: what counts cannot lose it.
+    // The click is kept: a failing counter must not lose it.
     inBackground('count a click', () => counter?.clicked(countedClick(click, count)));
-    observer?.recorded?.(count);
+    metrics.count('clicks_total', { outcome: 'kept' }, count);
   }
 }
 
@@ -85,7 +85,7 @@ function countedClick({ time, resolved: { link, message } }: Click, count: numbe
 const DAY_MS = 86_400_000;
 let today = { number: 0, text: '1970-01-01' };
 
-/** The UTC day of a time, which is that of the click before nearly always. */
+/** The UTC day of a time: nearly always that of the click before. */
 function dayOf(time: number): string {
   const number = Math.floor(time / DAY_MS);
   if (number !== today.number) {

@@ -1,50 +1,49 @@
 import type { Click } from './click.ts';
 
-/** A click that is let through, or the repeats of one that were held back. */
-export type Passed = (click: Click, count: number) => void;
+/** Receives the repeats that were held back: the latest of them, and their number. */
+type Release = (click: Click, repeats: number) => void;
 
 export interface FloodLimits {
-  /** Clicks a second on one token that each become an event of their own; default 20. */
+  /** Clicks per second on one token that each become an event; default 20. */
   readonly perSecond?: number;
-  /** How often what was held back is let through as one; default 1,000 ms. What a kill -9 can lose of a flood. */
+  /** How often repeats are released as one event; default 1,000 ms. A kill -9 loses the repeats of this time. */
   readonly flushMs?: number;
 }
 
-/** Clicks on one token in the running interval. */
+/** Clicks on one token in the current interval. */
 interface Count {
-  passed: number;
+  admitted: number;
   repeats: number;
-  /** Set while repeats are held back: the latest of them stands for all. */
+  /** The latest of the repeats that are held back. */
   last?: Click;
 }
 
 /**
- * Keeps a flood on one token from filling stream and disk: past a rate, repeats are held back, counted,
- * and let through as one click an interval; until an interval goes by that stays below the rate.
- * Memory is bounded by the clicks of one interval.
+ * Keeps a flood on one token from filling stream and disk. Above a rate, repeats are held back, counted, and released as
+ * one click per interval, until an interval stays below the rate. The clicks of one interval bound the memory.
  */
 export class FloodGate {
   readonly #limit: number;
-  readonly #passed: Passed;
+  readonly #release: Release;
   readonly #timer: NodeJS.Timeout;
   #counts = new Map<string, Count>();
 
-  constructor(passed: Passed, { perSecond = 20, flushMs = 1000 }: FloodLimits = {}) {
+  constructor(release: Release, { perSecond = 20, flushMs = 1000 }: FloodLimits = {}) {
     this.#limit = Math.max(1, (perSecond * flushMs) / 1000);
-    this.#passed = passed;
+    this.#release = release;
     this.#timer = setInterval(() => this.flush(), flushMs);
     this.#timer.unref();
   }
 
   /** Whether this click becomes an event of its own; if not, it is counted among the repeats. */
-  lets(click: Click): boolean {
+  admits(click: Click): boolean {
     let count = this.#counts.get(click.token);
     if (!count) {
-      count = { passed: 0, repeats: 0 };
+      count = { admitted: 0, repeats: 0 };
       this.#counts.set(click.token, count);
     }
-    if (count.passed < this.#limit) {
-      count.passed++;
+    if (count.admitted < this.#limit) {
+      count.admitted++;
       return true;
     }
     count.repeats++;
@@ -52,15 +51,15 @@ export class FloodGate {
     return false;
   }
 
-  /** Lets through what was held back. */
+  /** Releases the repeats that are held back. */
   flush(): void {
     const counts = this.#counts;
     this.#counts = new Map();
     for (const [token, { repeats, last }] of counts) {
       if (!last) continue;
-      // A flood that goes on has its allowance used up already.
-      if (repeats >= this.#limit) this.#counts.set(token, { passed: this.#limit, repeats: 0 });
-      this.#passed(last, repeats);
+      // A flood that goes on admits no further click.
+      if (repeats >= this.#limit) this.#counts.set(token, { admitted: this.#limit, repeats: 0 });
+      this.#release(last, repeats);
     }
   }
 

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { silent } from '../lib/logger.ts';
+import { noMetrics } from '../lib/metrics.ts';
 import { type Links, openLinks } from '../service/links.ts';
 import { blockKey, browserUrl } from '../store/block-set.ts';
-import { BlockListFile } from '../store/local/blocks.ts';
-import { createRedisStore } from '../store/redis/store.ts';
+import { openStore } from '../store/open-store.ts';
 import type { Block, EditableBlockList } from '../store/store.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
@@ -33,7 +34,7 @@ export function blockCommand(program: Command): void {
         ? withBlocks(program, (blocks) => list(blocks, options))
         : withLinks(program, async (links) => {
             const block = await chosen(links, what, options);
-            const added = await links.blocks.add(block);
+            const added = await links.store.blocks.add(block);
             print(`${added ? 'blocked' : 'was blocked already'}: ${blockKey(block)}`);
           }),
     );
@@ -45,7 +46,7 @@ export function blockCommand(program: Command): void {
     .action((what: string | undefined, options: BlockOptions) =>
       withLinks(program, async (links) => {
         const block = (await listed(links, what, options)) ?? (await chosen(links, what, options));
-        if (!(await links.blocks.remove(block))) {
+        if (!(await links.store.blocks.remove(block))) {
           throw new CommandFailed(exitCode.dataError, `not blocked: ${blockKey(block)}`);
         }
         print(`unblocked: ${blockKey(block)}`);
@@ -54,7 +55,7 @@ export function blockCommand(program: Command): void {
 }
 
 async function withLinks(program: Command, action: (links: Links) => Promise<void>): Promise<void> {
-  const links = await openLinks(configured(program));
+  const links = await openLinks(configured(program), silent, noMetrics);
   try {
     await whileAvailable(() => action(links));
   } finally {
@@ -62,14 +63,12 @@ async function withLinks(program: Command, action: (links: Links) => Promise<voi
   }
 }
 
-/** Without the links: who only looks at the list needs no keys, which opening them would make. */
+/** Opens the store alone: listing blocks needs no keys, and opening links would create them. */
 async function withBlocks(
   program: Command,
   action: (list: EditableBlockList) => Promise<void>,
 ): Promise<void> {
-  const { linkStore, redis, events } = configured(program);
-  if (linkStore === 'sealed') return action(new BlockListFile(events.blockList));
-  const store = createRedisStore({ ...redis, stream: events });
+  const store = openStore(configured(program), silent, noMetrics);
   try {
     await whileAvailable(() => action(store.blocks));
   } finally {
@@ -83,16 +82,16 @@ async function list(blockList: EditableBlockList, { json }: BlockOptions): Promi
   else print(blocks.length === 0 ? 'nothing is blocked' : blocks.map(blockKey).join('\n'));
 }
 
-/** A block that is known by what it says: its link may be gone by now, or somebody spelt it by hand. */
+/** Finds a block by its text: its link may be gone by now, or the text may be spelt by hand. */
 async function listed(
-  { blocks }: Links,
+  { store }: Links,
   what: string | undefined,
   { domain }: BlockOptions,
 ): Promise<Block | undefined> {
   if (what === undefined || domain !== undefined) return undefined;
   const argument = parseLinkArgument(what);
   const keys = [`url ${what}`, ...(argument?.kind === 'token' ? [`token ${argument.token}`] : [])];
-  return (await blocks.all()).find((block) => keys.includes(blockKey(block)));
+  return (await store.blocks.all()).find((block) => keys.includes(blockKey(block)));
 }
 
 /** @throws CommandFailed for what cannot be blocked */
@@ -116,7 +115,7 @@ async function chosen(
   if (resolved !== undefined) return { kind: 'token', value: argument.token };
   if (argument.host !== undefined) {
     process.stderr.write(
-      'clickmilter: no tracked link of ours; taken for the URL that links lead to\n',
+      'clickmilter: not one of our tracked links; blocking it as a target URL\n',
     );
     return { kind: 'url', value: browserUrl(what ?? '') };
   }
@@ -126,7 +125,7 @@ async function chosen(
   );
 }
 
-/** As it stands in URLs: lower case, punycode. */
+/** The form of a domain in URLs: lower case, punycode. */
 function asDomain(text: string): string {
   const name = text.replace(/^\*?\./, '').replace(/\.$/, '');
   const url = `http://${name}/`;

@@ -3,13 +3,15 @@ import type { Command } from 'commander';
 import { diffLines } from 'diff';
 import { pino } from 'pino';
 import type { Configuration } from '../config/configuration.ts';
+import { silent } from '../lib/logger.ts';
+import { noMetrics } from '../lib/metrics.ts';
 import { printableJson } from '../lib/printable.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
 import { startService } from '../service/service.ts';
-import type { EventReader } from '../store/events.ts';
+import { openStore } from '../store/open-store.ts';
+import type { EventReader } from '../store/store.ts';
 import { configured } from './configured.ts';
 import { examineStore } from './doctor-store.ts';
-import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { whileAvailable } from './while-available.ts';
 
@@ -73,13 +75,13 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   heading(`1. The newsletter, as it was (-) and as it goes out (+): ${links.length} links tracked`);
   printDiff(before, after);
 
-  const records = openEventRecords(config);
-  const events = records.openReader('newest');
+  const store = openStore(config, silent, noMetrics);
+  const events = store.events.openReader('newest');
   try {
     await follow(link, another, events);
   } finally {
     await events.close();
-    await records.close();
+    await store.close();
   }
 }
 

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
 import { userId } from '../service/listen.ts';
+import { storeBackend } from '../store/open-store.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
 import { type Milter, parseMilters, seconds } from './postfix-milters.ts';
 import { type Places, placesOf, written } from './postfix-places.ts';
@@ -234,7 +235,7 @@ function examineLocalMail(findings: Findings, settings: Settings, ours: Places):
 }
 
 function examineTimes(findings: Findings, settings: Settings, config: Configuration): void {
-  const store = config.linkStore === 'redis' ? config.redis.commandTimeoutMs / 1000 : 0;
+  const store = storeBackend(config).saveTimeoutMs(config) / 1000;
   const content = seconds(settings['milter_content_timeout'] ?? '');
   if (content < store + 10) {
     findings.warning(

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { noMetrics } from '../lib/metrics.ts';
 import { printableJson } from '../lib/printable.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import type { StoredEvent, StreamReader } from '../store/events.ts';
+import { openStore } from '../store/open-store.ts';
+import type { StoredEvent, StreamReader } from '../store/store.ts';
 import { configured } from './configured.ts';
-import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { stderrLogger } from './stderr-logger.ts';
 
 interface EventsOptions {
   readonly follow?: true;
@@ -23,8 +25,8 @@ export function eventsCommand(program: Command): void {
     .option('-f, --follow', 'go on as they come')
     .option('-n, --new', 'leave out those that are there already; with --follow')
     .action(async (options: EventsOptions) => {
-      const records = openEventRecords(configured(program));
-      const reader = records.openReader(options.new ? 'newest' : 'oldest');
+      const store = openStore(configured(program), stderrLogger, noMetrics);
+      const reader = store.events.openReader(options.new ? 'newest' : 'oldest');
       const interruption = new Interruption();
       try {
         await printEvents(reader, options.follow ?? false, interruption);
@@ -36,7 +38,7 @@ export function eventsCommand(program: Command): void {
       } finally {
         interruption.forget();
         await reader.close();
-        await records.close();
+        await store.close();
       }
     });
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { forgetInJournal } from '../store/local/forget-in-journal.ts';
-import type { Forgotten } from '../store/redis/forget-recipient.ts';
-import { createRedisStore } from '../store/redis/store.ts';
+import { silent } from '../lib/logger.ts';
+import { noMetrics } from '../lib/metrics.ts';
+import { openStore } from '../store/open-store.ts';
+import type { Forgotten } from '../store/store.ts';
 import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { Progress } from './progress.ts';
@@ -20,53 +21,41 @@ export function forgetCommand(program: Command): void {
     .requiredOption('--recipient <address>', 'as it stands in the envelope')
     .option('--keep-links', 'let the links sent to the recipient go on leading to their targets')
     .action(async ({ recipient, keepLinks = false }: ForgetOptions) => {
-      const config = configured(program);
-      const { events } = config;
-      // Before the stream: what goes there from the journal meanwhile is found in it.
-      const journalled = await forgetInJournal(events.journal, recipient);
-      let found: Forgotten | undefined;
-      if (config.linkStore === 'redis') {
-        const store = createRedisStore({ ...config.redis, stream: events });
-        const progress = new Progress('forget', 1);
-        try {
-          found = await whileAvailable(() =>
-            store.forget({
-              address: recipient,
-              keepLinks,
-              progress: (done, total) => progress.update(done / total),
-            }),
-          );
-          progress.end();
-          process.stdout.write(erasedFromRedis(found, keepLinks));
-        } finally {
-          progress.end();
-          await store.close();
-        }
-      }
-      process.stdout.write(
-        `${journalled} events in the journal ${events.journal}: erased\n${REMAINS}`,
-      );
-      if (found !== undefined && found.unreadable > 0) {
-        throw new CommandFailed(exitCode.dataError, notRead(found));
+      const store = openStore(configured(program), silent, noMetrics);
+      const progress = new Progress('forget', 1);
+      try {
+        const found = await whileAvailable(() =>
+          store.forget({
+            address: recipient,
+            keepLinks,
+            progress: (done, total) => progress.update(done / total),
+          }),
+        );
+        progress.end();
+        process.stdout.write(describe(found, keepLinks) + REMAINS);
+        if (found.unreadable > 0) throw new CommandFailed(exitCode.dataError, notRead(found));
+      } finally {
+        progress.end();
+        await store.close();
       }
     });
 }
 
-function erasedFromRedis({ records, shared, events }: Forgotten, keepLinks: boolean): string {
+function describe({ records, shared, events }: Forgotten, keepLinks: boolean): string {
   const what = keepLinks
     ? 'recipient, subject and metadata erased, their links still lead to their targets'
     : 'erased, their links now lead nowhere';
   return (
-    `${records} messages in Redis: ${what}\n` +
-    `${shared} messages in Redis that others got as well: address taken out\n` +
-    `${events} events in the click stream: erased\n`
+    `${records} stored messages: ${what}\n` +
+    `${shared} stored messages that others got as well: address erased\n` +
+    `${events} click events: erased\n`
   );
 }
 
 function notRead({ unreadable, whyUnreadable }: Forgotten): string {
   return (
-    `${unreadable} messages in Redis could not be read, and may still hold this recipient; ` +
-    `why, of the last of them: ${whyUnreadable}`
+    `${unreadable} stored messages could not be read, and may still hold this recipient; ` +
+    `the reason for the last of them: ${whyUnreadable}`
   );
 }
 

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
+import { noMetrics } from '../lib/metrics.ts';
 import { printable, printableJson } from '../lib/printable.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 import { openLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
-import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { findLink, parseLinkArgument } from './link-argument.ts';
+import { stderrLogger } from './stderr-logger.ts';
 import { whileAvailable } from './while-available.ts';
 
 /** `clickmilter link`: what a tracked link stands for. */
@@ -25,9 +26,7 @@ export function linkCommand(program: Command): void {
           `"${text}" is no tracked link: no token at its end`,
         );
       }
-      const config = configured(program);
-      const links = await openLinks(config);
-      const records = openEventRecords(config);
+      const links = await openLinks(configured(program), stderrLogger, noMetrics);
       try {
         await whileAvailable(async () => {
           const { token, host } = argument;
@@ -38,9 +37,9 @@ export function linkCommand(program: Command): void {
               `"${token}" leads nowhere: unknown, gone or damaged, or its tracking domain is not configured here`,
             );
           }
-          const block = await links.blocks.find(token, resolved);
+          const block = await links.store.blocks.find(token, resolved);
           const { link, message } = resolved;
-          const clicks = await records.reports.clicksOf(
+          const clicks = await links.store.counters.clicksOf(
             message.messageId,
             link.name ?? link.target,
           );
@@ -56,7 +55,6 @@ export function linkCommand(program: Command): void {
           }
         });
       } finally {
-        await records.close();
         await links.close();
       }
     });

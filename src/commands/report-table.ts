@@ -1,5 +1,5 @@
 import { printable } from '../lib/printable.ts';
-import type { ReportBy, ReportRow } from '../store/counters.ts';
+import type { ReportBy, ReportRow } from '../store/store.ts';
 
 /** What stands where a message had no campaign or no pathway. */
 const NONE = '(none)';

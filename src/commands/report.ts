@@ -1,12 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { noMetrics } from '../lib/metrics.ts';
 import { printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import type { ReportBy, ReportQuery, ReportRow } from '../store/counters.ts';
+import { openStore } from '../store/open-store.ts';
+import type { ReportBy, ReportQuery, ReportRow } from '../store/store.ts';
 import { configured } from './configured.ts';
-import { openEventRecords } from './event-records.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { reportTable } from './report-table.ts';
+import { stderrLogger } from './stderr-logger.ts';
 
 interface ReportOptions {
   readonly by: ReportBy;
@@ -43,9 +45,9 @@ export function reportCommand(program: Command): void {
     .addHelpText('after', NOTES)
     .action(async (options: ReportOptions) => {
       const { json, ...query } = options;
-      const records = openEventRecords(configured(program));
+      const store = openStore(configured(program), stderrLogger, noMetrics);
       try {
-        const report = await records.reports.report(query);
+        const report = await store.counters.report(query);
         const text = json
           ? `${printableJson(JSON.stringify(asJson(query, report), null, 2))}\n`
           : reportTable(query.by, report, process.stdout.columns ?? 80);
@@ -61,7 +63,7 @@ export function reportCommand(program: Command): void {
         }
         throw error;
       } finally {
-        await records.close();
+        await store.close();
       }
     });
 }

@@ -5,6 +5,8 @@ import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
 import type { FilterParts } from '../filter/transaction.ts';
+import { silent } from '../lib/logger.ts';
+import { noMetrics } from '../lib/metrics.ts';
 import { printable, printableName } from '../lib/printable.ts';
 import { filterSettings, openLinks, practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
@@ -51,7 +53,7 @@ async function withParts(
   work: (parts: FilterParts) => Promise<void>,
 ): Promise<void> {
   if (!live) return work(practiceLinks(config));
-  const links = await openLinks(config);
+  const links = await openLinks(config, silent, noMetrics);
   try {
     await work(links);
   } finally {

@@ -10,6 +10,7 @@ import {
   strangers,
 } from '../service/listen.ts';
 import { inheritedSockets } from '../service/systemd.ts';
+import { storeBackend } from '../store/open-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**
@@ -41,11 +42,7 @@ export function introduce(config: Configuration, logger: Logger, wanted: readonl
   const [milters, redirects] = [served('milter'), served('redirect')];
   if (milters.length > 0) logger.info(`milter on ${milters.map(describePlace).join(', ')}`);
   if (redirects.length > 0) logger.info(`redirect on ${redirects.map(describePlace).join(', ')}`);
-  logger.info(
-    config.linkStore === 'sealed'
-      ? `links are sealed with the keys in ${config.sealed.keyFile}, clicks go to ${config.events.journal}`
-      : `links and clicks are kept in Redis (${config.redis.keyPrefix}*)`,
-  );
+  logger.info(storeBackend(config).describe(config));
   const at = milters.map(postfixAddress).find((address) => address !== undefined);
   if (at !== undefined) {
     logger.info(`for Postfix, in main.cf: smtpd_milters = {${at}, default_action=tempfail}`);

@@ -1,8 +1,10 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
+import { silent } from '../lib/logger.ts';
+import { noMetrics } from '../lib/metrics.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import { createRedisStore } from '../store/redis/store.ts';
+import { openStore } from '../store/open-store.ts';
 
 /** Answers of Redis by which it can never work as configured; others may be of the hour. */
 const REFUSALS = /: (ERR DB index|WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)/;
@@ -13,10 +15,9 @@ const REFUSALS = /: (ERR DB index|WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password
  * configuration could know to be wrong: that is left to `doctor` and the service.
  */
 export async function storeProblems(config: Configuration, root: Stanza): Promise<Problem[]> {
-  if (config.linkStore !== 'redis') return [];
   const set = root.settings.get('link_store');
   const place = root.child('redis')?.origin ?? set?.origin ?? root.origin;
-  const store = createRedisStore({ ...config.redis, stream: config.events });
+  const store = openStore(config, silent, noMetrics);
   try {
     const { warnings } = await store.health();
     return warnings.map((message) => ({ severity: 'warning', message, ...place }));

@@ -1,6 +1,6 @@
 import { type FileHandle, link, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, makeFile, makeFolder, openToAppend } from '../lib/service-files.ts';
+import { codeOf, makeFile, makeFolder, openToAppend } from '../lib/files.ts';
 import { newMessageId } from './message-id.ts';
 import {
   formatSealKey,

@@ -29,14 +29,11 @@ export async function serveControl(
   for (const place of listens) {
     const server = createControlServer({
       async ready() {
-        const store = links.store?.health().then(
+        const store = links.store.health().then(
           () => [],
           (error: Error) => [error.message],
         );
-        return [
-          ...(workers?.serving() === 0 ? ['no worker serves'] : []),
-          ...((await store) ?? []),
-        ];
+        return [...(workers?.serving() === 0 ? ['no worker serves'] : []), ...(await store)];
       },
       inUse: async () => ({
         pid: process.pid,

@@ -5,7 +5,7 @@ import { RedirectServer } from '../redirect/redirect-server.ts';
 import { openClicks } from './clicks.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
 import type { Context } from './service.ts';
-import { timedResolver, withoutStore } from './store-watch.ts';
+import { timedResolver } from './store-watch.ts';
 
 /**
  * Serves the redirect endpoint until it is released.
@@ -14,16 +14,12 @@ import { timedResolver, withoutStore } from './store-watch.ts';
 export async function serveRedirect(listens: readonly Place[], context: Context) {
   const { logger, metrics, links, releasers, config } = context;
   const { http } = config();
-  const clicks = await openClicks(config(), links, logger, (kept, count) =>
-    metrics.count('clicks_total', { outcome: kept ? 'kept' : 'lost' }, count),
-  );
+  const clicks = await openClicks(config(), links.store, logger, metrics);
   releasers.addFoundation('clicks', () => clicks.close());
-  const resolver =
-    links.store === undefined ? withoutStore(links.resolver, logger) : links.resolver;
   const redirect = createRedirect({
     ...http,
-    resolver: timedResolver(resolver, metrics),
-    blocks: links.blocks,
+    resolver: timedResolver(links.resolver, metrics),
+    blocks: links.store.blocks,
     clicks,
     logger,
     metrics,

@@ -2,11 +2,9 @@ import type { Configuration } from '../config/configuration.ts';
 import type { Settings } from '../config/settings.ts';
 import { reportBackgroundFailures } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
-import { otherKeysWarning } from '../store/redis/seal-keys.ts';
 import { version } from '../version.ts';
 import { type OtherProcesses, serveControl } from './control.ts';
 import { deliverEvents } from './deliver-events.ts';
-import { measureEventLimits } from './event-limits.ts';
 import { type Links, openLinks } from './links.ts';
 import { clearWay, describePlace, type Listener, placesOf, type Role, roles } from './listen.ts';
 import { ProcessMetrics } from './metrics.ts';
@@ -89,18 +87,7 @@ async function compose(
     logFailure(logger, 'error', error, `background task failed: ${task}`),
   );
   const metrics = options.metrics ?? new ProcessMetrics(options.worker ?? 'main', version);
-  const links = await openLinks(
-    config,
-    {
-      store: (unavailable) =>
-        unavailable === undefined
-          ? logger.info('Redis answers again')
-          : logger.error({ reason: unavailable }, 'Redis is not available'),
-      blockList: (problem) => logger.error({ problem }, 'invalid line in block list'),
-      counters: (problem) => logger.error({ problem }, 'what reports count is not complete'),
-    },
-    () => config.scopes.trackingDomains,
-  );
+  const links = await openLinks(config, logger, metrics, () => config.scopes.trackingDomains);
   releasers.addFoundation('links', () => links.close());
   const context: Context = { logger, metrics, links, releasers, config: () => config };
 
@@ -119,9 +106,9 @@ async function compose(
   const http = await open('redirect');
   const certificates = http && (await serveRedirect(http, context));
   if (wanted.has('events')) {
-    const delivery = deliverEvents(config, links, logger, metrics);
+    const delivery = deliverEvents(config, links.store.events, logger, metrics);
     releasers.add('webhook', () => delivery.close(config.milter.drainTimeoutMs));
-    measureEventLimits(config, links, metrics);
+    links.store.events.measure(metrics);
     metrics.gauge('events_undelivered', async () => (await delivery.backlog()).events);
     metrics.gauge('events_oldest_undelivered_seconds', async () => {
       const { oldest } = await delivery.backlog();
@@ -137,16 +124,12 @@ async function compose(
     logger.error({ reason }, 'control listener failed: health and metrics are not served');
   }
 
-  const { store } = links;
-  if (options.worker === undefined && store !== undefined) {
+  if (options.worker === undefined) {
     releasers.add(
       'watching the store',
-      watchStore(async () => {
-        const { warnings } = await store.health();
+      watchStore(() => {
         const { fingerprint } = links.keys.keys();
-        await store.sealKeys.announce(config.events.nodeName, fingerprint);
-        const hosts = await store.sealKeys.hostsWithOthers(fingerprint);
-        return { warnings: hosts.length > 0 ? [...warnings, otherKeysWarning(hosts)] : warnings };
+        return links.store.health({ fingerprint, announceAs: config.events.nodeName });
       }, logger),
     );
   }

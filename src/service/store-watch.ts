@@ -1,8 +1,7 @@
 import { inBackground } from '../lib/background.ts';
-import { type Logger, logLimited } from '../lib/logger.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
-import { parseStoredToken } from '../link/stored-token.ts';
 
 /** Milliseconds between two looks at the store. */
 const LOOK_MS = 60_000;
@@ -77,20 +76,4 @@ async function timed<T>(
     metrics.observe('store_duration_seconds', { operation }, (performance.now() - start) / 1000);
     if (failed) metrics.count('store_errors_total', { operation });
   }
-}
-
-/** The resolver of a service without a store, which warns of clicks on stored links: it cannot resolve any. */
-export function withoutStore(resolver: LinkResolver, logger: Logger): LinkResolver {
-  return {
-    resolve(token, host) {
-      if (parseStoredToken(token) !== undefined) {
-        logLimited(
-          logger,
-          'warn',
-          'click on a stored link, but link_store is "sealed": links sent while it was "redis" no longer work',
-        );
-      }
-      return resolver.resolve(token, host);
-    },
-  };
 }

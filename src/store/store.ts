@@ -1,4 +1,25 @@
-import type { ResolvedLink } from '../link/link-store.ts';
+import type { Metrics } from '../lib/metrics.ts';
+import type { LinkIssuer, LinkResolver, ResolvedLink } from '../link/link-store.ts';
+
+/**
+ * Everything that clickmilter keeps. Each folder beside this file is one backend; `openStore` chooses between them. A
+ * backend that cannot answer in time rejects with StoreUnavailable.
+ */
+export interface Store {
+  /** Issues links whose records this store keeps; absent where it keeps none, so that links are sealed. */
+  readonly issuer?: LinkIssuer;
+  /** Finds stored links; a store without records finds none. */
+  readonly resolver: LinkResolver;
+  readonly blocks: EditableBlockList;
+  readonly events: Events;
+  readonly counters: Counters;
+  /** Erases everything that is stored about a recipient. */
+  forget(request: ForgetRequest): Promise<Forgotten>;
+  /** @param keys the sealing keys of this host, to be compared with those of the hosts that share the store */
+  health(keys?: KeysOfHost): Promise<StoreHealth>;
+  /** Writes the counts that wait, and closes everything but appenders, readers and consumers. */
+  close(): Promise<void>;
+}
 
 /** Why a link answers 410. */
 export interface Block {
@@ -6,28 +27,220 @@ export interface Block {
   readonly value: string;
 }
 
-/** Links an operator has switched off. */
+/** Links that an operator has switched off. */
 export interface BlockList {
   /**
-   * At once where that is possible.
+   * Finds the block that holds for a link which this store, or a sealed token, has just resolved; at once where possible.
    * @throws StoreUnavailable when the answer cannot be known now
    */
   find(token: string, resolved: ResolvedLink): Block | undefined | Promise<Block | undefined>;
 }
 
-/**
- * A block list, and what `block` and `unblock` do to it. A change counts from the next request on, on every node that
- * shares it.
- */
+/** A block list that operators edit. A change holds from the next request on, on every host that shares the store. */
 export interface EditableBlockList extends BlockList {
-  /** @returns false where it was there already */
+  /** @returns false where the block existed already */
   add(block: Block): Promise<boolean>;
-  /** @returns false where there was none */
+  /** @returns false where there was no such block */
   remove(block: Block): Promise<boolean>;
   all(): Promise<readonly Block[]>;
 }
 
-/** Messages and links sent: the denominators of reports. Must never make the mail wait. */
+/** Click events, in the order in which they were appended. */
+export interface Events {
+  /** Opens the events for appending; one appender per process. */
+  openAppender(): Promise<EventAppender & { close(): Promise<void> }>;
+  /** @param from `oldest`: every event that is kept; `newest`: only events appended from now on */
+  openReader(from: 'oldest' | 'newest'): StreamReader;
+  openConsumer(name: ConsumerName): EventConsumer;
+  /** Events that wait on this host until they can be appended where consumers look. */
+  waiting(): Promise<Backlog>;
+  /** Where events go that cannot be delivered. */
+  readonly deadLetters: DeadLetterBox;
+  /** Defines gauges for the room that events take, and for its limits. */
+  measure(metrics: Metrics): void;
+}
+
+/** One click event: its place, and one line of JSON. */
+export interface StoredEvent {
+  /** Opaque; unique within its stream or journal. */
+  readonly id: string;
+  readonly event: string;
+}
+
+export interface EventAppender {
+  /**
+   * Settles when all events are kept; must be bounded in time.
+   * @param events the JSON of each event, without a line break
+   * @throws StoreUnavailable when they may not be kept (some may be: delivery is at least once)
+   */
+  append(events: readonly string[]): Promise<void>;
+}
+
+/** Reads every event, independently of other readers. */
+export interface EventReader {
+  /**
+   * Reads the next events; none when none came within `waitMs`.
+   * @param maxBytes a rough limit, of at least one event; default READ_BYTES
+   */
+  next(max: number, waitMs: number, maxBytes?: number): Promise<readonly StoredEvent[]>;
+  close(): Promise<void>;
+}
+
+/** Reads everything that a stream or journal holds. */
+export interface StreamReader extends EventReader {
+  /** Entries or lines that were skipped so far, because they are not events. */
+  readonly skipped: number;
+}
+
+/** The consumers of a group share its events. */
+export interface ConsumerName {
+  readonly group: string;
+  /** Unique within the group, and the same after a restart. */
+  readonly name: string;
+}
+
+/** Reads events as one of the consumers of a group. An event that was read stays its own until it is acknowledged. */
+export interface EventConsumer extends EventReader {
+  /**
+   * Reads the first events that were read and not acknowledged, by this consumer before a restart or by a consumer that
+   * is gone. Callers ask for them before `next`; they stay the same until they are acknowledged.
+   */
+  unacknowledged(max: number, maxBytes?: number): Promise<readonly StoredEvent[]>;
+  acknowledge(events: readonly StoredEvent[]): Promise<void>;
+  /** Events that no consumer has acknowledged yet. */
+  backlog(): Promise<Backlog>;
+}
+
+/** Events that wait. */
+export interface Backlog {
+  readonly events: number;
+  /** Unix milliseconds of the oldest of them; absent where none waits. */
+  readonly oldest?: number;
+}
+
+/** Keeps events that cannot be delivered. */
+export interface DeadLetterBox {
+  /** Where operators find them. */
+  readonly path: string;
+  /** @throws Error where they cannot be kept */
+  add(events: readonly string[], reason: string): Promise<void>;
+}
+
+/** Counts messages and links sent, the denominators of reports. Must never make mail wait. */
 export interface SentCounter {
-  sent(message: { day: string; campaign?: string; pathway?: string; links: number }): void;
+  sent(message: SentMessage): void;
+}
+
+export interface SentMessage {
+  /** UTC day, YYYY-MM-DD. */
+  readonly day: string;
+  readonly campaign?: string;
+  readonly pathway?: string;
+  readonly links: number;
+}
+
+/** Counts clicks. Must never make the redirect wait. */
+export interface ClickCounter {
+  clicked(click: CountedClick): void;
+}
+
+/** Clicks on one link of one message; the repeats of a flood are one call. */
+export interface CountedClick {
+  /** UTC day of the click, YYYY-MM-DD. */
+  readonly day: string;
+  readonly messageId: string;
+  readonly campaign?: string;
+  readonly pathway?: string;
+  /** The link's name, else its target. */
+  readonly link: string;
+  /** How many clicks this stands for, at least 1. */
+  readonly count: number;
+}
+
+/** The numbers behind reports. */
+export interface Counters extends SentCounter, ClickCounter, CountersReader {
+  /** Writes what was counted so far; what cannot be written now stays for the next time. */
+  flush(): Promise<void>;
+}
+
+export interface CountersReader {
+  report(query: ReportQuery): Promise<Report>;
+  /** How many clicks on a link of a message were counted. @param link its name, else its target */
+  clicksOf(messageId: string, link: string): Promise<number>;
+}
+
+export type ReportBy = 'link' | 'campaign' | 'pathway' | 'day';
+
+export interface ReportQuery {
+  readonly by: ReportBy;
+  /** First and last UTC day, YYYY-MM-DD, both included. */
+  readonly since?: string;
+  readonly until?: string;
+  readonly campaign?: string;
+}
+
+/** One row of a report: a link, campaign, pathway or day. Counts by day are by the day of the injection or of the click. */
+export interface ReportRow {
+  /** Empty where the message had no campaign or pathway. */
+  readonly key: string;
+  /** Messages and links tracked; absent in reports by link, where they are not counted. */
+  readonly messages?: number;
+  readonly links?: number;
+  /** Momentum's count_clicked: clicks. */
+  readonly clicks: number;
+  /** Momentum's count_raw_clicked: links clicked at least once, each counted once per message. */
+  readonly rawClicks: number;
+  /** Momentum's count_unique_clicked: messages of which at least one link was clicked. */
+  readonly uniqueClicks: number;
+}
+
+/** Rows sorted by key, and their total. Raw and unique clicks may be approximate, as Momentum's are. */
+export interface Report {
+  readonly rows: readonly ReportRow[];
+  readonly total: ReportRow;
+  /** Counts left out because they cannot be read: another program or damage put them there. */
+  readonly unreadable: number;
+}
+
+export interface ForgetRequest {
+  /** Compared without regard to case. */
+  readonly address: string;
+  /** Whether the recipient's links go on leading to their targets. */
+  readonly keepLinks?: boolean;
+  /** Called with the number of keys and events examined so far, and in total. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+/** What was found about a recipient, and erased. */
+export interface Forgotten {
+  /**
+   * Records of messages that went to nobody else. They are erased, with their links and the counts of their clicks; where
+   * links are kept, the facts that identify the recipient are erased.
+   */
+  readonly records: number;
+  /** Records of messages that went to others as well: the address was erased. */
+  readonly shared: number;
+  /** Click events, dead letters included. */
+  readonly events: number;
+  /** Records that cannot be read: they may be the recipient's. */
+  readonly unreadable: number;
+  /** Why the last of them cannot be read. */
+  readonly whyUnreadable?: string;
+}
+
+/** The sealing keys of a host. */
+export interface KeysOfHost {
+  readonly fingerprint: string;
+  /** The name under which other hosts learn of these keys; absent, they do not. */
+  readonly announceAs?: string;
+}
+
+/** Sentences for operators. */
+export interface StoreHealth {
+  /** The servers that answer, and what they use. */
+  readonly facts: readonly string[];
+  /** Conditions that endanger links or clicks. */
+  readonly warnings: readonly string[];
+  /** Conditions that could not be examined. */
+  readonly unknown: readonly string[];
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 // What is measured in this process is to meet the strings it meets in the service.
-import '../../src/store/redis/fast-strings.ts';
+import '../../src/store/redis/client.ts';
 import { Bench, type Part, type Row } from './harness.ts';
 import { appendToHistory, machineHere, ratiosBefore } from './history.ts';
 import { CORES, pin } from './measured-process.ts';

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ClickRecorder, type RecorderOptions } from '../../src/click/click-recorder.ts';
+import { silent } from '../../src/lib/logger.ts';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
-import type { CountedClick } from '../../src/store/counters.ts';
-import type { EventAppender } from '../../src/store/events.ts';
-import { FailoverAppender } from '../../src/store/failover.ts';
+import { FailoverAppender } from '../../src/store/redis/failover.ts';
+import type { CountedClick, EventAppender } from '../../src/store/store.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
+import { recordedLog, recordedMetrics } from '../helpers/recorded.ts';
 import { exampleClick } from './example-click.ts';
 
 class Kept implements EventAppender {
@@ -92,28 +93,23 @@ describe('a flood on one token', () => {
 
   test('repeats that could be kept nowhere are told', async () => {
     const kept = new Kept();
-    const lost: number[] = [];
+    const { metrics, counts } = recordedMetrics();
     const clicks = recorder(kept, {
       flood: { perSecond: 1, flushMs: 1000 },
-      observer: { repeatsLost: (count) => void lost.push(count) },
+      metrics,
     });
     for (let n = 0; n < 10; n++) await clicks.record(exampleClick());
     kept.fail = new StoreUnavailable('away');
     await clicks.close();
-    expect(lost).toEqual([9]);
+    expect(counts).toEqual(['clicks_total kept', ...Array(9).fill('clicks_total lost')]);
   });
 });
 
 describe('stream first, else journal', () => {
   test('goes over, leaves the stream alone for a while, and comes back', async () => {
     const [stream, journal] = [new Kept(), new Kept()];
-    const told: unknown[] = [];
-    const both = new FailoverAppender({
-      first: stream,
-      second: journal,
-      pauseMs: 30,
-      observer: { failedOver: (error) => void told.push(error) },
-    });
+    const { logger, lines } = recordedLog();
+    const both = new FailoverAppender({ stream, journal, pauseMs: 30, logger });
     await both.append(['1']);
     stream.fail = new StoreUnavailable('away');
     await both.append(['2']);
@@ -129,13 +125,16 @@ describe('stream first, else journal', () => {
     await both.append(['8']);
     expect(stream.events).toEqual(['1', '7', '8']);
     expect([...journal.events].sort()).toEqual(['2', '3', '4', '5', '6']);
-    expect(told).toEqual([new StoreUnavailable('away'), undefined]);
+    expect(lines).toEqual([
+      { level: 'warn', message: 'clicks go to the journal until Redis is back', reason: 'away' },
+      { level: 'info', message: 'clicks go to Redis again' },
+    ]);
   });
 
   test('comes back also when the clock was set back meanwhile', async () => {
     const [stream, journal] = [new Kept(), new Kept()];
     stream.fail = new StoreUnavailable('away');
-    const both = new FailoverAppender({ first: stream, second: journal, pauseMs: 30 });
+    const both = new FailoverAppender({ stream, journal, pauseMs: 30, logger: silent });
     await both.append(['1']);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
     stream.fail = undefined;
@@ -148,7 +147,7 @@ describe('stream first, else journal', () => {
     const [stream, journal] = [new Kept(), new Kept()];
     stream.fail = new StoreUnavailable('away');
     journal.fail = new StoreUnavailable('disk full');
-    const both = new FailoverAppender({ first: stream, second: journal });
+    const both = new FailoverAppender({ stream, journal, logger: silent });
     await expect(both.append(['1'])).rejects.toBe(journal.fail);
   });
 });

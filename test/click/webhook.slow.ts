@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Webhook, type WebhookOptions } from '../../src/click/webhook.ts';
-import { forgetInJournal } from '../../src/store/local/forget-in-journal.ts';
+import { forgetInJournal } from '../../src/store/local/forget.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
+import { recordedLog } from '../helpers/recorded.ts';
 import {
   type Behaviour,
   garbage,
@@ -22,7 +23,16 @@ let folder: string;
 let journal: Journal;
 let server: Awaited<ReturnType<typeof startWebhookServer>>;
 let webhooks: Webhook[];
-let told: string[];
+let log: ReturnType<typeof recordedLog>;
+
+/** What the log says, in short. */
+const told = () =>
+  log.lines.map(({ message, events, reason }) => {
+    if (message === 'events delivered') return `delivered ${events}`;
+    if (message.startsWith('events given up')) return `gave up ${events}`;
+    if (message.startsWith('events left out')) return `left out ${events}`;
+    return message === 'events not delivered yet' ? String(reason) : `failed ${reason}`;
+  });
 
 const event = (n: number) => `{"msys":{"track_event":{"event_id":"${n}"}}}`;
 const ids = (batch: (typeof server.batches)[number] | undefined) =>
@@ -38,7 +48,7 @@ beforeEach(async () => {
   journal = new Journal({ folder, kind: 'events' });
   server = await startWebhookServer();
   webhooks = [];
-  told = [];
+  log = recordedLog();
 });
 
 afterEach(async () => {
@@ -57,13 +67,7 @@ function start(options: Partial<WebhookOptions> = {}): Webhook {
     timeoutMs: 200,
     backoffMs: 5,
     maxBackoffMs: 20,
-    observer: {
-      delivered: (_batch, events) => told.push(`delivered ${events}`),
-      retrying: (_batch, reason) => told.push(reason),
-      leftOut: (_batch, events) => told.push(`left out ${events}`),
-      gaveUp: (_batch, events) => told.push(`gave up ${events}`),
-      failed: (error) => told.push(`failed ${error}`),
-    },
+    logger: log.logger,
     ...options,
   });
   webhooks.push(webhook);
@@ -134,9 +138,9 @@ describe('a webhook', () => {
     await expect.poll(() => server.batches.length).toBe(failures + 2);
     // The server has a batch before its sender has the answer.
     await expect
-      .poll(() => told.filter((one) => one.startsWith('delivered')))
+      .poll(() => told().filter((one) => one.startsWith('delivered')))
       .toEqual(['delivered 2', 'delivered 1']);
-    expect(told[0]).toContain(reason);
+    expect(told()[0]).toContain(reason);
     expect(server.batches.map(ids)).toEqual([...Array(failures + 1).fill([1, 2]), [3]]);
     expect(new Set(server.batches.map(idOf)).size).toBe(2);
   });
@@ -146,8 +150,8 @@ describe('a webhook', () => {
     await server.close();
     await append(1);
     start({ url });
-    await expect.poll(() => told.length).toBeGreaterThan(2);
-    expect(told[0]).toMatch(/^fetch failed: connect ECONNREFUSED/);
+    await expect.poll(() => told().length).toBeGreaterThan(2);
+    expect(told()[0]).toMatch(/^fetch failed: connect ECONNREFUSED/);
   });
 
   test.each([
@@ -171,7 +175,7 @@ describe('a webhook', () => {
       server.behaviours.push(status(429, { 'retry-after': '3600' }), ...then);
       await append(1);
       start({ retryForMs: 300 });
-      await expect.poll(() => told).toEqual(['HTTP 429', outcome]);
+      await expect.poll(told).toEqual(['HTTP 429', outcome]);
       expect(server.batches).toHaveLength(2);
     },
   );
@@ -182,9 +186,9 @@ describe('a webhook', () => {
   ])('%s is an attempt that failed, and given up in time', async (_name, options, reason) => {
     await append(1);
     start({ retryForMs: 60, ...options });
-    await expect.poll(() => told.at(-1)).toBe('gave up 1');
-    expect(told[0]).toMatch(reason);
-    expect(told.filter((one) => one.startsWith('failed'))).toEqual([]);
+    await expect.poll(() => told().at(-1)).toBe('gave up 1');
+    expect(told()[0]).toMatch(reason);
+    expect(told().filter((one) => one.startsWith('failed'))).toEqual([]);
   });
 
   test.each([
@@ -196,12 +200,12 @@ describe('a webhook', () => {
     server.behaviours.push(status(500, { 'retry-after': '1' }));
     await journal.append([about(1), about(2)]);
     start();
-    await expect.poll(() => told).toEqual(['HTTP 500']);
+    await expect.poll(told).toEqual(['HTTP 500']);
     await forgetInJournal(folder, 'a@x.example');
     await sleep(1100);
     await append(3);
-    await expect.poll(() => told.at(-1)).toBe('delivered 1');
-    expect(told).toContain(`left out ${2 - kept.length}`);
+    await expect.poll(() => told().at(-1)).toBe('delivered 1');
+    expect(told()).toContain(`left out ${2 - kept.length}`);
     await expect.poll(() => server.batches.map(ids).at(-1)).toEqual([3]);
     expect(server.batches.slice(1, -1).map(ids)).toEqual(kept.length > 0 ? [kept] : []);
     if (kept.length > 0) expect(idOf(server.batches[1])).toBe(idOf(server.batches[0]));
@@ -213,24 +217,24 @@ describe('a webhook', () => {
     const consumer = new JournalConsumer(folder, 'webhook');
     await journal.append([about('a'), about('b')]);
     start({ consumer });
-    await expect.poll(() => told).toContain('HTTP 500');
+    await expect.poll(told).toContain('HTTP 500');
     await forgetInJournal(folder, 'a@x.example');
-    await expect.poll(() => told).toContain('left out 1');
+    await expect.poll(told).toContain('left out 1');
     vi.spyOn(consumer, 'unacknowledged').mockRejectedValueOnce(new Error('EIO'));
-    await expect.poll(() => told).toContain('EIO');
+    await expect.poll(told).toContain('EIO');
     const { length } = server.batches;
     await expect.poll(() => server.batches.length).toBeGreaterThan(length + 1);
-    expect(told.filter((one) => one.startsWith('left out'))).toEqual(['left out 1']);
+    expect(told().filter((one) => one.startsWith('left out'))).toEqual(['left out 1']);
   });
 
   test('after the time for retries a batch is given up, said so, and the next one gets its chance', async () => {
     server.behaviours.push(...Array(1000).fill(status(500)));
     await append(1, 2);
     start({ retryForMs: 60 });
-    await expect.poll(() => told.includes('gave up 2')).toBe(true);
+    await expect.poll(() => told().includes('gave up 2')).toBe(true);
     server.behaviours.length = 0;
     await append(3);
-    await expect.poll(() => told.includes('delivered 1')).toBe(true);
+    await expect.poll(() => told().includes('delivered 1')).toBe(true);
     expect(ids(server.batches.at(-1))).toEqual([3]);
   });
 
@@ -238,12 +242,12 @@ describe('a webhook', () => {
     server.behaviours.push(...Array(1000).fill(status(500)));
     await append(1);
     start({ intervalMs: 500 });
-    await expect.poll(() => told.length).toBeGreaterThan(0);
+    await expect.poll(() => told().length).toBeGreaterThan(0);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 9 * 3_600_000 });
     await sleep(100);
     server.behaviours.length = 0;
-    await expect.poll(() => told.includes('delivered 1')).toBe(true);
-    expect(told).not.toContain('gave up 1');
+    await expect.poll(() => told().includes('delivered 1')).toBe(true);
+    expect(told()).not.toContain('gave up 1');
     await append(2);
     await sleep(300);
     vi.setSystemTime(Date.now() - 9 * 3_600_000);
@@ -293,11 +297,11 @@ describe('a webhook', () => {
   test('what was delivered is not delivered again after a restart', async () => {
     await append(1);
     const first = start();
-    await expect.poll(() => told).toEqual(['delivered 1']);
+    await expect.poll(told).toEqual(['delivered 1']);
     await first.close(1000);
     await append(2);
     start();
-    await expect.poll(() => told).toEqual(['delivered 1', 'delivered 1']);
+    await expect.poll(told).toEqual(['delivered 1', 'delivered 1']);
     expect(server.batches.map(ids)).toEqual([[1], [2]]);
   });
 

@@ -5,12 +5,15 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Webhook, type WebhookObserver } from '../../src/click/webhook.ts';
-import { postBatch } from '../../src/click/webhook-batch.ts';
-import { createRedisStore, type RedisStore } from '../../src/store/redis/store.ts';
+import { postBatch } from '../../src/click/post-batch.ts';
+import { Webhook } from '../../src/click/webhook.ts';
+import { type Logger, silent } from '../../src/lib/logger.ts';
+import type { RedisStore } from '../../src/store/redis/store.ts';
+import { recordedLog } from '../helpers/recorded.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { makeCertificates } from '../helpers/tls-certificates.ts';
 import { hang, startWebhookServer, status } from '../helpers/webhook-server.ts';
+import { openStore as openRedisStore } from '../store/redis/open-store.ts';
 
 const releases: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -23,13 +26,7 @@ describe('consumers of the Redis stream', () => {
   async function openStore(): Promise<RedisStore> {
     const redis = await startRedis();
     releases.push(() => redis.stop());
-    const store = createRedisStore({
-      url: redis.url,
-      keyPrefix: 'clickmilter:',
-      connectTimeoutMs: 1000,
-      commandTimeoutMs: 1000,
-      stream: { streamMaxLength: 100_000, streamMaxSize: 2 ** 30 },
-    });
+    const store = openRedisStore({ url: redis.url });
     releases.push(() => store.close());
     return store;
   }
@@ -38,17 +35,17 @@ describe('consumers of the Redis stream', () => {
     store: RedisStore,
     name: string,
     url: string,
-    observer: WebhookObserver = {},
+    logger: Logger = silent,
     intervalMs = 50,
   ) {
     const webhook = new Webhook({
-      consumer: store.openConsumer({ group: 'webhook', name, goneMs: 1000 }),
+      consumer: store.events.openConsumer({ group: 'webhook', name }, 1000),
       url,
       batchSize: 50,
       intervalMs,
       timeoutMs: 60_000,
       backoffMs: 10,
-      observer,
+      logger,
     });
     releases.push(() => webhook.close(100));
     webhook.start();
@@ -60,16 +57,15 @@ describe('consumers of the Redis stream', () => {
     const [well, stuck] = [await startWebhookServer(), await startWebhookServer()];
     releases.push(well.close, stuck.close);
     stuck.behaviours.push(...Array(1000).fill(hang));
-    const delivered: number[] = [];
+    const { logger, lines } = recordedLog();
+    const delivered = () => lines.reduce((sum, { events }) => sum + Number(events ?? 0), 0);
     const gone = deliver(store, 'stuck', stuck.url);
-    await store.events.append(Array.from({ length: 50 }, (_, n) => event(n)));
+    await store.events.stream.append(Array.from({ length: 50 }, (_, n) => event(n)));
     await expect.poll(() => stuck.batches.length, { timeout: 10_000 }).toBe(1);
 
-    deliver(store, 'well', well.url, { delivered: (_batch, count) => void delivered.push(count) });
-    await store.events.append(Array.from({ length: 500 }, (_, n) => event(50 + n)));
-    await expect
-      .poll(() => delivered.reduce((sum, one) => sum + one, 0), { timeout: 10_000 })
-      .toBe(500);
+    deliver(store, 'well', well.url, logger);
+    await store.events.stream.append(Array.from({ length: 500 }, (_, n) => event(50 + n)));
+    await expect.poll(delivered, { timeout: 10_000 }).toBe(500);
     // It ends in the middle of its batch; nobody else had these events until now.
     await gone.close(10);
     const ids = () =>
@@ -89,23 +85,23 @@ describe('consumers of the Redis stream', () => {
     const store = await openStore();
     const server = await startWebhookServer();
     releases.push(server.close);
-    const failures: unknown[] = [];
-    deliver(store, 'one', server.url, { failed: (error) => failures.push(error) }, 500);
-    await store.events.append([event(1)]);
+    const { logger, lines } = recordedLog();
+    deliver(store, 'one', server.url, logger, 500);
+    await store.events.stream.append([event(1)]);
     await sleep(100);
-    await store.events.append([event(2)]);
+    await store.events.stream.append([event(2)]);
     await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
     expect(server.batches[0]?.events).toHaveLength(2);
-    expect(failures).toEqual([]);
+    expect(lines.filter(({ level }) => level !== 'info')).toEqual([]);
   });
 
   test('know what waits: read by somebody or by nobody, and since when', async () => {
     const store = await openStore();
-    const consumer = store.openConsumer({ group: 'webhook', name: 'one' });
+    const consumer = store.events.openConsumer({ group: 'webhook', name: 'one' });
     releases.push(() => consumer.close());
     expect(await consumer.backlog()).toEqual({ events: 0 });
     const before = Date.now() - 1000;
-    await store.events.append([event(1), event(2), event(3)]);
+    await store.events.stream.append([event(1), event(2), event(3)]);
     const waiting = await consumer.backlog();
     expect(waiting.events).toBe(3);
     expect(waiting.oldest).toBeGreaterThan(before);
@@ -123,7 +119,7 @@ describe('consumers of the Redis stream', () => {
     releases.push(server.close);
     const about = (n: number, recipient: string) =>
       JSON.stringify({ msys: { track_event: { event_id: `${n}`, rcpt_to: recipient } } });
-    await store.events.append([about(1, 'a@x.example'), about(2, 'b@x.example')]);
+    await store.events.stream.append([about(1, 'a@x.example'), about(2, 'b@x.example')]);
     deliver(store, 'node', server.url);
     await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
     expect((await store.forget({ address: 'a@x.example' })).events).toBe(1);
@@ -137,7 +133,7 @@ describe('consumers of the Redis stream', () => {
     const store = await openStore();
     const server = await startWebhookServer([hang]);
     releases.push(server.close);
-    await store.events.append([event(1), event(2)]);
+    await store.events.stream.append([event(1), event(2)]);
     const first = deliver(store, 'node', server.url);
     await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
     await first.close(10);
@@ -180,7 +176,7 @@ describe('TLS', () => {
     const { url, ca } = await tlsServer();
     const wrong = url.replace('localhost', '127.0.0.2');
     const script = `
-      import { postBatch } from '${new URL('../../src/click/webhook-batch.ts', import.meta.url)}';
+      import { postBatch } from '${new URL('../../src/click/post-batch.ts', import.meta.url)}';
       for (const url of ['${url}', '${wrong}'])
         console.log(JSON.stringify(await postBatch({ ...${JSON.stringify(request)}, url })));
     `;

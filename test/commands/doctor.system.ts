@@ -17,8 +17,10 @@ import { examineDomain } from '../../src/commands/doctor-domains.ts';
 import type { Finding } from '../../src/commands/doctor-finding.ts';
 import { examineState } from '../../src/commands/doctor-state.ts';
 import { examineStore } from '../../src/commands/doctor-store.ts';
+import { silent } from '../../src/lib/logger.ts';
+import { noMetrics } from '../../src/lib/metrics.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
-import { createRedisStore } from '../../src/store/redis/store.ts';
+import { openStore } from '../../src/store/open-store.ts';
 import { complaints } from '../helpers/complaints.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 import { requireProgram } from '../helpers/peer-process.ts';
@@ -44,8 +46,9 @@ test('Redis that may lose links', async () => {
     });
     const nothingKept = expect.stringContaining('Redis keeps nothing on disk');
     expect(complaints(findings)).toEqual([nothingKept]);
-    const store = createRedisStore({ ...config.redis, stream: config.events });
-    await store.sealKeys.announce('mx2', new SealKeys([newSealKey([], 0)]).fingerprint);
+    const store = openStore(config, silent, noMetrics);
+    const { fingerprint } = new SealKeys([newSealKey([], 0)]);
+    await store.health({ fingerprint, announceAs: 'mx2' });
     await store.close();
     const keys = new SealKeys([newSealKey([], 0)]);
     expect(complaints(await examineStore(config, keys))).toEqual([

@@ -79,10 +79,9 @@ test('a stored link is looked up, blocked for the running service, and forgotten
 
   const forgotten = await run(forgetCommand, 'forget', '--recipient', 'someone@example.org');
   expect(forgotten.stdout.replaceAll(folder, '')).toMatchInlineSnapshot(`
-    "1 messages in Redis: erased, their links now lead nowhere
-    0 messages in Redis that others got as well: address taken out
-    0 events in the click stream: erased
-    0 events in the journal /events: erased
+    "1 stored messages: erased, their links now lead nowhere
+    0 stored messages that others got as well: address erased
+    0 click events: erased
     What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
     is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
     it was; events erased from the click stream, in Redis' own memory and files until later ones push them out
@@ -99,7 +98,7 @@ test('after links were sealed, events and reports show what was before Redis as 
   const journal = new Journal({ folder: join(folder, 'events'), kind: 'events' });
   await journal.append([about('sealed-1'), about('sealed-2')]);
   await journal.close();
-  await service.events.append([about('redis-1')]);
+  await service.events.stream.append([about('redis-1')]);
   const clicked = { day: '2026-11-23', messageId: 'AAAAAAAAAAAAAAAA', link: 'Shop', count: 2 };
   const files = new FileCounters({ folder: join(folder, 'events') });
   files.clicked(clicked);
@@ -139,7 +138,7 @@ test('forget --keep-links says that the links go on', async () => {
     '--keep-links',
   );
   expect(stdout).toContain(
-    '0 messages in Redis: recipient, subject and metadata erased, their links still lead to their targets\n',
+    '0 stored messages: recipient, subject and metadata erased, their links still lead to their targets\n',
   );
 });
 
@@ -148,10 +147,10 @@ test('forget says what it could not read, and ends with 65', async () => {
   const { code, stdout, stderr } = await run(forgetCommand, 'forget', '--recipient', 'a@x.example');
   await redis.cli('del', 'clickmilter:m:AAAAAAAAAAAAAAAA');
   expect(code).toBe(65);
-  expect(stdout).toContain('0 messages in Redis: erased');
+  expect(stdout).toContain('0 stored messages: erased');
   expect(stdout).toContain('What this cannot erase');
   expect(stderr).toMatchInlineSnapshot(`
-    "clickmilter: 1 messages in Redis could not be read, and may still hold this recipient; why, of the last of them: record of message AAAAAAAAAAAAAAAA: message record of format 9, this release reads formats 1 to 3
+    "clickmilter: 1 stored messages could not be read, and may still hold this recipient; the reason for the last of them: record of message AAAAAAAAAAAAAAAA: message record of format 9, this release reads formats 1 to 3
     "
   `);
 });

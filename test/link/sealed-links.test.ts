@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { tokensIn } from '../../src/redirect/follow-link.ts';
-import { storeContract } from '../store/contract.ts';
+import { linksContract } from '../store/contract.ts';
 import { exampleMessage } from './example-message.ts';
 import { tokenOf } from './token-of.ts';
 
@@ -20,7 +20,7 @@ function seal(target: string, facts = exampleMessage(), using = links): string {
 }
 
 describe('sealed links keep the contract', () => {
-  storeContract(() => links);
+  linksContract(() => links);
 });
 
 describe('length', () => {

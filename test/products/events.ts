@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from '../../src/click/webhook.ts';
 import { DeadLetters } from '../../src/store/local/dead-letters.ts';
-import { forgetInJournal } from '../../src/store/local/forget-in-journal.ts';
+import { forgetInJournal } from '../../src/store/local/forget.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
 import { JournalReader } from '../../src/store/local/journal-reader.ts';
@@ -68,6 +68,7 @@ async function deliver(
       backoffMs: 1,
       maxBackoffMs: 1,
       deadLetters: {
+        path: '',
         async add(letters) {
           for (const letter of letters) left.delete(idOf(letter));
         },

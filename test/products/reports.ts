@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reportTable } from '../../src/commands/report-table.ts';
-import type { ReportBy } from '../../src/store/counters.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { FileReport } from '../../src/store/local/report.ts';
-import { formatField } from '../../src/store/redis/count-fields.ts';
-import { CountTally } from '../../src/store/redis/count-tally.ts';
+import type { RedisConnection } from '../../src/store/redis/connection.ts';
+import { DayCounts } from '../../src/store/redis/day-counts.ts';
+import { Keys } from '../../src/store/redis/keys.ts';
+import type { ReportBy } from '../../src/store/store.ts';
 import type { Load, Product } from './growth.ts';
 
 interface Clicks {
@@ -63,15 +64,14 @@ export const products: Readonly<Record<string, Product>> = {
   'bytes of a link × clicks': (n) =>
     counted('link', { count: n / 100, link: (i) => `${i}${long(n / 10)}` }),
   'campaigns × links of a tally': (n) => {
-    const run = () => {
-      const tally = new CountTally();
+    const run = async () => {
+      const counts = new DayCounts({} as RedisConnection, new Keys('x:'));
       for (let i = 0; i < n; i++) {
         const campaign = `${i % 200}${long(200)}`;
-        tally.clicked({ day: '2026-01-01', by: 'link', campaign, key: `${i}` }, 1, 1, 1);
+        counts.clicked({ day: '2026-01-01', campaign, messageId: 'm' }, `${i}`, 1, 1, 1);
       }
-      let bytes = 0;
-      for (const { field } of tally.fields()) bytes += formatField(field).length;
-      return bytes;
+      await counts.format();
+      return n;
     };
     return { bytes: n * 200, run };
   },

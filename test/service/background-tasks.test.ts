@@ -6,10 +6,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ClickRecorder } from '../../src/click/click-recorder.ts';
 import { Webhook } from '../../src/click/webhook.ts';
 import { inBackground, reportBackgroundFailures } from '../../src/lib/background.ts';
-import { logFailure, silent } from '../../src/lib/logger.ts';
+import { type Logger, logFailure, silent } from '../../src/lib/logger.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { watchStore } from '../../src/service/store-watch.ts';
-import type { CountedClick } from '../../src/store/counters.ts';
 import { BlockListFile } from '../../src/store/local/blocks.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { Journal } from '../../src/store/local/journal.ts';
@@ -17,11 +16,13 @@ import { JournalReplay } from '../../src/store/local/journal-replay.ts';
 import type { RedisConnection } from '../../src/store/redis/connection.ts';
 import { RedisCounters } from '../../src/store/redis/counters.ts';
 import { Keys } from '../../src/store/redis/keys.ts';
+import type { CountedClick } from '../../src/store/store.ts';
 import { exampleClick } from '../click/example-click.ts';
 
 const boom = () => {
   throw new TypeError('boom');
 };
+const booming: Logger = { ...silent, info: boom, warn: boom, error: boom };
 const event = '{"msys":{"track_event":{"event_id":"1"}}}';
 const click: CountedClick = {
   day: '2026-09-22',
@@ -62,7 +63,11 @@ const tasks: Record<string, () => Promise<void>> = {
       },
     };
     const connection = { isCluster: false, run: (send: (c: unknown) => unknown) => send(client) };
-    const counters = new RedisCounters(connection as unknown as RedisConnection, new Keys('x:'));
+    const counters = new RedisCounters(
+      connection as unknown as RedisConnection,
+      new Keys('x:'),
+      silent,
+    );
     counters.clicked(click);
     await vi.waitFor(() => expect(lines).toHaveLength(1), 5000);
     counters.clicked(click);
@@ -85,7 +90,7 @@ const tasks: Record<string, () => Promise<void>> = {
     const counters = new FileCounters({
       folder: join(folder, 'file', 'below'),
       flushMs: 1,
-      observer: { failed: boom },
+      logger: booming,
     });
     await new Journal({ folder, kind: 'events' }).close();
     const blocked = await import('node:fs/promises');
@@ -109,7 +114,7 @@ const tasks: Record<string, () => Promise<void>> = {
       },
       automaticWithinMs: 10_000,
       flood: { perSecond: 1, flushMs: 1000 },
-      observer: { repeatsLost: boom },
+      logger: booming,
     });
     await recorder.record(exampleClick());
     await recorder.record(exampleClick());
@@ -129,8 +134,9 @@ const tasks: Record<string, () => Promise<void>> = {
       journal,
       intervalMs: 5,
       target: { append: async (events) => void taken.push(...events) },
-      observer: {
-        replayed() {
+      logger: {
+        ...silent,
+        info() {
           if (broken.now) boom();
         },
       },
@@ -144,7 +150,7 @@ const tasks: Record<string, () => Promise<void>> = {
   },
   async 'write the journal'() {
     const tooLong = `${join(folder, 'x'.repeat(300))}`;
-    const journal = new Journal({ folder: tooLong, kind: 'events', observer: { failing: boom } });
+    const journal = new Journal({ folder: tooLong, kind: 'events', logger: booming });
     await expect(journal.append([event])).rejects.toThrow(/ENAMETOOLONG/);
     await vi.waitFor(() => expect(lines).toHaveLength(1));
     await expect(journal.append([event])).rejects.toThrow(/ENAMETOOLONG/);
@@ -165,7 +171,7 @@ const tasks: Record<string, () => Promise<void>> = {
         backlog: boom,
         close: async () => {},
       },
-      observer: { failed: boom },
+      logger: booming,
     });
     webhook.start();
     await vi.waitFor(() => expect(looks).toBeGreaterThan(2), 10_000);
@@ -204,7 +210,7 @@ describe('a background task that throws is one line of the log, and goes on', ()
 
   test('the block list, whose problems nobody can hear of', async () => {
     const path = join(folder, 'blocked');
-    const list = new BlockListFile(path, boom);
+    const list = new BlockListFile(path, booming);
     const { writeFile } = await import('node:fs/promises');
     await writeFile(path, 'nonsense\n');
     const { resolved } = exampleClick();

@@ -32,7 +32,7 @@ test.each<[string, OtherProcesses | undefined, (() => Promise<never>) | undefine
   const port = await freePort();
   const releasers = new Releasers();
   onTestFinished(() => releasers.release(1000));
-  const links = { ...(health && { store: { health } }) } as unknown as Links;
+  const links = { store: { health: health ?? (async () => {}) } } as unknown as Links;
   const context = {
     links,
     metrics: new ProcessMetrics('main', '1'),

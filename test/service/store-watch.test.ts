@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
-import { newMessageId } from '../../src/link/message-id.ts';
-import { formatStoredToken, LinkChecks } from '../../src/link/stored-token.ts';
-import { watchStore, withoutStore } from '../../src/service/store-watch.ts';
+import { watchStore } from '../../src/service/store-watch.ts';
 import { recordedLog } from '../helpers/recorded.ts';
 
 test('a warning is logged when it becomes true, once, and again after it was over', async () => {
@@ -28,28 +26,4 @@ test('a warning is logged when it becomes true, once, and again after it was ove
     'holds 95 events',
     'holds 95 events',
   ]);
-});
-
-test('a stored link followed without a store is reported', async () => {
-  const asked: string[] = [];
-  const { logger, lines } = recordedLog();
-  const resolver = withoutStore(
-    {
-      async resolve(token) {
-        asked.push(token);
-        return undefined;
-      },
-    },
-    logger,
-  );
-  const stored = formatStoredToken(newMessageId(), 0, new LinkChecks('secret'));
-  await resolver.resolve('2sealed');
-  await resolver.resolve('1');
-  expect(lines).toEqual([]);
-  await resolver.resolve(stored);
-  await resolver.resolve(stored);
-  expect(lines).toMatchObject([
-    { level: 'warn', message: expect.stringContaining('links sent while it was "redis"') },
-  ]);
-  expect(asked).toEqual(['2sealed', '1', stored, stored]);
 });

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { TrackedLink } from '../../src/link/facts.ts';
 import type { LinkIssuer, LinkResolver } from '../../src/link/link-store.ts';
+import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
+import { createSealedLinks } from '../../src/link/sealed-links.ts';
+import { linksOf } from '../../src/service/links.ts';
+import type { Block, Store } from '../../src/store/store.ts';
+import { recordedMetrics } from '../helpers/recorded.ts';
 import { exampleLinks, exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
 
@@ -13,11 +18,11 @@ export interface LinksUnderTest {
 const noAbort = (): AbortSignal => new AbortController().signal;
 
 /**
- * What both kinds of links and every shape of store promise.
+ * What stored and sealed links promise.
  * @param open gives the same links each time; asked within tests only
  * @param numRuns of each property; a real server takes fewer
  */
-export function storeContract(open: () => LinksUnderTest, numRuns = 100): void {
+export function linksContract(open: () => LinksUnderTest, numRuns = 100): void {
   const issueAll = async (links: readonly TrackedLink[], message = exampleMessage()) => {
     const issued = open().issuer.issue(message);
     const tokens = links.map((link) => tokenOf(issued, link));
@@ -142,4 +147,202 @@ export function storeContract(open: () => LinksUnderTest, numRuns = 100): void {
   test('committing a message without links does nothing', async () => {
     await issueAll([]);
   });
+}
+
+const key = new SealKeys([newSealKey([], 0)]);
+const sealed = createSealedLinks(
+  () => key,
+  () => [exampleMessage().domain],
+);
+const eventAbout = (n: number, recipient = 'a@x.example') =>
+  JSON.stringify({ msys: { track_event: { n, rcpt_to: recipient } } });
+const textsOf = (events: readonly { event: string }[]) => events.map(({ event }) => event);
+
+/**
+ * What every backend promises. `open` returns the same store each time; it begins empty.
+ * @param numRuns of each property; a real server takes fewer
+ */
+export function storeContract(open: () => Store, numRuns = 100): void {
+  const links = () => linksOf(open(), sealed);
+  const issue = async (recipient = 'a@x.example') => {
+    const message = exampleMessage({ recipients: [recipient] });
+    const issued = links().issuer.issue(message);
+    const token = tokenOf(issued, { target: 'https://www.shop.example/a', part: 'html' });
+    await issued.commit(AbortSignal.timeout(5_000));
+    return { token, message };
+  };
+  const append = async (...events: string[]) => {
+    const appender = await open().events.openAppender();
+    await appender.append(events);
+    await appender.close();
+  };
+  const readAll = async () => {
+    const reader = open().events.openReader('oldest');
+    const all: string[] = [];
+    for (;;) {
+      const next = textsOf(await reader.next(10, 0));
+      if (next.length === 0) break;
+      all.push(...next);
+    }
+    await reader.close();
+    return { all, skipped: reader.skipped };
+  };
+
+  describe('links', () => linksContract(links, numRuns));
+
+  describe('blocks', () => {
+    test.each<[string, (issued: Issued) => Block]>([
+      ['a domain', () => ({ kind: 'domain', value: 'shop.example' })],
+      ['a target', () => ({ kind: 'url', value: 'https://www.shop.example/a' })],
+      ['a message', (token) => ({ kind: 'message', value: token.message.messageId })],
+      ['a token', (token) => ({ kind: 'token', value: token.token })],
+    ] as const)(
+      '%s is blocked from the next request on, and so is the end of it',
+      async (_, of) => {
+        const issued = await issue();
+        const block = of(issued);
+        const { blocks } = open();
+        const found = async () => {
+          const resolved = await links().resolver.resolve(issued.token);
+          if (resolved === undefined) throw new Error('it does not resolve');
+          return blocks.find(issued.token, resolved);
+        };
+        expect(await found()).toBeUndefined();
+        expect(await blocks.add(block)).toBe(true);
+        expect(await found()).toEqual(block);
+        expect(await blocks.add(block)).toBe(false);
+        expect(await blocks.all()).toContainEqual(block);
+        expect(await blocks.remove(block)).toBe(true);
+        expect(await found()).toBeUndefined();
+        expect(await blocks.remove(block)).toBe(false);
+        expect(await blocks.all()).toEqual([]);
+      },
+    );
+  });
+
+  describe('events', () => {
+    test('are read in order, by readers of everything and by readers of new events', async () => {
+      const { all: before } = await readAll();
+      const reader = open().events.openReader('newest');
+      await reader.next(1, 0);
+      const events = Array.from({ length: 25 }, (_, n) => eventAbout(n));
+      await append(...events);
+      const read: string[] = [];
+      while (read.length < events.length) read.push(...textsOf(await reader.next(10, 1_000)));
+      expect(read).toEqual(events);
+      expect(await reader.next(10, 50)).toEqual([]);
+      await reader.close();
+      expect(await readAll()).toEqual({ all: [...before, ...events], skipped: 0 });
+    });
+
+    test('are shared by the consumers of a group, and stay until they are acknowledged', async () => {
+      const name = { group: 'contract', name: 'a' };
+      const first = open().events.openConsumer(name);
+      await first.acknowledge(await first.next(1000, 0));
+      const events = Array.from({ length: 5 }, (_, n) => eventAbout(n));
+      await append(...events);
+      const read = await first.next(3, 1_000);
+      expect(textsOf(read)).toEqual(events.slice(0, 3));
+      await first.close();
+
+      const second = open().events.openConsumer(name);
+      expect(await second.unacknowledged(100)).toEqual(read);
+      expect(textsOf(await second.next(100, 1_000))).toEqual(events.slice(3));
+      expect(await second.backlog()).toMatchObject({ events: 5 });
+      const all = await second.unacknowledged(100);
+      expect(textsOf(all)).toEqual(events);
+      await second.acknowledge(all);
+      expect(await second.unacknowledged(100)).toEqual([]);
+      expect(await second.backlog()).toEqual({ events: 0 });
+      await second.close();
+    });
+
+    test('do not wait where the store answers, and the room that they take is measured', async () => {
+      expect(await open().events.waiting()).toEqual({ events: 0 });
+      const { metrics, gauges } = recordedMetrics();
+      open().events.measure(metrics);
+      for (const read of gauges.values()) expect(await read()).toBeGreaterThanOrEqual(0);
+    });
+  });
+
+  test('counters add up to a report', async () => {
+    const { counters } = open();
+    const [day, campaign, pathway] = ['2026-11-23', 'autumn', 'news'];
+    for (let i = 0; i < 10; i++) counters.sent({ day, campaign, pathway, links: 3 });
+    const click = { day, campaign, pathway, count: 1 };
+    counters.clicked({ ...click, messageId: 'm1', link: 'Logo' });
+    counters.clicked({ ...click, messageId: 'm1', link: 'Logo', count: 4 });
+    counters.clicked({ ...click, messageId: 'm1', link: 'Offer' });
+    counters.clicked({ ...click, messageId: 'm2', link: 'Logo' });
+    await counters.flush();
+    counters.clicked({ ...click, messageId: 'm2', link: 'Logo' });
+    counters.clicked({
+      ...click,
+      day: '2026-11-24',
+      campaign: 'other',
+      messageId: 'm3',
+      link: 'x',
+    });
+    await counters.flush();
+    const query = { since: day, until: day, by: 'campaign' } as const;
+    const row = { messages: 10, links: 30, clicks: 8, rawClicks: 3, uniqueClicks: 2 };
+    for (const by of ['campaign', 'pathway', 'day'] as const) {
+      const names = { campaign: 'autumn', pathway: 'news', day };
+      expect(await counters.report({ ...query, by })).toEqual({
+        rows: [{ key: names[by], ...row }],
+        total: { key: '', ...row },
+        unreadable: 0,
+      });
+    }
+    expect(await counters.report({ ...query, by: 'link' })).toEqual({
+      rows: [
+        { key: 'Logo', clicks: 7, rawClicks: 2, uniqueClicks: 2 },
+        { key: 'Offer', clicks: 1, rawClicks: 1, uniqueClicks: 1 },
+      ],
+      total: { key: '', clicks: 8, rawClicks: 3, uniqueClicks: 2 },
+      unreadable: 0,
+    });
+    const later = { by: 'day', until: '2026-11-24', campaign: 'other' } as const;
+    expect((await counters.report(later)).rows).toEqual([
+      { key: '2026-11-24', messages: 0, links: 0, clicks: 1, rawClicks: 1, uniqueClicks: 1 },
+    ]);
+    expect(await counters.clicksOf('m1', 'Logo')).toBe(5);
+    expect(await counters.clicksOf('m1', 'none')).toBe(0);
+  });
+
+  test('forget erases a recipient from records, events and dead letters', async () => {
+    const store = open();
+    const [gone, stays] = [await issue('Gone@x.example'), await issue('stays@x.example')];
+    await append(eventAbout(1, 'gone@x.example'), eventAbout(2, 'stays@x.example'));
+    await store.events.deadLetters.add([eventAbout(3, 'gone@x.example')], 'HTTP 400');
+    const stored = store.issuer === undefined ? 0 : 1;
+    const steps: number[] = [];
+    const progress = (done: number, total: number) => void steps.push(done / total);
+    expect(await store.forget({ address: 'GONE@x.example', progress })).toEqual({
+      records: stored,
+      shared: 0,
+      events: 2,
+      unreadable: 0,
+    });
+    expect(steps.at(-1) ?? 1).toBe(1);
+    const found = await links().resolver.resolve(gone.token);
+    expect(found === undefined).toBe(stored === 1);
+    expect(await links().resolver.resolve(stays.token)).toBeDefined();
+    const { all } = await readAll();
+    expect(all.join()).not.toContain('gone@x.example');
+    expect(all.at(-1)).toBe(eventAbout(2, 'stays@x.example'));
+    const again = { records: 0, shared: 0, events: 0, unreadable: 0 };
+    expect(await store.forget({ address: 'gone@x.example' })).toEqual(again);
+  });
+
+  test('health describes what answers', async () => {
+    const { facts, warnings, unknown } = await open().health({ fingerprint: 'mine' });
+    expect(facts.length).toBeGreaterThan(0);
+    for (const text of [...facts, ...warnings, ...unknown]) expect(text).toMatch(/\w/);
+  });
+}
+
+interface Issued {
+  readonly token: string;
+  readonly message: { readonly messageId: string };
 }

@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tryMessage } from '../../src/commands/try-message.ts';
 import type { MessageReport } from '../../src/filter/report.ts';
+import { silent } from '../../src/lib/logger.ts';
+import { noMetrics } from '../../src/lib/metrics.ts';
 import { followLink, tokensIn } from '../../src/redirect/follow-link.ts';
 import { filterSettings, type Links, openLinks } from '../../src/service/links.ts';
 import { configurationOf } from '../helpers/configuration.ts';
@@ -106,7 +108,12 @@ async function follow(links: Links, { links: outcomes }: MessageReport) {
     expect(url !== undefined).toBe(tracked);
     if (url === undefined) continue;
     const { pathname, host } = new URL(url);
-    const found = await followLink(links, tokensIn(pathname), host, Date.now());
+    const found = await followLink(
+      { resolver: links.resolver, blocks: links.store.blocks },
+      tokensIn(pathname),
+      host,
+      Date.now(),
+    );
     expect(found.kind).toBe('live');
     if (found.kind !== 'live') continue;
     expect(found.resolved.link.target).toBe(target);
@@ -118,7 +125,7 @@ async function follow(links: Links, { links: outcomes }: MessageReport) {
 describe.each(['redis', 'sealed'])('with link_store = %s', (store) => {
   test('each link handed out leads to its target', { timeout: 300_000 }, async () => {
     const config = configuration(store);
-    const links = await openLinks(config);
+    const links = await openLinks(config, silent, noMetrics);
     let followed = 0;
     let leftAlone = 0;
     try {
@@ -147,7 +154,7 @@ test('so do those of a newsletter whose copies share a template', {
   timeout: 120_000,
 }, async () => {
   const config = configuration('redis');
-  const links = await openLinks(config);
+  const links = await openLinks(config, silent, noMetrics);
   const keys = async (pattern: string) =>
     (await redis.cli('keys', pattern)).split('\n').filter(Boolean);
   const newsletter = (n: number) =>

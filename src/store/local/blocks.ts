@@ -1,44 +1,41 @@
 import { statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { locked } from '../../lib/lock-file.ts';
-import { codeOf, makeFile, makeFolder, type Owner } from '../../lib/service-files.ts';
+import { codeOf, locked, makeFile, makeFolder, type Owner } from '../../lib/files.ts';
+import { type Logger, silent } from '../../lib/logger.ts';
 import type { ResolvedLink } from '../../link/link-store.ts';
 import { newMessageId } from '../../link/message-id.ts';
 import { BlockSet, blockKey, parseBlock } from '../block-set.ts';
 import type { Block, EditableBlockList } from '../store.ts';
 
-const HEAD = `# What clickmilter blocks: "token T", "message M", "url U" or "domain D" a line.
+const HEAD = `# What clickmilter blocks, one per line: "token T", "message M", "url U" or "domain D".
 # Read again whenever it changes; "clickmilter block" and "unblock" edit it.
 `;
 
-/** How long a list that could not be read is let be: what was missing (descriptors, the disk) may be back without a change of the file. */
+/** How soon a list that could not be read is tried again, although the file did not change: descriptors may be free again. */
 const RETRY_MS = 1000;
 
 interface List {
   readonly lines: readonly string[];
-  /** Of the file they were read from; absent where there is none. */
+  /** The file that they were read from; absent where there is none. */
   readonly file?: Owner & { readonly mode: number };
 }
 
-/** The block list of a host without Redis: a text file, looked at for each link, and read again when it has changed. */
+/** The block list of a host without Redis: a text file that is checked for each link, and read again when it has changed. */
 export class BlockListFile implements EditableBlockList {
   readonly #path: string;
-  readonly #onProblem: (message: string) => void;
+  readonly #logger: Logger;
   #set = new BlockSet([]);
   #state = '';
   #reading = Promise.resolve();
-  /** On the monotonic clock. */
+  /** By performance.now: the wall clock may jump. */
   #retryAt = Number.POSITIVE_INFINITY;
   /** Why the file could not be read the last time. */
   #failure = '';
 
-  /**
-   * @param onProblem told once what is wrong with the file; the list before it, or the rest of the lines, hold
-   */
-  constructor(path: string, onProblem: (message: string) => void = () => {}) {
+  constructor(path: string, logger: Logger = silent) {
     this.#path = path;
-    this.#onProblem = onProblem;
+    this.#logger = logger;
   }
 
   async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {
@@ -48,7 +45,7 @@ export class BlockListFile implements EditableBlockList {
       this.#retryAt = Number.POSITIVE_INFINITY;
       this.#reading = this.#reading.catch(() => {}).then(() => this.#read());
     }
-    // Whoever asks while the file is being read waits for what it says.
+    // Requests that come while the file is read wait for it.
     await this.#reading;
     return this.#set.find(token, resolved);
   }
@@ -68,12 +65,12 @@ export class BlockListFile implements EditableBlockList {
     return lines.flatMap((line) => parseBlock(line) ?? []).sort(byKey);
   }
 
-  /** What is another text after each change of the file, also of one that cannot be looked at. */
+  /** A text that differs after each change of the file, and where its state cannot be read. */
   #look(): string {
     try {
-      // Synchronous: it takes microseconds, a turn through the thread pool many times that.
+      // Synchronous, because a turn through the thread pool takes many times longer.
       const found = statSync(this.#path, { throwIfNoEntry: false });
-      // The time of the last change tells of permissions too.
+      // ctime covers changed permissions too.
       return found === undefined ? 'none' : `${found.ino} ${found.ctimeMs} ${found.size}`;
     } catch (error) {
       return (error as Error).message;
@@ -87,8 +84,9 @@ export class BlockListFile implements EditableBlockList {
         const block = parseBlock(line);
         if (block !== undefined) blocks.push(block);
         else if (line !== '' && !line.startsWith('#')) {
-          this.#onProblem(
-            `${this.#path}:${index + 1}: "${line}" is no block; a line is "token T", "message M", "url U" or "domain D"`,
+          this.#logger.error(
+            { place: `${this.#path}:${index + 1}`, line },
+            'invalid line in block list, ignored: expected "token T", "message M", "url U" or "domain D"',
           );
         }
       }
@@ -96,7 +94,12 @@ export class BlockListFile implements EditableBlockList {
       this.#failure = '';
     } catch (error) {
       const { message } = error as Error;
-      if (message !== this.#failure) this.#onProblem(message);
+      if (message !== this.#failure) {
+        this.#logger.error(
+          { reason: message },
+          'the block list cannot be read: the last one holds',
+        );
+      }
       this.#failure = message;
       this.#retryAt = performance.now() + RETRY_MS;
     }
@@ -129,7 +132,7 @@ export class BlockListFile implements EditableBlockList {
     });
   }
 
-  /** Whole or not at all, and readable for whoever could read it before, or owns the folder. */
+  /** Replaces the file atomically. Its owner and mode stay; a new file belongs to the owner of the folder. */
   async #replace({ lines, file }: List): Promise<void> {
     const draft = `${this.#path}.${newMessageId()}.new`;
     const handle = await makeFile(draft, file ? file.mode & 0o777 : 0o640, file);

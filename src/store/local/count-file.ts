@@ -1,22 +1,24 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CountedClick, countedText, countOf } from '../counters.ts';
+import { noneIfGone } from '../../lib/files.ts';
+import { countedText, countOf } from '../counting.ts';
+import type { CountedClick } from '../store.ts';
 import { linesOf } from './line-reader.ts';
 
-/** Messages sent, added up: campaign, pathway, how many, and how many links they have. */
+/** Messages sent, added up: campaign, pathway, number of messages, number of links. */
 export type SentLine = readonly ['sent', string, string, number, number];
 
-/** Clicks of one message on one link, added up: message id, campaign, pathway, link, how many. */
+/** Clicks on one link of one message, added up: message id, campaign, pathway, link, number of clicks. */
 export type ClickLine = readonly ['click', string, string, string, string, number];
 
-/** Counts of one UTC day by one process. The name is `counts-DAY.HOST.PID.jsonl`; empty strings stand for "none". */
+/** A file `counts-DAY.HOST.PID.jsonl`: counts of one UTC day by one process. Empty strings stand for "none". */
 export interface CountFile {
   readonly day: string;
   readonly path: string;
 }
 
 const NAME = /^counts-(\d{4}-\d\d-\d\d)\.[\w-]+\.\d+\.jsonl$/;
-/** What follows the first word of a line. */
+/** The types of the members of a line after the first. */
 const SHAPES = {
   sent: 'text text count count',
   click: 'text text text text count',
@@ -28,12 +30,9 @@ export function countFileName(day: string, host: string): string {
   return `counts-${day}.${host}.${process.pid}.jsonl`;
 }
 
-/** The files in a folder, oldest day first. */
+/** Lists the files in a folder, oldest day first. */
 export async function listCountFiles(folder: string): Promise<CountFile[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+  const names: string[] = await readdir(folder).catch(noneIfGone);
   return names.sort().flatMap((name) => {
     const day = NAME.exec(name)?.[1];
     return day === undefined ? [] : { day, path: join(folder, name) };
@@ -52,7 +51,7 @@ export function clickLine(click: CountedClick): ClickLine {
   ];
 }
 
-/** The lines of one file; undefined for one that cannot be read, as after a crash. */
+/** Reads the lines of a file; undefined stands for a line that cannot be read, as after a crash. */
 export async function* readCountFile(
   path: string,
 ): AsyncGenerator<SentLine | ClickLine | undefined> {

@@ -1,10 +1,10 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inBackground } from '../../lib/background.ts';
-import { removeFile } from '../../lib/file-gone.ts';
-import { makeFolder, openToAppend } from '../../lib/service-files.ts';
-import { type ClickCounter, type CountedClick, countedText } from '../counters.ts';
-import type { SentCounter } from '../store.ts';
+import { makeFolder, openToAppend, removeFile } from '../../lib/files.ts';
+import { type Logger, logFailure, silent } from '../../lib/logger.ts';
+import { countedText } from '../counting.ts';
+import type { ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
 import {
   type ClickLine,
   clickLine,
@@ -18,26 +18,20 @@ export interface FileCountersOptions {
   readonly folder: string;
   /** Bytes of all files; beyond them the oldest days go. Default 256 MiB. */
   readonly maxTotalBytes?: number;
-  /** How often what was counted is written; default 1,000 ms. What a crash may cost. */
+  /** How often counts are written; default 1,000 ms. A crash loses the counts of this time. */
   readonly flushMs?: number;
-  readonly observer?: CountersObserver;
+  readonly logger?: Logger;
 }
 
-export interface CountersObserver {
-  /** The limit was reached and a file of the oldest day removed. */
-  dropped?(path: string): void;
-  /** What was counted cannot be written; it is tried again, as far as memory allows. */
-  failed?(error: unknown): void;
-}
-
-/** Different lines that wait while the disk is full; later ones are not counted. */
+/** Different lines that wait while the disk is full; further ones are not counted. */
 const MAX_WAITING = 50_000;
 
-/** Counts for reports where there is no Redis: added up for a second, then appended to a file of the day. */
+/** Counts for reports without Redis: adds up the counts of a second, and appends them to a file of the day. */
 export class FileCounters implements SentCounter, ClickCounter {
   readonly #options: FileCountersOptions;
   readonly #maxTotalBytes: number;
-  /** Lines to be written, by day and what they count. */
+  readonly #logger: Logger;
+  /** Lines to be written, by day and by what they count. */
   #waiting = new Map<string, { day: string; line: SentLine | ClickLine }>();
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
@@ -45,10 +39,11 @@ export class FileCounters implements SentCounter, ClickCounter {
 
   constructor(options: FileCountersOptions) {
     this.#options = options;
+    this.#logger = options.logger ?? silent;
     this.#maxTotalBytes = options.maxTotalBytes ?? 256 * 1024 ** 2;
   }
 
-  sent({ day, campaign = '', pathway = '', links }: Parameters<SentCounter['sent']>[0]): void {
+  sent({ day, campaign = '', pathway = '', links }: SentMessage): void {
     this.#add(day, ['sent', countedText(campaign), countedText(pathway), 1, links]);
   }
 
@@ -56,7 +51,7 @@ export class FileCounters implements SentCounter, ClickCounter {
     this.#add(click.day, clickLine(click));
   }
 
-  /** Settles when what has been counted is written, or stays for the next time. */
+  /** Writes what was counted so far; what cannot be written now stays for the next time. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -88,7 +83,7 @@ export class FileCounters implements SentCounter, ClickCounter {
       try {
         await this.#write(day, lines);
       } catch (error) {
-        this.#options.observer?.failed?.(error);
+        logFailure(this.#logger, 'error', error, 'counts for reports cannot be written yet');
         for (const line of lines) this.#add(day, line);
       }
     }
@@ -111,7 +106,7 @@ export class FileCounters implements SentCounter, ClickCounter {
     }
   }
 
-  /** Removes the files of the oldest days, but none of this one, until a sixteenth is free. */
+  /** Removes the files of the oldest days, but none of today, until a sixteenth is free. */
   async #makeRoom(today: string): Promise<void> {
     const files = await listCountFiles(this.#options.folder);
     const sizes = await Promise.all(
@@ -122,7 +117,9 @@ export class FileCounters implements SentCounter, ClickCounter {
       if (total <= (this.#maxTotalBytes / 16) * 15) return;
       if (day >= today) break;
       total -= sizes[index] ?? 0;
-      if (await removeFile(path)) this.#options.observer?.dropped?.(path);
+      if (await removeFile(path)) {
+        this.#logger.error({ path }, 'counts for reports are full: the oldest day was removed');
+      }
     }
     if (total > this.#maxTotalBytes) {
       throw new Error(`${this.#options.folder}: the counts of ${today} alone fill their limit`);
@@ -130,7 +127,7 @@ export class FileCounters implements SentCounter, ClickCounter {
   }
 }
 
-/** What is written in part, as on a full disk, is written again: it must not count twice. */
+/** Undoes a partial write, as on a full disk: the text is written again, and must not count twice. */
 async function appendWhole(file: FileHandle, text: string): Promise<void> {
   const { size } = await file.stat();
   try {
@@ -141,7 +138,7 @@ async function appendWhole(file: FileHandle, text: string): Promise<void> {
   }
 }
 
-/** What a line counts, without its numbers. */
+/** What a line counts: the line without its numbers. */
 function keyOf(line: SentLine | ClickLine): string {
   return line[0] === 'sent' ? line.slice(0, 3).join('\0') : line.slice(0, 5).join('\0');
 }

@@ -1,22 +1,23 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder, openToAppend } from '../../lib/service-files.ts';
+import { makeFolder, openToAppend } from '../../lib/files.ts';
+import type { DeadLetterBox } from '../store.ts';
 
 const FILE = 'dead-letters.jsonl';
 const OLD_FILE = 'dead-letters.old.jsonl';
 /** Bytes of one of the two files. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
-/** The files in which dead letters may be, in a journal's folder: the newer one first, since it becomes the older one. */
+/** The files of dead letters in a journal's folder, the newer one first, because it becomes the older one. */
 export function deadLetterFiles(folder: string): readonly string[] {
   return [join(folder, FILE), join(folder, OLD_FILE)];
 }
 
 /**
- * Events that the webhook could not deliver, one per line. Each is the event as it was, with the member `dead_letter`
- * beside `msys`. A full file becomes the old one and replaces the one before it.
+ * Keeps events that the webhook could not deliver, one per line: the unchanged event, with a member `dead_letter` beside
+ * `msys`. A full file becomes the old file and replaces the one before it.
  */
-export class DeadLetters {
+export class DeadLetters implements DeadLetterBox {
   readonly path: string;
   readonly #folder: string;
   readonly #maxBytes: number;

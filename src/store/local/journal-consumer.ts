@@ -1,16 +1,17 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile } from '../../lib/replace-file.ts';
-import type { Backlog, EventConsumer, StoredEvent } from '../events.ts';
-import { journalBacklog } from './journal-backlog.ts';
-import { journalFiles } from './journal-file.ts';
-import { JournalReader } from './journal-reader.ts';
-import { UnreadableFiles } from './unreadable-files.ts';
+import { replaceFile } from '../../lib/files.ts';
+import { type Logger, silent } from '../../lib/logger.ts';
+import { fieldsOfEvent } from '../event-line.ts';
+import type { Backlog, EventConsumer, StoredEvent } from '../store.ts';
+import { type JournalKind, journalFiles, journalPath, listJournal } from './journal-file.ts';
+import { JournalReader, type Offsets, UnreadableFiles } from './journal-reader.ts';
+import { countEvents, readLines } from './line-reader.ts';
 
 /** Offsets by the id of the file. */
 type Places = Readonly<Record<string, number>>;
 
-/** What is kept on disk: up to where events were acknowledged, and up to where they were read. */
+/** The state on disk: how far events were acknowledged, and how far they were read. */
 interface State {
   readonly acknowledged: Places;
   readonly read: Places;
@@ -19,8 +20,8 @@ interface State {
 const NOTHING: State = { acknowledged: {}, read: {} };
 
 /**
- * Reads the journal and keeps in a file beside it how far it has got. There may be one consumer of a name only,
- * and what it acknowledges is everything that it read until then.
+ * Reads the journal, and keeps its place in a file beside it. There may be only one consumer of a name, and an
+ * acknowledgement covers everything that it read until then.
  */
 export class JournalConsumer implements EventConsumer {
   readonly #folder: string;
@@ -30,10 +31,9 @@ export class JournalConsumer implements EventConsumer {
   #reader: JournalReader | undefined;
   #reading: Promise<unknown> | undefined;
 
-  /** @param onProblem told of each file that cannot be read and is left out until it can be */
-  constructor(folder: string, name: string, onProblem?: (message: string) => void) {
+  constructor(folder: string, name: string, logger: Logger = silent) {
     this.#folder = folder;
-    this.#unreadable = new UnreadableFiles(onProblem);
+    this.#unreadable = new UnreadableFiles(logger);
     this.#file = join(folder, `${name}.offsets.json`);
   }
 
@@ -57,7 +57,7 @@ export class JournalConsumer implements EventConsumer {
     const state = await this.#load();
     this.#reader ??= this.#newReader(state.read);
     const events = await this.#reader.next(max, waitMs, maxBytes);
-    // Said before anybody sees them, so that after a crash the same events make up the same batch.
+    // Saved before the events are used, so that after a crash the same events form the same batch.
     if (events.length > 0) {
       await this.#save({ ...state, read: Object.fromEntries(this.#reader.offsets) });
     }
@@ -67,7 +67,7 @@ export class JournalConsumer implements EventConsumer {
   async acknowledge(events: readonly StoredEvent[]): Promise<void> {
     const state = await this.#load();
     const acknowledged: Record<string, number> = {};
-    // Files that are gone are forgotten.
+    // Without files that are gone.
     for (const [id, offset] of Object.entries(state.acknowledged)) {
       if (id in state.read) acknowledged[id] = offset;
     }
@@ -85,7 +85,7 @@ export class JournalConsumer implements EventConsumer {
 
   async close(): Promise<void> {
     await this.#reader?.close();
-    // Nothing of ours may be written any more when the next consumer of this name begins.
+    // The next consumer of this name must not meet a late write of this one.
     await this.#reading?.catch(() => undefined);
   }
 
@@ -119,8 +119,8 @@ function placeOf({ id }: StoredEvent): { id: string; offset: number } {
 }
 
 /**
- * Without a readable state everything is delivered again, rather than nothing.
- * @param sizes bytes of the files there are
+ * Parses the state on disk. Without a readable state, everything is delivered again rather than nothing.
+ * @param sizes bytes of the files that exist
  */
 function parseState(text: string, sizes: ReadonlyMap<string, number>): State {
   let state: unknown;
@@ -143,4 +143,39 @@ function placesOf(value: unknown, sizes: ReadonlyMap<string, number>): Places {
     }
   }
   return places;
+}
+
+/** Counts the events beyond the offsets in the files of a kind that can be read, and finds the oldest. */
+export async function journalBacklog(
+  folder: string,
+  kind: JournalKind,
+  from: Offsets = new Map(),
+): Promise<Backlog> {
+  let events = 0;
+  let oldest: number | undefined;
+  for (const file of await listJournal(folder, [kind])) {
+    const path = journalPath(folder, file);
+    const offset = from.get(file.id) ?? 0;
+    try {
+      // Most files have been read to their end, and need not be opened.
+      if ((await stat(path)).size <= offset) continue;
+      const found = await countEvents(path, offset);
+      if (found > 0) oldest ??= await timeOfFirst(path, offset);
+      events += found;
+    } catch {
+      // The file was delivered or renamed meanwhile; or it cannot be read, which its reader logs.
+    }
+  }
+  return oldest === undefined ? { events } : { events, oldest };
+}
+
+async function timeOfFirst(path: string, offset: number): Promise<number | undefined> {
+  const lines = await readLines(path, offset, 100);
+  for (const { text } of lines) {
+    const fields = fieldsOfEvent(text);
+    if (fields === undefined) continue;
+    const seconds = Number(fields['timestamp'] ?? Number.NaN);
+    return Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  }
+  return undefined;
 }

@@ -1,38 +1,39 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { noneIfGone } from '../../lib/files.ts';
 
-/** `events`: the journal is where events stay. `pending`: they wait here for the stream to come back. */
+/** `events`: events stay in the journal. `pending`: events wait in the journal until the stream is back. */
 export type JournalKind = 'events' | 'pending';
 
 /**
- * One file of the journal: `KIND-TIME-NUMBER.HOST.PID-STARTED.jsonl`. A file has one writer, which its name tells, so that
- * processes sharing a folder need no locks; whoever takes a dead writer's file over renames it to its own name.
+ * One file of the journal: `KIND-TIME-NUMBER.HOST.PID-STARTED.jsonl`. A file has one writer, named by the file's name, so
+ * processes that share a folder need no locks. A process that takes over the file of a dead writer renames it.
  */
 export interface JournalFile {
   readonly kind: JournalKind;
-  /** TIME-NUMBER: stays the same when the file changes hands; sorts by time. */
+  /** TIME-NUMBER: stays the same when another process takes the file over; sorts by time. */
   readonly id: string;
   readonly host: string;
   readonly pid: number;
-  /** When that process began, since numbers of processes are used again; empty in names from earlier releases. */
+  /** When that process began, because process ids are reused; empty where the system does not tell. */
   readonly started: string;
 }
 
-/** A writer changes its file at least this often, if only its time, or begins a new one: nobody writes to an older one. */
+/** A writer changes its file at least this often, if only its time, or begins a new one. */
 export const IDLE_MS = 600_000;
 
 const NAME = /^(events|pending)-(\d{17}-[\da-f]{10})\.([\w-]+)\.(\d+)(?:-(\d+))?\.jsonl$/;
-/** This host, as it stands in names of files. */
+/** This host's name in file names. */
 export const HOST =
   hostname()
     .replace(/[^\w-]/g, '_')
     .slice(0, 40) || 'host';
 const STARTED = startOf(process.pid);
 
-/** Tells files of one process and millisecond apart, in their order. */
+/** Distinguishes and orders the files of one process and millisecond. */
 let serial = 0;
 
 export function newJournalFile(kind: JournalKind, now: Date): JournalFile {
@@ -42,7 +43,7 @@ export function newJournalFile(kind: JournalKind, now: Date): JournalFile {
   return ownedHere({ kind, id: `${time}-${order}${randomBytes(3).toString('hex')}` });
 }
 
-/** The same file under a name that says this process writes it. */
+/** The same file, under the name that makes this process its writer. */
 export function ownedHere(file: { kind: JournalKind; id: string }): JournalFile {
   return { kind: file.kind, id: file.id, host: HOST, pid: process.pid, started: STARTED };
 }
@@ -52,13 +53,13 @@ export function journalPath(folder: string, file: JournalFile): string {
   return join(folder, `${kind}-${id}.${host}.${pid}${started && `-${started}`}.jsonl`);
 }
 
-/** The files in a folder, oldest first; none where there is no folder. */
+/** Lists the files in a folder, oldest first; none where there is no folder. */
 export async function listJournal(
   folder: string,
   kinds: readonly JournalKind[],
 ): Promise<JournalFile[]> {
   const files: JournalFile[] = [];
-  for (const name of await namesIn(folder)) {
+  for (const name of await readdir(folder).catch(noneIfGone)) {
     const [, kind, id = '', host = '', pid, started = ''] = NAME.exec(name) ?? [];
     if (kind !== 'events' && kind !== 'pending') continue;
     if (kinds.includes(kind)) files.push({ kind, id, host, pid: Number(pid), started });
@@ -66,14 +67,14 @@ export async function listJournal(
   return files.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** One with its path, its bytes, and when it was written to, in Unix milliseconds. */
+/** A file with its path, its bytes, and the time of its last change in Unix milliseconds. */
 export type SizedFile = JournalFile & {
   readonly path: string;
   readonly size: number;
   readonly written: number;
 };
 
-/** The files in a folder, oldest first, without those that are gone meanwhile. */
+/** Lists the files in a folder with their sizes, oldest first, without files that are gone meanwhile. */
 export async function journalFiles(
   folder: string,
   kinds: readonly JournalKind[],
@@ -87,23 +88,28 @@ export async function journalFiles(
   return files;
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+/** The file beside a pending one that says how far it has been replayed; its name survives a change of the writer. */
+export function offsetPath(folder: string, file: JournalFile): string {
+  return join(folder, `pending-${file.id}.offset`);
 }
 
-/** Whether nobody writes any more to a file that was last changed then, wherever its writer is. */
+/** @returns 0 where nothing was replayed, and where the offset is impossible: then everything is replayed again */
+export async function readOffset(folder: string, file: JournalFile): Promise<number> {
+  const text = await readFile(offsetPath(folder, file), 'utf8').catch(() => '0');
+  const offset = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (offset === 0) return 0;
+  const { size } = await stat(journalPath(folder, file)).catch(() => ({ size: offset }));
+  return offset <= size ? offset : 0;
+}
+
+/** Whether a file that was last changed at this time has no writer any more, on any host. */
 export function isAbandoned(writtenMs: number): boolean {
   return Date.now() - writtenMs > 2 * IDLE_MS;
 }
 
 /**
- * Whether another process may have this file open, or be replaying it.
- * On this host the process itself tells; elsewhere (a container of another name, a shared folder) only time does.
+ * Whether another process may be writing or replaying this file. On this host the process table answers; for other hosts
+ * (a container of another name, a shared folder) only the time of the last change does.
  */
 export async function mayBeWritten(folder: string, file: JournalFile): Promise<boolean> {
   const written = await stat(journalPath(folder, file)).catch(() => undefined);
@@ -124,7 +130,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** When a process began, in clock ticks since boot, which no clock that is set changes; empty where nobody tells. */
+/** When a process began, in clock ticks since boot, which setting the clock does not change; empty where unknown. */
 function startOf(pid: number): string {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, 'latin1');

@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../../lib/service-files.ts';
-import { isEventLine, READ_BYTES, type StoredEvent, type StreamReader } from '../events.ts';
+import { codeOf } from '../../lib/files.ts';
+import { type Logger, silent } from '../../lib/logger.ts';
+import { isEventLine, READ_BYTES } from '../event-line.ts';
+import type { StoredEvent, StreamReader } from '../store.ts';
 import {
   isAbandoned,
   type JournalFile,
@@ -10,37 +12,36 @@ import {
   listJournal,
 } from './journal-file.ts';
 import { isErasedLine, readLines } from './line-reader.ts';
-import { UnreadableFiles } from './unreadable-files.ts';
 
-/** How far each file has been read, by the file's id. */
+/** How far each file has been read, by the id of the file. */
 export type Offsets = ReadonlyMap<string, number>;
 
 export interface JournalReaderOptions {
   readonly folder: string;
   readonly kinds: readonly JournalKind[];
-  /** Where to begin: `oldest` (the default), `newest` for what is yet to come, or where another reader got to. */
+  /** Where to begin: `oldest` (the default), `newest` for events from now on, or the place of another reader. */
   readonly from?: 'oldest' | 'newest' | Offsets;
-  /** Where to end in each file; in one that is not named, at once. Without it reading goes on for ever. */
+  /** Where to end in each file; a file that is not named is not read. Absent: reading never ends. */
   readonly until?: Offsets;
-  /** How often it is looked for new events; default 200 ms. */
+  /** How often to look for new events; default 200 ms. */
   readonly pollMs?: number;
-  /** How often it is looked at files that seem to have no writer any more; default 60,000 ms. */
+  /** How often to check files that seem to have no writer any more; default 60,000 ms. */
   readonly lookAgainMs?: number;
-  /** Told of each file that cannot be read; it is left out, and tried again. */
+  /** Files that cannot be read are left out, and tried again. */
   readonly unreadable?: UnreadableFiles;
 }
 
 /**
- * Reads the events of all writers from the journal's files, and goes on reading as they grow. The order is that of
- * the files, then of the lines.
+ * Reads the events of all writers from the files of the journal, and goes on as they grow. The order is that of the files,
+ * then of the lines.
  */
 export class JournalReader implements StreamReader {
   readonly #options: JournalReaderOptions;
   readonly #unreadable: UnreadableFiles;
   readonly #offsets = new Map<string, number>();
   /**
-   * When it is looked again at files that were read to their end and seem to have no writer, by performance.now(). There
-   * may be years of them; but the clock by which they seem so may have jumped.
+   * When to check files again that were read to their end and seem to have no writer, by performance.now. There may be
+   * years of them, but the clock by which they seem abandoned may have jumped.
    */
   readonly #resting = new Map<string, number>();
   readonly #closed = new AbortController();
@@ -49,7 +50,7 @@ export class JournalReader implements StreamReader {
 
   constructor(options: JournalReaderOptions) {
     this.#options = options;
-    this.#unreadable = options.unreadable ?? new UnreadableFiles();
+    this.#unreadable = options.unreadable ?? new UnreadableFiles(silent);
   }
 
   async next(max: number, waitMs: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
@@ -68,7 +69,7 @@ export class JournalReader implements StreamReader {
     return this.#skipped;
   }
 
-  /** How far it has got in the files that still exist. */
+  /** How far the files that still exist have been read. */
   get offsets(): Offsets {
     return this.#offsets;
   }
@@ -121,8 +122,8 @@ export class JournalReader implements StreamReader {
   }
 
   /**
-   * @param events to which those of the file are added, up to `max` of all, and up to `maxBytes` of the file
-   * @returns how many bytes may still be read; none where the next event had no room
+   * @param events receives the events of the file, up to `max` in total, and up to `maxBytes` of this file
+   * @returns how many bytes may still be read; 0 where the next event had no room
    */
   async #readFile(
     id: string,
@@ -161,4 +162,25 @@ export class JournalReader implements StreamReader {
 
 async function sizeOf(path: string): Promise<number> {
   return (await stat(path).catch(() => undefined))?.size ?? 0;
+}
+
+/** Files that cannot be read for now. Each is logged once, and once more after it could be read in between. */
+export class UnreadableFiles {
+  readonly #known = new Set<string>();
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  failed(path: string, error: unknown): void {
+    if (this.#known.has(path)) return;
+    this.#known.add(path);
+    const reason = (error as Error).message;
+    this.#logger.warn({ path, reason }, 'file left out until it can be read');
+  }
+
+  read(path: string): void {
+    this.#known.delete(path);
+  }
 }

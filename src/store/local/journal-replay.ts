@@ -1,8 +1,9 @@
 import { rename } from 'node:fs/promises';
 import { inBackground } from '../../lib/background.ts';
-import { noneIfGone, removeFile } from '../../lib/file-gone.ts';
-import { replaceFile } from '../../lib/replace-file.ts';
-import { type EventAppender, isEventLine } from '../events.ts';
+import { codeOf, noneIfGone, removeFile, replaceFile } from '../../lib/files.ts';
+import { type Logger, logFailure, silent } from '../../lib/logger.ts';
+import { isEventLine } from '../event-line.ts';
+import type { EventAppender } from '../store.ts';
 import type { Journal } from './journal.ts';
 import {
   type JournalFile,
@@ -10,41 +11,33 @@ import {
   journalPath,
   listJournal,
   mayBeWritten,
+  offsetPath,
   ownedHere,
+  readOffset,
 } from './journal-file.ts';
+import { UnreadableFiles } from './journal-reader.ts';
 import { isErasedLine, type Line, readLines } from './line-reader.ts';
-import { offsetPath, readOffset } from './replay-offset.ts';
-import { UnreadableFiles } from './unreadable-files.ts';
 
 export interface ReplayOptions {
   readonly folder: string;
-  /** The journal of this process, whose own file is ended when all of it has been replayed. */
+  /** The journal of this process. Its current file is ended when all of it has been replayed. */
   readonly journal: Journal;
   readonly target: EventAppender;
-  /** How often it is looked for events to replay; default 5,000 ms. */
+  /** How often to look for events to replay; default 5,000 ms. */
   readonly intervalMs?: number;
-  readonly observer?: ReplayObserver;
+  readonly logger?: Logger;
 }
 
-export interface ReplayObserver {
-  replayed?(events: number): void;
-  /** Lines that are no events were passed over. */
-  damaged?(path: string, lines: number): void;
-  /** A file cannot be read and is left out until it can be. */
-  leftOut?(message: string): void;
-  /** The replay goes on later. Not called for a target that is away. */
-  failed?(error: unknown): void;
-}
-
-/** Events handed over at a time. */
+/** Events in one append. */
 const BATCH = 500;
 
 /**
- * Hands the events that wait in the journal over to the stream when it is back: those of this process and those of
- * writers that are gone. How far a file has got is kept beside it, so that an interruption repeats one batch at most.
+ * Appends the events that wait in the journal to the stream when it is back: those of this process, and those of writers
+ * that are gone. A file beside each one says how far it was replayed, so that an interruption repeats at most one batch.
  */
 export class JournalReplay {
   readonly #options: ReplayOptions;
+  readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
   readonly #unreadable: UnreadableFiles;
   #running: Promise<number> | undefined;
@@ -52,7 +45,8 @@ export class JournalReplay {
 
   constructor(options: ReplayOptions) {
     this.#options = options;
-    this.#unreadable = new UnreadableFiles((message) => options.observer?.leftOut?.(message));
+    this.#logger = options.logger ?? silent;
+    this.#unreadable = new UnreadableFiles(this.#logger);
     this.#timer = setInterval(
       () => inBackground('replay the journal', () => this.run()),
       options.intervalMs ?? 5000,
@@ -60,7 +54,7 @@ export class JournalReplay {
     this.#timer.unref();
   }
 
-  /** Replays what there is; @returns how many events the target took */
+  /** Replays every event that waits. @returns how many events the target took */
   run(): Promise<number> {
     this.#running ??= this.#replayAll().finally(() => {
       this.#running = undefined;
@@ -75,7 +69,7 @@ export class JournalReplay {
   }
 
   async #replayAll(): Promise<number> {
-    const { folder, journal, observer } = this.#options;
+    const { folder, journal } = this.#options;
     let events = 0;
     try {
       for (const file of await listJournal(folder, ['pending'])) {
@@ -89,9 +83,9 @@ export class JournalReplay {
         if (!replayed.goOn) break;
       }
     } catch (error) {
-      observer?.failed?.(error);
+      logFailure(this.#logger, 'error', error, 'the journal could not be replayed');
     }
-    if (events > 0) observer?.replayed?.(events);
+    if (events > 0) this.#logger.info({ events }, 'journalled clicks went to Redis');
     return events;
   }
 
@@ -104,19 +98,19 @@ export class JournalReplay {
     }
   }
 
-  /** @returns `goOn`: whether the next file can be replayed */
+  /** @returns `goOn`: whether to replay the next file */
   async #replayFile(file: JournalFile): Promise<{ events: number; goOn: boolean }> {
-    const { folder, journal, target, observer } = this.#options;
+    const { folder, journal, target } = this.#options;
     const path = journalPath(folder, file);
     let offset = await readOffset(folder, file);
     let events = 0;
     while (!this.#stopped) {
-      // Before the look: what is written and ended during it has not been seen by it.
+      // Asked before the file is read: it may be appended to, and ended, during the read.
       const growing = journal.isWriting(file);
       const lines = await this.#readLines(path, offset);
       if (!lines) return { events, goOn: true };
       const last = lines.at(-1);
-      // Only now: a stream that is still away must not make the journal begin a file with each look.
+      // Not earlier: while the stream is away, the journal must not begin a file with each attempt.
       if (!last && growing) {
         await journal.rotate();
         continue;
@@ -132,7 +126,10 @@ export class JournalReplay {
       } catch {
         return { events, goOn: false };
       }
-      if (good.length < texts.length) observer?.damaged?.(path, texts.length - good.length);
+      if (good.length < texts.length) {
+        const lines = texts.length - good.length;
+        this.#logger.error({ path, lines }, 'skipped corrupt lines in the journal');
+      }
       events += good.length;
       offset = last.end;
       await replaceFile(offsetPath(folder, file), String(offset));
@@ -153,8 +150,7 @@ export class JournalReplay {
 }
 
 /**
- * Makes the files that dead writers left waiting for a stream part of the journal itself; for a service that
- * has no stream any more.
+ * Turns pending files of dead writers into files that stay in the journal, for a service that has no stream any more.
  */
 export async function adoptPending(folder: string): Promise<void> {
   for (const file of await listJournal(folder, ['pending'])) {
@@ -164,7 +160,7 @@ export async function adoptPending(folder: string): Promise<void> {
   }
 }
 
-/** Makes a file this process's own; renaming is atomic, so that one process only succeeds. */
+/** Takes a file over. Renaming is atomic, so only one process succeeds. */
 async function claim(
   folder: string,
   file: JournalFile,
@@ -175,7 +171,7 @@ async function claim(
     await rename(journalPath(folder, file), journalPath(folder, claimed));
     return claimed;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -1,9 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { inBackground } from '../../lib/background.ts';
-import { removeFile } from '../../lib/file-gone.ts';
-import { makeFile, makeFolder } from '../../lib/service-files.ts';
+import { makeFile, makeFolder, removeFile } from '../../lib/files.ts';
+import { type Logger, logFailure, silent } from '../../lib/logger.ts';
+import { type Metrics, noMetrics } from '../../lib/metrics.ts';
 import { StoreUnavailable } from '../../link/link-store.ts';
-import type { EventAppender } from '../events.ts';
+import type { EventAppender } from '../store.ts';
 import {
   IDLE_MS,
   type JournalFile,
@@ -11,39 +12,34 @@ import {
   journalFiles,
   journalPath,
   newJournalFile,
+  offsetPath,
+  readOffset,
 } from './journal-file.ts';
 import { countEventsOf, MAX_LINE } from './line-reader.ts';
-import { offsetPath, readOffset } from './replay-offset.ts';
 
 export interface JournalOptions {
   readonly folder: string;
   readonly kind: JournalKind;
-  /** Bytes of all files of this kind; beyond it the oldest is removed. Default 1 GiB. */
+  /** Bytes of all files of this kind; beyond them the oldest file is removed. Default 1 GiB. */
   readonly maxTotalBytes?: number;
-  /** A new file is begun beyond this size; default 64 MiB, and never more than an eighth of the total. */
+  /** Bytes of a file; default 64 MiB, and never more than an eighth of the total. */
   readonly maxFileBytes?: number;
-  /** A new file is begun after this time; default 1 day. */
+  /** How long a file is written to; default 1 day. */
   readonly maxFileAgeMs?: number;
-  /** How often a file that is not written to shows that it is in use; default a quarter of IDLE_MS. */
+  /** How often an idle file shows that it is in use; default a quarter of IDLE_MS. */
   readonly heartbeatMs?: number;
   /**
    * A power failure loses at most the events of this time; default 1,000 ms. 0 flushes before each answer. A killed process
-   * loses none of those that were answered: these are with the kernel already.
+   * loses no event that was answered: the kernel has it.
    */
   readonly fsyncMs?: number;
-  /** How long one append may take before its caller is let go; default 1,000 ms. */
+  /** How long an append may take; default 1,000 ms. */
   readonly writeTimeoutMs?: number;
-  readonly observer?: JournalObserver;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
 }
 
-export interface JournalObserver {
-  /** Called when writing begins to fail, and once more with nothing when it works again. */
-  failing?(error: Error | undefined): void;
-  /** The limit was reached and the oldest file removed, with so many events that had not been replayed. */
-  dropped?(path: string, events: number): void;
-}
-
-/** Bytes that may wait for a slow disk; beyond it events are refused. */
+/** Bytes that may wait for a slow disk; beyond them events are refused. */
 const MAX_WAITING_BYTES = MAX_LINE;
 
 interface Waiting {
@@ -55,15 +51,14 @@ interface OpenFile {
   readonly file: JournalFile;
   readonly handle: FileHandle;
   readonly opened: number;
-  /** When its last change said that somebody writes it. */
+  /** When the file last showed that it is in use. */
   used: number;
   /** Bytes of whole lines. */
   size: number;
 }
 
 /**
- * Events as JSON lines in files of one's own. Appends that come while one is being written go
- * together into the next write.
+ * Writes events as JSON lines to files of its own. Appends that come during a write share the next one.
  */
 export class Journal implements EventAppender {
   readonly #options: JournalOptions;
@@ -84,7 +79,7 @@ export class Journal implements EventAppender {
     this.#maxFileBytes = Math.min(options.maxFileBytes ?? 64 * 1024 ** 2, eighth);
   }
 
-  /** @throws StoreUnavailable when they could not be written, or not in time */
+  /** @throws StoreUnavailable when the events could not be written in time */
   async append(events: readonly string[]): Promise<void> {
     const lines = Buffer.from(`${events.join('\n')}\n`);
     if (this.#waitingBytes + lines.length > MAX_WAITING_BYTES) {
@@ -111,7 +106,7 @@ export class Journal implements EventAppender {
     });
   }
 
-  /** Ends the current file: nothing is written to it any more, and the next append begins a new one. */
+  /** Ends the current file; the next append begins a new one. */
   async rotate(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     await this.#closeFile();
@@ -146,7 +141,7 @@ export class Journal implements EventAppender {
     );
     this.#waitingBytes -= lines.length;
     for (const { settle } of batch) settle(error);
-    this.#tell(error);
+    this.#report(error);
   }
 
   async #write(lines: Buffer): Promise<void> {
@@ -157,11 +152,11 @@ export class Journal implements EventAppender {
       }
       if (this.#options.fsyncMs === 0) await current.handle.datasync();
     } catch (error) {
-      // Half a line must not run into the next one.
+      // The next line must not follow half a line.
       await current.handle.truncate(current.size).catch(() => this.#closeFile());
       throw error;
     }
-    // Somebody removed the file: what was written to it is gone with its last handle.
+    // The file was removed: the lines in it go with its last handle.
     if ((await current.handle.stat()).nlink === 0) {
       await this.#closeFile();
       return this.#write(lines);
@@ -200,16 +195,16 @@ export class Journal implements EventAppender {
     return current;
   }
 
-  /** Clicks may be rare: their file is not to look abandoned between them, so that it need not be ended. */
+  /** Keeps the file from looking abandoned between rare clicks. */
   async #showUse(current: OpenFile): Promise<void> {
     const now = Date.now();
-    // Too late, as after a suspend: others may have seen it already.
+    // Too late, as after a suspend: another process may have taken the file over.
     if (now - current.used >= IDLE_MS) return;
     try {
       await current.handle.utimes(now / 1000, now / 1000);
       current.used = now;
     } catch {
-      // Then the next append begins a new file.
+      // The next append begins a new file.
     }
   }
 
@@ -237,13 +232,13 @@ export class Journal implements EventAppender {
     try {
       await current.handle.datasync();
     } catch (error) {
-      if (this.#current === current) this.#tell(error as Error);
+      if (this.#current === current) this.#report(error as Error);
     }
   }
 
-  /** Removes files of this kind until another full one has room: first those that were not written to for longest. */
+  /** Removes files of this kind until a full one has room, beginning with those that were idle for longest. */
   async #makeRoom(): Promise<void> {
-    const { folder, kind, observer } = this.#options;
+    const { folder, kind } = this.#options;
     const files = await journalFiles(folder, [kind]);
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const file of [...files].sort((a, b) => a.written - b.written)) {
@@ -251,29 +246,41 @@ export class Journal implements EventAppender {
       try {
         const events = await removeCounted(file.path, await readOffset(folder, file));
         total -= file.size;
-        // Others make room as well, and whoever removes a file says so.
+        // Another process was faster, and reports the loss.
         if (events === undefined) continue;
         await removeFile(offsetPath(folder, file));
-        observer?.dropped?.(file.path, events);
+        this.#reportDropped(file.path, events);
       } catch {
-        // What cannot be removed is no reason to write no more: there are others.
+        // There are other files to remove.
       }
     }
   }
 
-  #tell(error: Error | undefined): void {
+  #reportDropped(path: string, events: number): void {
+    const { kind, logger = silent, metrics = noMetrics } = this.#options;
+    if (kind === 'events') {
+      logger.warn({ path, events }, 'the journal is full: its oldest file was removed');
+    } else {
+      metrics.count('clicks_total', { outcome: 'lost' }, events);
+      logger.error({ path, events }, 'the journal is full: clicks that Redis never got are lost');
+    }
+  }
+
+  #report(error: Error | undefined): void {
     if (this.#failing === (error !== undefined)) return;
     this.#failing = error !== undefined;
-    this.#options.observer?.failing?.(error);
+    const { logger = silent } = this.#options;
+    if (error === undefined) logger.info('the journal can be written again');
+    else logFailure(logger, 'error', error, 'the journal cannot be written: clicks may be lost');
   }
 }
 
-/** @returns how many events from an offset on went with the file; undefined where another was faster */
+/** @returns how many events from an offset on went with the file; undefined where another process removed it */
 async function removeCounted(path: string, offset: number): Promise<number | undefined> {
   const handle = await open(path).catch(() => undefined);
   try {
     if (!(await removeFile(path))) return undefined;
-    // Not before: its writer may append until then, and finds only afterwards that it is gone.
+    // Counted after the removal: until then the writer may append.
     return handle ? await countEventsOf(handle, offset).catch(() => 0) : 0;
   } finally {
     await handle?.close();

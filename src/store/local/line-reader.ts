@@ -1,20 +1,20 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { READ_BYTES } from '../events.ts';
+import { READ_BYTES } from '../event-line.ts';
 
-/** One whole line of a file, and the offset at which the next one begins. */
+/** A whole line of a file, and the offset at which the next one begins. */
 export interface Line {
   readonly text: string;
   readonly end: number;
 }
 
 const CHUNK = 256 * 1024;
-/** Bytes of the longest line there is: events come from outside, and the journal takes none that is longer. */
+/** Bytes of the longest line: the journal takes no event that is longer. */
 export const MAX_LINE = 16 * 1024 * 1024;
 
 /**
- * Whole lines of a file from an offset on: at most `max`, of roughly `maxBytes`, and none only where there are none. A last line without its
- * line break is left for later: somebody may still be writing it. Of a line that is longer than any event only the end
- * is told: it was not written by us, but what follows it may be.
+ * Reads whole lines of a file from an offset on: at most `max`, of roughly `maxBytes`, and none only at the end of the
+ * file. A last line without its line break is left for later, because its writer may not have finished it. A line that is
+ * longer than any event comes without its text: another program wrote it.
  * @throws Error with the code ENOENT where there is no such file
  */
 export async function readLines(
@@ -27,7 +27,7 @@ export async function readLines(
   return linesOf(handle, offset, max, maxBytes).finally(() => handle.close());
 }
 
-/** The same of a file that is open. */
+/** Reads whole lines of an open file, as `readLines` does. */
 export async function linesOf(
   handle: FileHandle,
   offset: number,
@@ -39,7 +39,7 @@ export async function linesOf(
   let start = offset;
   let tooLong = false;
   while (lines.length < max && (lines.length === 0 || start - offset < maxBytes)) {
-    // As much again as there is of a long line: read chunk by chunk, it would be copied with each.
+    // Doubles for a long line, which would be copied with each chunk otherwise.
     const chunk = Buffer.allocUnsafe(Math.max(CHUNK, rest.length));
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, start + rest.length);
     if (bytesRead === 0) break;
@@ -64,20 +64,20 @@ export async function linesOf(
 
 const END_OF_EVENT = Buffer.from('}\n');
 
-/** How many events a file has from an offset on, going by the ends of lines: one that was erased ends in a space. */
+/** Counts the events of a file from an offset on by the ends of their lines; an erased event ends in a space. */
 export async function countEvents(path: string, offset: number): Promise<number> {
   const handle = await open(path);
   return countEventsOf(handle, offset).finally(() => handle.close());
 }
 
-/** The same of a file that is open. */
+/** Counts the events of an open file, as `countEvents` does. */
 export async function countEventsOf(handle: FileHandle, offset: number): Promise<number> {
   const chunk = Buffer.allocUnsafe(CHUNK);
   let events = 0;
   for (let position = offset; ; ) {
     const { bytesRead } = await handle.read(chunk, 0, CHUNK, position);
     if (bytesRead < END_OF_EVENT.length) return events;
-    // The last byte is read again: an end may begin with it.
+    // The last byte is read again, because the end of an event may begin with it.
     position += bytesRead - 1;
     const read = chunk.subarray(0, bytesRead);
     for (let at = read.indexOf(END_OF_EVENT); at >= 0; at = read.indexOf(END_OF_EVENT, at + 1)) {
@@ -86,7 +86,7 @@ export async function countEventsOf(handle: FileHandle, offset: number): Promise
   }
 }
 
-/** Whether a line is what remains of an event whose recipient was forgotten. */
+/** Whether a line is the blank that replaced an event when its recipient was forgotten. */
 export function isErasedLine(text: string): boolean {
   return /^ +$/.test(text);
 }

@@ -1,15 +1,8 @@
 import { hash } from 'node:crypto';
-import { codeOf } from '../../lib/service-files.ts';
-import {
-  type CountersReader,
-  countedText,
-  MAX_ROWS,
-  OTHER_KEY,
-  type Report,
-  type ReportBy,
-  type ReportQuery,
-  type ReportRow,
-} from '../counters.ts';
+import { codeOf } from '../../lib/files.ts';
+import { type Logger, silent } from '../../lib/logger.ts';
+import { countedText, MAX_ROWS, OTHER_KEY } from '../counting.ts';
+import type { CountersReader, Report, ReportBy, ReportQuery, ReportRow } from '../store.ts';
 import { type ClickLine, listCountFiles, readCountFile, type SentLine } from './count-file.ts';
 
 interface Counts {
@@ -20,20 +13,19 @@ interface Counts {
   uniqueClicks: number;
 }
 
-/** Messages and links whose first click is remembered: some 200 MB. First clicks on others are not counted as such. */
+/** Messages and links whose first click is remembered, in some 200 MB; first clicks on others are not counted as such. */
 const MAX_FOLLOWED = 4_000_000;
 
 const NONE: Counts = { messages: 0, links: 0, clicks: 0, rawClicks: 0, uniqueClicks: 0 };
 
-/** Reports from what FileCounters wrote. Raw and unique clicks belong to the day of the first click that is kept. */
+/** Reports what FileCounters counted. Raw and unique clicks belong to the day of the first click that is kept. */
 export class FileReport implements CountersReader {
   readonly #folder: string;
-  readonly #onProblem: (message: string) => void;
+  readonly #logger: Logger;
 
-  /** @param onProblem told of each file that cannot be read and is left out */
-  constructor(folder: string, onProblem: (message: string) => void = () => {}) {
+  constructor(folder: string, logger: Logger = silent) {
     this.#folder = folder;
-    this.#onProblem = onProblem;
+    this.#logger = logger;
   }
 
   async report(query: ReportQuery): Promise<Report> {
@@ -41,7 +33,7 @@ export class FileReport implements CountersReader {
     const groups = new Map<string, Counts>();
     const total = { ...NONE };
     let unreadable = 0;
-    /** Messages, and links of messages, of which a click has been seen. */
+    /** Messages and links that have been clicked, by digest. */
     const followed = new Set<number>();
     for (const { day, path } of await listCountFiles(this.#folder)) {
       if (day > until) break;
@@ -53,7 +45,7 @@ export class FileReport implements CountersReader {
         if (campaign !== undefined && campaignOf(line) !== campaign) continue;
         if (by === 'link' && line[0] === 'sent') continue;
         const counts = countsOf(line, followed);
-        // What was followed before is no first click now.
+        // Lines of earlier days decide which clicks are the first.
         if (day < since) continue;
         const name = keyOf(by, day, line);
         const key = groups.has(name) || groups.size < MAX_ROWS ? name : OTHER_KEY;
@@ -72,7 +64,6 @@ export class FileReport implements CountersReader {
     };
   }
 
-  /** How often a link of a message was followed. @param link its name, else its target */
   async clicksOf(messageId: string, link: string): Promise<number> {
     const counted = countedText(link);
     let clicks = 0;
@@ -90,9 +81,9 @@ export class FileReport implements CountersReader {
     try {
       yield* readCountFile(path);
     } catch (error) {
-      // The oldest are removed at any moment.
+      // The oldest files are removed at any time.
       if (codeOf(error) === 'ENOENT') return;
-      this.#onProblem(`${path} is left out: ${(error as Error).message}`);
+      this.#logger.warn({ path, reason: (error as Error).message }, 'counts of a file left out');
     }
   }
 }
@@ -134,7 +125,7 @@ function add(to: Counts, { messages, links, clicks, rawClicks, uniqueClicks }: C
   to.uniqueClicks += uniqueClicks;
 }
 
-/** By link there is nothing to say about messages: each of them has many. */
+/** A report by link says nothing about messages: each of them has many links. */
 function rowOf(key: string, counts: Counts, by: ReportBy): ReportRow {
   const { messages, links, clicks, rawClicks, uniqueClicks } = counts;
   return {

@@ -1,23 +1,27 @@
 import { randomInt } from 'node:crypto';
 import type { ResolvedLink } from '../../link/link-store.ts';
+import { isStoredToken } from '../../link/stored-token.ts';
 import { BlockSet, blockKey, parseBlock } from '../block-set.ts';
 import type { Block, EditableBlockList } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 
-/** A number, since earlier releases count on from it. */
+/** A number, because earlier releases count up from it. */
 const MAX_VERSION = 2 ** 47;
 
 /**
- * The block list in Redis: a hash that every process keeps a copy of, and a version that every resolve reads along with
- * the record. Only when the version has changed is the list read again, so that a block counts from the next request
- * on, and costs a stored link no round trip of its own.
+ * The block list in Redis: a hash of which every process keeps a copy, and a version that is read along with each record.
+ * The list is read again only when its version has changed. So a block holds from the next request on, and costs a stored
+ * link no round trip.
  */
 export class RedisBlocks implements EditableBlockList {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
   #set = new BlockSet([]);
+  /** The version of that copy. */
   #version: string | undefined;
+  /** The version that was read last, along with a record. */
+  #latest: string | undefined;
   #reading: { readonly version: string; readonly done: Promise<void> } | undefined;
 
   constructor(connection: RedisConnection, keys: Keys) {
@@ -25,29 +29,33 @@ export class RedisBlocks implements EditableBlockList {
     this.#keys = keys;
   }
 
+  readonly versionRead = (version: string): void => {
+    this.#latest = version;
+  };
+
   /**
-   * While Redis is away, the list as it was last seen still holds; a sealed link, which needs no Redis, goes on with
-   * that.
-   * @throws StoreUnavailable for a stored link, when the list has changed and cannot be read
+   * While Redis is away, the last known list holds for sealed links, which need no Redis.
+   * @throws StoreUnavailable for a stored link when the list has changed and cannot be read
    */
   find(token: string, resolved: ResolvedLink): Block | undefined | Promise<Block | undefined> {
-    const seen = versionOf(resolved);
-    return seen !== undefined && seen === this.#version
+    // The record of a stored link was read a moment ago, a sealed link came without a round trip.
+    const latest = isStoredToken(token) ? this.#latest : undefined;
+    return latest !== undefined && latest === this.#version
       ? this.#set.find(token, resolved)
-      : this.#findAnew(token, resolved, seen);
+      : this.#findAfterReading(token, resolved, latest);
   }
 
-  async #findAnew(
+  async #findAfterReading(
     token: string,
     resolved: ResolvedLink,
-    seen: string | undefined,
+    latest: string | undefined,
   ): Promise<Block | undefined> {
     try {
-      const version = seen ?? (await this.#readVersion());
+      const version = latest ?? (await this.#readVersion());
       if (version !== this.#version) await this.#refresh(version);
     } catch (error) {
       const known = this.#set.find(token, resolved);
-      if (known !== undefined || seen === undefined) return known;
+      if (known !== undefined || latest === undefined) return known;
       throw error;
     }
     return this.#set.find(token, resolved);
@@ -72,7 +80,7 @@ export class RedisBlocks implements EditableBlockList {
     return fields.sort().flatMap((field) => parseBlock(field) ?? []);
   }
 
-  /** Requests that come while the list is read wait for that one reading. */
+  /** Requests that come while the list is read share that read. */
   async #refresh(version: string): Promise<void> {
     if (this.#reading?.version !== version) {
       this.#reading = { version, done: this.#read(version) };
@@ -85,7 +93,7 @@ export class RedisBlocks implements EditableBlockList {
 
   async #read(version: string): Promise<void> {
     this.#set = new BlockSet(await this.all());
-    // The version was read before the list, so at worst the list is newer than its number and is read once more.
+    // The version was read before the list: at worst the list is newer, and is read once more.
     this.#version = version;
   }
 
@@ -95,13 +103,8 @@ export class RedisBlocks implements EditableBlockList {
   }
 
   async #changed(): Promise<void> {
-    // Counting on would begin anew where Redis has lost its data, with numbers that other nodes have seen already.
+    // A counter would start again where Redis has lost its data, with numbers that other hosts have seen already.
     const version = randomInt(MAX_VERSION);
     await this.#connection.run((client) => client.set(this.#keys.blocksVersion, version));
   }
-}
-
-/** Stored links come with the version, read in their own round trip. */
-function versionOf(resolved: ResolvedLink): string | undefined {
-  return 'blocksVersion' in resolved ? String(resolved.blocksVersion) : undefined;
 }

@@ -1,9 +1,9 @@
 import { Cluster } from 'ioredis';
+import type { Logger } from '../../lib/logger.ts';
 import { type GivenUp, StoreUnavailable } from '../../link/link-store.ts';
-import { createClient, describeRedis, type RedisClient } from './client.ts';
-import type { RedisOptions } from './options.ts';
+import { createClient, describeRedis, type RedisClient, type RedisOptions } from './client.ts';
 
-/** What operators most often have to do about an error of Redis. */
+/** Common errors of Redis, and what operators can do about them. */
 const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
   ['MOVED', 'this is a node of a cluster: name its nodes in redis { nodes }'],
   ['READONLY', 'this is a replica: name the master, or its sentinels'],
@@ -16,31 +16,54 @@ const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
 ];
 
 const CLOSED = 'the connection was closed';
-/** Reasons told of one outage. */
+/** Reasons that are logged of one outage. */
 const MAX_REASONS = 5;
 
-/** A command whose answer is waited for. */
+/** A command whose answer is outstanding. */
 interface Waiting {
   readonly deadline: number;
   readonly givenUp: GivenUp | undefined;
   readonly reject: (error: StoreUnavailable) => void;
 }
 
-/** How often waiting commands are looked at: so much later than asked they may be given up. */
+/** How often waiting commands are checked; a command may be given up so much late. */
 const SWEEP_MS = 50;
-/** The same of reads that wait for data, as they do most of the time: nobody is to be woken up for that. */
+/** How often reads are checked that wait for data; they wait most of the time. */
 const BLOCKING_SWEEP_MS = 1_000;
 
+/** Logs outages of Redis, each once over all connections that notice it. */
+export class OutageLog {
+  readonly #logger: Logger;
+  readonly #away = new Map<RedisConnection, string>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** To be called when a connection is lost, and again when it learns why it stays lost. */
+  lost(connection: RedisConnection, reason: string): void {
+    const isKnown = [...this.#away.values()].includes(reason);
+    this.#away.set(connection, reason);
+    if (!isKnown) this.#logger.error({ reason }, 'Redis is not available');
+  }
+
+  restored(connection: RedisConnection): void {
+    if (this.#away.delete(connection) && this.#away.size === 0) {
+      this.#logger.info('Redis answers again');
+    }
+  }
+}
+
 /**
- * One connection to Redis of whatever shape. Every command is bounded by the command time-out; a short break is waited
- * out, and once Redis has been away for longer than that, commands fail at once instead of making mail wait.
+ * One connection to one server, Sentinel or Cluster. Every command is bounded by the command time-out. Commands wait out
+ * a short break; once Redis has been away for longer, they fail at once instead of making mail wait.
  */
 export class RedisConnection {
   readonly client: RedisClient;
   readonly #where: string;
   readonly #timeoutMs: number;
   readonly #sweepMs: number;
-  /** By performance.now, as all times here: the clock may jump. */
+  /** By performance.now, as all times here: the wall clock may jump. */
   #awaySince: number | undefined;
   readonly #waiting = new Set<Waiting>();
   #sweeper: NodeJS.Timeout | undefined;
@@ -52,43 +75,42 @@ export class RedisConnection {
     options: RedisOptions,
     {
       blocking = false,
-      onConnection,
+      outages,
     }: {
       /** For reads that wait for data. */
       readonly blocking?: boolean;
-      readonly onConnection?: ((unavailable: string | undefined) => void) | undefined;
+      readonly outages?: OutageLog;
     } = {},
   ) {
     this.client = createClient(options, blocking);
     this.#where = describeRedis(options);
     this.#timeoutMs = options.commandTimeoutMs;
     this.#sweepMs = blocking ? BLOCKING_SWEEP_MS : SWEEP_MS;
-    /** Reasons of one outage that were told: why a connection cannot be made again is known only later. */
-    const told = new Set<string>();
-    const tell = () => {
-      if (told.has(this.#lastError) || told.size >= MAX_REASONS) return;
-      told.add(this.#lastError);
-      onConnection?.(this.#unavailable(this.#lastError).message);
+    /** Reasons of one outage: why a connection cannot be made again is known only later. */
+    const reasons = new Set<string>();
+    const log = () => {
+      if (reasons.has(this.#lastError) || reasons.size >= MAX_REASONS) return;
+      reasons.add(this.#lastError);
+      outages?.lost(this, this.#unavailable(this.#lastError).message);
     };
     const away = () => {
       this.#losses++;
       if (this.#awaySince !== undefined) return;
       this.#awaySince = performance.now();
-      tell();
+      log();
     };
     this.client.on('error', (error: Error & { command?: { name?: string } }) => {
       this.#lastError = this.#reasonOf(error);
-      if (this.#awaySince !== undefined) tell();
+      if (this.#awaySince !== undefined) log();
       // ioredis would go on with database 0, which may be another service's.
       if (error.command?.name === 'select') this.#leave();
     });
     this.client.on('close', away);
     this.client.on('ready', () => {
-      const wasAway = this.#awaySince !== undefined;
       this.#awaySince = undefined;
-      told.clear();
+      reasons.clear();
       this.#lastError = CLOSED;
-      if (wasAway) onConnection?.(undefined);
+      outages?.restored(this);
     });
   }
 
@@ -96,16 +118,17 @@ export class RedisConnection {
     return this.client.isCluster;
   }
 
-  /** How often a connection has been lost so far: the server behind the next one may know less. */
+  /** How often a connection has been lost so far: the server behind the next one may have less data. */
   get losses(): number {
     return this.#losses;
   }
 
   /**
-   * @param send sends a command, or some, whose answers are waited for
+   * Sends commands and waits for their answers.
+   * @param send sends one command or several
    * @param givenUp ends the waiting, within some milliseconds
-   * @param waitMs how long Redis itself has been told to wait for data
-   * @throws StoreUnavailable for whatever reason there is no good answer in time
+   * @param waitMs how long the command itself makes Redis wait for data
+   * @throws StoreUnavailable when there is no good answer in time
    */
   run<T>(send: (client: RedisClient) => Promise<T>, givenUp?: GivenUp, waitMs = 0): Promise<T> {
     if (this.#awaySince !== undefined && performance.now() - this.#awaySince > this.#timeoutMs) {
@@ -131,7 +154,7 @@ export class RedisConnection {
     });
   }
 
-  /** One timer for all commands, while there are any: a timer and a listener each would cost as much as the command. */
+  /** One timer for all commands while there are any: a timer per command would cost as much as the command. */
   readonly #sweep = () => {
     const now = performance.now();
     for (const waiting of this.#waiting) {
@@ -145,14 +168,13 @@ export class RedisConnection {
   };
 
   #whyLate(): string {
-    // Where there is no connection, why there is none.
     if (this.#awaySince !== undefined) return this.#lastError;
     return `no answer within ${this.#timeoutMs} ms`;
   }
 
   /**
-   * Holds commands back until the end of this turn of the event loop, so that all of them go out in one system call.
-   * Under load, one call a command is what costs most, here and in Redis.
+   * Holds commands back until the end of this turn of the event loop, so that one system call sends all of them. Under
+   * load, a system call per command is the largest cost, here and in Redis.
    */
   #gatherWrites(): void {
     if (this.#gathering || this.client instanceof Cluster) return;
@@ -167,7 +189,12 @@ export class RedisConnection {
     });
   }
 
-  /** Closes the connection; the next one is made as after any loss. */
+  /** Sends the commands that are held back: the sooner Redis begins, the more of its work overlaps with ours. */
+  sendNow(): void {
+    if (!(this.client instanceof Cluster)) this.client.stream?.uncork();
+  }
+
+  /** Closes the connection; the client connects again as after any loss. */
   #leave(): void {
     if (this.client instanceof Cluster) return;
     this.client.stream.destroy();
@@ -185,8 +212,8 @@ export class RedisConnection {
   }
 
   /**
-   * ioredis says of a queue it gave up that it gave it up, of a cluster that all nodes failed: the last error says
-   * more.
+   * The reason of an error. Where ioredis only says that it gave up its queue, or that all nodes of a cluster failed, the
+   * last error says more.
    */
   #reasonOf(error: unknown): string {
     if (!(error instanceof Error)) return String(error);
@@ -194,4 +221,9 @@ export class RedisConnection {
     const last = 'lastNodeError' in error ? error.lastNodeError : undefined;
     return last instanceof Error ? last.message : error.message;
   }
+}
+
+/** Whether Redis refuses scripts: the ACL user lacks +eval, or the server has no EVAL. */
+export function areScriptsRefused(error: unknown): boolean {
+  return error instanceof Error && /^(NOPERM|ERR unknown command)/.test(error.message);
 }

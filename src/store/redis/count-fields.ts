@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import { countedText, OTHER_KEY } from '../counters.ts';
+import { countedText, OTHER_KEY } from '../counting.ts';
 
-/** What is counted: messages and links sent; clicks, and those that were the first on their link or their message. */
+/** The numbers of a report: messages and links sent; clicks, and the first ones on their link or their message. */
 export const METRICS = ['messages', 'links', 'clicks', 'rawClicks', 'uniqueClicks'] as const;
 export type Metric = (typeof METRICS)[number];
 
@@ -41,13 +41,25 @@ export function parseField(field: string): CountField | undefined {
   return { metric, campaign, key };
 }
 
-/** A field's stand-in when its hash is full: the metric stays, campaign and key are no longer told apart. */
+/** The field that counts in place of another when the hash is full: of the same metric, without campaign and key. */
 export function otherField(field: string): string {
   const metric = parseField(field)?.metric ?? 'clicks';
   return formatField({ metric, campaign: OTHER_KEY, key: OTHER_KEY });
 }
 
-/** A link within the clicks of its message: nine bytes, whatever its length. */
+/** Stands for a link within the clicks of its message: nine bytes, whatever the length of the link. */
 export function linkDigest(link: string): string {
   return hash('sha256', link, 'base64url').slice(0, 12);
 }
+
+export const FOREIGN = 'a foreign value stands where counts should';
+/**
+ * The beginning of a script: `foreign` recognizes the error of a foreign value, which will not go away, so that scripts
+ * pass over the value. Any other error, such as a full memory, ends a script.
+ */
+export const IS_FOREIGN = `
+local function foreign(reply)
+  if type(reply) ~= 'table' or not reply.err then return false end
+  local e = reply.err
+  return e:find('WRONGTYPE') or e:find('not an integer') or e:find('overflow')
+end`;

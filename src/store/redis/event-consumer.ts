@@ -1,23 +1,18 @@
-import {
-  type Backlog,
-  type EventConsumer,
-  firstWithin,
-  READ_BYTES,
-  type StoredEvent,
-} from '../events.ts';
+import { firstWithin } from '../../lib/first-within.ts';
+import { READ_BYTES } from '../event-line.ts';
+import type { Backlog, ConsumerName, EventConsumer, StoredEvent } from '../store.ts';
 import { LONGEST_BLOCK_MS, type RedisClient } from './client.ts';
 import type { RedisConnection } from './connection.ts';
-import type { Keys } from './keys.ts';
-import { ENTRIES_AT_ONCE, eventsOfFirstStream } from './stream-reply.ts';
+import { ENTRIES_AT_ONCE, eventsOfFirstStream } from './event-reader.ts';
 
-/** How often a consumer shows that it is alive, however long it is busy with one batch. */
+/** How often a consumer shows that it is alive, even while it is busy with one batch. */
 const HEARTBEAT_MS = 20_000;
-/** A consumer that was silent for so long is gone: others take over what it left. */
+/** A consumer that is silent for this time is gone: others take over its events. */
 const GONE_MS = 120_000;
 
 /**
- * One of the consumers that share the click stream by a consumer group. A group begins with the oldest event that is
- * kept. What was read stays in this consumer's own list until acknowledged, in Redis, so it survives the process.
+ * A consumer of a consumer group on the click stream. A group begins with the oldest event that is kept. Redis keeps the
+ * list of the events that a consumer has read and not acknowledged, so it survives the process.
  */
 export class RedisEventConsumer implements EventConsumer {
   readonly #connection: RedisConnection;
@@ -27,20 +22,21 @@ export class RedisEventConsumer implements EventConsumer {
   readonly #goneMs: number;
   readonly #heartbeat: NodeJS.Timeout;
 
-  /** @param goneMs for tests; how long a silent consumer's events stay its own */
+  /** @param goneMs for tests: how long the events of a silent consumer stay its own */
   constructor(
     connection: RedisConnection,
-    keys: Keys,
-    { group, name, goneMs = GONE_MS }: ConsumerName,
+    key: string,
+    { group, name }: ConsumerName,
+    goneMs = GONE_MS,
   ) {
     this.#connection = connection;
-    this.#key = keys.events;
+    this.#key = key;
     this.#group = group;
     this.#name = name;
     this.#goneMs = goneMs;
     this.#heartbeat = setInterval(
       () => {
-        // A Redis that is away is noticed by whoever reads events.
+        // The next read notices a Redis that is away.
         this.#read(1, '0').catch(() => undefined);
       },
       Math.min(HEARTBEAT_MS, goneMs / 4),
@@ -49,7 +45,7 @@ export class RedisEventConsumer implements EventConsumer {
 
   async unacknowledged(max: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
     const own = await this.#own(max, maxBytes);
-    // What others left would change a batch that is being tried.
+    // Events of others would change a batch that is being tried.
     if (own.length > 0) return own;
     await this.#takeOver(max);
     return this.#own(max, maxBytes);
@@ -72,7 +68,7 @@ export class RedisEventConsumer implements EventConsumer {
   async next(max: number, waitMs: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
     const next: StoredEvent[] = [];
     let bytes = 0;
-    // Redis knows no others than whole milliseconds.
+    // Redis takes whole milliseconds only.
     let wait = Math.min(Math.ceil(waitMs), LONGEST_BLOCK_MS);
     while (next.length < max && bytes < maxBytes) {
       const count = Math.min(max - next.length, ENTRIES_AT_ONCE);
@@ -91,7 +87,7 @@ export class RedisEventConsumer implements EventConsumer {
     await this.#connection.run((client) => client.xack(this.#key, this.#group, ...ids));
   }
 
-  /** @throws Error where Redis cannot tell how many wait (before 7.0, or when entries were trimmed away unread) */
+  /** @throws Error where Redis cannot tell how many wait: before 7.0, or when entries were trimmed unread */
   async backlog(): Promise<Backlog> {
     const [key, group] = [this.#key, this.#group];
     const groups = await this.#inGroup((client) => client.xinfo('GROUPS', key));
@@ -118,8 +114,8 @@ export class RedisEventConsumer implements EventConsumer {
   }
 
   /**
-   * @param from `>` is what no consumer of the group has read yet; an id is what this one has not acknowledged behind it
-   * @returns `last` is the id of the last entry, events and others; absent where there was none
+   * @param from `>`: events that no consumer of the group has read; an id: events after it that this one has not acknowledged
+   * @returns `last` is the id of the last entry, be it an event or not; absent where there was none
    */
   async #read(
     max: number,
@@ -146,14 +142,14 @@ export class RedisEventConsumer implements EventConsumer {
       waitMs,
     );
     const entries = eventsOfFirstStream(reply);
-    // What the stream's limit has trimmed away can be delivered by nobody, and what is no event would spoil its batch.
+    // An entry that was trimmed cannot be delivered, and one that is not an event would spoil its batch.
     await this.acknowledge(entries.filter(({ event }) => event === ''));
     const last = entries.at(-1)?.id;
     const events = entries.filter(({ event }) => event !== '');
     return last === undefined ? { events } : { events, last };
   }
 
-  /** Makes the events of consumers that are gone one's own. */
+  /** Takes over the events of consumers that are gone. */
   async #takeOver(max: number): Promise<void> {
     const [key, group] = [this.#key, this.#group];
     const consumers = await this.#inGroup((client) => client.xinfo('CONSUMERS', key, group));
@@ -170,14 +166,14 @@ export class RedisEventConsumer implements EventConsumer {
           client.call('XCLAIM', key, group, this.#name, 0, ...ids),
         );
       }
-      // Deleting a consumer forgets what it still has; only an empty one may go.
+      // Deleting a consumer drops its events; only an empty one may be deleted.
       if (ids.length === 0) {
         await this.#connection.run((client) => client.xgroup('DELCONSUMER', key, group, name));
       }
     }
   }
 
-  /** The group is made when it is found missing: at first, and when Redis has lost its data. */
+  /** Creates the group where it is missing: at first, and after Redis has lost its data. */
   async #inGroup<T>(send: (client: RedisClient) => Promise<T>, waitMs = 0): Promise<T> {
     try {
       return await this.#connection.run(send, undefined, waitMs);
@@ -191,14 +187,6 @@ export class RedisEventConsumer implements EventConsumer {
       });
     return this.#connection.run(send, undefined, waitMs);
   }
-}
-
-export interface ConsumerName {
-  /** All consumers of a group share its events. */
-  readonly group: string;
-  /** Unique within the group, and the same after a restart. */
-  readonly name: string;
-  readonly goneMs?: number;
 }
 
 function eventOf({ event }: StoredEvent): string {

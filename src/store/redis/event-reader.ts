@@ -1,34 +1,60 @@
-import type { StoredEvent, StreamReader } from '../events.ts';
+import { isEventLine } from '../event-line.ts';
+import type { StoredEvent, StreamReader } from '../store.ts';
 import { LONGEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
-import type { Keys } from './keys.ts';
-import { ENTRIES_AT_ONCE, eventsOfFirstStream } from './stream-reply.ts';
 
-/** Events whose ids are remembered, at least. */
+/**
+ * Entries read in one command. Redis knows no limit in bytes, so this number bounds the size of an answer: events are
+ * bounded, although those of other programs and earlier releases may be larger.
+ */
+export const ENTRIES_AT_ONCE = 32;
+
+/** An entry as RESP2 returns it: its id, and its fields in pairs; null where the entry was trimmed meanwhile. */
+type Entry = readonly [id: string, fields: readonly string[] | null];
+
+/**
+ * Reads the entries of an answer of XREAD or XREADGROUP about one stream. The event of an entry that is gone, or that is
+ * not an event, is empty.
+ */
+export function eventsOfFirstStream(reply: unknown): StoredEvent[] {
+  const [stream] = (reply ?? []) as readonly (readonly [string, readonly Entry[]])[];
+  const events = eventsOf(stream?.[1] ?? []);
+  return events.map(({ id, event }) => ({ id, event: isEventLine(event) ? event : '' }));
+}
+
+/** Reads the entries of an answer of XRANGE or XCLAIM. */
+export function eventsOf(entries: unknown): StoredEvent[] {
+  return (entries as readonly Entry[]).map(([id, fields]) => {
+    const name = fields?.findIndex((text, i) => i % 2 === 0 && text === 'event') ?? -1;
+    return { id, event: (name >= 0 && fields?.[name + 1]) || '' };
+  });
+}
+
+/** The least number of events whose ids are remembered. */
 const REMEMBERED = 10_000;
 
 /**
- * Follows the click stream on a connection of its own, since a blocking read holds up whatever comes after it.
+ * Follows the click stream on a connection of its own, because a blocking read delays the commands after it.
  *
- * A server that took the place of another may lack the last events of that one, and have others that are older than
- * those. So the place in the stream is the newest event that was read and that the server has as well.
+ * After a failover the new server may lack the last events of the old one, and have others that are older than those. So
+ * the place in the stream is the newest event that was read and that the server has as well.
  */
 export class RedisEventReader implements StreamReader {
   readonly #connection: RedisConnection;
   readonly #key: string;
   #lastId = '0';
   #skipped = 0;
-  /** All entries from some place on, which is the first, up to #lastId. */
+  /** The ids of all entries from the first one in here up to #lastId. */
   #read: Set<string> = new Set();
 
-  /** @param after events after this id; `0` is from the oldest on, `$` only what comes from now on */
-  constructor(connection: RedisConnection, keys: Keys, after: string) {
+  /** @param after the id after which events are read; `0`: from the oldest on, `$`: only events from now on */
+  constructor(connection: RedisConnection, key: string, after: string) {
     this.#connection = connection;
-    this.#key = keys.events;
+    this.#key = key;
     this.#beginAt(after);
   }
 
-  /** @throws StoreUnavailable; the next call goes on where this one began */
+  /** @throws StoreUnavailable; the next call begins where this one did */
   async next(max: number, waitMs: number): Promise<readonly StoredEvent[]> {
     const most = Math.min(max, ENTRIES_AT_ONCE);
     if (this.#lastId === '$') this.#beginAt(await this.#newestId());
@@ -43,7 +69,7 @@ export class RedisEventReader implements StreamReader {
         this.#goOnBehind(entries);
         const events = entries.filter(({ event }) => event !== '');
         this.#skipped += entries.length - events.length;
-        // Nothing at all is the end for a caller that does not wait.
+        // An empty answer is the end for a caller that does not wait.
         if (events.length > 0 || entries.length === 0) return events;
       }
     }
@@ -57,7 +83,7 @@ export class RedisEventReader implements StreamReader {
     this.#connection.close();
   }
 
-  /** `$` said to each XREAD would lose what comes between two of them. */
+  /** XREAD with `$` each time would lose the events that come between two calls. */
   async #newestId(): Promise<string> {
     const [newest] = await this.#idsDownFrom('+', 1);
     return newest ?? '0';
@@ -76,11 +102,11 @@ export class RedisEventReader implements StreamReader {
     return eventsOfFirstStream(reply);
   }
 
-  /** The place in what the server has; where it has nothing that was read, all it has is new from there on. */
+  /** The newest entry that was read and that the server has; where it has none of them, all its entries are new. */
   async #newestInCommon(): Promise<string> {
     const [oldest = this.#lastId] = this.#read;
     let from = this.#lastId;
-    // Mostly the first one is the one.
+    // Mostly the first one is it.
     for (let count = 1; ; count = ENTRIES_AT_ONCE) {
       const ids = await this.#idsDownFrom(from, count, oldest);
       const common = ids.find((id) => this.#read.has(id));

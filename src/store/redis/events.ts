@@ -1,91 +1,129 @@
-import { type EventAppender, firstWithin } from '../events.ts';
-import type { RedisClient } from './client.ts';
-import type { RedisConnection } from './connection.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Metrics } from '../../lib/metrics.ts';
+import type { JournalSettings, LocalEvents } from '../local/events.ts';
+import { JournalReplay } from '../local/journal-replay.ts';
+import type {
+  Backlog,
+  ConsumerName,
+  DeadLetterBox,
+  EventAppender,
+  EventConsumer,
+  Events,
+  StoredEvent,
+  StreamReader,
+} from '../store.ts';
+import type { RedisOptions } from './client.ts';
+import { RedisConnection } from './connection.ts';
+import { RedisEventConsumer } from './event-consumer.ts';
+import { RedisEventReader } from './event-reader.ts';
+import { FailoverAppender } from './failover.ts';
 import type { Keys } from './keys.ts';
-import { areScriptsRefused } from './refused-scripts.ts';
-import { sendNow } from './send-now.ts';
-import { type StreamLimits, StreamTrimmer, streamBytes } from './stream-trimmer.ts';
+import { RedisStream, type StreamLimits } from './stream.ts';
 
-/** Events, and bytes of them, in one command. */
-const CHUNK = 100;
-const CHUNK_BYTES = 1024 * 1024;
-/** KEYS: the stream; ARGV: the most entries it may have, then the events. */
-const APPEND = `
-for i = 2, #ARGV do
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[i])
-end`;
+interface RedisEventsOptions {
+  readonly connection: RedisConnection;
+  readonly redis: RedisOptions;
+  readonly keys: Keys;
+  readonly settings: JournalSettings & StreamLimits;
+  readonly journal: LocalEvents;
+  readonly logger: Logger;
+}
 
-/**
- * The click stream in Redis: one entry a click, with one field `event` that holds the JSON. Events that come at the same
- * time go out in one command: under load, commands are what an event costs most.
- */
-export class RedisEvents implements EventAppender {
-  readonly #connection: RedisConnection;
-  readonly #key: string;
-  readonly #maxLength: number;
-  readonly #trimmer: StreamTrimmer;
-  #gathered: string[] = [];
-  #appended: Promise<void> | undefined;
+/** Click events in the stream in Redis. While Redis is away they wait in the journal of this host. */
+export class RedisEvents implements Events {
+  readonly stream: RedisStream;
+  readonly #options: RedisEventsOptions;
 
-  constructor(connection: RedisConnection, keys: Keys, limits: StreamLimits) {
-    this.#connection = connection;
-    this.#key = keys.events;
-    this.#maxLength = limits.streamMaxLength;
-    this.#trimmer = new StreamTrimmer(connection, keys.events, limits);
+  constructor(options: RedisEventsOptions) {
+    this.#options = options;
+    const { connection, keys, settings } = options;
+    this.stream = new RedisStream(connection, keys.events, settings);
   }
 
-  append(events: readonly string[]): Promise<void> {
-    for (const event of events) this.#gathered.push(event);
-    // When all that can go on by now has done so.
-    this.#appended ??= new Promise((resolve, reject) => {
-      process.nextTick(() => {
-        this.#appendGathered().then(resolve, reject);
-        sendNow(this.#connection);
-      });
-    });
-    return this.#appended;
+  get deadLetters(): DeadLetterBox {
+    return this.#options.journal.deadLetters;
   }
 
-  async #appendGathered(): Promise<void> {
-    const events = this.#gathered;
-    this.#gathered = [];
-    this.#appended = undefined;
-    for (let start = 0; start < events.length; ) {
-      const chunk = firstWithin(events.slice(start, start + CHUNK), itself, CHUNK, CHUNK_BYTES);
-      start += chunk.length;
-      await this.#send(chunk);
-      this.#trimmer.appended(chunk.reduce((sum, event) => sum + event.length, 0));
-    }
+  async openAppender(): Promise<EventAppender & { close(): Promise<void> }> {
+    const { settings, logger } = this.#options;
+    const { stream } = this;
+    const journal = this.#options.journal.openJournal('pending');
+    const appender = new FailoverAppender({ stream, journal, logger });
+    const folder = settings.journal;
+    const replay = new JournalReplay({ folder, journal, target: stream, logger });
+    return {
+      append: (events) => appender.append(events),
+      async close() {
+        await replay.close();
+        await journal.close();
+      },
+    };
   }
 
-  #send(events: readonly string[]): Promise<unknown> {
-    return this.#connection.run((client) =>
-      events.length === 1
-        ? this.#addEach(client, events)
-        : client.eval(APPEND, 1, this.#key, this.#maxLength, ...events).catch((error: unknown) => {
-            if (!areScriptsRefused(error)) throw error;
-            return this.#addEach(client, events);
-          }),
-    );
+  openReader(from: 'oldest' | 'newest'): StreamReader {
+    return from === 'newest'
+      ? this.#streamReader('$')
+      : new OneAfterTheOther(
+          // Events of the time before Redis. Pending events will be in the stream.
+          this.#options.journal.openReader('oldest', ['events']),
+          this.#streamReader('0'),
+        );
   }
 
-  /** Takes twice our time for many; no right to run scripts is a reason for that, not to lose clicks. */
-  #addEach(client: RedisClient, events: readonly string[]): Promise<unknown> {
-    return Promise.all(
-      events.map((event) =>
-        client.xadd(this.#key, 'MAXLEN', '~', this.#maxLength, '*', 'event', event),
-      ),
-    );
+  #streamReader(after: string): StreamReader {
+    return new RedisEventReader(this.#ownConnection(), this.#options.keys.events, after);
   }
 
-  /** Entries and bytes at present; the latter only where Redis says so. */
-  async usage(): Promise<{ readonly length: number; readonly bytes?: number }> {
-    const length = await this.#connection.run((client) => client.xlen(this.#key));
-    const bytes = await streamBytes(this.#connection, this.#key).catch(() => undefined);
-    return bytes === undefined ? { length } : { length, bytes };
+  /** @param goneMs for tests: how long the events of a silent consumer stay its own */
+  openConsumer(name: ConsumerName, goneMs?: number): EventConsumer {
+    const { keys } = this.#options;
+    return new RedisEventConsumer(this.#ownConnection(), keys.events, name, goneMs);
+  }
+
+  #ownConnection(): RedisConnection {
+    return new RedisConnection(this.#options.redis, { blocking: true });
+  }
+
+  waiting(): Promise<Backlog> {
+    return this.#options.journal.waiting();
+  }
+
+  measure(metrics: Metrics): void {
+    const { journal, settings } = this.#options;
+    journal.measure(metrics, 'pending');
+    metrics.gauge('events_stream_length', async () => (await this.stream.usage()).length);
+    metrics.gauge('events_stream_limit', () => settings.streamMaxLength);
+    metrics.gauge('events_stream_bytes', async () => (await this.stream.usage()).bytes);
+    metrics.gauge('events_stream_limit_bytes', () => settings.streamMaxSize);
   }
 }
 
-function itself(event: string): string {
-  return event;
+/** Reads all events of the first reader, and then those of the second. */
+class OneAfterTheOther implements StreamReader {
+  readonly #first: StreamReader;
+  readonly #second: StreamReader;
+  #isFirstRead = false;
+
+  constructor(first: StreamReader, second: StreamReader) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  async next(max: number, waitMs: number, maxBytes?: number): Promise<readonly StoredEvent[]> {
+    if (!this.#isFirstRead) {
+      const events = await this.#first.next(max, 0, maxBytes);
+      if (events.length > 0) return events;
+      this.#isFirstRead = true;
+    }
+    return this.#second.next(max, waitMs, maxBytes);
+  }
+
+  get skipped(): number {
+    return this.#first.skipped + this.#second.skipped;
+  }
+
+  async close(): Promise<void> {
+    await this.#first.close();
+    await this.#second.close();
+  }
 }

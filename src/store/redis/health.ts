@@ -1,71 +1,107 @@
 import type { Redis } from 'ioredis';
+import type { KeysOfHost, StoreHealth } from '../store.ts';
 import { mastersOf } from './client.ts';
-import type { RedisConnection } from './connection.ts';
-import { areScriptsRefused } from './refused-scripts.ts';
-import type { StreamLimits } from './stream-trimmer.ts';
+import { areScriptsRefused, type RedisConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
+import type { StreamLimits, StreamUsage } from './stream.ts';
 
 /** One Redis server that holds our data; a cluster has several. */
-export interface ServerHealth {
+interface ServerHealth {
   readonly version: string;
   /** `maxmemory-policy`. */
   readonly policy: string;
-  /** Bytes; 0 is no limit. */
+  /** Bytes; 0 means no limit. */
   readonly maxMemory: number;
   readonly usedMemory: number;
   readonly persistence: 'aof' | 'rdb' | 'none' | 'unknown';
-  readonly replicas: number;
-  /** Whether it lets us run scripts. */
   readonly runsScripts: boolean;
 }
 
-export interface RedisHealth {
-  /** Of a PING, milliseconds. */
-  readonly latency: number;
-  readonly servers: readonly ServerHealth[];
-  readonly streamLength: number;
-  /** Absent where Redis does not say. */
-  readonly streamBytes?: number;
-  /** What an operator should know before trusting it with links, as sentences. */
-  readonly warnings: readonly string[];
-}
-
-/** Above this share of its limits, Redis is said to be nearly full. */
+/** Redis is nearly full above this share of its limits. */
 const NEARLY = 0.9;
+/** A host that was silent for this time is gone. */
+const GONE_SECONDS = 30 * 86_400;
+const FINGERPRINT = /^([\w-]{1,100}) (\d{1,12})$/;
 
 /**
- * Looks at every server that holds our data.
+ * Examines every server that holds our data.
  * @throws StoreUnavailable
  */
 export async function redisHealth(
   connection: RedisConnection,
-  stream: StreamLimits & { readonly length: number; readonly bytes?: number },
-): Promise<RedisHealth> {
+  keys: Keys,
+  { length, bytes = 0 }: StreamUsage,
+  { streamMaxLength, streamMaxSize }: StreamLimits,
+  sealKeys: KeysOfHost | undefined,
+): Promise<StoreHealth> {
   const start = performance.now();
   await connection.run((client) => client.ping());
-  const latency = performance.now() - start;
-  const servers = await connection.run((client) => Promise.all(mastersOf(client).map(look)));
+  const latency = (performance.now() - start).toFixed(1);
+  const servers = await connection.run((client) => Promise.all(mastersOf(client).map(examine)));
+  const facts = servers.map(({ version, usedMemory, maxMemory }) => {
+    const limit = maxMemory > 0 ? `of ${megabytes(maxMemory)}` : 'without a limit';
+    return `Redis ${version} answers in ${latency} ms, ${megabytes(usedMemory)} used ${limit}`;
+  });
   const warnings = servers.flatMap(warningsAbout);
-  const { length, streamMaxLength: maxLength, bytes = 0, streamMaxSize: maxBytes } = stream;
-  if (length > maxLength * NEARLY) {
+  if (length > streamMaxLength * NEARLY) {
     warnings.push(
-      `the click stream holds ${length} events, at ${maxLength} the oldest are dropped: is anybody reading it?`,
+      `the click stream holds ${length} events, at ${streamMaxLength} the oldest are dropped: is anybody reading it?`,
     );
   }
-  if (bytes > maxBytes * NEARLY) {
+  if (bytes > streamMaxSize * NEARLY) {
     warnings.push(
-      `the click stream has ${bytes} bytes, at ${maxBytes} the oldest events are dropped: is anybody reading it?`,
+      `the click stream has ${bytes} bytes, at ${streamMaxSize} the oldest events are dropped: is anybody reading it?`,
     );
   }
-  return {
-    latency,
-    servers,
-    streamLength: length,
-    ...(stream.bytes !== undefined && { streamBytes: bytes }),
-    warnings: [...new Set(warnings)],
-  };
+  if (sealKeys !== undefined) {
+    const hosts = await hostsWithOtherKeys(connection, keys.sealKeys, sealKeys);
+    if (hosts.length > 0) warnings.push(otherKeysWarning(hosts));
+  }
+  const unknown = servers.some(({ persistence }) => persistence === 'unknown')
+    ? [
+        'whether Redis keeps anything on disk is not known, since CONFIG GET is refused: an ACL user needs +config|get',
+      ]
+    : [];
+  return { facts, warnings: [...new Set(warnings)], unknown };
 }
 
-async function look(server: Redis): Promise<ServerHealth> {
+function megabytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+/**
+ * Hosts that share the store answer for each other's links, which they can only with the same sealing keys. A hash holds
+ * `FINGERPRINT UNIX-SECONDS` by host; entries of hosts that are gone are deleted.
+ */
+async function hostsWithOtherKeys(
+  connection: RedisConnection,
+  key: string,
+  { fingerprint, announceAs }: KeysOfHost,
+): Promise<readonly string[]> {
+  const now = Math.floor(Date.now() / 1000);
+  if (announceAs !== undefined) {
+    await connection.run((client) => client.hset(key, announceAs, `${fingerprint} ${now}`));
+  }
+  const entries = await connection.run((client) => client.hgetall(key));
+  const others: string[] = [];
+  const gone: string[] = [];
+  for (const [host, entry] of Object.entries(entries)) {
+    const [, theirs, seconds] = FINGERPRINT.exec(entry) ?? [];
+    if (now - Number(seconds ?? 0) > GONE_SECONDS) gone.push(host);
+    else if (theirs !== fingerprint) others.push(host);
+  }
+  if (gone.length > 0) await connection.run((client) => client.hdel(key, ...gone));
+  return others;
+}
+
+function otherKeysWarning(hosts: readonly string[]): string {
+  return (
+    `other sealing keys on ${hosts.slice(0, 10).join(', ')}: sealed links made here are 404 there, and theirs are 404 ` +
+    'here; give all hosts the same key file'
+  );
+}
+
+async function examine(server: Redis): Promise<ServerHealth> {
   const info = await server.info();
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
   return {
@@ -74,7 +110,6 @@ async function look(server: Redis): Promise<ServerHealth> {
     maxMemory: Number(field('maxmemory')),
     usedMemory: Number(field('used_memory')),
     persistence: field('aof_enabled') === '1' ? 'aof' : await snapshots(server),
-    replicas: Number(field('connected_slaves')),
     runsScripts: await server.eval('return 1', 0).then(
       () => true,
       (error) => !areScriptsRefused(error),

@@ -1,6 +1,5 @@
 /**
- * The names of all keys in Redis. A cluster spreads them; no command names two of them that it could not find on one
- * node.
+ * The names of all keys in Redis. A cluster spreads them, so a command there names only keys that lie on one node.
  */
 export class Keys {
   readonly #prefix: string;
@@ -10,8 +9,8 @@ export class Keys {
   }
 
   /**
-   * The record of one message. With the default prefix 30 characters: from 32 on Redis would take 16 bytes more a
-   * message.
+   * The record of one message. With the default prefix the key has 30 characters: from 32 on, Redis would take 16 bytes
+   * more per message.
    */
   message(messageId: string): string {
     return `${this.#prefix}m:${messageId}`;
@@ -26,12 +25,12 @@ export class Keys {
     return key.slice(this.#prefix.length + 2);
   }
 
-  /** Lines that many records share. */
+  /** A template: lines that many records share. */
   sharedLines(id: string): string {
     return `${this.#prefix}s:${id}`;
   }
 
-  /** How often each link of a message has been followed: a hash. */
+  /** The number of clicks on each link of a message: a hash. */
   clicked(messageId: string): string {
     return `${this.#prefix}c:${messageId}`;
   }
@@ -61,7 +60,7 @@ export class Keys {
     return `${this.#prefix}blocks`;
   }
 
-  /** Another number after every change of the block list. */
+  /** A number that every change of the block list replaces. */
   get blocksVersion(): string {
     return `${this.#prefix}blocks:version`;
   }

@@ -1,11 +1,11 @@
 import type { TrackedLink } from '../../link/facts.ts';
 
-/** Under one key: more would all have to be looked at. */
-const MOST_OF_A_KEY = 4;
+/** Things under one key: a search examines all of them. */
+const MAX_PER_KEY = 4;
 
 /**
- * Remembers things about messages, to be found by another message with mostly the same links. Two generations, the older
- * of which goes when the younger is full.
+ * Remembers things about messages. A message with mostly the same links finds them. There are two generations; the older
+ * one is dropped when the younger one is full.
  */
 export class RecentByLinks<T> {
   readonly #most: number;
@@ -13,7 +13,7 @@ export class RecentByLinks<T> {
   #old = new Map<number, T[]>();
   #count = 0;
 
-  /** @param most things of a generation */
+  /** @param most things per generation */
   constructor(most: number) {
     this.#most = most;
   }
@@ -22,7 +22,7 @@ export class RecentByLinks<T> {
     this.#grow();
     for (const key of keysOf(links)) {
       const others = this.#at(key)?.filter((other) => other !== thing) ?? [];
-      this.#young.set(key, [thing, ...others].slice(0, MOST_OF_A_KEY));
+      this.#young.set(key, [thing, ...others].slice(0, MAX_PER_KEY));
     }
   }
 
@@ -33,7 +33,7 @@ export class RecentByLinks<T> {
     }
   }
 
-  /** @returns the first that the test is passed by */
+  /** @returns the first thing that passes the test */
   find(links: readonly TrackedLink[], test: (thing: T) => boolean): T | undefined {
     const seen: T[] = [];
     for (const key of keysOf(links)) {
@@ -66,8 +66,8 @@ export class RecentByLinks<T> {
 }
 
 /**
- * Three links stand for all; without their query, which is what most often differs between copies. Numbers, since parts
- * of a target would keep the message alive that it was found in; that two targets may have the same is no harm.
+ * Three links stand for all, without their queries, which differ most often between instances. The keys are numbers,
+ * because a part of a target would keep its whole message in memory; two targets may have the same number.
  */
 function keysOf(links: readonly TrackedLink[]): number[] {
   const keys: number[] = [];

@@ -1,75 +1,82 @@
+import { StoreUnavailable } from '../../link/link-store.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
-import { sendNow } from './send-now.ts';
 
-/** Records in one command: enough to share its cost, few enough that Redis is at work while we take the next requests. */
-const MOST = 32;
+/** Redis returned a record, or a template of one, that this release cannot read, however often it asks. */
+export class UnreadableRecord extends StoreUnavailable {}
 
-/** A record as it lies in Redis, null where there is none, and the version of the block list. */
-export type RecordRead = readonly [record: Buffer | null, blocksVersion: string];
+/** Records in one command: enough to share its cost, and few enough that Redis works while the next requests come in. */
+const MAX_IN_COMMAND = 32;
+
+/** A value as it is in Redis; null where there is none. */
+type Value = Buffer | null;
 
 interface Batch {
   readonly keys: string[];
-  readonly answers: Promise<readonly RecordRead[]>;
+  readonly answers: Promise<readonly Value[]>;
   send(): void;
 }
 
 /**
- * Reads records, each with the version of the block list in the same round trip. Those that are asked for in one turn of
- * the event loop go out together: under load, commands are what a look-up costs most.
+ * Reads records, and the version of the block list in the same round trip. One command reads the records that are asked
+ * for in one turn of the event loop: under load, commands are the largest cost of a look-up.
  */
 export class RecordReads {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
+  readonly #onBlocksVersion: (version: string) => void;
   #gathering: Batch | undefined;
 
-  constructor(connection: RedisConnection, keys: Keys) {
+  /** @param onBlocksVersion receives the version of the block list before each record is returned */
+  constructor(connection: RedisConnection, keys: Keys, onBlocksVersion: (version: string) => void) {
     this.#connection = connection;
     this.#keys = keys;
+    this.#onBlocksVersion = onBlocksVersion;
   }
 
-  /** @throws StoreUnavailable */
-  async read(messageId: string): Promise<RecordRead> {
+  /**
+   * @returns null where there is no such record
+   * @throws StoreUnavailable
+   */
+  async read(messageId: string): Promise<Value> {
     const key = this.#keys.message(messageId);
     if (this.#connection.isCluster) return this.#readApart(key);
     this.#gathering ??= this.#begin();
     const batch = this.#gathering;
     const at = batch.keys.push(key) - 1;
-    if (batch.keys.length === MOST) batch.send();
-    return (await batch.answers)[at] as RecordRead;
+    if (batch.keys.length === MAX_IN_COMMAND) batch.send();
+    return (await batch.answers)[at] ?? null;
   }
 
   #begin(): Batch {
     const keys: string[] = [];
     let send = () => {};
-    const answers = new Promise<readonly RecordRead[]>((resolve, reject) => {
+    const answers = new Promise<readonly Value[]>((resolve, reject) => {
       const immediate = setImmediate(() => send());
       send = () => {
         clearImmediate(immediate);
         this.#gathering = undefined;
         this.#readAll(keys).then(resolve, reject);
-        sendNow(this.#connection);
+        this.#connection.sendNow();
       };
     });
     return { keys, answers, send };
   }
 
-  async #readAll(keys: readonly string[]): Promise<readonly RecordRead[]> {
+  async #readAll(keys: readonly string[]): Promise<readonly Value[]> {
     const values = await this.#connection.run((client) =>
       client.mgetBuffer(...keys, this.#keys.blocksVersion),
     );
-    const version = values[keys.length]?.toString() ?? '';
-    return keys.map((_, at) => [values[at] ?? null, version]);
+    this.#onBlocksVersion(values[keys.length]?.toString() ?? '');
+    return values;
   }
 
-  /** In a cluster the two lie on two nodes, which are asked at once. */
-  #readApart(key: string): Promise<RecordRead> {
-    return this.#connection.run(async (client) => {
-      const [value, version] = await Promise.all([
-        client.getBuffer(key),
-        client.getBuffer(this.#keys.blocksVersion),
-      ]);
-      return [value, version?.toString() ?? ''];
-    });
+  /** In a cluster the two keys are on two nodes, which are asked at the same time. */
+  async #readApart(key: string): Promise<Value> {
+    const [value, version] = await this.#connection.run((client) =>
+      Promise.all([client.getBuffer(key), client.getBuffer(this.#keys.blocksVersion)]),
+    );
+    this.#onBlocksVersion(version?.toString() ?? '');
+    return value;
   }
 }

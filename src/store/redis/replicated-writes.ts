@@ -4,7 +4,7 @@ import type { GivenUp } from '../../link/link-store.ts';
 import type { RedisClient } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 
-/** A value for a key, seconds to keep it, and who waits for that. */
+/** A value for a key, the seconds to keep it, and the promise of its caller. */
 interface Write {
   readonly key: string;
   readonly value: Buffer;
@@ -14,18 +14,17 @@ interface Write {
 }
 
 /**
- * Writes that count only when replicas have them. WAIT holds up whatever comes after it on its connection, which nobody
- * else should use for that; and what is to be written meanwhile is gathered and shares the next WAIT, so that nobody
- * waits for more than two.
+ * Writes that count only when replicas have them. WAIT delays the commands after it on its connection, which therefore
+ * nothing else should use. Writes that come meanwhile share the next WAIT, so that no write waits for more than two.
  */
 export class ReplicatedWrites {
   readonly #connection: RedisConnection;
   readonly #replicas: number;
   readonly #waitMs: number;
-  /** By server, while one of its WAITs is on its way. */
+  /** By server, while one of its WAITs is under way. */
   readonly #gathered = new Map<string, Write[]>();
 
-  /** @param waitMs how long the replicas get */
+  /** @param waitMs the time that the replicas have */
   constructor(connection: RedisConnection, replicas: number, waitMs: number) {
     this.#connection = connection;
     this.#replicas = replicas;
@@ -36,7 +35,7 @@ export class ReplicatedWrites {
   set(key: string, value: Buffer, lifetime: number, givenUp: GivenUp | undefined): Promise<void> {
     return this.#connection.run(
       async (client) => {
-        // Which server has which key a cluster tells when it is first asked for anything.
+        // A cluster tells which server has which key with its first answer.
         if (client instanceof Cluster && client.slots.length === 0) await client.ping();
         return new Promise((resolve, reject) => {
           this.#gather(client, { key, value, lifetime, resolve, reject });
@@ -66,7 +65,7 @@ export class ReplicatedWrites {
   }
 
   async #send(client: RedisClient, writes: readonly Write[]): Promise<void> {
-    // WAIT counts what its connection has written, so all must go the same way.
+    // WAIT counts the writes of its own connection.
     const pipeline = client.pipeline();
     for (const { key, value, lifetime } of writes) pipeline.set(key, value, 'EX', lifetime);
     pipeline.call('WAIT', this.#replicas, this.#waitMs);
@@ -95,7 +94,7 @@ export class ReplicatedWrites {
   }
 }
 
-/** What has the same name goes to the same server. */
+/** Keys with the same result are on the same server. */
 function serverOf(client: RedisClient, key: string): string {
   if (!(client instanceof Cluster)) return '';
   return client.slots[new Command('get', [key]).getSlot()]?.join(' ') ?? '';

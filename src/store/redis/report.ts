@@ -1,12 +1,5 @@
-import {
-  type CountersReader,
-  countOf,
-  MAX_ROWS,
-  OTHER_KEY,
-  type Report,
-  type ReportQuery,
-  type ReportRow,
-} from '../counters.ts';
+import { countOf, MAX_ROWS, OTHER_KEY } from '../counting.ts';
+import type { CountersReader, Report, ReportQuery, ReportRow } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 import { type CountField, linkDigest, type Metric, parseField } from './count-fields.ts';
 import type { Keys } from './keys.ts';
@@ -19,7 +12,7 @@ const PORTION = 500;
 
 type Counts = Partial<Record<Metric, number>>;
 
-/** Reports from what RedisCounters wrote. Raw and unique clicks belong to the day of the first click. */
+/** Reports what RedisCounters counted. Raw and unique clicks belong to the day of the first click. */
 export class RedisReport implements CountersReader {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
@@ -55,14 +48,14 @@ export class RedisReport implements CountersReader {
       }
     }
     const rows = [...groups].map(([key, counts]) =>
-      // Of one link, the messages in which it was followed are those whose first click on it was counted.
+      // For one link, unique clicks are the messages whose first click on it was counted.
       rowOf(key, by === 'link' ? { ...counts, uniqueClicks: counts.rawClicks ?? 0 } : counts, by),
     );
     rows.sort((a, b) => (a.key < b.key ? -1 : 1));
     return { rows, total: rowOf('', total, by), unreadable };
   }
 
-  /** The fields of a hash with their values, a portion at a time. */
+  /** Reads the fields of a hash with their values, a portion at a time. */
   async *#fields(key: string): AsyncGenerator<readonly [field: string, value: string]> {
     let cursor = '0';
     do {
@@ -75,11 +68,7 @@ export class RedisReport implements CountersReader {
     } while (cursor !== '0');
   }
 
-  /**
-   * How often a link of a message was followed.
-   * @param link its name, else its target, as it was counted
-   * @throws StoreUnavailable
-   */
+  /** @throws StoreUnavailable */
   async clicksOf(messageId: string, link: string): Promise<number> {
     const key = this.#keys.clicked(messageId);
     const clicks = await this.#connection.run((client) => client.hget(key, linkDigest(link)));
@@ -92,7 +81,7 @@ function groupOf(by: ReportQuery['by'], { campaign, key }: CountField, day: stri
   return by === 'campaign' ? campaign : key;
 }
 
-/** By link there is nothing to say about messages: each of them has many. */
+/** A report by link says nothing about messages: each of them has many links. */
 function rowOf(key: string, counts: Counts, by: ReportQuery['by']): ReportRow {
   return {
     key,
@@ -111,4 +100,35 @@ function daysOf({ since, until }: ReportQuery): string[] {
   for (let day = first; day <= last; day += DAY_MS)
     days.push(new Date(day).toISOString().slice(0, 10));
   return days;
+}
+
+/** Adds up reports of two stores that counted one after the other; a link clicked in both times has a first click in each. */
+export async function sumOfReports(
+  query: ReportQuery,
+  one: CountersReader,
+  other: CountersReader,
+): Promise<Report> {
+  const [first, second] = [await one.report(query), await other.report(query)];
+  const rows = new Map<string, ReportRow>();
+  for (const row of [...first.rows, ...second.rows]) {
+    const before = rows.get(row.key);
+    rows.set(row.key, before === undefined ? row : sumOfRows(before, row));
+  }
+  return {
+    rows: [...rows.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    total: sumOfRows(first.total, second.total),
+    unreadable: first.unreadable + second.unreadable,
+  };
+}
+
+function sumOfRows(one: ReportRow, other: ReportRow): ReportRow {
+  const { messages, links } = one;
+  return {
+    key: one.key,
+    ...(messages !== undefined && { messages: messages + (other.messages ?? 0) }),
+    ...(links !== undefined && { links: links + (other.links ?? 0) }),
+    clicks: one.clicks + other.clicks,
+    rawClicks: one.rawClicks + other.rawClicks,
+    uniqueClicks: one.uniqueClicks + other.uniqueClicks,
+  };
 }

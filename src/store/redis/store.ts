@@ -1,87 +1,89 @@
-import type { LinkIssuer, LinkResolver } from '../../link/link-store.ts';
-import type { ClickCounter } from '../counters.ts';
-import type { EventAppender, EventConsumer, StreamReader } from '../events.ts';
-import type { EditableBlockList, SentCounter } from '../store.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Metrics } from '../../lib/metrics.ts';
+import { type JournalSettings, LocalEvents } from '../local/events.ts';
+import { forgetInJournal } from '../local/forget.ts';
+import { FileReport } from '../local/report.ts';
+import type { Store } from '../store.ts';
 import { RedisBlocks } from './blocks.ts';
-import { RedisConnection } from './connection.ts';
+import type { RedisOptions } from './client.ts';
+import { OutageLog, RedisConnection } from './connection.ts';
 import { RedisCounters } from './counters.ts';
-import { type ConsumerName, RedisEventConsumer } from './event-consumer.ts';
-import { RedisEventReader } from './event-reader.ts';
 import { RedisEvents } from './events.ts';
-import { type Forgetting, type Forgotten, forgetRecipient } from './forget-recipient.ts';
-import { type RedisHealth, redisHealth } from './health.ts';
+import { forgetRecipient } from './forget.ts';
+import { redisHealth } from './health.ts';
 import { Keys } from './keys.ts';
-import type { RedisStoreOptions } from './options.ts';
 import { ReplicatedWrites } from './replicated-writes.ts';
-import { RedisReport } from './report.ts';
-import { RedisSealKeys } from './seal-keys.ts';
+import { RedisReport, sumOfReports } from './report.ts';
 import { StoredLinks } from './stored-links.ts';
+import type { StreamLimits } from './stream.ts';
 
-/** All that clickmilter keeps in Redis. Whatever cannot be done at the moment rejects with StoreUnavailable. */
-export interface RedisStore {
-  readonly issuer: LinkIssuer;
-  readonly resolver: LinkResolver;
-  readonly blocks: EditableBlockList;
-  /** The click stream. */
-  readonly events: EventAppender;
-  /**
-   * Reads the stream on a connection of its own; `after` is an event's id, `0` (the oldest on) or `$` (only new ones).
-   */
-  openReader(after: string): StreamReader;
-  openConsumer(name: ConsumerName): EventConsumer;
-  readonly counters: SentCounter & ClickCounter & { flush(): Promise<void> };
-  readonly reports: RedisReport;
-  /** Erases what is stored about a recipient; looks at everything there is. */
-  forget(forgetting: Forgetting): Promise<Forgotten>;
-  /** Compares the sealing keys of the hosts that share the store. */
-  readonly sealKeys: RedisSealKeys;
-  health(): Promise<RedisHealth>;
-  /** Writes what the counters hold, and ends all but the readers and consumers. */
-  close(): Promise<void>;
+export interface RedisSettings {
+  readonly redis: RedisOptions;
+  readonly events: JournalSettings & StreamLimits;
+}
+
+/** A store in Redis. Clicks that Redis does not take wait in the journal of this host. */
+export interface RedisStore extends Store {
+  readonly issuer: StoredLinks;
+  readonly events: RedisEvents;
 }
 
 /** Touches nothing yet: the first command connects. */
-export function createRedisStore(options: RedisStoreOptions): RedisStore {
-  // Of two connections it is told as of one: Redis is away while either of them is.
-  const away = new Map<'all' | 'saving', string>();
-  const watch = (name: 'all' | 'saving') => (unavailable: string | undefined) => {
-    const isKnown = [...away.values()].includes(unavailable ?? '');
-    if (unavailable === undefined) away.delete(name);
-    else away.set(name, unavailable);
-    if (unavailable === undefined ? away.size === 0 : !isKnown) options.onConnection?.(unavailable);
-  };
-  const connection = new RedisConnection(options, { onConnection: watch('all') });
-  const keys = new Keys(options.keyPrefix);
-  const links = new StoredLinks(connection, keys);
-  const { commandTimeoutMs, waitReplicas = 0, waitTimeoutMs = commandTimeoutMs } = options;
-  // Whoever follows a link is not to wait for replicas.
+export function createRedisStore(
+  { redis, events: settings }: RedisSettings,
+  logger: Logger,
+  metrics: Metrics,
+): RedisStore {
+  const outages = new OutageLog(logger);
+  const connection = new RedisConnection(redis, { outages });
+  const keys = new Keys(redis.keyPrefix);
+  const blocks = new RedisBlocks(connection, keys);
+  const links = new StoredLinks(connection, keys, blocks.versionRead);
+  const { commandTimeoutMs, waitReplicas = 0, waitTimeoutMs = commandTimeoutMs } = redis;
+  // A connection of its own, because readers who click must not wait for replicas.
   const saving =
     waitReplicas > 0
       ? new RedisConnection(
-          { ...options, commandTimeoutMs: commandTimeoutMs + waitTimeoutMs },
-          { onConnection: watch('saving') },
+          { ...redis, commandTimeoutMs: commandTimeoutMs + waitTimeoutMs },
+          { outages },
         )
       : undefined;
-  const events = new RedisEvents(connection, keys, options.stream);
-  const counters = new RedisCounters(connection, keys, options.onCountsRefused);
+  const journal = new LocalEvents(settings, logger, metrics);
+  const events = new RedisEvents({ connection, redis, keys, settings, journal, logger });
+  const counters = new RedisCounters(connection, keys, logger);
   const reports = new RedisReport(connection, keys);
-  const ownConnection = () => new RedisConnection(options, { blocking: true });
+  // Counts of the time before Redis.
+  const files = new FileReport(settings.journal, logger);
   return {
     issuer:
       saving === undefined
         ? links
-        : new StoredLinks(saving, keys, new ReplicatedWrites(saving, waitReplicas, waitTimeoutMs)),
+        : new StoredLinks(
+            saving,
+            keys,
+            blocks.versionRead,
+            new ReplicatedWrites(saving, waitReplicas, waitTimeoutMs),
+          ),
     resolver: links,
-    blocks: new RedisBlocks(connection, keys),
+    blocks,
     events,
-    openReader: (after) => new RedisEventReader(ownConnection(), keys, after),
-    openConsumer: (name) => new RedisEventConsumer(ownConnection(), keys, name),
-    counters,
-    reports,
-    forget: (forgetting) => forgetRecipient(connection, keys, links, forgetting),
-    sealKeys: new RedisSealKeys(connection, keys),
-    health: async () => redisHealth(connection, { ...(await events.usage()), ...options.stream }),
-    close: async () => {
+    counters: {
+      sent: (message) => counters.sent(message),
+      clicked: (click) => counters.clicked(click),
+      flush: () => counters.flush(),
+      report: (query) => sumOfReports(query, reports, files),
+      clicksOf: async (messageId, link) =>
+        (await reports.clicksOf(messageId, link)) + (await files.clicksOf(messageId, link)),
+    },
+    async forget(request) {
+      // Before the stream: events that leave the journal meanwhile are found in the stream.
+      const journalled = await forgetInJournal(settings.journal, request.address);
+      const found = await forgetRecipient(connection, keys, links, request);
+      return { ...found, events: found.events + journalled };
+    },
+    health: async (own) =>
+      redisHealth(connection, keys, await events.stream.usage(), settings, own),
+    async close() {
       await counters.flush();
       counters.stop();
       connection.close();

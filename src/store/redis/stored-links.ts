@@ -20,22 +20,16 @@ import { formatStoredToken, LinkChecks, parseStoredToken } from '../../link/stor
 import { hostName } from '../../link/tracking-host.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
-import { RecordReads } from './record-reads.ts';
+import { RecordReads, UnreadableRecord } from './record-reads.ts';
 import type { ReplicatedWrites } from './replicated-writes.ts';
-import { EditionSharing } from './template-sharing.ts';
-import { UnreadableRecord } from './unreadable-record.ts';
+import { TemplateSharing } from './template-sharing.ts';
 
-/** Characters of the records that are kept open, roughly; more than a record can have. */
+/** A rough limit for the characters of the records that stay open; more than a record can have. */
 const RECENT_LENGTH = 32 * 1024 * 1024;
-/** Characters a link takes in a record beside its target, at the most: its part and a name of 63 bytes in JSON. */
+/** The most characters that a link takes in a record beside its target: its part, and a name of 63 bytes in JSON. */
 const LINK_LENGTH = 400;
 
-/** A link as Redis knows it, and the version of the block list that was read in the same round trip. */
-export interface StoredLink extends ResolvedLink {
-  readonly blocksVersion: string;
-}
-
-/** Links whose message has a record in Redis: one key a message, written and read in one round trip. */
+/** Links whose message has a record in Redis: one key per message, written and read in one round trip. */
 export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly kind = 'stored';
   readonly maxTarget = MAX_TARGET;
@@ -43,29 +37,37 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly #keys: Keys;
   readonly #replicated: ReplicatedWrites | undefined;
   readonly #reads: RecordReads;
-  readonly #sharing: EditionSharing;
+  readonly #sharing: TemplateSharing;
   readonly #recent = new LRUCache<string, { value: Buffer; record: OpenRecord }>({
     maxSize: RECENT_LENGTH,
     sizeCalculation: ({ value, record }) => value.length + record.length + 1,
   });
 
-  /** @param replicated where replicas are asked for; over the same connection */
-  constructor(connection: RedisConnection, keys: Keys, replicated?: ReplicatedWrites) {
+  /**
+   * @param onBlocksVersion receives the version of the block list whenever a record is read
+   * @param replicated writes on the same connection, where replicas are asked for
+   */
+  constructor(
+    connection: RedisConnection,
+    keys: Keys,
+    onBlocksVersion: (version: string) => void,
+    replicated?: ReplicatedWrites,
+  ) {
     this.#connection = connection;
     this.#keys = keys;
-    this.#reads = new RecordReads(connection, keys);
-    this.#sharing = new EditionSharing(connection, keys);
+    this.#reads = new RecordReads(connection, keys, onBlocksVersion);
+    this.#sharing = new TemplateSharing(connection, keys);
     this.#replicated = replicated;
   }
 
-  /** @throws RangeError for a message id that newMessageId did not make */
+  /** @throws RangeError for a message id that newMessageId did not create */
   issue(message: MessageFacts): IssuedLinks {
     if (!isMessageId(message.messageId)) {
       throw new RangeError(`"${message.messageId}" is not a message id of newMessageId`);
     }
     const links: TrackedLink[] = [];
     let length = 0;
-    // As random and as long as an id.
+    // Of the same form as an id: as random, and as long.
     const secret = newMessageId();
     const checks = new LinkChecks(secret);
     return {
@@ -81,11 +83,11 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     };
   }
 
-  async resolve(token: string): Promise<StoredLink | undefined> {
+  async resolve(token: string): Promise<ResolvedLink | undefined> {
     const parsed = parseStoredToken(token);
     if (parsed === undefined) return undefined;
     const { form, messageId, index, check } = parsed;
-    const [value, version] = await this.#reads.read(messageId);
+    const value = await this.#reads.read(messageId);
     if (value === null) return undefined;
     const record = this.#recentOf(value, messageId) ?? (await this.open(value, messageId));
     const link = readable(messageId, () => record.link(index));
@@ -95,27 +97,26 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
       link,
       message,
       linkCount,
-      blocksVersion: version,
       isFor: (host) => host === message.domain || hostName(host) === hostName(message.domain),
     };
   }
 
   /**
    * Opens a record as it was read.
-   * @throws StoreUnavailable where it cannot be; UnreadableRecord where that will not change
+   * @throws StoreUnavailable where that fails; UnreadableRecord where it will always fail
    */
   async open(value: Buffer, messageId: string): Promise<OpenRecord> {
     const sharedId = sharedIdOf(value);
     const shared = sharedId && (await this.#sharing.find(sharedId));
     const record = readable(messageId, () => new OpenRecord(value, messageId, shared));
-    // A copy: what the client hands out is a window on all that came with it.
+    // A copy: the client's buffer is a window on everything that came with it.
     this.#recent.set(messageId, { value: Buffer.from(value), record });
     return record;
   }
 
   /**
-   * Whoever follows one link of a message often follows more of them: the last records stay open, while Redis has the
-   * same.
+   * Readers who click one link of a message often click more: the last records stay open, as long as Redis has the same
+   * values.
    */
   #recentOf(value: Buffer, messageId: string): OpenRecord | undefined {
     const recent = this.#recent.get(messageId);
@@ -123,8 +124,8 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   }
 
   /**
-   * All of a record as it was read.
-   * @throws StoreUnavailable where it cannot be opened; UnreadableRecord where that will not change
+   * The contents of a record as it was read.
+   * @throws StoreUnavailable where it cannot be opened; UnreadableRecord where that will always fail
    */
   async contents(value: Buffer, messageId: string): Promise<MessageRecord> {
     const record = await this.open(value, messageId);
@@ -135,7 +136,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     const { losses } = this.#connection;
     const value = this.#sharing.encode(record);
     await this.#write(record.message, value, givenUp);
-    // What is sent again after a break may come to a server that has lost, or never had, the edition of a copy.
+    // A record sent again after a break may reach a server that has lost, or never had, its template.
     if (losses !== this.#connection.losses && sharedIdOf(value) !== undefined) {
       await this.#write(record.message, encodeRecord(record), givenUp);
     }
@@ -156,7 +157,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   }
 }
 
-/** @throws UnreadableRecord where that fails: a later release may have written the record, so the link is not unknown */
+/** @throws UnreadableRecord where that fails: a later release may have written the record, so its links are not unknown */
 function readable<T>(messageId: string, read: () => T): T {
   try {
     return read();

@@ -8,13 +8,13 @@ import { align, createEdition, type Edition, type EditionLink } from '../../link
 import { changesFrom } from '../../link/template-changes.ts';
 
 /**
- * What may become an edition: what messages to different recipients have had in common so far. Whatever only one of
- * them got is not in it, however often it was sent to him: it is his own. Holds no string of a message, which would
- * hold the message.
+ * Learns a template: the part that messages to different recipients have had in common so far. Links that only one
+ * recipient got are not part of it, however often they were sent. A learner holds no string of a message, which would keep
+ * the whole message in memory.
  */
-export class EditionCandidate {
+export class TemplateLearner {
   readonly #lines: string;
-  /** Read when there is a second message. */
+  /** Parsed when there is a second message. */
   #links: readonly EditionLink[] | undefined;
   #facts: SharedFacts;
   readonly #recipients: string[];
@@ -29,16 +29,16 @@ export class EditionCandidate {
     return this.#recipients.length;
   }
 
-  /** Whether it is the very message that it began with. */
+  /** Whether this is the first message again. */
   isAgain(lines: string, recipient: string): boolean {
     return this.#recipients.includes(recipient) && this.#lines === lines;
   }
 
   /**
-   * Keeps what a message to another recipient has in common with it.
-   * @returns false where that is too little, or the recipient is not another: nothing has changed then
+   * Keeps the part that a message to another recipient shares.
+   * @returns false where the two share too little, or the recipient is known; nothing has changed then
    */
-  absorb({ message, links }: MessageRecord, recipient: string): boolean {
+  learn({ message, links }: MessageRecord, recipient: string): boolean {
     if (this.#recipients.includes(recipient)) return false;
     this.#links ??= this.#lines
       .slice(0, -1)
@@ -52,8 +52,8 @@ export class EditionCandidate {
     return true;
   }
 
-  /** @returns undefined where it is not worth a key of its own */
-  edition(leastLinks: number, leastLength: number): Edition | undefined {
+  /** @returns undefined where it is not worth a key */
+  template(leastLinks: number, leastLength: number): Edition | undefined {
     const links = this.#links ?? [];
     if (links.length < leastLinks || lengthOf(links) < leastLength) return undefined;
     return createEdition(this.#facts, links);
@@ -68,7 +68,7 @@ function lengthOf(links: readonly EditionLink[]): number {
   return links.reduce((sum, { start, end = '' }) => sum + start.length + end.length, 0);
 }
 
-/** The links that are in both; those that differ at the same place only in their middle become open ones. */
+/** The links that are in both. Links at the same place that differ only in their middle become open links. */
 function inCommon(before: readonly EditionLink[], links: readonly TrackedLink[]): EditionLink[] {
   const common: EditionLink[] = [];
   const of = align(before, links, Number.POSITIVE_INFINITY) ?? [];
@@ -99,7 +99,7 @@ function inCommon(before: readonly EditionLink[], links: readonly TrackedLink[])
 
 const SCHEME = 'https://'.length;
 
-/** What two links have in common before and behind a middle, which ends where a word or number does. */
+/** The open link that two links share: their common start and end, cut at the edges of words and numbers. */
 function opened(link: EditionLink, { target, part, name }: TrackedLink): EditionLink | undefined {
   if (
     part !== link.part ||

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { inBackground } from '../../lib/background.ts';
 import { linkLines } from '../../link/link-line.ts';
 import { encodeCopy, encodeRecord, type MessageRecord } from '../../link/message-record.ts';
@@ -11,46 +12,45 @@ import type { Edition } from '../../link/template.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { RecentByLinks } from './recent-by-links.ts';
-import { EditionCandidate } from './template-learner.ts';
-import { UnreadableRecord } from './unreadable-record.ts';
+import { UnreadableRecord } from './record-reads.ts';
+import { TemplateLearner } from './template-learner.ts';
 
-/** Fewer links, or shorter ones, are not worth a key of their own. */
+/** Messages with fewer or shorter links are not worth a template. */
 const MIN_LINKS = 6;
 const MIN_LENGTH = 400;
-/** Who must have got a newsletter before its edition is kept: thousands will; a receipt does not come twice. */
+/** Recipients of a newsletter before its template is kept: thousands will follow, while a receipt does not come twice. */
 const RECIPIENTS = 4;
-/** Between two newly found editions, so that mail which only looks alike does not fill Redis with them. */
+/** The time between two new templates, so that mail which only looks alike does not fill Redis with them. */
 const PAUSE_MS = 5_000;
-/** How long lines are relied on without a look at whether they are still there. */
+/** How often the presence of a template in use is checked. */
 const CHECK_MS = 1_000;
-/** An edition outlives the message for which it is kept, so that those of the next weeks can use it as well. */
+/** A template outlives the message for which it is kept, so that messages of the next weeks can use it. */
 const SLACK_SECONDS = 40 * 86_400;
 const MAX_KNOWN = 200;
-const MAX_CANDIDATES = 300;
+const MAX_LEARNERS = 300;
 
 interface Known {
-  readonly edition: Edition;
-  /** Unix seconds up to which Redis keeps it, as far as we know; 0 for not at all. */
+  readonly template: Edition;
+  /** Unix seconds until which Redis keeps it, as far as we know; 0 where it does not. */
   until: number;
-  /** Connections lost when that was known. */
+  /** How many connections had been lost when that was known. */
   losses: number;
-  /** When it was last looked at, by performance.now: the clock may jump. */
+  /** When it was last checked, by performance.now: the wall clock may jump. */
   checked: number;
 }
 
 /**
- * Keeps what the copies of a newsletter have in common once. No message waits for that: an edition is written in the
- * background, and used by records only after Redis has acknowledged it, so that whatever Redis saves or replicates of a
- * record, it has saved or replicated its edition before. Where that order does not hold, across the nodes of a cluster,
- * nothing is shared.
+ * Keeps the part that the instances of a newsletter share, its template, once. No message waits for it: a template is
+ * written in the background, and records use it only after Redis has acknowledged it. So Redis saves and replicates the
+ * template before the records that need it. The nodes of a cluster do not keep this order, so nothing is shared there.
  */
-export class EditionSharing {
+export class TemplateSharing {
   readonly #connection: RedisConnection;
   readonly #keys: Keys;
   readonly #known = new RecentByLinks<Known>(MAX_KNOWN);
-  readonly #candidates = new RecentByLinks<EditionCandidate>(MAX_CANDIDATES);
+  readonly #learners = new RecentByLinks<TemplateLearner>(MAX_LEARNERS);
   /** By id, for reading. */
-  readonly #read = new Map<string, SharedLines>();
+  readonly #read = new LRUCache<string, SharedLines>({ max: MAX_KNOWN });
   /** By performance.now. */
   #lastNew = Number.NEGATIVE_INFINITY;
 
@@ -59,21 +59,21 @@ export class EditionSharing {
     this.#keys = keys;
   }
 
-  /** The record as it is to be written: as a copy of its edition, where there is one that Redis has. */
+  /** Encodes a record: as an instance of its template, where there is one that Redis has. */
   encode(record: MessageRecord): Buffer {
     const { links, message } = record;
     const [recipient = ''] = message.recipients;
     if (this.#connection.isCluster || links.length < MIN_LINKS || recipient === '') {
       return encodeRecord(record);
     }
-    let copy: Buffer | undefined;
-    const known = this.#known.find(links, ({ edition }) => {
-      copy = encodeCopy(record, edition);
-      return copy !== undefined;
+    let instance: Buffer | undefined;
+    const known = this.#known.find(links, ({ template }) => {
+      instance = encodeCopy(record, template);
+      return instance !== undefined;
     });
     if (known !== undefined) {
       const isKept = this.#isKept(known, message.expires);
-      return isKept && copy !== undefined ? copy : encodeRecord(record);
+      return isKept && instance !== undefined ? instance : encodeRecord(record);
     }
     const lines = linkLines(links);
     if (lines.length <= MAX_SHARED_BYTES) this.#learn(record, lines, recipient);
@@ -81,8 +81,8 @@ export class EditionSharing {
   }
 
   /**
-   * The shared lines of a record that is to be opened.
-   * @throws StoreUnavailable when they cannot be had; UnreadableRecord when they are gone or damaged
+   * Reads the shared lines that a record needs.
+   * @throws StoreUnavailable while they cannot be read; UnreadableRecord when they are gone or damaged
    */
   async find(id: Buffer): Promise<SharedLines> {
     const name = id.toString('base64url');
@@ -97,38 +97,37 @@ export class EditionSharing {
     } catch (error) {
       throw new UnreadableRecord(`${key}: ${(error as Error).message}`, { cause: error });
     }
-    if (this.#read.size >= MAX_KNOWN) this.#read.clear();
     this.#read.set(name, lines);
     return lines;
   }
 
-  /** Takes note of a message that is a copy of no known edition. */
+  /** Learns from a message that is an instance of no known template. */
   #learn(record: MessageRecord, lines: string, recipient: string): void {
     const { links, message } = record;
     let again = false;
-    const candidate = this.#candidates.find(links, (other) => {
+    const learner = this.#learners.find(links, (other) => {
       again = other.isAgain(lines, recipient);
-      // What has become an edition may still be found under other links.
-      return again || (other.recipients < RECIPIENTS && other.absorb(record, recipient));
+      // A learner that has become a template may still be found under other links.
+      return again || (other.recipients < RECIPIENTS && other.learn(record, recipient));
     });
     if (again) return;
-    if (candidate === undefined) {
-      this.#candidates.add(links, new EditionCandidate(message, lines, recipient));
+    if (learner === undefined) {
+      this.#learners.add(links, new TemplateLearner(message, lines, recipient));
       return;
     }
-    if (candidate.recipients < RECIPIENTS) return;
-    this.#candidates.remove(links, candidate);
-    const edition = candidate.edition(MIN_LINKS, MIN_LENGTH);
-    if (edition === undefined || edition.shared.text.length > MAX_SHARED_BYTES) return;
-    const known = { edition, until: 0, losses: 0, checked: Number.NEGATIVE_INFINITY };
+    if (learner.recipients < RECIPIENTS) return;
+    this.#learners.remove(links, learner);
+    const template = learner.template(MIN_LINKS, MIN_LENGTH);
+    if (template === undefined || template.shared.text.length > MAX_SHARED_BYTES) return;
+    const known = { template, until: 0, losses: 0, checked: Number.NEGATIVE_INFINITY };
     this.#known.add(links, known);
     this.#isKept(known, message.expires);
   }
 
-  /** Whether Redis has it for long enough; sees to it now and then that it has. */
+  /** Whether Redis keeps a template for long enough; now and then makes Redis keep it. */
   #isKept(known: Known, expires: number): boolean {
     const now = performance.now();
-    // After a break another server may answer, or the same one without its last second: what it has is not known.
+    // After a break another server may answer, or the same one without its last second: its data is not known.
     const isKept = known.until >= expires && known.losses === this.#connection.losses;
     if (now - known.checked > CHECK_MS && (isKept || this.#mayKeep(now))) {
       known.checked = now;
@@ -144,10 +143,10 @@ export class EditionSharing {
     return true;
   }
 
-  /** Sees to it that Redis has the lines until then; another process may have written them, and never for less long. */
+  /** Makes Redis keep a template until then; another process may have written it, and its lifetime never shrinks. */
   async #keep(known: Known, until: number): Promise<void> {
-    const key = this.#keys.sharedLines(known.edition.shared.id.toString('base64url'));
-    const value = encodeSharedLines(known.edition.shared);
+    const key = this.#keys.sharedLines(known.template.shared.id.toString('base64url'));
+    const value = encodeSharedLines(known.template.shared);
     const lifetime = until - Math.floor(Date.now() / 1000);
     const { losses } = this.#connection;
     try {
@@ -160,7 +159,7 @@ export class EditionSharing {
       known.until = until;
       known.losses = losses;
     } catch {
-      // Without them, records are longer; nothing else.
+      // Without the template, records are longer.
       known.until = 0;
     }
   }

@@ -18,6 +18,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BlockListFile } from '../../../src/store/local/blocks.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 
 let folder: string;
@@ -59,35 +60,37 @@ test('requests that come while the list is read wait for it', async () => {
 });
 
 test('it may be edited by hand; what is no block is said, the rest holds', async () => {
-  const problems: string[] = [];
-  const service = new BlockListFile(path, (text) => problems.push(text.replace(folder, '')));
+  const { logger, lines } = recordedLog();
+  const service = new BlockListFile(path, logger);
   await service.add(token);
   await appendFile(path, '  domain shop.example\r\n\n# mine\nshop.example\n');
   expect(await service.find('U', resolved)).toEqual(shop);
   await service.find('U', resolved);
-  expect(problems).toMatchInlineSnapshot(`
-    [
-      "/state/blocks:7: "shop.example" is no block; a line is "token T", "message M", "url U" or "domain D"",
-    ]
-  `);
+  expect(lines).toMatchObject([
+    {
+      place: `${path}:7`,
+      line: 'shop.example',
+      message: expect.stringMatching(/^invalid line in block list, ignored/),
+    },
+  ]);
   await service.remove(shop);
   expect(await readFile(path, 'utf8')).toContain('\n# mine\nshop.example\n');
 });
 
 test('a list that cannot be read leaves the one before it', async () => {
-  const problems: string[] = [];
-  const service = new BlockListFile(path, (text) => problems.push(text.replace(folder, '')));
+  const { logger, lines } = recordedLog();
+  const service = new BlockListFile(path, logger);
   await service.add(shop);
   await service.find('T', resolved);
   await rm(path);
   await mkdir(path);
   expect(await service.find('T', resolved)).toEqual(shop);
-  expect(problems).toEqual(['EISDIR: illegal operation on a directory, read']);
+  expect(lines).toMatchObject([{ reason: 'EISDIR: illegal operation on a directory, read' }]);
 });
 
 test('a list that cannot be looked at leaves the one before it, and is told once', async () => {
-  const problems: string[] = [];
-  const service = new BlockListFile(path, (text) => problems.push(text.replace(folder, '')));
+  const { logger, lines } = recordedLog();
+  const service = new BlockListFile(path, logger);
   await service.add(shop);
   await service.find('T', resolved);
   const text = await readFile(path, 'utf8');
@@ -95,7 +98,7 @@ test('a list that cannot be looked at leaves the one before it, and is told once
   await symlink(path, path);
   expect(await service.find('T', resolved)).toEqual(shop);
   expect(await service.find('T', resolved)).toEqual(shop);
-  expect(problems).toEqual([expect.stringContaining('ELOOP')]);
+  expect(lines).toMatchObject([{ reason: expect.stringContaining('ELOOP') }]);
   await rm(path);
   await writeFile(path, text.replace('domain shop.example', 'token T'));
   expect(await service.find('T', resolved)).toEqual(token);
@@ -160,8 +163,8 @@ describe.runIf(process.getuid?.() === 0)('edited by root, in the folder of anoth
   });
 
   test('a block counts that could not be read when it was made, although nothing changes afterwards', async () => {
-    const problems: string[] = [];
-    const service = new BlockListFile(path, (text) => problems.push(text));
+    const { logger, lines } = recordedLog();
+    const service = new BlockListFile(path, logger);
     await chmod(folder, 0o755);
     await writeFile(path, 'domain shop.example\n', { mode: 0o600 });
     process.seteuid?.(NOBODY);
@@ -173,7 +176,7 @@ describe.runIf(process.getuid?.() === 0)('edited by root, in the folder of anoth
       process.seteuid?.(0);
     }
     await expect.poll(() => service.find('T', resolved)).toEqual(shop);
-    expect(problems).toEqual([expect.stringContaining('EACCES')]);
+    expect(lines).toMatchObject([{ reason: expect.stringContaining('EACCES') }]);
   });
 
   test('whose it was, it stays, with its mode', async () => {

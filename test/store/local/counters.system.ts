@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FileCounters } from '../../../src/store/local/counters.ts';
 import { FileReport } from '../../../src/store/local/report.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 
 let disk: string;
 beforeEach(() => {
@@ -20,10 +21,10 @@ afterEach(() => {
 test('on a disk that is full for a while, and then almost, nothing is counted twice', async () => {
   const ballast = join(disk, 'ballast');
   await writeFile(ballast, Buffer.alloc(244 * 1024));
-  let failures = 0;
+  const { logger, lines } = recordedLog();
   const counters = new FileCounters({
     folder: disk,
-    observer: { failed: () => void failures++ },
+    logger,
   });
   for (let n = 0; n < 400; n++) {
     const link = `https://example.com/${'x'.repeat(60)}${n}`;
@@ -32,7 +33,7 @@ test('on a disk that is full for a while, and then almost, nothing is counted tw
   await counters.flush();
   await truncate(ballast, 210 * 1024);
   await counters.flush();
-  expect(failures).toBe(2);
+  expect(lines).toMatchObject([{ reason: expect.stringMatching(/ENOSPC/) }]);
   await rm(ballast);
   await counters.close();
   const { total } = await new FileReport(disk).report({ by: 'campaign' });

@@ -13,9 +13,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CountedClick } from '../../../src/store/counters.ts';
 import { FileCounters } from '../../../src/store/local/counters.ts';
 import { FileReport } from '../../../src/store/local/report.ts';
+import type { CountedClick } from '../../../src/store/store.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 
 let folder: string;
 let counters: FileCounters;
@@ -160,12 +161,18 @@ describe('the files', () => {
     await symlink('loop', join(folder, 'loop'));
     await symlink('loop', join(folder, 'counts-2026-11-24.other.1.jsonl'));
     await symlink('gone', join(folder, 'counts-2026-11-25.other.1.jsonl'));
-    const problems: string[] = [];
-    const telling = new FileReport(folder, (text) => problems.push(text.replaceAll(folder, '')));
+    const { logger, lines } = recordedLog();
+    const telling = new FileReport(folder, logger);
     expect((await telling.report({ by: 'day' })).total).toMatchObject(numbers(3, 35, 8, 4, 3));
-    expect(problems).toEqual([
-      '/counts-2026-11-23.other.1.jsonl is left out: EISDIR: illegal operation on a directory, read',
-      expect.stringContaining('/counts-2026-11-24.other.1.jsonl is left out: ELOOP'),
+    expect(lines).toMatchObject([
+      {
+        path: join(folder, 'counts-2026-11-23.other.1.jsonl'),
+        reason: 'EISDIR: illegal operation on a directory, read',
+      },
+      {
+        path: join(folder, 'counts-2026-11-24.other.1.jsonl'),
+        reason: expect.stringContaining('ELOOP'),
+      },
     ]);
     expect(await telling.clicksOf('m1', 'Shop')).toBe(5);
   });
@@ -206,12 +213,8 @@ describe('the files', () => {
   });
 
   test('beyond the limit the oldest days go, and that is said', async () => {
-    const dropped: string[] = [];
-    const small = new FileCounters({
-      folder,
-      maxTotalBytes: 20_000,
-      observer: { dropped: (path) => void dropped.push(path) },
-    });
+    const { logger, lines } = recordedLog();
+    const small = new FileCounters({ folder, maxTotalBytes: 20_000, logger });
     for (let day = 1; day <= 28; day++) {
       for (let n = 0; n < 30; n++) {
         const date = `2026-11-${String(day).padStart(2, '0')}`;
@@ -219,49 +222,44 @@ describe('the files', () => {
       }
       await small.flush();
     }
-    expect(dropped.length).toBeGreaterThan(10);
-    expect(dropped[0]).toContain('2026-11-01');
+    expect(lines.length).toBeGreaterThan(10);
+    expect(lines[0]?.['path']).toContain('2026-11-01');
     const { rows } = await report.report({ by: 'day' });
     expect(rows.at(-1)?.key).toBe('2026-11-28');
     expect(rows.length).toBeLessThan(10);
   });
 
   test('several make room at once: none fails, and each file is said to be gone once', async () => {
-    const dropped: string[] = [];
-    const failed: unknown[] = [];
-    const observer = {
-      dropped: (path: string) => void dropped.push(path),
-      failed: (error: unknown) => void failed.push(error),
-    };
+    const { logger, lines } = recordedLog();
     for (let day = 1; day <= 20; day++) {
       const date = `2026-10-${String(day).padStart(2, '0')}`;
       await writeFile(join(folder, `counts-${date}.other.1.jsonl`), 'x'.repeat(1_000));
     }
     const several = Array.from(
       { length: 4 },
-      () => new FileCounters({ folder, maxTotalBytes: 5_000, observer }),
+      () => new FileCounters({ folder, maxTotalBytes: 5_000, logger }),
     );
     for (const one of several) one.sent({ day: MONDAY, links: 1 });
     await Promise.all(several.map((one) => one.close()));
-    expect(failed).toEqual([]);
-    expect(dropped).toHaveLength(16);
-    expect(new Set(dropped).size).toBe(16);
+    // Each line is about a removed file, and none about a failure.
+    expect(lines).toHaveLength(16);
+    expect(new Set(lines.map(({ path }) => path)).size).toBe(16);
     expect((await report.report({ by: 'day' })).total.messages).toBe(4);
   });
 
   test('a disk that cannot be written: kept, added up, written when it can', async () => {
-    const failed: unknown[] = [];
+    const { logger, lines } = recordedLog();
     const blocked = join(folder, 'file');
     await writeFile(blocked, '');
     const waiting = new FileCounters({
       folder: join(blocked, 'counts'),
-      observer: { failed: (error) => void failed.push(error) },
+      logger,
     });
     waiting.sent({ day: MONDAY, links: 1 });
     await waiting.flush();
     waiting.sent({ day: MONDAY, links: 1 });
     await waiting.flush();
-    expect(failed.length).toBe(2);
+    expect(lines).toMatchObject([{ level: 'error', reason: expect.stringMatching(/ENOTDIR/) }]);
     await rm(blocked);
     await mkdir(blocked);
     await waiting.close();

@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, readdir, rename, rm, unlink, utimes, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { EventReader } from '../../../src/store/events.ts';
 import { Journal } from '../../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../../src/store/local/journal-consumer.ts';
-import { JournalReader } from '../../../src/store/local/journal-reader.ts';
-import { UnreadableFiles } from '../../../src/store/local/unreadable-files.ts';
+import { JournalReader, UnreadableFiles } from '../../../src/store/local/journal-reader.ts';
+import type { EventReader } from '../../../src/store/store.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 
 let folder: string;
 let journal: Journal;
@@ -78,8 +78,8 @@ describe('reading the journal', () => {
     const [name = ''] = await readdir(folder);
     const old = join(folder, name.replace(/-\d{17}/, '-20200101000000000'));
     await mkdir(old);
-    const problems: string[] = [];
-    const unreadable = new UnreadableFiles((text) => problems.push(text.replace(old, 'OLD')));
+    const { logger, lines } = recordedLog();
+    const unreadable = new UnreadableFiles(logger);
     const reader = new JournalReader({ folder, kinds: ['events'], unreadable });
     expect(await read(reader)).toEqual([1]);
     await append(2);
@@ -87,8 +87,8 @@ describe('reading the journal', () => {
     await rm(old, { recursive: true });
     await writeFile(old, `${event(0)}\n`);
     expect(await read(reader)).toEqual([0]);
-    expect(problems).toEqual([
-      'OLD is left out until it can be read: EISDIR: illegal operation on a directory, read',
+    expect(lines).toMatchObject([
+      { path: old, reason: 'EISDIR: illegal operation on a directory, read' },
     ]);
   });
 
@@ -100,15 +100,15 @@ describe('reading the journal', () => {
     const [path = ''] = (await readdir(folder)).map((name) => join(folder, name));
     const written = Date.now() / 1000 - age;
     await utimes(path, written, written);
-    const problems: string[] = [];
-    const unreadable = new UnreadableFiles((text) => problems.push(text));
+    const { logger, lines } = recordedLog();
+    const unreadable = new UnreadableFiles(logger);
     const reader = new JournalReader({ folder, kinds: ['events'], unreadable });
     expect(await read(reader, 1)).toEqual([1]);
     expect(await read(reader)).toEqual([]);
     await rm(path);
     await mkdir(path);
     expect(await read(reader)).toEqual([]);
-    expect(problems).toHaveLength(looks);
+    expect(lines).toHaveLength(looks);
   });
 
   test('goes on in a file that was taken over by another process, and forgets removed ones', async () => {

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StoreUnavailable } from '../../../src/link/link-store.ts';
-import type { EventAppender } from '../../../src/store/events.ts';
 import {
   adoptPending,
   JournalReplay,
   type ReplayOptions,
 } from '../../../src/store/local/journal-replay.ts';
+import type { EventAppender } from '../../../src/store/store.ts';
+import { recordedLog, recordedMetrics } from '../../helpers/recorded.ts';
 import { event, JournalFolder } from './journal-folder.ts';
 
 const folder = new JournalFolder();
@@ -104,9 +105,10 @@ describe('the replay', () => {
   });
 
   test('what it handed over is not lost when the file makes room', async () => {
-    const dropped: number[] = [];
-    const observer = { dropped: (_path: string, events: number) => void dropped.push(events) };
-    const journal = folder.open({ kind: 'pending', maxTotalBytes: 200_000, observer });
+    const { logger, lines } = recordedLog();
+    const { metrics, counts } = recordedMetrics();
+    const options = { maxTotalBytes: 200_000, logger, metrics };
+    const journal = folder.open({ kind: 'pending', ...options });
     await journal.append(Array.from({ length: 700 }, (_, n) => event(n)));
     const stream = new FakeStream();
     const once: EventAppender = {
@@ -117,8 +119,11 @@ describe('the replay', () => {
     };
     const replaying = replay(once, { journal });
     expect(await replaying.run()).toBe(500);
-    while (dropped.length === 0) await journal.append([event('0'.repeat(5_000))]);
-    expect(dropped).toEqual([200]);
+    while (lines.length === 0) await journal.append([event('0'.repeat(5_000))]);
+    expect(lines).toMatchObject([
+      { events: 200, message: 'the journal is full: clicks that Redis never got are lost' },
+    ]);
+    expect(counts).toEqual(Array(200).fill('clicks_total lost'));
     expect((await readdir(folder.path)).filter((name) => name.endsWith('.offset'))).toEqual([]);
     await replaying.close();
   });
@@ -140,12 +145,8 @@ describe('the replay', () => {
   test('a file that cannot be read is named once and left out until it can be', async () => {
     await mkdir(join(folder.path, `pending-20200101000000000-aaaaaaaaaa.${HOST}.4194304.jsonl`));
     const journal = folder.open({ kind: 'pending' });
-    const problems: string[] = [];
-    const observer = {
-      leftOut: (text: string) => void problems.push(text.replace(/^.*\.jsonl/, 'FILE')),
-      failed: (error: unknown) => void problems.push(String(error)),
-    };
-    const replaying = replay(new FakeStream(), { journal, observer });
+    const { logger, lines } = recordedLog();
+    const replaying = replay(new FakeStream(), { journal, logger });
     for (let n = 0; n < 3; n++) {
       await journal.append([event(n)]);
       expect(await replaying.run()).toBe(1);
@@ -154,8 +155,12 @@ describe('the replay', () => {
     await rm(join(folder.path, left), { recursive: true });
     await writeFile(join(folder.path, left), `${event('old')}\n`);
     expect(await replaying.run()).toBe(1);
-    expect(problems).toEqual([
-      'FILE is left out until it can be read: EISDIR: illegal operation on a directory, read',
+    expect(lines.filter(({ level }) => level !== 'info')).toMatchObject([
+      {
+        message: 'file left out until it can be read',
+        path: join(folder.path, left),
+        reason: 'EISDIR: illegal operation on a directory, read',
+      },
     ]);
     await replaying.close();
   });

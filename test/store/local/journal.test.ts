@@ -1,7 +1,9 @@
 import { chown, mkdir, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Fields } from '../../../src/lib/logger.ts';
 import { StoreUnavailable } from '../../../src/link/link-store.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 import { event, JournalFolder } from './journal-folder.ts';
 
 const folder = new JournalFolder();
@@ -64,29 +66,25 @@ describe('the journal', () => {
   });
 
   test('beyond its limit the oldest goes, and that is said', async () => {
-    const dropped: number[] = [];
-    const journal = folder.open({
-      maxTotalBytes: 800,
-      observer: { dropped: (_path, events) => void dropped.push(events) },
-    });
+    const { logger, lines } = recordedLog();
+    const journal = folder.open({ maxTotalBytes: 800, logger });
     const one = event('0'.repeat(20));
     for (let n = 0; n < 100; n++) await journal.append([one]);
     const sizes = await Promise.all(
       (await folder.names()).map(async (name) => (await stat(join(folder.path, name))).size),
     );
     expect(sum(sizes)).toBeLessThanOrEqual(800);
-    expect((await folder.lines()).length + sum(dropped)).toBe(100);
+    expect((await folder.lines()).length + droppedIn(lines)).toBe(100);
   });
 
   test('several make room at once: each event is kept or said to be dropped, and none is refused', async () => {
-    const dropped: number[] = [];
-    const observer = { dropped: (_path: string, events: number) => void dropped.push(events) };
-    const options = { maxTotalBytes: 10_000, maxFileBytes: 300, observer };
+    const { logger, lines } = recordedLog();
+    const options = { maxTotalBytes: 10_000, maxFileBytes: 300, logger };
     const writers = Array.from({ length: 4 }, () => folder.open(options));
     for (let n = 0; n < 50; n++) {
       await Promise.all(writers.map((writer) => writer.append([event('0'.repeat(200))])));
     }
-    expect((await folder.lines()).length + sum(dropped)).toBe(200);
+    expect((await folder.lines()).length + droppedIn(lines)).toBe(200);
   });
 
   test('the file that a quiet writer goes on writing to stays while a busy one makes room', async () => {
@@ -132,22 +130,27 @@ describe('the journal', () => {
   });
 
   test('a folder that cannot be: refused, said once, and it recovers', async () => {
-    const failing: (string | undefined)[] = [];
+    const { logger, lines } = recordedLog();
     const blocked = join(folder.path, 'file');
     await writeFile(blocked, '');
-    const journal = folder.open({
-      folder: blocked,
-      observer: { failing: (error) => void failing.push(error?.message) },
-    });
+    const journal = folder.open({ folder: blocked, logger });
     for (let n = 0; n < 3; n++) {
       await expect(journal.append([event(n)])).rejects.toBeInstanceOf(StoreUnavailable);
     }
     await unlink(blocked);
     await journal.append([event(3)]);
-    expect(failing).toHaveLength(2);
-    expect(failing[0]?.replaceAll(folder.path, 'FOLDER')).toMatchInlineSnapshot(
-      `"journal FOLDER/file: ENOTDIR: not a directory, scandir 'FOLDER/file'"`,
-    );
-    expect(failing[1]).toBeUndefined();
+    expect(lines).toEqual([
+      {
+        level: 'error',
+        message: 'the journal cannot be written: clicks may be lost',
+        reason: `journal ${blocked}: ENOTDIR: not a directory, scandir '${blocked}'`,
+      },
+      { level: 'info', message: 'the journal can be written again' },
+    ]);
   });
 });
+
+/** How many events were dropped to make room. */
+function droppedIn(lines: readonly Fields[]): number {
+  return sum(lines.map((line) => Number(line['events'] ?? 0)));
+}

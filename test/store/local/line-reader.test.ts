@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Journal } from '../../../src/store/local/journal.ts';
 import { JournalReader } from '../../../src/store/local/journal-reader.ts';
 import { JournalReplay } from '../../../src/store/local/journal-replay.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -18,20 +19,18 @@ const event = (n: number, target = '') =>
 /** What a replay hands over, and how many lines it passed over. */
 async function replayed(journal: Journal): Promise<{ events: string[]; damaged: number }> {
   const outcome = { events: [] as string[], damaged: 0 };
+  const { logger, lines } = recordedLog();
   const replay = new JournalReplay({
     folder,
     journal,
     target: { append: async (events) => void outcome.events.push(...events) },
     intervalMs: 3_600_000,
-    observer: {
-      damaged(_path, lines) {
-        outcome.damaged += lines;
-      },
-    },
+    logger,
   });
   await replay.run();
   await replay.close();
   await journal.close();
+  for (const line of lines) outcome.damaged += Number(line['lines'] ?? 0);
   return outcome;
 }
 

@@ -1,7 +1,7 @@
 import { Cluster } from 'ioredis';
 import { describe, expect, test } from 'vitest';
+import type { RedisOptions } from '../../../src/store/redis/client.ts';
 import { createClient, describeRedis } from '../../../src/store/redis/client.ts';
-import type { RedisOptions } from '../../../src/store/redis/options.ts';
 
 const defaults = {
   url: 'redis://127.0.0.1:6379/0',

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import type { EventReader } from '../../../src/store/events.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
+import type { EventReader } from '../../../src/store/store.ts';
 import { poll } from '../../helpers/poll.ts';
 import { startCluster } from '../../helpers/redis-cluster.ts';
 import { startSentinels } from '../../helpers/redis-sentinel.ts';
@@ -42,7 +42,7 @@ function startClicks(store: RedisStore) {
   let stopped = false;
   const clicking = (async () => {
     for (let n = 0; !stopped; n++) {
-      if ((await outcome(store.events.append([event(n)]))) === 'done') kept.push(event(n));
+      if ((await outcome(store.events.stream.append([event(n)]))) === 'done') kept.push(event(n));
       await sleep(20);
     }
   })();
@@ -118,8 +118,8 @@ test('Sentinel: a planned failover loses nothing that replicas have acknowledged
 test('Sentinel: the master hangs, and wakes up when it is none any more: no click is missed', async () => {
   const { setup, store } = await sentinels();
   const followers = {
-    reader: startFollowing(store.openReader('0')),
-    consumer: startFollowing(store.openConsumer({ group: 'g', name: 'a' })),
+    reader: startFollowing(store.events.openReader('oldest')),
+    consumer: startFollowing(store.events.openConsumer({ group: 'g', name: 'a' })),
   };
   const clicks = startClicks(store);
   const allSeen = () =>
@@ -177,15 +177,15 @@ test('cluster: a master hangs, and its replica takes over', async () => {
   const master = await setup.nodeOf('clickmilter:events');
   const replica = await setup.addReplica(master);
   const tokens = await Promise.all(Array.from({ length: 30 }, () => save(store)));
-  const seen = startFollowing(store.openReader('0'));
-  await store.events.append([event(1)]);
+  const seen = startFollowing(store.events.openReader('oldest'));
+  await store.events.stream.append([event(1)]);
   await poll('the first click', () => seen.has(event(1)));
   await poll('the replica to have all', async () => {
     return (await replica.cli('dbsize')) === (await master.cli('dbsize'));
   });
   master.pause();
   // All of these go to the node that hangs: no other one says where they should go.
-  const append = async () => (await outcome(store.events.append([event(2)]))) === 'done';
+  const append = async () => (await outcome(store.events.stream.append([event(2)]))) === 'done';
   await poll('clicks to be kept', append);
   expect(await replica.cli('role')).toMatch(/^master/);
   for (const token of tokens) expect(await store.resolver.resolve(token)).toBeDefined();

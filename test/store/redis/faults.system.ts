@@ -2,9 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis as Client } from 'ioredis';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type Logger, silent } from '../../../src/lib/logger.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { freePort } from '../../helpers/free-port.ts';
 import { poll } from '../../helpers/poll.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { startCluster } from '../../helpers/redis-cluster.ts';
 import { exampleMessage } from '../../link/example-message.ts';
@@ -23,8 +25,8 @@ async function redisServer(options: Parameters<typeof startRedis>[0] = {}): Prom
   return redis;
 }
 
-function storeOn(url: string, onConnection?: (reason: string | undefined) => void): RedisStore {
-  const store = openStore({ url, ...(onConnection && { onConnection }) });
+function storeOn(url: string, logger: Logger = silent): RedisStore {
+  const store = openStore({ url, logger });
   open.push({ stop: () => store.close() });
   return store;
 }
@@ -44,8 +46,8 @@ test('a database that is refused is no other one', async () => {
 describe('what a store does while Redis …, and that it comes back by itself', () => {
   test('is killed in the middle of traffic', async () => {
     const redis = await redisServer({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
-    const told: (string | undefined)[] = [];
-    const store = storeOn(redis.url, (reason) => told.push(reason && 'away'));
+    const { logger, lines } = recordedLog();
+    const store = storeOn(redis.url, logger);
     const saved = await save(store);
 
     const traffic = startTraffic(store);
@@ -64,8 +66,10 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     await redis.start();
     await poll('the store to be back', works(store));
     // Each reason of an outage once: it was closed, and cannot be opened again.
-    expect(told.filter((one, at) => one !== told[at - 1])).toEqual(['away', undefined]);
-    expect(told.length).toBeLessThanOrEqual(3);
+    const messages = lines.map(({ message }) => message);
+    expect([...new Set(messages)]).toEqual(['Redis is not available', 'Redis answers again']);
+    expect(messages.at(-1)).toBe('Redis answers again');
+    expect(messages.length).toBeLessThanOrEqual(3);
     // Whatever was acknowledged is there.
     for (const token of [saved, ...traffic.tokens])
       expect(await store.resolver.resolve(token)).toBeDefined();
@@ -91,7 +95,7 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     const outcomes = await Promise.all([
       outcome(save(store)),
       outcome(store.resolver.resolve(token)),
-      outcome(store.events.append(['{}'])),
+      outcome(store.events.stream.append(['{}'])),
       outcome(store.blocks.all()),
     ]);
     for (const text of outcomes) expect(text).toMatch(/no answer within 1000 ms|Socket timeout/);
@@ -156,7 +160,7 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     expect(await outcome(save(store))).toMatchInlineSnapshot(
       `"Redis HOST: OOM command not allowed when used memory > 'maxmemory'. (its memory is full: raise maxmemory)"`,
     );
-    expect(await outcome(store.events.append(['{}']))).toContain('OOM');
+    expect(await outcome(store.events.stream.append(['{}']))).toContain('OOM');
     expect(await outcome(store.resolver.resolve(token))).toBe('done');
     await redis.cli('config', 'set', 'maxmemory', '0');
     expect(await outcome(save(store))).toBe('done');
@@ -215,11 +219,9 @@ describe('what a store does while Redis …, and that it comes back by itself', 
 
   test('refuses the scripts that count (NOPERM): said once, and nothing is lost', async () => {
     const redis = await redisServer();
-    const refused: string[] = [];
-    const store = openStore({
-      url: redis.url,
-      onCountsRefused: (reason) => refused.push(reason.replace(/\S+:\d+/, 'HOST')),
-    });
+    const { logger, lines } = recordedLog();
+    const refused = () => lines.map(({ problem }) => String(problem).replace(/\S+:\d+/, 'HOST'));
+    const store = openStore({ url: redis.url, logger });
     open.push({ stop: () => store.close() });
     await redis.cli('acl', 'setuser', 'default', '-eval');
     for (let flush = 0; flush < 2; flush++) {
@@ -227,7 +229,7 @@ describe('what a store does while Redis …, and that it comes back by itself', 
       store.counters.clicked({ day: '2026-07-28', messageId: 'm', link: 'shop', count: 1 });
       await store.counters.flush();
     }
-    expect(refused).toMatchInlineSnapshot(`
+    expect(refused()).toMatchInlineSnapshot(`
       [
         "Redis HOST: NOPERM this user has no permissions to run the 'eval' command (its ACL does not let this user do what is needed)",
       ]
@@ -235,9 +237,9 @@ describe('what a store does while Redis …, and that it comes back by itself', 
 
     await redis.cli('acl', 'setuser', 'default', '+eval');
     await store.counters.flush();
-    const { total } = await store.reports.report({ by: 'day' });
+    const { total } = await store.counters.report({ by: 'day' });
     expect(total).toMatchObject({ messages: 2, links: 6, clicks: 2 });
-    expect(refused).toHaveLength(1);
+    expect(refused()).toHaveLength(1);
   });
 
   test('refuses scripts (NOPERM): events go to the stream all the same, in their order', async () => {
@@ -245,8 +247,8 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     const store = storeOn(redis.url);
     await redis.cli('acl', 'setuser', 'default', '-eval');
     const events = [...Array(5).keys()].map((n) => `{"msys":{"track_event":{"n":${n}}}}`);
-    await Promise.all(events.map((event) => store.events.append([event])));
-    const reader = store.openReader('0');
+    await Promise.all(events.map((event) => store.events.stream.append([event])));
+    const reader = store.events.openReader('oldest');
     expect((await reader.next(10, 0)).map(({ event }) => event)).toEqual(events);
     await reader.close();
   });
@@ -290,21 +292,19 @@ test('a record of a later release is a reason to wait, not to say that the link 
 
 test('a password that was changed is the reason that is told', async () => {
   const locked = await startRedis({ args: ['--requirepass', 'one'] });
-  const told: (string | undefined)[] = [];
-  const store = openStore({
-    url: locked.url,
-    password: 'one',
-    onConnection: (reason) => told.push(reason),
-  });
+  const { logger, lines } = recordedLog();
+  const store = openStore({ url: locked.url, password: 'one', logger });
   const asked = new Client(locked.url, { password: 'one' });
   try {
     await save(store);
     await asked.config('SET', 'requirepass', 'two');
     await asked.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    await poll('the reason', () => told.some((reason) => reason?.includes('WRONGPASS')));
-    expect(told.at(-1)).toContain('see redis { username password }');
+    await poll('the reason', () =>
+      lines.some(({ reason }) => String(reason).includes('WRONGPASS')),
+    );
+    expect(lines.at(-1)?.['reason']).toContain('see redis { username password }');
     await asked.config('SET', 'requirepass', 'one');
-    await poll('the store to be back', () => told.at(-1) === undefined);
+    await poll('the store to be back', () => lines.at(-1)?.message === 'Redis answers again');
   } finally {
     asked.disconnect();
     await store.close();

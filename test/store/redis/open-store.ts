@@ -1,17 +1,29 @@
-import type { RedisStoreOptions } from '../../../src/store/redis/options.ts';
+import { type Logger, silent } from '../../../src/lib/logger.ts';
+import { noMetrics } from '../../../src/lib/metrics.ts';
+import type { RedisOptions } from '../../../src/store/redis/client.ts';
 import { createRedisStore, type RedisStore } from '../../../src/store/redis/store.ts';
+import type { StreamLimits } from '../../../src/store/redis/stream.ts';
 
 /** Short, so that tests of outages are. */
 export const TIMEOUT_MS = 1_000;
 
-export function openStore(
-  options: Partial<RedisStoreOptions> & { readonly url: string },
-): RedisStore {
-  return createRedisStore({
+export interface OpenOptions extends Partial<RedisOptions> {
+  readonly stream?: StreamLimits;
+  readonly logger?: Logger;
+}
+
+export function openStore({
+  stream = { streamMaxLength: 1_000_000, streamMaxSize: 2 ** 30 },
+  logger = silent,
+  ...options
+}: OpenOptions & { readonly url: string }): RedisStore {
+  const redis = {
     keyPrefix: 'clickmilter:',
     connectTimeoutMs: TIMEOUT_MS,
     commandTimeoutMs: TIMEOUT_MS,
-    stream: { streamMaxLength: 1_000_000, streamMaxSize: 2 ** 30 },
     ...options,
-  });
+  };
+  // Tests of the journal behind Redis have a folder of their own.
+  const journal = { journal: '/nonexistent', journalMaxSize: 1024 ** 3, journalFsyncMs: 1000 };
+  return createRedisStore({ redis, events: { ...journal, ...stream } }, logger, noMetrics);
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import type { RedisStoreOptions } from '../../../src/store/redis/options.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { poll } from '../../helpers/poll.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 import { startRedis } from '../../helpers/redis.ts';
 import { startCluster } from '../../helpers/redis-cluster.ts';
 import { outcome, save, works } from './attempts.ts';
-import { openStore } from './open-store.ts';
+import { type OpenOptions, openStore } from './open-store.ts';
 
 const open: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
@@ -23,7 +23,7 @@ const WAIT_MS = 400;
 const TOO_FEW = `Redis HOST: record on 0 replicas after ${WAIT_MS} ms, 1 are asked for`;
 
 /** A store that asks for a replica. */
-function storeOn(options: Partial<RedisStoreOptions> & { readonly url: string }): RedisStore {
+function storeOn(options: OpenOptions & { readonly url: string }): RedisStore {
   const store = openStore({ waitReplicas: 1, waitTimeoutMs: WAIT_MS, ...options });
   open.push({ stop: () => store.close() });
   return store;
@@ -48,7 +48,7 @@ test('a replica that is away holds up mail, but not those who follow links, nor 
     await sleep(WAIT_MS / 10);
     const asked = performance.now();
     expect(await store.resolver.resolve(token)).toBeDefined();
-    await store.events.append(['{}']);
+    await store.events.stream.append(['{}']);
     expect(performance.now() - asked).toBeLessThan(WAIT_MS / 2);
   }
   // What comes while one is waited for shares the next wait.
@@ -104,24 +104,27 @@ test('all that is saved at the same time is on the replica', async () => {
 
 test('of both connections it is told as of one, and both are closed', async () => {
   const redis = await redisServer();
-  const told: (string | undefined)[] = [];
+  const { logger, lines } = recordedLog();
   const store = openStore({
     url: redis.url,
     waitReplicas: 1,
     waitTimeoutMs: WAIT_MS,
-    onConnection: (reason) => told.push(reason && 'away'),
+    logger,
   });
   const connections = async () =>
     (await redis.cli('client', 'list')).match(/name=clickmilter/g)?.length ?? 0;
   await outcome(save(store));
-  await store.events.append(['{}']);
+  await store.events.stream.append(['{}']);
   expect(await connections()).toBe(2);
   await redis.kill();
-  await poll('the loss', () => told.length > 0);
+  await poll('the loss', () => lines.length > 0);
   await redis.start();
   await poll('both to be back', async () => (await connections()) === 2);
-  await poll('that to be told', () => told.length > 1);
-  expect(told).toEqual(['away', undefined]);
+  await poll('that to be told', () => lines.length > 1);
+  expect(lines.map(({ message }) => message)).toEqual([
+    'Redis is not available',
+    'Redis answers again',
+  ]);
   await store.close();
   await poll('both to be closed', async () => (await connections()) === 0);
 });

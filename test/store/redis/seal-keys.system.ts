@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newSealKey, SealKeys } from '../../../src/link/seal-keys.ts';
-import { otherKeysWarning } from '../../../src/store/redis/seal-keys.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { openStore } from './open-store.ts';
@@ -17,6 +16,7 @@ afterAll(async () => {
 });
 
 const DAY = 86_400_000;
+const KEY = 'clickmilter:keys';
 const key = newSealKey([], 0);
 const { fingerprint } = new SealKeys([key]);
 
@@ -28,36 +28,36 @@ test('the fingerprint depends on all keys, not on their order', () => {
   expect(new SealKeys([{ ...key, secret: other.secret }]).fingerprint).not.toBe(fingerprint);
 });
 
+const otherHosts = async (keys: { fingerprint: string; announceAs?: string }) => {
+  const { warnings } = await store.health(keys);
+  const [, hosts = ''] =
+    warnings.map((one) => /^other sealing keys on (.*?):/.exec(one)).find(Boolean) ?? [];
+  return hosts;
+};
+
 test('a host learns which others have other keys, until they are gone', async () => {
-  const now = Date.now();
-  const { sealKeys } = store;
-  await sealKeys.announce('mx1', fingerprint, now);
-  expect(await sealKeys.hostsWithOthers(fingerprint, now)).toEqual([]);
-  await sealKeys.announce('mx2', new SealKeys([newSealKey([], 0)]).fingerprint, now);
-  expect(await sealKeys.hostsWithOthers(fingerprint, now)).toEqual(['mx2']);
-  await sealKeys.announce('mx2', fingerprint, now);
-  expect(await sealKeys.hostsWithOthers(fingerprint, now)).toEqual([]);
-  await sealKeys.announce('mx3', 'another', now - 31 * DAY);
-  expect(await sealKeys.hostsWithOthers(fingerprint, now)).toEqual([]);
-  expect(await redis.cli('hkeys', 'clickmilter:keys')).not.toContain('mx3');
+  const mine = { fingerprint, announceAs: 'mx1' };
+  expect(await otherHosts(mine)).toBe('');
+  const others = new SealKeys([newSealKey([], 0)]);
+  expect(await otherHosts({ fingerprint: others.fingerprint, announceAs: 'mx2' })).toBe('mx1');
+  expect(await otherHosts(mine)).toBe('mx2');
+  expect(await otherHosts({ fingerprint })).toBe('mx2');
+  await otherHosts({ fingerprint, announceAs: 'mx2' });
+  expect(await otherHosts(mine)).toBe('');
+  const longAgo = Math.floor((Date.now() - 31 * DAY) / 1000);
+  await redis.cli('hset', KEY, 'mx3', `another ${longAgo}`);
+  expect(await otherHosts(mine)).toBe('');
+  expect(await redis.cli('hkeys', KEY)).not.toContain('mx3');
 });
 
 test('values that nobody wrote are no hosts', async () => {
-  await redis.cli(
-    'hset',
-    'clickmilter:keys',
-    'odd',
-    'x',
-    'older',
-    'y 99999999999999999',
-    'empty',
-    '',
-  );
-  expect(await store.sealKeys.hostsWithOthers(fingerprint)).toEqual([]);
+  await redis.cli('hset', KEY, 'odd', 'x', 'older', 'y 99999999999999999', 'empty', '');
+  expect(await otherHosts({ fingerprint })).toBe('');
 });
 
-test('the warning says what happens, and what would be right', () => {
-  expect(otherKeysWarning(['mx2', 'mx3'])).toMatchInlineSnapshot(
-    `"other sealing keys on mx2, mx3: sealed links made here are 404 there, and theirs are 404 here; give all hosts the same key file"`,
+test('the warning says what happens, and what would be right', async () => {
+  await redis.cli('hset', KEY, 'mx4', `another ${Math.floor(Date.now() / 1000)}`);
+  expect((await store.health({ fingerprint })).warnings.at(-1)).toMatchInlineSnapshot(
+    `"other sealing keys on mx4: sealed links made here are 404 there, and theirs are 404 here; give all hosts the same key file"`,
   );
 });

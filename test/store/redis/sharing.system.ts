@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { decodeSharedLines } from '../../../src/link/shared-lines.ts';
-import type { RedisStoreOptions } from '../../../src/store/redis/options.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { poll } from '../../helpers/poll.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 import { tokenOf } from '../../link/token-of.ts';
 import { outcome } from './attempts.ts';
-import { openStore } from './open-store.ts';
+import { type OpenOptions, openStore } from './open-store.ts';
 
 let redis: Redis;
 beforeAll(async () => {
@@ -23,7 +22,7 @@ afterEach(async () => {
   await redis.cli('flushall');
 });
 
-function open(options: Partial<RedisStoreOptions> = {}): RedisStore {
+function open(options: OpenOptions = {}): RedisStore {
   const store = openStore({ url: redis.url, ...options });
   stores.push(store);
   return store;

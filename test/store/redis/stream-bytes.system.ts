@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { RedisStoreOptions } from '../../../src/store/redis/options.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
-import { openStore } from './open-store.ts';
+import { type OpenOptions, openStore } from './open-store.ts';
 
 const MiB = 1024 ** 2;
 const KEY = 'clickmilter:events';
@@ -14,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => redis?.stop());
 
 const stores: RedisStore[] = [];
-function open(options: Partial<RedisStoreOptions> = {}): RedisStore {
+function open(options: OpenOptions = {}): RedisStore {
   const opened = openStore({ url: redis.url, ...options });
   stores.push(opened);
   return opened;
@@ -43,7 +42,7 @@ describe('the stream is bounded in bytes', () => {
     );
     for (let n = 0; n < count; n += 100) {
       const events = Array.from({ length: 100 }, (_, i) => event(n + i, bytes(n + i)));
-      await writers[(n / 100) % 2]?.events.append(events);
+      await writers[(n / 100) % 2]?.events.stream.append(events);
     }
     await expect.poll(bytesOfStream).toBeLessThanOrEqual(maxBytes * 1.1);
     expect(await bytesOfStream()).toBeGreaterThan(maxBytes / 4);
@@ -55,12 +54,12 @@ describe('the stream is bounded in bytes', () => {
   test('what is there at the start counts as well', async () => {
     const before = open();
     for (let n = 0; n < 20; n++) {
-      await before.events.append(Array.from({ length: 100 }, () => event(n, 2000)));
+      await before.events.stream.append(Array.from({ length: 100 }, () => event(n, 2000)));
     }
     expect(await bytesOfStream()).toBeGreaterThan(3 * MiB);
-    await open({ stream: { streamMaxLength: 1_000_000, streamMaxSize: MiB } }).events.append([
-      event(0, 100),
-    ]);
+    await open({ stream: { streamMaxLength: 1_000_000, streamMaxSize: MiB } }).events.stream.append(
+      [event(0, 100)],
+    );
     await expect.poll(bytesOfStream).toBeLessThanOrEqual(1.1 * MiB);
   });
 
@@ -68,7 +67,7 @@ describe('the stream is bounded in bytes', () => {
     await redis.cli('config', 'set', 'maxmemory', '40mb');
     const store = open();
     for (let n = 0; n < 100; n++) {
-      await store.events.append(Array.from({ length: 20 }, () => event(n, 60_000)));
+      await store.events.stream.append(Array.from({ length: 20 }, () => event(n, 60_000)));
     }
     await expect.poll(bytesOfStream).toBeLessThan(11 * MiB);
     expect(await redis.cli('set', 'x', 'y')).toBe('OK');
@@ -79,9 +78,9 @@ describe('reading is bounded in bytes', () => {
   test('however long the events are', async () => {
     const store = open();
     const count = 120;
-    for (let n = 0; n < count; n++) await store.events.append([event(n, 400_000)]);
-    const consumer = store.openConsumer({ group: 'webhook', name: 'a' });
-    const reader = store.openReader('0');
+    for (let n = 0; n < count; n++) await store.events.stream.append([event(n, 400_000)]);
+    const consumer = store.events.openConsumer({ group: 'webhook', name: 'a' });
+    const reader = store.events.openReader('oldest');
     try {
       const batch = await consumer.next(10_000, 500, MiB);
       expect(batch.length).toBeLessThanOrEqual(32);
@@ -98,8 +97,8 @@ describe('reading is bounded in bytes', () => {
 
   test('many small ones are read in whole batches all the same', async () => {
     const store = open();
-    await store.events.append(Array.from({ length: 3000 }, (_, n) => event(n, 100)));
-    const consumer = store.openConsumer({ group: 'webhook', name: 'a' });
+    await store.events.stream.append(Array.from({ length: 3000 }, (_, n) => event(n, 100)));
+    const consumer = store.events.openConsumer({ group: 'webhook', name: 'a' });
     try {
       const batch = await consumer.next(2500, 500);
       expect(batch.map(numberOf)).toEqual(Array.from({ length: 2500 }, (_, n) => n));

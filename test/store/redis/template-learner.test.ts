@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { TrackedLink } from '../../../src/link/facts.ts';
 import { linkLines } from '../../../src/link/link-line.ts';
-import { EditionCandidate } from '../../../src/store/redis/template-learner.ts';
+import { TemplateLearner } from '../../../src/store/redis/template-learner.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 
 const offers = Array.from({ length: 10 }, (_, i) => `https://shop.example/offer-${i}/x`);
@@ -19,11 +19,11 @@ function editionOf(messages: readonly (readonly string[])[], subjects: readonly 
   });
   const [first = [], ...others] = messages;
   const begun = record(first, 0);
-  const candidate = new EditionCandidate(begun.message, linkLines(begun.links), 'recipient 0');
+  const candidate = new TemplateLearner(begun.message, linkLines(begun.links), 'recipient 0');
   const absorbed = others.map((targets, i) =>
-    candidate.absorb(record(targets, i + 1), `recipient ${i + 1}`),
+    candidate.learn(record(targets, i + 1), `recipient ${i + 1}`),
   );
-  const edition = candidate.edition(6, 100);
+  const edition = candidate.template(6, 100);
   return { absorbed, text: edition?.shared.text.toString() };
 }
 
@@ -60,15 +60,15 @@ describe('of a link that each has of his own', () => {
   });
 
   test('nothing where it is of another part, or has another name', () => {
-    const candidate = new EditionCandidate(
+    const candidate = new TemplateLearner(
       exampleMessage(),
       linkLines([...asLinks(offers), { target: 'https://shop.example/u?id=1', part: 'text' }]),
       'a',
     );
     const other = { target: 'https://shop.example/u?id=2', part: 'html' as const };
     const links = [...asLinks(offers), other];
-    expect(candidate.absorb({ message: exampleMessage(), secret: 's', links }, 'b')).toBe(true);
-    expect(candidate.edition(6, 100)?.links).toHaveLength(10);
+    expect(candidate.learn({ message: exampleMessage(), secret: 's', links }, 'b')).toBe(true);
+    expect(candidate.template(6, 100)?.links).toHaveLength(10);
   });
 });
 
@@ -77,9 +77,9 @@ test('a message that is another one, or to a recipient who has got one, changes 
   expect(editionOf([offers, others, [...offers.slice(0, 4), ...others], offers])).toMatchObject({
     absorbed: [false, false, true],
   });
-  const candidate = new EditionCandidate(exampleMessage(), linkLines(asLinks(offers)), 'a');
+  const candidate = new TemplateLearner(exampleMessage(), linkLines(asLinks(offers)), 'a');
   const again = { message: exampleMessage(), secret: 's', links: asLinks(offers) };
-  for (let times = 0; times < 100; times++) expect(candidate.absorb(again, 'a')).toBe(false);
+  for (let times = 0; times < 100; times++) expect(candidate.learn(again, 'a')).toBe(false);
   expect(candidate.recipients).toBe(1);
 });
 
@@ -106,8 +106,8 @@ test('keeps no message alive that it was found in', () => {
   const before = process.memoryUsage().heapUsed;
   const candidates = Array.from({ length: 50 }, (_, i) => {
     const { message, links } = found('first');
-    const candidate = new EditionCandidate(message, linkLines(links), 'first');
-    expect(candidate.absorb(found(`other-${i}`), 'other')).toBe(true);
+    const candidate = new TemplateLearner(message, linkLines(links), 'first');
+    expect(candidate.learn(found(`other-${i}`), 'other')).toBe(true);
     return candidate;
   });
   collectGarbage();

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { noneIfGone } from '../../lib/file-gone.ts';
-import { isEventAbout } from '../events.ts';
+import { noneIfGone } from '../../lib/files.ts';
+import { isEventAbout } from '../event-line.ts';
 import { deadLetterFiles } from './dead-letters.ts';
 import { journalPath, listJournal } from './journal-file.ts';
 import { linesOf } from './line-reader.ts';
@@ -8,11 +8,11 @@ import { linesOf } from './line-reader.ts';
 const PORTION = 1_000;
 
 /**
- * Erases a recipient's events from the journal and from the dead letters. Each of their lines is overwritten with spaces
- * where it stands: the writer goes on appending, and readers keep their place.
+ * Erases a recipient's events from the journal and from the dead letters. Spaces replace each line in place, so that the
+ * writer goes on appending, and readers keep their place.
  *
  * @param address compared without regard to case
- * @returns how many events there were
+ * @returns how many events were erased
  */
 export async function forgetInJournal(folder: string, address: string): Promise<number> {
   const wanted = address.toLowerCase();
@@ -22,7 +22,7 @@ export async function forgetInJournal(folder: string, address: string): Promise<
     const files = await listJournal(folder, ['events', 'pending']);
     const paths = files.map((file) => journalPath(folder, file)).filter((path) => !seen.has(path));
     if (paths.length === 0) break;
-    // A file that changed hands before it was opened is in the next list, under its new name.
+    // A file that was renamed before it was opened is in the next list.
     for (const path of paths) found += await forgetInPath(path, wanted);
     for (const path of paths) seen.add(path);
   }

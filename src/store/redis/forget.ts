@@ -2,40 +2,14 @@ import { factsIn } from '../../link/fact.ts';
 import { MESSAGE_FACTS, type MessageFacts } from '../../link/facts.ts';
 import { StoreUnavailable } from '../../link/link-store.ts';
 import { encodeRecord, recipientsOfCopy } from '../../link/message-record.ts';
-import { isEventAbout } from '../events.ts';
+import { isEventAbout } from '../event-line.ts';
+import type { ForgetRequest, Forgotten } from '../store.ts';
 import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
+import { ENTRIES_AT_ONCE, eventsOf } from './event-reader.ts';
 import type { Keys } from './keys.ts';
+import { UnreadableRecord } from './record-reads.ts';
 import type { StoredLinks } from './stored-links.ts';
-import { ENTRIES_AT_ONCE, eventsOf } from './stream-reply.ts';
-import { UnreadableRecord } from './unreadable-record.ts';
-
-/** What of a recipient was found and erased. */
-export interface Forgotten {
-  /**
-   * Records of messages that went to nobody else: erased, with their links and the counts of their clicks; where links
-   * are kept, all that says whose they are was taken out.
-   */
-  readonly records: number;
-  /** Records of messages that went to others as well: the address was taken out. */
-  readonly shared: number;
-  /** Click events in the stream. */
-  readonly events: number;
-  /** Records that could not be read: whether they are the recipient's is not known, or they are shared with others. */
-  readonly unreadable: number;
-  /** Why the last of them could not. */
-  readonly whyUnreadable?: string;
-}
-
-/** What is asked for. */
-export interface Forgetting {
-  /** Compared without regard to case. */
-  readonly address: string;
-  /** Whether the recipient's links go on leading to their targets. */
-  readonly keepLinks?: boolean;
-  /** Told how many keys and events have been looked at, of how many. */
-  readonly progress?: (done: number, total: number) => void;
-}
 
 type Finding = { -readonly [Name in keyof Forgotten]: Forgotten[Name] };
 
@@ -44,16 +18,16 @@ const PORTION = 500;
 const RECORDS_AT_ONCE = 20;
 
 /**
- * Erases what Redis holds about a recipient. There is no index of recipients (it would be one more
- * list of addresses to guard): every record and every event is looked at.
+ * Erases everything that Redis holds about a recipient. There is no index of recipients, which would be one more list of
+ * addresses to guard, so every record and every event is read.
  *
- * @throws StoreUnavailable; what was erased by then stays erased, and the call can be made again
+ * @throws StoreUnavailable; everything erased by then stays erased, and the call can be repeated
  */
 export async function forgetRecipient(
   connection: RedisConnection,
   keys: Keys,
   stored: StoredLinks,
-  { address, keepLinks = false, progress = () => {} }: Forgetting,
+  { address, keepLinks = false, progress = () => {} }: ForgetRequest,
 ): Promise<Forgotten> {
   const wanted = address.toLowerCase();
   const forget = (key: string, value: Buffer) =>
@@ -81,7 +55,7 @@ export async function forgetRecipient(
             if (value instanceof Error) throw new UnreadableRecord(`${some[at]}: ${value.message}`);
             await forget(some[at] ?? '', value);
           } catch (error) {
-            // Where Redis does not answer, it can be tried again; what is wrong with a record stays wrong.
+            // A Redis that does not answer can be asked again; a record that cannot be read stays so.
             const isAway =
               error instanceof StoreUnavailable && !(error instanceof UnreadableRecord);
             if (isAway) throw error;
@@ -101,7 +75,7 @@ export async function forgetRecipient(
   return found;
 }
 
-/** @returns the error of a key that holds something else than a record */
+/** @returns the error of a key that does not hold a record */
 function unlessForeign(error: unknown): Error {
   if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return error;
   throw error;
@@ -125,7 +99,7 @@ async function forgetInRecord(
   const before =
     recipientsOfCopy(value) ?? (await stored.open(value, messageId)).message.recipients;
   if (!before.some((recipient) => recipient.toLowerCase() === wanted)) return;
-  // A place without address stays: whose a click is remains unknown, also where only one is left.
+  // An empty place stays, so that clicks are not attributed to the one recipient that may be left.
   const recipients = before.map((recipient) =>
     recipient.toLowerCase() === wanted ? '' : recipient,
   );
@@ -146,7 +120,7 @@ async function forgetInRecord(
   else found.shared++;
 }
 
-/** A message to one recipient without the facts that may say who that is. */
+/** A message to one recipient without the facts that may identify the recipient. */
 function impersonal(message: MessageFacts): MessageFacts {
   const facts: Partial<Record<keyof MessageFacts, unknown>> = { ...message };
   for (const { name, personal } of factsIn(MESSAGE_FACTS)) if (personal) delete facts[name];

@@ -2,11 +2,12 @@ import { readFileSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ClickEventWriter } from '../../../src/click/click-event.ts';
-import { forgetInJournal } from '../../../src/store/local/forget-in-journal.ts';
-import { journalBacklog } from '../../../src/store/local/journal-backlog.ts';
+import { forgetInJournal } from '../../../src/store/local/forget.ts';
+import { journalBacklog } from '../../../src/store/local/journal-consumer.ts';
 import { JournalReader } from '../../../src/store/local/journal-reader.ts';
 import { JournalReplay } from '../../../src/store/local/journal-replay.ts';
 import { exampleClick } from '../../click/example-click.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
 import { JournalFolder } from './journal-folder.ts';
 
 const folder = new JournalFolder();
@@ -33,17 +34,18 @@ test('of a recipient nothing remains but blanks, and everybody else stays in his
   expect((await reader.next(10, 0)).map((one) => one.event)).toEqual(others);
   expect(await forgetInJournal(folder.path, 'a@x.example')).toBe(0);
 
-  const [replayed, damaged]: string[][] = [[], []];
+  const replayed: string[] = [];
+  const { logger, lines } = recordedLog();
   const replay = new JournalReplay({
     folder: folder.path,
     journal,
-    target: { append: async (events) => void replayed?.push(...events) },
-    observer: { damaged: (path) => void damaged?.push(path) },
+    target: { append: async (events) => void replayed.push(...events) },
+    logger,
   });
   await replay.run();
   await replay.close();
   expect(replayed).toEqual(others);
-  expect(damaged).toEqual([]);
+  expect(lines.filter(({ level }) => level !== 'info')).toEqual([]);
 });
 
 test('a file that changes hands meanwhile is found under its new name, one that is gone is passed over', async () => {

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { StoredEvent } from '../store/events.ts';
+import type { StoredEvent } from '../store/store.ts';
 
 /** One batch and how to send it. */
 export interface BatchRequest {
@@ -13,7 +13,7 @@ export interface BatchRequest {
   readonly secret?: string;
 }
 
-/** Anything but a 2xx in time is no delivery. */
+/** A batch is delivered when a 2xx comes in time. */
 export type BatchAnswer =
   | { readonly delivered: true }
   | {
@@ -24,12 +24,12 @@ export type BatchAnswer =
       readonly retryAfterMs?: number;
     };
 
-/** No server decides that we wait for longer than this. */
+/** The longest pause that a server may ask for. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /**
- * The events in the order of their ids, of which each ends in a number: after a crash those of several writers are found in
- * another order than before it, and the batch must be the same.
+ * Sorts events by their ids, each of which ends in a number. After a crash the events of several writers may be read in
+ * another order, and must form the same batch.
  */
 export function inOrder(events: readonly StoredEvent[]): StoredEvent[] {
   const places = events.map((event) => {
@@ -40,7 +40,7 @@ export function inOrder(events: readonly StoredEvent[]): StoredEvent[] {
   return places.map(({ event }) => event);
 }
 
-/** The id of a batch follows from its events: a batch that is put together again after a crash has the same. */
+/** The id of a batch: a digest of the ids of its events, so that the same batch has the same id after a crash. */
 export function batchId(events: readonly StoredEvent[]): string {
   const hash = createHash('sha256');
   for (const { id } of events) hash.update(`${id}\n`);
@@ -49,15 +49,15 @@ export function batchId(events: readonly StoredEvent[]): string {
 }
 
 /**
- * The value of X-Clickmilter-Signature: `t=SECONDS,v1=HEX`, an HMAC-SHA-256 over SECONDS, a dot and the body. The time
- * lets a receiver refuse what somebody recorded and sends again.
+ * The value of X-Clickmilter-Signature: `t=SECONDS,v1=HEX`, an HMAC-SHA-256 over SECONDS, a dot and the body. The time lets
+ * a receiver refuse a replayed request.
  */
 export function signature(secret: string, seconds: number, body: string): string {
   const hmac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
   return `t=${seconds},v1=${hmac}`;
 }
 
-/** One attempt. A redirect is not followed: the token and the events are for the one that was configured. */
+/** Posts a batch once. Redirects are not followed: token and events are for the configured server only. */
 export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
   const { url, timeoutMs, signal } = request;
   // AbortSignal.any() over AbortSignal.timeout() would be shorter; in Node 20 such a timer may be collected before it fires.
@@ -80,7 +80,7 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
       redirect: 'manual',
       signal: attempt.signal,
     });
-    // What it says is not read, but the connection has to be given back.
+    // The body is not read, but the connection has to be released.
     await response.body?.cancel();
     if (response.ok) return { delivered: true };
     const retryAfterMs = retryAfter(response.headers.get('retry-after'));
@@ -101,7 +101,7 @@ export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
 function describeStatus({ status, headers }: Response): string {
   const location = status >= 300 && status < 400 ? headers.get('location') : null;
   if (location === null) return `HTTP ${status}`;
-  // The rest of it often repeats the webhook's own path and query, which may be secrets.
+  // The rest often repeats the webhook's own path and query, which may be secrets.
   const to = URL.canParse(location) ? new URL(location).origin : 'another path';
   return `HTTP ${status} to ${to}: redirects are not followed, set webhook to the final URL`;
 }
@@ -117,7 +117,7 @@ function headersOf({ id, token, secret }: BatchRequest, body: string): Record<st
   };
 }
 
-/** Takes name and password out of a URL, where fetch does not want them. */
+/** Removes name and password from a URL, because fetch refuses them there, and returns the header for them. */
 function basicAuth(url: URL): string | undefined {
   if (url.username === '') return undefined;
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
@@ -126,7 +126,7 @@ function basicAuth(url: URL): string | undefined {
   return `Basic ${Buffer.from(login).toString('base64')}`;
 }
 
-/** Retry-After is a number of seconds or a date. */
+/** Parses Retry-After: a number of seconds, or a date. */
 function retryAfter(header: string | null): number | undefined {
   if (header === null) return undefined;
   const isDate = /^[A-Z][a-z]{2,8},? /.test(header);
@@ -138,7 +138,7 @@ function retryAfter(header: string | null): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 
-/** fetch says "fetch failed" and keeps to itself why, but for the cause. */
+/** The reason of an error with that of its cause: fetch itself only says "fetch failed". */
 export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? `${message}: ${cause.message || String(cause)}` : message;

@@ -1,0 +1,267 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Logger, logFailure, silent } from '../lib/logger.ts';
+import { type Metrics, noMetrics } from '../lib/metrics.ts';
+import type { DeadLetterBox, EventConsumer, StoredEvent } from '../store/store.ts';
+import { type BatchAnswer, batchId, inOrder, postBatch, reasonOf } from './post-batch.ts';
+
+export interface BatchDeliveryOptions {
+  readonly consumer: EventConsumer;
+  readonly url: string;
+  readonly token?: string;
+  readonly secret?: string;
+  readonly deadLetters?: DeadLetterBox;
+  readonly batchSize: number;
+  readonly batchBytes: number;
+  readonly timeoutMs?: number;
+  readonly retryForMs?: number;
+  readonly backoff: Backoff;
+  /** Ends the retries. */
+  readonly stopped: AbortSignal;
+  /** Ends the attempt that is under way. */
+  readonly cutOff: AbortSignal;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+}
+
+/** So many refused events in a row: the server is at fault, not the events. */
+const MAX_REFUSED_IN_A_ROW = 10;
+
+type Failure = Extract<BatchAnswer, { delivered: false }>;
+
+/** The result of one attempt at a batch, and at its parts where the server refuses it. */
+interface Outcome {
+  delivered: number;
+  /** Events that the server refuses one by one. */
+  readonly refused: {
+    readonly event: StoredEvent;
+    readonly answer: Failure;
+    /** Refused before any other event was accepted. */
+    readonly early: boolean;
+  }[];
+  /** Events to be tried again. */
+  readonly left: StoredEvent[];
+  /** Why the attempt ended before all parts were tried. */
+  stop?: Failure;
+}
+
+/**
+ * Delivers one batch, with retries. A batch that the server refuses for good is split until the events that it refuses are
+ * alone; these become dead letters.
+ */
+export class BatchDelivery {
+  readonly #options: BatchDeliveryOptions;
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+  #maxBytes: number;
+  /** Dead letters since the server last accepted an event. */
+  #refusedInARow = 0;
+
+  constructor(options: BatchDeliveryOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? silent;
+    this.#metrics = options.metrics ?? noMetrics;
+    this.#maxBytes = options.batchBytes;
+  }
+
+  /** Bytes of a batch: fewer than configured while the server says that batches are too large. */
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  get #isStopped(): boolean {
+    return this.#options.stopped.aborted;
+  }
+
+  /** Settles when every event is delivered or a dead letter, or when deliveries are stopped. */
+  async deliver(batch: readonly StoredEvent[]): Promise<void> {
+    const { consumer, retryForMs = 8 * 3_600_000, backoff } = this.#options;
+    const giveUpAt = performance.now() + retryForMs;
+    let left = batch;
+    for (let attempt = 0; !this.#isStopped; attempt++) {
+      const outcome: Outcome = { delivered: 0, refused: [], left: [] };
+      await this.#attempt(left, outcome);
+      left = await this.#settleRefused(outcome);
+      if (left.length === 0) return consumer.acknowledge(batch);
+      const { reason = '', retryAfterMs = 0 } = outcome.stop ?? {};
+      const id = batchId(left);
+      const leftMs = giveUpAt - performance.now();
+      if (leftMs <= 0) {
+        await this.#giveUp(id, left, reason);
+        return consumer.acknowledge(batch);
+      }
+      // The server may delay the last attempt, but not prevent it.
+      const delayMs = Math.min(Math.max(backoff.delay(attempt), retryAfterMs), leftMs);
+      this.#logger.warn({ batch: id, reason, delayMs }, 'events not delivered yet');
+      await backoff.pause(delayMs);
+    }
+  }
+
+  /** Tries a batch, and where it is refused its halves, until only single events are refused. */
+  async #attempt(events: readonly StoredEvent[], outcome: Outcome): Promise<void> {
+    if (outcome.stop !== undefined || this.#isStopped) {
+      outcome.left.push(...events);
+      return;
+    }
+    const { answer, sent } = await this.#post(events);
+    if (answer.delivered) {
+      outcome.delivered += sent.length;
+      if (sent.length > 0) this.#accepted(batchId(events), sent.length);
+    } else if (!isRefusal(answer)) {
+      outcome.stop = answer;
+      outcome.left.push(...sent);
+    } else if (sent.length > 1) {
+      if (answer.status === 413) this.#maxBytes = Math.ceil(bytesOf(sent) / 2);
+      const half = Math.ceil(sent.length / 2);
+      await this.#attempt(sent.slice(0, half), outcome);
+      await this.#attempt(sent.slice(half), outcome);
+    } else {
+      const early = outcome.delivered === 0;
+      for (const event of sent) outcome.refused.push({ event, answer, early });
+      const inARow = this.#refusedInARow + outcome.refused.length;
+      if (outcome.delivered === 0 && inARow >= MAX_REFUSED_IN_A_ROW) outcome.stop = answer;
+    }
+  }
+
+  #accepted(batch: string, events: number): void {
+    this.#refusedInARow = 0;
+    this.#maxBytes = Math.min(this.#options.batchBytes, Math.ceil(this.#maxBytes * 1.1));
+    this.#logger.info({ batch, events }, 'events delivered');
+  }
+
+  /**
+   * Makes refused events dead letters, unless the server seems to be at fault: it accepts no other event, and refuses many,
+   * or for a reason that does not concern an event.
+   * @returns the events that are still to be delivered
+   */
+  async #settleRefused(outcome: Outcome): Promise<readonly StoredEvent[]> {
+    const { delivered, refused, left } = outcome;
+    const [first] = refused;
+    if (first === undefined) return left;
+    const inARow = this.#refusedInARow + refused.length;
+    const isServersFault =
+      inARow >= MAX_REFUSED_IN_A_ROW || refused.some(({ answer }) => isAboutServer(answer));
+    if (delivered === 0 && isServersFault) {
+      outcome.stop ??= first.answer;
+      return inOrder([...refused.map(({ event }) => event), ...left]);
+    }
+    if (delivered === 0) this.#refusedInARow = inARow;
+    const again: StoredEvent[] = [];
+    for (const { event, answer, early } of refused) {
+      // The server may have recovered since.
+      const last = early && delivered > 0 ? (await this.#post([event])).answer : answer;
+      if (last.delivered) continue;
+      if (!isRefusal(last)) {
+        outcome.stop ??= last;
+        again.push(event);
+        continue;
+      }
+      await this.#putAsideRefused(event, last.reason);
+    }
+    return inOrder([...again, ...left]);
+  }
+
+  async #putAsideRefused(event: StoredEvent, reason: string): Promise<void> {
+    this.#metrics.count('events_dead_lettered_total', { reason: 'refused' });
+    const path = this.#options.deadLetters?.path;
+    logFailure(this.#logger, 'error', reason, 'the webhook refuses an event: put aside', { path });
+    await this.#putAside([event], reason);
+  }
+
+  async #giveUp(batch: string, left: readonly StoredEvent[], reason: string): Promise<void> {
+    const events = left.length;
+    this.#metrics.count('events_dead_lettered_total', { reason: 'given up' }, events);
+    const path = this.#options.deadLetters?.path;
+    this.#logger.error({ batch, events, path }, 'events given up: put aside');
+    await this.#putAside(left, `given up: ${reason}`);
+  }
+
+  async #putAside(events: readonly StoredEvent[], reason: string): Promise<void> {
+    const { deadLetters } = this.#options;
+    const texts = events.map(({ event }) => event);
+    await deadLetters?.add(texts, reason).catch((error) => {
+      this.#metrics.count('events_dead_lettered_total', { reason: 'lost' }, events.length);
+      const { path } = deadLetters;
+      logFailure(this.#logger, 'error', error, 'events could not be put aside: lost', { path });
+    });
+  }
+
+  /** Posts the events that are still kept: a recipient may have been forgotten since they were read. */
+  async #post(
+    events: readonly StoredEvent[],
+  ): Promise<{ answer: BatchAnswer; sent: readonly StoredEvent[] }> {
+    const { timeoutMs = 30_000, cutOff } = this.#options;
+    const id = batchId(events);
+    try {
+      const sent = await this.#stillKept(events);
+      if (sent.length < events.length) {
+        this.#logger.warn(
+          { batch: id, events: events.length - sent.length },
+          'events left out of a batch: forgotten, dropped to make room, or in a file that cannot be read now',
+        );
+      }
+      if (sent.length === 0) return { answer: { delivered: true }, sent };
+      const answer = await postBatch({
+        ...this.#options,
+        id,
+        events: sent,
+        timeoutMs,
+        signal: cutOff,
+      });
+      return { answer, sent };
+    } catch (error) {
+      return { answer: { delivered: false, reason: reasonOf(error) }, sent: events };
+    }
+  }
+
+  async #stillKept(events: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
+    const { consumer, batchSize, batchBytes } = this.#options;
+    const unacknowledged = await consumer.unacknowledged(batchSize, batchBytes);
+    const kept = new Set(unacknowledged.map(({ id }) => id));
+    return events.filter(({ id }) => kept.has(id));
+  }
+}
+
+/** The pauses between attempts, which double with each one. */
+export class Backoff {
+  readonly #firstMs: number;
+  readonly #maxMs: number;
+  readonly #stopped: AbortSignal;
+
+  /** @param stopped ends a pause */
+  constructor(
+    {
+      backoffMs = 1000,
+      maxBackoffMs = 300_000,
+    }: { readonly backoffMs?: number; readonly maxBackoffMs?: number },
+    stopped: AbortSignal,
+  ) {
+    this.#firstMs = backoffMs;
+    this.#maxMs = maxBackoffMs;
+    this.#stopped = stopped;
+  }
+
+  /** A random time between half and all of the pause, so that many senders do not return at the same moment. */
+  delay(attempt: number): number {
+    const delay = Math.min(this.#firstMs * 2 ** Math.min(attempt, 20), this.#maxMs);
+    return delay * (0.5 + Math.random() / 2);
+  }
+
+  async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopped }).catch(() => undefined);
+  }
+}
+
+/** Bytes of a batch, without its brackets. */
+export function bytesOf(events: readonly StoredEvent[]): number {
+  return events.reduce((sum, { event }) => sum + Buffer.byteLength(event) + 1, 0);
+}
+
+/** Whether the server will not accept the same batch later either. */
+function isRefusal({ status = 0 }: Failure): boolean {
+  return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+}
+
+/** Whether a refusal is mostly about the URL, the token or the server, and not about the events. */
+function isAboutServer({ status = 0 }: Failure): boolean {
+  return [401, 402, 403, 404, 405, 407, 410, 421, 451].includes(status);
+}

@@ -1,0 +1,134 @@
+import { constants } from 'node:fs';
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  rename,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/*
+ * Files that the service and its commands write. Commands may be run by root, while the service has a user of its own. So
+ * files that root creates must be usable for the owner of their folder, and nothing that this user creates there may make
+ * root write to another file.
+ */
+
+const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Creates a folder and its missing parents. Where root creates them, they belong to the owner of the folder above. */
+export async function makeFolder(path: string, mode: number): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
+  if (first === undefined || !isRoot()) return;
+  const owner = await stat(dirname(first));
+  for (let made = resolve(path); made.length >= first.length; made = dirname(made)) {
+    const folder = await open(made, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    await give(folder, owner).finally(() => folder.close());
+  }
+}
+
+/**
+ * Creates a file and opens it for appending.
+ * @param owner the owner of the file where root creates it; default: the owner of the folder
+ * @throws Error with the code EEXIST where the path exists, even as a symbolic link
+ */
+export async function makeFile(path: string, mode: number, owner?: Owner): Promise<FileHandle> {
+  const file = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, mode);
+  try {
+    if (isRoot()) await give(file, owner ?? (await stat(dirname(path))));
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Opens a file for appending, and creates it where there is none. */
+export async function openToAppend(path: string, mode: number): Promise<FileHandle> {
+  try {
+    return await makeFile(path, mode);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  try {
+    return await open(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
+  } catch (error) {
+    if (codeOf(error) !== 'ELOOP') throw error;
+    throw new Error(
+      `${path} is a symbolic link: nothing is written through it, name the file itself`,
+    );
+  }
+}
+
+export function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/** Changes the owner. The root of a container may not have the right to; then the operator has to. */
+async function give(file: FileHandle, { uid, gid }: Owner): Promise<void> {
+  await file.chown(uid, gid).catch((error) => {
+    if (codeOf(error) !== 'EPERM' && codeOf(error) !== 'EINVAL') throw error;
+  });
+}
+
+/** For catch: the content of a file that is gone, because other processes remove and rename files at any time. */
+export function noneIfGone(error: unknown): [] {
+  if (codeOf(error) === 'ENOENT') return [];
+  throw error;
+}
+
+/** @returns whether this call removed the file; of several processes, only one does */
+export async function removeFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    noneIfGone(error);
+    return false;
+  }
+}
+
+/** Replaces the content of a file atomically: readers see the old or the new content, also after a crash. */
+export async function replaceFile(path: string, content: string): Promise<void> {
+  const next = `${path}.${process.pid}.tmp`;
+  await writeFile(next, content, { mode: 0o640, flush: true });
+  await rename(next, path);
+}
+
+const LOCK_RETRY_MS = 20;
+/** A lock of this age belongs to a process that was killed: the work under a lock takes milliseconds. */
+const STALE_LOCK_MS = 10_000;
+
+/** Runs an action in one process at a time, while the others wait. The lock file exists during the action. */
+export async function locked<T>(path: string, action: () => Promise<T>): Promise<T> {
+  while (!(await takeLock(path))) await sleep(LOCK_RETRY_MS);
+  return action().finally(() => rm(path, { force: true }));
+}
+
+async function takeLock(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, '', { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  const held = await lstat(path).catch(() => undefined);
+  // A time in the future counts as well: the clock may have been set back.
+  const isStale = held !== undefined && Math.abs(Date.now() - held.mtimeMs) > STALE_LOCK_MS;
+  if (isStale) await rm(path, { force: true });
+  return false;
+}

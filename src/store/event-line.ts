@@ -1,0 +1,31 @@
+/**
+ * Reads the fields of an event (`track_event`); their types are not checked.
+ * @returns undefined for a line that is not an event, such as a torn write or a line of another program
+ */
+export function fieldsOfEvent(text: string): Readonly<Record<string, unknown>> | undefined {
+  if (!text.startsWith('{"msys":')) return undefined;
+  try {
+    const { msys } = JSON.parse(text) as { msys: unknown };
+    const fields = isObject(msys) ? msys['track_event'] : undefined;
+    return isObject(fields) ? fields : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isEventLine(text: string): boolean {
+  return fieldsOfEvent(text) !== undefined;
+}
+
+/** @param address in lower case */
+export function isEventAbout(address: string, text: string): boolean {
+  // Most lines need not be parsed.
+  return text.includes(JSON.stringify(address)) && fieldsOfEvent(text)?.['rcpt_to'] === address;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Bytes of events that are read at once, unless the reader asks for less. */
+export const READ_BYTES = 1024 * 1024;

@@ -1,0 +1,73 @@
+import type { Logger } from '../../lib/logger.ts';
+import type { Metrics } from '../../lib/metrics.ts';
+import type { Backlog, ConsumerName, EventConsumer, Events, StreamReader } from '../store.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { Journal } from './journal.ts';
+import { JournalConsumer, journalBacklog } from './journal-consumer.ts';
+import { type JournalKind, journalFiles } from './journal-file.ts';
+import { JournalReader, UnreadableFiles } from './journal-reader.ts';
+import { adoptPending } from './journal-replay.ts';
+
+export interface JournalSettings {
+  /** The folder of the journal. */
+  readonly journal: string;
+  readonly journalMaxSize: number;
+  readonly journalFsyncMs: number;
+}
+
+/** Click events in the journal of this host, where they stay. */
+export class LocalEvents implements Events {
+  readonly deadLetters: DeadLetters;
+  readonly #settings: JournalSettings;
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+
+  constructor(settings: JournalSettings, logger: Logger, metrics: Metrics) {
+    this.#settings = settings;
+    this.#logger = logger;
+    this.#metrics = metrics;
+    this.deadLetters = new DeadLetters(settings.journal);
+  }
+
+  async openAppender(): Promise<Journal> {
+    await adoptPending(this.#settings.journal);
+    return this.openJournal('events');
+  }
+
+  openJournal(kind: JournalKind): Journal {
+    const { journal, journalMaxSize, journalFsyncMs } = this.#settings;
+    return new Journal({
+      folder: journal,
+      kind,
+      maxTotalBytes: journalMaxSize,
+      fsyncMs: journalFsyncMs,
+      logger: this.#logger,
+      metrics: this.#metrics,
+    });
+  }
+
+  openReader(
+    from: 'oldest' | 'newest',
+    kinds: readonly JournalKind[] = ['events', 'pending'],
+  ): StreamReader {
+    const unreadable = new UnreadableFiles(this.#logger);
+    return new JournalReader({ folder: this.#settings.journal, kinds, from, unreadable });
+  }
+
+  openConsumer({ group }: ConsumerName): EventConsumer {
+    return new JournalConsumer(this.#settings.journal, group, this.#logger);
+  }
+
+  waiting(): Promise<Backlog> {
+    return journalBacklog(this.#settings.journal, 'pending');
+  }
+
+  measure(metrics: Metrics, kind: JournalKind = 'events'): void {
+    const { journal, journalMaxSize } = this.#settings;
+    metrics.gauge('journal_bytes', async () => {
+      const files = await journalFiles(journal, [kind]);
+      return files.reduce((sum, { size }) => sum + size, 0);
+    });
+    metrics.gauge('journal_limit_bytes', () => journalMaxSize);
+  }
+}

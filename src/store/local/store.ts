@@ -1,0 +1,60 @@
+import { type Logger, logLimited } from '../../lib/logger.ts';
+import type { Metrics } from '../../lib/metrics.ts';
+import { parseStoredToken } from '../../link/stored-token.ts';
+import type { Store } from '../store.ts';
+import { BlockListFile } from './blocks.ts';
+import { FileCounters } from './counters.ts';
+import { type JournalSettings, LocalEvents } from './events.ts';
+import { forgetInJournal } from './forget.ts';
+import { FileReport } from './report.ts';
+
+export interface LocalSettings {
+  readonly events: JournalSettings & {
+    /** The file of the block list. */
+    readonly blockList: string;
+  };
+}
+
+/** A store in files of one host, for sealed links: it keeps no records of links. */
+export function createLocalStore(
+  { events }: LocalSettings,
+  logger: Logger,
+  metrics: Metrics,
+): Store {
+  const folder = events.journal;
+  const counters = new FileCounters({ folder, logger });
+  const reports = new FileReport(folder, logger);
+  return {
+    resolver: {
+      async resolve(token) {
+        if (parseStoredToken(token) !== undefined) {
+          logLimited(
+            logger,
+            'warn',
+            'click on a stored link, but link_store is "sealed": links sent while it was "redis" no longer work',
+          );
+        }
+        return undefined;
+      },
+    },
+    blocks: new BlockListFile(events.blockList, logger),
+    events: new LocalEvents(events, logger, metrics),
+    counters: {
+      sent: (message) => counters.sent(message),
+      clicked: (click) => counters.clicked(click),
+      flush: () => counters.flush(),
+      report: (query) => reports.report(query),
+      clicksOf: (messageId, link) => reports.clicksOf(messageId, link),
+    },
+    async forget({ address }) {
+      const found = await forgetInJournal(folder, address);
+      return { records: 0, shared: 0, events: found, unreadable: 0 };
+    },
+    health: async () => ({
+      facts: ['not used: links are sealed, and clicks go to the journal'],
+      warnings: [],
+      unknown: [],
+    }),
+    close: () => counters.close(),
+  };
+}

@@ -1,0 +1,49 @@
+import type { Logger } from '../lib/logger.ts';
+import type { Metrics } from '../lib/metrics.ts';
+import type { LinkIssuer } from '../link/link-store.ts';
+import { createLocalStore, type LocalSettings } from './local/store.ts';
+import { createRedisStore, type RedisSettings } from './redis/store.ts';
+import type { Store } from './store.ts';
+
+/** The part of the configuration that the backends use. */
+export type StoreSettings = LocalSettings &
+  RedisSettings & {
+    readonly linkStore: 'redis' | 'sealed';
+    readonly sealed: { readonly keyFile: string };
+  };
+
+/** A kind of store, before it is opened. */
+interface Backend {
+  readonly linkKind: LinkIssuer['kind'];
+  /** Says where links and clicks are kept, for the log. */
+  describe(settings: StoreSettings): string;
+  /** The longest time that saving the links of a message takes, in milliseconds. */
+  saveTimeoutMs(settings: StoreSettings): number;
+  open(settings: StoreSettings, logger: Logger, metrics: Metrics): Store;
+}
+
+const backends: Readonly<Record<StoreSettings['linkStore'], Backend>> = {
+  redis: {
+    linkKind: 'stored',
+    describe: ({ redis }) => `links and clicks are kept in Redis (${redis.keyPrefix}*)`,
+    saveTimeoutMs: ({ redis }) => redis.commandTimeoutMs,
+    open: createRedisStore,
+  },
+  sealed: {
+    linkKind: 'sealed',
+    describe: ({ sealed, events }) =>
+      `links are sealed with the keys in ${sealed.keyFile}, clicks go to ${events.journal}`,
+    saveTimeoutMs: () => 0,
+    open: createLocalStore,
+  },
+};
+
+/** The kind of store that is configured: the only place in the program that reads `link_store`. */
+export function storeBackend({ linkStore }: Pick<StoreSettings, 'linkStore'>): Backend {
+  return backends[linkStore];
+}
+
+/** Opens the store that is configured. It touches nothing yet. */
+export function openStore(settings: StoreSettings, logger: Logger, metrics: Metrics): Store {
+  return storeBackend(settings).open(settings, logger, metrics);
+}

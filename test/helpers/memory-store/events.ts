@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Metrics } from '../../../src/lib/metrics.ts';
+import type {
+  ConsumerName,
+  EventConsumer,
+  Events,
+  StoredEvent,
+  StreamReader,
+} from '../../../src/store/store.ts';
+
+/** Events in memory; an erased one is empty. */
+export class MemoryEvents implements Events {
+  readonly #events: string[] = [];
+  readonly #dead: string[] = [];
+  /** By group: how far it has read, and the events that are not acknowledged. */
+  readonly #groups = new Map<string, { at: number; pending: StoredEvent[] }>();
+
+  readonly deadLetters = {
+    path: 'memory',
+    add: async (events: readonly string[]) => void this.#dead.push(...events),
+  };
+
+  async openAppender() {
+    const append = async (events: readonly string[]) => void this.#events.push(...events);
+    return { append, close: async () => {} };
+  }
+
+  openReader(from: 'oldest' | 'newest'): StreamReader {
+    let at = from === 'oldest' ? 0 : this.#events.length;
+    return {
+      skipped: 0,
+      next: async (max, waitMs) => {
+        if (this.#after(at, max).length === 0) await sleep(waitMs);
+        const next = this.#after(at, max);
+        at = Number(next.at(-1)?.id ?? at - 1) + 1;
+        return next;
+      },
+      close: async () => {},
+    };
+  }
+
+  openConsumer({ group }: ConsumerName): EventConsumer {
+    const state = this.#groups.get(group) ?? { at: 0, pending: [] };
+    this.#groups.set(group, state);
+    return {
+      next: async (max) => {
+        const next = this.#after(state.at, max);
+        state.at = Number(next.at(-1)?.id ?? state.at - 1) + 1;
+        state.pending.push(...next);
+        return next;
+      },
+      unacknowledged: async (max) => state.pending.slice(0, max),
+      acknowledge: async (events) => {
+        const ids = new Set(events.map(({ id }) => id));
+        state.pending = state.pending.filter(({ id }) => !ids.has(id));
+      },
+      backlog: async () => ({
+        events: state.pending.length + this.#after(state.at, Infinity).length,
+      }),
+      close: async () => {},
+    };
+  }
+
+  async waiting() {
+    return { events: 0 };
+  }
+
+  measure(metrics: Metrics): void {
+    metrics.gauge('events_stream_length', () => this.#events.length);
+  }
+
+  /** @returns how many events were erased */
+  erase(isWanted: (event: string) => boolean): number {
+    let found = 0;
+    for (const events of [this.#events, this.#dead]) {
+      for (const [i, event] of events.entries()) {
+        if (!isWanted(event)) continue;
+        events[i] = '';
+        found++;
+      }
+    }
+    return found;
+  }
+
+  #after(at: number, max: number): StoredEvent[] {
+    const events = this.#events.map((event, id) => ({ id: String(id), event }));
+    return events
+      .slice(at)
+      .filter(({ event }) => event !== '')
+      .slice(0, max);
+  }
+}

@@ -1,0 +1,76 @@
+import type { MessageFacts, TrackedLink } from '../../../src/link/facts.ts';
+import { isMessageId, newMessageId } from '../../../src/link/message-id.ts';
+import { formatStoredToken, LinkChecks, parseStoredToken } from '../../../src/link/stored-token.ts';
+import { hostName } from '../../../src/link/tracking-host.ts';
+import { BlockSet, blockKey } from '../../../src/store/block-set.ts';
+import { isEventAbout } from '../../../src/store/event-line.ts';
+import type { Block, Store } from '../../../src/store/store.ts';
+import { MemoryCounters } from './counters.ts';
+import { MemoryEvents } from './events.ts';
+
+interface MessageRecord {
+  readonly message: MessageFacts;
+  readonly checks: LinkChecks;
+  readonly links: readonly TrackedLink[];
+}
+
+/** A store in the memory of one process, for tests: what one more backend takes. */
+export function createMemoryStore(): Store {
+  const records = new Map<string, MessageRecord>();
+  const blocks = new Map<string, Block>();
+  const events = new MemoryEvents();
+  return {
+    issuer: {
+      kind: 'stored',
+      issue(message) {
+        if (!isMessageId(message.messageId)) throw new RangeError('not a message id');
+        const checks = new LinkChecks(newMessageId());
+        const links: TrackedLink[] = [];
+        return {
+          token: (link) => formatStoredToken(message.messageId, links.push(link) - 1, checks),
+          commit: async () => void records.set(message.messageId, { message, checks, links }),
+        };
+      },
+    },
+    resolver: {
+      async resolve(token) {
+        const parsed = parseStoredToken(token);
+        const record = parsed && records.get(parsed.messageId);
+        const link = record?.links[parsed?.index ?? 0];
+        if (link === undefined || parsed === undefined || record === undefined) return undefined;
+        if (record.checks.of(parsed.index, parsed.form) !== parsed.check) return undefined;
+        const { message, links } = record;
+        const isFor = (host: string) => hostName(host) === hostName(message.domain);
+        return { link, message, linkCount: links.length, isFor };
+      },
+    },
+    blocks: {
+      find: (token, resolved) => new BlockSet(blocks.values()).find(token, resolved),
+      async add(block) {
+        const isNew = !blocks.has(blockKey(block));
+        blocks.set(blockKey(block), block);
+        return isNew;
+      },
+      remove: async (block) => blocks.delete(blockKey(block)),
+      all: async () => [...blocks.values()],
+    },
+    events,
+    counters: new MemoryCounters(),
+    async forget({ address }) {
+      const wanted = address.toLowerCase();
+      let erased = 0;
+      for (const [id, { message }] of records) {
+        const [recipient = ''] = message.recipients;
+        if (recipient.toLowerCase() === wanted && records.delete(id)) erased++;
+      }
+      const found = events.erase((event) => isEventAbout(wanted, event));
+      return { records: erased, shared: 0, events: found, unreadable: 0 };
+    },
+    health: async () => ({
+      facts: [`${records.size} records in memory`],
+      warnings: [],
+      unknown: [],
+    }),
+    async close() {},
+  };
+}
