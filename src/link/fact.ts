@@ -55,7 +55,7 @@ export function listOf<const T>(...values: readonly T[]): Shape<readonly T[]> {
 }
 
 /** The facts of a message that others are read or written by. */
-interface Basics {
+export interface Basics {
   readonly injectionTime: number;
   readonly recipients: readonly string[];
 }
