@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readMessageFile } from '../../src/commands/try-message.ts';
+import { readMessageFile } from '../../src/message/message-file.ts';
 
 const whole = (bytes: Buffer) => {
   const { preface, fields, separator, body } = readMessageFile(bytes);

@@ -1,0 +1,139 @@
+/**
+ * `clickmilter/message`: finds the links of a message and replaces them, byte for byte. Every other byte stays as it is.
+ *
+ *     import { createReadStream } from 'node:fs';
+ *     import { pipeline } from 'node:stream/promises';
+ *     import { LinkRewriter } from 'clickmilter/message';
+ *
+ *     const targets: string[] = [];
+ *     const rewriter = new LinkRewriter({
+ *       urlFor: ({ target }) => `https://click.example.com/${targets.push(target)}`,
+ *     });
+ *     await pipeline(createReadStream('newsletter.eml'), rewriter, process.stdout);
+ */
+import { Transform, type TransformCallback } from 'node:stream';
+import type { FoundLink, RewrittenLink } from './link.ts';
+import { type MessageFile, readMessageFile } from './message-file.ts';
+import { type MessageOptions, type OpenMessage, openMessage } from './open-message.ts';
+import type { SkipReason } from './skip-reasons.ts';
+
+export type { HeaderField } from './header-fields.ts';
+export type { FoundLink, RewrittenLink, RewrittenMessage, TopPart, UrlFor } from './link.ts';
+export {
+  DEFAULT_LIMITS,
+  type MessageOptions,
+  type OpenMessage,
+  openMessage,
+  type ReadingLimits,
+  type ReadMessage,
+} from './open-message.ts';
+export { SKIP_REASONS, type SkipReason } from './skip-reasons.ts';
+
+export interface LinkRewriterOptions extends MessageOptions {
+  /** Gives each link that may be tracked its URL, or undefined to leave the link alone. A failure destroys the stream. */
+  readonly urlFor: (link: FoundLink) => string | undefined | Promise<string | undefined>;
+  /** Called once, before the rewritten message leaves the stream. */
+  readonly onRewritten?: (report: LinkRewriterReport) => void;
+}
+
+export interface LinkRewriterReport {
+  readonly links: readonly RewrittenLink[];
+  /** Why the whole message is left alone. */
+  readonly reason?: SkipReason | undefined;
+}
+
+/**
+ * Takes a message as bytes, or as the objects of mailsplit's `Splitter`, and gives it back with other links. Bytes of a
+ * message that is left alone pass as soon as that is known; all others leave the stream at the end of the message.
+ */
+export class LinkRewriter extends Transform {
+  readonly #options: LinkRewriterOptions;
+  /** Header and body, as long as the message may change. */
+  #held: Buffer[] = [];
+  /** The last characters of a header that is not complete. An empty line ends it, which may be the first line. */
+  #end = '\n';
+  #header: MessageFile | undefined;
+  #open: OpenMessage | undefined;
+
+  constructor(options: LinkRewriterOptions) {
+    super({ writableObjectMode: true });
+    this.#options = options;
+  }
+
+  override _transform(chunk: unknown, encoding: BufferEncoding, callback: TransformCallback): void {
+    const bytes = bytesOf(chunk, encoding);
+    if (this.#open === undefined) {
+      this.#held.push(bytes);
+      const end = this.#end + bytes.toString('latin1');
+      this.#end = end.slice(-2);
+      if (/\n\r?\n/.test(end)) {
+        this.#openMessage();
+      }
+    } else if (this.#open.needsBody) {
+      this.#held.push(bytes);
+      this.#open.write(bytes);
+    } else {
+      this.push(bytes);
+    }
+    this.#passUntouched();
+    callback();
+  }
+
+  override _flush(callback: TransformCallback): void {
+    this.#rewrite().then(() => callback(), callback);
+  }
+
+  #openMessage(): OpenMessage {
+    const bytes = Buffer.concat(this.#held);
+    this.#held = [bytes];
+    this.#header = readMessageFile(bytes);
+    this.#open = openMessage(this.#header.fields, this.#options);
+    this.#open.write(this.#header.body);
+    return this.#open;
+  }
+
+  /** Lets the bytes go that were held, once it is known that the message is left alone. */
+  #passUntouched(): void {
+    if (this.#open?.needsBody === false) {
+      for (const bytes of this.#held) {
+        this.push(bytes);
+      }
+      this.#held = [];
+    }
+  }
+
+  async #rewrite(): Promise<void> {
+    const message = (this.#open ?? this.#openMessage()).end();
+    const urls = new Map<FoundLink, string | undefined>();
+    for (const link of message.links) {
+      if (link.reason === undefined) {
+        urls.set(link, await this.#options.urlFor(link));
+      }
+    }
+    const { body, links } = message.rewrite((link) => urls.get(link));
+    this.#options.onRewritten?.({ links, reason: message.reason });
+    const { preface, fields = [], separator } = this.#header ?? {};
+    const header = [preface, ...fields.map(({ bytes }) => bytes), separator];
+    for (const bytes of body === undefined ? this.#held : [...header, ...body]) {
+      this.push(bytes);
+    }
+  }
+}
+
+/** The bytes of a chunk, or of an object of mailsplit's `Splitter` as its `Joiner` would write it. */
+function bytesOf(chunk: unknown, encoding: BufferEncoding): Buffer {
+  if (typeof chunk === 'string') {
+    return Buffer.from(chunk, encoding);
+  }
+  if (chunk instanceof Uint8Array) {
+    return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+  const { type, value, getHeaders } = chunk as SplitterChunk;
+  return (type === 'node' ? getHeaders?.call(chunk) : value) || Buffer.alloc(0);
+}
+
+interface SplitterChunk {
+  readonly type?: string;
+  readonly value?: Buffer | false;
+  getHeaders?(): Buffer;
+}
