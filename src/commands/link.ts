@@ -66,6 +66,7 @@ function describe(token: string, { link, message, linkCount }: ResolvedLink) {
     target: link.target,
     name: link.name,
     part: link.part,
+    unsubscribe: link.unsubscribe,
     kind: isStoredToken(token) ? 'stored' : 'sealed',
     message: message.messageId,
     queue_id: message.queueId,

@@ -79,8 +79,16 @@ async function rewriteOne(rewrite: Rewrite, options: Options): Promise<void> {
 }
 
 /** A link as `--links` shows it. */
-function linkLine({ part, url, target, name, tracked, reason }: MessageReport['links'][number]) {
-  return { part, url, target, name, tracked, reason };
+function linkLine({
+  part,
+  url,
+  target,
+  name,
+  unsubscribe,
+  tracked,
+  reason,
+}: MessageReport['links'][number]) {
+  return { part, url, target, name, unsubscribe, tracked, reason };
 }
 
 async function rewriteFolder(rewrite: Rewrite, folder: string, options: Options): Promise<void> {

@@ -73,6 +73,12 @@ export const trackingOptions = {
     `Whether links with a placeholder are left alone or tracked: {{x}}, %7B%7Bx%7D%7D, *|X|*, %%x%%, [[x]], <%= x %>, \${x}, %recipient.x% or ##x##. A server behind this one may fill the placeholder in. A link with a placeholder in its host is never tracked.`,
     { since: '0.2.0' },
   ),
+  unsubscribe_links: option(
+    choiceType('leave', 'track'),
+    'leave',
+    'Whether links with the mark data-msys-unsubscribe are left alone, or tracked: a click on one is then an event of the type link_unsubscribe.',
+    { since: '0.2.0' },
+  ),
   recipients: option(
     choiceType('any', 'single'),
     'any',

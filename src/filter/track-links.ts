@@ -20,6 +20,7 @@ export function readingOptions(
     excludeSelectors: options.excludeSelectors,
     trackUrlText: options.trackUrlText,
     placeholders: options.placeholders,
+    unsubscribeLinks: options.unsubscribeLinks,
     // A context variable of the MTA may name a domain that the configuration does not.
     ownDomains: trackingDomains.has(trackingDomain)
       ? trackingDomains
@@ -59,11 +60,11 @@ export async function trackLinks(
   const urls = new Map<FoundLink, string>();
   let handled = 0;
   for (const link of read.links) {
-    const { target, part, name, sublink, reason } = link;
+    const { target, part, name, unsubscribe, sublink, reason } = link;
     if (reason !== undefined) continue;
     if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) continue;
     issued ??= issuer.issue(facts);
-    const token = issued.token(name === undefined ? { target, part } : { target, part, name });
+    const token = issued.token({ target, part, name, unsubscribe });
     if (token !== undefined) {
       urls.set(link, base + (sublink === undefined ? token : `f/${sublink}/${token}`));
     }

@@ -221,6 +221,20 @@ export const LINK_FACTS = {
   }),
   /** The top part it was found in. */
   part: fact(oneOf('text', 'html'), { required: true, sealed: 'always' }),
+  /** Whether a click on it unsubscribes, by `data-msys-unsubscribe`. */
+  unsubscribe: fact(oneOf(true), {
+    key: 'u',
+    sealed: 0,
+    event: {
+      type: {
+        description:
+          '`click`; `link_unsubscribe` for a click on a link marked with `data-msys-unsubscribe`',
+        schema: { enum: ['click', 'link_unsubscribe'] },
+        required: true,
+        from: (isUnsubscribe) => (isUnsubscribe ? 'link_unsubscribe' : 'click'),
+      },
+    },
+  }),
 } as const;
 
 export type TrackedLink = FactsOf<typeof LINK_FACTS>;
@@ -323,9 +337,6 @@ export type EventFacts = FactsOf<typeof EVENT_FACTS>;
 
 /** Facts that all events of a process have in common. */
 export const NODE_FACTS = {
-  type: fact(oneOf('click'), {
-    event: { type: { description: 'what happened', required: true, from: () => 'click' as const } },
-  }),
   deliveryMethod: fact(oneOf('esmtp'), {
     event: {
       delv_method: {

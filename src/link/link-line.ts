@@ -1,8 +1,11 @@
 import type { TrackedLink } from './facts.ts';
 
+/** What the letter says that begins a link's line. */
+export type LinkKind = Pick<TrackedLink, 'part' | 'unsubscribe'>;
+
 /**
- * A link as one line of a record, without its LF: `h` or `t` for its part, the target, and where it has one, a tab and
- * its name in JSON.
+ * A link as one line of a record, without its LF: a letter, the target, and if the link has a name, a tab and the name in
+ * JSON. The letter is `h` or `t` for the part, `u` or `v` for an unsubscribe link in it.
  * @throws RangeError for a target with a tab or line break, which no link has
  */
 export function linkLine(link: TrackedLink): string {
@@ -15,11 +18,11 @@ export function linkLine(link: TrackedLink): string {
  */
 export function linkLines(links: readonly TrackedLink[]): string {
   let names = 0;
-  const lines = links.map(({ part, target, name }) => {
-    const line = (part === 'html' ? 'h' : 't') + target;
-    if (name === undefined) return line;
+  const lines = links.map((link) => {
+    const line = letterOf(link) + link.target;
+    if (link.name === undefined) return line;
     names++;
-    return `${line}\t${JSON.stringify(name)}`;
+    return `${line}\t${JSON.stringify(link.name)}`;
   });
   lines.push('');
   const text = lines.join('\n');
@@ -36,17 +39,49 @@ function count(text: string, character: string): number {
   return found;
 }
 
-/** @throws Error for a line that is no link */
+/** @throws Error for a line that is not a link */
 export function parseLinkLine(line: string): TrackedLink {
   const tab = line.indexOf('\t');
-  const kind = line[0];
-  if (kind !== 'h' && kind !== 't') throw new Error('a link of no known part');
-  const part = kind === 'h' ? 'html' : 'text';
-  if (tab === -1) return { target: line.slice(1), part };
-  return { target: line.slice(1, tab), part, name: parseLinkName(line.slice(tab + 1)) };
+  const { part, unsubscribe } = kindOf(line.charAt(0));
+  if (tab === -1) return { target: line.slice(1), part, unsubscribe };
+  return {
+    target: line.slice(1, tab),
+    part,
+    unsubscribe,
+    name: parseLinkName(line.slice(tab + 1)),
+  };
 }
 
-/** @throws Error for what is not the JSON of a string */
+const KINDS: ReadonlyMap<string, LinkKind> = new Map([
+  ['h', { part: 'html' }],
+  ['t', { part: 'text' }],
+  ['u', { part: 'html', unsubscribe: true }],
+  ['v', { part: 'text', unsubscribe: true }],
+]);
+
+/** Whether this letter begins the line of a link. */
+export function isLinkLetter(letter: string): boolean {
+  return KINDS.has(letter);
+}
+
+/** @throws Error for a letter that begins no link's line */
+export function kindOf(letter: string): LinkKind {
+  const kind = KINDS.get(letter);
+  if (kind === undefined) throw new Error('a link of no known part');
+  return kind;
+}
+
+export function letterOf({ part, unsubscribe }: LinkKind): string {
+  if (unsubscribe) return part === 'html' ? 'u' : 'v';
+  return part === 'html' ? 'h' : 't';
+}
+
+/** Whether two links differ in their targets at most. */
+export function isAlike(a: Omit<TrackedLink, 'target'>, b: typeof a): boolean {
+  return a.part === b.part && a.name === b.name && a.unsubscribe === b.unsubscribe;
+}
+
+/** @throws Error for text that is not the JSON of a string */
 export function parseLinkName(json: string): string {
   const name: unknown = JSON.parse(json);
   if (typeof name !== 'string') throw new Error('a name of a link that is no string');

@@ -1,7 +1,7 @@
 import { base128, readBase128 } from '../lib/base128.ts';
 import { isPrintableAscii } from '../lib/text.ts';
-import { factsIn, jsonOf, object } from './fact.ts';
-import { MESSAGE_FACTS, type MessageFacts, type TrackedLink } from './facts.ts';
+import { type Fact, type FactTable, factsIn, jsonOf, object } from './fact.ts';
+import { LINK_FACTS, MESSAGE_FACTS, type MessageFacts, type TrackedLink } from './facts.ts';
 import { expandUrl, shortenUrl } from './url-shorthand.ts';
 
 /**
@@ -48,11 +48,15 @@ const MAX_STRING_BYTES = 255;
 const NOTHING = Buffer.alloc(0);
 
 /** Facts that a token holds as far as there is room, the most useful in a click event first. */
-const FURTHER = factsIn(MESSAGE_FACTS)
-  .flatMap(({ key, sealed, ...fact }) =>
+const FURTHER = furtherIn(MESSAGE_FACTS).sort((a, b) => a.sealed - b.sealed);
+/** Those of a link, which are always there. */
+const FURTHER_OF_LINK = furtherIn(LINK_FACTS);
+
+function furtherIn<Table extends FactTable>(table: Table) {
+  return factsIn(table).flatMap(({ key, sealed, ...fact }) =>
     key !== undefined && typeof sealed === 'number' ? { ...fact, key, sealed } : [],
-  )
-  .sort((a, b) => a.sealed - b.sealed);
+  );
+}
 
 /** Packs the links of one message; what they have in common is prepared once. */
 export class ContentsPacker {
@@ -60,12 +64,7 @@ export class ContentsPacker {
   /** What comes before and behind the name of the link. */
   readonly #before: Buffer;
   readonly #behind: Buffer;
-  /** `"p":"x"` each, and how many bytes. */
-  readonly #further: readonly {
-    readonly json: string;
-    readonly bytes: number;
-    readonly isNeeded: boolean;
-  }[];
+  readonly #further: readonly Member[];
   /** What was made of them, by which there is room for: a bit each. */
   readonly #furtherOf = new Map<number, Buffer>();
 
@@ -75,12 +74,7 @@ export class ContentsPacker {
     const campaign = shortString(message.campaignId);
     const recipient = count === 1 ? shortString(recipients[0]) : undefined;
     const recipientCount = recipient === undefined && count > 0 ? base128(count) : undefined;
-    this.#further = FURTHER.flatMap(({ key, name, sealed }) => {
-      const value = message[name];
-      if (value === undefined) return [];
-      const json = `"${key}":${jsonOf(value)}`;
-      return { json, bytes: Buffer.byteLength(json), isNeeded: sealed === 0 };
-    });
+    this.#further = membersOf(FURTHER, message);
 
     const lifetime = Math.min(Math.max(expires - injectionTime, 0), 2 ** 32 - 1);
     const inDays = lifetime % DAY === 0;
@@ -105,7 +99,8 @@ export class ContentsPacker {
     const target = plain ? Buffer.from(link.target) : shortenUrl(link.target);
     const name = shortString(link.name) ?? NOTHING;
     const length = 1 + this.#before.length + name.length + this.#behind.length + target.length;
-    const further = this.#furtherWithin(SHORT_TOKEN_BYTES - overhead - length);
+    const ofLink = membersOf(FURTHER_OF_LINK, link);
+    const further = this.#furtherWithin(SHORT_TOKEN_BYTES - overhead - length, ofLink);
     const packed = Buffer.allocUnsafe(length + further.length);
     packed[0] =
       this.#flags |
@@ -121,22 +116,48 @@ export class ContentsPacker {
     return packed;
   }
 
-  #furtherWithin(room: number): Buffer {
+  #furtherWithin(room: number, ofLink: readonly Member[]): Buffer {
     let left = Math.min(room, MAX_STRING_BYTES) - 2;
+    for (const { bytes } of ofLink) left -= bytes + 1;
     let which = 0;
     for (const [i, { bytes, isNeeded }] of this.#further.entries()) {
       if (bytes + 1 > left && !isNeeded) continue;
       left -= bytes + 1;
       which |= 1 << i;
     }
+    const ofMessage = () => this.#further.filter((_, i) => which & (1 << i));
+    if (ofLink.length > 0) return packMembers([...ofLink, ...ofMessage()]);
     let further = this.#furtherOf.get(which);
     if (further === undefined) {
-      const json = this.#further.filter((_, i) => which & (1 << i)).map((fact) => fact.json);
-      further = (json.length > 0 && shortString(`{${json.join(',')}}`)) || NOTHING;
+      further = packMembers(ofMessage());
       this.#furtherOf.set(which, further);
     }
     return further;
   }
+}
+
+/** A further fact: `"p":"x"`. */
+interface Member {
+  readonly json: string;
+  readonly bytes: number;
+  /** Whether it is sealed even if the token gets long. */
+  readonly isNeeded: boolean;
+}
+
+function membersOf<Facts>(
+  further: readonly { readonly name: keyof Facts; readonly key: string; readonly sealed: number }[],
+  facts: Facts,
+): readonly Member[] {
+  return further.flatMap(({ key, name, sealed }) => {
+    if (facts[name] === undefined) return [];
+    const json = `"${key}":${jsonOf(facts[name])}`;
+    return { json, bytes: Buffer.byteLength(json), isNeeded: sealed === 0 };
+  });
+}
+
+function packMembers(members: readonly Member[]): Buffer {
+  const json = members.map((member) => member.json).join(',');
+  return (members.length > 0 && shortString(`{${json}}`)) || NOTHING;
 }
 
 /**
@@ -164,14 +185,17 @@ export function unpackContents(bytes: Buffer, withDigest: boolean): SealedConten
   if (at >= bytes.length) return undefined;
   const rest = bytes.subarray(at);
   const target = flags & Flag.plain ? rest.toString() : expandUrl(rest);
-  const facts = further === undefined ? {} : furtherFacts(further);
-  if (target === undefined || facts === undefined) return undefined;
+  const values = further === undefined ? {} : parseObject(further);
+  const facts = values && furtherFacts(FURTHER, values);
+  const linkFacts = values && furtherFacts(FURTHER_OF_LINK, values);
+  if (target === undefined || facts === undefined || linkFacts === undefined) return undefined;
 
   return {
     link: {
       target,
       part: flags & Flag.html ? 'html' : 'text',
-      ...(name !== undefined && { name }),
+      name,
+      ...linkFacts,
     },
     secondOfDay: bytes.readUIntBE(1, 3),
     lifetime: lifetime.value * (flags & Flag.days ? DAY : 1),
@@ -185,17 +209,23 @@ export function unpackContents(bytes: Buffer, withDigest: boolean): SealedConten
   };
 }
 
-/** @returns undefined for what no release writes */
-function furtherFacts(json: string): Partial<SealedFacts> | undefined {
-  let values: unknown;
+/** @returns undefined for text that no release writes */
+function parseObject(json: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    values = JSON.parse(json);
+    const value: unknown = JSON.parse(json);
+    return object.isValid(value) ? value : undefined;
   } catch {
     return undefined;
   }
-  if (!object.isValid(values)) return undefined;
+}
+
+/** @returns undefined for values that no release writes */
+function furtherFacts(
+  further: readonly (Fact & { readonly name: string; readonly key: string })[],
+  values: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> | undefined {
   const facts: Record<string, unknown> = {};
-  for (const { key, name, shape } of FURTHER) {
+  for (const { key, name, shape } of further) {
     const value = values[key];
     if (value === undefined) continue;
     if (!shape.isValid(value)) return undefined;

@@ -1,5 +1,5 @@
 import type { TrackedLink } from './facts.ts';
-import { linkLine, parseLinkLine } from './link-line.ts';
+import { isLinkLetter, linkLine, parseLinkLine } from './link-line.ts';
 import { align, type Edition, type EditionLink } from './template.ts';
 
 /** Of the edition's length: more than that, and deflated without it a message would be as short. */
@@ -13,7 +13,7 @@ const MOST = 1 / 5;
  *     `^`        the same, with the middle of the open one before
  *     `=N`       the next N links
  *     `-N`       not the next N links
- *     `h…` `t…`  a link of its own, as in the other formats
+ *     `h…` `t…` `u…` `v…`  a link of its own, as in the other formats
  *
  * @returns undefined where it has too little in common with the edition
  * @throws RangeError for a target with a tab or line break, which no link has
@@ -73,7 +73,7 @@ export function applyChanges(edition: Edition, changes: readonly string[]): Trac
   };
   for (const change of changes) {
     const [kind, value] = [change[0], change.slice(1)];
-    if (kind === 'h' || kind === 't') {
+    if (isLinkLetter(change.charAt(0))) {
       links.push(parseLinkLine(change));
     } else if (kind === '~' || kind === '^') {
       while (copy());
@@ -98,6 +98,6 @@ export function applyChanges(edition: Edition, changes: readonly string[]): Trac
   return links;
 }
 
-function asLink({ part, name }: EditionLink, target: string): TrackedLink {
-  return name === undefined ? { target, part } : { target, part, name };
+function asLink({ part, name, unsubscribe }: EditionLink, target: string): TrackedLink {
+  return { target, part, name, unsubscribe };
 }

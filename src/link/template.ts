@@ -1,5 +1,5 @@
 import type { TrackedLink } from './facts.ts';
-import { parseLinkName } from './link-line.ts';
+import { isAlike, kindOf, type LinkKind, letterOf, parseLinkName } from './link-line.ts';
 import { parseSharedFacts, type SharedFacts } from './record-head.ts';
 import { type SharedLines, sharedLines } from './shared-lines.ts';
 
@@ -7,9 +7,9 @@ import { type SharedLines, sharedLines } from './shared-lines.ts';
  * What the copies of a newsletter have in common: facts, and links. It is kept once, as shared lines: facts in JSON, then
  * one line a link:
  *
- *     `h` or `t` for its part, the target, and where it has one, a tab and its name in JSON
- *     `H` or `T` for an open link, whose middle each copy has of its own: what is before it, a tab, what is behind it,
- *         and where it has one, a tab and its name in JSON
+ *     the line of a link, see `linkLine`
+ *     for an open link, whose middle each copy has of its own: the letter of the line in upper case, what is before the
+ *         middle, a tab, what is behind it, and if the link has a name, a tab and the name in JSON
  */
 export interface Edition {
   readonly shared: SharedLines;
@@ -19,8 +19,7 @@ export interface Edition {
   readonly length: number;
 }
 
-export interface EditionLink {
-  readonly part: TrackedLink['part'];
+export interface EditionLink extends LinkKind {
   readonly name?: string | undefined;
   /** The target; of an open link, what is before the middle. */
   readonly start: string;
@@ -29,9 +28,9 @@ export interface EditionLink {
 }
 
 export function createEdition(facts: SharedFacts, links: readonly EditionLink[]): Edition {
-  const lines = links.map(({ part, start, end, name }) => {
-    const kind = part === 'html' ? 'h' : 't';
-    const line = end === undefined ? kind + start : `${kind.toUpperCase()}${start}\t${end}`;
+  const lines = links.map(({ start, end, name, ...kind }) => {
+    const letter = letterOf(kind);
+    const line = end === undefined ? letter + start : `${letter.toUpperCase()}${start}\t${end}`;
     return name === undefined ? line : `${line}\t${JSON.stringify(name)}`;
   });
   // Read back, so that it holds no strings that hold the messages it was found in.
@@ -59,12 +58,12 @@ export function editionOf(shared: SharedLines): Edition {
 
 function parseLink(line: string): EditionLink {
   const fields = line.slice(1).split('\t');
-  const kind = line[0];
-  const isOpen = kind === 'H' || kind === 'T';
-  if (!isOpen && kind !== 'h' && kind !== 't') throw new Error('a link of no known part');
+  const letter = line.charAt(0);
+  const kind = letter.toLowerCase();
+  const isOpen = letter !== kind;
   const name = fields[isOpen ? 2 : 1];
   return {
-    part: kind === 'h' || kind === 'H' ? 'html' : 'text',
+    ...kindOf(kind),
     start: fields[0] ?? '',
     ...(isOpen && { end: fields[1] ?? '' }),
     ...(name !== undefined && { name: parseLinkName(name) }),
@@ -72,8 +71,9 @@ function parseLink(line: string): EditionLink {
 }
 
 /** Whether a link of a message is this one of the edition. */
-function fits(of: EditionLink, { target, part, name }: TrackedLink): boolean {
-  if (part !== of.part || name !== of.name) return false;
+function fits(of: EditionLink, link: TrackedLink): boolean {
+  if (!isAlike(of, link)) return false;
+  const { target } = link;
   const { start, end } = of;
   if (end === undefined) return target === start;
   return (

@@ -41,6 +41,7 @@ export function classifyLinks(
 ): ClassifiedPart[] {
   const unsubscribe = listUnsubscribe(headers);
   const optedOutTargets = new ReasonsByTarget();
+  const unsubscribeTargets = new ReasonsByTarget();
   const classified = parts.map((part) => {
     const base = baseOf(part.scanned.base, growth);
     const isOwn = ownDomainTest(options.ownDomains);
@@ -50,13 +51,19 @@ export function classifyLinks(
     for (const { link, host } of links) {
       if (link.reason !== undefined && APPLIES_TO_SAME_TARGET.has(link.reason)) {
         optedOutTargets.set(link.target, host, link.reason);
+      } else if (link.unsubscribe) {
+        unsubscribeTargets.set(link.target, host, 'unsubscribe');
       }
     }
     return { part, links };
   });
-  if (!optedOutTargets.isEmpty) {
+  if (!optedOutTargets.isEmpty || !unsubscribeTargets.isEmpty) {
     for (const { candidate, link, host } of classified.flatMap(({ links }) => links)) {
-      link.reason ??= optedOutTargets.get(link.target, host, candidate.host !== undefined);
+      const isPlain = candidate.host !== undefined;
+      link.reason ??= optedOutTargets.get(link.target, host, isPlain);
+      if (unsubscribeTargets.get(link.target, host, isPlain) !== undefined) {
+        link.unsubscribe = true;
+      }
     }
   }
   return classified;
@@ -70,10 +77,17 @@ function classify(
   isOwn: (target: string, host: string) => boolean,
   options: ReadingOptions,
 ): ClassifiedLink {
-  const { written, host: plain, name, sublink } = candidate;
+  const { written, host: plain, name, sublink, unsubscribe: isUnsubscribe } = candidate;
   const classified = (target: string, host: string, reason: SkipReason | undefined) => ({
     candidate,
-    link: { part: part.found.part, target, name, sublink, reason },
+    link: {
+      part: part.found.part,
+      target,
+      name,
+      sublink,
+      unsubscribe: isUnsubscribe,
+      reason,
+    },
     host,
   });
   if (written === undefined) {
@@ -92,7 +106,7 @@ function classify(
     candidate.reason ??
     (isOptedOutByQuery(target) ? 'opted-out' : undefined) ??
     (options.placeholders === 'leave' && holdsPlaceholder(written) ? 'placeholder' : undefined) ??
-    unsubscribe.get(target, host, plain !== undefined) ??
+    (isUnsubscribe ? undefined : unsubscribe.get(target, host, plain !== undefined)) ??
     (isOwn(target, host) ? 'own-domain' : undefined) ??
     (options.exclude?.(target, host) ? 'excluded' : undefined);
   return classified(target, host, reason);

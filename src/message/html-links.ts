@@ -15,7 +15,8 @@ import type { ReadingOptions } from './open-message.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { plainHostInHtml } from './target.ts';
 
-export type HtmlOptions = Pick<ReadingOptions, 'excludeSelectors' | 'trackUrlText' | 'limits'>;
+export type HtmlOptions = Pick<ReadingOptions, 'excludeSelectors' | 'trackUrlText' | 'limits'> &
+  Partial<Pick<ReadingOptions, 'unsubscribeLinks'>>;
 
 /** Elements that change what tags mean. A document that has one needs a tree. */
 const NEED_TREE = ['svg', 'math', 'select', 'template', 'frameset'];
@@ -172,7 +173,7 @@ function readLink(
   }
   const { start, end } = trimmed(html, href);
   const notrack = notrackAt(html, start);
-  const says = readMarks(markValues);
+  const says = readMarks(markValues, options.unsubscribeLinks ?? 'leave');
   const ascii = html.slice(start, end);
   const host = plainHostInHtml(ascii);
   let written = host === undefined ? textOf(start, end, read) : withoutAmp(ascii);
@@ -195,6 +196,7 @@ function readLink(
     escape: href.quoted ? escapeQuoted : escapeUnquoted,
     name: says.name,
     sublink: says.sublink,
+    unsubscribe: says.unsubscribe,
     reason,
   });
 }

@@ -1,8 +1,11 @@
 import type { Range } from './link.ts';
+import type { ReadingOptions } from './open-message.ts';
 
 /** What the marks on one link say. */
 export interface LinkMarks {
   readonly reason: 'opted-out' | 'unsubscribe' | undefined;
+  /** Whether the link is tracked as an unsubscribe link. */
+  readonly unsubscribe: true | undefined;
   readonly name: string | undefined;
   readonly sublink: string | undefined;
 }
@@ -107,14 +110,22 @@ export const MARKED_ATTRIBUTES: readonly string[] = [...BY_ATTRIBUTE.keys(), 'cl
 
 const SWITCHED_OFF: ReadonlySet<string> = new Set(['0', 'false', 'off', 'no']);
 
-const NO_MARKS: LinkMarks = { reason: undefined, name: undefined, sublink: undefined };
+const NO_MARKS: LinkMarks = {
+  reason: undefined,
+  unsubscribe: undefined,
+  name: undefined,
+  sublink: undefined,
+};
 
 /**
  * Reads the marks, ours and those of other vendors' systems that people's templates carry.
  *
  * @param attributes by lower-case name; an attribute without a value has an empty one
  */
-export function readMarks(attributes: ReadonlyMap<string, string> | undefined): LinkMarks {
+export function readMarks(
+  attributes: ReadonlyMap<string, string> | undefined,
+  unsubscribeLinks: ReadingOptions['unsubscribeLinks'],
+): LinkMarks {
   if (attributes === undefined) {
     return NO_MARKS; // as nearly every link
   }
@@ -128,12 +139,12 @@ export function readMarks(attributes: ReadonlyMap<string, string> | undefined): 
       said.set('opted-out', value);
     }
   }
+  const isOptedOut = said.has('opted-out');
+  const isUnsubscribe = said.has('unsubscribe') && !isOptedOut;
+  const isTracked = isUnsubscribe && unsubscribeLinks === 'track';
   return {
-    reason: said.has('opted-out')
-      ? 'opted-out'
-      : said.has('unsubscribe')
-        ? 'unsubscribe'
-        : undefined,
+    reason: isOptedOut ? 'opted-out' : isUnsubscribe && !isTracked ? 'unsubscribe' : undefined,
+    unsubscribe: isTracked || undefined,
     name: linkName(said.get('name')),
     sublink: sublink(said.get('sublink')),
   };

@@ -24,6 +24,8 @@ export interface Candidate {
   readonly reason: SkipReason | undefined;
   readonly name: string | undefined;
   readonly sublink: string | undefined;
+  /** Whether it is tracked as an unsubscribe link. */
+  readonly unsubscribe: true | undefined;
 }
 
 /** The links of a part as a scanner finds them. */
@@ -50,6 +52,8 @@ export interface FoundLink {
   readonly name?: string | undefined;
   /** The value of `data-msys-sublink`: path components that stand before the token. */
   readonly sublink?: string | undefined;
+  /** Whether the link is tracked as an unsubscribe link, by `data-msys-unsubscribe`. */
+  readonly unsubscribe?: true | undefined;
   /** Why the link is left alone. Absent where the link may be tracked. */
   readonly reason?: SkipReason | undefined;
 }

@@ -35,6 +35,8 @@ export interface ReadingOptions {
   readonly excludeSelectors: readonly string[];
   /** Whether a link with an unresolved placeholder is tracked, unless the placeholder is its host. */
   readonly placeholders: 'leave' | 'track';
+  /** Whether links with `data-msys-unsubscribe` are left alone, or tracked as unsubscribe links. */
+  readonly unsubscribeLinks: 'leave' | 'track';
   /** Whether links are tracked whose visible text is itself a URL. */
   readonly trackUrlText: boolean;
   /** Hosts of tracked links in lower case, with a port where it is not the default. Links to them are left alone. */
@@ -69,6 +71,7 @@ function withDefaults(options: MessageOptions): ReadingOptions {
     rewriteSigned: options.rewriteSigned ?? false,
     excludeSelectors: options.excludeSelectors ?? [],
     placeholders: options.placeholders ?? 'leave',
+    unsubscribeLinks: options.unsubscribeLinks ?? 'leave',
     trackUrlText: options.trackUrlText ?? true,
     ownDomains: options.ownDomains ?? NO_DOMAINS,
     exclude: options.exclude,

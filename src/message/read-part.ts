@@ -62,7 +62,7 @@ export function readPart(
   const scanned =
     found.part === 'html'
       ? scanHtml(text, options, read)
-      : scanText(text, charset, options.limits.links, read);
+      : scanText(text, charset, options.limits.links, read, options.unsubscribeLinks);
   if (typeof scanned === 'string') {
     return { found, reason: scanned };
   }

@@ -2,6 +2,7 @@ import type { Charset } from './charset.ts';
 import { cutOut } from './cut-text.ts';
 import type { Candidate, Range, Read, Scanned } from './link.ts';
 import { notrackAt, readMarks, withoutNotrack } from './link-marks.ts';
+import type { ReadingOptions } from './open-message.ts';
 import { plainHost } from './target.ts';
 import { Surroundings } from './text-surroundings.ts';
 import { UrlScanner } from './text-url.ts';
@@ -17,6 +18,7 @@ export function scanText(
   charsetOfOriginal: Charset,
   maxLinks: number,
   read: Read,
+  unsubscribeLinks: ReadingOptions['unsubscribeLinks'] = 'leave',
 ): Scanned | 'too-many-links' {
   const marked = readMarkedText(original, charsetOfOriginal, read, maxLinks);
   if (marked === undefined) {
@@ -32,7 +34,7 @@ export function scanText(
     const ascii = text.slice(start, end);
     const host = plainHost(ascii);
     let written = host === undefined ? read(range.start, range.end) : ascii;
-    const says = readMarks(values);
+    const says = readMarks(values, unsubscribeLinks);
     const around = surroundings.reasonAt(start, end);
     let reason = says.reason ?? around ?? doubtAbout(text, start, end, written, charset);
     const notrack = notrackAt(text, start);
@@ -53,6 +55,7 @@ export function scanText(
       reason,
       name: says.name,
       sublink: says.sublink,
+      unsubscribe: says.unsubscribe,
     });
     if (candidates.length > maxLinks) {
       return 'too-many-links';

@@ -26,6 +26,8 @@ export interface TrackingOptions {
   readonly trackUrlText: boolean;
   /** Whether links with a placeholder outside the host are tracked. */
   readonly placeholders: 'leave' | 'track';
+  /** What becomes of links with the mark data-msys-unsubscribe. */
+  readonly unsubscribeLinks: 'leave' | 'track';
   /** `single`: only messages with one recipient are tracked. */
   readonly recipients: 'any' | 'single';
   /** Matches an envelope recipient without angle brackets. */

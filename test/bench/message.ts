@@ -123,6 +123,7 @@ async function stepsOf(dist: string) {
     rewriteSigned: false,
     excludeSelectors: [],
     placeholders: 'leave',
+    unsubscribeLinks: 'leave',
     trackUrlText: true,
     ownDomains: new Set<string>(),
   };

@@ -111,6 +111,14 @@ describe('the event of a click', () => {
     expect(JSON.stringify(track_event)).not.toContain('@example.org');
   });
 
+  test('a click on an unsubscribe link has a type of its own', () => {
+    const click = toClickEvent(exampleClick({}, {}, { unsubscribe: true }), {}, 'id');
+    const other = toClickEvent(exampleClick(), {}, 'id');
+    expect(schemaErrors(click)).toEqual([]);
+    const { track_event } = other.msys;
+    expect(click.msys.track_event).toEqual({ ...track_event, type: 'link_unsubscribe' });
+  });
+
   test('a bounce has an empty sender, which is a fact', () => {
     const event = toClickEvent(exampleClick({}, { sender: '' }), {}, 'id');
     expect(event.msys.track_event.msg_from).toBe('');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
+import { linkLines } from '../../src/link/link-line.ts';
 import { encodeCopy, encodeRecord, OpenRecord, sharedIdOf } from '../../src/link/message-record.ts';
 import { decodeSharedLines, encodeSharedLines, sharedLines } from '../../src/link/shared-lines.ts';
 import { createEdition, type EditionLink } from '../../src/link/template.ts';
@@ -34,6 +35,7 @@ const link = fc.record(
     target: fc.webUrl({ withQueryParameters: true }),
     part: fc.constantFrom('text', 'html'),
     name: text,
+    unsubscribe: fc.constant(true),
   },
   { requiredKeys: ['target', 'part'] },
 );
@@ -67,6 +69,18 @@ describe('what is encoded comes back', () => {
     expect(new OpenRecord(value, message.messageId).contents().links).toEqual(links);
     expect(performance.now() - start).toBeLessThan(2_000);
   });
+});
+
+test('the letter of a link’s line tells its part, and whether it unsubscribes', () => {
+  const target = 'https://a.example/';
+  const unsubscribe = true as const;
+  const lines = linkLines([
+    { target, part: 'html' },
+    { target, part: 'text', name: 'n' },
+    { target, part: 'html', unsubscribe },
+    { target, part: 'text', unsubscribe, name: 'n' },
+  ]);
+  expect(lines).toBe(`h${target}\nt${target}\t"n"\nu${target}\nv${target}\t"n"\n`);
 });
 
 test('the links of a newsletter share what they have in common', () => {
@@ -167,6 +181,7 @@ describe('a copy', () => {
         end: fc.constantFrom('', '&x=1', '/'),
         part: fc.constantFrom('text', 'html'),
         name: text,
+        unsubscribe: fc.constant(true),
       },
       { requiredKeys: ['start', 'part'] },
     ) as fc.Arbitrary<EditionLink>;
@@ -184,9 +199,9 @@ describe('a copy', () => {
           list.map(([of]) => of),
         );
         const sent = list.flatMap(([of, middle, what]): TrackedLink[] => {
-          const { part, name, start, end } = of;
+          const { start, end, ...link } = of;
           const target = end === undefined ? start : start + middle + end;
-          const same = name === undefined ? { target, part } : { target, part, name };
+          const same = { ...link, target };
           if (what === 'dropped') return [];
           return what === 'kept' ? [same] : [same, what as TrackedLink];
         });

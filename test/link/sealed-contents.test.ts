@@ -122,6 +122,25 @@ describe.each(Object.entries(GOLDEN))('sealed contents with %s', (_, golden) => 
   });
 });
 
+test('an unsubscribe link says so, however long its target, and beside everything else', () => {
+  const all: MessageFacts[] = [message, least, { ...message, customerId: '17' }];
+  for (const facts of all) {
+    const packer = new ContentsPacker(facts);
+    for (let length = 0; length < 400; length += 7) {
+      const target = `https://a.example/${'x'.repeat(length)}`;
+      const marked: TrackedLink = { target, part: 'html', name: 'Leave', unsubscribe: true };
+      const { customerId } = facts;
+      for (const sealed of [marked, { target, part: 'text' } as const]) {
+        const unpacked = unpackContents(packer.pack(sealed, 32), false);
+        expect(unpacked?.link).toEqual(sealed);
+        expect(unpacked?.facts.customerId).toBe(customerId);
+      }
+    }
+  }
+  const packed = new ContentsPacker(least).pack({ ...link, unsubscribe: true }, 32);
+  expect(packed.toString('latin1')).toContain('\x0a{"u":true}');
+});
+
 test('the customer is in every sealed link, however long the target', () => {
   const customerId = '"'.repeat(64);
   for (let length = 0; length < 400; length += 7) {

@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { scanHtml } from '../../src/message/html-links.ts';
 import { MARKS } from '../../src/message/link-marks.ts';
-import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
+import {
+  DEFAULT_LIMITS,
+  type MessageOptions,
+  openMessage,
+} from '../../src/message/open-message.ts';
 
 /** A link with a mark, as an HTML part has it. */
 function marked(mark: (typeof MARKS)[number]): string {
@@ -12,13 +16,14 @@ function marked(mark: (typeof MARKS)[number]): string {
     : `<a ${mark.example} href="https://example.com/">x</a>`;
 }
 
-function read(type: string, body: string) {
+function read(type: string, body: string, options: MessageOptions = {}) {
   const open = openMessage([{ name: 'Content-Type', value: type }], {
     limits: DEFAULT_LIMITS,
     rewriteSigned: false,
     excludeSelectors: [],
     trackUrlText: true,
     ownDomains: new Set<string>(),
+    ...options,
   });
   open.write(Buffer.from(body));
   return open.end();
@@ -59,7 +64,7 @@ describe.each(MARKS.map((mark) => [mark.example, mark] as const))('%s', (_, mark
 function effect({ means, isRemoved }: (typeof MARKS)[number]): string {
   const what = {
     'opted-out': 'not tracked',
-    unsubscribe: 'not tracked, as an unsubscribe link',
+    unsubscribe: 'an unsubscribe link: not tracked unless `unsubscribe_links = track`',
     name: 'the name of the link in events',
     sublink: 'path before the token, for links into apps',
   }[means];
@@ -69,6 +74,63 @@ function effect({ means, isRemoved }: (typeof MARKS)[number]): string {
 test('the documentation has no mark that is not known', () => {
   const page = readFileSync(new URL('../../docs/marks.md', import.meta.url), 'utf8');
   expect(page.match(/^\| .* \| `.*` \| .* \|$/gm)).toHaveLength(MARKS.length);
+});
+
+describe('unsubscribe links that are tracked', () => {
+  const url = 'https://example.com/leave';
+  const mark = 'data-msys-unsubscribe="1"';
+  const track = { unsubscribeLinks: 'track' } as const;
+  const said = (type: string, body: string, options: MessageOptions = {}) =>
+    read(type, body, { ...track, ...options }).links.map(({ reason, unsubscribe }) => {
+      return reason ?? (unsubscribe ? 'unsubscribe link' : 'link');
+    });
+  const anchor = (attributes: string, href = url) => `<a ${attributes} href="${href}">x</a>`;
+
+  test.each([
+    ['text/html', anchor(mark), ['unsubscribe link']],
+    ['text/html', anchor('data-msys-unsubscribe="0"'), ['link']],
+    ['text/html', anchor(`${mark} data-msys-clicktrack="0"`), ['opted-out']],
+    ['text/html', anchor(`${mark} disable-tracking="true"`), ['opted-out']],
+    ['text/html', anchor(mark, 'mailto:leave@example.com'), ['scheme']],
+    ['text/html', anchor(mark, 'https://own.example/x'), ['own-domain']],
+    ['text/html', anchor(`${mark} class="no"`), ['excluded-selector']],
+    ['text/html', anchor('') + anchor(mark), ['unsubscribe link', 'unsubscribe link']],
+    ['text/html', anchor('', 'https://example.com/') + anchor(mark), ['link', 'unsubscribe link']],
+    ['text/plain', `Leave: ${url}[[${mark}]]`, ['unsubscribe link']],
+    ['text/plain', `Leave: ${url}[[data-msys-unsubscribe="0"]]`, ['link']],
+    ['text/plain', `<ftp://x.example/${url}>[[${mark}]]`, ['scheme']],
+  ])('%s: %s', (type, body, expected) => {
+    const options = { ownDomains: new Set(['own.example']), excludeSelectors: ['.no'] };
+    expect(said(type, body, options)).toEqual(expected);
+  });
+
+  test('in both parts, where one of them has the mark; which goes from the message', () => {
+    const headers = [{ name: 'Content-Type', value: 'multipart/alternative; boundary=b' }];
+    const open = openMessage(headers, track);
+    open.write(
+      Buffer.from(
+        `--b\r\n\r\nLeave: ${url}\r\n--b\r\nContent-Type: text/html\r\n\r\n${anchor(mark)}\r\n--b--\r\n`,
+      ),
+    );
+    const { links, rewrite } = open.end();
+    expect(links.map(({ part, unsubscribe }) => [part, unsubscribe])).toEqual([
+      ['text', true],
+      ['html', true],
+    ]);
+    const body = Buffer.concat(rewrite(() => 'https://t.example/T').body ?? []).toString();
+    expect(body).toContain('Leave: https://t.example/T\r\n');
+    expect(body).toContain('<a href="https://t.example/T">x</a>');
+  });
+
+  test('the mark counts before List-Unsubscribe, which other links obey', () => {
+    const headers = [
+      { name: 'Content-Type', value: 'text/html' },
+      { name: 'List-Unsubscribe', value: `<${url}>, <${url}?2>` },
+    ];
+    const open = openMessage(headers, track);
+    open.write(Buffer.from(anchor(mark) + anchor('', `${url}?2`)));
+    expect(open.end().links).toMatchObject([{ unsubscribe: true }, { reason: 'unsubscribe' }]);
+  });
 });
 
 test.each([

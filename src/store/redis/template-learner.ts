@@ -1,7 +1,7 @@
 import { detached } from '../../lib/detached.ts';
 import { isPrintableAscii } from '../../lib/text.ts';
 import type { MessageFacts, TrackedLink } from '../../link/facts.ts';
-import { parseLinkLine } from '../../link/link-line.ts';
+import { isAlike, parseLinkLine } from '../../link/link-line.ts';
 import type { MessageRecord } from '../../link/message-record.ts';
 import { factsInCommon, type SharedFacts, sharedFacts } from '../../link/record-head.ts';
 import { align, createEdition, type Edition, type EditionLink } from '../../link/template.ts';
@@ -60,8 +60,8 @@ export class TemplateLearner {
   }
 }
 
-function closed({ part, target, name }: TrackedLink): EditionLink {
-  return { part, name, start: target };
+function closed({ target, ...link }: TrackedLink): EditionLink {
+  return { ...link, start: target };
 }
 
 function lengthOf(links: readonly EditionLink[]): number {
@@ -100,29 +100,24 @@ function inCommon(before: readonly EditionLink[], links: readonly TrackedLink[])
 const SCHEME = 'https://'.length;
 
 /** The open link that two links share: their common start and end, cut at the edges of words and numbers. */
-function opened(link: EditionLink, { target, part, name }: TrackedLink): EditionLink | undefined {
-  if (
-    part !== link.part ||
-    name !== link.name ||
-    !isPrintableAscii(target) ||
-    !isPrintableAscii(link.start)
-  ) {
+function opened(link: EditionLink, other: TrackedLink): EditionLink | undefined {
+  const { target } = other;
+  if (!isAlike(link, other) || !isPrintableAscii(target) || !isPrintableAscii(link.start)) {
     return undefined;
   }
-  const other = link.start + (link.end ?? '');
+  const known = link.start + (link.end ?? '');
   let start = 0;
   const mostBefore = Math.min(link.start.length, target.length);
-  while (start < mostBefore && target[start] === other[start]) start++;
+  while (start < mostBefore && target[start] === known[start]) start++;
   while (start > 0 && isOfWord(target.charAt(start - 1))) start--;
   if (start <= SCHEME) return undefined;
   let end = 0;
   const room = link.end === undefined ? link.start.length - start : link.end.length;
   const mostBehind = Math.min(room, target.length - start);
-  while (end < mostBehind && target.at(-1 - end) === other.at(-1 - end)) end++;
+  while (end < mostBehind && target.at(-1 - end) === known.at(-1 - end)) end++;
   while (end > 0 && isOfWord(target.charAt(target.length - end))) end--;
   return {
-    part,
-    name: link.name,
+    ...link,
     start: detached(target.slice(0, start)),
     end: detached(target.slice(target.length - end)),
   };

@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { TrackedLink } from '../../../src/link/facts.ts';
 import { linkLines } from '../../../src/link/link-line.ts';
+import { encodeCopy, OpenRecord } from '../../../src/link/message-record.ts';
 import { TemplateLearner } from '../../../src/store/redis/template-learner.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 
@@ -59,16 +60,33 @@ describe('of a link that each has of his own', () => {
     expect(lineOf(...paths.map((path) => host + path))).toBe(line && `H${host}${line.slice(1)}`);
   });
 
-  test('nothing where it is of another part, or has another name', () => {
-    const candidate = new TemplateLearner(
-      exampleMessage(),
-      linkLines([...asLinks(offers), { target: 'https://shop.example/u?id=1', part: 'text' }]),
-      'a',
-    );
-    const other = { target: 'https://shop.example/u?id=2', part: 'html' as const };
-    const links = [...asLinks(offers), other];
-    expect(candidate.learn({ message: exampleMessage(), secret: 's', links }, 'b')).toBe(true);
-    expect(candidate.template(6, 100)?.links).toHaveLength(10);
+  test.each<Partial<TrackedLink>>([{ part: 'text' }, { name: 'Leave' }, { unsubscribe: true }])(
+    'nothing where only one of them has %j',
+    (own) => {
+      const other: TrackedLink = { target: 'https://shop.example/u?id=2', part: 'html' };
+      const first = { ...other, target: 'https://shop.example/u?id=1', ...own };
+      const lines = linkLines([...asLinks(offers), first]);
+      const candidate = new TemplateLearner(exampleMessage(), lines, 'a');
+      const links = [...asLinks(offers), other];
+      expect(candidate.learn({ message: exampleMessage(), secret: 's', links }, 'b')).toBe(true);
+      expect(candidate.template(6, 100)?.links).toHaveLength(10);
+    },
+  );
+
+  test('of an unsubscribe link, it stays one', () => {
+    const links = (id: number): TrackedLink[] => [
+      ...asLinks(offers),
+      { target: `https://shop.example/u?id=${id}`, part: 'html', unsubscribe: true },
+    ];
+    const candidate = new TemplateLearner(exampleMessage(), linkLines(links(1)), 'a');
+    const second = { message: exampleMessage(), secret: 's', links: links(22) };
+    expect(candidate.learn(second, 'b')).toBe(true);
+    const edition = candidate.template(6, 100);
+    expect(edition?.shared.text.toString()).toContain('\nUhttps://shop.example/u?id=\t\n');
+    const copy = edition && encodeCopy(second, edition);
+    const { messageId } = second.message;
+    const open = copy && new OpenRecord(copy, messageId, edition.shared);
+    expect(open?.contents().links).toEqual(second.links);
   });
 });
 
