@@ -21,7 +21,11 @@ interface State {
   transaction?: Transaction;
 }
 
-/** The click-tracking filter: decides before the body, rewrites at end of message. */
+/**
+ * The click-tracking filter: decides before the body, rewrites at end of message. An MTA that offers
+ * it waits for two answers per message, at the end of headers and of the message, and over TCP for
+ * one more at DATA. A decision that falls earlier, or an error, is kept until then.
+ */
 export function clickFilter(options: ClickFilterOptions): Filter<State> {
   const report = ({ queueId }: Message, made: MessageReport | undefined) => {
     if (made === undefined) return;
@@ -31,8 +35,7 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
   return {
     actions: ACTIONS,
     macros: macroRequest(options.settings().macros),
-    // These hooks never answer, so the MTA does not wait.
-    silent: ['connect', 'rcpt', 'header'],
+    silent: ['connect', 'mail', 'rcpt', 'data', 'header', 'body'],
 
     begin: () => ({}),
     connect() {},

@@ -47,8 +47,8 @@ export interface Filter<State = undefined> {
   /**
    * Hooks that never answer, so that the MTA does not wait for them (SMFIP_NR_*). If such a hook
    * does answer, or throws, the answer applies to the message and is sent at the next stage that
-   * the MTA waits for. `data` is answered all the same: without a reply to DATA, Postfix takes
-   * 45 ms longer per message.
+   * the MTA waits for. DATA is answered over TCP all the same: without a reply to it, Postfix takes
+   * 45 ms longer per message. If `body` is silent, `skip` has no effect on the MTA.
    */
   readonly silent?: readonly Hook[];
 

@@ -92,10 +92,17 @@ function braced(name: string, stage: string): string {
 }
 
 /**
+ * SMFIP_NR_DATA costs 45 ms per message over TCP: Postfix's smtpd hands the connection over to
+ * cleanup, whose first packet then waits for the delayed ACK of the last one of smtpd (Nagle).
+ */
+const NEVER_OVER_TCP = protocolFlag.noReplyData;
+
+/**
  * Answers SMFIC_OPTNEG: version, actions, protocol, each a 32-bit number; further bytes are
  * ignored. MTAs refuse a milter that agrees to something they did not offer.
+ * @param isTcp whether the connection is not a unix socket
  */
-export function negotiate(demand: Demand, payload: Buffer): Agreement {
+export function negotiate(demand: Demand, payload: Buffer, isTcp: boolean): Agreement {
   if (payload.length < 12) {
     throw new ProtocolError(
       `milter: negotiate: ${payload.length} bytes: expected version, actions and protocol in 12`,
@@ -110,7 +117,7 @@ export function negotiate(demand: Demand, payload: Buffer): Agreement {
   const offeredActions = payload.readUInt32BE(4) || V1_ACTIONS;
   const offeredProtocol = payload.readUInt32BE(8) || V1_PROTOCOL;
   const actions = demand.actions & offeredActions;
-  const protocol = demand.protocol & offeredProtocol;
+  const protocol = demand.protocol & offeredProtocol & ~(isTcp ? NEVER_OVER_TCP : 0);
   const setsMacros = demand.macros.length > 0 && (offeredActions & SETSYMLIST) !== 0;
 
   const options = Buffer.alloc(12);

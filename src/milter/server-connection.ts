@@ -54,7 +54,8 @@ export class ServerConnection<State> {
   ) {
     this.#socket = socket;
     this.#options = options;
-    this.session = new Session(filter, demand, options, () => this.#sendProgress());
+    const isTcp = socket.remoteAddress !== undefined;
+    this.session = new Session(filter, demand, options, isTcp, () => this.#sendProgress());
     socket.setNoDelay(true);
     this.#negotiation = setTimeout(() => this.#timeout(), options.timeouts.negotiation);
     socket.on('data', (chunk: Buffer) => {

@@ -35,6 +35,7 @@ export class Session<State> {
   readonly #filter: Filter<State>;
   readonly #demand: Demand;
   readonly #options: SessionOptions;
+  readonly #isTcp: boolean;
   /** Sends SMFIR_PROGRESS while a hook is running. */
   readonly #sendProgress: () => void;
   readonly #macros = new Macros();
@@ -55,11 +56,13 @@ export class Session<State> {
     filter: Filter<State>,
     demand: Demand,
     options: SessionOptions,
+    isTcp: boolean,
     sendProgress: () => void,
   ) {
     this.#filter = filter;
     this.#demand = demand;
     this.#options = options;
+    this.#isTcp = isTcp;
     this.#sendProgress = sendProgress;
     this.#connection = new MilterConnection(this.#macros);
   }
@@ -130,7 +133,7 @@ export class Session<State> {
         `milter: negotiate: command ${String.fromCharCode(letter)}: expected O first`,
       );
     }
-    const { protocol, actions, reply } = negotiate(this.#demand, payload);
+    const { protocol, actions, reply } = negotiate(this.#demand, payload, this.#isTcp);
     this.#protocol = protocol;
     this.#order.agree(protocol);
     this.#connection.actions = actions;
@@ -181,6 +184,8 @@ export class Session<State> {
       case command.data:
         return this.#ask('data', (message) => filter.data?.(message));
       case command.header: {
+        const held = this.#message?.held;
+        if (held !== undefined) return this.#answered('header', held);
         const header = decodeHeader(payload, this.#hasAgreed(protocolFlag.leadingSpace));
         const exceeded = this.#message?.countHeader(header, limits);
         return this.#ask('header', (message) => filter.header?.(message, header), exceeded);

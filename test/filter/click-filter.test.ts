@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { clickFilter } from '../../src/filter/click-filter.ts';
+import { type ClickFilterOptions, clickFilter } from '../../src/filter/click-filter.ts';
 import { MessageMemory } from '../../src/filter/message-memory.ts';
 import type { MessageReport } from '../../src/filter/report.ts';
 import type { FilterSettings } from '../../src/filter/transaction.ts';
@@ -10,6 +10,18 @@ import { createMilterServer, type MilterServer } from '../../src/milter/server.t
 import { toUtf8 } from '../../src/milter/text.ts';
 import { filterSettings } from '../../src/service/links.ts';
 import { configurationOf } from '../helpers/configuration.ts';
+import { PlayedSession, type PlayOptions } from '../helpers/milter-session.ts';
+import {
+  connect,
+  data,
+  eob,
+  eoh,
+  header,
+  mail,
+  optneg,
+  rcpt,
+  body as wireBody,
+} from '../helpers/milter-wire.ts';
 
 /** Keeps what it is given, and can be away. */
 class MemoryIssuer implements LinkIssuer {
@@ -50,20 +62,10 @@ beforeEach(async () => {
   reports = [];
   memory = new MessageMemory(100_000);
   settings = filterSettings(configurationOf(''));
-  server = createMilterServer(
-    clickFilter({
-      issuer: stored,
-      sealed,
-      counter: { sent: (message) => counted.push(message) },
-      memory,
-      settings: () => settings,
-      onReport: (report) => reports.push(report),
-    }),
-    {
-      limits: { headerCount: 10, recipients: 3 },
-      onEvent: (event) => event.type === 'over-limit' || expect.fail(JSON.stringify(event)),
-    },
-  );
+  server = createMilterServer(clickFilter(parts()), {
+    limits: { headerCount: 10, recipients: 3 },
+    onEvent: (event) => event.type === 'over-limit' || expect.fail(JSON.stringify(event)),
+  });
   const address = await server.listen({ host: '127.0.0.1', port: 0 });
   if (address === null || typeof address === 'string') throw new Error('no port');
   ({ port } = address);
@@ -76,6 +78,17 @@ afterEach(async () => {
   // However its messages ended.
   expect(memory.held).toBe(0);
 });
+
+function parts(): ClickFilterOptions {
+  return {
+    issuer: stored,
+    sealed,
+    counter: { sent: (message) => counted.push(message) },
+    memory,
+    settings: () => settings,
+    onReport: (report) => reports.push(report),
+  };
+}
 
 const on = 'ESMTP_Listener { click_tracking_enabled = on }';
 const body = 'See https://example.com/a and\r\nhttps://example.com/b\r\n';
@@ -105,13 +118,13 @@ describe('whether a message is tracked', () => {
     stage: string;
     reason?: string;
   }>([
-    { title: 'no scope says so', config: '', stage: 'mail', reason: 'off' },
+    { title: 'no scope says so', config: '', stage: 'data', reason: 'off' },
     { title: 'the scope says so', config: on, stage: 'endOfMessage' },
     {
       title: 'a context variable of the MTA switches it off',
       config: on,
       macros: { mail: { '{smtpapi_click_tracking}': '0' } },
-      stage: 'mail',
+      stage: 'data',
       reason: 'off',
     },
     {
@@ -130,7 +143,7 @@ describe('whether a message is tracked', () => {
       title: 'another login',
       config: 'pathway "shop" { click_tracking_enabled = on }',
       macros: { mail: { '{auth_authen}': 'office' } },
-      stage: 'mail',
+      stage: 'data',
       reason: 'off',
     },
     {
@@ -189,8 +202,72 @@ describe('whether a message is tracked', () => {
     if (reason === undefined)
       expect(result.message.toString()).toContain('localhost:8080/stored-1');
     else expect(result.modifications).toEqual([]);
-    if (stage === 'mail') expect(result.bodySent).toBe(0);
+    if (stage === 'data') expect(result.bodySent).toBe(0);
   });
+});
+
+describe('answers to the MTA', () => {
+  const [everything, nothing] = [0x1fffff, 0x7f];
+  const over = [
+    ['TCP', { unix: false }, everything, ['c', 'c'], ['a']],
+    ['a unix socket', { unix: true }, everything, ['c'], ['a']],
+    ['an MTA that waits for each', { unix: true }, nothing, Array(7).fill('c'), ['c', 'a']],
+  ] as const;
+
+  function play(options: PlayOptions, offered: number, filter = clickFilter(parts())) {
+    const pieces = body.split(/(?<=\r\n)/);
+    return new PlayedSession(filter, { ...options, onException: 'accept' }).send(
+      ...[optneg(6, 0x1ff, offered), connect(), mail(), rcpt(), rcpt(), data()],
+      ...[
+        header('From', ' a@example.com'),
+        eoh(),
+        ...pieces.map((piece) => wireBody(piece)),
+        eob(),
+      ],
+    );
+  }
+  const answers = ({ answers }: PlayedSession<unknown>) =>
+    answers.slice(1).map((line) => line.slice(0, 1));
+
+  test.each(over)('over %s, a message that is tracked', async (_, options, offered, before) => {
+    configure(on);
+    const played = await play(options, offered).settled();
+    const pieces = offered === everything ? [] : ['c', 'c'];
+    expect(answers(played)).toEqual([...before, ...pieces, 'b', 'a']);
+    expect(reports).toMatchObject([{ verdict: 'tracked' }]);
+    expect(stored.saved[0]?.message.recipients).toEqual(['b@example.net']);
+  });
+
+  test.each(over)('over %s, one that needs no body', async (_, options, offered, before) => {
+    configure(
+      'ESMTP_Listener { click_tracking_enabled = on exclude_recipients = ( "b@example.net" ) }',
+    );
+    const played = await play(options, offered).settled();
+    expect(answers(played)).toEqual([...before.slice(1), 'a']);
+    expect(reports).toMatchObject([{ reason: 'excluded-recipient' }]);
+  });
+
+  test.each(over)('over %s, one that is off at MAIL', async (_, options, offered, __, off) => {
+    expect(answers(await play(options, offered).settled())).toEqual(off);
+    expect(reports).toMatchObject([{ reason: 'off' }]);
+  });
+
+  test.each(over)(
+    'over %s, one whose decision fails at MAIL',
+    async (_, options, offered, __, off) => {
+      let calls = 0;
+      const failing = () => {
+        if (++calls > 1) throw new Error('boom');
+        return settings;
+      };
+      const filter = clickFilter({ ...parts(), settings: failing });
+      const played = await play(options, offered, filter).settled();
+      expect(answers(played)).toEqual(off);
+      expect(played.events).toMatchObject([
+        { type: 'exception', hook: 'mail', answered: 'accept' },
+      ]);
+    },
+  );
 });
 
 test('the links lead to the tracking domain, and all else stays', async () => {
@@ -523,7 +600,7 @@ test.each([
 });
 
 test('a new configuration counts from the next message on, on the same connection', async () => {
-  expect(await send()).toMatchObject({ stage: 'mail' });
+  expect(await send()).toMatchObject({ stage: 'data' });
   configure(on);
   expect(await send()).toMatchObject({ stage: 'endOfMessage' });
 });

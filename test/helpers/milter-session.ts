@@ -11,6 +11,8 @@ export interface PlayOptions {
   readonly onException?: 'accept' | 'tempfail';
   /** Milliseconds between SMFIR_PROGRESS. */
   readonly progress?: number;
+  /** Whether the connection is a unix socket, and not TCP. */
+  readonly unix?: boolean;
 }
 
 /** A connection without a network: the bytes written to it, and those it answers, at once. */
@@ -32,7 +34,7 @@ export class PlayedSession<State> {
           done();
         },
       }),
-      { setNoDelay() {}, setTimeout() {} },
+      { setNoDelay() {}, setTimeout() {}, ...(!options.unix && { remoteAddress: '127.0.0.1' }) },
     );
     this.connection = new ServerConnection(
       this.#socket as unknown as Socket,

@@ -23,7 +23,7 @@ describe('what is agreed: version, actions, protocol, macros', () => {
   test.each<[string, Filter, string, Buffer?]>([
     // What a filter asks for.
     ['every hook', all, 'O 6 0 100400'],
-    ['no hook: stages left out, MAIL silent, DATA as ever', bare, 'O 6 0 10417b'],
+    ['no hook: stages left out, MAIL silent, DATA answered', bare, 'O 6 0 10417b'],
     ['no body hook: no body, no skip', { ...all, body: undefined } as never, 'O 6 0 100010'],
     ['a silent body forbids skip', { ...all, silent: ['body'] }, 'O 6 0 180000'],
     [
@@ -31,7 +31,11 @@ describe('what is agreed: version, actions, protocol, macros', () => {
       { ...all, silent: ['connect', 'helo', 'mail', 'rcpt', 'header', 'endOfHeaders', 'unknown'] },
       'O 6 0 16f480',
     ],
-    ['NODATA and NR_DATA are never negotiated', { ...bare, silent: ['data'] }, 'O 6 0 10417b'],
+    [
+      'NODATA is never agreed, and NR_DATA not over TCP',
+      { ...all, silent: ['data'] },
+      'O 6 0 100400',
+    ],
     [
       'all actions',
       {
@@ -113,6 +117,18 @@ describe('what is agreed: version, actions, protocol, macros', () => {
     expect(answersTo(filter, [offer])).toEqual([agreed]);
   });
 });
+
+test.each<[string, Filter, string, Buffer?]>([
+  ['a silent data', { ...all, silent: ['data'] }, 'O 6 0 110400'],
+  ['no hook', bare, 'O 6 0 11417b'],
+  ['a data that answers', all, 'O 6 0 100400'],
+  ['no offer of NR_DATA', bare, 'O 6 0 10417b', optneg(6, 0x1ff, 0x1effff)],
+])(
+  'over a unix socket DATA need not be answered: %s',
+  (_name, filter, agreed, offer = optneg()) => {
+    expect(answersTo(filter, [offer], { unix: true })).toEqual([agreed]);
+  },
+);
 
 describe('macro requests that could not be sent', () => {
   const errorOf = (macros: Filter['macros'] & object) => {

@@ -422,6 +422,12 @@ describe('stages without reply', () => {
     expect(answersTo(filter, sent)).toEqual(['O 6 0 1ef080', 'c', 'c']);
   });
 
+  test('over a unix socket only the end is answered', () => {
+    const filter = everyHook({ silent: [...silent, 'data'] });
+    const sent = [...opening, unknown('x'), ...message];
+    expect(answersTo(filter, sent, { unix: true })).toEqual(['O 6 0 1ff080', 'c']);
+  });
+
   test('where the MTA does not offer it, they are answered with continue', () => {
     const filter = everyHook({ silent });
     const sent = [optneg(6, 0x1ff, 0x7f), connect(), helo(), unknown('x'), ...message];
