@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+// A project that depends on the packed tarball, and has its runtime dependencies and nothing else.
+const checkout = join(import.meta.dirname, '../..');
+const modules = join(checkout, 'node_modules');
+let folder: string;
+
+const run = (program: string, args: readonly string[], cwd = folder) =>
+  execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+
+function link(name: string): void {
+  const place = join(folder, 'node_modules', name);
+  mkdirSync(dirname(place), { recursive: true });
+  symlinkSync(join(modules, name), place);
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'libraries-'));
+  const pack = join(folder, 'pack');
+  mkdirSync(pack);
+  run(
+    join(modules, '.bin/tsc'),
+    ['-p', 'tsconfig.build.json', '--outDir', join(pack, 'dist')],
+    checkout,
+  );
+  for (const name of ['package.json', 'README.md', 'LICENSE', 'conf', 'docs', 'systemd']) {
+    cpSync(join(checkout, name), join(pack, name), { recursive: true });
+  }
+  const tarball = run('npm', ['pack', '--silent', '--ignore-scripts'], pack).trim();
+  const installed = join(folder, 'node_modules/clickmilter');
+  mkdirSync(installed, { recursive: true });
+  run('tar', ['-xzf', join(pack, tarball), '--strip-components=1', '-C', installed]);
+  const { dependencies } = JSON.parse(readFileSync(join(pack, 'package.json'), 'utf8'));
+  for (const name of [...Object.keys(dependencies), '@types/node']) link(name);
+  rmSync(pack, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  writeFileSync(
+    join(folder, 'newsletter.eml'),
+    'Content-Type: text/html\r\n\r\n<a href="https://shop.example/">Shop</a>\r\n',
+  );
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Compiles a module with all that TypeScript can check, declarations of the package included. */
+function compile(file: string, source: string): string {
+  writeFileSync(join(folder, file), source);
+  const options = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
+  run(join(modules, '.bin/tsc'), [
+    ...options,
+    ...['--target', 'es2023', '--module', 'nodenext', '--types', 'node', file],
+  ]);
+  return file.replace(/ts$/, 'js');
+}
+
+/** The examples of a page, in order. */
+const examples = (page: string) =>
+  [...readFileSync(join(checkout, 'docs', page), 'utf8').matchAll(/^```ts\n(.*?)\n```$/gms)].map(
+    ([, source = '']) => source,
+  );
+
+describe('clickmilter/message', () => {
+  const [stream = '', whole = ''] = examples('message-library.md');
+
+  test('the examples of its page compile and do what they say', () => {
+    expect(run('node', [compile('stream.mts', stream)])).toBe(
+      'Content-Type: text/html\r\n\r\n<a href="https://click.example.com/1">Shop</a>\r\n',
+    );
+    const output = run('node', [compile('whole.mts', whole)]);
+    expect(output).toContain("target: 'https://shop.example/?a=1&b=2'");
+    expect(output).toContain('<a href="https://click.example.com/1">Shop</a>\n');
+  }, 60_000);
+
+  test('CommonJS gets it as well', () => {
+    const file = compile(
+      'common.cts',
+      `import { openMessage, type RewrittenLink } from 'clickmilter/message';
+const open = openMessage([]);
+open.write(Buffer.from('https://a.example/'));
+const [link]: readonly RewrittenLink[] = open.end().rewrite(() => 'https://t.example/').links;
+console.log(link?.url);`,
+    );
+    expect(run('node', [file])).toBe('https://t.example/\n');
+  }, 60_000);
+});
+
+describe('clickmilter/milter', () => {
+  test('the example of its page compiles, for CommonJS too', () => {
+    const [example = ''] = examples('milter-library.md');
+    compile('milter.mts', example);
+    const file = compile(
+      'milter.cts',
+      `import { createMilterServer } from 'clickmilter/milter';
+console.log(typeof createMilterServer({ begin: () => ({}) }).listen);`,
+    );
+    expect(run('node', [file])).toBe('function\n');
+  }, 60_000);
+});
