@@ -15,7 +15,7 @@ import { version } from '../version.ts';
 import { configuredFully } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
-import { checkWork, introduce } from './startup-summary.ts';
+import { assertSomethingToServe, logEndpoints } from './startup-summary.ts';
 
 const ASK_MS = 5_000;
 
@@ -87,7 +87,7 @@ async function run(read: Read, log: Log, asked: Asked, ahead?: RunningWorker): P
   });
   const serving = (async () => {
     running = await start(read, log, asked, ahead);
-    introduce(config, logger, asked.wanted);
+    logEndpoints(config, logger, asked.wanted);
     await notifier.ready('serving');
     notifier.startWatchdog();
     return running;
@@ -123,7 +123,7 @@ async function start(
   const several = served && (handOver || workerCount(config.workers) > 1);
   if (!several) ahead?.kill();
   try {
-    checkWork(config, log.logger, wanted);
+    assertSomethingToServe(config, log.logger, wanted);
     return await (several
       ? startWorkers(read, log, asked, ahead)
       : startAlone(config, log, wanted));

@@ -7,23 +7,25 @@ import {
   placesOf,
   postfixAddress,
   type Role,
-  strangers,
+  unclaimedSockets,
 } from '../service/listen.ts';
 import { inheritedSockets } from '../service/systemd.ts';
 import { storeBackend } from '../store/open-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**
- * Says which inherited sockets nobody serves.
- * @throws CommandFailed where there is nothing to serve at all, which no further attempt would change
+ * Logs inherited sockets that are not served.
+ * @throws CommandFailed where there is nothing to serve at all, which another attempt would not change
  */
-export function checkWork(config: Configuration, logger: Logger, wanted: readonly Role[]): void {
+export function assertSomethingToServe(
+  config: Configuration,
+  logger: Logger,
+  wanted: readonly Role[],
+): void {
   const expected = listeners.filter((role) => wanted.includes(role));
-  for (const stranger of strangers(inheritedSockets(), expected)) {
-    logger.error(
-      { ...stranger, expected },
-      'an inherited socket is not served: its name (FileDescriptorName) is none of those expected',
-    );
+  for (const socket of unclaimedSockets(inheritedSockets(), expected)) {
+    const names = expected.join(', ');
+    logger.error(socket, `ignoring inherited socket: FileDescriptorName must be one of ${names}`);
   }
   // Health and metrics alone are no work.
   const listens = expected.some((role) => role !== 'control' && placesOf(role, config).length > 0);
@@ -36,8 +38,8 @@ export function checkWork(config: Configuration, logger: Logger, wanted: readonl
   );
 }
 
-/** Tells a newcomer where everything is, and what is left to do. */
-export function introduce(config: Configuration, logger: Logger, wanted: readonly Role[]): void {
+/** Logs where the service listens, and the line that Postfix needs. */
+export function logEndpoints(config: Configuration, logger: Logger, wanted: readonly Role[]): void {
   const served = (role: Listener) => (wanted.includes(role) ? placesOf(role, config) : []);
   const [milters, redirects] = [served('milter'), served('redirect')];
   if (milters.length > 0) logger.info(`milter on ${milters.map(describePlace).join(', ')}`);

@@ -9,7 +9,7 @@ import { inheritedSockets } from './systemd.ts';
 /** Where a server listens: an address of the configuration, or a socket that systemd opened. */
 export type Place = ListenAddress | { readonly fd: number };
 
-/** What a process of the service may do; `control` is health and metrics. */
+/** The parts of the service; `control` is health and metrics. */
 export const roles = ['milter', 'redirect', 'events', 'control'] as const;
 export type Role = (typeof roles)[number];
 
@@ -17,10 +17,9 @@ export type Role = (typeof roles)[number];
 export const listeners = ['milter', 'redirect', 'control'] as const;
 export type Listener = (typeof listeners)[number];
 
-/** The roles whose work is shared by the workers; the others are the primary's. */
-const shared = ['milter', 'redirect'] as const;
-type Shared = (typeof shared)[number];
-export const isShared = (role: Role): role is Shared => shared.includes(role as Shared);
+/** Whether the workers share a role's work; the primary does the work of the other roles. */
+export const isShared = (role: Role): role is 'milter' | 'redirect' =>
+  role === 'milter' || role === 'redirect';
 
 /** The stanza of a role that listens. */
 export const stanzaOf = {
@@ -39,8 +38,8 @@ export function placesOf(
   return inherited.get(role)?.map((fd) => ({ fd })) ?? configured;
 }
 
-/** Inherited sockets that nobody asks for: whoever connects there would wait for ever. */
-export function strangers(
+/** Inherited sockets that no role serves: connections there would never be accepted. */
+export function unclaimedSockets(
   inherited: ReadonlyMap<string, readonly number[]>,
   expected: readonly string[],
 ): readonly { readonly descriptor: number; readonly name: string }[] {

@@ -1,8 +1,8 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { ClickRecorder } from '../click/click-recorder.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { createRedirect } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
-import { openClicks } from './clicks.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
 import type { Context } from './service.ts';
 import { timedResolver } from './store-watch.ts';
@@ -14,12 +14,23 @@ import { timedResolver } from './store-watch.ts';
 export async function serveRedirect(listens: readonly Place[], context: Context) {
   const { logger, metrics, links, releasers, config } = context;
   const { http } = config();
-  const clicks = await openClicks(config(), links.store, logger, metrics);
-  releasers.addFoundation('clicks', () => clicks.close());
+  const { store } = links;
+  const events = await store.events.openAppender();
+  const clicks = new ClickRecorder({
+    ...config().events,
+    events,
+    counter: store.counters,
+    logger,
+    metrics,
+  });
+  releasers.addFoundation('clicks', async () => {
+    await clicks.close();
+    await events.close();
+  });
   const redirect = createRedirect({
     ...http,
     resolver: timedResolver(links.resolver, metrics),
-    blocks: links.store.blocks,
+    blocks: store.blocks,
     clicks,
     logger,
     metrics,

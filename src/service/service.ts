@@ -4,11 +4,11 @@ import { reportBackgroundFailures } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import { version } from '../version.ts';
 import { type OtherProcesses, serveControl } from './control.ts';
-import { deliverEvents } from './deliver-events.ts';
 import { type Links, openLinks } from './links.ts';
 import { clearWay, describePlace, type Listener, placesOf, type Role, roles } from './listen.ts';
 import { ProcessMetrics } from './metrics.ts';
 import { Releasers } from './releasers.ts';
+import { serveEvents } from './serve-events.ts';
 import { serveMilter } from './serve-milter.ts';
 import { serveRedirect } from './serve-redirect.ts';
 import { watchStore } from './store-watch.ts';
@@ -105,16 +105,7 @@ async function compose(
   if (milter !== undefined) await serveMilter(milter, context);
   const http = await open('redirect');
   const certificates = http && (await serveRedirect(http, context));
-  if (wanted.has('events')) {
-    const delivery = deliverEvents(config, links.store.events, logger, metrics);
-    releasers.add('webhook', () => delivery.close(config.milter.drainTimeoutMs));
-    links.store.events.measure(metrics);
-    metrics.gauge('events_undelivered', async () => (await delivery.backlog()).events);
-    metrics.gauge('events_oldest_undelivered_seconds', async () => {
-      const { oldest } = await delivery.backlog();
-      return oldest === undefined ? 0 : (Date.now() - oldest) / 1000;
-    });
-  }
+  if (wanted.has('events')) serveEvents(context);
   try {
     const control = await open('control');
     if (control !== undefined) await serveControl(control, context, [...wanted], options.workers);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Place, postfixAddress, strangers } from '../../src/service/listen.ts';
+import { type Place, postfixAddress, unclaimedSockets } from '../../src/service/listen.ts';
 
 test.each<[Place, string | undefined]>([
   [{ host: '127.0.0.1', port: 8893 }, 'inet:127.0.0.1:8893'],
@@ -17,13 +17,13 @@ test.each<[Place, string | undefined]>([
   expect(postfixAddress(place)).toBe(address);
 });
 
-test('sockets by names that nobody asks for are strangers', () => {
+test('inherited sockets of other names are unclaimed', () => {
   const inherited = new Map([
     ['milter', [3]],
     ['milter.socket', [4, 6]],
     ['redirect', [5]],
   ]);
-  expect(strangers(inherited, ['milter', 'control'])).toEqual([
+  expect(unclaimedSockets(inherited, ['milter', 'control'])).toEqual([
     { descriptor: 4, name: 'milter.socket' },
     { descriptor: 6, name: 'milter.socket' },
     { descriptor: 5, name: 'redirect' },

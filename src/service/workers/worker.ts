@@ -9,25 +9,23 @@ import {
   type ToWorker,
 } from './worker-messages.ts';
 
-/** What a worker does when the primary says so. */
+/** What a worker does on orders of its primary. */
 export interface WorkerDuties {
   /**
-   * Stops listening at once, and finishes what has begun; the process ends when it settles. There is no hurry until the
-   * signal aborts, which it may have done already.
+   * Stops listening at once, and finishes sessions and requests; the process ends when it settles. It may take any time
+   * until `hurry` aborts, which may have happened before the call.
    */
   close(hurry: AbortSignal): Promise<void>;
   /**
-   * Answers to `Workers.ask`, by what is asked; the values must survive structured cloning. What is asked with
-   * `reload`, by `Workers.reload`, comes with the configuration that is to be taken over.
+   * The answers to `Workers.ask`, by question; their values must survive structured cloning. `reload` takes over the
+   * configuration that `Workers.reload` sends.
    */
   readonly answers: Readonly<Record<string, (value: unknown) => unknown>>;
 }
 
 export interface WorkerOptions {
-  /** Whether the sessions outlive the primary, however it ends; otherwise the worker ends with it. */
+  /** Whether sessions outlive the primary; otherwise the worker ends with it. */
   readonly outlivesPrimary?: boolean;
-  /** Ends the process; the default is the right one outside tests. */
-  readonly exit?: (code: number) => void;
 }
 
 /** The slot of this worker, from 1; undefined in a process that is not a worker. */
@@ -37,14 +35,11 @@ export function workerSlot(): number | undefined {
 }
 
 /**
- * Puts this process under its primary: heartbeats, questions, orders to end. To be called at once,
- * before anything that takes time, since silence means a hang.
- * @returns the configuration, as soon as the primary has handed it over, and what to call when the worker listens
+ * Puts this process under its primary: it sends heartbeats, answers questions and obeys orders. Call it first of all,
+ * since silence means a hang.
+ * @returns the configuration, once the primary has sent it, and `ready`, to be called when the worker listens
  */
-export function serveUnderPrimary({
-  outlivesPrimary = false,
-  exit = process.exit,
-}: WorkerOptions = {}): {
+export function serveUnderPrimary({ outlivesPrimary = false }: WorkerOptions = {}): {
   readonly configuration: Promise<unknown>;
   ready(duties: WorkerDuties): void;
 } {
@@ -69,8 +64,8 @@ export function serveUnderPrimary({
     if (closing) return;
     closing = true;
     close(hurry.signal).then(
-      () => exit(0),
-      () => exit(1), // reported where it happened; the code tells the primary
+      () => process.exit(0),
+      () => process.exit(1), // reported where it happened; the code tells the primary
     );
   };
   const stop = () => {
@@ -99,7 +94,7 @@ export function serveUnderPrimary({
     // Otherwise node:cluster ends a worker whose channel closes.
     cluster.worker.exitedAfterDisconnect = true;
     process.once('disconnect', () => {
-      if (duties === undefined) exit(1);
+      if (duties === undefined) process.exit(1);
       else inBackground('finish without the primary', close);
     });
   }

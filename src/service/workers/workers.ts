@@ -11,25 +11,25 @@ import {
 } from './running-worker.ts';
 
 export interface WorkersOptions {
-  /** How many processes. */
+  /** The number of workers. */
   readonly count: number;
-  /** What each is given when it starts, until a `reload` brings another one; it must survive structured cloning. */
+  /** The configuration that each worker gets when it starts, until a `reload`. It must survive structured cloning. */
   readonly configuration?: unknown;
   /**
-   * A worker larger than this many resident bytes is replaced, its successor first, once it has served for the slowest
-   * `backoffMs`: with a limit that none can keep, they would otherwise replace each other all the time. It finishes what it has
-   * begun however long that takes, or within the grace once its successor is too large as well. Absent: no limit.
+   * Resident bytes beyond which a worker is replaced; default: no limit. It must have served for the slowest `backoffMs`:
+   * with a limit that none can keep, workers would otherwise replace each other all the time. Its sessions finish in any
+   * time, or within the grace once its successor is too large as well.
    */
   readonly maxRss?: number;
-  /** A worker that was forked before all this was known; of the default heartbeat. */
+  /** A worker that was forked before these options were known, with the default heartbeat. */
   readonly ahead?: RunningWorker;
   /** Milliseconds between heartbeats. */
   readonly heartbeatMs?: number;
-  /** A worker silent for this many heartbeats hangs, and is killed. */
+  /** A worker that is silent for this many heartbeats is killed. */
   readonly hungAfter?: number;
-  /** Milliseconds it may take to start, on a machine that has just booted, before silence is a hang. */
+  /** Milliseconds that a worker may take to start, on a machine that has just booted. */
   readonly startMs?: number;
-  /** Milliseconds a worker may take to finish what it has begun. */
+  /** Milliseconds that a worker may take to finish its sessions. */
   readonly graceMs?: number;
   /** Milliseconds before the first and before the slowest replacement of a worker that keeps dying. */
   readonly backoffMs?: readonly [first: number, slowest: number];
@@ -50,20 +50,20 @@ const EVENTS = {
   overdue: 'worker killed: sessions did not finish in time and are lost',
 } as const;
 
-/** `workers = auto`: one process a core. */
+/** The number of workers; `auto` is one per core. */
 export function workerCount(setting: number | 'auto'): number {
   return setting === 'auto' ? availableParallelism() : setting;
 }
 
 interface Slot {
   current?: RunningWorker;
-  /** When the current one came to serve, by performance.now(). */
+  /** When the current worker began to serve, by performance.now(). */
   servesSince: number;
-  /** The one before it, which finishes what it has begun: of each slot at most two processes are alive. */
+  /** Its predecessor, which finishes its sessions: each slot has at most two processes. */
   finishing?: RunningWorker | undefined;
-  /** Whether that one has been told to stop within the grace. */
+  /** Whether the predecessor has been told to stop within the grace. */
   hurried?: boolean;
-  /** A successor is waiting for its time, or is starting. */
+  /** Whether a successor waits or starts. */
   replacing: boolean;
   retry?: NodeJS.Timeout;
   /** Deaths in a row. */
@@ -76,7 +76,7 @@ interface Slot {
  *
  * Listening sockets are opened in the primary when the first worker listens and are shared by all
  * (SCHED_NONE): a connection is accepted by the worker that serves it and never travels through the primary,
- * which costs 100 µs of CPU a connection where round robin costs 225 (a unix socket, two workers; of eight
+ * which costs 100 µs of CPU per connection where round robin costs 225 (a unix socket, two workers; of eight
  * connections the busier worker got five or six, with round robin four or five).
  */
 export class Workers {
@@ -84,7 +84,7 @@ export class Workers {
     Pick<WorkersOptions, 'ahead'>;
   #configuration: unknown;
   readonly #slots = new Map<number, Slot>();
-  /** Those that start as successors, and those that finish: alive, but not serving anything new. */
+  /** Successors that start, and predecessors that finish: alive, but without new sessions. */
   readonly #others = new Set<RunningWorker>();
   #tick: NodeJS.Timeout | undefined;
   #stopping = false;

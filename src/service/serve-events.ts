@@ -1,0 +1,47 @@
+import { hostname } from 'node:os';
+import { Webhook } from '../click/webhook.ts';
+import type { Backlog } from '../store/store.ts';
+import type { Context } from './service.ts';
+
+/** The consumer group, and the name under which the journal's offsets are kept. */
+const GROUP = 'webhook';
+
+/** Delivers click events to the webhook, if there is one, until it is released. Measures the events that wait. */
+export function serveEvents({ logger, metrics, links, releasers, config }: Context): void {
+  const { events } = links.store;
+  const settings = config().events;
+  const { webhook: url, webhookToken: token, webhookSecret: secret } = settings;
+  let backlog = () => events.waiting();
+  if (url !== undefined) {
+    const consumer = events.openConsumer({ group: GROUP, name: hostname() });
+    const webhook = new Webhook({
+      consumer,
+      deadLetters: events.deadLetters,
+      url,
+      ...(token !== undefined && { token }),
+      ...(secret !== undefined && { secret }),
+      batchSize: settings.webhookBatchSize,
+      batchBytes: settings.webhookBatchBytes,
+      intervalMs: settings.webhookIntervalMs,
+      timeoutMs: settings.webhookTimeoutMs,
+      retryForMs: settings.webhookRetryForMs,
+      logger,
+      metrics,
+    });
+    webhook.start();
+    backlog = async () => sum(await consumer.backlog(), await events.waiting());
+    releasers.add('webhook', () => webhook.close(config().milter.drainTimeoutMs));
+  }
+  events.measure(metrics);
+  metrics.gauge('events_undelivered', async () => (await backlog()).events);
+  metrics.gauge('events_oldest_undelivered_seconds', async () => {
+    const { oldest } = await backlog();
+    return oldest === undefined ? 0 : (Date.now() - oldest) / 1000;
+  });
+}
+
+function sum(one: Backlog, other: Backlog): Backlog {
+  const oldest = Math.min(one.oldest ?? Infinity, other.oldest ?? Infinity);
+  const events = one.events + other.events;
+  return Number.isFinite(oldest) ? { events, oldest } : { events };
+}
