@@ -39,6 +39,7 @@ export function messageFacts(
     queueId,
     friendlyFrom: headerText(headers, 'from'),
     subject: headerText(headers, 'subject'),
+    rfc822MessageId: MESSAGE_ID.exec(headerText(headers, 'message-id') ?? '')?.[0],
     pathway: match.pathway,
     ...message,
     metadata: includeMetadata ? message.metadata : undefined,
@@ -49,6 +50,9 @@ export function messageFacts(
 function headerSize(total: number, { name, value }: HeaderField): number {
   return total + name.length + value.length + 3;
 }
+
+/** `<…>` alone or before a comment. Longer or other values are not taken: a part of one would be the id of nothing. */
+const MESSAGE_ID = /^<[^\s\p{Cc}<>]{1,250}>(?=[\s(]|$)/u;
 
 /** Characters after which header texts are cut. */
 const MAX_LENGTH = 1000;

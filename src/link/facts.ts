@@ -188,6 +188,15 @@ export const MESSAGE_FACTS = {
       },
     },
   }),
+  /** The Message-ID header, with its angle brackets. */
+  rfc822MessageId: fact(text, {
+    key: 'h',
+    personal: true,
+    sealed: 7,
+    event: {
+      rfc822_message_id: { description: "the message's own Message-ID", own: true, drop: 14 },
+    },
+  }),
 } as const;
 
 export type MessageFacts = FactsOf<typeof MESSAGE_FACTS>;
@@ -220,7 +229,11 @@ export const LINK_FACTS = {
     },
   }),
   /** The top part it was found in. */
-  part: fact(oneOf('text', 'html'), { required: true, sealed: 'always' }),
+  part: fact(oneOf('text', 'html'), {
+    required: true,
+    sealed: 'always',
+    event: { part: { description: 'the part of the message that the link is in', own: true } },
+  }),
   /** Whether a click on it unsubscribes, by `data-msys-unsubscribe`. */
   unsubscribe: fact(oneOf(true), {
     key: 'u',

@@ -352,6 +352,22 @@ test('what a click will report is saved with the links', async () => {
   ]);
 });
 
+test.each([
+  ['<1.2@mail.example>', '<1.2@mail.example>'],
+  ['\r\n <1.2@mail.example>', '<1.2@mail.example>'],
+  ['<1.2@mail.example> (added by a gateway)', '<1.2@mail.example>'],
+  [`<${'x'.repeat(250)}>`, `<${'x'.repeat(250)}>`],
+  [`<${'x'.repeat(251)}>`, undefined],
+  ['<1 2@mail.example>', undefined],
+  ['<1@mail.example><2@mail.example>', undefined],
+  ['1.2@mail.example', undefined],
+  ['', undefined],
+])('the Message-ID %j is reported as %j', async (value, reported) => {
+  configure(on);
+  await send({ message: message(`Message-ID: ${value}\r\n`) });
+  expect(stored.saved).toMatchObject([{ message: { rfc822MessageId: reported } }]);
+});
+
 test('addresses and macros are UTF-8 (SMTPUTF8)', async () => {
   configure(`${on} pathway "jürgen" {}`);
   await send({

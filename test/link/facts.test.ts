@@ -11,7 +11,7 @@ import { bareClick } from '../click/example-click.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { exampleMessage } from './example-message.ts';
 
-const example = exampleMessage({ customerId: '17' });
+const example = exampleMessage({ customerId: '17', rfc822MessageId: '<a@x.example>' });
 const { messageId, injectionTime, expires, domain } = example;
 const least: MessageFacts = { messageId, injectionTime, expires, domain, recipients: [] };
 const links: readonly TrackedLink[] = [{ target: 'https://www.shop.example/', part: 'html' }];

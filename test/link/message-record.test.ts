@@ -21,6 +21,7 @@ const optional = fc.record(
     tags: fc.array(text),
     pathway: text,
     customerId: text,
+    rfc822MessageId: text,
   },
   { requiredKeys: [] },
 );
