@@ -1,9 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClickRecorder } from '../../src/click/click-recorder.ts';
 import { encodeRecord, MAX_TARGET, OpenRecord } from '../../src/link/message-record.ts';
-import { SealKeys } from '../../src/link/seal-keys.ts';
-import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { withEncodedTarget } from '../../src/redirect/unreadable-requests.ts';
 import { BlockSet } from '../../src/store/block-set.ts';
@@ -11,6 +8,7 @@ import type { Block } from '../../src/store/store.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { DOMAIN, resolvedLink, tokenNamed } from '../redirect/fake-links.ts';
 import type { Load, Product } from './growth.ts';
+import { sealed } from './sealed.ts';
 
 interface Request {
   readonly path: string;
@@ -85,12 +83,6 @@ const agent = (index: number, length = 100) => ({
 const client = (index: number) => ({
   'x-forwarded-for': `203.0.${(index >> 8) & 255}.${index & 255}`,
 });
-
-const keys = new SealKeys([{ id: 1, from: 0, secret: randomBytes(32) }]);
-const sealed = createSealedLinks(
-  () => keys,
-  () => [DOMAIN],
-);
 
 /** A request of a reader or of a program that is answered, and its click: factors of mail and of visitors. */
 export const products: Readonly<Record<string, Product>> = {
