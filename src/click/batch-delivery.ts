@@ -23,6 +23,11 @@ export interface BatchDeliveryOptions {
   readonly metrics?: Metrics;
 }
 
+/**
+ * How long an attempt relies on which events of a batch are still kept. Read again for each part of a refused batch, the
+ * batch would be read as often as it has events.
+ */
+const KEPT_MS = 1000;
 /** So many refused events in a row: the server is at fault, not the events. */
 const MAX_REFUSED_IN_A_ROW = 10;
 
@@ -53,6 +58,8 @@ export class BatchDelivery {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
   #maxBytes: number;
+  /** The events of the batch that are still kept, and when they are to be read again. */
+  #kept: { readonly ids: ReadonlySet<string>; until: number } = { ids: new Set(), until: 0 };
   /** Dead letters since the server last accepted an event. */
   #refusedInARow = 0;
 
@@ -79,6 +86,7 @@ export class BatchDelivery {
     let left = batch;
     for (let attempt = 0; !this.#isStopped; attempt++) {
       const outcome: Outcome = { delivered: 0, refused: [], left: [] };
+      this.#kept.until = 0;
       await this.#attempt(left, outcome);
       left = await this.#settleRefused(outcome);
       if (left.length === 0) return consumer.acknowledge(batch);
@@ -214,10 +222,13 @@ export class BatchDelivery {
   }
 
   async #stillKept(events: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
-    const { consumer, batchSize, batchBytes } = this.#options;
-    const unacknowledged = await consumer.unacknowledged(batchSize, batchBytes);
-    const kept = new Set(unacknowledged.map(({ id }) => id));
-    return events.filter(({ id }) => kept.has(id));
+    if (performance.now() >= this.#kept.until) {
+      const { consumer, batchSize, batchBytes } = this.#options;
+      const kept = await consumer.unacknowledged(batchSize, batchBytes);
+      const ids = new Set(kept.map(({ id }) => id));
+      this.#kept = { ids, until: performance.now() + KEPT_MS };
+    }
+    return events.filter(({ id }) => this.#kept.ids.has(id));
   }
 }
 

@@ -5,7 +5,7 @@ import type { IssuedLinks, LinkIssuer } from '../../src/link/link-store.ts';
 import { encodeCopy, encodeRecord } from '../../src/link/message-record.ts';
 import { filterSettings } from '../../src/service/links.ts';
 import { RecentByLinks } from '../../src/store/redis/recent-by-links.ts';
-import { EditionCandidate } from '../../src/store/redis/template-learner.ts';
+import { TemplateLearner } from '../../src/store/redis/template-learner.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 import { PlayedSession } from '../helpers/milter-session.ts';
 import * as wire from '../helpers/milter-wire.ts';
@@ -106,16 +106,16 @@ const shop = 'https://shop.example/';
 
 /** Learns from each record as templates are learnt: the candidates with similar links are compared with it. */
 function learn(load: (write: Parameters<typeof records>[2]) => Load): Load {
-  const candidates = new RecentByLinks<EditionCandidate>(300);
+  const candidates = new RecentByLinks<TemplateLearner>(300);
   return load((record) => {
     const [recipient = ''] = record.message.recipients;
-    const found = candidates.find(record.links, (one) => one.absorb(record, recipient));
+    const found = candidates.find(record.links, (one) => one.learn(record, recipient));
     const lines = linkLines(record.links);
     if (found === undefined) {
-      candidates.add(record.links, new EditionCandidate(record.message, lines, recipient));
+      candidates.add(record.links, new TemplateLearner(record.message, lines, recipient));
     }
-    const edition = found?.edition(1, 1);
-    return (edition && encodeCopy(record, edition)?.length) ?? lines.length;
+    const template = found?.template(1, 1);
+    return (template && encodeCopy(record, template)?.length) ?? lines.length;
   });
 }
 

@@ -82,6 +82,11 @@ async function deliver(
   });
 }
 
+const refusing = (isOffender: (id: number) => boolean) => (batch: ReceivedBatch) =>
+  batch.events.some(({ msys }) => isOffender(Number(msys.track_event.event_id)))
+    ? status(400)
+    : accept;
+
 async function readAll(folder: string): Promise<number> {
   const reader = new JournalReader({ folder, kinds: ['events'] });
   let bytes = 0;
@@ -192,6 +197,11 @@ export const products: Readonly<Record<string, Product>> = {
       () => (attempts++ % 4 === 3 ? accept : status(503)),
     );
   },
+  'refused events × batch': (n) =>
+    deliver(
+      list(n / 20, (i) => event(i)),
+      refusing((id) => id % 2 === 1),
+    ),
   'events too large for the server × batch': (n) =>
     deliver(
       list(n / 20, (i) => event(i, i % 10 ? 100 : 2000)),
