@@ -1,15 +1,25 @@
 import { type MimeNode as MailsplitNode, Splitter } from 'mailsplit';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 
-/** With what it makes of its headers; it parses none where it has `headers` already. */
+/**
+ * The only file that uses the inside of mailsplit, for one reason: speed. The parser is mailsplit's, but its public stream
+ * takes turns of the event loop and builds an object for each piece of the body, which costs several times the parsing
+ * (docs/architecture.md has the figures). Driven synchronously, the parser sees the header lines and those lines of a body
+ * that may be a delimiter, and nothing else.
+ */
+
+/** The version whose inside this file knows. A test compares it with the installed version. */
+export const KNOWN_MAILSPLIT = '5.4.30';
+
+/** A part of a message as mailsplit describes it, with fields that mailsplit does not publish. */
 export interface MimeNode extends MailsplitNode {
   readonly _headersLines: readonly Buffer[];
   readonly _parsedContentType: { readonly params: Readonly<Record<string, string>> } | false;
 }
 
-/** The inside of mailsplit's Splitter that is used here: the only file that touches it. */
+/** The unpublished fields and methods of a Splitter. */
 interface SplitterInside {
-  /** The node the next line belongs to. */
+  /** The part that the next line belongs to. */
   readonly node: MimeNode;
   /** HEAD or BODY in mailsplit's lib/message-splitter.js. */
   readonly state: number;
@@ -17,20 +27,24 @@ interface SplitterInside {
   processLine(line: Buffer, final: false, next: (error?: Error | null) => void): void;
 }
 
-const LF = 0x0a;
-const CR = 0x0d;
-
 const HEAD = 0x01;
 
-/** The version whose inside this file knows; a test holds it against the installed one. */
-export const KNOWN_MAILSPLIT = '5.4.30';
+/** Whether a part is a multipart with a boundary. */
+export function hasBoundary({ _boundary }: MimeNode): boolean {
+  return Boolean(_boundary);
+}
+
+/** A parameter of the Content-Type of a part. */
+export function contentTypeParameter(
+  { _parsedContentType: type }: MimeNode,
+  name: string,
+): string | undefined {
+  return type ? type.params[name] : undefined;
+}
 
 /**
- * mailsplit's Splitter, driven line by line and synchronously: its stream takes a turn of the event
- * loop every few lines, which costs ten times the parsing.
- *
- * In a body `line` need only be called with lines that may be a delimiter (`--…`, or `\r--…`):
- * any other changes nothing in the Splitter.
+ * mailsplit's Splitter, driven line by line. In a body, `line` need only be called with lines that may be a delimiter
+ * (`--…`, or `\r--…`), because all other lines change nothing in the Splitter.
  */
 export class LineSplitter {
   readonly #inside: SplitterInside;
@@ -46,10 +60,12 @@ export class LineSplitter {
     }) as unknown as SplitterInside;
   }
 
+  /** The part that the next line belongs to. */
   get node(): MimeNode {
     return this.#inside.node;
   }
 
+  /** Whether the next line belongs to the header of a part. */
   get inHeader(): boolean {
     return this.#inside.state === HEAD;
   }
@@ -57,20 +73,21 @@ export class LineSplitter {
   /** Takes one whole line with its line end. */
   line(line: Buffer): void {
     const { node } = this.#inside;
-    if (this.inHeader && node.parentNode && isEmpty(line)) {
-      // The parts of one sender's messages have the same few headers, and to parse them takes long.
-      const header = Buffer.concat(node._headersLines).toString('latin1');
-      const known = parsedHeaders.get(header);
-      if (known !== undefined) {
-        Object.assign(node, known);
-      }
+    const isEmptyLine = line[0] === 0x0a || (line[0] === 0x0d && line[1] === 0x0a);
+    if (!this.inHeader || !node.parentNode || !isEmptyLine) {
       this.#process(line);
-      if (known === undefined) {
-        remember(header, node);
-      }
       return;
     }
+    // The messages of a sender have the same few part headers, and mailsplit parses no headers that a part has already.
+    const header = Buffer.concat(node._headersLines).toString('latin1');
+    const known = parsedHeaders.get(header);
+    if (known !== undefined) {
+      Object.assign(node, known);
+    }
     this.#process(line);
+    if (known === undefined && node.headers && header.length <= MAX_KNOWN_HEADER) {
+      parsedHeaders.set(header, parsedFields(node));
+    }
   }
 
   #process(line: Buffer): void {
@@ -83,26 +100,15 @@ export class LineSplitter {
   }
 }
 
-/** What the header of a part says, by its bytes. */
-const parsedHeaders = new BoundedCache<string, ReturnType<typeof parsedOf>>(100);
-const MAX_HEADER_LENGTH = 500;
+/** The parsed fields of parts, by the bytes of their headers. */
+const parsedHeaders = new BoundedCache<string, ReturnType<typeof parsedFields>>(100);
+const MAX_KNOWN_HEADER = 500;
 
-function remember(header: string, node: MimeNode): void {
-  if (!node.headers || header.length > MAX_HEADER_LENGTH) {
-    return;
-  }
-  parsedHeaders.set(header, parsedOf(node));
-}
-
-function parsedOf(node: MimeNode) {
+function parsedFields(node: MimeNode) {
   const { headers, contentType, charset, encoding, disposition, filename } = node;
   const { flowed, delSp, multipart, rfc822, _boundary, _parsedContentType } = node;
   return {
     ...{ headers, contentType, charset, encoding, disposition, filename },
     ...{ flowed, delSp, multipart, rfc822, _boundary, _parsedContentType },
   };
-}
-
-function isEmpty(line: Buffer): boolean {
-  return line[0] === LF || (line[0] === CR && line[1] === LF);
 }

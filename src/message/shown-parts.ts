@@ -1,25 +1,38 @@
 import type { TopPart } from './link.ts';
-import type { MimeNode } from './mailsplit.ts';
+import { contentTypeParameter, type MimeNode } from './mailsplit.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
-/** What is known of a multipart/related while it comes in. */
+/** The parts around a part, from the inside out. */
+export function ancestors(node: MimeNode): MimeNode[] {
+  const found: MimeNode[] = [];
+  for (let { parentNode: at } = node; at; at = at.parentNode) {
+    found.push(at as MimeNode);
+  }
+  return found;
+}
+
+/** The facts about a multipart/related that are known so far. */
 interface Related {
-  /** The Content-ID of the root, where `start` names it. */
+  /** The Content-ID of the root, where the parameter `start` names it. */
   readonly start: string | undefined;
   readonly first: MimeNode;
   root: MimeNode | undefined;
 }
 
 /**
- * Which part of each multipart/related readers show: the one that its `start` names, else the first (RFC 2387). The others
- * are files that it refers to.
+ * The part of each multipart/related that readers show: the part that its `start` names, else the first (RFC 2387). The
+ * other parts are files that it refers to.
  */
 export class RelatedRoots {
   readonly #related = new Map<MimeNode, Related>();
 
-  /** @returns the part that was taken for the root until this one began */
+  /**
+   * Takes a part whose header is complete.
+   *
+   * @returns the part that counted as the root until now, where this part is the root instead
+   */
   begins(node: MimeNode): MimeNode | undefined {
-    const parent = (node.parentNode || undefined) as MimeNode | undefined;
+    const [parent] = ancestors(node);
     if (parent?.multipart !== 'related') {
       return undefined;
     }
@@ -28,49 +41,46 @@ export class RelatedRoots {
     if (known === undefined) {
       this.#related.set(parent, related);
     }
-    if (related.root === undefined) {
-      const isRoot = related.start === undefined || related.start === contentIdOf(node);
-      related.root = isRoot ? node : undefined;
-      return isRoot && node !== related.first ? related.first : undefined;
+    if (related.root !== undefined) {
+      return undefined;
     }
-    return undefined;
+    const isRoot = related.start === undefined || related.start === contentIdOf(node);
+    related.root = isRoot ? node : undefined;
+    return isRoot && node !== related.first ? related.first : undefined;
   }
 
-  /** Whether a part is, or is in, the root of each multipart/related around it, as far as that is known. */
+  /** Whether a part is, or is inside of, the root of each multipart/related around it, as far as that is known. */
   isShown(node: MimeNode): boolean {
     return this.#around(node).every(
       ({ related, child }) => child === (related.root ?? related.first),
     );
   }
 
-  /** Whether that can no longer change. */
+  /** Whether the answer of `isShown` can no longer change. */
   isSure(node: MimeNode): boolean {
     return this.#around(node).every(({ related }) => related.root !== undefined);
   }
 
+  /** Each multipart/related around a part, with its child that holds the part. */
   #around(node: MimeNode) {
-    const around: { related: Related; child: MimeNode }[] = [];
-    let child = node;
-    for (let parent = child.parentNode; parent; parent = parent.parentNode) {
-      const related = this.#related.get(parent as MimeNode);
-      if (related !== undefined) {
-        around.push({ related, child });
-      }
-      child = parent as MimeNode;
-    }
-    return around;
+    const path = [node, ...ancestors(node)];
+    return path.flatMap((child, depth) => {
+      const parent = path[depth + 1];
+      const related = parent && this.#related.get(parent);
+      return related === undefined ? [] : [{ related, child }];
+    });
   }
 }
 
-function startOf({ _parsedContentType: type }: MimeNode): string | undefined {
-  return (type && idOf(type.params['start'] ?? '')) || undefined;
+function startOf(node: MimeNode): string | undefined {
+  return idOf(contentTypeParameter(node, 'start') ?? '') || undefined;
 }
 
 function contentIdOf({ headers }: MimeNode): string | undefined {
   return headers ? idOf(headers.getFirst('content-id')) : undefined;
 }
 
-/** Without the angle brackets, which some leave out. */
+/** An identifier without the angle brackets, which some senders omit. */
 function idOf(text: string): string {
   return text
     .trim()
@@ -78,26 +88,27 @@ function idOf(text: string): string {
     .trim();
 }
 
-function headersOf(node: MimeNode) {
-  return node.headers || undefined;
-}
-
-/** Readers take the first or the last of two Content-Types: what is text to one is an attachment to the other. */
-export function isAmbiguous(node: MimeNode): boolean {
+/**
+ * Whether a part has two different headers of which readers take either the first or the last: it may be text to one reader
+ * and an attachment to another.
+ */
+export function isAmbiguous({ headers }: MimeNode): boolean {
   return ['content-type', 'content-transfer-encoding'].some((name) => {
-    const [first, ...others] = headersOf(node)?.get(name) ?? [];
+    const [first, ...others] = headers ? headers.get(name) : [];
     return others.some((other) => other !== first);
   });
 }
 
+/** Which top part readers make of a part, if it is the first of its kind. */
 export function shownAs(node: MimeNode): TopPart | undefined {
-  // What has a file name is a file, but for a message that is nothing else.
+  // A part with a file name is a file, unless it is the whole message.
   if (isAttached(node) || (node.filename && !node.root)) {
     return undefined;
   }
-  // mailsplit guesses from the file name where there is no Content-Type; RFC 2045 §5.2 says text/plain,
-  // and RFC 2046 §5.1.5 message/rfc822 within a digest.
-  if (!headersOf(node)?.hasHeader('content-type')) {
+  // Without a Content-Type, mailsplit guesses from the file name. RFC 2045 §5.2 says text/plain, and RFC 2046 §5.1.5
+  // message/rfc822 in a digest.
+  const isTyped = node.headers ? node.headers.hasHeader('content-type') : false;
+  if (!isTyped) {
     return node.parentNode && node.parentNode.multipart === 'digest' ? undefined : 'text';
   }
   switch (node.contentType) {
@@ -110,32 +121,19 @@ export function shownAs(node: MimeNode): TopPart | undefined {
   }
 }
 
-/** By its own Content-Disposition, or by that of a part it is in: a multipart's holds for all of it (RFC 2183 §2.9). */
-function isAttached({
-  disposition,
-  parentNode,
-}: Pick<MimeNode, 'disposition' | 'parentNode'>): boolean {
-  if (disposition && disposition !== 'inline') {
-    return true; // RFC 2183 §2.8: what is not known is an attachment
-  }
-  // Not by the root's: readers open a message, whatever it says.
-  return parentNode !== false && !parentNode.root && isAttached(parentNode);
+/**
+ * Whether a Content-Disposition makes a part an attachment: its own, or that of a multipart around it (RFC 2183 §2.9). That
+ * of the whole message does not count, as readers open a message whatever it says.
+ */
+function isAttached(node: MimeNode): boolean {
+  return [node, ...ancestors(node).filter(({ root }) => !root)].some(
+    // RFC 2183 §2.8: an unknown disposition is an attachment.
+    ({ disposition }) => disposition && disposition !== 'inline',
+  );
 }
 
-/** Why a part is not to be changed because of what it is in. */
+/** Why a part is left alone because of a multipart around it. */
 export function reasonOfContainer(node: MimeNode): SkipReason | undefined {
-  for (let parent = node.parentNode; parent; parent = parent.parentNode) {
-    if (parent.multipart === 'signed' || parent.multipart === 'encrypted') {
-      return parent.multipart;
-    }
-  }
-  return undefined;
-}
-
-export function isWithin(node: MimeNode, outer: MimeNode): boolean {
-  let at: MimeNode['parentNode'] = node;
-  while (at && at !== outer) {
-    at = at.parentNode;
-  }
-  return at === outer;
+  const kinds = ancestors(node).map(({ multipart }) => multipart);
+  return kinds.find((kind) => kind === 'signed' || kind === 'encrypted');
 }

@@ -1,22 +1,22 @@
 import { BodyChunks } from './body-chunks.ts';
 import { type HeaderField, isReport } from './header-fields.ts';
 import type { TopPart } from './link.ts';
-import { LineSplitter, type MimeNode } from './mailsplit.ts';
+import { hasBoundary, LineSplitter, type MimeNode } from './mailsplit.ts';
 import type { ReadingLimits } from './open-message.ts';
-import { isAmbiguous, isWithin, RelatedRoots, reasonOfContainer, shownAs } from './shown-parts.ts';
+import { ancestors, isAmbiguous, RelatedRoots, reasonOfContainer, shownAs } from './shown-parts.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
-/** Where a top part lies in the body, and what its header says of it. */
+/** The place of a top part in the body, and the facts from its header. */
 export interface PartFound {
   readonly part: TopPart;
   readonly start: number;
   end: number;
-  /** Content-Transfer-Encoding, lower case, without comments; empty where there is none. */
+  /** The Content-Transfer-Encoding in lower case without comments. Empty where there is none. */
   readonly encoding: string;
   readonly charset: string;
-  /** format=flowed with DelSp=yes (RFC 3676): soft line breaks stand for nothing. */
+  /** Whether soft line breaks are to be deleted: format=flowed with DelSp=yes (RFC 3676). */
   readonly delSp: boolean;
-  /** It must not be changed. */
+  /** Why the part must not be changed. */
   readonly reason?: SkipReason;
 }
 
@@ -24,7 +24,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const HYPHEN = 0x2d;
 
-/** Finds the top parts of a body while it comes in; what follows the second is only kept. */
+/** Finds the top parts of a body while it arrives. The body behind the second top part is kept without a look at it. */
 export class TopParts {
   readonly body = new BodyChunks();
   readonly found: PartFound[] = [];
@@ -33,9 +33,9 @@ export class TopParts {
   readonly #splitter: LineSplitter;
   readonly #roots = new RelatedRoots();
   readonly #nodes = new Map<PartFound, MimeNode>();
-  /** Where the line that is not complete yet began. */
+  /** The start of the line that is not complete yet. */
   #lineStart = 0;
-  /** The top part being read. */
+  /** The top part that is being read. */
   #open: PartFound | undefined;
   #done = false;
 
@@ -46,14 +46,14 @@ export class TopParts {
       this.#line(line);
     }
     const root = this.#splitter.node;
-    if (!root._boundary && this.#open === undefined) {
+    if (!hasBoundary(root) && this.#open === undefined) {
       this.#giveUp('no-text-part');
     }
   }
 
   write(chunk: Buffer): void {
     if (this.reason !== undefined) {
-      return; // Nothing will be made of it: nothing is kept.
+      return; // The body of a message that is left alone is not kept.
     }
     const chunkStart = this.body.length;
     this.body.append(chunk);
@@ -87,13 +87,13 @@ export class TopParts {
   }
 
   /**
-   * The end of the next line that has to be looked at, and `#lineStart` at its beginning; 0 where
-   * there is none in this chunk, and `#lineStart` at the beginning of the line that goes on.
+   * The end of the next line that may be a delimiter, with `#lineStart` at its start. Where the chunk has none, 0, with
+   * `#lineStart` at the start of the last line.
    */
   #endOfNextCandidate(chunk: Buffer, from: number, chunkStart: number): number {
     let at = from;
     if (this.#lineStart < chunkStart + from) {
-      // A line that began in an earlier chunk: let the Splitter see it, it is rare.
+      // A line that began in an earlier chunk is rare, so the Splitter may see it whatever it is.
       return chunk.indexOf(LF, at) + 1;
     }
     for (;;) {
@@ -116,7 +116,7 @@ export class TopParts {
     }
   }
 
-  /** The line that began at `#lineStart` is complete. */
+  /** Processes the line from `#lineStart` to `end`. */
   #lineEndsAt(end: number): void {
     const start = this.#lineStart;
     this.#lineStart = end;
@@ -152,7 +152,7 @@ export class TopParts {
     }
     if (isAmbiguous(node)) {
       this.#giveUp('ambiguous-headers');
-    } else if (depthOf(node) > this.#limits.depth) {
+    } else if (ancestors(node).length > this.#limits.depth) {
       this.#giveUp('too-deep');
     } else if (isReport(node.contentType || '')) {
       this.#giveUp('report');
@@ -181,7 +181,7 @@ export class TopParts {
     return found;
   }
 
-  /** The open part ends; with the second, nothing that follows matters. */
+  /** Ends the open part. Once the second top part is certain, the rest of the body does not matter. */
   #close(end: number): void {
     if (this.#open !== undefined) {
       this.#open.end = Math.max(this.#open.start, end);
@@ -192,17 +192,17 @@ export class TopParts {
     }
   }
 
-  /** Readers show another part in the place of this one, and of what is in it. */
+  /** Forgets a part and the parts in it, because readers show another part instead. */
   #drop(replaced: MimeNode): void {
     for (const [found, node] of this.#nodes) {
-      if (isWithin(node, replaced)) {
+      if (node === replaced || ancestors(node).includes(replaced)) {
         this.#nodes.delete(found);
         this.found.splice(this.found.indexOf(found), 1);
       }
     }
   }
 
-  /** The line end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1). */
+  /** The end of a part without the line end before the delimiter, which belongs to the delimiter (RFC 2046 §5.1.1). */
   #beforeLineEnd(end: number): number {
     const tail = this.body.slice(Math.max(0, end - 2), end);
     if (tail[tail.length - 1] !== LF) {
@@ -218,7 +218,7 @@ export class TopParts {
   }
 }
 
-/** The message's MIME headers as the header of a part: a milter gets the rest of the message without them. */
+/** The MIME headers of the message as header lines, which mailsplit expects before the body. */
 function headerLines(headers: readonly HeaderField[]): Buffer[] {
   const lines = headers
     .filter(({ name }) => MIME_HEADERS.has(name.toLowerCase()))
@@ -227,11 +227,3 @@ function headerLines(headers: readonly HeaderField[]): Buffer[] {
 }
 
 const MIME_HEADERS = new Set(['content-type', 'content-transfer-encoding', 'content-disposition']);
-
-function depthOf(node: MimeNode): number {
-  let depth = 0;
-  for (let parent = node.parentNode; parent; parent = parent.parentNode) {
-    depth++;
-  }
-  return depth;
-}
