@@ -1,30 +1,32 @@
 import { hash } from 'node:crypto';
 import { isbot } from 'isbot';
+import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { AutomationReason } from '../link/facts.ts';
-import { clientOf } from './anonymize-ip.ts';
 import type { Click } from './click.ts';
 
 /** No person opens this many links of one mail within seconds. */
 const MANY_LINKS = 5;
 const REMEMBERED = 10_000;
-/** What is remembered of one spree is bounded too; a message with more links than this has no `every_link`. */
-const MAX_SPREE = 100;
+/** Links remembered of one burst. A message with more links never has the reason `every_link`. */
+const MAX_LINKS = 100;
+/** One client has any number of addresses within a /64. */
+const IPV6_CLIENT_BITS = 64;
 
-/** Links of one message that one client followed. */
-interface Spree {
+/** Links of one message that one client clicked within seconds. */
+interface Burst {
   since: number;
   readonly links: Set<string>;
 }
 
-/** Looks for signs of automation; what it remembers is bounded, and of this process only. */
+/** Looks for signs of automation. Its memory is bounded, and holds the clicks of this process only. */
 export class AutomationSigns {
   readonly #withinMs: number;
   readonly #heads = new BoundedCache<string, true>(REMEMBERED);
-  readonly #sprees = new BoundedCache<string, Spree>(REMEMBERED);
+  readonly #bursts = new BoundedCache<string, Burst>(REMEMBERED);
   readonly #agents = new BoundedCache<string, boolean>(REMEMBERED);
 
-  /** @param withinMs what counts as "within seconds"; 0 switches the signs of time off */
+  /** @param withinMs the length of a burst, and of the time after the injection; 0 disables the signs of time */
   constructor(withinMs: number) {
     this.#withinMs = withinMs;
   }
@@ -38,39 +40,46 @@ export class AutomationSigns {
     const link = keyOf(click.token);
     if (this.#isProgram(click.userAgent)) reasons.push('user_agent');
     const age = click.time - click.resolved.message.injectionTime * 1000;
-    // A click before the injection says that a clock is wrong, and nothing else.
+    // A click before the injection only says that a clock is wrong.
     if (age >= 0 && age < this.#withinMs) reasons.push('soon_after_injection');
-    const followed = this.#followedAtOnce(click, link);
-    if (followed > 1 && followed === click.resolved.linkCount) reasons.push('every_link');
-    if (followed >= MANY_LINKS) reasons.push('many_links');
+    const clicked = this.#clickedInBurst(click, link);
+    if (clicked > 1 && clicked === click.resolved.linkCount) reasons.push('every_link');
+    if (clicked >= MANY_LINKS) reasons.push('many_links');
     if (this.#heads.get(link)) reasons.push('head_request');
     return reasons;
   }
 
   #isProgram(userAgent: string | undefined): boolean {
     if (!userAgent) return true;
-    // The pattern is long; the same browsers come again and again.
+    // The pattern is long, and most clicks come from the same browsers.
     return this.#agents.getOrMake(userAgent, () => isbot(userAgent));
   }
 
-  /** How many links of the message this client has followed since its first click within the time. */
-  #followedAtOnce({ time, ip, resolved }: Click, link: string): number {
+  /** How many links of the message the client has clicked in its current burst. */
+  #clickedInBurst({ time, ip, resolved }: Click, link: string): number {
     const key = `${resolved.message.messageId} ${clientOf(ip ?? '')}`;
-    const spree = this.#sprees.get(key);
-    if (spree === undefined) {
-      this.#sprees.set(key, { since: time, links: new Set([link]) });
+    const burst = this.#bursts.get(key);
+    if (burst === undefined) {
+      this.#bursts.set(key, { since: time, links: new Set([link]) });
       return 1;
     }
-    if (time - spree.since >= this.#withinMs) {
-      spree.since = time;
-      spree.links.clear();
+    if (time - burst.since >= this.#withinMs) {
+      burst.since = time;
+      burst.links.clear();
     }
-    if (spree.links.size < MAX_SPREE) spree.links.add(link);
-    return spree.links.size;
+    if (burst.links.size < MAX_LINKS) burst.links.add(link);
+    return burst.links.size;
   }
 }
 
-/** What stands for a link: its token, unless that is one of the sealed ones, which may have thousands of characters. */
+/** Stands for a link: its token, or a digest of a sealed token, which may have thousands of characters. */
 function keyOf(token: string): string {
   return token.length <= 40 ? token : hash('sha256', token, 'base64url').slice(0, 8);
+}
+
+/** The part of an address that identifies a client: all of IPv4, /64 of IPv6. */
+function clientOf(text: string): string {
+  const address = parseAddress(text);
+  if (address === undefined) return text;
+  return formatAddress(address.length === 4 ? address : maskAddress(address, IPV6_CLIENT_BITS));
 }

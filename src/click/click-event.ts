@@ -1,3 +1,4 @@
+import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 import { type EventField, type FactTable, factsIn, jsonOf } from '../link/fact.ts';
 import {
   type AutomationReason,
@@ -11,7 +12,6 @@ import {
   NODE_FACTS,
   type NodeFacts,
 } from '../link/facts.ts';
-import { anonymizeIp } from './anonymize-ip.ts';
 import type { Click } from './click.ts';
 
 /** What all events of a process have in common. */
@@ -147,4 +147,14 @@ function clean(json: string): string {
   return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (escaped) =>
     escaped.length > 2 ? '\ufffd' : escaped,
   );
+}
+
+const IPV4_BITS = 24;
+const IPV6_BITS = 48;
+
+/** Cuts an address to its network: /24 of IPv4, /48 of IPv6 (the network of one customer); the rest becomes zero. */
+export function anonymizeIp(text: string): string | undefined {
+  const address = parseAddress(text);
+  if (address === undefined) return undefined;
+  return formatAddress(maskAddress(address, address.length === 4 ? IPV4_BITS : IPV6_BITS));
 }

@@ -10,7 +10,7 @@ import {
   type SealKeys,
 } from './seal-keys.ts';
 
-const HEAD = `# Sealing keys of clickmilter: one a line, ID DATE SECRET. The newest whose date has come seals; all of them open.
+const HEAD = `# Sealing keys of clickmilter, one per line: ID DATE SECRET. The newest whose date has come seals; all of them open.
 # Keep this file secret and in the backup: without it, links in mail already sent lead nowhere.
 # Hosts that answer for the same links have the same lines. "clickmilter keygen" adds a key.
 `;
@@ -18,9 +18,9 @@ const HEAD = `# Sealing keys of clickmilter: one a line, ID DATE SECRET. The new
 const MODE = 0o600;
 
 /**
- * The key file of sealed links. A missing one is made on the very first start only: a note beside it (`FILE.made`)
- * says that there was one. From then on a missing file is an error, since a new key would silently
- * turn every link already sent into a 404.
+ * The key file of sealed links. A missing file is created on the very first start only, together with a note beside it
+ * (`FILE.made`). From then on a missing file is an error, because a new key would silently turn every link already sent
+ * into a 404.
  */
 export class SealKeyFile {
   readonly #path: string;
@@ -31,9 +31,9 @@ export class SealKeyFile {
     this.#keys = keys;
   }
 
-  /** @throws Error that names the file, and what to do */
+  /** Opens the key file. @throws Error that names the file and the remedy */
   static async open(path: string): Promise<SealKeyFile> {
-    // Asked in this order: another worker that is just making the file leaves the note after it.
+    // In this order, because another worker that is creating the file leaves the note after it.
     const wasMade = await exists(noteOf(path));
     if (!(await exists(path))) {
       if (wasMade) throw new Error(missing(path));
@@ -47,7 +47,7 @@ export class SealKeyFile {
   readonly keys = (): SealKeys => this.#keys;
 
   /**
-   * Reads the file again. Where that fails, the keys stay as they were.
+   * Reads the file again. The keys stay unchanged where that fails.
    * @throws Error as `open`
    */
   async reload(): Promise<void> {
@@ -56,9 +56,9 @@ export class SealKeyFile {
 }
 
 /**
- * Adds a new key to the file, or makes the file, readable for its owner only.
+ * Adds a new key to the file, or creates the file, readable for its owner only.
  *
- * @param from when it begins to seal, Unix milliseconds
+ * @param from when the key begins to seal, Unix milliseconds
  */
 export async function addSealKey(path: string, from = Date.now()): Promise<SealKey> {
   const before = await readFile(path, 'utf8').catch(absent);
@@ -66,7 +66,7 @@ export async function addSealKey(path: string, from = Date.now()): Promise<SealK
   if (before === undefined) {
     await create(path, HEAD + formatSealKey(key));
   } else {
-    // Appended, not written anew: owner and mode stay as the operator set them.
+    // Appended, so that owner and mode stay as the operator set them.
     const file = await openToAppend(path, MODE);
     await write(file, (before.endsWith('\n') ? '' : '\n') + formatSealKey(key));
   }
@@ -74,7 +74,7 @@ export async function addSealKey(path: string, from = Date.now()): Promise<SealK
   return key;
 }
 
-/** Whole or not at all: workers that start together must not see half a file, and the first of them wins. */
+/** Creates the file atomically: workers that start together must not see half of it, and the first of them wins. */
 async function create(path: string, text: string): Promise<void> {
   await makeFolder(dirname(path), 0o700);
   const draft = `${path}.${newMessageId()}.new`;
@@ -107,7 +107,7 @@ async function read(path: string): Promise<SealKeys> {
 function missing(path: string): string {
   return (
     `${path}: the key file is gone (${noteOf(path)} says there was one), and without it no sealed link already sent can be ` +
-    'opened. Bring it back from the backup or from another host. Where those links may be lost: clickmilter keygen'
+    'opened. Restore it from the backup or from another host. To give up those links, run clickmilter keygen'
   );
 }
 
@@ -115,7 +115,7 @@ function noteOf(path: string): string {
   return `${path}.made`;
 }
 
-/** In a folder that cannot be written no new key could be made either. */
+/** Leaves the note. In a folder that cannot be written, no key could be created either. */
 async function leaveNote(path: string): Promise<void> {
   const note =
     'A key file was made or found here. While this note exists, a missing one is an error.\n';
@@ -126,7 +126,7 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(absent)) !== undefined;
 }
 
-/** For catch: undefined for a file that does not exist; any other error stays one. */
+/** For catch: undefined for a file that does not exist; rethrows any other error. */
 function absent(error: unknown): undefined {
   if (codeOf(error) === 'ENOENT') return undefined;
   throw error;

@@ -2,12 +2,12 @@ import { hash, hkdfSync, randomBytes } from 'node:crypto';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 
 /**
- * The text of a key file: one key a line, `ID DATE SECRET`; empty lines and `#` comments are skipped.
+ * One line of a key file, `ID DATE SECRET`; empty lines and `#` comments are skipped.
  *
  *     5c 2026-11-23T18:30:00Z lU0pmnUZ3JmqnEmtEkr5bdkqPRYmV2j2cF0n1n3xQ2o
  *
- * ID: a byte in hex, what tokens name the key by. DATE: the key seals from then on, until a later one does, so that a
- * key can be handed to every host before the first link needs it. SECRET: 256 random bits, base64url.
+ * ID: a byte in hex, by which tokens name the key. DATE: the key seals from then on, until a later one does, so that every
+ * host can have a key before the first link needs it. SECRET: 256 random bits, base64url.
  */
 export interface SealKey {
   readonly id: number;
@@ -21,7 +21,7 @@ const SECRET_BYTES = 32;
 /** There is one subkey per key and day. Bounded, as tokens in requests may name any day. */
 const MAX_SUBKEYS = 2_000;
 
-/** The keys of one key file. Immutable but for what it caches. */
+/** The keys of one key file. Immutable, except for a cache. */
 export class SealKeys {
   readonly #keys: ReadonlyMap<number, SealKey>;
   readonly #newestFirst: readonly SealKey[];
@@ -38,7 +38,7 @@ export class SealKeys {
     return this.#newestFirst;
   }
 
-  /** Tells two key files apart, and nothing about the keys. */
+  /** Identifies the keys of a file, and reveals nothing about them. */
   get fingerprint(): string {
     const keys = [...this.#keys.values()].sort((a, b) => a.id - b.id);
     const digests = keys.map(({ id, secret }) =>
@@ -47,18 +47,18 @@ export class SealKeys {
     return hash('sha256', `clickmilter sealing keys ${digests.join()}`, 'base64url').slice(0, 22);
   }
 
-  /** The id of the key that seals now: the newest whose date has come; before any has, the one that comes first. */
+  /** The id of the key that seals now: the newest whose date has come, or else the first one to come. */
   sealing(now = Date.now()): number {
     const key = this.#newestFirst.find(({ from }) => from <= now) ?? this.#newestFirst.at(-1);
     return (key as SealKey).id;
   }
 
   /**
-   * HKDF-SHA256 (RFC 5869) of the key: no salt, info `clickmilter sealed link, day N`, 256 bits. A key of its own for
-   * each day bounds what one key ever encrypts.
+   * The subkey of a day: HKDF-SHA256 (RFC 5869) of the key, no salt, info `clickmilter sealed link, day N`, 256 bits. It
+   * bounds what one key ever encrypts.
    *
    * @param day days since 1970-01-01 UTC
-   * @returns undefined where there is no key of that id
+   * @returns undefined where no key has this id
    */
   subkey(id: number, day: number): Buffer | undefined {
     const key = this.#keys.get(id);
@@ -71,8 +71,9 @@ export class SealKeys {
 }
 
 /**
+ * Parses the text of a key file.
  * @param file names the place in errors
- * @throws Error that names file, line and what would be right
+ * @throws Error that names file, line and the expected form
  */
 export function parseSealKeys(text: string, file: string): SealKeys {
   const keys: SealKey[] = [];
@@ -80,7 +81,7 @@ export function parseSealKeys(text: string, file: string): SealKeys {
     const content = line.replace(/#.*/, '').trim();
     if (content === '') continue;
     const place = `${file}:${index + 1}`;
-    // The offending line is not quoted: it may well be a secret.
+    // The offending line is not quoted, because it may be a secret.
     const [, id = '', date = '', secret = ''] = LINE.exec(content) ?? [];
     const from = Date.parse(date);
     if (Number.isNaN(from)) {
@@ -106,8 +107,8 @@ export function formatKeyId(id: number): string {
 }
 
 /**
- * A new random key whose id none of the others has. Ids are random, so that two hosts that each made a key of their
- * own by mistake seldom agree on its name.
+ * Creates a random key whose id none of the others has. Ids are random, so that two hosts which each created a key by
+ * mistake seldom chose the same id.
  *
  * @param from Unix milliseconds
  * @throws Error when all 256 ids are taken

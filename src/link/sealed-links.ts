@@ -5,15 +5,15 @@ import type { SealKeys } from './seal-keys.ts';
 import { MAX_TARGET, type OpenedToken, openToken, Sealer } from './sealed-token.ts';
 import { hostDigest, hostName } from './tracking-host.ts';
 
-/** Links whose tokens hold all there is to know: nothing is stored, and nothing needs to be asked. */
+/** Links whose tokens hold everything: nothing is stored, and no store is asked. */
 export interface SealedLinks {
   readonly issuer: LinkIssuer;
   readonly resolver: LinkResolver;
 }
 
 /**
- * @param keys asked anew each time, so that keys read again are used at once
- * @param domains the tracking domains that a token is tried with where its host is not known
+ * @param keys called for each message and token, so that keys read again are used at once
+ * @param domains the tracking domains to try a token with whose host is not known
  */
 export function createSealedLinks(
   keys: () => SealKeys,
@@ -58,7 +58,7 @@ function resolved({
       messageId,
       injectionTime,
       expires: injectionTime + lifetime,
-      // Form 2 has only a digest of it: `isFor` knows it, nobody else has to.
+      // Form 2 has only a digest of the domain, which `isFor` compares.
       domain: opened.host ?? '',
       ...opened.facts,
     },

@@ -11,38 +11,38 @@ import { hostName } from './tracking-host.ts';
  *     1  id of the key
  *     2  day of the injection, from 1970-01-01 UTC
  *    12  message id
- *     4  salt, random, one for each time a message's links are sealed
+ *     4  random salt, one each time a message's links are sealed
  *    1+  number of the link within the message, base 128
  *     …  AES-256-GCM of the contents, then its tag, cut to 96 bits (NIST SP 800-38D, 5.2.1.2); the name of the
-        tracking domain, in lower case and without its port, is the associated data
+ *        tracking domain, in lower case and without its port, is the associated data
  *
- * Keys go key → day → message: HKDF gives the day's subkey, HMAC-SHA256 of message id and salt under it the message's
- * key. The nonce is the link's number, so none is ever used twice under one key, however much mail is sent; and nothing
- * of the clear part can be changed without the key or the nonce changing with it.
+ * Keys are derived as key → day → message: HKDF gives the subkey of the day, and HMAC-SHA256 of message id and salt under
+ * it the key of the message. The nonce is the number of the link, so no nonce is used twice under one key, however much
+ * mail is sent. A change of the clear part changes the key or the nonce.
  *
- * Where the bytes are a multiple of three, the last character may be any, and mail programs leave a final `-` out of a
- * link: an `A` follows.
+ * Where the number of bytes is a multiple of three, an `A` follows: the last character could be `-` otherwise, and mail
+ * programs leave a final `-` out of a link.
  *
- * Form 2, which is opened for ever and no longer written, lacks that `A`, and has no associated data but a digest of
- * the tracking domain among its contents.
+ * Form 2 is opened forever and no longer written. It lacks that `A`, and has a digest of the tracking domain among its
+ * contents instead of associated data.
  */
 const FIXED = 1 + 2 + 12 + 4;
 const TAG_BYTES = 12;
 const DAY = 86_400;
-/** The longest token there is: its URL must get through proxies, of which nginx takes request lines of 8 KB. */
+/** The longest token: its URL must pass proxies such as nginx, which accepts request lines of 8 KB. */
 export const MAX_TOKEN = 6_000;
-/** The longest target that leaves room for all else. */
+/** The longest target that leaves room for everything else. */
 export const MAX_TARGET = 3_600;
 const CIPHER = 'aes-256-gcm';
 
 export interface OpenedToken extends SealedContents {
   readonly messageId: string;
   readonly injectionTime: number;
-  /** That one of the given hosts for which it was sealed; absent in form 2. */
+  /** The given host for which the token was sealed; absent in form 2. */
   readonly host?: string;
 }
 
-/** Whether a token is of the sealed kind; it need not be a valid one. */
+/** Whether a token is of the sealed kind; it need not be valid. */
 export function isSealedToken(token: string): boolean {
   return token.startsWith('4') || token.startsWith('2');
 }
@@ -67,7 +67,7 @@ export class Sealer {
     this.#key = messageKey(keys.subkey(keyId, day) as Buffer, this.#header);
   }
 
-  /** @returns undefined for a link that makes a longer token than is opened */
+  /** @returns undefined for a link whose token would be too long to be opened */
   seal(link: TrackedLink): string | undefined {
     if (link.target.length > MAX_TARGET) return undefined;
     const number = this.#links++;
@@ -76,7 +76,7 @@ export class Sealer {
     const cipher = createCipheriv(CIPHER, this.#key, nonce(number), { authTagLength: TAG_BYTES });
     cipher.setAAD(this.#host);
     const sealed = cipher.update(contents);
-    // In this mode nothing is left over; the tag needs it.
+    // In this mode `final` returns nothing; the tag needs the call.
     cipher.final();
     const bytes = Buffer.concat([this.#header, counter, sealed, cipher.getAuthTag()]);
     const token = textOf(bytes);
@@ -93,9 +93,10 @@ function associated(domain: string): Buffer {
 }
 
 /**
- * @param hosts that the token may have been made for, in any spelling of `tracking_domain`; form 2 needs none
- * @returns undefined for a token that no key of these has sealed for one of the hosts: truncated, changed, foreign, or
- *   no token at all
+ * Opens a token.
+ * @param hosts for which the token may have been sealed, in any spelling of `tracking_domain`; form 2 needs none
+ * @returns undefined for a token that none of the keys has sealed for one of the hosts: truncated, changed, foreign, or
+ *   not a token
  */
 export function openToken(
   keys: SealKeys,
@@ -105,7 +106,7 @@ export function openToken(
   if (token.length > MAX_TOKEN) return undefined;
   const form = token.startsWith('4') ? 4 : 2;
   const bytes = Buffer.from(token.slice(1), 'base64url');
-  // The decoder is lenient (bits that are left over, foreign characters): one link has one token only.
+  // The decoder ignores spare bits and foreign characters, but a link has only one token.
   if ((form === 4 ? textOf(bytes) : `2${bytes.toString('base64url')}`) !== token) return undefined;
   const counter = readBase128(bytes, FIXED);
   if (counter === undefined || bytes.length <= counter.end + TAG_BYTES) return undefined;
@@ -136,7 +137,7 @@ export function openToken(
   return undefined;
 }
 
-/** @returns undefined where the tag is another */
+/** @returns undefined where the tag does not match */
 function decrypt(
   key: Buffer,
   iv: Buffer,

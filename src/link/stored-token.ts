@@ -5,19 +5,19 @@ import { hash } from 'node:crypto';
  *
  *     3 MMMMMMMMMMMMMMMM CCCCCC I…
  *
- * The id alone (96 random bits) cannot be guessed. The check keeps whoever was forwarded one link of a
- * message from reaching the others by counting: it is derived from a secret that only the record holds.
- * The index has no leading zeros, so that each link has one token only.
+ * The id alone (96 random bits) cannot be guessed. The check is derived from a secret that only the record holds, so that
+ * one link of a message does not lead to the others by counting. The index has no leading zeros, so that each link has
+ * only one token.
  *
- * Form 3 writes the index in letters and digits, since mail programs leave a final `-` out of a link. Form 1, which
- * is read for ever and no longer written, used `-` and `_` too. The checks of the two differ, so that no link has a
- * token of both.
+ * Form 3 writes the index in letters and digits, because mail programs leave a final `-` out of a link. Form 1, which is
+ * read forever and no longer written, used `-` and `_` too. The checks of the two forms differ, so that no link has a token
+ * of both.
  */
 export interface StoredToken {
   readonly form: Form;
   readonly messageId: string;
   readonly index: number;
-  /** To be compared with the one of `LinkChecks`. */
+  /** To be compared with the check of `LinkChecks`. */
   readonly check: string;
 }
 
@@ -25,7 +25,7 @@ type Form = keyof typeof FORMS;
 
 const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-/** By the first character of the token. No message has a million links; longer indexes are not looked at. */
+/** By the first character of the token. No message has a million links, so longer indexes are not parsed. */
 const FORMS = {
   1: {
     digits: `${ALPHANUMERIC}-_`,
@@ -41,11 +41,11 @@ const FORMS = {
 } as const;
 
 const CHECK_LENGTH = 6;
-/** Where the check and the index begin. */
+/** The positions of the check and the index. */
 const CHECK = 17;
 const INDEX = CHECK + CHECK_LENGTH;
 
-/** Whether a token is of the stored kind; it need not be a valid one. */
+/** Whether a token is of the stored kind; it need not be valid. */
 export function isStoredToken(token: string): boolean {
   return formOf(token) !== undefined;
 }
@@ -54,7 +54,7 @@ export function formatStoredToken(messageId: string, index: number, checks: Link
   return `3${messageId}${checks.of(index, 3)}${inDigits(index, FORMS[3].digits)}`;
 }
 
-/** @returns undefined for what is no stored token */
+/** @returns undefined for a text that is not a stored token */
 export function parseStoredToken(token: string): StoredToken | undefined {
   const form = formOf(token);
   if (form === undefined || !/^[\w-]{24,27}$/.test(token)) return undefined;
@@ -80,7 +80,7 @@ function inDigits(value: number, digits: string): string {
 /** The checks of one message's links: 36 bits each, cut from SHA-512 over the record's secret and a counter. */
 export class LinkChecks {
   readonly #secret: string;
-  /** Blocks of 14 checks by form, made when the first of them is asked for. */
+  /** Blocks of 14 checks by form, each computed when it is first needed. */
   readonly #blocks: Readonly<Record<Form, string[]>> = { 1: [], 3: [] };
 
   constructor(secret: string) {

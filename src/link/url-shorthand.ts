@@ -1,7 +1,6 @@
 /**
- * Writes the commonest pieces of URLs as one byte each. Targets are ASCII, so the upper half of the bytes is free to
- * stand for them. The list is part of the format of sealed tokens: its order never changes, and it grows at its end
- * only.
+ * The most common pieces of URLs, each of which becomes one byte. Targets are ASCII, so the upper half of the bytes is
+ * free for them. The list is part of the format of sealed tokens: its order never changes, and it grows at its end only.
  */
 const PIECES: readonly string[] = [
   'https://www.',
@@ -136,11 +135,11 @@ const FIRST = 0x80;
 const ASCII = 0x80;
 
 /**
- * All pieces as a tree: at a node's number times 128, plus a character, the number of the node that this character leads
- * to, 0 for none.
+ * All pieces as a tree: the number of a node times 128, plus a character, is the place of the number of the node to which
+ * the character leads, or of 0 where it leads to none.
  */
 const next: number[] = Array(ASCII).fill(0);
-/** By node: the byte for the piece that ends there, 0 where none does. */
+/** By node: the byte of the piece that ends there, or 0. */
 const bytes: number[] = [0];
 for (const [i, piece] of PIECES.entries()) {
   let node = 0;
@@ -159,7 +158,7 @@ const NEXT = Uint16Array.from(next);
 const BYTES = Uint8Array.from(bytes);
 
 /**
- * The longest piece wins at each place.
+ * Writes a URL with one byte per piece; the longest piece wins at each place.
  * @param url of ASCII characters only
  */
 export function shortenUrl(url: string): Buffer {
@@ -182,7 +181,7 @@ export function shortenUrl(url: string): Buffer {
   return shortened.subarray(0, end);
 }
 
-/** @returns what was given to `shortenUrl`; undefined for bytes that no release so far writes */
+/** Returns the URL that was given to `shortenUrl`; undefined for bytes that no release has written. */
 export function expandUrl(bytes: Buffer): string | undefined {
   let url = '';
   for (const byte of bytes) {

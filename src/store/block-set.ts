@@ -4,7 +4,7 @@ import type { Block } from './store.ts';
 /** Characters of the longest name in DNS (RFC 1035 §2.3.4): no blocked domain is longer. */
 const MAX_DOMAIN = 253;
 
-/** What an operator has blocked, to be asked for each link. */
+/** The blocks of an operator, to be searched for each link. */
 export class BlockSet {
   readonly #blocks: ReadonlyMap<string, Block>;
 
@@ -18,8 +18,8 @@ export class BlockSet {
   }
 
   /**
-   * The block that holds for a link, if any: of its token, its message, its target however it is spelt, or of the
-   * target's domain or one above it.
+   * Finds a block of a link: of its token, its message, its target in any spelling, or the target's domain or a domain
+   * above it.
    */
   find(token: string, { link, message }: ResolvedLink): Block | undefined {
     if (this.#blocks.size === 0) return undefined;
@@ -49,7 +49,7 @@ export class BlockSet {
   }
 }
 
-/** A URL as browsers spell it, whether it comes from an address bar, an event or a mail; other texts as they are. */
+/** Spells a URL as browsers do, whether it comes from an address bar, an event or a mail; other texts stay unchanged. */
 export function browserUrl(text: string): string {
   try {
     return new URL(text).href; // Node 20's `URL.canParse` refuses letters of latin1 once it is compiled
@@ -58,12 +58,12 @@ export function browserUrl(text: string): string {
   }
 }
 
-/** One text for one block: `domain shop.example`. */
+/** The text of a block: `domain shop.example`. */
 export function blockKey({ kind, value }: Block): string {
   return `${kind} ${value}`;
 }
 
-/** @returns undefined for a text that `blockKey` does not make */
+/** Parses the text of a block. @returns undefined for any other text */
 export function parseBlock(text: string): Block | undefined {
   const [, kind, value] = /^(token|message|url|domain) (\S+)$/.exec(text) ?? [];
   return kind === undefined || value === undefined

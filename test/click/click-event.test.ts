@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { anonymizeIp } from '../../src/click/anonymize-ip.ts';
-import { ClickEventWriter, MAX_EVENT_BYTES, toClickEvent } from '../../src/click/click-event.ts';
+import {
+  anonymizeIp,
+  ClickEventWriter,
+  MAX_EVENT_BYTES,
+  toClickEvent,
+} from '../../src/click/click-event.ts';
 import type { MessageFacts } from '../../src/link/facts.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { bareClick, exampleClick } from './example-click.ts';

@@ -49,7 +49,7 @@ test('a file that is gone later is an error that says what to do, and no new key
       : 'opened',
   );
   expect(texts[0]).toMatchInlineSnapshot(
-    `"/state/keys: the key file is gone (/state/keys.made says there was one), and without it no sealed link already sent can be opened. Bring it back from the backup or from another host. Where those links may be lost: clickmilter keygen"`,
+    `"/state/keys: the key file is gone (/state/keys.made says there was one), and without it no sealed link already sent can be opened. Restore it from the backup or from another host. To give up those links, run clickmilter keygen"`,
   );
   expect(texts[1]).toBe(texts[0]);
   expect(ids(file)).toHaveLength(1);

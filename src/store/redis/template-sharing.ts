@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { inBackground } from '../../lib/background.ts';
+import { BoundedCache } from '../../lib/bounded-cache.ts';
 import { linkLines } from '../../link/link-line.ts';
 import { encodeCopy, encodeRecord, type MessageRecord } from '../../link/message-record.ts';
 import {
@@ -50,7 +50,7 @@ export class TemplateSharing {
   readonly #known = new RecentByLinks<Known>(MAX_KNOWN);
   readonly #learners = new RecentByLinks<TemplateLearner>(MAX_LEARNERS);
   /** By id, for reading. */
-  readonly #read = new LRUCache<string, SharedLines>({ max: MAX_KNOWN });
+  readonly #read = new BoundedCache<string, SharedLines>(MAX_KNOWN);
   /** By performance.now. */
   #lastNew = Number.NEGATIVE_INFINITY;
 
