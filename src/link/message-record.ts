@@ -2,52 +2,47 @@ import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { MessageFacts, TrackedLink } from './facts.ts';
 import { linkLines, parseLinkLine } from './link-line.ts';
 import { factsOf, headOf, parseHead, recipientsOf } from './record-head.ts';
-import type { SharedLines } from './shared-lines.ts';
 import { LinkChecks } from './stored-token.ts';
-import { type Edition, editionOf } from './template.ts';
+import type { Template } from './template.ts';
 import { applyChanges, changesFrom } from './template-changes.ts';
 
 /**
- * One message as it is stored: a byte with the version of the format, then, in format 1 deflated (RFC 1951) against a
- * preset dictionary, lines that end in LF:
+ * One message as it is stored: a byte with the version of the format, and its facts and links.
+ *
+ * Format 1 is deflated (RFC 1951) against a preset dictionary. It holds lines that end in LF:
  *
  *     JSON of the facts, see `Head`
- *     one line a link: see `linkLine`
+ *     one line per link, see `linkLine`
  *
- * Lines, because a click needs one link of a message: finding a line is cheaper than parsing all. Deflate, because
- * the targets of one message share most of their characters: some 23 bytes a link.
+ * Lines, because a click needs one link of a message, and finding a line is cheaper than parsing all. Deflate, because the
+ * targets of one message share most of their characters, so that a link takes some 23 bytes.
  *
- * Format 2 has, before what is deflated, nine bytes with the id of lines that it shares with other messages, and those
- * lines before the dictionary. It is read, and no longer written.
+ * Format 3 is that of an instance of a newsletter. Nine bytes hold the id of its template. The rest is not deflated, because
+ * it holds only the part that differs from the template, in lines with an LF between them:
  *
- * Format 3 is that of a copy of a newsletter: the nine bytes name the shared lines of its edition, and what follows is
- * not deflated, since it holds only what is the copy's own, in lines with an LF between them:
- *
- *     JSON of the facts, without those that are the edition's, and null for one that the edition has and the copy not
- *     changes to the edition's links: see `changesFrom`
+ *     JSON of the facts, without those of the template, and null for a fact that only the template has
+ *     changes to the links of the template, see `changesFrom`
  */
 export interface MessageRecord {
   readonly message: MessageFacts;
-  /** What the checks in the tokens are derived from. */
+  /** The checks in the tokens are derived from it. */
   readonly secret: string;
   readonly links: readonly TrackedLink[];
 }
 
 /** Characters of the longest target that is stored. */
 export const MAX_TARGET = 8192;
-/** Characters of all links of a record that is written, far within `MAX_INFLATED`: a click has to open all of it. */
+/** Characters of the links of a record, far within `MAX_INFLATED`: a click has to inflate all of it. */
 export const MAX_LINKS_LENGTH = 4 * 1024 * 1024;
 
 const PLAIN = 1;
-const SHARED = 2;
-const COPY = 3;
-const SHARED_ID_END = 10;
-/** Far above any real message; keeps a damaged record from filling the memory. */
+const INSTANCE = 3;
+const TEMPLATE_ID_END = 10;
+/** Far above any real message: a damaged record must not fill the memory. */
 const MAX_INFLATED = 64 * 1024 * 1024;
 
 /**
- * Part of formats 1 and 2: never to be changed, or records already written could not be read. What is most likely to be
- * needed stands at the end.
+ * Part of format 1: records already written could not be read with another one. The most frequent texts are at the end.
  */
 const DICTIONARY = Buffer.from(
   '","p":"","c":"","g":["","m":{"","l":' +
@@ -59,7 +54,7 @@ const DICTIONARY = Buffer.from(
     '"q":"","f":"","j":"","z":',
   'latin1',
 );
-/** For texts of some KB: zlib clears its tables for each, and its usual ones of 250 KB take longer than the text. */
+/** For texts of some KB: zlib clears its tables for each text, and its default ones of 250 KB take longer than the text. */
 const DEFLATE = {
   dictionary: DICTIONARY,
   level: constants.Z_BEST_SPEED,
@@ -69,6 +64,7 @@ const DEFLATE = {
 };
 
 /**
+ * Encodes a record without a template.
  * @param lines of its links
  * @throws RangeError for a target with a tab or line break, which no link has
  */
@@ -78,74 +74,75 @@ export function encodeRecord(record: MessageRecord, lines = linkLines(record.lin
 }
 
 /**
- * As a copy of this edition.
- * @returns undefined where it has too little in common with it
+ * Encodes a record as an instance of a template.
+ * @returns undefined where the two share too little
  * @throws RangeError as `encodeRecord`
  */
-export function encodeCopy(record: MessageRecord, edition: Edition): Buffer | undefined {
-  const changes = changesFrom(edition, record.links);
+export function encodeInstance(record: MessageRecord, template: Template): Buffer | undefined {
+  const changes = changesFrom(template, record.links);
   if (changes === undefined) return undefined;
-  let text = headOf(record.message, record.secret, edition.facts);
+  let text = headOf(record.message, record.secret, template.facts);
   for (const change of changes) text += `\n${change}`;
-  const value = Buffer.allocUnsafe(SHARED_ID_END + Buffer.byteLength(text));
-  value[0] = COPY;
-  edition.shared.id.copy(value, 1);
-  value.write(text, SHARED_ID_END);
+  const value = Buffer.allocUnsafe(TEMPLATE_ID_END + Buffer.byteLength(text));
+  value[0] = INSTANCE;
+  template.id.copy(value, 1);
+  value.write(text, TEMPLATE_ID_END);
   return value;
 }
 
-/** The id of the lines that a record shares with others: without them it cannot be opened. */
-export function sharedIdOf(value: Buffer): Buffer | undefined {
-  const format = value[0];
-  return format === SHARED || format === COPY ? value.subarray(1, SHARED_ID_END) : undefined;
+/** The id of the template without which a record cannot be opened; undefined for a record that needs none. */
+export function templateIdOf(value: Buffer): Buffer | undefined {
+  return value[0] === INSTANCE ? value.subarray(1, TEMPLATE_ID_END) : undefined;
 }
 
 /**
- * The recipients of a copy, which can be told without its edition.
+ * Reads the recipients of an instance, which needs no template.
  * @returns undefined for a record of another format
- * @throws Error for one that is damaged
+ * @throws Error for a damaged record
  */
-export function recipientsOfCopy(value: Buffer): readonly string[] | undefined {
-  if (value[0] !== COPY) return undefined;
-  const [head = ''] = value.toString('utf8', SHARED_ID_END).split('\n', 1);
+export function recipientsOfInstance(value: Buffer): readonly string[] | undefined {
+  if (value[0] !== INSTANCE) return undefined;
+  const [head = ''] = value.toString('utf8', TEMPLATE_ID_END).split('\n', 1);
   return recipientsOf(parseHead(head));
 }
 
-/** A record that was read. Links are looked up in its text: a click needs one of them. */
+/** A record that was read. Links are looked up in its text, because a click needs only one of them. */
 export class OpenRecord {
   readonly message: MessageFacts;
   readonly secret: string;
   readonly checks: LinkChecks;
   readonly linkCount: number;
-  /** Characters it takes in memory, roughly. */
+  /** Characters that it takes in memory, roughly. */
   readonly length: number;
-  /** Lines of links; or the links, where they had to be put together. */
+  /** The lines of the links; for an instance, the links. */
   readonly #links: string | readonly TrackedLink[];
 
   /**
-   * @param shared what `sharedIdOf` asks for
-   * @throws Error for a value that is no record, or one of a format this release does not know
+   * @param template with the id of `templateIdOf`
+   * @throws Error for a value that is not a record, or has a format that this release does not know
    */
-  constructor(value: Buffer, messageId: string, shared?: SharedLines) {
-    const [text, edition] = textOf(value, shared);
+  constructor(value: Buffer, messageId: string, template?: Template) {
+    const text = textOf(value, template);
+    const isInstance = value[0] === INSTANCE && template !== undefined;
     const end = text.indexOf('\n');
     let head = parseHead(end === -1 ? text : text.slice(0, end));
     const rest = end === -1 ? '' : text.slice(end + 1);
-    if (edition === undefined) {
-      this.#links = rest;
+    if (isInstance) {
+      head = { ...template.facts, ...head };
+      this.#links = applyChanges(template, end === -1 ? [] : rest.split('\n'));
     } else {
-      head = { ...edition.facts, ...head };
-      this.#links = applyChanges(edition, end === -1 ? [] : rest.split('\n'));
+      this.#links = rest;
     }
     this.message = factsOf(head, messageId);
     this.secret = head.x;
     this.checks = new LinkChecks(head.x);
-    if (edition === undefined && head.l === undefined) throw new Error('no number of links');
+    if (!isInstance && head.l === undefined) throw new Error('no number of links');
     this.linkCount = head.l ?? this.#links.length;
-    this.length = text.length + (edition === undefined ? 0 : 50 * this.linkCount);
+    this.length = text.length + (isInstance ? 50 * this.linkCount : 0);
   }
 
   /**
+   * Looks a link up.
    * @returns undefined where the message has no such link
    * @throws Error where its line is missing or damaged
    */
@@ -162,7 +159,7 @@ export class OpenRecord {
   }
 
   /**
-   * All of it, as it was encoded.
+   * Reads the whole record, as it was encoded.
    * @throws Error where a line is missing or damaged
    */
   contents(): MessageRecord {
@@ -176,31 +173,22 @@ export class OpenRecord {
   }
 }
 
-function textOf(value: Buffer, shared: SharedLines | undefined): [text: string, edition?: Edition] {
+function textOf(value: Buffer, template: Template | undefined): string {
   const format = value[0];
-  const sharedId = sharedIdOf(value);
-  if (format !== PLAIN && sharedId === undefined) {
+  if (format === INSTANCE) {
+    if (!template?.id.equals(value.subarray(1, TEMPLATE_ID_END))) {
+      throw new Error('its template is missing');
+    }
+    return value.toString('utf8', TEMPLATE_ID_END);
+  }
+  if (format !== PLAIN) {
     throw new Error(
-      `message record of format ${format ?? 'none'}, this release reads formats ${PLAIN} to ${COPY}`,
+      `message record of format ${format ?? 'none'}, this release reads formats ${PLAIN} and ${INSTANCE}`,
     );
   }
-  if (sharedId !== undefined && !shared?.id.equals(sharedId)) {
-    throw new Error('the links that it shares with other messages are missing');
-  }
-  const packed = value.subarray(sharedId === undefined ? 1 : SHARED_ID_END);
-  if (format === COPY && shared !== undefined) return [packed.toString(), editionOf(shared)];
-  const dictionary = dictionaryWith(sharedId && shared);
-  return [inflateRawSync(packed, { dictionary, maxOutputLength: MAX_INFLATED }).toString()];
-}
-
-const dictionaries = new WeakMap<SharedLines, Buffer>();
-
-function dictionaryWith(shared: SharedLines | undefined): Buffer {
-  if (shared === undefined) return DICTIONARY;
-  let dictionary = dictionaries.get(shared);
-  if (dictionary === undefined) {
-    dictionary = Buffer.concat([shared.text, DICTIONARY]);
-    dictionaries.set(shared, dictionary);
-  }
-  return dictionary;
+  const inflated = inflateRawSync(value.subarray(1), {
+    dictionary: DICTIONARY,
+    maxOutputLength: MAX_INFLATED,
+  });
+  return inflated.toString();
 }

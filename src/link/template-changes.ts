@@ -1,28 +1,28 @@
 import type { TrackedLink } from './facts.ts';
 import { isLinkLetter, linkLine, parseLinkLine } from './link-line.ts';
-import { align, type Edition, type EditionLink } from './template.ts';
+import { align, type Template, type TemplateLink } from './template.ts';
 
-/** Of the edition's length: more than that, and deflated without it a message would be as short. */
-const MOST = 1 / 5;
+/** The longest changes, as a share of the template: beyond it, a record without a template is as short. */
+const MAX_SHARE = 1 / 5;
 
 /**
- * How the links of one copy differ from those of its edition, in order; what comes after the last change is as it is
- * there:
+ * Lists the changes from the links of a template to those of an instance, in order. The links after the last change are
+ * those of the template:
  *
  *     `~MIDDLE`  the links up to the next open one, and that one with this middle
- *     `^`        the same, with the middle of the open one before
+ *     `^`        the links up to the next open one, and that one with the middle of the open one before
  *     `=N`       the next N links
- *     `-N`       not the next N links
- *     `h…` `t…` `u…` `v…`  a link of its own, as in the other formats
+ *     `-N`       without the next N links
+ *     `h…` `t…` `u…` `v…`  a link of the instance alone, see `linkLine`
  *
- * @returns undefined where it has too little in common with the edition
+ * @returns undefined where the instance shares too little with the template
  * @throws RangeError for a target with a tab or line break, which no link has
  */
 export function changesFrom(
-  edition: Pick<Edition, 'links' | 'length'>,
+  template: Pick<Template, 'links' | 'length'>,
   links: readonly TrackedLink[],
 ): string[] | undefined {
-  const of = align(edition.links, links, 1 + links.length / 4);
+  const of = align(template.links, links, 1 + links.length / 4);
   if (of === undefined) return undefined;
   const changes: string[] = [];
   let at = 0;
@@ -43,7 +43,7 @@ export function changesFrom(
       continue;
     }
     at++;
-    const { start, end } = edition.links[next] as EditionLink;
+    const { start, end } = template.links[next] as TemplateLink;
     if (end === undefined) {
       copied++;
       continue;
@@ -54,18 +54,18 @@ export function changesFrom(
     last = middle;
     copied = 0;
   }
-  if (at < edition.links.length) skipTo(edition.links.length);
+  if (at < template.links.length) skipTo(template.links.length);
   const length = changes.reduce((sum, change) => sum + change.length + 1, 0);
-  return length <= edition.length * MOST ? changes : undefined;
+  return length <= template.length * MAX_SHARE ? changes : undefined;
 }
 
-/** @throws Error for changes that are not of this edition */
-export function applyChanges(edition: Edition, changes: readonly string[]): TrackedLink[] {
+/** Applies changes to the links of a template. @throws Error for changes from another template */
+export function applyChanges(template: Template, changes: readonly string[]): TrackedLink[] {
   const links: TrackedLink[] = [];
   let at = 0;
   let last = '';
   const copy = (): boolean => {
-    const link = edition.links[at];
+    const link = template.links[at];
     if (link === undefined || link.end !== undefined) return false;
     links.push(asLink(link, link.start));
     at++;
@@ -77,27 +77,27 @@ export function applyChanges(edition: Edition, changes: readonly string[]): Trac
       links.push(parseLinkLine(change));
     } else if (kind === '~' || kind === '^') {
       while (copy());
-      const open = edition.links[at++];
-      if (open === undefined) throw new Error('more open links than its edition has');
+      const open = template.links[at++];
+      if (open === undefined) throw new Error('more open links than the template has');
       if (kind === '~') last = value;
       links.push(asLink(open, open.start + last + open.end));
     } else {
       // Never backwards, or few changes would make any number of links.
-      if (!/^[1-9]\d{0,6}$/.test(value)) throw new Error('a change that is no number of links');
+      if (!/^[1-9]\d{0,6}$/.test(value)) throw new Error('a change that is not a number of links');
       if (kind === '-') {
         at += Number(value);
       } else {
         for (let n = Number(value); n > 0; n--) {
-          if (kind !== '=' || !copy()) throw new Error('a change that its edition does not allow');
+          if (kind !== '=' || !copy()) throw new Error('a change that the template does not allow');
         }
       }
     }
   }
   while (copy());
-  if (at !== edition.links.length) throw new Error('fewer links than its edition has');
+  if (at !== template.links.length) throw new Error('fewer links than the template has');
   return links;
 }
 
-function asLink({ part, name, unsubscribe }: EditionLink, target: string): TrackedLink {
+function asLink({ part, name, unsubscribe }: TemplateLink, target: string): TrackedLink {
   return { target, part, name, unsubscribe };
 }

@@ -1,62 +1,78 @@
+import { hash } from 'node:crypto';
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { TrackedLink } from './facts.ts';
 import { isAlike, kindOf, type LinkKind, letterOf, parseLinkName } from './link-line.ts';
 import { parseSharedFacts, type SharedFacts } from './record-head.ts';
-import { type SharedLines, sharedLines } from './shared-lines.ts';
 
 /**
- * What the copies of a newsletter have in common: facts, and links. It is kept once, as shared lines: facts in JSON, then
- * one line a link:
+ * The template of a newsletter: the facts and links that its instances share. It is stored once, as a byte with the
+ * version of the format, and a deflated text: the facts in JSON, then one line per link:
  *
  *     the line of a link, see `linkLine`
- *     for an open link, whose middle each copy has of its own: the letter of the line in upper case, what is before the
- *         middle, a tab, what is behind it, and if the link has a name, a tab and the name in JSON
+ *     for an open link, whose middle differs between instances: the letter of the line in upper case, the start of the
+ *         target, a tab, the end of the target, and if the link has a name, a tab and the name in JSON
  */
-export interface Edition {
-  readonly shared: SharedLines;
+export interface Template {
+  /** The first nine bytes of the text's SHA-256, so that all who find the same template store it once. */
+  readonly id: Buffer;
+  readonly text: string;
   readonly facts: SharedFacts;
-  readonly links: readonly EditionLink[];
-  /** Characters of all that. */
+  readonly links: readonly TemplateLink[];
+  /** Characters of the text. */
   readonly length: number;
 }
 
-export interface EditionLink extends LinkKind {
+export interface TemplateLink extends LinkKind {
   readonly name?: string | undefined;
-  /** The target; of an open link, what is before the middle. */
+  /** The target; of an open link, the part before the middle. */
   readonly start: string;
-  /** Of an open link, what is behind the middle. */
+  /** Of an open link, the part after the middle. */
   readonly end?: string | undefined;
 }
 
-export function createEdition(facts: SharedFacts, links: readonly EditionLink[]): Edition {
+const ID_BYTES = 9;
+const FORMAT = 1;
+/** Bytes of the longest text of a template. */
+export const MAX_TEMPLATE_BYTES = 24 * 1024;
+
+export function createTemplate(facts: SharedFacts, links: readonly TemplateLink[]): Template {
   const lines = links.map(({ start, end, name, ...kind }) => {
     const letter = letterOf(kind);
     const line = end === undefined ? letter + start : `${letter.toUpperCase()}${start}\t${end}`;
     return name === undefined ? line : `${line}\t${JSON.stringify(name)}`;
   });
-  // Read back, so that it holds no strings that hold the messages it was found in.
-  return editionOf(sharedLines([JSON.stringify(facts), ...lines, ''].join('\n')));
+  // Parsed from bytes, so that the template shares no strings with the messages it was learned from.
+  return parseTemplate(Buffer.from([JSON.stringify(facts), ...lines, ''].join('\n')));
 }
 
-const editions = new WeakMap<SharedLines, Edition>();
-
-/** @throws Error for lines that are none of an edition */
-export function editionOf(shared: SharedLines): Edition {
-  let edition = editions.get(shared);
-  if (edition === undefined) {
-    const text = shared.text.toString();
-    const [facts = '', ...lines] = text.slice(0, -1).split('\n');
-    edition = {
-      shared,
-      facts: parseSharedFacts(facts),
-      links: lines.map(parseLink),
-      length: text.length,
-    };
-    editions.set(shared, edition);
-  }
-  return edition;
+/** @throws Error for a text that is not a template */
+export function parseTemplate(bytes: Buffer): Template {
+  const text = bytes.toString();
+  const [facts = '', ...lines] = text.slice(0, -1).split('\n');
+  return {
+    id: hash('sha256', bytes, 'buffer').subarray(0, ID_BYTES),
+    text,
+    facts: parseSharedFacts(facts),
+    links: lines.map(parseLink),
+    length: text.length,
+  };
 }
 
-function parseLink(line: string): EditionLink {
+export function encodeTemplate({ text }: Template): Buffer {
+  const deflated = deflateRawSync(text, { level: constants.Z_BEST_COMPRESSION });
+  return Buffer.concat([Buffer.of(FORMAT), deflated]);
+}
+
+/** @throws Error for a value that holds no template, or not the one with this id */
+export function decodeTemplate(value: Buffer, id: Buffer): Template {
+  if (value[0] !== FORMAT) throw new Error(`template of format ${value[0] ?? 'none'}`);
+  const text = inflateRawSync(value.subarray(1), { maxOutputLength: MAX_TEMPLATE_BYTES });
+  const template = parseTemplate(text);
+  if (!template.id.equals(id)) throw new Error('template damaged: its digest does not match');
+  return template;
+}
+
+function parseLink(line: string): TemplateLink {
   const fields = line.slice(1).split('\t');
   const letter = line.charAt(0);
   const kind = letter.toLowerCase();
@@ -70,8 +86,8 @@ function parseLink(line: string): EditionLink {
   };
 }
 
-/** Whether a link of a message is this one of the edition. */
-function fits(of: EditionLink, link: TrackedLink): boolean {
+/** Whether a link of a message can be this link of the template. */
+function fits(of: TemplateLink, link: TrackedLink): boolean {
   if (!isAlike(of, link)) return false;
   const { target } = link;
   const { start, end } = of;
@@ -81,24 +97,24 @@ function fits(of: EditionLink, link: TrackedLink): boolean {
   );
 }
 
-/** How far to look for where two lists of links agree again. */
+/** How far to search for the place where two lists of links agree again. */
 const LOOK_AHEAD = 8;
 
 /**
- * Walks through both lists, and finds for each link which of the edition it is.
+ * Aligns two lists: finds the link of the template for each link of a message.
  * @param limit of links that only one of the lists has
- * @returns an index into the edition's links for each link, -1 for none; undefined where there are more
+ * @returns an index into the template's links for each link, -1 for none; undefined beyond the limit
  */
 export function align(
-  edition: readonly EditionLink[],
+  template: readonly TemplateLink[],
   links: readonly TrackedLink[],
   limit: number,
 ): number[] | undefined {
   const found: number[] = [];
   const agree = (of: number, link: number) =>
-    of < edition.length &&
+    of < template.length &&
     link < links.length &&
-    fits(edition[of] as EditionLink, links[link] as TrackedLink);
+    fits(template[of] as TemplateLink, links[link] as TrackedLink);
   let at = 0;
   let alone = 0;
   while (found.length < links.length) {
@@ -107,8 +123,8 @@ export function align(
       found.push(at++);
       continue;
     }
-    // One in place of the other, unless they agree again further on in one of the lists.
-    let skipped = at < edition.length ? 1 : 0;
+    // One link replaces the other, unless the lists agree again further on in one of them.
+    let skipped = at < template.length ? 1 : 0;
     let own = 1;
     for (let ahead = 1; ahead <= LOOK_AHEAD; ahead++) {
       if (agree(at + ahead, i)) [skipped, own] = [ahead, 0];

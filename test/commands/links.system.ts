@@ -150,7 +150,7 @@ test('forget says what it could not read, and ends with 65', async () => {
   expect(stdout).toContain('0 stored messages: erased');
   expect(stdout).toContain('What this cannot erase');
   expect(stderr).toMatchInlineSnapshot(`
-    "clickmilter: 1 stored messages could not be read, and may still hold this recipient; the reason for the last of them: record of message AAAAAAAAAAAAAAAA: message record of format 9, this release reads formats 1 to 3
+    "clickmilter: 1 stored messages could not be read, and may still hold this recipient; the reason for the last of them: record of message AAAAAAAAAAAAAAAA: message record of format 9, this release reads formats 1 and 3
     "
   `);
 });

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { toClickEvent } from '../../src/click/click-event.ts';
 import { factsIn } from '../../src/link/fact.ts';
 import { MESSAGE_FACTS, type MessageFacts, type TrackedLink } from '../../src/link/facts.ts';
-import { encodeCopy, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
+import { encodeInstance, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
 import { sharedFacts } from '../../src/link/record-head.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';
 import { openToken, Sealer } from '../../src/link/sealed-token.ts';
-import { createEdition } from '../../src/link/template.ts';
+import { createTemplate } from '../../src/link/template.ts';
 import { bareClick } from '../click/example-click.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { exampleMessage } from './example-message.ts';
@@ -44,13 +44,13 @@ describe.each(optional.filter(({ name }) => name !== 'recipientCount'))(
     });
 
     test(shared ? 'may be that of the template' : 'is never that of a template', () => {
-      const template = createEdition(
+      const template = createTemplate(
         sharedFacts(message),
         links.map(({ target, part }) => ({ start: target, part })),
       );
-      const copy = encodeCopy({ message, secret: 's', links }, template);
+      const copy = encodeInstance({ message, secret: 's', links }, template);
       if (copy === undefined) throw new Error('has too little in common with its own template');
-      expect(new OpenRecord(copy, messageId, template.shared).message).toEqual(message);
+      expect(new OpenRecord(copy, messageId, template).message).toEqual(message);
       const isInCopy = copy.includes(`"${fact.key}":`);
       expect(isInCopy).toBe(!shared);
     });

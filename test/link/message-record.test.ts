@@ -2,9 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { linkLines } from '../../src/link/link-line.ts';
-import { encodeCopy, encodeRecord, OpenRecord, sharedIdOf } from '../../src/link/message-record.ts';
-import { decodeSharedLines, encodeSharedLines, sharedLines } from '../../src/link/shared-lines.ts';
-import { createEdition, type EditionLink } from '../../src/link/template.ts';
+import {
+  encodeInstance,
+  encodeRecord,
+  OpenRecord,
+  templateIdOf,
+} from '../../src/link/message-record.ts';
+import {
+  createTemplate,
+  decodeTemplate,
+  encodeTemplate,
+  type TemplateLink,
+} from '../../src/link/template.ts';
 import { newsletter } from '../helpers/newsletter.ts';
 import { exampleLinks, exampleMessage } from './example-message.ts';
 
@@ -100,21 +109,14 @@ test('a record of format 1 that an earlier release wrote', () => {
   expect(new OpenRecord(golden, 'AbCdEfGhIjKlMn-_').contents()).toEqual(GOLDEN_RECORD);
 });
 
-test('a record of format 2 that an earlier release wrote, and the lines it shares', () => {
-  const golden = Buffer.from(GOLDEN_SHARED, 'base64');
-  const [lines, record] = [golden.subarray(0, 135), golden.subarray(135)];
-  const shared = decodeSharedLines(lines, sharedIdOf(record) ?? Buffer.alloc(0));
-  expect(new OpenRecord(record, 'AbCdEfGhIjKlMn-_', shared).contents()).toEqual(GOLDEN_RECORD);
-});
-
-test('a record of format 3 that an earlier release wrote, and its edition', () => {
-  const golden = Buffer.from(GOLDEN_COPY, 'base64');
+test('a record of format 3 that an earlier release wrote, and its template', () => {
+  const golden = Buffer.from(GOLDEN_INSTANCE, 'base64');
   const [lines, record] = [golden.subarray(0, 243), golden.subarray(243)];
-  const shared = decodeSharedLines(lines, sharedIdOf(record) ?? Buffer.alloc(0));
-  expect(new OpenRecord(record, 'AbCdEfGhIjKlMn-_', shared).contents()).toEqual(GOLDEN_RECORD);
+  const template = decodeTemplate(lines, templateIdOf(record) ?? Buffer.alloc(0));
+  expect(new OpenRecord(record, 'AbCdEfGhIjKlMn-_', template).contents()).toEqual(GOLDEN_RECORD);
 });
 
-describe('a copy', () => {
+describe('an instance', () => {
   const links = newsletter({ links: 28, size: 60_000 }).links.map(
     (target): TrackedLink => ({
       target,
@@ -124,7 +126,7 @@ describe('a copy', () => {
   const unsubscribe = 'https://www.shop.example/unsubscribe?u=';
   const message = exampleMessage();
   const { domain, sender, friendlyFrom, subject, campaignId, tags, pathway } = message;
-  const edition = createEdition(
+  const template = createTemplate(
     { d: domain, s: sender, f: friendlyFrom, j: subject, c: campaignId, g: tags, p: pathway },
     [
       ...links.map(({ target, part }) => ({ start: target, part })),
@@ -133,9 +135,9 @@ describe('a copy', () => {
   );
   const own: TrackedLink = { target: `${unsubscribe}4711&l=de`, part: 'html' };
   const record = { message, secret: 'AAAABBBBCCCCDDDD', links: [...links, own] };
-  const value = encodeCopy(record, edition) ?? Buffer.alloc(0);
+  const value = encodeInstance(record, template) ?? Buffer.alloc(0);
   const reopened = (copy: Buffer | undefined, id: string) =>
-    copy && new OpenRecord(copy, id, edition.shared).contents();
+    copy && new OpenRecord(copy, id, template).contents();
 
   test('costs next to nothing', () => {
     expect(reopened(value, message.messageId)).toEqual(record);
@@ -146,7 +148,7 @@ describe('a copy', () => {
   test('of a message without what the others have does not get it', () => {
     const { subject: _, sender: __, ...less } = message;
     const other = { ...record, message: { ...less, recipients: ['a', 'b'], domain: 'x.example' } };
-    expect(reopened(encodeCopy(other, edition), message.messageId)).toEqual(other);
+    expect(reopened(encodeInstance(other, template), message.messageId)).toEqual(other);
   });
 
   test('of another newsletter is none', () => {
@@ -156,27 +158,27 @@ describe('a copy', () => {
         part: 'html',
       }),
     );
-    expect(encodeCopy({ ...record, links: others }, edition)).toBeUndefined();
+    expect(encodeInstance({ ...record, links: others }, template)).toBeUndefined();
   });
 
   test('has no target with a line break', () => {
     const broken = { ...own, target: `${unsubscribe}47\n11&l=de` };
-    expect(() => encodeCopy({ ...record, links: [...links, broken] }, edition)).toThrow(RangeError);
+    expect(() => encodeInstance({ ...record, links: [...links, broken] }, template)).toThrow(
+      RangeError,
+    );
   });
 
-  test('asks for its edition by id, and no other will do', () => {
-    expect(sharedIdOf(value)).toEqual(edition.shared.id);
-    expect(sharedIdOf(encodeRecord(record))).toBeUndefined();
-    const others = sharedLines('{}\nhhttps://other.example/\n');
+  test('asks for its template by id, and no other will do', () => {
+    expect(templateIdOf(value)).toEqual(template.id);
+    expect(templateIdOf(encodeRecord(record))).toBeUndefined();
+    const others = createTemplate({}, [{ part: 'html', start: 'https://other.example/' }]);
     for (const wrong of [undefined, others]) {
-      expect(() => new OpenRecord(value, 'x', wrong)).toThrow(
-        'the links that it shares with other messages are missing',
-      );
+      expect(() => new OpenRecord(value, 'x', wrong)).toThrow('its template is missing');
     }
   });
 
   test('comes back, however its links differ', () => {
-    const editionLink = fc.record(
+    const templateLink = fc.record(
       {
         start: fc.webUrl(),
         end: fc.constantFrom('', '&x=1', '/'),
@@ -185,17 +187,17 @@ describe('a copy', () => {
         unsubscribe: fc.constant(true),
       },
       { requiredKeys: ['start', 'part'] },
-    ) as fc.Arbitrary<EditionLink>;
+    ) as fc.Arbitrary<TemplateLink>;
     const fate = fc.oneof(
       { weight: 12, arbitrary: fc.constant('kept') },
       { weight: 1, arbitrary: fc.constant('dropped') },
       { weight: 1, arbitrary: link },
     );
-    const places = fc.array(fc.tuple(editionLink, fc.constantFrom('', '47', '4711'), fate));
+    const places = fc.array(fc.tuple(templateLink, fc.constantFrom('', '47', '4711'), fate));
     let copies = 0;
     fc.assert(
       fc.property(places, (list) => {
-        const all = createEdition(
+        const all = createTemplate(
           {},
           list.map(([of]) => of),
         );
@@ -207,10 +209,10 @@ describe('a copy', () => {
           return what === 'kept' ? [same] : [same, what as TrackedLink];
         });
         const copy = { message, secret: 's', links: sent };
-        const packed = encodeCopy(copy, all);
+        const packed = encodeInstance(copy, all);
         if (packed === undefined) return;
         copies++;
-        const open = new OpenRecord(packed, message.messageId, all.shared);
+        const open = new OpenRecord(packed, message.messageId, all);
         expect(open.contents()).toEqual(copy);
         expect(open.linkCount).toBe(sent.length);
         for (const [i, expected] of sent.entries()) expect(open.link(i)).toEqual(expected);
@@ -222,13 +224,14 @@ describe('a copy', () => {
   });
 });
 
-test('shared lines come back from their own value, unless that was damaged', () => {
-  const shared = sharedLines(`hhttps://shop.example/${'long/'.repeat(100)}\n`);
-  const packed = encodeSharedLines(shared);
-  expect(decodeSharedLines(packed, shared.id)).toEqual(shared);
-  expect(() => decodeSharedLines(packed, Buffer.alloc(9))).toThrow('not what they were');
-  expect(() => decodeSharedLines(Buffer.of(2), shared.id)).toThrow('of format 2');
-  expect(() => decodeSharedLines(packed.subarray(0, 20), shared.id)).toThrow();
+test('a template comes back from its own value, unless that was damaged', () => {
+  const start = `https://shop.example/${'long/'.repeat(100)}`;
+  const template = createTemplate({ c: 'autumn' }, [{ part: 'html', start }]);
+  const packed = encodeTemplate(template);
+  expect(decodeTemplate(packed, template.id)).toEqual(template);
+  expect(() => decodeTemplate(packed, Buffer.alloc(9))).toThrow('its digest does not match');
+  expect(() => decodeTemplate(Buffer.of(2), template.id)).toThrow('of format 2');
+  expect(() => decodeTemplate(packed.subarray(0, 20), template.id)).toThrow();
 });
 
 const GOLDEN_RECORD = {
@@ -247,16 +250,7 @@ const GOLDEN =
   'Ix4SYx+pWxJyeKZDI4jZ3f+eDHntc3u6ZHrd3nTnwgsZBpCRAtydhAN723jlSm7rIVdkqydl5ar480j1pZUzLhCvBO' +
   'WALudmRW3xfBsV85mS84O22dERXVagjVUO+50+6WYQF+f9rcWcxs5gMdXnOLGSLQ4aFojuAWyqe8BrkH+TPIv4J/9R' +
   'MW7dvhsE8QepQxlohpNAiRpqSBGxj1aWAXfwE=';
-const GOLDEN_SHARED =
-  'ASvJKCkpsNLXL87IL9BLrUjMLchJ1U9UNTJI0ne2r7A1VEvMLbCutFU1ctNWrapSditKTOfKAOkpttLXLy8v10PRyK' +
-  'nkk5+er4RQgSJbl1miXqyjkZaZl6pprWXloK+np6+vp29faGtjp6bEqXS4JSMvJzM5I7VYIUbJMS89NSm/JEZJiQsA' +
-  'AkKPPY+0y+xjQ+2UT0vDMBTA7/sUIWdHk1prG4b0NLw52JBtbod0TVuwyRttqlQY+B38hn4S6dK66vAuIznkkn+/9/' +
-  'J7z7y4luHLSk6blZz6u+Wj1xOEN+Q4/gQ5Z5iDFKBE1K9Amf2AGXu3lEZHzqFzHaIXL5s1oTzevYUd7gbPc9hvMJq0' +
-  'OY+Gh+66UB7qEsWi0gjSVJQVghTpXCBe61oq9Pn+gUAVDdKQ8MaE7RGXXhtNza6xS1y/N7W1ELMW9ArvC64wwxkUCT' +
-  '50Rr8K8Vy0NyUCb43zJx8q47l/OH36WfmZpd9l98+q+dvMYcqdAlRmJ5sD64EtA9sKLqsTjvL7xWLGHOfJJYSyJA4Y' +
-  'o1sWkIA4M67z0Rc=';
-
-const GOLDEN_COPY =
+const GOLDEN_INSTANCE =
   'Ae2OsU7DMBRF5+QroovY3LiNEEgWQu2CGNhgIwyJ+xqndewoflFACCb+jB9DHUKJ+AOU5Qzvnnv13rCFgra1PqT0UjStpV' +
   'T7BgIBCqXvnabFxdVqtW6K2qbB+Hb0ILCDQo4H49scybWjIax/GzcQ2ENh4zwb6pLQl3vSDAENhaLnvnGLbJldQqCCesJA' +
   'dLCvENgSngVaKBxHLTFTF/Aes2Fug5JyGIbJMzJ+PEZKysm1OM+WpYzObruiis1YtrTjH8X3fEr+zEa495VHfDcak/QjQo' +

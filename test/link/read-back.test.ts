@@ -4,12 +4,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { factsIn } from '../../src/link/fact.ts';
 import { MESSAGE_FACTS, type MessageFacts, type TrackedLink } from '../../src/link/facts.ts';
-import { encodeCopy, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
+import { encodeInstance, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';
 import { unpackContents } from '../../src/link/sealed-contents.ts';
-import { decodeSharedLines, encodeSharedLines, sharedLines } from '../../src/link/shared-lines.ts';
 import { parseStoredToken } from '../../src/link/stored-token.ts';
-import { createEdition, editionOf } from '../../src/link/template.ts';
+import {
+  createTemplate,
+  decodeTemplate,
+  encodeTemplate,
+  parseTemplate,
+} from '../../src/link/template.ts';
 import { applyChanges } from '../../src/link/template-changes.ts';
 import { exampleLinks, exampleMessage } from './example-message.ts';
 
@@ -17,12 +21,12 @@ import { exampleLinks, exampleMessage } from './example-message.ts';
 
 const message = exampleMessage();
 const record = { message, secret: 'secret', links: exampleLinks };
-const edition = createEdition(
+const template = createTemplate(
   { d: message.domain, c: message.campaignId, g: message.tags },
   exampleLinks.map(({ target, ...link }) => ({ ...link, start: target })),
 );
-const copy = encodeCopy(record, edition);
-if (copy === undefined) throw new Error('no copy of the edition');
+const copy = encodeInstance(record, template);
+if (copy === undefined) throw new Error('no instance of the template');
 const plain = encodeRecord(record);
 
 /** A value as JSON may have it where another was. */
@@ -66,7 +70,7 @@ const mutated = (bytes: Buffer) =>
     );
 
 /** Reads all there is, and checks its types. @returns false for an error */
-function read(value: Buffer, shared = edition.shared): boolean {
+function read(value: Buffer, shared = template): boolean {
   let open: OpenRecord;
   try {
     open = new OpenRecord(value, message.messageId, shared);
@@ -212,19 +216,19 @@ function inflated(value: Buffer): Buffer {
 describe('templates', () => {
   test('changes never go backwards, and make no more links than there are', () => {
     for (const change of ['=-1', '--1', '-0', '=0', '=1e3', '=', '- 1', '=99999999', '==1']) {
-      expect(() => applyChanges(edition, [change]), change).toThrow();
+      expect(() => applyChanges(template, [change]), change).toThrow();
     }
-    expect(() => applyChanges(edition, ['=6', '-6'])).toThrow();
+    expect(() => applyChanges(template, ['=6', '-6'])).toThrow();
     fc.assert(
       fc.property(fc.array(fc.string({ unit: fc.constantFrom(...'=-~^ht0123456789') })), (list) => {
         let links: readonly TrackedLink[];
         try {
-          links = applyChanges(edition, list);
+          links = applyChanges(template, list);
         } catch (error) {
           expect(error).toBeInstanceOf(Error);
           return;
         }
-        expect(links.length).toBeLessThanOrEqual(edition.links.length + list.length);
+        expect(links.length).toBeLessThanOrEqual(template.links.length + list.length);
       }),
     );
   });
@@ -237,16 +241,16 @@ describe('templates', () => {
     ['a name that is no string', '{}\nhhttps://a.example/\t7\n'],
     ['nothing', ''],
   ])('with %s are an error', (_, text) => {
-    expect(() => editionOf(sharedLines(text))).toThrowError();
+    expect(() => parseTemplate(Buffer.from(text))).toThrowError();
   });
 
   test('any bytes', () => {
-    const value = encodeSharedLines(edition.shared);
+    const value = encodeTemplate(template);
     fc.assert(
       fc.property(mutated(value), (changed) => {
         try {
-          const { text } = decodeSharedLines(changed, edition.shared.id);
-          expect(hash('sha256', text, 'buffer').subarray(0, 9)).toEqual(edition.shared.id);
+          const { text } = decodeTemplate(changed, template.id);
+          expect(hash('sha256', text, 'buffer').subarray(0, 9)).toEqual(template.id);
         } catch (error) {
           expect(error).toBeInstanceOf(Error);
         }

@@ -2,7 +2,7 @@ import { clickFilter } from '../../src/filter/click-filter.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { linkLines } from '../../src/link/link-line.ts';
 import type { IssuedLinks, LinkIssuer } from '../../src/link/link-store.ts';
-import { encodeCopy, encodeRecord } from '../../src/link/message-record.ts';
+import { encodeInstance, encodeRecord } from '../../src/link/message-record.ts';
 import { filterSettings } from '../../src/service/links.ts';
 import { RecentByLinks } from '../../src/store/redis/recent-by-links.ts';
 import { TemplateLearner } from '../../src/store/redis/template-learner.ts';
@@ -115,7 +115,7 @@ function learn(load: (write: Parameters<typeof records>[2]) => Load): Load {
       candidates.add(record.links, new TemplateLearner(record.message, lines, recipient));
     }
     const template = found?.template(1, 1);
-    return (template && encodeCopy(record, template)?.length) ?? lines.length;
+    return (template && encodeInstance(record, template)?.length) ?? lines.length;
   });
 }
 

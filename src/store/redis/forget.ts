@@ -1,7 +1,7 @@
 import { factsIn } from '../../link/fact.ts';
 import { MESSAGE_FACTS, type MessageFacts } from '../../link/facts.ts';
 import { StoreUnavailable } from '../../link/link-store.ts';
-import { encodeRecord, recipientsOfCopy } from '../../link/message-record.ts';
+import { encodeRecord, recipientsOfInstance } from '../../link/message-record.ts';
 import { isEventAbout } from '../event-line.ts';
 import type { ForgetRequest, Forgotten } from '../store.ts';
 import { mastersOf } from './client.ts';
@@ -97,7 +97,7 @@ async function forgetInRecord(
 ): Promise<void> {
   const messageId = keys.messageIdOf(key);
   const before =
-    recipientsOfCopy(value) ?? (await stored.open(value, messageId)).message.recipients;
+    recipientsOfInstance(value) ?? (await stored.open(value, messageId)).message.recipients;
   if (!before.some((recipient) => recipient.toLowerCase() === wanted)) return;
   // An empty place stays, so that clicks are not attributed to the one recipient that may be left.
   const recipients = before.map((recipient) =>

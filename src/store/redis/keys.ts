@@ -26,7 +26,7 @@ export class Keys {
   }
 
   /** A template: lines that many records share. */
-  sharedLines(id: string): string {
+  template(id: string): string {
     return `${this.#prefix}s:${id}`;
   }
 

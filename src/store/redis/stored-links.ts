@@ -14,7 +14,7 @@ import {
   MAX_TARGET,
   type MessageRecord,
   OpenRecord,
-  sharedIdOf,
+  templateIdOf,
 } from '../../link/message-record.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../../link/stored-token.ts';
 import { hostName } from '../../link/tracking-host.ts';
@@ -106,9 +106,9 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
    * @throws StoreUnavailable where that fails; UnreadableRecord where it will always fail
    */
   async open(value: Buffer, messageId: string): Promise<OpenRecord> {
-    const sharedId = sharedIdOf(value);
-    const shared = sharedId && (await this.#sharing.find(sharedId));
-    const record = readable(messageId, () => new OpenRecord(value, messageId, shared));
+    const templateId = templateIdOf(value);
+    const template = templateId && (await this.#sharing.find(templateId));
+    const record = readable(messageId, () => new OpenRecord(value, messageId, template));
     // A copy: the client's buffer is a window on everything that came with it.
     this.#recent.set(messageId, { value: Buffer.from(value), record });
     return record;
@@ -137,7 +137,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     const value = this.#sharing.encode(record);
     await this.#write(record.message, value, givenUp);
     // A record sent again after a break may reach a server that has lost, or never had, its template.
-    if (losses !== this.#connection.losses && sharedIdOf(value) !== undefined) {
+    if (losses !== this.#connection.losses && templateIdOf(value) !== undefined) {
       await this.#write(record.message, encodeRecord(record), givenUp);
     }
   }

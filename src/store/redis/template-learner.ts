@@ -4,7 +4,7 @@ import type { MessageFacts, TrackedLink } from '../../link/facts.ts';
 import { isAlike, parseLinkLine } from '../../link/link-line.ts';
 import type { MessageRecord } from '../../link/message-record.ts';
 import { factsInCommon, type SharedFacts, sharedFacts } from '../../link/record-head.ts';
-import { align, createEdition, type Edition, type EditionLink } from '../../link/template.ts';
+import { align, createTemplate, type Template, type TemplateLink } from '../../link/template.ts';
 import { changesFrom } from '../../link/template-changes.ts';
 
 /**
@@ -15,7 +15,7 @@ import { changesFrom } from '../../link/template-changes.ts';
 export class TemplateLearner {
   readonly #lines: string;
   /** Parsed when there is a second message. */
-  #links: readonly EditionLink[] | undefined;
+  #links: readonly TemplateLink[] | undefined;
   #facts: SharedFacts;
   readonly #recipients: string[];
 
@@ -53,24 +53,24 @@ export class TemplateLearner {
   }
 
   /** @returns undefined where it is not worth a key */
-  template(leastLinks: number, leastLength: number): Edition | undefined {
+  template(leastLinks: number, leastLength: number): Template | undefined {
     const links = this.#links ?? [];
     if (links.length < leastLinks || lengthOf(links) < leastLength) return undefined;
-    return createEdition(this.#facts, links);
+    return createTemplate(this.#facts, links);
   }
 }
 
-function closed({ target, ...link }: TrackedLink): EditionLink {
+function closed({ target, ...link }: TrackedLink): TemplateLink {
   return { ...link, start: target };
 }
 
-function lengthOf(links: readonly EditionLink[]): number {
+function lengthOf(links: readonly TemplateLink[]): number {
   return links.reduce((sum, { start, end = '' }) => sum + start.length + end.length, 0);
 }
 
 /** The links that are in both. Links at the same place that differ only in their middle become open links. */
-function inCommon(before: readonly EditionLink[], links: readonly TrackedLink[]): EditionLink[] {
-  const common: EditionLink[] = [];
+function inCommon(before: readonly TemplateLink[], links: readonly TrackedLink[]): TemplateLink[] {
+  const common: TemplateLink[] = [];
   const of = align(before, links, Number.POSITIVE_INFINITY) ?? [];
   let at = 0;
   let alone: TrackedLink[] = [];
@@ -89,7 +89,7 @@ function inCommon(before: readonly EditionLink[], links: readonly TrackedLink[])
       continue;
     }
     closeGap(found);
-    common.push(before[found] as EditionLink);
+    common.push(before[found] as TemplateLink);
     alone = [];
     at = found + 1;
   }
@@ -100,7 +100,7 @@ function inCommon(before: readonly EditionLink[], links: readonly TrackedLink[])
 const SCHEME = 'https://'.length;
 
 /** The open link that two links share: their common start and end, cut at the edges of words and numbers. */
-function opened(link: EditionLink, other: TrackedLink): EditionLink | undefined {
+function opened(link: TemplateLink, other: TrackedLink): TemplateLink | undefined {
   const { target } = other;
   if (!isAlike(link, other) || !isPrintableAscii(target) || !isPrintableAscii(link.start)) {
     return undefined;

@@ -1,14 +1,13 @@
 import { inBackground } from '../../lib/background.ts';
 import { BoundedCache } from '../../lib/bounded-cache.ts';
 import { linkLines } from '../../link/link-line.ts';
-import { encodeCopy, encodeRecord, type MessageRecord } from '../../link/message-record.ts';
+import { encodeInstance, encodeRecord, type MessageRecord } from '../../link/message-record.ts';
 import {
-  decodeSharedLines,
-  encodeSharedLines,
-  MAX_SHARED_BYTES,
-  type SharedLines,
-} from '../../link/shared-lines.ts';
-import type { Edition } from '../../link/template.ts';
+  decodeTemplate,
+  encodeTemplate,
+  MAX_TEMPLATE_BYTES,
+  type Template,
+} from '../../link/template.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { RecentByLinks } from './recent-by-links.ts';
@@ -30,7 +29,7 @@ const MAX_KNOWN = 200;
 const MAX_LEARNERS = 300;
 
 interface Known {
-  readonly template: Edition;
+  readonly template: Template;
   /** Unix seconds until which Redis keeps it, as far as we know; 0 where it does not. */
   until: number;
   /** How many connections had been lost when that was known. */
@@ -50,7 +49,7 @@ export class TemplateSharing {
   readonly #known = new RecentByLinks<Known>(MAX_KNOWN);
   readonly #learners = new RecentByLinks<TemplateLearner>(MAX_LEARNERS);
   /** By id, for reading. */
-  readonly #read = new BoundedCache<string, SharedLines>(MAX_KNOWN);
+  readonly #read = new BoundedCache<string, Template>(MAX_KNOWN);
   /** By performance.now. */
   #lastNew = Number.NEGATIVE_INFINITY;
 
@@ -68,7 +67,7 @@ export class TemplateSharing {
     }
     let instance: Buffer | undefined;
     const known = this.#known.find(links, ({ template }) => {
-      instance = encodeCopy(record, template);
+      instance = encodeInstance(record, template);
       return instance !== undefined;
     });
     if (known !== undefined) {
@@ -76,29 +75,29 @@ export class TemplateSharing {
       return isKept && instance !== undefined ? instance : encodeRecord(record);
     }
     const lines = linkLines(links);
-    if (lines.length <= MAX_SHARED_BYTES) this.#learn(record, lines, recipient);
+    if (lines.length <= MAX_TEMPLATE_BYTES) this.#learn(record, lines, recipient);
     return encodeRecord(record, lines);
   }
 
   /**
-   * Reads the shared lines that a record needs.
+   * Reads the template of a record.
    * @throws StoreUnavailable while they cannot be read; UnreadableRecord when they are gone or damaged
    */
-  async find(id: Buffer): Promise<SharedLines> {
+  async find(id: Buffer): Promise<Template> {
     const name = id.toString('base64url');
     const cached = this.#read.get(name);
     if (cached !== undefined) return cached;
-    const key = this.#keys.sharedLines(name);
+    const key = this.#keys.template(name);
     const value = await this.#connection.run((client) => client.getBuffer(key));
     if (value === null) throw new UnreadableRecord(`${key} is gone, which other records build on`);
-    let lines: SharedLines;
+    let template: Template;
     try {
-      lines = decodeSharedLines(value, Buffer.from(id));
+      template = decodeTemplate(value, id);
     } catch (error) {
       throw new UnreadableRecord(`${key}: ${(error as Error).message}`, { cause: error });
     }
-    this.#read.set(name, lines);
-    return lines;
+    this.#read.set(name, template);
+    return template;
   }
 
   /** Learns from a message that is an instance of no known template. */
@@ -118,7 +117,7 @@ export class TemplateSharing {
     if (learner.recipients < RECIPIENTS) return;
     this.#learners.remove(links, learner);
     const template = learner.template(MIN_LINKS, MIN_LENGTH);
-    if (template === undefined || template.shared.text.length > MAX_SHARED_BYTES) return;
+    if (template === undefined || Buffer.byteLength(template.text) > MAX_TEMPLATE_BYTES) return;
     const known = { template, until: 0, losses: 0, checked: Number.NEGATIVE_INFINITY };
     this.#known.add(links, known);
     this.#isKept(known, message.expires);
@@ -145,8 +144,8 @@ export class TemplateSharing {
 
   /** Makes Redis keep a template until then; another process may have written it, and its lifetime never shrinks. */
   async #keep(known: Known, until: number): Promise<void> {
-    const key = this.#keys.sharedLines(known.template.shared.id.toString('base64url'));
-    const value = encodeSharedLines(known.template.shared);
+    const key = this.#keys.template(known.template.id.toString('base64url'));
+    const value = encodeTemplate(known.template);
     const lifetime = until - Math.floor(Date.now() / 1000);
     const { losses } = this.#connection;
     try {

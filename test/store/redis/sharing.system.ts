@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { decodeSharedLines } from '../../../src/link/shared-lines.ts';
+import { decodeTemplate } from '../../../src/link/template.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { poll } from '../../helpers/poll.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
@@ -32,13 +32,13 @@ const YEAR = 31_536_000;
 let serial = 0;
 
 /** One copy of a newsletter: twenty links that all get, and one of the recipient's own. */
-async function send(store: RedisStore, lifetime = YEAR, edition = 'a'): Promise<string[]> {
+async function send(store: RedisStore, lifetime = YEAR, template = 'a'): Promise<string[]> {
   const recipient = `someone${serial++}@example.org`;
   const message = exampleMessage({ recipients: [recipient] });
   const issued = store.issuer.issue({ ...message, expires: message.injectionTime + lifetime });
   const targets = Array.from(
     { length: 20 },
-    (_, i) => `https://shop.example/${edition}/offer-${i}`,
+    (_, i) => `https://shop.example/${template}/offer-${i}`,
   );
   targets.push(`https://shop.example/unsubscribe?u=${recipient}`);
   const tokens = targets.map((target) => tokenOf(issued, { target, part: 'html' }));
@@ -88,7 +88,7 @@ test("nothing that is one recipient's alone is in it", async () => {
     'latin1',
   );
   const id = Buffer.from(key.slice('clickmilter:s:'.length), 'base64url');
-  const text = decodeSharedLines(value, id).text.toString();
+  const text = decodeTemplate(value, id).text;
   expect(text).toContain('hhttps://shop.example/a/offer-0\n');
   expect(text).not.toMatch(/someone\d/);
 });
@@ -158,7 +158,7 @@ test('what cannot be read keeps nobody else from being forgotten', async () => {
     unreadable: 1,
     whyUnreadable: expect.stringContaining('AAAAAAAAAAAAAAAA: message record of format 9'),
   });
-  // A copy says whose it is without its edition.
+  // A copy says whose it is without its template.
   expect(await targetsOf(later, [copy[0] ?? '', first[0] ?? ''])).toEqual([
     'nowhere',
     'https://shop.example/a/offer-0',

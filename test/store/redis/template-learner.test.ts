@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { TrackedLink } from '../../../src/link/facts.ts';
 import { linkLines } from '../../../src/link/link-line.ts';
-import { encodeCopy, OpenRecord } from '../../../src/link/message-record.ts';
+import { encodeInstance, OpenRecord } from '../../../src/link/message-record.ts';
 import { TemplateLearner } from '../../../src/store/redis/template-learner.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 
@@ -11,8 +11,8 @@ const offers = Array.from({ length: 10 }, (_, i) => `https://shop.example/offer-
 const asLinks = (targets: readonly string[]) =>
   targets.map((target): TrackedLink => ({ target, part: 'html' }));
 
-/** What becomes an edition of messages with these targets, each to somebody else. */
-function editionOf(messages: readonly (readonly string[])[], subjects: readonly string[] = []) {
+/** What becomes a template of messages with these targets, each to somebody else. */
+function templateOf(messages: readonly (readonly string[])[], subjects: readonly string[] = []) {
   const record = (targets: readonly string[], i: number) => ({
     message: exampleMessage({ subject: subjects[i] ?? 'Autumn' }),
     secret: 's',
@@ -20,16 +20,16 @@ function editionOf(messages: readonly (readonly string[])[], subjects: readonly 
   });
   const [first = [], ...others] = messages;
   const begun = record(first, 0);
-  const candidate = new TemplateLearner(begun.message, linkLines(begun.links), 'recipient 0');
-  const absorbed = others.map((targets, i) =>
-    candidate.learn(record(targets, i + 1), `recipient ${i + 1}`),
+  const learner = new TemplateLearner(begun.message, linkLines(begun.links), 'recipient 0');
+  const learned = others.map((targets, i) =>
+    learner.learn(record(targets, i + 1), `recipient ${i + 1}`),
   );
-  const edition = candidate.template(6, 100);
-  return { absorbed, text: edition?.shared.text.toString() };
+  const template = learner.template(6, 100);
+  return { learned, text: template?.text };
 }
 
 test('what only some of the messages have is not in it', () => {
-  const { text } = editionOf(
+  const { text } = templateOf(
     [
       [...offers, 'https://a.example/of-ada'],
       [...offers.slice(0, 5), 'https://b.example/of-bob', ...offers.slice(5)],
@@ -45,7 +45,7 @@ test('what only some of the messages have is not in it', () => {
 
 describe('of a link that each has of his own', () => {
   const lineOf = (...targets: string[]) =>
-    editionOf(targets.map((target) => [...offers, target])).text?.split('\n')[11];
+    templateOf(targets.map((target) => [...offers, target])).text?.split('\n')[11];
 
   test.each([
     ['a number', ['/u?id=4711', '/u?id=4712', '/u?id=48'], 'H/u?id=\t'],
@@ -66,10 +66,10 @@ describe('of a link that each has of his own', () => {
       const other: TrackedLink = { target: 'https://shop.example/u?id=2', part: 'html' };
       const first = { ...other, target: 'https://shop.example/u?id=1', ...own };
       const lines = linkLines([...asLinks(offers), first]);
-      const candidate = new TemplateLearner(exampleMessage(), lines, 'a');
+      const learner = new TemplateLearner(exampleMessage(), lines, 'a');
       const links = [...asLinks(offers), other];
-      expect(candidate.learn({ message: exampleMessage(), secret: 's', links }, 'b')).toBe(true);
-      expect(candidate.template(6, 100)?.links).toHaveLength(10);
+      expect(learner.learn({ message: exampleMessage(), secret: 's', links }, 'b')).toBe(true);
+      expect(learner.template(6, 100)?.links).toHaveLength(10);
     },
   );
 
@@ -78,32 +78,32 @@ describe('of a link that each has of his own', () => {
       ...asLinks(offers),
       { target: `https://shop.example/u?id=${id}`, part: 'html', unsubscribe: true },
     ];
-    const candidate = new TemplateLearner(exampleMessage(), linkLines(links(1)), 'a');
+    const learner = new TemplateLearner(exampleMessage(), linkLines(links(1)), 'a');
     const second = { message: exampleMessage(), secret: 's', links: links(22) };
-    expect(candidate.learn(second, 'b')).toBe(true);
-    const edition = candidate.template(6, 100);
-    expect(edition?.shared.text.toString()).toContain('\nUhttps://shop.example/u?id=\t\n');
-    const copy = edition && encodeCopy(second, edition);
+    expect(learner.learn(second, 'b')).toBe(true);
+    const template = learner.template(6, 100);
+    expect(template?.text).toContain('\nUhttps://shop.example/u?id=\t\n');
+    const copy = template && encodeInstance(second, template);
     const { messageId } = second.message;
-    const open = copy && new OpenRecord(copy, messageId, edition.shared);
+    const open = copy && new OpenRecord(copy, messageId, template);
     expect(open?.contents().links).toEqual(second.links);
   });
 });
 
 test('a message that is another one, or to a recipient who has got one, changes nothing', () => {
   const others = offers.map((target) => target.replace('shop', 'elsewhere'));
-  expect(editionOf([offers, others, [...offers.slice(0, 4), ...others], offers])).toMatchObject({
-    absorbed: [false, false, true],
+  expect(templateOf([offers, others, [...offers.slice(0, 4), ...others], offers])).toMatchObject({
+    learned: [false, false, true],
   });
-  const candidate = new TemplateLearner(exampleMessage(), linkLines(asLinks(offers)), 'a');
+  const learner = new TemplateLearner(exampleMessage(), linkLines(asLinks(offers)), 'a');
   const again = { message: exampleMessage(), secret: 's', links: asLinks(offers) };
-  for (let times = 0; times < 100; times++) expect(candidate.learn(again, 'a')).toBe(false);
-  expect(candidate.recipients).toBe(1);
+  for (let times = 0; times < 100; times++) expect(learner.learn(again, 'a')).toBe(false);
+  expect(learner.recipients).toBe(1);
 });
 
-test('few links, or short ones, are not worth an edition', () => {
-  expect(editionOf([offers.slice(0, 5), offers.slice(0, 5)]).text).toBeUndefined();
-  expect(editionOf(Array(2).fill(Array(7).fill('http://x/'))).text).toBeUndefined();
+test('few links, or short ones, are not worth a template', () => {
+  expect(templateOf([offers.slice(0, 5), offers.slice(0, 5)]).text).toBeUndefined();
+  expect(templateOf(Array(2).fill(Array(7).fill('http://x/'))).text).toBeUndefined();
 });
 
 test('keeps no message alive that it was found in', () => {
@@ -124,9 +124,9 @@ test('keeps no message alive that it was found in', () => {
   const before = process.memoryUsage().heapUsed;
   const candidates = Array.from({ length: 50 }, (_, i) => {
     const { message, links } = found('first');
-    const candidate = new TemplateLearner(message, linkLines(links), 'first');
-    expect(candidate.learn(found(`other-${i}`), 'other')).toBe(true);
-    return candidate;
+    const learner = new TemplateLearner(message, linkLines(links), 'first');
+    expect(learner.learn(found(`other-${i}`), 'other')).toBe(true);
+    return learner;
   });
   collectGarbage();
   const kept = process.memoryUsage().heapUsed - before;
