@@ -130,7 +130,7 @@ test('a socket by a name that nobody knows is an error in the log', async () => 
     level: 50,
     descriptor: 4,
     name: 'clickmilter-redirect.socket',
-    expected: ['milter', 'redirect', 'control'],
+    msg: 'ignoring inherited socket: FileDescriptorName must be one of milter, redirect, control',
   });
 });
 
