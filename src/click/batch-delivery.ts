@@ -4,16 +4,23 @@ import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import type { DeadLetterBox, EventConsumer, StoredEvent } from '../store/store.ts';
 import { type BatchAnswer, batchId, inOrder, postBatch, reasonOf } from './post-batch.ts';
 
-export interface BatchDeliveryOptions {
+/** The webhook's options of the `events` stanza. */
+export interface WebhookSettings {
+  readonly webhook: string;
+  readonly webhookToken?: string;
+  readonly webhookSecret?: string;
+  readonly webhookBatchSize: number;
+  /** Bytes of the events in a batch. A single larger event is a batch of its own. */
+  readonly webhookBatchBytes: number;
+  /** How long one attempt may take. */
+  readonly webhookTimeoutMs: number;
+  /** How long a batch is tried. */
+  readonly webhookRetryForMs: number;
+}
+
+export interface BatchDeliveryOptions extends WebhookSettings {
   readonly consumer: EventConsumer;
-  readonly url: string;
-  readonly token?: string;
-  readonly secret?: string;
   readonly deadLetters?: DeadLetterBox;
-  readonly batchSize: number;
-  readonly batchBytes: number;
-  readonly timeoutMs?: number;
-  readonly retryForMs?: number;
   readonly backoff: Backoff;
   /** Ends the retries. */
   readonly stopped: AbortSignal;
@@ -67,7 +74,7 @@ export class BatchDelivery {
     this.#options = options;
     this.#logger = options.logger ?? silent;
     this.#metrics = options.metrics ?? noMetrics;
-    this.#maxBytes = options.batchBytes;
+    this.#maxBytes = options.webhookBatchBytes;
   }
 
   /** Bytes of a batch: fewer than configured while the server says that batches are too large. */
@@ -81,8 +88,8 @@ export class BatchDelivery {
 
   /** Settles when every event is delivered or a dead letter, or when deliveries are stopped. */
   async deliver(batch: readonly StoredEvent[]): Promise<void> {
-    const { consumer, retryForMs = 8 * 3_600_000, backoff } = this.#options;
-    const giveUpAt = performance.now() + retryForMs;
+    const { consumer, webhookRetryForMs, backoff } = this.#options;
+    const giveUpAt = performance.now() + webhookRetryForMs;
     let left = batch;
     for (let attempt = 0; !this.#isStopped; attempt++) {
       const outcome: Outcome = { delivered: 0, refused: [], left: [] };
@@ -132,7 +139,7 @@ export class BatchDelivery {
 
   #accepted(batch: string, events: number): void {
     this.#refusedInARow = 0;
-    this.#maxBytes = Math.min(this.#options.batchBytes, Math.ceil(this.#maxBytes * 1.1));
+    this.#maxBytes = Math.min(this.#options.webhookBatchBytes, Math.ceil(this.#maxBytes * 1.1));
     this.#logger.info({ batch, events }, 'events delivered');
   }
 
@@ -197,7 +204,6 @@ export class BatchDelivery {
   async #post(
     events: readonly StoredEvent[],
   ): Promise<{ answer: BatchAnswer; sent: readonly StoredEvent[] }> {
-    const { timeoutMs = 30_000, cutOff } = this.#options;
     const id = batchId(events);
     try {
       const sent = await this.#stillKept(events);
@@ -212,8 +218,7 @@ export class BatchDelivery {
         ...this.#options,
         id,
         events: sent,
-        timeoutMs,
-        signal: cutOff,
+        signal: this.#options.cutOff,
       });
       return { answer, sent };
     } catch (error) {
@@ -223,8 +228,8 @@ export class BatchDelivery {
 
   async #stillKept(events: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
     if (performance.now() >= this.#kept.until) {
-      const { consumer, batchSize, batchBytes } = this.#options;
-      const kept = await consumer.unacknowledged(batchSize, batchBytes);
+      const { consumer, webhookBatchSize, webhookBatchBytes } = this.#options;
+      const kept = await consumer.unacknowledged(webhookBatchSize, webhookBatchBytes);
       const ids = new Set(kept.map(({ id }) => id));
       this.#kept = { ids, until: performance.now() + KEPT_MS };
     }

@@ -3,14 +3,14 @@ import type { StoredEvent } from '../store/store.ts';
 
 /** One batch and how to send it. */
 export interface BatchRequest {
-  readonly url: string;
+  readonly webhook: string;
   readonly id: string;
   readonly events: readonly StoredEvent[];
-  readonly timeoutMs: number;
+  readonly webhookTimeoutMs: number;
   /** Ends the attempt before its time. */
   readonly signal?: AbortSignal;
-  readonly token?: string;
-  readonly secret?: string;
+  readonly webhookToken?: string;
+  readonly webhookSecret?: string;
 }
 
 /** A batch is delivered when a 2xx comes in time. */
@@ -59,15 +59,15 @@ export function signature(secret: string, seconds: number, body: string): string
 
 /** Posts a batch once. Redirects are not followed: token and events are for the configured server only. */
 export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
-  const { url, timeoutMs, signal } = request;
+  const { webhook, webhookTimeoutMs, signal } = request;
   // AbortSignal.any() over AbortSignal.timeout() would be shorter; in Node 20 such a timer may be collected before it fires.
   const attempt = new AbortController();
   const end = (reason: string) => attempt.abort(new Error(reason));
-  const timer = setTimeout(end, timeoutMs, `no answer within ${timeoutMs} ms`);
+  const timer = setTimeout(end, webhookTimeoutMs, `no answer within ${webhookTimeoutMs} ms`);
   const cutOff = () => end('cut off');
   signal?.addEventListener('abort', cutOff);
   try {
-    const target = new URL(url);
+    const target = new URL(webhook);
     const authorization = basicAuth(target);
     const body = `[${request.events.map(({ event }) => event).join(',')}]`;
     const response = await fetch(target, {
@@ -106,14 +106,19 @@ function describeStatus({ status, headers }: Response): string {
   return `HTTP ${status} to ${to}: redirects are not followed, set webhook to the final URL`;
 }
 
-function headersOf({ id, token, secret }: BatchRequest, body: string): Record<string, string> {
+function headersOf(
+  { id, webhookToken, webhookSecret }: BatchRequest,
+  body: string,
+): Record<string, string> {
   const seconds = Math.floor(Date.now() / 1000);
   return {
     'content-type': 'application/json',
     'user-agent': 'clickmilter',
     'x-messagesystems-batch-id': id,
-    ...(token !== undefined && { 'x-messagesystems-webhook-token': token }),
-    ...(secret !== undefined && { 'x-clickmilter-signature': signature(secret, seconds, body) }),
+    ...(webhookToken !== undefined && { 'x-messagesystems-webhook-token': webhookToken }),
+    ...(webhookSecret !== undefined && {
+      'x-clickmilter-signature': signature(webhookSecret, seconds, body),
+    }),
   };
 }
 

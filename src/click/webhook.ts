@@ -3,28 +3,15 @@ import { firstWithin } from '../lib/first-within.ts';
 import { type Logger, logFailure, silent } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { DeadLetterBox, EventConsumer, StoredEvent } from '../store/store.ts';
-import { Backoff, BatchDelivery, bytesOf } from './batch-delivery.ts';
+import { Backoff, BatchDelivery, bytesOf, type WebhookSettings } from './batch-delivery.ts';
 import { inOrder } from './post-batch.ts';
 
-export interface WebhookOptions {
+export interface WebhookOptions extends WebhookSettings {
   readonly consumer: EventConsumer;
-  readonly url: string;
-  /** For the header X-MessageSystems-Webhook-Token. */
-  readonly token?: string;
-  /** Key of the signature header. */
-  readonly secret?: string;
   /** Where events go that cannot be delivered; without it they are lost. */
   readonly deadLetters?: DeadLetterBox;
-  /** Events in one batch; default 10,000, as Momentum's. */
-  readonly batchSize?: number;
-  /** Bytes of the events in one batch; default 512 KiB. A single larger event is a batch of its own. */
-  readonly batchBytes?: number;
-  /** How long a batch is collected, from its first event on; default 30,000 ms. */
-  readonly intervalMs?: number;
-  /** How long one attempt may take; default 30,000 ms. */
-  readonly timeoutMs?: number;
-  /** How long a batch is tried; default 8 hours. */
-  readonly retryForMs?: number;
+  /** How long a batch is collected, from its first event on. */
+  readonly webhookIntervalMs: number;
   /** Before the second attempt; doubles with each one up to `maxBackoffMs`. Defaults: 1,000 and 300,000 ms. */
   readonly backoffMs?: number;
   readonly maxBackoffMs?: number;
@@ -54,17 +41,14 @@ export class Webhook {
   #loop: Promise<void> | undefined;
 
   constructor(options: WebhookOptions) {
-    const { consumer, batchSize = 10_000, batchBytes = 512 * 1024, intervalMs = 30_000 } = options;
-    this.#consumer = consumer;
+    this.#consumer = options.consumer;
     this.#logger = options.logger ?? silent;
-    this.#batchSize = batchSize;
-    this.#intervalMs = intervalMs;
+    this.#batchSize = options.webhookBatchSize;
+    this.#intervalMs = options.webhookIntervalMs;
     const { signal: stopped } = this.#stopping;
     this.#backoff = new Backoff(options, stopped);
     this.#delivery = new BatchDelivery({
       ...options,
-      batchSize,
-      batchBytes,
       backoff: this.#backoff,
       stopped,
       cutOff: this.#cuttingOff.signal,

@@ -10,21 +10,14 @@ const GROUP = 'webhook';
 export function serveEvents({ logger, metrics, links, releasers, config }: Context): void {
   const { events } = links.store;
   const settings = config().events;
-  const { webhook: url, webhookToken: token, webhookSecret: secret } = settings;
   let backlog = () => events.waiting();
-  if (url !== undefined) {
+  if (settings.webhook !== undefined) {
     const consumer = events.openConsumer({ group: GROUP, name: hostname() });
     const webhook = new Webhook({
+      ...settings,
+      webhook: settings.webhook,
       consumer,
       deadLetters: events.deadLetters,
-      url,
-      ...(token !== undefined && { token }),
-      ...(secret !== undefined && { secret }),
-      batchSize: settings.webhookBatchSize,
-      batchBytes: settings.webhookBatchBytes,
-      intervalMs: settings.webhookIntervalMs,
-      timeoutMs: settings.webhookTimeoutMs,
-      retryForMs: settings.webhookRetryForMs,
       logger,
       metrics,
     });

@@ -17,6 +17,7 @@ import { FileReport } from '../../src/store/local/report.ts';
 import { formatField, parseField } from '../../src/store/redis/count-fields.ts';
 import { eventsOfFirstStream } from '../../src/store/redis/event-reader.ts';
 import { damaged } from '../helpers/mutations.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { exampleClick } from './example-click.ts';
 
 const EVENT = JSON.stringify(toClickEvent(exampleClick(), {}, 'id'));
@@ -179,7 +180,7 @@ describe('a damaged journal', () => {
         await consumer.acknowledge(batch);
 
         await write('pending', all);
-        const journal = new Journal({ folder, kind: 'pending' });
+        const journal = new Journal({ ...eventsDefaults, folder, kind: 'pending' });
         const taken: string[] = [];
         const target = { append: async (some: readonly string[]) => void taken.push(...some) };
         const replay = new JournalReplay({ folder, journal, target, intervalMs: 3_600_000 });
@@ -225,7 +226,7 @@ describe('a damaged journal', () => {
 
         await write('pending', [EVENT, EVENT, EVENT]);
         await writeFile(join(folder, `pending-${id}.offset`), offset);
-        const journal = new Journal({ folder, kind: 'pending' });
+        const journal = new Journal({ ...eventsDefaults, folder, kind: 'pending' });
         const taken: string[] = [];
         const target = { append: async (some: readonly string[]) => void taken.push(...some) };
         const replay = new JournalReplay({ folder, journal, target, intervalMs: 3_600_000 });

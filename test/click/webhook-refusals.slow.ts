@@ -8,6 +8,7 @@ import { DeadLetters } from '../../src/store/local/dead-letters.ts';
 import { forgetInJournal } from '../../src/store/local/forget.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { recordedLog, recordedMetrics } from '../helpers/recorded.ts';
 import {
   accept,
@@ -49,7 +50,7 @@ let accepted: number[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-refusals-'));
-  journal = new Journal({ folder, kind: 'events' });
+  journal = new Journal({ ...eventsDefaults, folder, kind: 'events' });
   judge = () => accept;
   accepted = [];
   server = await startWebhookServer([], (batch) => {
@@ -70,11 +71,12 @@ afterEach(async () => {
 
 function start(options: Partial<WebhookOptions> = {}): Webhook {
   const webhook = new Webhook({
+    ...eventsDefaults,
     consumer: new JournalConsumer(folder, 'webhook'),
-    url: server.url,
+    webhook: server.url,
     deadLetters: new DeadLetters(folder),
-    intervalMs: 20,
-    timeoutMs: 2000,
+    webhookIntervalMs: 20,
+    webhookTimeoutMs: 2000,
     backoffMs: 5,
     maxBackoffMs: 20,
     logger: log.logger,
@@ -119,13 +121,13 @@ describe('a batch that the server refuses', () => {
       fc.asyncProperty(
         fc.uniqueArray(fc.nat({ max: 39 }), { maxLength: 9 }),
         fc.integer({ min: 1, max: 40 }),
-        async (offenders, batchSize) => {
+        async (offenders, webhookBatchSize) => {
           await rm(folder, { recursive: true, force: true });
-          journal = new Journal({ folder, kind: 'events' });
+          journal = new Journal({ ...eventsDefaults, folder, kind: 'events' });
           accepted = [];
           judge = refusing(400, ...offenders);
           await append(...range(0, 40));
-          const webhook = start({ batchSize });
+          const webhook = start({ webhookBatchSize });
           const others = range(0, 40).filter((n) => !offenders.includes(n));
           await expect.poll(() => accepted.length, { interval: 5 }).toBe(others.length);
           await expect
@@ -198,7 +200,7 @@ describe('a batch that the server refuses', () => {
   test('a time for retries that is over: put aside too', async () => {
     judge = () => status(503);
     await append(1, 2);
-    start({ retryForMs: 50 });
+    start({ webhookRetryForMs: 50 });
     await expect.poll(told).toEqual(expect.arrayContaining(['given up', 'given up']));
     await expect
       .poll(deadLetters)
@@ -217,7 +219,7 @@ describe('a batch that the server refuses', () => {
 describe('batches are bounded in bytes', () => {
   test('as many events as fit, everything in order', async () => {
     for (const n of range(0, 40)) await journal.append([event(n, (n % 7) * 1000)]);
-    start({ batchBytes: 10_000 });
+    start({ webhookBatchBytes: 10_000 });
     await expect.poll(() => accepted.length).toBe(40);
     expect(accepted).toEqual(range(0, 40));
     for (const { body } of server.batches) expect(body.length).toBeLessThan(10_500);
@@ -225,7 +227,7 @@ describe('batches are bounded in bytes', () => {
 
   test('a larger event goes alone', async () => {
     await journal.append([event(0), event(1, 50_000), event(2)]);
-    start({ batchBytes: 10_000 });
+    start({ webhookBatchBytes: 10_000 });
     await expect.poll(() => accepted).toEqual([0, 1, 2]);
     expect(server.batches.map(idsOf)).toEqual([[0], [1], [2]]);
   });
@@ -233,7 +235,7 @@ describe('batches are bounded in bytes', () => {
   test('413: smaller ones, also from then on', async () => {
     judge = ({ body }) => (body.length > 5_000 ? status(413) : accept);
     await journal.append(range(0, 200).map((n) => event(n, 400)));
-    start({ batchBytes: 40_000, intervalMs: 5 });
+    start({ webhookBatchBytes: 40_000, webhookIntervalMs: 5 });
     await expect.poll(() => accepted.length).toBe(200);
     expect(accepted).toEqual(range(0, 200));
     expect(await deadLetters()).toEqual([]);
@@ -245,12 +247,12 @@ describe('batches are bounded in bytes', () => {
   test('after a restart in the middle it is the same batch', async () => {
     await journal.append(range(0, 30).map((n) => event(n, 1000)));
     judge = () => status(500);
-    const first = start({ batchBytes: 10_000 });
+    const first = start({ webhookBatchBytes: 10_000 });
     await expect.poll(() => server.batches.length).toBeGreaterThan(1);
     await first.close(1000);
     const [before] = server.batches.splice(0);
     judge = () => accept;
-    start({ batchBytes: 10_000 });
+    start({ webhookBatchBytes: 10_000 });
     await expect.poll(() => accepted.length).toBe(30);
     const id = 'x-messagesystems-batch-id';
     expect(server.batches[0]?.body).toBe(before?.body);

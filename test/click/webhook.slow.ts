@@ -8,6 +8,7 @@ import { Webhook, type WebhookOptions } from '../../src/click/webhook.ts';
 import { forgetInJournal } from '../../src/store/local/forget.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { recordedLog } from '../helpers/recorded.ts';
 import {
   type Behaviour,
@@ -45,7 +46,7 @@ const range = (from: number, to: number) =>
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-webhook-'));
-  journal = new Journal({ folder, kind: 'events' });
+  journal = new Journal({ ...eventsDefaults, folder, kind: 'events' });
   server = await startWebhookServer();
   webhooks = [];
   log = recordedLog();
@@ -61,10 +62,11 @@ afterEach(async () => {
 
 function start(options: Partial<WebhookOptions> = {}): Webhook {
   const webhook = new Webhook({
+    ...eventsDefaults,
     consumer: new JournalConsumer(folder, 'webhook'),
-    url: server.url,
-    intervalMs: 20,
-    timeoutMs: 1000,
+    webhook: server.url,
+    webhookIntervalMs: 20,
+    webhookTimeoutMs: 1000,
     backoffMs: 5,
     maxBackoffMs: 20,
     logger: log.logger,
@@ -78,7 +80,7 @@ function start(options: Partial<WebhookOptions> = {}): Webhook {
 describe('a webhook', () => {
   test('gets an array of events, with the headers that Momentum sends', async () => {
     await append(1, 2, 3);
-    start({ token: 'secret-token' });
+    start({ webhookToken: 'secret-token' });
     await expect.poll(() => server.batches.length).toBe(1);
     const [batch] = server.batches;
     expect(JSON.parse(batch?.body ?? '')).toEqual([1, 2, 3].map((n) => JSON.parse(event(n))));
@@ -91,7 +93,7 @@ describe('a webhook', () => {
 
   test('can check who sent it', async () => {
     await append(1);
-    start({ secret: 'key', url: server.url.replace('//', '//user:pass%21@') });
+    start({ webhookSecret: 'key', webhook: server.url.replace('//', '//user:pass%21@') });
     await expect.poll(() => server.batches.length).toBe(1);
     const [batch] = server.batches;
     const header = String(batch?.headers['x-clickmilter-signature']);
@@ -104,7 +106,7 @@ describe('a webhook', () => {
 
   test('gets no more than a batch holds at a time, everything in order, nothing twice', async () => {
     await append(...range(0, 250));
-    start({ batchSize: 100 });
+    start({ webhookBatchSize: 100 });
     await expect.poll(() => server.batches.length).toBe(3);
     await append(...range(250, 260));
     await expect.poll(() => server.batches.length).toBe(4);
@@ -149,7 +151,7 @@ describe('a webhook', () => {
     const { url } = server;
     await server.close();
     await append(1);
-    start({ url });
+    start({ webhook: url });
     await expect.poll(() => told().length).toBeGreaterThan(2);
     expect(told()[0]).toMatch(/^fetch failed: connect ECONNREFUSED/);
   });
@@ -174,18 +176,18 @@ describe('a webhook', () => {
     async (_name, then, outcome) => {
       server.behaviours.push(status(429, { 'retry-after': '3600' }), ...then);
       await append(1);
-      start({ retryForMs: 300 });
+      start({ webhookRetryForMs: 300 });
       await expect.poll(told).toEqual(['HTTP 429', outcome]);
       expect(server.batches).toHaveLength(2);
     },
   );
 
   test.each<[string, Partial<WebhookOptions>, RegExp]>([
-    ['a login that is not encoded', { url: 'http://user:100%@127.0.0.1/' }, /URI malformed/],
-    ['a token that no header can hold', { token: 'a\nb' }, /invalid header value/],
+    ['a login that is not encoded', { webhook: 'http://user:100%@127.0.0.1/' }, /URI malformed/],
+    ['a token that no header can hold', { webhookToken: 'a\nb' }, /invalid header value/],
   ])('%s is an attempt that failed, and given up in time', async (_name, options, reason) => {
     await append(1);
-    start({ retryForMs: 60, ...options });
+    start({ webhookRetryForMs: 60, ...options });
     await expect.poll(() => told().at(-1)).toBe('gave up 1');
     expect(told()[0]).toMatch(reason);
     expect(told().filter((one) => one.startsWith('failed'))).toEqual([]);
@@ -230,7 +232,7 @@ describe('a webhook', () => {
   test('after the time for retries a batch is given up, said so, and the next one gets its chance', async () => {
     server.behaviours.push(...Array(1000).fill(status(500)));
     await append(1, 2);
-    start({ retryForMs: 60 });
+    start({ webhookRetryForMs: 60 });
     await expect.poll(() => told().includes('gave up 2')).toBe(true);
     server.behaviours.length = 0;
     await append(3);
@@ -241,7 +243,7 @@ describe('a webhook', () => {
   test('a clock that is set forward ends no retries, one that is set back no collecting', async () => {
     server.behaviours.push(...Array(1000).fill(status(500)));
     await append(1);
-    start({ intervalMs: 500 });
+    start({ webhookIntervalMs: 500 });
     await expect.poll(() => told().length).toBeGreaterThan(0);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 9 * 3_600_000 });
     await sleep(100);
@@ -274,9 +276,9 @@ describe('a webhook', () => {
   });
 
   test('after a restart it is the same batch too where several wrote at once', async () => {
-    const other = new Journal({ folder, kind: 'events' });
+    const other = new Journal({ ...eventsDefaults, folder, kind: 'events' });
     server.behaviours.push(...Array(1000).fill(status(500)));
-    const first = start({ intervalMs: 1500 });
+    const first = start({ webhookIntervalMs: 1500 });
     await append(...range(1, 12));
     await sleep(300);
     await other.append([event(100)]);
@@ -308,7 +310,7 @@ describe('a webhook', () => {
   test('stopping does not wait for a server that hangs', async () => {
     server.behaviours.push(hang);
     await append(1);
-    const webhook = start({ timeoutMs: 60_000 });
+    const webhook = start({ webhookTimeoutMs: 60_000 });
     await expect.poll(() => server.batches.length).toBe(1);
     const begin = Date.now();
     await webhook.close(50);

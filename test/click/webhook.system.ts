@@ -9,6 +9,7 @@ import { postBatch } from '../../src/click/post-batch.ts';
 import { Webhook } from '../../src/click/webhook.ts';
 import { type Logger, silent } from '../../src/lib/logger.ts';
 import type { RedisStore } from '../../src/store/redis/store.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { recordedLog } from '../helpers/recorded.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { makeCertificates } from '../helpers/tls-certificates.ts';
@@ -36,14 +37,15 @@ describe('consumers of the Redis stream', () => {
     name: string,
     url: string,
     logger: Logger = silent,
-    intervalMs = 50,
+    webhookIntervalMs = 50,
   ) {
     const webhook = new Webhook({
+      ...eventsDefaults,
       consumer: store.events.openConsumer({ group: 'webhook', name }, 1000),
-      url,
-      batchSize: 50,
-      intervalMs,
-      timeoutMs: 60_000,
+      webhook: url,
+      webhookBatchSize: 50,
+      webhookIntervalMs,
+      webhookTimeoutMs: 60_000,
       backoffMs: 10,
       logger,
     });
@@ -163,11 +165,11 @@ describe('TLS', () => {
     const { port } = server.address() as AddressInfo;
     return { ...certificates, url: `https://localhost:${port}/` };
   }
-  const request = { id: 'id', events: [{ id: '1', event: event(1) }], timeoutMs: 5000 };
+  const request = { id: 'id', events: [{ id: '1', event: event(1) }], webhookTimeoutMs: 5000 };
 
   test('a certificate that nobody vouches for is not accepted', async () => {
     const { url } = await tlsServer();
-    const answer = await postBatch({ ...request, url });
+    const answer = await postBatch({ ...request, webhook: url });
     expect(answer).toMatchObject({ delivered: false });
     expect(answer).toHaveProperty('reason', expect.stringMatching(/certificate/));
   });

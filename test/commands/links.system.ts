@@ -9,6 +9,7 @@ import { linkCommand } from '../../src/commands/link.ts';
 import { reportCommand } from '../../src/commands/report.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { Journal } from '../../src/store/local/journal.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';
@@ -95,7 +96,11 @@ test('a stored link is looked up, blocked for the running service, and forgotten
 test('after links were sealed, events and reports show what was before Redis as well', async () => {
   const service = openStore({ url: redis.url });
   const about = (id: string) => `{"msys":{"track_event":{"event_id":"${id}"}}}`;
-  const journal = new Journal({ folder: join(folder, 'events'), kind: 'events' });
+  const journal = new Journal({
+    ...eventsDefaults,
+    folder: join(folder, 'events'),
+    kind: 'events',
+  });
   await journal.append([about('sealed-1'), about('sealed-2')]);
   await journal.close();
   await service.events.stream.append([about('redis-1')]);

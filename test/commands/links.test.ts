@@ -11,6 +11,7 @@ import { SealKeyFile } from '../../src/link/seal-key-file.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { BlockListFile } from '../../src/store/local/blocks.ts';
 import { Journal } from '../../src/store/local/journal.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
@@ -207,7 +208,11 @@ describe('keygen', () => {
 
 describe('forget', () => {
   test('takes a recipient out of the journal, and says what remains', async () => {
-    const journal = new Journal({ folder: join(folder, 'events'), kind: 'events' });
+    const journal = new Journal({
+      ...eventsDefaults,
+      folder: join(folder, 'events'),
+      kind: 'events',
+    });
     const eventFor = (recipient: string, campaignId: string, n: number) => {
       const resolved = {
         link: { target: TARGET, part: 'html' as const },

@@ -8,6 +8,7 @@ import { reportCommand } from '../../src/commands/report.ts';
 import { reportTable } from '../../src/commands/report-table.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { Journal } from '../../src/store/local/journal.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 
 let folder: string;
 let events: string;
@@ -168,7 +169,7 @@ test('the table fits the terminal, whatever its names are', () => {
 
 describe('clickmilter events', () => {
   test('prints what the journal holds, oldest first', async () => {
-    const journal = new Journal({ folder: events, kind: 'events' });
+    const journal = new Journal({ ...eventsDefaults, folder: events, kind: 'events' });
     const lines = [1, 2, 3].map((n) => `{"msys":{"track_event":{"event_id":"${n}"}}}`);
     for (const line of lines) await journal.append([line]);
     await journal.close();
@@ -176,7 +177,7 @@ describe('clickmilter events', () => {
   });
 
   test('with nothing that a terminal obeys', async () => {
-    const journal = new Journal({ folder: events, kind: 'events' });
+    const journal = new Journal({ ...eventsDefaults, folder: events, kind: 'events' });
     const event = { msys: { track_event: { user_agent: '\u009b2J\u007f\u001b[1m é' } } };
     await journal.append([JSON.stringify(event)]);
     await journal.close();

@@ -1,7 +1,10 @@
 import { httpOptions } from '../../src/config/listener-options.ts';
 import { stanzaFields } from '../../src/config/stanza.ts';
+import { eventsOptions, redisOptions } from '../../src/config/store-options.ts';
 
 const context = { file: '/etc/clickmilter/clickmilter.conf', stateDirectory: '/dev/null/state' };
 
-/** The options of a stanza that sets nothing: components have no defaults of their own. */
+// The options of stanzas that set nothing: components have no defaults of their own.
 export const httpDefaults = stanzaFields(httpOptions, undefined, context);
+export const redisDefaults = stanzaFields(redisOptions, undefined, context);
+export const eventsDefaults = stanzaFields(eventsOptions, undefined, context);

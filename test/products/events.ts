@@ -9,6 +9,7 @@ import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
 import { JournalReader } from '../../src/store/local/journal-reader.ts';
 import { JournalReplay } from '../../src/store/local/journal-replay.ts';
 import { readLines } from '../../src/store/local/line-reader.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import {
   accept,
   type ReceivedBatch,
@@ -35,7 +36,7 @@ async function withJournal(
   const folder = await mkdtemp(join(tmpdir(), 'clickmilter-products-'));
   const each = Math.ceil(events.length / files);
   for (let start = 0; start < events.length; start += each) {
-    const journal = new Journal({ folder, kind });
+    const journal = new Journal({ ...eventsDefaults, folder, kind });
     await journal.append(events.slice(start, start + each));
     await journal.close();
   }
@@ -62,9 +63,10 @@ async function deliver(
       return behaviour;
     });
     const webhook = new Webhook({
+      ...eventsDefaults,
       consumer: new JournalConsumer(folder, 'webhook'),
-      url: server.url,
-      intervalMs: 1,
+      webhook: server.url,
+      webhookIntervalMs: 1,
       backoffMs: 1,
       maxBackoffMs: 1,
       deadLetters: {
@@ -124,7 +126,7 @@ export const products: Readonly<Record<string, Product>> = {
     ),
   'appends at one time × bytes': (n) =>
     withJournal([event(0, n * 20)], 1, async (folder) => {
-      const journal = new Journal({ folder, kind: 'events' });
+      const journal = new Journal({ ...eventsDefaults, folder, kind: 'events' });
       await Promise.all(list(n / 20, (i) => journal.append([event(i, 400)])));
       await journal.close();
       const sizes = (await readdir(folder)).map(async (name) => stat(join(folder, name)));
@@ -146,7 +148,7 @@ export const products: Readonly<Record<string, Product>> = {
       list(n / 2, (i) => event(i, 50)),
       n / 500,
       async (folder) => {
-        const journal = new Journal({ folder, kind: 'pending' });
+        const journal = new Journal({ ...eventsDefaults, folder, kind: 'pending' });
         let bytes = 0;
         const target = {
           append: async (events: readonly string[]) => {

@@ -18,6 +18,7 @@ import { RedisCounters } from '../../src/store/redis/counters.ts';
 import { Keys } from '../../src/store/redis/keys.ts';
 import type { CountedClick } from '../../src/store/store.ts';
 import { exampleClick } from '../click/example-click.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 
 const boom = () => {
   throw new TypeError('boom');
@@ -92,7 +93,7 @@ const tasks: Record<string, () => Promise<void>> = {
       flushMs: 1,
       logger: booming,
     });
-    await new Journal({ folder, kind: 'events' }).close();
+    await new Journal({ ...eventsDefaults, folder, kind: 'events' }).close();
     const blocked = await import('node:fs/promises');
     await blocked.writeFile(join(folder, 'file'), '');
     counters.clicked(click);
@@ -125,7 +126,7 @@ const tasks: Record<string, () => Promise<void>> = {
     expect(kept).toHaveLength(2);
   },
   async 'replay the journal'() {
-    const journal = new Journal({ folder, kind: 'pending' });
+    const journal = new Journal({ ...eventsDefaults, folder, kind: 'pending' });
     await journal.append([event]);
     const broken = { now: true };
     const taken: string[] = [];
@@ -150,7 +151,12 @@ const tasks: Record<string, () => Promise<void>> = {
   },
   async 'write the journal'() {
     const tooLong = `${join(folder, 'x'.repeat(300))}`;
-    const journal = new Journal({ folder: tooLong, kind: 'events', logger: booming });
+    const journal = new Journal({
+      ...eventsDefaults,
+      folder: tooLong,
+      kind: 'events',
+      logger: booming,
+    });
     await expect(journal.append([event])).rejects.toThrow(/ENAMETOOLONG/);
     await vi.waitFor(() => expect(lines).toHaveLength(1));
     await expect(journal.append([event])).rejects.toThrow(/ENAMETOOLONG/);
@@ -159,7 +165,8 @@ const tasks: Record<string, () => Promise<void>> = {
   async 'deliver events'() {
     let looks = 0;
     const webhook = new Webhook({
-      url: 'http://127.0.0.1:1/',
+      ...eventsDefaults,
+      webhook: 'http://127.0.0.1:1/',
       backoffMs: 1,
       consumer: {
         async unacknowledged() {

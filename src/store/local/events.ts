@@ -35,12 +35,10 @@ export class LocalEvents implements Events {
   }
 
   openJournal(kind: JournalKind): Journal {
-    const { journal, journalMaxSize, journalFsyncMs } = this.#settings;
     return new Journal({
-      folder: journal,
+      ...this.#settings,
+      folder: this.#settings.journal,
       kind,
-      maxTotalBytes: journalMaxSize,
-      fsyncMs: journalFsyncMs,
       logger: this.#logger,
       metrics: this.#metrics,
     });

@@ -20,8 +20,8 @@ import { countEventsOf, MAX_LINE } from './line-reader.ts';
 export interface JournalOptions {
   readonly folder: string;
   readonly kind: JournalKind;
-  /** Bytes of all files of this kind; beyond them the oldest file is removed. Default 1 GiB. */
-  readonly maxTotalBytes?: number;
+  /** Bytes of all files of this kind; beyond them the oldest file is removed. */
+  readonly journalMaxSize: number;
   /** Bytes of a file; default 64 MiB, and never more than an eighth of the total. */
   readonly maxFileBytes?: number;
   /** How long a file is written to; default 1 day. */
@@ -29,10 +29,10 @@ export interface JournalOptions {
   /** How often an idle file shows that it is in use; default a quarter of IDLE_MS. */
   readonly heartbeatMs?: number;
   /**
-   * A power failure loses at most the events of this time; default 1,000 ms. 0 flushes before each answer. A killed process
+   * A power failure loses at most the events of this time. 0 flushes before each answer. A killed process
    * loses no event that was answered: the kernel has it.
    */
-  readonly fsyncMs?: number;
+  readonly journalFsyncMs: number;
   /** How long an append may take; default 1,000 ms. */
   readonly writeTimeoutMs?: number;
   readonly logger?: Logger;
@@ -74,7 +74,7 @@ export class Journal implements EventAppender {
 
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.#maxTotalBytes = options.maxTotalBytes ?? 1024 ** 3;
+    this.#maxTotalBytes = options.journalMaxSize;
     const eighth = Math.max(1, Math.floor(this.#maxTotalBytes / 8));
     this.#maxFileBytes = Math.min(options.maxFileBytes ?? 64 * 1024 ** 2, eighth);
   }
@@ -150,7 +150,7 @@ export class Journal implements EventAppender {
       for (let done = 0; done < lines.length; ) {
         done += (await current.handle.write(lines, done)).bytesWritten;
       }
-      if (this.#options.fsyncMs === 0) await current.handle.datasync();
+      if (this.#options.journalFsyncMs === 0) await current.handle.datasync();
     } catch (error) {
       // The next line must not follow half a line.
       await current.handle.truncate(current.size).catch(() => this.#closeFile());
@@ -224,7 +224,7 @@ export class Journal implements EventAppender {
     this.#fsyncTimer = setTimeout(() => {
       this.#fsyncTimer = undefined;
       inBackground('flush the journal file', () => this.#fsync(current));
-    }, this.#options.fsyncMs || 1000);
+    }, this.#options.journalFsyncMs);
     this.#fsyncTimer.unref();
   }
 

@@ -30,8 +30,8 @@ export interface RedisOptions {
   /** How long a command may take, including the time to connect again. */
   readonly commandTimeoutMs: number;
   /** Replicas that must have a record before it counts as saved. */
-  readonly waitReplicas?: number;
-  readonly waitTimeoutMs?: number;
+  readonly waitReplicas: number;
+  readonly waitTimeoutMs: number;
 }
 
 type ClientOptions = Omit<AllClientOptions, 'replyMapping'>;

@@ -39,7 +39,7 @@ export function createRedisStore(
   const keys = new Keys(redis.keyPrefix);
   const blocks = new RedisBlocks(connection, keys);
   const links = new StoredLinks(connection, keys, blocks.versionRead);
-  const { commandTimeoutMs, waitReplicas = 0, waitTimeoutMs = commandTimeoutMs } = redis;
+  const { commandTimeoutMs, waitReplicas, waitTimeoutMs } = redis;
   // A connection of its own, because readers who click must not wait for replicas.
   const saving =
     waitReplicas > 0

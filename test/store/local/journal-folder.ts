@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { Journal, type JournalOptions } from '../../../src/store/local/journal.ts';
+import { eventsDefaults } from '../../helpers/option-defaults.ts';
 
 export const event = (n: number | string) => `{"msys":{"track_event":{"event_id":"${n}"}}}`;
 
@@ -22,7 +23,12 @@ export class JournalFolder {
   }
 
   open(options: Partial<JournalOptions> = {}): Journal {
-    const journal = new Journal({ folder: this.path, kind: 'events', ...options });
+    const journal = new Journal({
+      ...eventsDefaults,
+      folder: this.path,
+      kind: 'events',
+      ...options,
+    });
     this.#journals.push(journal);
     return journal;
   }

@@ -6,6 +6,7 @@ import { Journal } from '../../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../../src/store/local/journal-consumer.ts';
 import { JournalReader, UnreadableFiles } from '../../../src/store/local/journal-reader.ts';
 import type { EventReader } from '../../../src/store/store.ts';
+import { eventsDefaults } from '../../helpers/option-defaults.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 
 let folder: string;
@@ -13,7 +14,7 @@ let journal: Journal;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-reader-'));
-  journal = new Journal({ folder, kind: 'events', maxFileBytes: 200 });
+  journal = new Journal({ ...eventsDefaults, folder, kind: 'events', maxFileBytes: 200 });
 });
 afterEach(async () => {
   await journal.close();
@@ -147,7 +148,7 @@ describe('consuming the journal', () => {
   });
 
   test('with several writers at once', async () => {
-    const other = new Journal({ folder, kind: 'events' });
+    const other = new Journal({ ...eventsDefaults, folder, kind: 'events' });
     await append(1);
     await other.append([event(100)]);
     const consumer = open();

@@ -57,7 +57,7 @@ describe('the journal', () => {
   });
 
   test('what cannot be removed does not keep it from writing', async () => {
-    const journal = folder.open({ maxTotalBytes: 800 });
+    const journal = folder.open({ journalMaxSize: 800 });
     const odd = join(folder.path, 'events-20200101000000000-0123456789.h.1.jsonl');
     await mkdir(odd);
     for (let n = 0; n < 100; n++) await journal.append([event(n)]);
@@ -67,7 +67,7 @@ describe('the journal', () => {
 
   test('beyond its limit the oldest goes, and that is said', async () => {
     const { logger, lines } = recordedLog();
-    const journal = folder.open({ maxTotalBytes: 800, logger });
+    const journal = folder.open({ journalMaxSize: 800, logger });
     const one = event('0'.repeat(20));
     for (let n = 0; n < 100; n++) await journal.append([one]);
     const sizes = await Promise.all(
@@ -79,7 +79,7 @@ describe('the journal', () => {
 
   test('several make room at once: each event is kept or said to be dropped, and none is refused', async () => {
     const { logger, lines } = recordedLog();
-    const options = { maxTotalBytes: 10_000, maxFileBytes: 300, logger };
+    const options = { journalMaxSize: 10_000, maxFileBytes: 300, logger };
     const writers = Array.from({ length: 4 }, () => folder.open(options));
     for (let n = 0; n < 50; n++) {
       await Promise.all(writers.map((writer) => writer.append([event('0'.repeat(200))])));
@@ -88,8 +88,8 @@ describe('the journal', () => {
   });
 
   test('the file that a quiet writer goes on writing to stays while a busy one makes room', async () => {
-    const quiet = folder.open({ maxTotalBytes: 8_000 });
-    const busy = folder.open({ maxTotalBytes: 8_000 });
+    const quiet = folder.open({ journalMaxSize: 8_000 });
+    const busy = folder.open({ journalMaxSize: 8_000 });
     for (let n = 0; n < 100; n++) {
       if (n % 5 === 0) await quiet.append([event(`quiet${n}`)]);
       await busy.append([event('0'.repeat(200))]);

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Journal } from '../../../src/store/local/journal.ts';
 import { JournalReader } from '../../../src/store/local/journal-reader.ts';
 import { JournalReplay } from '../../../src/store/local/journal-replay.ts';
+import { eventsDefaults } from '../../helpers/option-defaults.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 
 let folder: string;
@@ -46,7 +47,12 @@ async function read(): Promise<string[]> {
 
 test.each([1_500_000, 15_000_000])('an event of %d bytes is one like others', async (bytes) => {
   const events = [event(1), event(2, 'y'.repeat(bytes)), ...[3, 4, 5].map((n) => event(n))];
-  const journal = new Journal({ folder, kind: 'pending', writeTimeoutMs: 30_000 });
+  const journal = new Journal({
+    ...eventsDefaults,
+    folder,
+    kind: 'pending',
+    writeTimeoutMs: 30_000,
+  });
   for (const one of events) await journal.append([one]);
   expect(await read()).toEqual(events);
   expect(await replayed(journal)).toEqual({ events, damaged: 0 });
@@ -59,7 +65,7 @@ test('a line longer than any event is passed over, and what follows it is not', 
   await writeFile(path, `${event(1)}\n${long}\n${event(3)}\n${long}\n`);
   await utimes(path, 0, 0);
   expect(await read()).toEqual([event(1), event(3)]);
-  const journal = new Journal({ folder, kind: 'pending' });
+  const journal = new Journal({ ...eventsDefaults, folder, kind: 'pending' });
   expect(await replayed(journal)).toEqual({ events: [event(1), event(3)], damaged: 2 });
   expect(await readdir(folder)).toEqual([]);
 });

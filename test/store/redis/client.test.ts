@@ -2,17 +2,11 @@ import { Cluster } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import type { RedisOptions } from '../../../src/store/redis/client.ts';
 import { createClient, describeRedis } from '../../../src/store/redis/client.ts';
-
-const defaults = {
-  url: 'redis://127.0.0.1:6379/0',
-  keyPrefix: 'clickmilter:',
-  connectTimeoutMs: 2_000,
-  commandTimeoutMs: 2_000,
-};
+import { redisDefaults } from '../../helpers/option-defaults.ts';
 
 /** Where and as whom a client would connect; it never does. */
 function reaches(options: Partial<RedisOptions>) {
-  const client = createClient({ ...defaults, ...options });
+  const client = createClient({ ...redisDefaults, ...options });
   try {
     if (client instanceof Cluster) throw new Error('a cluster');
     const { host, port, path, db, username, password, name, sentinels, tls } = client.options;
@@ -62,7 +56,7 @@ test('sentinels are asked for their master', () => {
 });
 
 test('a file that cannot be read is named', () => {
-  expect(() => createClient({ ...defaults, tlsCa: '/nonexistent/ca.pem' })).toThrow(
+  expect(() => createClient({ ...redisDefaults, tlsCa: '/nonexistent/ca.pem' })).toThrow(
     '/nonexistent/ca.pem',
   );
 });
@@ -73,5 +67,5 @@ test.each<[Partial<RedisOptions>, string]>([
   [{ nodes: ['a:1', 'b:2'] }, 'Redis Cluster a:1 b:2'],
   [{ sentinels: ['a:1'], sentinelName: 'links' }, 'Redis "links" of the sentinels a:1'],
 ])('%o is called %s', (options, name) => {
-  expect(describeRedis({ ...defaults, ...options })).toBe(name);
+  expect(describeRedis({ ...redisDefaults, ...options })).toBe(name);
 });

@@ -3,6 +3,7 @@ import { noMetrics } from '../../../src/lib/metrics.ts';
 import type { RedisOptions } from '../../../src/store/redis/client.ts';
 import { createRedisStore, type RedisStore } from '../../../src/store/redis/store.ts';
 import type { StreamLimits } from '../../../src/store/redis/stream.ts';
+import { eventsDefaults, redisDefaults } from '../../helpers/option-defaults.ts';
 
 /** Short, so that tests of outages are. */
 export const TIMEOUT_MS = 1_000;
@@ -13,17 +14,16 @@ export interface OpenOptions extends Partial<RedisOptions> {
 }
 
 export function openStore({
-  stream = { streamMaxLength: 1_000_000, streamMaxSize: 2 ** 30 },
+  stream,
   logger = silent,
   ...options
 }: OpenOptions & { readonly url: string }): RedisStore {
   const redis = {
-    keyPrefix: 'clickmilter:',
+    ...redisDefaults,
     connectTimeoutMs: TIMEOUT_MS,
     commandTimeoutMs: TIMEOUT_MS,
     ...options,
   };
   // Tests of the journal behind Redis have a folder of their own.
-  const journal = { journal: '/nonexistent', journalMaxSize: 1024 ** 3, journalFsyncMs: 1000 };
-  return createRedisStore({ redis, events: { ...journal, ...stream } }, logger, noMetrics);
+  return createRedisStore({ redis, events: { ...eventsDefaults, ...stream } }, logger, noMetrics);
 }
