@@ -4,9 +4,6 @@ import type { ConnectInfo } from './filter.ts';
 import { FrameReader, frame } from './frame.ts';
 import { command } from './protocol.ts';
 
-/** Bytes up to which buffers are joined before they are written. */
-const COPY_UP_TO = 4096;
-
 /** Macros to send, by stage: `{ connect: { '{client_addr}': '192.0.2.1' }, rcpt: { i: '4F…' } }`. */
 export type Macros = {
   readonly [stage in MacroStage]?: Readonly<Record<string, string>>;
@@ -84,21 +81,10 @@ export class ClientConnection {
 
   flush(): void {
     const out = this.#out;
-    if (out.length === 0) return;
     this.#out = [];
-    const socket = this.#socket;
-    socket.cork();
-    let small: Buffer[] = [];
-    for (const buffer of out) {
-      if (buffer.length <= COPY_UP_TO) small.push(buffer);
-      else {
-        socket.write(Buffer.concat(small));
-        socket.write(buffer);
-        small = [];
-      }
-    }
-    socket.write(Buffer.concat(small));
-    socket.uncork();
+    this.#socket.cork();
+    for (const buffer of out) this.#socket.write(buffer);
+    this.#socket.uncork();
   }
 
   /** Sends the queue and waits for the next frame, which is valid until the next call. */

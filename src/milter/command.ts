@@ -53,11 +53,6 @@ export class CommandOrder {
   /** The set of commands that may follow, by phase. */
   #allowed: readonly number[] = [];
 
-  /** Whether the last command handled was SMFIC_BODY or SMFIC_BODYEOB. */
-  get isInBody(): boolean {
-    return this.#phase === phase.body;
-  }
-
   /** @param protocol the agreed SMFIP_* flags: stages left out are skipped over */
   agree(protocol: number): void {
     this.#allowed = allowedCommands(protocol);

@@ -47,8 +47,6 @@ export class Session<State> {
   #isKnown = false;
   #message: MilterMessage<State> | undefined;
   #betweenSessions = false;
-  /** Whether the current piece of the body is the last one of its frame. */
-  #isLastPiece = true;
   #isRunning = false;
   #isClosed = false;
 
@@ -98,9 +96,7 @@ export class Session<State> {
    * Handles a frame. Returns a promise if a hook does; it never rejects because of a hook.
    * @throws ProtocolError if the peer does not speak the protocol
    */
-  receive({ command: letter, payload, first, last }: Frame): Replies | Promise<Replies> {
-    this.#isLastPiece = last;
-    if (!first) return this.#order.isInBody ? this.#body('body', payload) : NOTHING;
+  receive({ command: letter, payload }: Frame): Replies | Promise<Replies> {
     if (letter === command.macro) this.#macros.set(payload);
     else if (this.#protocol === undefined) return this.#negotiate(letter, payload);
     else if (letter === command.quitNewConnection) {
@@ -323,7 +319,6 @@ export class Session<State> {
 
   /** Whether the MTA waits for a reply to the current command. */
   #isDue(stage: Hook): boolean {
-    if (stage === 'body' && !this.#isLastPiece) return false;
     return !this.#hasAgreed(noReplyFlag(stage));
   }
 
