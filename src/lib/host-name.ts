@@ -11,12 +11,12 @@ export function parseTrackingDomain(text: string): string | undefined {
   const parts = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text.trim().toLowerCase());
   const [, host = '', port] = parts ?? [];
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65535)) return undefined;
-  const name = host.startsWith('[') ? canonicalIPv6(host) : hostName(host);
+  const name = host.startsWith('[') ? canonicalIPv6(host) : validName(host);
   if (name === undefined) return undefined;
   return port === undefined ? name : `${name}:${Number(port)}`;
 }
 
-function hostName(text: string): string | undefined {
+function validName(text: string): string | undefined {
   const host = text.replace(/\.$/, '');
   return host.length <= 253 && host.split('.').every((part) => label.test(part)) ? host : undefined;
 }
@@ -37,4 +37,9 @@ const ofNames = /^[\w.\-\u0080-\uffff]+$/;
 export function asciiDomain(domain: string): string {
   const ascii = notAscii.test(domain) && ofNames.test(domain) ? domainToASCII(domain) : '';
   return (ascii || domain.toLowerCase()).replace(/\.$/, '');
+}
+
+/** The name in a Host header or a `tracking_domain`: without port and final dot, in lower case. */
+export function hostName(host: string): string {
+  return host.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase();
 }

@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { base128, readBase128 } from '../lib/base128.ts';
+import { hostName } from '../lib/host-name.ts';
 import type { MessageFacts, TrackedLink } from './facts.ts';
 import type { SealKeys } from './seal-keys.ts';
 import { ContentsPacker, type SealedContents, unpackContents } from './sealed-contents.ts';
-import { hostName } from './tracking-host.ts';
 
 /**
  * A sealed token: `4`, then base64url of

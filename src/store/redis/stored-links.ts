@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { hostName } from '../../lib/host-name.ts';
 import type { MessageFacts, TrackedLink } from '../../link/facts.ts';
 import type {
   GivenUp,
@@ -17,7 +18,6 @@ import {
   templateIdOf,
 } from '../../link/message-record.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../../link/stored-token.ts';
-import { hostName } from '../../link/tracking-host.ts';
 import type { RedisConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { RecordReads, UnreadableRecord } from './record-reads.ts';

@@ -1,5 +1,4 @@
-import { detached } from '../../lib/detached.ts';
-import { isPrintableAscii } from '../../lib/text.ts';
+import { detached, isPrintableAscii } from '../../lib/text.ts';
 import type { MessageFacts, TrackedLink } from '../../link/facts.ts';
 import { isAlike, parseLinkLine } from '../../link/link-line.ts';
 import type { MessageRecord } from '../../link/message-record.ts';

@@ -1,7 +1,7 @@
+import { hostName } from '../../../src/lib/host-name.ts';
 import type { MessageFacts, TrackedLink } from '../../../src/link/facts.ts';
 import { isMessageId, newMessageId } from '../../../src/link/message-id.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../../../src/link/stored-token.ts';
-import { hostName } from '../../../src/link/tracking-host.ts';
 import { BlockSet, blockKey } from '../../../src/store/block-set.ts';
 import { isEventAbout } from '../../../src/store/event-line.ts';
 import type { Block, Store } from '../../../src/store/store.ts';
