@@ -12,7 +12,8 @@ const MAX_IN_COMMAND = 32;
 type Value = Buffer | null;
 
 interface Batch {
-  readonly keys: string[];
+  /** Each key once, however many ask for it, with its place: senders choose how long a record is. */
+  readonly places: Map<string, number>;
   readonly answers: Promise<readonly Value[]>;
   send(): void;
 }
@@ -43,24 +44,26 @@ export class RecordReads {
     if (this.#connection.isCluster) return this.#readApart(key);
     this.#gathering ??= this.#begin();
     const batch = this.#gathering;
-    const at = batch.keys.push(key) - 1;
-    if (batch.keys.length === MAX_IN_COMMAND) batch.send();
-    return (await batch.answers)[at] ?? null;
+    const { places, answers } = batch;
+    const at = places.get(key) ?? places.size;
+    places.set(key, at);
+    if (places.size === MAX_IN_COMMAND) batch.send();
+    return (await answers)[at] ?? null;
   }
 
   #begin(): Batch {
-    const keys: string[] = [];
+    const places = new Map<string, number>();
     let send = () => {};
     const answers = new Promise<readonly Value[]>((resolve, reject) => {
       const immediate = setImmediate(() => send());
       send = () => {
         clearImmediate(immediate);
         this.#gathering = undefined;
-        this.#readAll(keys).then(resolve, reject);
+        this.#readAll([...places.keys()]).then(resolve, reject);
         this.#connection.sendNow();
       };
     });
-    return { keys, answers, send };
+    return { places, answers, send };
   }
 
   async #readAll(keys: readonly string[]): Promise<readonly Value[]> {
