@@ -1,10 +1,10 @@
 import { type Content, patched } from './content.ts';
 
 /**
- * Base64 (RFC 2045 §6.8). Edits are made in the decoded bytes; what is encoded before the first changed
- * group stays as it was, what follows is encoded anew in lines as long as those found.
+ * Opens base64 content (RFC 2045 §6.8). Groups before the first edit keep their bytes. The rest is encoded again, in lines
+ * as long as those of the original.
  *
- * @returns undefined where decoders would not agree: foreign characters, data after the padding, missing padding
+ * @returns undefined where decoders disagree: foreign characters, data after the padding, or missing padding
  */
 export function base64Content(raw: Buffer): Content | undefined {
   const layout = layoutOf(raw);
@@ -37,7 +37,7 @@ export function base64Content(raw: Buffer): Content | undefined {
 }
 
 interface Layout {
-  /** Where the last character of data, or of padding, ends. */
+  /** The end of the last character of data or padding. */
   readonly dataEnd: number;
   /** Characters in a full line. */
   readonly width: number;
@@ -100,7 +100,7 @@ function layoutOf(raw: Buffer): Layout | undefined {
   };
 }
 
-/** Where the character with a number lies, counting data only, and how many stand before it in its line. */
+/** The offset of a character of data by its number, and the count of characters before it in its line. */
 function locate(raw: Buffer, number: number): { offset: number; column: number } {
   let seen = 0;
   let column = 0;

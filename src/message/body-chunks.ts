@@ -1,13 +1,13 @@
-/** Pieces below this are put together where several come in a row: each by itself takes more than its bytes. */
+/** Consecutive pieces below this size are joined, because a Buffer takes much more memory than their bytes. */
 const SMALL = 512;
 const GATHERED = 8 * SMALL;
 
-/** The body as it came, in chunks that are kept and, but for small ones, never copied, addressed by offsets into the whole. */
+/** The body in the chunks in which it arrived, addressed by offsets into the whole. Only small chunks are copied. */
 export class BodyChunks {
   readonly #chunks: Buffer[] = [];
   readonly #starts: number[] = [];
   #length = 0;
-  /** Where small pieces are put together: its beginning is the last chunk. */
+  /** The buffer that collects small pieces. Its used part is the last chunk. */
   #gathering: Buffer | undefined;
 
   get length(): number {
@@ -25,7 +25,7 @@ export class BodyChunks {
     this.#length += chunk.length;
   }
 
-  /** Appends a small piece to the chunk before it, where that is of small pieces too and has room. */
+  /** Appends a small piece to the last chunk, if that consists of small pieces too and has room. */
   #gather(chunk: Buffer): boolean {
     const last = this.#chunks.at(-1);
     const all = (last?.length ?? GATHERED) + chunk.length;
@@ -45,7 +45,7 @@ export class BodyChunks {
     return true;
   }
 
-  /** The bytes from start to end in one piece: a view where they lie in one chunk, else a copy. */
+  /** The bytes from start to end in one piece: a view of one chunk, or a copy of several. */
   slice(start: number, end: number): Buffer {
     const views = this.views(start, end);
     return views.length === 1 ? (views[0] as Buffer) : Buffer.concat(views, end - start);
@@ -64,7 +64,7 @@ export class BodyChunks {
     return views;
   }
 
-  /** The chunk that holds an offset. */
+  /** The index of the chunk that holds an offset. */
   #indexOf(offset: number): number {
     let low = 0;
     let high = this.#starts.length - 1;

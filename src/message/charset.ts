@@ -1,38 +1,35 @@
 import { isUtf8 } from 'node:buffer';
 
-/** How the bytes of a part stand for characters. */
+/** Maps the bytes of a part to characters. */
 export interface Charset {
-  /** Bytes an ASCII character takes; also the bytes that one character of `scannable` stands for. */
+  /** Bytes of an ASCII character, and of each character of `scannable`. */
   readonly unit: 1 | 2;
-  /** Whether a browser sends non-ASCII characters of a query as UTF-8 when it reads a document in this charset. */
+  /** Whether browsers send non-ASCII characters of queries as UTF-8 from documents in this charset. */
   readonly utf8Queries: boolean;
-  /**
-   * The bytes (one latin1 character each) as a string of as many units in which everything that looks like
-   * ASCII is ASCII.
-   */
+  /** The bytes as a string of as many units, in which each character that looks like ASCII is ASCII. */
   scannable(bytes: string): string;
-  /** What a piece of the bytes says, or undefined where that is not certain. */
+  /** Decodes some of the bytes. Gives undefined where the text is not certain. */
   decode(bytes: string): string | undefined;
-  /** ASCII text as bytes. */
+  /** Encodes ASCII text. */
   encode(ascii: string): string;
   /**
-   * The character that is not ASCII at an offset of the whole part as `scannable` gives it, and the units it takes:
-   * U+FFFD where it cannot be made out.
+   * The non-ASCII character at an offset of `scannable`'s string for the whole part, and its length in that string. The
+   * character is U+FFFD where the bytes are malformed or ambiguous.
    */
   characterAt(text: string, at: number): { char: string; units: number };
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;
 const US_ASCII = /^(?:us-)?ascii$/;
-/** Begins the escape sequences of ISO-2022-JP. */
+/** The first character of the escape sequences of ISO-2022-JP. */
 const ESCAPE = '\x1b';
 
 /**
- * Finds out how to read a part.
+ * Finds the charset of a part. A byte order mark that contradicts the label makes it uncertain, since browsers follow the
+ * mark and other programs the label.
  *
- * @param label the charset of the Content-Type; empty where there is none
- * @returns undefined where the text cannot be made out: UTF-7, UTF-32, UTF-16 that does not say which, what nobody here
- * knows, and where a byte order mark contradicts the label: browsers go by the mark, other programs by the label
+ * @param label the charset of the Content-Type. Empty where there is none
+ * @returns undefined where the text is not certain: UTF-7, UTF-32, UTF-16 of unknown byte order, and unknown labels
  */
 export function charsetOf(label: string, bytes: string): Charset | undefined {
   const name = label.trim().toLowerCase();
@@ -49,7 +46,7 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
   }
   return {
     unit: 1,
-    // Browsers take us-ascii for windows-1252.
+    // To browsers, us-ascii is windows-1252.
     utf8Queries: encoding === 'utf-8' || (encoding === undefined && !US_ASCII.test(name)),
     scannable: (text) => maskMultibyte(text, encoding),
     decode: (text) =>
@@ -84,7 +81,7 @@ function utf8Character(text: string, at: number): { char: string; units: number 
 
 const singleByteTables = new Map<string, readonly string[]>();
 
-/** The characters of 0x80 to 0xff in an encoding of single bytes. */
+/** The characters of the bytes 0x80 to 0xff in a single-byte encoding. */
 function singleBytes(encoding: string): readonly string[] {
   let table = singleByteTables.get(encoding);
   if (table === undefined) {
@@ -103,7 +100,7 @@ const BYTE_ORDER_MARKS = [
   { bytes: '\xff\xfe', encoding: 'utf-16le' },
 ] as const;
 
-/** The encoding of the WHATWG standard behind a label; undefined for none and us-ascii, null for what is not known here. */
+/** The name of an encoding in the Encoding Standard by its label. Undefined for no label and us-ascii, null if unknown. */
 function encodingOf(name: string): string | undefined | null {
   if (name === '' || US_ASCII.test(name)) {
     return undefined;
@@ -115,7 +112,7 @@ function encodingOf(name: string): string | undefined | null {
   }
 }
 
-/** Bytes without a label are taken for UTF-8 where they are valid UTF-8. */
+/** Decodes bytes. Without an encoding, valid UTF-8 is UTF-8. */
 function decode(text: string, encoding: string | undefined): string | undefined {
   if (encoding !== undefined && encoding !== 'utf-8') {
     return decodeLegacy(text, encoding);
@@ -124,7 +121,7 @@ function decode(text: string, encoding: string | undefined): string | undefined 
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }
 
-/** RFC 2781: a byte order mark decides; `utf-16` without one is read differently by everybody. */
+/** UTF-16 (RFC 2781), whose byte order a mark decides. Programs disagree on the label `utf-16` without a mark. */
 function utf16(name: string, mark: string | undefined): Charset | undefined {
   const label = name.endsWith('be') ? 'utf-16be' : name.endsWith('le') ? 'utf-16le' : undefined;
   const encoding = mark ?? label;
@@ -150,8 +147,8 @@ function utf16(name: string, mark: string | undefined): Charset | undefined {
 }
 
 /**
- * Charsets whose characters of several bytes hold bytes that look like ASCII: a `<`, `"` or letter there is
- * none. They are blotted out, byte for byte, so that a scanner may look for ASCII in what remains.
+ * Overwrites multi-byte characters, which may contain bytes that look like ASCII, so that a scanner finds only real ASCII.
+ * The length does not change.
  */
 export function maskMultibyte(text: string, encoding: string | undefined): string {
   switch (encoding) {
@@ -169,10 +166,10 @@ export function maskMultibyte(text: string, encoding: string | undefined): strin
 }
 
 /**
- * The character that is not ASCII at an offset, and the bytes it takes: U+FFFD where it cannot be made out.
+ * The non-ASCII character at an offset and its length in bytes. The character is U+FFFD where the bytes are not certain.
  *
- * Where a run of ISO-2022-JP begins, only what ends a URL is made out: a link that went on behind the escape sequence
- * would take it along when it is replaced, and so spoil the rest of the run.
+ * At the start of an ISO-2022-JP run, only characters that end a URL are recognised. A link that ran on into the run would be
+ * replaced together with the escape sequence, which would corrupt the rest of the run.
  */
 function multibyteCharacter(
   bytes: string,
@@ -192,7 +189,7 @@ function multibyteCharacter(
 
 const BLOT = '\xff';
 
-/** Lead and trail bytes as the WHATWG Encoding Standard's decoders take them. */
+/** Lead and trail bytes as the decoders of the Encoding Standard accept them. */
 const DOUBLE_BYTE = {
   shift_jis: /[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]/g,
   big5: /[\x81-\xfe][\x40-\x7e\xa1-\xfe]/g,
@@ -208,8 +205,8 @@ const CHARACTERS: ReadonlyMap<string, RegExp> = new Map(
 );
 
 /**
- * ISO-2022-JP (RFC 1468): from the escape sequence of a set other than ASCII or JIS-Roman up to the next escape,
- * and the sequences of those two, which end in a letter.
+ * ISO-2022-JP (RFC 1468): a run from the escape sequence of a set other than ASCII and JIS-Roman up to the next escape, or an
+ * escape sequence of those two, which ends in a letter.
  */
 const TWO_BYTE_RUN = new RegExp(
   `${ESCAPE}(?:(?:\\$[@B]|\\$\\([@BD]|\\(I)[^${ESCAPE}]*|\\([BJ])`,
@@ -217,17 +214,17 @@ const TWO_BYTE_RUN = new RegExp(
 );
 const LONGEST_ESCAPE = 4;
 
-/** Encodings with characters of several bytes, beside UTF-8 and UTF-16. */
+/** Multi-byte encodings other than UTF-8 and UTF-16. */
 export const MULTIBYTE: ReadonlySet<string> = new Set([
   ...Object.keys(DOUBLE_BYTE),
   'euc-jp',
   'iso-2022-jp',
 ]);
 
-/** What Node 20's decoders give where they and the Encoding Standard, which browsers follow, do not agree. */
+/** Characters that Node 20 decodes where the Encoding Standard, which browsers follow, has something else. */
 const UNCERTAIN = /[\x80-\x9f\p{Co}\ufffd]/u;
 
-/** Bytes for which they give something else that looks no different from what is right; control characters among them. */
+/** Bytes that Node 20 decodes to wrong characters which look right. */
 const MISREAD: ReadonlyMap<string, RegExp> = new Map([
   ['big5', /\xf9\xfe/],
   ['euc-jp', /\x8e[\xe0-\xe2]|\x8f\xf3/],
@@ -236,14 +233,14 @@ const MISREAD: ReadonlyMap<string, RegExp> = new Map([
   ['windows-1253', /\xaa/],
 ]);
 
-/** From 0x80 on: Node 20 decodes it as if it were ISO-8859-1. */
+/** The characters from 0x80 on, which Node 20 decodes as ISO-8859-1. */
 const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 /**
- * What bytes say in a charset older than Unicode.
+ * Decodes bytes in a charset older than Unicode.
  *
  * @param encoding its name in the Encoding Standard
- * @returns undefined where they are malformed, and where browsers might read something else
+ * @returns undefined where the bytes are malformed, and where browsers might decode them differently
  */
 function decodeLegacy(bytes: string, encoding: string): string | undefined {
   if (MISREAD.get(encoding)?.test(bytes)) {
@@ -258,10 +255,10 @@ function windows1252(byte: string): string {
   return WINDOWS_1252[byte.charCodeAt(0) - 0x80] as string;
 }
 
-/** To make one takes longer than to decode a character. */
+/** Decoders by encoding. To create one takes longer than to decode a character. */
 const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
 
-/** The same with U+FFFD for what is malformed, and no more certain than Node is. */
+/** Decodes bytes as Node does, with U+FFFD for malformed ones. */
 function decodeLoosely(bytes: string, encoding: string): string {
   const decoder = decoders.get(encoding) ?? new TextDecoder(encoding);
   decoders.set(encoding, decoder);

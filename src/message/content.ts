@@ -1,8 +1,8 @@
-/** What is to stand in the place of the decoded bytes from start to end (at least one byte). */
+/** Replaces the decoded bytes from start to end, which are at least one. */
 export interface Edit {
   readonly start: number;
   readonly end: number;
-  /** One latin1 character a byte. */
+  /** One latin1 character per byte. */
   readonly bytes: string;
 }
 
@@ -10,22 +10,22 @@ export interface Edit {
 export interface Content {
   /** The decoded bytes, one latin1 character each: offsets in the string are offsets in the bytes. */
   readonly bytes: string;
-  /** 7bit, 8bit, binary: lines of the content are lines of the message. */
+  /** Whether lines of the content are lines of the message, as with 7bit, 8bit and binary. */
   readonly isLiteral: boolean;
-  /** Makes edits, which come in order and do not overlap. */
+  /** Applies edits, which are in order and do not overlap. */
   splice(edits: readonly Edit[]): Spliced;
 }
 
 export interface Spliced {
-  /** The part as it is encoded, with the edits made. */
+  /** The encoded part after the edits. */
   readonly raw: Buffer;
-  /** The edits that could not be made. */
+  /** Edits that are not possible, with the reason. */
   readonly refused: ReadonlyMap<Edit, Refusal>;
 }
 
 export type Refusal = 'line-too-long' | 'malformed-encoding';
 
-/** Text, one latin1 character a byte, that is to stand in the place of raw bytes. */
+/** Replaces raw bytes by text with one latin1 character per byte. */
 export interface RawPatch {
   readonly start: number;
   readonly end: number;
@@ -33,8 +33,8 @@ export interface RawPatch {
 }
 
 /**
- * The raw bytes with the patches, which come in order and do not overlap. Joined as strings: for the many short pieces
- * of a part, that costs less than copying bytes.
+ * Applies patches, which are in order and do not overlap. For the many short pieces of a part, to join strings costs less
+ * than to copy bytes.
  */
 export function patched(raw: Buffer, patches: readonly RawPatch[]): Buffer {
   const original = raw.toString('latin1');
@@ -51,7 +51,7 @@ export function patched(raw: Buffer, patches: readonly RawPatch[]): Buffer {
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** 7bit, 8bit and binary: the bytes as they are. An edit that would make a line longer than `maxLine` is refused. */
+/** Opens 7bit, 8bit or binary content. An edit that makes a line longer than `maxLine` is refused. */
 export function literalContent(raw: Buffer, maxLine: number): Content {
   return {
     bytes: raw.toString('latin1'),
@@ -59,9 +59,9 @@ export function literalContent(raw: Buffer, maxLine: number): Content {
     splice(edits) {
       const patches: RawPatch[] = [];
       const refused = new Map<Edit, Refusal>();
-      /** How far the line feeds are known, also past edits that were refused: lines may be endless. */
+      /** Line feeds before this offset are known. It passes refused edits too, as lines may be very long. */
       let known = 0;
-      /** Length of the new line up to `known`, and where the line ends in `raw`. */
+      /** Length of the new line up to `known`, and the end of that line in `raw`. */
       let column = 0;
       let lineEnd = -1;
       for (const edit of edits) {
@@ -86,7 +86,7 @@ export function literalContent(raw: Buffer, maxLine: number): Content {
   };
 }
 
-/** Where the line that holds `from` ends, before its line end. */
+/** The end of the line that holds `from`, without its line end. */
 function endOfLine(raw: Buffer, from: number): number {
   const lineFeed = raw.indexOf(LF, from);
   if (lineFeed === -1) {

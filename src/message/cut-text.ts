@@ -3,20 +3,24 @@ import type { Range } from './link.ts';
 /** A text without some of its ranges. */
 export interface CutText {
   readonly text: string;
-  /** Where a character of it stands in the original. */
+  /** The offset in the original of a character of the text. */
   origin(offset: number): number;
 }
 
-/** Pieces joined at a time: an array of all of them would take many times the memory of the text. */
+/** Pieces joined at a time. An array of all pieces would take many times the memory of the text. */
 const AT_A_TIME = 10_000;
 
-/** @param ranges gives the ranges, which come in order and do not overlap; called twice, to count them first */
+/**
+ * Cuts ranges out of a text.
+ *
+ * @param ranges gives the ranges, in order and without overlap. It is called twice, the first time to count them
+ */
 export function cutOut(text: string, ranges: () => Iterable<Range>): CutText {
   let count = 0;
   for (const _ of ranges()) {
     count++;
   }
-  /** Where each piece begins, in the result and in the original. */
+  /** The start of each piece in the result and in the original. */
   const starts = new Uint32Array(count + 1);
   const origins = new Uint32Array(count + 1);
   const joined: string[] = [];
@@ -59,8 +63,8 @@ export function cutOut(text: string, ranges: () => Iterable<Range>): CutText {
 }
 
 /**
- * format=flowed with DelSp=yes (RFC 3676 §4): a line that ends in a space goes on in the next, the space,
- * the line end, quote marks and stuffing in between stand for nothing. So a URL may run over several lines.
+ * Joins the lines of a text in format=flowed with DelSp=yes (RFC 3676 §4), where a URL may run over several lines. A line that
+ * ends in a space continues in the next line; the space, the line end, quote marks and stuffing are deleted.
  */
 export function unflow(text: string): CutText {
   return cutOut(text, () => softBreaks(text));
@@ -84,7 +88,7 @@ function lineAt(text: string, start: number) {
   const end = feed === -1 ? text.length : text[feed - 1] === '\r' ? feed - 1 : feed;
   const depth = quoteDepth(text, start);
   const content = unstuffed(text, start + depth);
-  // RFC 3676 §4.3: the separator before a signature is no part of a paragraph.
+  // RFC 3676 §4.3: the separator before a signature is not part of a paragraph.
   const isSignature = end - content === 3 && text.startsWith('-- ', content);
   return { end, next, depth, content, isSignature };
 }

@@ -1,12 +1,7 @@
 import { type Attribute, endOfName, endOfTag, isLetter, NameSet, type Tag } from './html-tag.ts';
 
-/**
- * Finds start tags, attributes and comments where the tokenizer of the HTML standard (WHATWG HTML §13.2.5)
- * finds them. Every offset is one into the string given.
- */
-
 export interface HtmlSink {
-  /** Is told of the tags whose names are wanted, in the order of the document. */
+  /** Called for each tag with a wanted name, in the order of the document. */
   tag(tag: Tag): void;
   comment?(start: number, end: number): void;
 }
@@ -17,7 +12,10 @@ const COLON = 0x3a;
 const GREATER = 0x3e;
 const QUESTION = 0x3f;
 
-/** A scanner for documents that reports the tags with the names given. */
+/**
+ * Finds start tags and comments where the tokenizer of the HTML standard (WHATWG HTML §13.2.5) finds them. All offsets are
+ * into the given string.
+ */
 export class HtmlScanner {
   readonly #names: NameSet;
   readonly #attributes: NameSet;
@@ -25,8 +23,8 @@ export class HtmlScanner {
   readonly #wantsNamespaced: boolean;
 
   /**
-   * @param wanted names of elements in lower case; `v:*` wants every element of that prefix
-   * @param attributes the attributes of theirs that are wanted
+   * @param wanted lower-case names of the elements to report. `v:*` stands for all elements with that prefix
+   * @param attributes the attributes to report
    */
   constructor(wanted: readonly string[], attributes: NameSet) {
     this.#attributes = attributes;
@@ -46,7 +44,7 @@ export class HtmlScanner {
     }
   }
 
-  /** What a `<` begins; the offset behind it, or -1 where the document ends before it does. */
+  /** Processes the markup that a `<` begins. Gives the offset behind it, or -1 where it is unfinished. */
   #markup(html: string, at: number, sink: HtmlSink): number {
     const first = html.charCodeAt(at + 1);
     if (isLetter(first)) {
@@ -61,7 +59,7 @@ export class HtmlScanner {
     }
     if (first === BANG) {
       if (!html.startsWith('--', at + 2)) {
-        return behind(html, '>', at + 2); // doctype, CDATA outside of SVG, <![if …]>
+        return behind(html, '>', at + 2); // a doctype, CDATA outside of SVG, or <![if …]>
       }
       const end = endOfComment(html, at);
       if (end !== -1) {
@@ -103,7 +101,7 @@ function behind(html: string, mark: string, from: number): number {
   return at === -1 ? -1 : at + mark.length;
 }
 
-/** `<!-->` and `<!--->` are comments already, and `--!>` ends one. */
+/** The end of a comment. `<!-->` and `<!--->` are complete comments, and `--!>` ends one. */
 function endOfComment(html: string, start: number): number {
   if (html.startsWith('>', start + 4)) {
     return start + 5;
@@ -128,7 +126,7 @@ function endOfComment(html: string, start: number): number {
 const SCRIPT = 'script';
 const PLAINTEXT = 'plaintext';
 
-/** Elements whose content is text to the tokenizer: no tag begins in it, but for their own end tag. */
+/** Elements whose content is text to the tokenizer: only their own end tag is recognised in it. */
 const RAW_TEXT: ReadonlySet<string> = new Set([
   'title',
   'textarea',
@@ -141,7 +139,7 @@ const RAW_TEXT: ReadonlySet<string> = new Set([
   PLAINTEXT,
 ]);
 
-/** The offset of the end tag that ends an element whose content is text. */
+/** The offset of the end tag of an element whose content is text. */
 function endOfRawText(html: string, name: string, from: number): number {
   if (name === PLAINTEXT) {
     return -1;
@@ -164,7 +162,7 @@ function endsName(html: string, at: number): boolean {
   return /[\t\n\f\r />]/.test(html[at] ?? '');
 }
 
-/** Within `<!-- … -->` a script may hold `<script … </script` (the script data double escaped state). */
+/** The offset of the end tag of a script. In `<!-- … -->` a script may hold `<script … </script` (double escaped). */
 function endOfScript(html: string, from: number): number {
   const mark = /<!--|-->|<\/?script(?=[\t\n\f\r />])/gi;
   mark.lastIndex = from;
@@ -174,7 +172,7 @@ function endOfScript(html: string, from: number): number {
     const [found] = match;
     if (found === '<!--') {
       escaped = true;
-      mark.lastIndex = match.index + 2; // its hyphens may be those of `-->`
+      mark.lastIndex = match.index + 2; // the hyphens may also be those of `-->`
     } else if (found === '-->') {
       escaped = false;
       nested = false;

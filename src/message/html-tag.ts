@@ -1,7 +1,7 @@
-/** Longer names are none of ours. */
+/** The longest name that a set may hold. */
 const MAX_LENGTH = 31;
 
-/** A few names in any case, told from all others mostly by their length and first letter. */
+/** A few names, found in any case. Length and first letter rule out most other names. */
 export class NameSet {
   readonly #names: ReadonlyMap<string, string>;
   readonly #prefix: string | undefined;
@@ -9,7 +9,7 @@ export class NameSet {
 
   /**
    * @param names in lower case, up to 31 characters each
-   * @param prefix names that begin so are in the set as well
+   * @param prefix names with this prefix are in the set as well
    */
   constructor(names: Iterable<string>, prefix?: string) {
     this.#names = new Map([...names].map((name) => [name, name]));
@@ -19,7 +19,7 @@ export class NameSet {
     }
   }
 
-  /** The name that stands from start to end, in lower case, or undefined where it is not in the set. */
+  /** The name from start to end in lower case, or undefined where it is not in the set. */
   find(text: string, start: number, end: number): string | undefined {
     const length = end - start;
     if (
@@ -44,9 +44,9 @@ export interface Attribute {
   /** Lower case. */
   readonly name: string;
   readonly start: number;
-  /** Behind the value and its quote. */
+  /** The end of the value with its quote. */
   readonly end: number;
-  /** The value without quotes; both at `end` where there is none. */
+  /** The value without quotes. Both are `end` where there is no value. */
   readonly valueStart: number;
   readonly valueEnd: number;
   readonly quoted: boolean;
@@ -56,9 +56,9 @@ export interface Tag {
   /** Lower case. */
   readonly name: string;
   readonly start: number;
-  /** Behind the `>`. */
+  /** The offset behind the `>`. */
   readonly end: number;
-  /** Those whose names are wanted, as written: of two with the same name the first counts. */
+  /** The wanted attributes in the order of the tag. Of two with the same name, the first counts. */
   readonly attributes: readonly Attribute[];
 }
 
@@ -73,7 +73,7 @@ const SLASH = 0x2f;
 const EQUALS = 0x3d;
 const GREATER = 0x3e;
 
-/** The start tag at an offset, with those of its attributes that are wanted. */
+/** The start tag at an offset, with its wanted attributes. */
 export function tagAt(html: string, offset: number, wanted: NameSet): Tag | undefined {
   const nameEnd = endOfName(html, offset + 1);
   const attributes: Attribute[] = [];
@@ -104,9 +104,10 @@ export function endOfName(html: string, start: number): number {
 }
 
 /**
- * From behind a tag's name to behind its `>`, or -1 where the document ends before.
+ * The offset behind the `>` of a tag, or -1 where the document ends before.
  *
- * @param into where the attributes that are wanted go
+ * @param from the end of the name
+ * @param into takes the wanted attributes
  */
 export function endOfTag(html: string, from: number, into?: Attribute[], wanted?: NameSet): number {
   const length = html.length;
@@ -123,7 +124,7 @@ export function endOfTag(html: string, from: number, into?: Attribute[], wanted?
       return -1;
     }
     const start = at;
-    // A `=` in the first place belongs to the name.
+    // A leading `=` belongs to the name.
     do {
       code = html.charCodeAt(++at);
     } while (

@@ -1,7 +1,7 @@
 import type { Range } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
 
-/** What the marks on one link say. */
+/** The meaning of the marks of one link. */
 export interface LinkMarks {
   readonly reason: 'opted-out' | 'unsubscribe' | undefined;
   /** Whether the link is tracked as an unsubscribe link. */
@@ -10,31 +10,32 @@ export interface LinkMarks {
   readonly sublink: string | undefined;
 }
 
-/** Momentum's limit for link names, in bytes. */
+/** Momentum's limit of link names in bytes. */
 const MAX_NAME = 63;
 
-/** In bytes, percent-encoded: far below what the redirect endpoint and web servers before it take for a URL. */
+/** The limit of percent-encoded sublinks in bytes, far below that of URLs in web servers. */
 const MAX_SUBLINK = 500;
 
-/** Components with a dot before them name files (`.well-known`) or go up, and web servers refuse null characters. */
+/** Components that begin with a dot are files such as `.well-known` or `..`, and web servers refuse null characters. */
 const LEADS_NOWHERE = /(?:^|\/)(?:\.|%2e)|%00/i;
 
-/** A mark that templates carry, on a link. This table is the only place that knows it. */
+/** A mark of a link in a template. This table is its only definition. */
 export interface Mark {
   readonly vendor: string;
-  /** As a template has it. */
+  /** The mark as it stands in a template. */
   readonly example: string;
-  /** In an attribute of that name, in lower case; as one of the classes; in the scheme or the query of the URL. */
+  /** An attribute, one of the classes, or the scheme or query of the URL. */
   readonly place: 'attribute' | 'class' | 'scheme' | 'query';
+  /** The lower-case name of the attribute or class, or the text in the URL. */
   readonly name: string;
-  /** The values with which it counts: of those that switch tracking off, or all others; absent for any. */
+  /** The values that count: those that mean "off", or all others. Absent where every value counts. */
   readonly value?: 'off' | 'not off';
   readonly means: 'opted-out' | 'unsubscribe' | 'name' | 'sublink';
-  /** Ours: it is removed from the outgoing message. */
+  /** Whether the mark is removed from the outgoing message. */
   readonly isRemoved?: true;
 }
 
-/** Attributes of this product, and marks of such a name in text (`[[data-msys-…]]`): all of them are removed. */
+/** Attributes with this prefix, and marks in text (`[[data-msys-…]]`), are clickmilter's own and are removed. */
 export const OWN_MARK = 'data-msys-';
 
 const own = (
@@ -105,7 +106,7 @@ const ANY_QUERY = new RegExp(
   'i',
 );
 
-/** The attributes that marks are in. */
+/** The attributes that may hold marks. */
 export const MARKED_ATTRIBUTES: readonly string[] = [...BY_ATTRIBUTE.keys(), 'class'];
 
 const SWITCHED_OFF: ReadonlySet<string> = new Set(['0', 'false', 'off', 'no']);
@@ -118,16 +119,16 @@ const NO_MARKS: LinkMarks = {
 };
 
 /**
- * Reads the marks, ours and those of other vendors' systems that people's templates carry.
+ * Reads the marks of a link: clickmilter's own, and those of other vendors' systems.
  *
- * @param attributes by lower-case name; an attribute without a value has an empty one
+ * @param attributes values by lower-case name. An attribute without a value is empty
  */
 export function readMarks(
   attributes: ReadonlyMap<string, string> | undefined,
   unsubscribeLinks: ReadingOptions['unsubscribeLinks'],
 ): LinkMarks {
   if (attributes === undefined) {
-    return NO_MARKS; // as nearly every link
+    return NO_MARKS; // as for nearly every link
   }
   const said = new Map<Mark['means'], string>();
   for (const [name, value] of attributes) {
@@ -150,21 +151,21 @@ export function readMarks(
   };
 }
 
-/** Whether one of the classes is a mark. Most links have classes, and few a mark. */
+/** Whether one of the classes is a mark. Most links have classes, and few have a mark. */
 export function isMarkedClass(classes: string): boolean {
   return ANY_CLASS.test(classes);
 }
 
-/** Whether the URL itself carries a mark in its query. */
+/** Whether the query of a URL holds a mark. */
 export function isOptedOutByQuery(url: string): boolean {
   return ANY_QUERY.test(url);
 }
 
 /**
- * Whatever may not stand in a path (RFC 3986, section 3.3) is percent-encoded: after a `?` the token would not be found.
- * So is what readers of plain text may take for the end of the link.
+ * Percent-encodes a sublink: characters that are not allowed in a path (RFC 3986 §3.3), and characters that readers of plain
+ * text may treat as the end of the link.
  *
- * @returns undefined also for one whose links would lead nowhere
+ * @returns undefined for a sublink that web servers do not accept, too
  */
 function sublink(value: string | undefined): string | undefined {
   const path = value?.trim().replace(/[^\w.~$&+=:@%/-]+|%(?![\da-f]{2})/gi, (odd) => {
@@ -174,22 +175,22 @@ function sublink(value: string | undefined): string | undefined {
   return !path || path.length > MAX_SUBLINK || LEADS_NOWHERE.test(path) ? undefined : path;
 }
 
-/** Postal's mark is in the scheme itself: `https+notrack://…`. */
+/** Postal's mark in the scheme: `https+notrack://…`. */
 const NOTRACK = '+notrack';
 
-/** Where `+notrack` stands in the link that begins at an offset. */
+/** The place of `+notrack` in the link that begins at an offset. */
 export function notrackAt(text: string, start: number): Range | undefined {
   const http = start + 'http'.length;
   const plus = text[http] === '+' ? http : http + 1;
   if (text[plus] !== '+') {
-    return undefined; // as nearly every link
+    return undefined; // as for nearly every link
   }
   const mark = /https?\+notrack:\/\//iy;
   mark.lastIndex = start;
   return mark.test(text) ? { start: plus, end: plus + NOTRACK.length } : undefined;
 }
 
-/** The link that a reader of the outgoing message follows. */
+/** A link without `+notrack`, as it stands in the outgoing message. */
 export function withoutNotrack(written: string): string {
   return written.replace(/\+notrack/i, '');
 }
@@ -200,7 +201,7 @@ function linkName(value: string | undefined): string | undefined {
     return undefined;
   }
   const bytes = Buffer.from(name);
-  // A character cut in two at the limit is left out.
+  // A character that is cut in two at the limit is dropped.
   return bytes.length <= MAX_NAME
     ? name
     : bytes

@@ -63,7 +63,7 @@ export const DEFAULT_LIMITS: ReadingLimits = {
 
 const NO_DOMAINS: ReadonlySet<string> = new Set();
 
-/** Field by field: to spread objects would take some per cent of all that is done to a message. */
+/** Completes the options field by field. To spread objects would take some per cent of the time of a message. */
 function withDefaults(options: MessageOptions): ReadingOptions {
   const { limits } = options;
   return {

@@ -6,34 +6,34 @@ const TAB = 0x09;
 const SPACE = 0x20;
 const EQUALS = 0x3d;
 
-/** Value of a hexadecimal digit by its character code; 0x10 for what is none. */
+/** The value of a hexadecimal digit by its character code. 0x10 for all other characters. */
 const HEX = new Uint8Array(256).fill(0x10);
 for (let digit = 0; digit < 16; digit++) {
   HEX[digit.toString(16).charCodeAt(0)] = digit;
   HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
 }
 
-/** Text that was quoted-printable (RFC 2045 §6.7), and where it came from. */
+/** Text that was quoted-printable (RFC 2045 §6.7), with its origin. */
 export interface Decoded {
-  /** One latin1 character a byte. */
+  /** One latin1 character per byte. */
   readonly bytes: string;
-  /** Whether there is a `=` that begins neither an escape nor a soft line break: it stands for itself. */
+  /** Whether a `=` begins neither an escape nor a soft line break. Such a `=` is literal. */
   readonly malformed: boolean;
-  /** The raw bytes that stand for decoded ones: ascending ranges of at least one byte. */
+  /** The raw bytes of decoded bytes. Ranges are ascending and have at least one byte. */
   rawOf(ranges: readonly Range[]): Range[];
 }
 
 /**
- * Decodes any bytes, well-formed or not. Most of them stand for themselves and are copied four at a time: looking at
- * each is what costs most of all that is done to a message.
+ * Decodes any bytes, well-formed or not. Most bytes are literal and are copied four at a time, because a look at each byte would
+ * be the most expensive step of all that is done to a message.
  */
 export function decodeQuotedPrintable(raw: Buffer): Decoded {
   const { input, inputWords, output, outputWords } = workspaceFor(raw.length);
   input.set(raw);
-  inputWords.setInt32(raw.length, FOUR_EQUALS, true); // whatever is searched for is found
+  inputWords.setInt32(raw.length, FOUR_EQUALS, true); // ends every search
   const marks = new Marks();
   let malformed = false;
-  /** Where what stands for itself began: white space before it is not looked at. */
+  /** The start of the literal bytes. White space before it was encoded, and is not padding. */
   let literal = 0;
   let at = 0;
   let to = 0;
@@ -47,7 +47,7 @@ export function decodeQuotedPrintable(raw: Buffer): Decoded {
       word = inputWords.getInt32(at, true);
       stops = equalsOrLineFeedIn(word);
     }
-    outputWords.setInt32(to, word, true); // from the stop on it is overwritten
+    outputWords.setInt32(to, word, true); // bytes from the stop on are overwritten
     const before = bytesBefore(stops);
     at += before;
     to += before;
@@ -107,17 +107,17 @@ const FOUR_EQUALS = 0x3d3d3d3d;
 const FOUR_LINE_FEEDS = 0x0a0a0a0a;
 
 /**
- * The highest bit of each of a word's bytes that is a `=` or a line feed. The lowest such bit is always right; behind it
- * there may be others too many.
+ * Sets the highest bit of each byte of a word that is a `=` or a line feed. The lowest bit set is always right; higher bits may
+ * be wrong.
  */
 function equalsOrLineFeedIn(word: number): number {
   const equals = word ^ FOUR_EQUALS;
   const feeds = word ^ FOUR_LINE_FEEDS;
-  // A byte that is 0 is the only one below 0x80 from which 1 cannot be taken without borrowing.
+  // Of the bytes below 0x80, only 0 borrows when 1 is subtracted.
   return (((equals - 0x01010101) & ~equals) | ((feeds - 0x01010101) & ~feeds)) & 0x80808080;
 }
 
-/** How many bytes of the word come before the one with the lowest bit. */
+/** The number of bytes before the byte with the lowest bit set. */
 function bytesBefore(bits: number): number {
   return (31 - Math.clz32(bits & -bits)) >> 3;
 }
@@ -129,7 +129,7 @@ interface Workspace {
   readonly outputWords: DataView;
 }
 
-/** Decoding is synchronous and ends in a string: it needs no memory of its own for each message. */
+/** Decoding is synchronous and ends in a string, so all parts share their memory. */
 const SHARED_SIZE = 512 * 1024;
 const SHARED = workspace(SHARED_SIZE);
 
@@ -138,7 +138,7 @@ function workspaceFor(length: number): Workspace {
 }
 
 function workspace(length: number): Workspace {
-  // A word may begin at the last byte, and another one stand behind it.
+  // A word may begin at the last byte, and another may follow it.
   const input = Buffer.allocUnsafeSlow(length + 8);
   const output = Buffer.allocUnsafeSlow(length + 8);
   return {
@@ -149,11 +149,11 @@ function workspace(length: number): Workspace {
   };
 }
 
-/** Where marks are gathered: like the workspace, for one part at a time. Raw and decoded offset in turn. */
+/** Marks of the part that is being decoded: raw and decoded offsets in turn. All parts share this memory, too. */
 const GATHERED = 64 * 1024;
 let gathered = new Int32Array(GATHERED);
 
-/** Offsets of the same byte in the raw and in the decoded text, ascending: from one to the next, bytes stand for themselves. */
+/** Ascending offsets of the same byte in the raw and in the decoded text. From one to the next, bytes are literal. */
 class Marks {
   #length = 0;
   #offsets: Int32Array = gathered;
@@ -172,15 +172,15 @@ class Marks {
     gathered[this.#length++] = decoded;
   }
 
-  /** To be called once, after the last one. */
+  /** Call it once, after the last mark. */
   complete(): void {
     this.#offsets = gathered.slice(0, this.#length);
     if (gathered.length > GATHERED) {
-      gathered = new Int32Array(GATHERED); // one odd part is no reason to keep so much
+      gathered = new Int32Array(GATHERED); // do not keep the memory of an unusual part
     }
   }
 
-  /** What tells where the raw bytes begin that stand for a decoded byte; to be asked in ascending order. */
+  /** Gives a function from decoded to raw offsets. It must be called with ascending offsets. */
   origins(): (decoded: number) => number {
     const offsets = this.#offsets;
     const last = offsets.length - 2;
@@ -194,7 +194,7 @@ class Marks {
   }
 }
 
-/** How many blanks stand before a line end: padding of the transport. */
+/** The number of literal blanks before a line end, which are padding of the transport. */
 function paddingBefore(raw: Buffer, end: number, literal: number): number {
   let start = end;
   while (start > literal && isBlank(raw[start - 1])) {
@@ -203,14 +203,14 @@ function paddingBefore(raw: Buffer, end: number, literal: number): number {
   return end - start;
 }
 
-/** The byte an escape at this place stands for, or -1 where there is none. */
+/** The byte that an escape at an offset encodes, or -1 where there is no escape. */
 function escaped(raw: Buffer, at: number): number {
   const high = HEX[raw[at + 1] ?? 0] as number;
   const low = HEX[raw[at + 2] ?? 0] as number;
   return high < 16 && low < 16 ? high * 16 + low : -1;
 }
 
-/** Where the soft line break that begins at a `=` ends, its line end included; `at` itself where there is none. */
+/** The end of the soft line break that begins at a `=`, with its line end, or `at` where there is none. */
 function softBreakEnd(raw: Buffer, at: number): number {
   const end = blankEnd(raw, at + 1);
   if (end === raw.length) {
@@ -235,8 +235,8 @@ export function blankEnd(raw: Buffer, from: number): number {
 }
 
 /**
- * Whether the bytes hold, or stand close behind, a `=` that is neither escape nor soft line break: then
- * the sender did not encode them, and new bytes might complete an escape.
+ * Whether the bytes contain, or closely follow, a `=` that begins neither an escape nor a soft line break. The sender did not
+ * encode these bytes, and new bytes might complete an escape.
  */
 export function hasMalformedEscape(raw: Buffer, start: number, end: number): boolean {
   if (raw[start - 1] === EQUALS || (raw[start - 2] === EQUALS && raw[start - 1] !== LF)) {

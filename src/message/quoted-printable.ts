@@ -11,10 +11,10 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 /**
- * Quoted-printable (RFC 2045 §6.7). An edit replaces the raw bytes that stand for its own bytes; only where
- * its line grows past 76 columns soft line breaks are put in, within the new bytes and after them.
+ * Opens quoted-printable content (RFC 2045 §6.7). An edit replaces the raw bytes of the bytes that it edits. Where its line
+ * would pass 76 columns, soft line breaks are inserted in the new bytes and after them.
  *
- * A `=` that begins no escape stands for itself, as it does to every reader; within an edit it is refused.
+ * A `=` that does not begin an escape is literal, as it is to all readers. An edit that contains one is refused.
  */
 export function quotedPrintableContent(raw: Buffer): Content {
   const decoded = decodeQuotedPrintable(raw);
@@ -43,7 +43,7 @@ export function quotedPrintableContent(raw: Buffer): Content {
         const restEnd = Math.min(line.at, places[index + 1]?.start ?? line.at);
         const wrapped = wrap(edit.bytes, column, restEnd - end, restEnd === line.at, line.bytes);
         last = start > copied ? raw[start - 1] : last;
-        // A blank that now ends its line would be lost as padding: a soft line break keeps it.
+        // A blank that now ends its line would be lost as padding, so a soft line break protects it.
         const exposed = wrapped.text === '' && isBlank(last) && isLineEnd(raw, blankEnd(raw, end));
         const text = exposed ? `=${line.bytes}` : wrapped.text;
         last = text === '' ? last : text.charCodeAt(text.length - 1);
@@ -56,23 +56,23 @@ export function quotedPrintableContent(raw: Buffer): Content {
   };
 }
 
-/** Whether a line ends here: white space before it is padding of the transport. */
+/** Whether a line ends at an offset. White space before a line end is padding of the transport. */
 function isLineEnd(raw: Buffer, at: number): boolean {
   return at === raw.length || raw[at] === LF || (raw[at] === CR && raw[at + 1] === LF);
 }
 
-/** RFC 2045 §6.7 (5), without the line end. */
+/** The longest line without its line end (RFC 2045 §6.7 (5)). */
 const MAX_LINE = 76;
 
 interface LineEnd {
-  /** Where the line ends, before its line end. */
+  /** The offset of the line end. */
   readonly at: number;
   readonly bytes: string;
 }
 
-/** The start of the line that holds `from`, or `limit` where it began before. */
+/** The start of the line that holds `from`, but not less than `limit`. */
 function lineStartBefore(raw: Buffer, from: number, limit: number): number {
-  // Lines are short: stepping costs less than a call into native code.
+  // Lines are short, so a loop costs less than a call into native code.
   let at = from;
   while (at > limit && raw[at - 1] !== LF) {
     at--;
@@ -80,7 +80,7 @@ function lineStartBefore(raw: Buffer, from: number, limit: number): number {
   return at;
 }
 
-/** The end of the line that holds `from`; a last line without one goes by the part's first. */
+/** The end of the line that holds `from`. A last line without a line end gets that of the first line. */
 function lineEndAfter(raw: Buffer, from: number): LineEnd {
   let at = from;
   while (at < raw.length && raw[at] !== LF) {
@@ -94,8 +94,10 @@ function lineEndAfter(raw: Buffer, from: number): LineEnd {
 }
 
 /**
- * Encodes new bytes for a line of which `column` bytes stand before them and `rest` after them,
- * up to the line's end or to the next edit.
+ * Encodes new bytes.
+ *
+ * @param column bytes before them in their line
+ * @param rest bytes after them, up to the end of the line or to the next edit
  */
 function wrap(
   bytes: string,
@@ -130,7 +132,7 @@ function wrap(
   return { text, column: width };
 }
 
-/** The last place up to `end` that is not in the middle of an escape. */
+/** The last offset up to `end` that does not split an escape. */
 function unitEnd(encoded: string, end: number): number {
   if (end >= encoded.length) {
     return encoded.length;

@@ -2,29 +2,29 @@ import { isPrintableAscii } from '../lib/text.ts';
 import { isPlaceholder, isPlaceholderHost } from './placeholders.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
-/** Where a link leads. */
+/** The target of a link. */
 export interface Target {
-  /** The exact target: ASCII, http or https. */
+  /** The exact http or https URL in ASCII. */
   readonly target: string;
-  /** Host and port as a browser understands them: lower case, without the scheme's own port. */
+  /** Host and port as a browser spells them: lower case, without the default port of the scheme. */
   readonly host: string;
 }
 
-/** What relative links are resolved by. */
+/** The URL that relative links are resolved by. */
 export interface Base {
   readonly url: URL;
-  /** Characters that resolved links may still have: each repeats the base, however short it is in the message. */
+  /** Characters that resolved links may still have. Each repeats the base, however short it is in the message. */
   room: number;
 }
 
 /**
- * What a browser would open: tabs, line breaks and outer white space dropped, a relative link resolved by
- * the base, non-ASCII percent-encoded (punycode in the host). All that was valid stays as it was written.
+ * Finds the URL that a browser would open: tabs, line breaks and outer white space dropped, relative links resolved, non-ASCII
+ * characters percent-encoded (punycode in the host). Valid characters are kept as written.
  *
- * @param written the link as Unicode text, entities decoded
- * @param base what relative links are resolved by, or the reason why there is nothing
- * @param utf8Queries whether non-ASCII characters of a query are sent as UTF-8; where not, it is not certain how
- * @returns the reason where the link is not one to be tracked
+ * @param written the link as Unicode text with entities decoded
+ * @param base the URL that relative links are resolved by, or the reason why there is none
+ * @param utf8Queries whether browsers send non-ASCII characters of a query as UTF-8. Otherwise the encoding is uncertain
+ * @returns the reason, where the link cannot be tracked
  */
 export function targetOf(
   written: string,
@@ -58,7 +58,7 @@ export function targetOf(
   }
   const parts = ABSOLUTE.exec(link);
   if (parts === null) {
-    return resolved(link, base, utf8Queries); // or `http:/host`, `http:path`: browsers make something of them
+    return resolved(link, base, utf8Queries); // also `http:/host` and `http:path`, which browsers resolve
   }
   const [, start = '', authority = '', rest = ''] = parts;
   if (isPlaceholderHost(authority)) {
@@ -78,10 +78,10 @@ export function targetOf(
 }
 
 /**
- * The base of a document: an absolute http or https URL.
+ * The base of a document, which is an absolute http or https URL.
  *
- * @param room characters that all links resolved by it may have together
- * @returns the reason for relative links to be left alone where it has none
+ * @param room characters that all links resolved by it may have in sum
+ * @returns the reason why relative links are left alone, where there is no base
  */
 export function baseOf(href: string | undefined, room: number): Base | SkipReason {
   const found = href === undefined ? 'relative' : targetOf(href, 'relative', true);
@@ -92,19 +92,19 @@ export function baseOf(href: string | undefined, room: number): Base | SkipReaso
 }
 
 /**
- * The host of what nearly all links are: printable ASCII, with a host that a browser has nothing to normalise or to
- * refuse in. Such a link is its own target. Making a URL of it would cost more than all else that is done to a link.
+ * The host of a plain link, or undefined for any other link. Nearly all links are plain: printable ASCII, with a host that
+ * browsers neither normalise nor refuse. Such a link is its own target. To parse it would cost more than all other steps.
  */
 export function plainHost(link: string): string | undefined {
   return link.length <= MAX_TARGET && PLAIN.test(link) ? hostOf(link) : undefined;
 }
 
-/** The same of an attribute's value as it is written, with `&amp;` as the only entity. */
+/** The host of a plain link in an attribute value whose only entities are `&amp;`, or undefined for any other value. */
 export function plainHostInHtml(value: string): string | undefined {
   return value.length <= MAX_TARGET && PLAIN_IN_HTML.test(value) ? hostOf(value) : undefined;
 }
 
-/** Web servers refuse longer ones, and each click repeats the target in its event. */
+/** The longest target in characters. Web servers refuse longer ones, and each click repeats the target in its event. */
 const MAX_TARGET = 8 * 1024;
 
 const PLAIN_ORIGIN = /^https?:\/\/[a-z\d.-]+\.[a-z]{2,}/.source;
@@ -120,13 +120,13 @@ function hostOf(link: string): string | undefined {
   return host.length > MAX_HOST || host.includes('xn--') ? undefined : host;
 }
 
-/** Scheme, authority, and all that follows. */
+/** The scheme, the authority, and the rest of a URL. */
 const ABSOLUTE = /^(https?:\/\/)([^/?#\\]+)(.*)$/is;
-/** Host and port as they are written, as far as there is a host. */
+/** Host and port as written, if there is a host. */
 const HOST = /^(?:https?:[/\\]*|[/\\]{2,})(?:[^/?#\\]*@)?([^/?#\\]*)/i;
 const NOT_ASCII = /[^\0-\x7f]/;
 
-/** DNS has names of 253 characters; for longer ones the time it takes to make ASCII of them grows faster than they do. */
+/** Names in DNS have at most 253 characters. The time to convert longer names to ASCII is not linear. */
 const MAX_HOST = 300;
 
 function resolved(
@@ -154,7 +154,7 @@ function resolved(
   return href.length > MAX_TARGET ? 'too-long' : { target: href, host };
 }
 
-/** Node 20's `URL.canParse` cannot be asked: once it is compiled, it takes the letters of latin1 for UTF-8. */
+/** Parses a URL. `URL.canParse` of Node 20 is wrong: once compiled, it reads latin1 letters as UTF-8. */
 function parse(link: string, base?: URL): URL | undefined {
   try {
     return new URL(link, base);
@@ -167,7 +167,7 @@ function queryOf(rest: string): string {
   return /^[^?#]*(\?[^#]*)?/.exec(rest)?.[1] ?? '';
 }
 
-/** @param hostname what a browser makes of the host: written instead of one that is not ASCII */
+/** @param hostname the host as a browser spells it, which replaces a non-ASCII host */
 function asciiAuthority(authority: string, hostname: string): string {
   const at = authority.lastIndexOf('@') + 1;
   const host = authority.slice(at);
@@ -175,14 +175,14 @@ function asciiAuthority(authority: string, hostname: string): string {
   return percentEncode(authority.slice(0, at)) + (NOT_ASCII.test(host) ? hostname + port : host);
 }
 
-/** Spaces and control characters too, which cannot stand in an HTTP header. */
+/** Percent-encodes all but printable ASCII, because spaces and control characters are not allowed in an HTTP header. */
 function percentEncode(text: string): string {
   return text.replace(/[^!-~]+/g, (run) =>
     Buffer.from(run).toString('hex').toUpperCase().replace(/../g, '%$&'),
   );
 }
 
-/** Without the C0 control characters and spaces around it. */
+/** Removes C0 control characters and spaces at both ends. */
 function trim(text: string): string {
   let start = 0;
   let end = text.length;

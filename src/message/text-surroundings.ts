@@ -1,24 +1,24 @@
 import type { SkipReason } from './skip-reasons.ts';
 
 /**
- * Finds out whether a URL in plain text is a link of its own, from what stands around it: for some readers it may be a
- * part of a link that begins before it (`mailto:a@b.example?body=https://…`), or, within `<…>` and `"…"`, go on behind
- * white space (RFC 3986, appendix C). URLs are asked for in order, so that each character is looked at once.
+ * Decides from the text around a URL whether the URL is a link of its own. To some readers it is part of a link that begins
+ * before it (`mailto:a@b.example?body=https://…`), or, in `<…>` and `"…"`, it continues after white space (RFC 3986, appendix
+ * C). URLs are passed in ascending order, so that each character is examined once.
  */
 export class Surroundings {
   readonly #text: string;
-  /** Behind the last URL. */
+  /** The end of the last URL. */
   #from = 0;
-  /** Why the rest of the word is left alone, where the last URL in it was. */
+  /** Why the rest of the word is left alone, if its last URL was. */
   #word: SkipReason | undefined;
-  /** Why the rest of what stands in `<…>` or `"…"` is left alone. */
+  /** Why the rest of the text in `<…>` or `"…"` is left alone. */
   #delimited: SkipReason | undefined;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  /** Why the URL from start to end is no link of its own, if it is none. */
+  /** Why the URL from start to end is not a link of its own, or undefined where it is. */
   reasonAt(start: number, end: number): SkipReason | undefined {
     const text = this.#text;
     const from = this.#from;
@@ -45,12 +45,12 @@ export class Surroundings {
     return this.#word ?? this.#delimited;
   }
 
-  /** The last URL asked for is left alone. For some readers what follows it in the same word is a part of it. */
+  /** Records that the last URL is left alone. To some readers, the rest of its word is part of it. */
   leave(reason: SkipReason): void {
     this.#word ??= reason === 'scheme' ? reason : 'unclear-end';
   }
 
-  /** @param before from the opening character up to the URL */
+  /** @param before the text from the opening character up to the URL */
   #delimitedBy(before: string, end: number): SkipReason | undefined {
     const [opener] = before;
     if (opener === '>' || EMPTY_LINE.test(before)) {
@@ -66,7 +66,7 @@ export class Surroundings {
     return this.#runsOn(end, CLOSES[opener as string]) ? 'unclear-end' : undefined;
   }
 
-  /** Whether more than one word stands before the closing character. */
+  /** Whether another word follows before the closing character. */
   #runsOn(end: number, closing: string | undefined): boolean {
     DELIMITER.lastIndex = end;
     for (;;) {
@@ -75,7 +75,7 @@ export class Surroundings {
         return false;
       }
       const [found] = match;
-      // Before a line, `>` closes, or is a mark of quotation.
+      // At the start of a line, `>` may close the URL or mark a quotation.
       const isQuoted = found.startsWith('\n') && found.endsWith('>');
       if (found === closing || (isQuoted && closing === '>')) {
         if (TWO_WORDS.test(this.#text.slice(end, match.index))) {
@@ -103,10 +103,10 @@ function isDelimiter(code: number): boolean {
   return code === 0x3c || code === 0x3e || code === 0x22;
 }
 
-/** @param word what stands in the same word before a URL */
+/** Why a link begins in the text directly before a URL, `word`, if one does. */
 function startsBefore(word: string): SkipReason | undefined {
   if (!/[:@.+-]/.test(word)) {
-    return undefined; // as nearly always: nothing, or punctuation
+    return undefined; // as nearly always, when there is nothing or punctuation
   }
   const before = word.slice(Math.max(word.lastIndexOf('<'), word.lastIndexOf('>')) + 1);
   const joined = SCHEME.exec(before.slice(-LONGEST_SCHEME))?.[0];
@@ -115,7 +115,7 @@ function startsBefore(word: string): SkipReason | undefined {
   }
   const at = before.lastIndexOf('@');
   if (at !== -1 && /[a-z\d]/i.test(before.slice(0, at))) {
-    return 'scheme'; // an address, which mail programs make `mailto:` of
+    return 'scheme'; // an address, which mail programs open as `mailto:`
   }
   for (let colon = before.indexOf(':'); colon !== -1; colon = before.indexOf(':', colon + 1)) {
     const name = SCHEME.exec(before.slice(Math.max(0, colon - LONGEST_SCHEME), colon))?.[0];
@@ -128,7 +128,7 @@ function startsBefore(word: string): SkipReason | undefined {
     }
   }
   const path = Math.max(...['/', '?', '#'].map((char) => before.lastIndexOf(char)));
-  // A URL that is none, or a host without a scheme, which the URL may be a part of: `www.a.example/?to=https://…`.
+  // An invalid URL, or a host without a scheme, which the URL may be part of: `www.a.example/?to=https://…`.
   return word.includes('://') ||
     /www\./i.test(before) ||
     /[a-z\d-]\.[a-z]{2}/i.test(before.slice(0, Math.max(0, path)))
@@ -136,13 +136,13 @@ function startsBefore(word: string): SkipReason | undefined {
     : undefined;
 }
 
-/** Longer ones nobody has registered. */
+/** The longest registered scheme is shorter. */
 const LONGEST_SCHEME = 40;
 const SCHEME = /[a-z][a-z\d+.-]*$/i;
-/** What does not stand between a word like `see:` and a URL of its own. */
+/** A character that does not stand between a word such as `see:` and a URL of its own. */
 const JOINS = /[\w%&./:=?#+-]/;
 
-/** Why a link that begins with a scheme holds all that follows it; undefined where it is only a word with a colon. */
+/** Why a link that begins with a scheme holds the text behind it, or undefined where it is only a word with a colon. */
 function claims(scheme: string, behind: string): SkipReason | undefined {
   if (behind.startsWith('//')) {
     return /^https?$/i.test(scheme) ? 'unclear-end' : 'scheme';
@@ -155,8 +155,8 @@ function isScheme(word: string): SkipReason | undefined {
 }
 
 /**
- * Schemes of one word that mail programs, browsers and what is often installed beside them open without `//`. To all
- * others readers prefer the URL behind the colon: `Link:https://…`.
+ * Schemes that mail programs, browsers and common applications open without `//`. For all other words, readers prefer the URL
+ * behind the colon: `Link:https://…`.
  */
 const SCHEMES: ReadonlySet<string> = new Set(
   (

@@ -1,20 +1,20 @@
 import type { Charset } from './charset.ts';
 import { placeholderBegins } from './placeholders.ts';
 
-/** Marks of emphasis: not the URL's where they stand on both sides of it. */
+/** Marks of emphasis. They do not belong to a URL when they stand on both sides of it. */
 export const EMPHASIS = '*_~|';
 
-/** ASCII that closes what a URL stands in, and that no reader takes for a part of it where nothing in it opened that. */
+/** Closing ASCII characters that no reader adds to a URL that does not open them. */
 const CLOSERS = '<>]}';
-/** ASCII that ends a sentence or a word, or closes a bracket, but that some readers take along, with what follows it. */
+/** ASCII punctuation that some readers add to a URL, together with the text behind it. */
 const PUNCTUATION = ".,:;!?'`-)*~|";
 
-/** Of the rest, what nobody takes for a part of a URL: white space, brackets, and the punctuation of CJK. */
+/** Non-ASCII characters that no reader adds to a URL: white space, brackets, and the punctuation of CJK. */
 const BOUNDARY = /[\s\p{Z}\p{Pe}、。！，：；？｜｡､]|(?![‚„])\p{Ps}/u;
-/** And what is not seen: marks of the direction of writing, places where a line may be broken. */
+/** Other punctuation, and invisible characters: marks of writing direction, and places where a line may break. */
 const OTHER_PUNCTUATION = /[\p{P}\p{Cf}]/u;
 
-/** What closes a quotation, by what opens it. */
+/** The closing quotation marks of each opening one. */
 const QUOTES: Readonly<Record<string, string>> = {
   '“': '”',
   '”': '”',
@@ -29,11 +29,11 @@ const QUOTES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Whether all readers agree that a URL ends at an offset: there is white space, a closing character or the end of the
- * text, perhaps behind punctuation; or a quotation that holds nothing else ends there. Of `https://a.example/foo–bar`,
- * only a half would be replaced, and the link dead.
+ * Whether all readers agree that a URL ends at an offset. They do where white space, a closing character or the end of the text
+ * follows, perhaps after punctuation, and where a quotation ends that holds only the URL. If half of
+ * `https://a.example/foo–bar` were replaced, the link would be dead.
  *
- * @param start where the URL begins
+ * @param start the offset of the URL
  */
 function endsClearly(text: string, start: number, end: number, charset: Charset): boolean {
   if (isQuoted(text, start, end, charset)) {
@@ -64,13 +64,13 @@ function endsClearly(text: string, start: number, end: number, charset: Charset)
   }
 }
 
-/** Whether the word goes on to another `"`: some readers take what stands between two of them for a part of a URL. */
+/** Whether another `"` follows in the word. To some readers, text between two of them is part of a URL. */
 function hasPartner(text: string, quote: number): boolean {
   QUOTE_OR_END.lastIndex = quote + 1;
   return QUOTE_OR_END.exec(text)?.[0] === '"';
 }
 
-/** Whether the word goes on to another link: readers that take along what is not ASCII see one link. */
+/** Whether another link follows in the word. Readers that accept non-ASCII characters see a single link. */
 function isJoined(text: string, from: number): boolean {
   LINK_OR_END.lastIndex = from;
   return /[:@w]/i.test(LINK_OR_END.exec(text)?.[0] ?? '');
@@ -79,7 +79,7 @@ function isJoined(text: string, from: number): boolean {
 const QUOTE_OR_END = /[\0- "<>]/g;
 const LINK_OR_END = /[\0- "<>:@]|www\./gi;
 
-/** Whether what is directly behind the URL closes the quotation that what is directly before it opens. */
+/** Whether the character behind the URL closes the quotation that the character before it opens. */
 function isQuoted(text: string, start: number, end: number, charset: Charset): boolean {
   return charactersBefore(text, start, charset).some((opening) =>
     QUOTES[opening]?.includes(charset.characterAt(text, end).char),
@@ -88,7 +88,7 @@ function isQuoted(text: string, start: number, end: number, charset: Charset): b
 
 const NONE: readonly string[] = [];
 
-/** What the character that is not ASCII before an offset may be: several, where charsets read differently from there. */
+/** The non-ASCII characters that may end at an offset. Multi-byte charsets leave several possibilities. */
 function charactersBefore(text: string, at: number, charset: Charset): readonly string[] {
   return at === 0 || text.charCodeAt(at - 1) < 0x80
     ? NONE
@@ -99,10 +99,9 @@ function charactersBefore(text: string, at: number, charset: Charset): readonly 
 }
 
 /**
- * What keeps a URL in plain text from being replaced: readers do not agree where it ends, or somebody is still to fill
- * something in.
+ * Why a URL in plain text is left alone: readers disagree where it ends, or a placeholder follows.
  *
- * @param written the URL as Unicode text, or undefined where the charset does not say for certain
+ * @param written the URL as Unicode text, or undefined where the charset leaves that uncertain
  */
 export function doubtAbout(
   text: string,
@@ -126,12 +125,12 @@ export function doubtAbout(
   return isClear ? undefined : 'unclear-end';
 }
 
-/** What nearly all URLs are, which spares a closer look. Of long ones the pattern would run out of stack. */
+/** Whether a URL is one of the ordinary ones, which need no closer look. On long URLs the pattern would overflow the stack. */
 const isOrdinary = (url: string): boolean => url.length < 2000 && ORDINARY.test(url);
 const ORDINARY =
   /^https?:\/\/(?:[a-z\d-]*[a-z\d]\.)+[a-z]+(?:\/(?:[\w/=&-]|[.?#](?=[\w/])|%[\dA-Fa-f]{2})*)?(?<!-)$/;
 
-/** Whether a URL follows a letter or `_`: Android would make a link of a part of the tracking domain instead. */
+/** Whether a URL follows a letter or `_`. Android would then link a part of the tracking domain instead. */
 function isPartOfWord(text: string, start: number, charset: Charset): boolean {
   return (
     text[start - 1] === '_' ||
@@ -141,11 +140,11 @@ function isPartOfWord(text: string, start: number, charset: Charset): boolean {
 
 const WORD = /[\p{L}\p{N}\p{M}]/u;
 
-/** Behind what all readers see that a URL begins. Behind other characters, some see only one that stands within it. */
+/** Characters after which all readers see that a URL begins. After others, some readers see only a URL inside of it. */
 const STARTS = /[\0- !"#%-*,/:;<>?[-\]{}]/;
 const LINK_WITHIN = /[:@]|www\./i;
 
-/** Whether all readers take the whole of a URL, once they know where it ends. */
+/** Whether all readers accept every character of a URL, once they know its end. */
 function isReadWhole(written: string): boolean {
   const url = written.slice(written.indexOf('://') + '://'.length);
   const behindAddress = url.startsWith('[') ? url.slice(url.indexOf(']') + 1) : undefined;
@@ -157,13 +156,13 @@ function isReadWhole(written: string): boolean {
   );
 }
 
-/** What some readers end a URL at: characters, sequences, and a URL in it behind a bracket or comma. */
+/** Text at which some readers end a URL: characters, sequences, and another URL behind a bracket or comma. */
 const CUT_SHORT =
   /[[\]{}|\\^`"]|(?![\0-\x7f])\p{P}|%(?![\da-f]{2})|\?\?|\.\.(?![a-z\d.%/&])|'(?![\p{L}\p{N}-])|[(,;'*!.]https?:\/\//iu;
-/** A host and port that all readers take: without a user, followed by a path or query, or by nothing. */
+/** An authority that all readers accept: no user, and a path, a query or nothing behind it. */
 const AUTHORITY = /^(?:[^/?#@:.]+\.)*[^/?#@:.]*[^/?#@:._-](?::\d+)?(?:\/|\?[^@]*$|$)/;
 const LONGEST_AUTHORITY = 700;
-/** What some readers leave out at the end of a path. Android alone leaves out what is excepted here, too. */
+/** Characters that some readers drop at the end of a path. Only Android drops the exceptions as well. */
 const DROPPED = /(?:(?!\u200c|\u200d)[^\p{L}\p{N}\p{M}_/=&#)])$/u;
 
 function areBalanced(url: string): boolean {
@@ -177,14 +176,14 @@ function areBalanced(url: string): boolean {
   return depth === 0;
 }
 
-/** Scripts without spaces between words: whether they belong to the URL they follow, readers do not agree. */
+/** Scripts without spaces between words. Readers disagree whether they belong to the URL before them. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const UNSPACED_BEHIND_LETTER = new RegExp(`\\w${UNSPACED.source}`, 'u');
 
 const JOINER_AT_END = /[\u200c\u200d]$/;
 
-/** Whether what seems to be the end of the URL may be text already. */
+/** Whether the end of the URL may belong to the text behind it. */
 function mayRunOn(written: string): boolean {
   return (
     UNSPACED_BEHIND_LETTER.test(written) ||
@@ -193,7 +192,7 @@ function mayRunOn(written: string): boolean {
   );
 }
 
-/** Cut off rather than matched: a pattern that runs over both is quadratic, or needs too deep a stack. */
+/** The URL from its path on. A pattern over the whole URL would be quadratic, or overflow the stack. */
 function behindHost(url: string): string {
   const behindScheme = url.slice(url.indexOf('://') + '://'.length);
   const end = behindScheme.search(/[/?#]/);

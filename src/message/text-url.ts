@@ -8,11 +8,11 @@ const SCHEME_WINDOW = 'xhttps+notrack://'.length;
 const SCHEME_CHARACTER = /[a-z\d+]/i;
 const IPV6 = /\[[0-9a-f:.]{2,45}\]/iy;
 const USERINFO = /[\w.~%!$&'*+,;=:-]{1,256}@/y;
-/** What of it is not in a name as well. */
+/** Characters of a user and password that are not allowed in a name. */
 const USERINFO_ONLY = "~%!$&'*+,;=:@";
 const PORT = /:\d{1,5}(?!\w)/y;
 
-/** What an ASCII character is to a URL. */
+/** Kinds of ASCII characters in a URL. */
 const STOP = 0;
 const PLAIN = 1;
 const OPENER = 2;
@@ -35,27 +35,27 @@ const HOST = Uint8Array.from({ length: 128 }, (_, code) =>
   /[\w.-]/.test(String.fromCharCode(code)) ? 1 : 0,
 );
 
-/** ASCII punctuation that ends a sentence, not a URL. */
+/** ASCII punctuation that ends a sentence, and does not belong to a URL at its end. */
 const CLOSING = ".,:;!?'";
-/** What may stand between `<` and `>` beside ASCII. */
+/** Non-ASCII characters that are allowed between `<` and `>`. */
 const DELIMITED = /[^\p{Z}\p{Cc}\ufffd]/u;
-/** The joiners of Persian, Indic scripts and emoji are part of a word. */
+/** Non-ASCII characters of names. The joiners of Persian, Indic scripts and emoji are part of a word. */
 const IN_NAME = /[\p{L}\p{N}\p{M}\u200c\u200d]/u;
 const IN_PATH = /[^\p{Z}\p{P}\p{C}\ufffd\uff5c]|[\u200c\u200d]/u;
-/** In ASCII its partner follows directly; those of `[` and `{` are one further. */
+/** In ASCII, `)` follows `(` directly, and `]` and `}` are one further. */
 const PARENTHESIS = '('.charCodeAt(0);
 
 /**
- * Finds where URLs begin and end in plain text, in time linear in the text.
+ * Finds URLs in plain text, in time linear in the text.
  *
- * A URL goes on to the next white space, control character, `<`, `>`, `"`, backquote or punctuation that is
- * not ASCII; brackets belong to it where they are balanced within it; what ends a sentence does not. In
- * `<…>` all of it does, up to white space or `"`.
+ * A URL extends to the next white space, control character, `<`, `>`, `"`, backquote or non-ASCII punctuation. Brackets belong
+ * to it where they are balanced in it. Punctuation that ends a sentence does not belong to it. In `<…>` everything up to white
+ * space or `"` belongs to it.
  */
 export class UrlScanner {
   readonly #text: string;
   readonly #charset: Charset;
-  /** Of the last stretch without white space that holds brackets: which bracket belongs to which, 0 for none. */
+  /** The partner of each bracket in the last word with brackets, or 0. */
   #partners = new Uint32Array();
   #partnersStart = 0;
   #partnersEnd = 0;
@@ -113,10 +113,10 @@ export class UrlScanner {
     return this.#withoutClosing(hostEnd, this.#pathEnd(start, hostEnd, before), before);
   }
 
-  /** Behind host and port, or -1 where there is no host. */
+  /** The end of host and port, or -1 where there is no host. */
   #hostEnd(authority: number): number {
     const end = this.#nameEnd(authority);
-    // Only where more than a name stands there, there may be a user before it.
+    // Only text that continues after a name may begin with a user.
     return USERINFO_ONLY.includes(this.#text[end] ?? '/')
       ? this.#hostEndAt(this.#behindUserinfo(authority))
       : this.#hostEndAt(authority, end);
@@ -137,14 +137,14 @@ export class UrlScanner {
     return end === host || '.-'.includes(this.#text[host] as string) ? -1 : this.#behindPort(end);
   }
 
-  /** Of `<https://a.example,https://b.example>`, nobody opens the whole. */
+  /** Whether a URL in `<…>` may continue after its host. No reader opens the whole of `<https://a.example,https://b.example>`. */
   #hostIsWhole(end: number): boolean {
     return this.#text.charCodeAt(end) < 0x80
       ? '/?#>'.includes(this.#text[end] as string)
       : this.#foreign(end, /\P{P}/u) > 0;
   }
 
-  /** Behind the characters of a name. */
+  /** The end of the characters of a name. */
   #nameEnd(from: number): number {
     let end = from;
     for (let units = this.#hostCharacter(end); units > 0; units = this.#hostCharacter(end)) {
@@ -153,7 +153,7 @@ export class UrlScanner {
     return end;
   }
 
-  /** `user:password@`, where an authority has one. */
+  /** The end of `user:password@`, if the authority has one. */
   #behindUserinfo(authority: number): number {
     USERINFO.lastIndex = authority;
     return USERINFO.test(this.#text) ? USERINFO.lastIndex : authority;
@@ -172,7 +172,7 @@ export class UrlScanner {
     return this.#text[end] === ':' && PORT.test(this.#text) ? PORT.lastIndex : end;
   }
 
-  /** Units of the character at an offset that is not ASCII, or 0 where it does not match. */
+  /** The length of the non-ASCII character at an offset, or 0 where the pattern does not match it. */
   #foreign(at: number, pattern: RegExp): number {
     const { char, units } = this.#charset.characterAt(this.#text, at);
     return pattern.test(char) ? units : 0;
@@ -239,7 +239,7 @@ export class UrlScanner {
     return at;
   }
 
-  /** The bracket that belongs to the one at an offset, found once for a whole stretch without white space. */
+  /** The partner of the bracket at an offset. Partners are found once for a whole word. */
   #partner(bracket: number, from: number): number | undefined {
     if (bracket >= this.#partnersEnd) {
       this.#partnersStart = from;
@@ -261,7 +261,7 @@ export class UrlScanner {
         }
       }
     }
-    // A partner is never at 0: a URL stands before it.
+    // A partner is never at 0, because a URL stands before it.
     return this.#partners[bracket - this.#partnersStart] || undefined;
   }
 

@@ -126,6 +126,17 @@ describe('docs/message-library.md', () => {
     expect(/```ts\n(.*?)\n```/s.exec(page)?.[1]).toBe(documented);
   });
 
+  test('lists each option', () => {
+    const declared = /interface ReadingOptions \{\n(.*?)\n\}/s.exec(
+      textOf('src/message/open-message.ts'),
+    );
+    const options = declared?.[1]?.match(/(?<=^ {2}readonly )\w+/gm) ?? [];
+    expect(options).toContain('rewriteSigned');
+    for (const option of options) {
+      expect(page).toContain(option === 'limits' ? '| `limits.' : `| \`${option}\` |`);
+    }
+  });
+
   test('lists each limit with its default', () => {
     const limits = [...page.matchAll(/^\| `limits\.(\w+)` \| `(\d+)` \|/gm)];
     expect(Object.fromEntries(limits.map(([, name, value]) => [name, Number(value)]))).toEqual(
