@@ -68,7 +68,7 @@ async function withBlocks(
   program: Command,
   action: (list: EditableBlockList) => Promise<void>,
 ): Promise<void> {
-  const store = openStore(configured(program), silent, noMetrics);
+  const store = await openStore(configured(program), silent, noMetrics);
   try {
     await whileAvailable(() => action(store.blocks));
   } finally {

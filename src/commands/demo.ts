@@ -75,7 +75,7 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   heading(`1. The newsletter, as it was (-) and as it goes out (+): ${links.length} links tracked`);
   printDiff(before, after);
 
-  const store = openStore(config, silent, noMetrics);
+  const store = await openStore(config, silent, noMetrics);
   const events = store.events.openReader('newest');
   try {
     await follow(link, another, events);

@@ -14,7 +14,7 @@ export async function examineStore(
   keys?: SealKeys,
 ): Promise<readonly Finding[]> {
   const findings = new Findings('redis');
-  const store = openStore(config, silent, noMetrics);
+  const store = await openStore(config, silent, noMetrics);
   try {
     const { facts, warnings, unknown } = await store.health(keys);
     for (const fact of facts) findings.ok(fact);

@@ -25,7 +25,7 @@ export function eventsCommand(program: Command): void {
     .option('-f, --follow', 'go on as they come')
     .option('-n, --new', 'leave out those that are there already; with --follow')
     .action(async (options: EventsOptions) => {
-      const store = openStore(configured(program), stderrLogger, noMetrics);
+      const store = await openStore(configured(program), stderrLogger, noMetrics);
       const reader = store.events.openReader(options.new ? 'newest' : 'oldest');
       const interruption = new Interruption();
       try {

@@ -21,7 +21,7 @@ export function forgetCommand(program: Command): void {
     .requiredOption('--recipient <address>', 'as it stands in the envelope')
     .option('--keep-links', 'let the links sent to the recipient go on leading to their targets')
     .action(async ({ recipient, keepLinks = false }: ForgetOptions) => {
-      const store = openStore(configured(program), silent, noMetrics);
+      const store = await openStore(configured(program), silent, noMetrics);
       const progress = new Progress('forget', 1);
       try {
         const found = await whileAvailable(() =>

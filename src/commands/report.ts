@@ -45,7 +45,7 @@ export function reportCommand(program: Command): void {
     .addHelpText('after', NOTES)
     .action(async (options: ReportOptions) => {
       const { json, ...query } = options;
-      const store = openStore(configured(program), stderrLogger, noMetrics);
+      const store = await openStore(configured(program), stderrLogger, noMetrics);
       try {
         const report = await store.counters.report(query);
         const text = json

@@ -17,7 +17,7 @@ const REFUSALS = /: (ERR DB index|WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password
 export async function storeProblems(config: Configuration, root: Stanza): Promise<Problem[]> {
   const set = root.settings.get('link_store');
   const place = root.child('redis')?.origin ?? set?.origin ?? root.origin;
-  const store = openStore(config, silent, noMetrics);
+  const store = await openStore(config, silent, noMetrics);
   try {
     const { warnings } = await store.health();
     return warnings.map((message) => ({ severity: 'warning', message, ...place }));

@@ -33,7 +33,7 @@ export async function openLinks(
 ): Promise<Links> {
   const keys = await SealKeyFile.open(config.sealed.keyFile);
   const sealed = createSealedLinks(keys.keys, trackingDomains);
-  const store = openStore(config, logger, metrics);
+  const store = await openStore(config, logger, metrics);
   return {
     ...linksOf(store, sealed),
     sealed: sealed.issuer,

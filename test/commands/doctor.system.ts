@@ -46,7 +46,7 @@ test('Redis that may lose links', async () => {
     });
     const nothingKept = expect.stringContaining('Redis keeps nothing on disk');
     expect(complaints(findings)).toEqual([nothingKept]);
-    const store = openStore(config, silent, noMetrics);
+    const store = await openStore(config, silent, noMetrics);
     const { fingerprint } = new SealKeys([newSealKey([], 0)]);
     await store.health({ fingerprint, announceAs: 'mx2' });
     await store.close();

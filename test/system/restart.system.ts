@@ -1,26 +1,20 @@
-import { execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { catchMail, type MailCatcher } from '../helpers/catch-mail.ts';
 import { follow } from '../helpers/follow.ts';
 import { freePort } from '../helpers/free-port.ts';
+import { type InstalledProgram, installProgram } from '../helpers/installed-program.ts';
 import { openIdleSessions } from '../helpers/mail-load.ts';
 import { startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Postfix, startPostfix } from '../helpers/postfix.ts';
-import { builtProgram } from '../helpers/service.ts';
+import { slowness } from '../helpers/slowness.ts';
 import { send, smtpConnect, transaction } from '../helpers/smtp-client.ts';
 import { type Activated, activate } from '../helpers/socket-activation.ts';
 
@@ -31,7 +25,7 @@ const MESSAGE = 'Subject: x\r\n\r\nhttps://example.com/\r\n';
 
 let folder: string;
 let config: string;
-let program: string;
+let program: InstalledProgram;
 let http: number;
 let service: Activated | undefined;
 let postfix: Postfix | undefined;
@@ -44,10 +38,7 @@ beforeEach(async () => {
   config = join(folder, 'clickmilter.conf');
   http = await freePort();
   catcher = await catchMail();
-  // A copy that an upgrade may replace and a removal may take away.
-  const built = dirname(builtProgram());
-  program = join(folder, 'program/dist/cli.js');
-  install(built);
+  program = installProgram(folder);
 });
 afterEach(async () => {
   await postfix?.stop();
@@ -59,15 +50,6 @@ afterEach(async () => {
   await catcher.stop();
   rmSync(folder, { recursive: true });
 });
-
-function install(built = dirname(builtProgram())): void {
-  const root = join(folder, 'program');
-  rmSync(root, { recursive: true, force: true });
-  mkdirSync(root);
-  cpSync(built, join(root, 'dist'), { recursive: true });
-  cpSync(join(built, '../package.json'), join(root, 'package.json'));
-  symlinkSync(join(built, '../node_modules'), join(root, 'node_modules'));
-}
 
 function configure(workers: number, settings = ''): void {
   writeFileSync(
@@ -81,7 +63,25 @@ function configure(workers: number, settings = ''): void {
   );
 }
 
-const command = () => [process.execPath, program, '--config', config, 'run', '--hand-over'];
+const command = () => [process.execPath, program.path, '--config', config, 'run', '--hand-over'];
+
+/** How long the program takes to load at the moment, without a configuration, in milliseconds. */
+async function loadMs(): Promise<number> {
+  const begun = performance.now();
+  const service = join(folder, 'program/dist/service/service.js');
+  await once(spawn(process.execPath, [service], { stdio: 'inherit' }), 'exit');
+  return performance.now() - begun;
+}
+
+/** What a process has used of the CPU, in milliseconds; the kernel counts in hundredths of a second. */
+function cpuMs(pid: number): number {
+  const [user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /, '')
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  return 10 * (user + system);
+}
 
 /** Processes whose parent is this one: the workers, which will be nobody's children soon. */
 function remember(primary: number): number[] {
@@ -143,7 +143,6 @@ describe.each(kinds)(
   'workers = $workers, $kind socket, systemd holds the sockets',
   ({ workers, kind }) => {
     let link: string;
-    let startMs: number;
     let running: { service: Activated; postfix: Postfix };
 
     beforeEach(async () => {
@@ -151,9 +150,7 @@ describe.each(kinds)(
       const path = join(folder, 'milter.sock');
       const milter = kind === 'unix' ? path : await freePort();
       service = await activate({ milter, redirect: http }, command());
-      const begun = performance.now();
       await service.start();
-      startMs = performance.now() - begun;
       const milters = kind === 'unix' ? `unix:${path}` : `inet:127.0.0.1:${milter}`;
       postfix = await startPostfix({ deliverTo: catcher.port, milters });
       running = { service, postfix };
@@ -172,8 +169,7 @@ describe.each(kinds)(
       {
         what: 'an upgrade',
         act: async ({ service }: typeof running) => {
-          rmSync(dirname(program), { recursive: true });
-          install();
+          program.replace();
           await service.restart();
         },
       },
@@ -206,16 +202,18 @@ describe.each(kinds)(
         const before = remember(service.pid);
         const sessions = await openIdleSessions(postfix.port());
         const traffic = startTraffic(postfix, link);
-        await poll('traffic', () => traffic.codes.length > 5 && traffic.statuses.length > 5);
+        const { codes, statuses } = traffic;
+        await poll('traffic', () => Math.min(codes.length, statuses.length) > 5, 60_000);
 
+        const slower = [await slowness()];
         await act(running);
-        const now = traffic.codes.length;
-        await poll('traffic afterwards', () => traffic.codes.length > now + 10, 30_000);
+        slower.push(await slowness());
+        const now = codes.length;
+        await poll('traffic afterwards', () => codes.length > now + 10, 60_000);
         const { slowest, mails } = await traffic.end();
-        expect([...new Set(traffic.codes)]).toEqual([250]);
-        expect([...new Set(traffic.statuses)]).toEqual([302]);
-        // Nobody waits for more than the start of the next service; 5 s where the machine is not busy.
-        expect(slowest).toBeLessThan(Math.max(5_000, 4 * startMs));
+        expect([...new Set(codes)]).toEqual([250]);
+        expect([...new Set(statuses)]).toEqual([302]);
+        expect(slowest).toBeLessThan(5_000 * Math.max(...slower));
 
         for (const { state, finish } of sessions) {
           expect({ state, code: await finish() }).toEqual({ state, code: 250 });
@@ -229,25 +227,25 @@ describe.each(kinds)(
         expect(untracked).toHaveLength(0);
         const now2 = remember(service.pid);
         for (const pid of [...old].filter((pid) => !now2.includes(pid))) {
-          await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 15_000);
+          await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 60_000);
         }
         expect(before.every((pid) => !existsSync(`/proc/${pid}`) || now2.includes(pid))).toBe(true);
       },
-      120_000,
+      240_000,
     );
 
     test('a stop, the program files gone: open sessions go on to their end', async () => {
       const { service, postfix } = running;
       const workersBefore = remember(service.pid);
       const sessions = await openIdleSessions(postfix.port());
-      rmSync(join(folder, 'program'), { recursive: true });
+      program.remove();
       service.signal('SIGTERM');
       expect(await service.ended()).toBe(0);
       for (const { state, finish } of sessions) {
         expect({ state, code: await finish() }).toEqual({ state, code: 250 });
       }
       for (const pid of workersBefore) {
-        await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 15_000);
+        await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 60_000);
       }
       expect(service.output()).not.toMatch(/"level":[56]0|Error/);
     }, 60_000);
@@ -257,7 +255,7 @@ describe.each(kinds)(
 describe.each(kinds)(
   'workers = $workers, $kind socket, the service listens itself',
   ({ workers, kind }) => {
-    test('a restart: open sessions go on, and nobody listens for no longer than a start takes', async () => {
+    test('a restart: open sessions go on, and the time in which nobody listens stays under a second', async () => {
       const path = join(folder, 'milter.sock');
       const port = await freePort();
       const listen = kind === 'unix' ? `"${path}" { File_Mode = 0666 }` : `"127.0.0.1:${port}" { }`;
@@ -268,36 +266,40 @@ describe.each(kinds)(
       const start = async () => {
         const [file = '', ...args] = command();
         const peer = startPeer(file, args);
-        const begun = performance.now();
         await poll('it to serve', () => {
           if (!peer.running) throw new Error(peer.output());
           return peer.output().includes('smtpd_milters');
         });
         remember(peer.pid);
-        return { peer, startMs: performance.now() - begun };
+        return peer;
       };
       const first = await start();
       const milters = kind === 'unix' ? `unix:${path}` : `inet:127.0.0.1:${port}`;
       postfix = await startPostfix({ deliverTo: catcher.port, milters });
       const sessions = await openIdleSessions(postfix.port());
 
+      const loads = [await loadMs()];
       const watch = watchListener(kind === 'unix' ? { path } : { port });
-      first.peer.signal('SIGTERM');
-      expect(await first.peer.exited).toBe(0);
+      first.signal('SIGTERM');
+      expect(await first.exited).toBe(0);
       const second = await start();
       const { longestGap } = await watch.end();
+      const cpu = remember(second.pid).map(cpuMs);
+      loads.push(await loadMs());
       console.log(
-        `nobody listened for ${Math.round(longestGap)} ms, a start takes ${Math.round(first.startMs)} ms`,
+        `nobody listened for ${Math.round(longestGap)} ms; the program loads in ${loads.map(Math.round)} ms; a worker took ${cpu} ms of CPU`,
       );
-      expect(longestGap).toBeLessThan(2 * Math.max(first.startMs, second.startMs));
+      // Where the machine is not busy, that is the time in which nobody listens.
+      expect(Math.max(...cpu)).toBeLessThan(1_000);
+      expect(longestGap).toBeLessThan(5 * Math.max(...loads));
 
       expect((await send(postfix.port(), MESSAGE)).code).toBe(250);
       for (const { state, finish } of sessions) {
         expect({ state, code: await finish() }).toEqual({ state, code: 250 });
       }
-      await second.peer.stop();
+      await second.stop();
       for (const pid of old) {
-        await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 15_000);
+        await poll(`the end of ${pid}`, () => !existsSync(`/proc/${pid}`), 60_000);
       }
     }, 90_000);
   },
@@ -316,7 +318,7 @@ test('a worker left over ends within drain_timeout when it is told to', async ()
   await service.ended();
   expect(existsSync(`/proc/${worker}`)).toBe(true);
   process.kill(worker, 'SIGTERM');
-  await poll('its end', () => !existsSync(`/proc/${worker}`), 15_000);
+  await poll('its end', () => !existsSync(`/proc/${worker}`), 60_000);
   expect(service.output()).toContain('SMTP sessions cut off');
   await client.quit();
 }, 60_000);
