@@ -83,8 +83,9 @@ export class ClickEventWriter {
     let common = this.#common.get(message);
     if (common === undefined) {
       const customerId = message.customerId ?? this.#customerId;
+      const known = customerId === message.customerId ? message : { ...message, customerId };
       // Here, once: senders choose how long that is, and every click would have to shorten it again.
-      common = shortened(clean(messageMembers({ ...message, customerId }) + this.#node).slice(1));
+      common = shortened(clean(messageMembers(known) + this.#node).slice(1));
       this.#common.set(message, common);
     }
     const event: EventFacts = { eventId, repeatCount: count, automationReasons: reasons };

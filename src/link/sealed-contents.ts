@@ -120,18 +120,19 @@ export class ContentsPacker {
     let left = Math.min(room, MAX_STRING_BYTES) - 2;
     for (const { bytes } of ofLink) left -= bytes + 1;
     let which = 0;
-    for (const [i, { bytes, isNeeded }] of this.#further.entries()) {
-      if (bytes + 1 > left && !isNeeded) continue;
-      left -= bytes + 1;
-      which |= 1 << i;
+    let bit = 1;
+    for (const { bytes, isNeeded } of this.#further) {
+      if (bytes + 1 <= left || isNeeded) {
+        left -= bytes + 1;
+        which |= bit;
+      }
+      bit <<= 1;
     }
-    const ofMessage = () => this.#further.filter((_, i) => which & (1 << i));
-    if (ofLink.length > 0) return packMembers([...ofLink, ...ofMessage()]);
-    let further = this.#furtherOf.get(which);
-    if (further === undefined) {
-      further = packMembers(ofMessage());
-      this.#furtherOf.set(which, further);
-    }
+    const packed = ofLink.length > 0 ? undefined : this.#furtherOf.get(which);
+    if (packed !== undefined) return packed;
+    const ofMessage = this.#further.filter((_, i) => which & (1 << i));
+    const further = packMembers([...ofLink, ...ofMessage]);
+    if (ofLink.length === 0) this.#furtherOf.set(which, further);
     return further;
   }
 }
@@ -144,15 +145,22 @@ interface Member {
   readonly isNeeded: boolean;
 }
 
+/** Of nearly every link. */
+const NO_MEMBERS: readonly Member[] = [];
+
 function membersOf<Facts>(
   further: readonly { readonly name: keyof Facts; readonly key: string; readonly sealed: number }[],
   facts: Facts,
 ): readonly Member[] {
-  return further.flatMap(({ key, name, sealed }) => {
-    if (facts[name] === undefined) return [];
-    const json = `"${key}":${jsonOf(facts[name])}`;
-    return { json, bytes: Buffer.byteLength(json), isNeeded: sealed === 0 };
-  });
+  let members: Member[] | undefined;
+  for (const { key, name, sealed } of further) {
+    const value = facts[name];
+    if (value === undefined) continue;
+    const json = `"${key}":${jsonOf(value)}`;
+    members ??= [];
+    members.push({ json, bytes: Buffer.byteLength(json), isNeeded: sealed === 0 });
+  }
+  return members ?? NO_MEMBERS;
 }
 
 function packMembers(members: readonly Member[]): Buffer {

@@ -78,11 +78,14 @@ function parseLink(line: string): TemplateLink {
   const kind = letter.toLowerCase();
   const isOpen = letter !== kind;
   const name = fields[isOpen ? 2 : 1];
+  const { part, unsubscribe } = kindOf(kind);
+  // Always the same properties in the same order: these links are compared with those of every message.
   return {
-    ...kindOf(kind),
+    part,
+    unsubscribe,
+    name: name === undefined ? undefined : parseLinkName(name),
     start: fields[0] ?? '',
-    ...(isOpen && { end: fields[1] ?? '' }),
-    ...(name !== undefined && { name: parseLinkName(name) }),
+    end: isOpen ? (fields[1] ?? '') : undefined,
   };
 }
 
