@@ -80,7 +80,7 @@ test('what needs a restart is said, and stays as it was', async () => {
     (await send({ macros: { mail: { '{shop}': 'a' } } })).modifications.length > 0;
   expect(await isShopTracked()).toBe(true);
   await reload('workers = 2', 'workers = 3', /"changed":\["workers"\]/);
-  await reload('"{shop}"', '"{customer}"', /"changed":\["macros","workers"\]/);
+  await reload('"{shop}"', '"{customer}"', /"changed":\["macros > pathway","workers"\]/);
   expect(await isShopTracked()).toBe(true);
 });
 
