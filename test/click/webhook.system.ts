@@ -180,7 +180,7 @@ describe('TLS', () => {
     const script = `
       import { postBatch } from '${new URL('../../src/click/post-batch.ts', import.meta.url)}';
       for (const url of ['${url}', '${wrong}'])
-        console.log(JSON.stringify(await postBatch({ ...${JSON.stringify(request)}, url })));
+        console.log(JSON.stringify(await postBatch({ ...${JSON.stringify(request)}, webhook: url })));
     `;
     const child = spawn(
       process.execPath,

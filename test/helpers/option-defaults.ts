@@ -2,7 +2,7 @@ import { httpOptions } from '../../src/config/listener-options.ts';
 import { stanzaFields } from '../../src/config/stanza.ts';
 import { eventsOptions, redisOptions } from '../../src/config/store-options.ts';
 
-const context = { file: '/etc/clickmilter/clickmilter.conf', stateDirectory: '/dev/null/state' };
+const context = { file: '/etc/clickmilter/clickmilter.conf', stateDirectory: '/nonexistent-state' };
 
 // The options of stanzas that set nothing: components have no defaults of their own.
 export const httpDefaults = stanzaFields(httpOptions, undefined, context);
