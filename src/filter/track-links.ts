@@ -15,12 +15,8 @@ export function readingOptions(
   const { trackingDomain, excludeDomains, excludeUrls } = options;
   const isAnyExcluded = excludeDomains.patterns.length > 0 || excludeUrls.patterns.length > 0;
   return {
+    ...options, // where the two have a name in common, they have it in the same sense
     limits,
-    rewriteSigned: options.rewriteSigned,
-    excludeSelectors: options.excludeSelectors,
-    trackUrlText: options.trackUrlText,
-    placeholders: options.placeholders,
-    unsubscribeLinks: options.unsubscribeLinks,
     // A context variable of the MTA may name a domain that the configuration does not.
     ownDomains: trackingDomains.has(trackingDomain)
       ? trackingDomains
