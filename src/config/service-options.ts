@@ -17,7 +17,7 @@ export const globalOptions = {
   link_store: option(
     choiceType('redis', 'sealed'),
     'sealed',
-    'Where links are kept: in Redis, which makes them short, or sealed (encrypted) in the link itself. Of the facts about its message, a sealed link holds campaign and recipient, and pathway, metadata, tags, sender, queue id and subject, in this order, as far as its token stays within 220 characters. Sealed links work with either setting. After a change to sealed, links that were kept in Redis lead nowhere.',
+    'Where links are kept: in Redis, which makes them short, or sealed (encrypted) in the link itself. Of the facts about its message, a sealed link holds campaign, customer and recipient, and others as far as its token stays within 220 characters (docs/events.md). Sealed links work with either setting. After a change to sealed, links that were kept in Redis lead nowhere.',
   ),
   workers: option(workersType, 1, 'Number of worker processes; auto means one per processor.'),
   worker_max_memory: option(
