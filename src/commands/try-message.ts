@@ -6,7 +6,7 @@ import {
   type FilterSettings,
   Transaction,
 } from '../filter/transaction.ts';
-import { type MessageFile, readMessageFile } from '../message/message-file.ts';
+import { type MessageFile, readMessageFile } from '../message/message.ts';
 
 /** A message as the milter would change it, with the report. */
 export interface TriedMessage {

@@ -191,6 +191,14 @@ function countingAdapter(steps: number): TreeAdapter {
       }
     }
   }
+  const findOne = (test: (element: Element) => boolean, nodes: readonly Node[]) => {
+    for (const element of elementsIn(nodes)) {
+      if (test(element)) {
+        return element;
+      }
+    }
+    return null;
+  };
   return {
     isTag,
     getChildren,
@@ -221,23 +229,9 @@ function countingAdapter(steps: number): TreeAdapter {
       }
       return text;
     },
-    existsOne: (test, nodes) => {
-      for (const element of elementsIn(nodes)) {
-        if (test(element)) {
-          return true;
-        }
-      }
-      return false;
-    },
+    existsOne: (test, nodes) => findOne(test, nodes) !== null,
     findAll: (test, nodes) => [...elementsIn(nodes)].filter(test),
-    findOne: (test, nodes) => {
-      for (const element of elementsIn(nodes)) {
-        if (test(element)) {
-          return element;
-        }
-      }
-      return null;
-    },
+    findOne,
     // The query always starts at the document.
     removeSubsets: (nodes) => nodes,
   };
