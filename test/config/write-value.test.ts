@@ -57,6 +57,6 @@ test('what is shown is read as it was', () => {
       const shown = stanzaLines(read, { secrets: true }).join('\n');
       expect(contents(load(shown))).toEqual(contents(read));
     }),
-    { numRuns: 500 },
+    { numRuns: 150 },
   );
 });

@@ -182,9 +182,12 @@ export const products: Readonly<Record<string, Product>> = {
       { conf: SMTPAPI },
     ),
   'encoded words × X-MSYS-API': (n) =>
-    session([{ headers: [['X-MSYS-API', ` ${'=?utf-8?q?'.repeat(n / 4)}`]] }], {
-      conf: SMTPAPI,
-    }),
+    session(
+      ['=?utf-8?q?', '=?', '=?a?b?=', '=?utf-8?b?YQ==?= ', '\n '].map((piece) => ({
+        headers: [['X-MSYS-API', ` ${piece.repeat(n / 4)}`]],
+      })),
+      { conf: SMTPAPI },
+    ),
   'encoded words × From': (n) =>
     session([
       {

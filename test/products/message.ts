@@ -63,6 +63,12 @@ const MESSAGES: Readonly<Record<string, (n: number) => Message>> = {
     ),
     excludeSelectors: ['.x:has(.y) .z a', 'div:has(a + .q) a'],
   }),
+  'selectors × what is too deep for them': (n) => ({
+    ...html(
+      `<a href=https://a.example/>${'<div>'.repeat(n)}${'<b x=1><i>'.repeat(n)}${'<table><tr><td>'.repeat(n)}`,
+    ),
+    excludeSelectors: ['.x .y'],
+  }),
   'end tags × depth': (n) =>
     html(`<svg></svg>${'<div>'.repeat(Math.min(450, n / 20))}${'</x>'.repeat(n)}<a href=y>`),
   'attributes × one tag': (n) =>
@@ -72,6 +78,16 @@ const MESSAGES: Readonly<Record<string, (n: number) => Message>> = {
     html(list(n / 20, (i) => `<!--[if mso]><a href="https://a.example/${i}">x</a><![endif]-->`)),
   'link texts × links': (n) =>
     html(list(n / 200, (i) => `<a href=https://a.example/${i}>${'<b>'.repeat(600)}`)),
+  'link texts × unfinished tags': (n) =>
+    html(`<a href=https://a.example/>${'<'.repeat(1972)}`.repeat(n / 100)),
+  'attachments × lines': (n) => ({
+    headers: type('multipart/mixed; boundary=b'),
+    body: `${list(
+      n / 1000,
+      () =>
+        `--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n${`${'A'.repeat(76)}\r\n`.repeat(1000)}`,
+    )}--b\r\n\r\nhttps://a.example/\r\n--b--\r\n`,
+  }),
   'parts × headers': (n) => ({
     headers: type('multipart/mixed; boundary=b'),
     body: list(n / 50, () => `--b\r\n${list(20, (i) => `X-${i}: y\r\n`)}\r\nx\r\n`),
@@ -129,6 +145,8 @@ const MESSAGES: Readonly<Record<string, (n: number) => Message>> = {
     body: list(n / 2, (i) => `https: \r\n//a.exa \r\nmple/${i}\r\nx \r\n`),
   }),
   'edits × one line': (n) => html(list(n / 3, (i) => `<a href=https://a.example/${i}>`)),
+  'edits × one line that grows too long': (n) =>
+    html(`<a href="https://a.example/">${'x'.repeat(70)}`.repeat(n / 5)),
   'edits × quoted lines': (n) => ({
     headers: [...type('text/html'), field('Content-Transfer-Encoding', 'quoted-printable')],
     body: list(n / 3, (i) => `<a href=3Dhttps://a.example/${i}>=\r\n`),

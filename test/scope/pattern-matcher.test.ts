@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { domainMatcher, recipientMatcher, urlMatcher } from '../../src/scope/pattern-matcher.ts';
-import { costGrowth, LINEAR } from '../helpers/cost-growth.ts';
 
 describe('domains', () => {
   test.each([
@@ -76,11 +75,5 @@ describe('URLs', () => {
       }),
       { numRuns: 2000 },
     );
-  });
-
-  test('take no longer on what makes regular expressions slow', () => {
-    const { matches } = urlMatcher([`${'*a'.repeat(500)}b`]);
-    const growth = costGrowth((size) => expect(matches('a'.repeat(size))).toBe(false), 200_000);
-    expect(growth).toBeLessThan(LINEAR);
   });
 });

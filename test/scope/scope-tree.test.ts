@@ -1,32 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { configurationOf } from '../helpers/configuration.ts';
-import { costGrowth, LINEAR } from '../helpers/cost-growth.ts';
-
-let port = 0;
-
-function treeOfPeers(size: number) {
-  const peers = Array.from(
-    { length: size },
-    (_, n) => `Peer "10.${n >> 8}.${n & 255}.0/24" { tracking_link_expiry = ${n + 1} }`,
-  );
-  return configurationOf(`ESMTP_Listener { ${peers.join('\n')} }`).scopes;
-}
 
 describe('looking scopes up', () => {
-  test('does not try thousands of peers one by one', () => {
-    // So few that the matches of all of them stay in the cache.
-    const prepared = new Map([200, 2000].map((size) => [size, treeOfPeers(size)]));
-    const growth = costGrowth((size) => {
-      for (let n = 0; n < size; n++) {
-        // Never the same facts twice, as those are cached.
-        const facts = { peer: `10.${n >> 8}.${n & 255}.7`, listen: `192.0.2.1:${++port % 65536}` };
-        const options = prepared.get(size)?.match(facts).options;
-        if (options?.trackingLinkExpiry !== n + 1) expect(options).toMatchObject({ n });
-      }
-    }, 200);
-    expect(growth).toBeLessThan(LINEAR);
-  });
-
   test('gives connections of the same scopes the same match, so that what was computed for it serves all', () => {
     const { scopes } = configurationOf('ESMTP_Listener { Peer "10.0.0.0/8" { dry_run = on } }');
     const first = scopes.match({ peer: '10.0.0.1', listen: '192.0.2.1:25' });
