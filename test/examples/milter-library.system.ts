@@ -28,7 +28,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function run(file: string, ...args: string[]): string {
-  return execFileSync(file, args, { cwd: folder, encoding: 'utf8' });
+  return execFileSync(file, args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
 }
 
 /** Compiles with every check, those of the library's own types included. */
