@@ -5,10 +5,9 @@ import { type Links, openLinks } from '../service/links.ts';
 import { blockKey, browserUrl } from '../store/block-set.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Block, EditableBlockList } from '../store/store.ts';
-import { configured } from './configured.ts';
+import { configured, whileAvailable } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { findLink, parseLinkArgument } from './link-argument.ts';
-import { whileAvailable } from './while-available.ts';
+import { findLink, parseLinkArgument } from './link.ts';
 
 interface BlockOptions {
   readonly domain?: string;
@@ -16,26 +15,26 @@ interface BlockOptions {
   readonly json?: true;
 }
 
-const WHAT = 'a tracked URL, a token, a message id, or the URL a link leads to';
+const WHAT = 'a tracked URL, a token, a message id, or a target URL';
 
-/** `clickmilter block` and `unblock`: links that answer 410 from the next request on, on every node. */
+/** `clickmilter block` and `unblock`. Blocked links answer 410 from the next request on, on every host. */
 export function blockCommand(program: Command): void {
   program
     .command('block')
     .summary('make links answer 410 Gone')
     .description(
-      'make links answer 410 Gone, from the next request on; alone: list what is blocked',
+      'make links answer 410 Gone from the next request on; without arguments, list the blocks',
     )
     .argument('[what]', WHAT)
-    .option('--domain <name>', 'every link that leads to this domain or one below it')
-    .option('--json', 'the list as JSON')
+    .option('--domain <name>', 'block all links to this domain and its subdomains')
+    .option('--json', 'print the list as JSON')
     .action((what: string | undefined, options: BlockOptions) =>
       what === undefined && options.domain === undefined
         ? withBlocks(program, (blocks) => list(blocks, options))
         : withLinks(program, async (links) => {
             const block = await chosen(links, what, options);
             const added = await links.store.blocks.add(block);
-            print(`${added ? 'blocked' : 'was blocked already'}: ${blockKey(block)}`);
+            print(`${added ? 'blocked' : 'already blocked'}: ${blockKey(block)}`);
           }),
     );
   program
@@ -79,7 +78,7 @@ async function withBlocks(
 async function list(blockList: EditableBlockList, { json }: BlockOptions): Promise<void> {
   const blocks = await blockList.all();
   if (json) print(JSON.stringify(blocks, null, 2));
-  else print(blocks.length === 0 ? 'nothing is blocked' : blocks.map(blockKey).join('\n'));
+  else print(blocks.length === 0 ? 'no blocks' : blocks.map(blockKey).join('\n'));
 }
 
 /** Finds a block by its text: its link may be gone by now, or the text may be spelt by hand. */
@@ -101,16 +100,16 @@ async function chosen(
   { domain }: BlockOptions,
 ): Promise<Block> {
   if ((what === undefined) === (domain === undefined)) {
-    throw new CommandFailed(exitCode.usage, `name one thing: ${WHAT}, or --domain NAME`);
+    throw new CommandFailed(exitCode.usage, `expected one of: ${WHAT}, or --domain NAME`);
   }
   if (domain !== undefined) return { kind: 'domain', value: asDomain(domain) };
   const argument = parseLinkArgument(what ?? '');
   if (argument === undefined) {
-    throw new CommandFailed(exitCode.usage, `"${what}" is none of these: ${WHAT}`);
+    throw new CommandFailed(exitCode.usage, `"${what}": expected ${WHAT}`);
   }
   if (argument.kind === 'message') return { kind: 'message', value: argument.messageId };
   if (argument.kind === 'url') return { kind: 'url', value: browserUrl(argument.url) };
-  // A URL may look like a tracked one and be somebody's target.
+  // A URL that looks like a tracked link may be a target.
   const resolved = await findLink(links.resolver, argument);
   if (resolved !== undefined) return { kind: 'token', value: argument.token };
   if (argument.host !== undefined) {
@@ -121,7 +120,7 @@ async function chosen(
   }
   throw new CommandFailed(
     exitCode.dataError,
-    `"${argument.token}" leads nowhere: unknown, gone or damaged, or its tracking domain is not configured here`,
+    `"${argument.token}" not found: unknown, expired or damaged, or its tracking domain is not configured here`,
   );
 }
 
@@ -130,7 +129,10 @@ function asDomain(text: string): string {
   const name = text.replace(/^\*?\./, '').replace(/\.$/, '');
   const url = `http://${name}/`;
   if (!/[/?#@:\s]/.test(name) && URL.canParse(url)) return new URL(url).hostname;
-  throw new CommandFailed(exitCode.usage, `"${text}" is no domain; give a name like shop.example`);
+  throw new CommandFailed(
+    exitCode.usage,
+    `"${text}" is not a domain: expected a name like shop.example`,
+  );
 }
 
 function print(text: string): void {

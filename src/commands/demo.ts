@@ -10,20 +10,19 @@ import { connectMilter, type MilterClient } from '../milter/client.ts';
 import { startService } from '../service/service.ts';
 import { openStore } from '../store/open-store.ts';
 import type { EventReader } from '../store/store.ts';
-import { configured } from './configured.ts';
+import { configured, whileAvailable } from './configured.ts';
 import { examineStore } from './doctor-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { whileAvailable } from './while-available.ts';
 
-/** What a browser says of itself. */
+/** The User-Agent of a browser. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
-/** `clickmilter demo`: plays the MTA and a reader against the service, for somebody without either. */
+/** `clickmilter demo` plays the MTA and a reader against the service. */
 export function demoCommand(program: Command): void {
   program
     .command('demo')
-    .summary('play the MTA and a reader against the service')
-    .description('send a newsletter through the service, follow a link, show the click')
+    .summary('try the service without an MTA')
+    .description('send a newsletter through the service, click a link, show the click event')
     .action(async () => {
       const config = configured(program);
       const milter = await connect(config).catch(() => undefined);
@@ -72,7 +71,7 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
     );
   }
 
-  heading(`1. The newsletter, as it was (-) and as it goes out (+): ${links.length} links tracked`);
+  heading(`1. The newsletter before (-) and after (+) the milter: ${links.length} links tracked`);
   printDiff(before, after);
 
   const store = await openStore(config, silent, noMetrics);
@@ -86,7 +85,7 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
 }
 
 async function follow(link: string, another: string, events: EventReader): Promise<void> {
-  heading('2. A reader follows a link');
+  heading('2. A reader clicks a link');
   await events.next(1, 0); // from now on
   const response = await fetch(link, { redirect: 'manual', headers: { 'user-agent': BROWSER } });
   say(`GET ${link}`);
@@ -114,7 +113,7 @@ async function follow(link: string, another: string, events: EventReader): Promi
   }
 }
 
-/** What keeps the link store from being used, if anything does. */
+/** Describes what is wrong with the link store, if anything is. */
 async function storeTrouble(config: Configuration): Promise<string | undefined> {
   const trouble = (await examineStore(config)).find(({ level }) => level === 'error');
   return trouble && `the link store is not available. ${trouble.message}`;
@@ -133,13 +132,13 @@ function wholeMessage(): Buffer {
   return Buffer.from(`${headers.join('')}\r\n${newsletter.body}`);
 }
 
-/** The URLs that are in the new message only. */
+/** The URLs that only the new message contains. */
 function* trackedLinks(before: Buffer, after: Buffer): Generator<string> {
   const known = new Set(urls(before));
   for (const url of urls(after)) if (!known.has(url)) yield url;
 }
 
-/** Good enough for the newsletter of the demo, whose lines may be wrapped by quoted-printable. */
+/** The URLs of the demo's newsletter, whose lines may be wrapped by quoted-printable. */
 function urls(message: Buffer): string[] {
   const text = message.toString('latin1').replaceAll('=\r\n', '');
   return text.match(/https?:\/\/[\w.:-]+\/[\w./-]+/g) ?? [];
@@ -171,7 +170,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** What the demo sends: an everyday newsletter, small enough to read in a terminal. */
+/** The demo's message: an ordinary newsletter, small enough for a terminal. */
 export const newsletter = {
   sender: 'news@garden.example',
   recipient: 'ada@customer.example',

@@ -8,9 +8,18 @@ import type { Configuration } from '../config/configuration.ts';
 import { userId } from '../service/listen.ts';
 import { storeBackend } from '../store/open-store.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
-import { type Milter, parseMilters, seconds } from './postfix-milters.ts';
-import { type Places, placesOf, written } from './postfix-places.ts';
-import { readServices, readSettings, type Service, type Settings } from './postfix-services.ts';
+import {
+  type Milter,
+  type Places,
+  parseMilters,
+  placesOf,
+  readServices,
+  readSettings,
+  type Service,
+  type Settings,
+  seconds,
+  written,
+} from './postfix-configuration.ts';
 
 const run = promisify(execFile);
 /** For one milter. */

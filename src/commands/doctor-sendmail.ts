@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Configuration } from '../config/configuration.ts';
 import { type Finding, Findings, messageOf } from './doctor-finding.ts';
-import { parseMilters } from './postfix-milters.ts';
-import { placesOf } from './postfix-places.ts';
+import { parseMilters, placesOf } from './postfix-configuration.ts';
 
 /** A milter of sendmail.cf: `Xclickmilter, S=unix:/run/x.sock, F=T, T=S:30s`. */
 interface SendmailFilter {

@@ -3,23 +3,22 @@ import { silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Forgotten } from '../store/store.ts';
-import { configured } from './configured.ts';
+import { configured, whileAvailable } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { Progress } from './progress.ts';
-import { whileAvailable } from './while-available.ts';
 
 interface ForgetOptions {
   readonly recipient: string;
   readonly keepLinks?: boolean;
 }
 
-/** `clickmilter forget`: erases what is stored about a recipient. */
+/** `clickmilter forget` erases the stored data about a recipient. */
 export function forgetCommand(program: Command): void {
   program
     .command('forget')
-    .description('erase what is stored about a recipient')
-    .requiredOption('--recipient <address>', 'as it stands in the envelope')
-    .option('--keep-links', 'let the links sent to the recipient go on leading to their targets')
+    .description('erase the stored data about a recipient')
+    .requiredOption('--recipient <address>', 'address of the recipient in the envelope')
+    .option('--keep-links', 'keep the links sent to the recipient working')
     .action(async ({ recipient, keepLinks = false }: ForgetOptions) => {
       const store = await openStore(configured(program), silent, noMetrics);
       const progress = new Progress('forget', 1);
@@ -43,11 +42,11 @@ export function forgetCommand(program: Command): void {
 
 function describe({ records, shared, events }: Forgotten, keepLinks: boolean): string {
   const what = keepLinks
-    ? 'recipient, subject and metadata erased, their links still lead to their targets'
+    ? 'recipient, subject and metadata erased, their links still work'
     : 'erased, their links now lead nowhere';
   return (
     `${records} stored messages: ${what}\n` +
-    `${shared} stored messages that others got as well: address erased\n` +
+    `${shared} stored messages with other recipients too: address erased\n` +
     `${events} click events: erased\n`
   );
 }

@@ -1,29 +1,69 @@
 import type { Command } from 'commander';
 import { noMetrics } from '../lib/metrics.ts';
 import { printable, printableJson } from '../lib/printable.ts';
-import type { ResolvedLink } from '../link/link-store.ts';
+import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
+import { isMessageId } from '../link/message-id.ts';
+import { isSealedToken } from '../link/sealed-token.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 import { openLinks } from '../service/links.ts';
-import { configured } from './configured.ts';
+import { configured, stderrLogger, whileAvailable } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { findLink, parseLinkArgument } from './link-argument.ts';
-import { stderrLogger } from './stderr-logger.ts';
-import { whileAvailable } from './while-available.ts';
 
-/** `clickmilter link`: what a tracked link stands for. */
+/** An argument that was copied from a mail, a log or an event. */
+export type LinkArgument =
+  | { readonly kind: 'token'; readonly token: string; readonly host?: string }
+  | { readonly kind: 'message'; readonly messageId: string }
+  | { readonly kind: 'url'; readonly url: string };
+
+/** The minimum is shorter than any token and longer than a message id. */
+const TOKEN = /^[\w-]{20,}$/;
+
+/**
+ * A token, a tracked URL (which ends in a token, sublink or not), a message id, or any other http or https URL.
+ * @returns undefined for any other text
+ */
+export function parseLinkArgument(text: string): LinkArgument | undefined {
+  if (isMessageId(text)) return { kind: 'message', messageId: text };
+  if (isToken(text)) return { kind: 'token', token: text };
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  const { pathname, host } = new URL(text);
+  const path = pathname.replace(/\/$/, ''); // as some programs add one
+  const last = path.slice(path.lastIndexOf('/') + 1);
+  return isToken(last) ? { kind: 'token', token: last, host } : { kind: 'url', url: text };
+}
+
+function isToken(text: string): boolean {
+  return TOKEN.test(text) && (isStoredToken(text) || isSealedToken(text));
+}
+
+/**
+ * Finds the link of a copied token, even if only the host of its URL is wrong.
+ * @throws StoreUnavailable
+ */
+export async function findLink(
+  resolver: LinkResolver,
+  { token, host }: { readonly token: string; readonly host?: string },
+): Promise<ResolvedLink | undefined> {
+  return (
+    (host === undefined ? undefined : await resolver.resolve(token, host)) ??
+    (await resolver.resolve(token))
+  );
+}
+
+/** `clickmilter link` shows the facts behind a tracked link. */
 export function linkCommand(program: Command): void {
   program
     .command('link')
-    .summary('show what a tracked link stands for')
-    .description('show what a tracked link stands for: target, message, expiry, clicks')
+    .summary('show the facts behind a tracked link')
+    .description('show the target, message, expiry and clicks of a tracked link')
     .argument('<link>', 'a tracked URL or its token')
-    .option('--json', 'for scripts')
+    .option('--json', 'print JSON')
     .action(async (text: string, { json }: { json?: true }) => {
       const argument = parseLinkArgument(text);
       if (argument?.kind !== 'token') {
         throw new CommandFailed(
           exitCode.usage,
-          `"${text}" is no tracked link: no token at its end`,
+          `"${text}" is not a tracked link: it does not end in a token`,
         );
       }
       const links = await openLinks(configured(program), stderrLogger, noMetrics);
@@ -34,7 +74,7 @@ export function linkCommand(program: Command): void {
           if (resolved === undefined) {
             throw new CommandFailed(
               exitCode.dataError,
-              `"${token}" leads nowhere: unknown, gone or damaged, or its tracking domain is not configured here`,
+              `"${token}" not found: unknown, expired or damaged, or its tracking domain is not configured here`,
             );
           }
           const block = await links.store.blocks.find(token, resolved);
@@ -50,7 +90,7 @@ export function linkCommand(program: Command): void {
           );
           if (foreign) {
             process.stderr.write(
-              `clickmilter: ${host} is not its tracking domain: it answers 404 there\n`,
+              `clickmilter: ${host} is not its tracking domain: the link answers 404 there\n`,
             );
           }
         });
@@ -87,7 +127,7 @@ function isoTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000', '');
 }
 
-/** One line a fact; what is not known is left out. */
+/** One line per known fact. */
 function tableOf(facts: Readonly<Record<string, unknown>>): string {
   const known = Object.entries(facts).filter(([, value]) => value !== undefined && value !== false);
   const width = Math.max(...known.map(([name]) => name.length));

@@ -6,13 +6,13 @@ import type { Stanza } from '../config/stanza.ts';
 import type { Setting } from '../scope/option-value.ts';
 import { groupId, type Listener, listeners, stanzaOf, userId } from '../service/listen.ts';
 
-/** More than any chain of certificates has. */
+/** Larger than any chain of certificates. */
 const MAX_PEM_BYTES = 1024 * 1024;
 
 /**
- * Users, groups and files that the configuration names and this machine has not, or not for this user: the service
- * would not start.
- * @param roles whose listeners are checked
+ * Finds users, groups and files of the configuration that this machine does not have, or that this user may not use. The
+ * service would not start.
+ * @param roles the roles whose listeners are checked
  */
 export function machineProblems(
   root: Stanza,
@@ -37,7 +37,7 @@ function usesRedis({ settings }: Stanza): boolean {
   return settings.get('link_store')?.value === 'redis';
 }
 
-/** What keeps TLS from working with the files of a stanza; each must be readable and PEM, certificate and key a pair. */
+/** Checks the TLS files of a stanza: each must be readable PEM, and certificate and key a pair. */
 function tlsProblems(stanza: Stanza | undefined): readonly Problem[] {
   const [ca, certificate, key] = ['tls_ca', 'tls_certificate', 'tls_key'].map((name) =>
     stanza?.settings.get(name),
@@ -53,11 +53,11 @@ function tlsProblems(stanza: Stanza | undefined): readonly Problem[] {
   );
 }
 
-/** @throws Error where a certificate of the file cannot be read; OpenSSL ignores a file of authorities without any */
+/** @throws Error if the file has no valid certificate, which OpenSSL would ignore in a file of authorities */
 function readCertificates(file: string): Buffer {
   const pem = readPem(file);
   const found = pem.toString('latin1').match(/-----BEGIN [^-]*CERTIFICATE-----[^-]+-----END/g);
-  if (found === null) throw new Error('it holds no PEM certificate');
+  if (found === null) throw new Error('the file has no PEM certificate');
   new X509Certificate(pem);
   return pem;
 }
@@ -68,7 +68,7 @@ function readPem(file: string): Buffer {
   return readFileSync(file);
 }
 
-/** @param use throws where the value cannot be used */
+/** @param use throws if the value cannot be used */
 function problemOf(
   option: string,
   setting: Setting | undefined,

@@ -1,14 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { noMetrics } from '../lib/metrics.ts';
-import { printableJson } from '../lib/printable.ts';
+import { printable, printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { openStore } from '../store/open-store.ts';
 import type { ReportBy, ReportQuery, ReportRow } from '../store/store.ts';
-import { configured } from './configured.ts';
+import { configured, stderrLogger } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { reportTable } from './report-table.ts';
-import { stderrLogger } from './stderr-logger.ts';
 
 interface ReportOptions {
   readonly by: ReportBy;
@@ -22,26 +20,26 @@ const DAY_MS = 86_400_000;
 const NOTES = `
   messages  messages with tracked links
   links     tracked links in them
-  clicks    times that links were followed (Momentum's count_clicked)
-  raw       links followed, each once a message (count_raw_clicked)
-  unique    messages of which a link was followed (count_unique_clicked)
-Messages count for the day of the injection, clicks for their own; raw and unique ones
-for the day of the first. Days are UTC.`;
+  clicks    clicks (Momentum's count_clicked)
+  raw       clicked links, each once per message (count_raw_clicked)
+  unique    messages with a clicked link (count_unique_clicked)
+Messages count on the day of injection, clicks on their own day, raw and unique ones on
+the day of the first click. Days are UTC.`;
 
-/** `clickmilter report`: messages, links and clicks in numbers. */
+/** `clickmilter report` counts messages, links and clicks. */
 export function reportCommand(program: Command): void {
   program
     .command('report')
-    .description('messages tracked and clicks in numbers')
+    .description('count tracked messages, links and clicks')
     .addOption(
-      new Option('--by <what>', 'one row for each')
+      new Option('--by <what>', 'one row per')
         .choices(['link', 'campaign', 'pathway', 'day'])
         .default('campaign'),
     )
     .option('--campaign <id>', 'only this campaign')
-    .option('--since <day>', 'from this day on: 2026-01-31, or 7d for the last seven', toDay)
-    .option('--until <day>', 'up to this day', toDay)
-    .option('--json', 'for scripts')
+    .option('--since <day>', 'first day: 2026-01-31, or 7d for the last seven days', toDay)
+    .option('--until <day>', 'last day', toDay)
+    .option('--json', 'print JSON')
     .addHelpText('after', NOTES)
     .action(async (options: ReportOptions) => {
       const { json, ...query } = options;
@@ -54,7 +52,7 @@ export function reportCommand(program: Command): void {
         process.stdout.write(text);
         if (report.unreadable > 0) {
           process.stderr.write(
-            `clickmilter: report: ${report.unreadable} counts are left out: they cannot be read\n`,
+            `clickmilter: report: ${report.unreadable} counts skipped: they cannot be read\n`,
           );
         }
       } catch (error) {
@@ -92,7 +90,7 @@ function asJson(
   };
 }
 
-/** Under Momentum's names, where it has them. */
+/** The numbers under Momentum's names, if it has them. */
 function numbersOf({ messages, links, clicks, rawClicks, uniqueClicks }: ReportRow) {
   return {
     ...(messages !== undefined && { messages }),
@@ -101,4 +99,80 @@ function numbersOf({ messages, links, clicks, rawClicks, uniqueClicks }: ReportR
     count_raw_clicked: rawClicks,
     count_unique_clicked: uniqueClicks,
   };
+}
+
+/** The key of messages without campaign or pathway. */
+const NONE = '(none)';
+const MIN_KEY = 12;
+
+interface Column {
+  readonly title: string;
+  readonly text: (row: ReportRow) => string;
+}
+
+const count = (value: number | undefined) => (value ?? 0).toLocaleString('en');
+
+const SENT: readonly Column[] = [
+  { title: 'messages', text: (row) => count(row.messages) },
+  { title: 'links', text: (row) => count(row.links) },
+];
+const CLICKED: readonly Column[] = [
+  { title: 'clicks', text: (row) => count(row.clicks) },
+  { title: 'raw', text: (row) => count(row.rawClicks) },
+  { title: 'unique', text: (row) => count(row.uniqueClicks) },
+];
+const RATE: Column = {
+  title: 'rate',
+  text: ({ messages, uniqueClicks }) =>
+    messages ? `${((100 * uniqueClicks) / messages).toFixed(1)}%` : '',
+};
+
+/**
+ * A table of plain text, no wider than the terminal. Days are in order, other rows sorted by clicks.
+ * @param width in columns
+ */
+export function reportTable(
+  by: ReportBy,
+  { rows, total }: { rows: readonly ReportRow[]; total: ReportRow },
+  width: number,
+): string {
+  if (rows.length === 0) return 'No messages or clicks recorded.\n';
+  const columns = by === 'link' ? CLICKED : [...SENT, ...CLICKED, RATE];
+  const sorted = by === 'day' ? rows : [...rows].sort((a, b) => b.clicks - a.clicks);
+  const all = [...sorted, total];
+  const widths = columns.map(({ title, text }) =>
+    Math.max(title.length, ...all.map((row) => text(row).length)),
+  );
+  const room = width - widths.reduce((sum, one) => sum + one + 2, 0);
+  const longest = Math.max(by.length, ...sorted.map((row) => label(row.key).length));
+  const keyWidth = Math.max(MIN_KEY, Math.min(longest, room));
+  const line = (key: string, cells: readonly string[]) =>
+    [cut(key, keyWidth), ...cells.map((cell, at) => cell.padStart(widths[at] ?? 0))]
+      .join('  ')
+      .trimEnd();
+  const lines = [
+    line(
+      by,
+      columns.map(({ title }) => title),
+    ),
+    ...sorted.map((row) =>
+      line(
+        label(row.key),
+        columns.map(({ text }) => text(row)),
+      ),
+    ),
+    line(
+      'total',
+      columns.map(({ text }) => text(total)),
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function label(key: string): string {
+  return key === '' ? NONE : printable(key);
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text.padEnd(width) : `${text.slice(0, width - 1)}…`;
 }

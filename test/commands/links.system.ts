@@ -81,7 +81,7 @@ test('a stored link is looked up, blocked for the running service, and forgotten
   const forgotten = await run(forgetCommand, 'forget', '--recipient', 'someone@example.org');
   expect(forgotten.stdout.replaceAll(folder, '')).toMatchInlineSnapshot(`
     "1 stored messages: erased, their links now lead nowhere
-    0 stored messages that others got as well: address erased
+    0 stored messages with other recipients too: address erased
     0 click events: erased
     What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
     is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose
@@ -143,7 +143,7 @@ test('forget --keep-links says that the links go on', async () => {
     '--keep-links',
   );
   expect(stdout).toContain(
-    '0 stored messages: recipient, subject and metadata erased, their links still lead to their targets\n',
+    '0 stored messages: recipient, subject and metadata erased, their links still work\n',
   );
 });
 

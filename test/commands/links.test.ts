@@ -81,7 +81,7 @@ describe('link', () => {
     const { stdout, stderr } = await run(linkCommand, 'link', url);
     expect(stdout).toContain('blocked    domain\n');
     expect(stderr).toMatchInlineSnapshot(`
-      "clickmilter: other.example is not its tracking domain: it answers 404 there
+      "clickmilter: other.example is not its tracking domain: the link answers 404 there
       "
     `);
   });
@@ -140,11 +140,11 @@ describe('block and unblock', () => {
     const both = (command: string) => run(blockCommand, command, ...args);
     const { stdout } = await both('block');
     expect(stdout).toMatch(said);
-    expect((await both('block')).stdout).toBe(stdout.replace('blocked', 'was blocked already'));
+    expect((await both('block')).stdout).toBe(stdout.replace('blocked', 'already blocked'));
     expect((await run(blockCommand, 'block')).stdout).toBe(stdout.replace('blocked: ', ''));
     expect((await both('unblock')).stdout).toBe(`un${stdout}`);
     expect(await both('unblock')).toMatchObject({ code: 65 });
-    expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
+    expect((await run(blockCommand, 'block')).stdout).toBe('no blocks\n');
   });
 
   test('what was written into the list by hand is unblocked as it is spelt there', async () => {
@@ -160,11 +160,11 @@ describe('block and unblock', () => {
     await run(blockCommand, 'block', url);
     for (const file of ['keys', 'keys.made']) await rm(join(folder, file));
     expect((await run(blockCommand, 'unblock', url)).stdout).toMatch(/^unblocked: token 4/);
-    expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
+    expect((await run(blockCommand, 'block')).stdout).toBe('no blocks\n');
   });
 
   test('a list that is only looked at makes no file', async () => {
-    expect((await run(blockCommand, 'block')).stdout).toBe('nothing is blocked\n');
+    expect((await run(blockCommand, 'block')).stdout).toBe('no blocks\n');
     expect(await readdir(folder)).toEqual(['clickmilter.conf']);
   });
 
@@ -234,7 +234,7 @@ describe('forget', () => {
     const { stdout } = await run(forgetCommand, 'forget', '--recipient', 'A@x.example');
     expect(stdout.replaceAll(folder, '')).toMatchInlineSnapshot(`
       "0 stored messages: erased, their links now lead nowhere
-      0 stored messages that others got as well: address erased
+      0 stored messages with other recipients too: address erased
       2 click events: erased
       What this cannot erase: sealed links in mail already sent, which hold the address encrypted until their key
       is deleted; events already delivered; journals of other hosts; counts by link, where a target itself says whose

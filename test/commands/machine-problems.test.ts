@@ -41,7 +41,7 @@ test.each<[string, (string | RegExp)[]]>([
   ],
   [
     'link_store = redis redis { tls_ca = "no.pem" }',
-    [/: tls_ca cannot be used here: it holds no PEM certificate/],
+    [/: tls_ca cannot be used here: the file has no PEM certificate/],
   ],
   ['redis { tls_ca = "no.pem" }', []],
   ['HTTP_Listener { enable = off tls_certificate = "none.pem" tls_key = "none.pem" }', []],

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { eventsCommand } from '../../src/commands/events.ts';
-import { reportCommand } from '../../src/commands/report.ts';
-import { reportTable } from '../../src/commands/report-table.ts';
+import { reportCommand, reportTable } from '../../src/commands/report.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
@@ -120,7 +119,7 @@ describe('clickmilter report', () => {
   });
 
   test('of nothing', async () => {
-    expect(await clickmilter('report')).toBe('Nothing was recorded.\n');
+    expect(await clickmilter('report')).toBe('No messages or clicks recorded.\n');
   });
 
   test.each(['7x', '2026-02-30', '2026-13-01', 'yesterday', '-1d'])(

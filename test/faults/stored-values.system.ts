@@ -140,7 +140,7 @@ test('foreign fields in counters and foreign entries in the stream are left out,
   expect(await click(again)).toBe(302);
   const said = await expectCommandsEnd(link.url);
   expect(said['report']).toContain('3 counts are left out: they cannot be read');
-  expect(said['events']).toContain('101 entries are left out: they are not events');
+  expect(said['events']).toContain('101 entries skipped: they are not events');
   const { stdout } = await command('events');
   expect(stdout.toString()).toContain(/[\w-]{16}/.exec(again.key.slice(-16))?.[0] ?? '?');
   await client.hdel(KEYS.linkCounts, 'foreign', '["clicks","",""]', '7');

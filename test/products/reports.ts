@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { reportTable } from '../../src/commands/report-table.ts';
+import { reportTable } from '../../src/commands/report.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { FileReport } from '../../src/store/local/report.ts';
 import type { RedisConnection } from '../../src/store/redis/connection.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Milter, parseMilters, seconds } from '../../src/commands/postfix-milters.ts';
+import { type Milter, parseMilters, seconds } from '../../src/commands/postfix-configuration.ts';
 
 describe('parseMilters', () => {
   test.each<[string, Omit<Milter, 'text'>[]]>([
