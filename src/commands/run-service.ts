@@ -67,11 +67,15 @@ async function run(read: Read, log: Log, asked: Asked, ahead?: RunningWorker): P
   const { logger } = log;
   const notifier = new Notifier(logger);
   let running: Running | undefined;
+  let stopping = false;
   // First of all: by default a SIGHUP would end the service that is starting.
   const stopped = new Promise<void>((resolve) => {
     handleSignals({
       // Also while it starts: the first workers may have sessions by then.
-      stop: resolve,
+      stop() {
+        stopping = true;
+        resolve();
+      },
       stopNow() {
         running?.kill();
         process.exit(1);
@@ -80,7 +84,7 @@ async function run(read: Read, log: Log, asked: Asked, ahead?: RunningWorker): P
         const reloading = await serving.catch(() => undefined);
         if (reloading === undefined) return; // it did not start, which is said below
         await notifier.reloading();
-        await reload(read, reloading, log);
+        await reload(read, reloading, log, () => stopping);
         await notifier.ready('serving');
       },
     });
@@ -227,7 +231,12 @@ function answersOf<T>(
 }
 
 /** Opens the log again; then parses, checks, and swaps: on any error the old configuration stays in use. */
-async function reload(started: Read, running: Running, { logger }: Log): Promise<void> {
+async function reload(
+  started: Read,
+  running: Running,
+  { logger }: Log,
+  isStopping: () => boolean,
+): Promise<void> {
   running.reopen();
   const { file } = started.config;
   const { config, nodes, problems } = loadConfig(file);
@@ -244,6 +253,7 @@ async function reload(started: Read, running: Running, { logger }: Log): Promise
     await running.reload(taken, inUse);
     logger.info({ file }, 'reloaded');
   } catch (error) {
-    logger.error({ err: error }, 'not reloaded, or not everywhere');
+    if (isStopping()) logger.info('not reloaded everywhere: the service stops');
+    else logger.error({ err: error }, 'not reloaded, or not everywhere');
   }
 }

@@ -32,8 +32,10 @@ export async function runWorker(
     primary.ready({
       async close(hurry) {
         if (handOver) setInterval(refresh, REFRESH_MS).unref();
+        // Without this, a session that is never silent could keep the worker for ever.
+        const latest = AbortSignal.timeout(config.milter.idleTimeoutMs);
         try {
-          await service.close(hurry);
+          await service.close(AbortSignal.any([hurry, latest]));
         } finally {
           await flush();
         }

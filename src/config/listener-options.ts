@@ -67,7 +67,7 @@ export const milterOptions = {
   idle_timeout: option(
     secondsType(1, 86_400),
     7210,
-    "Idle timeout while waiting for the MTA, in seconds. The default is libmilter's.",
+    "Idle timeout while waiting for the MTA, in seconds. The default is libmilter's. Sessions of a worker that handed over end after this time and drain_timeout at the latest.",
   ),
   write_timeout: option(
     secondsType(1, 3600),

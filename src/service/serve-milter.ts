@@ -76,10 +76,12 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
     const closing = server.close({ deadline: Number.POSITIVE_INFINITY });
     const drain = () => server.close({ deadline: config().milter.drainTimeoutMs });
     whenAborted(hurry, () => inBackground('close the milter', drain));
-    if (server.connections > 0) {
-      logger.info({ sessions: server.connections }, 'finishing SMTP sessions');
-    }
+    const sessions = server.connections;
+    if (sessions > 0) logger.info({ sessions }, 'finishing SMTP sessions');
     const cut = await closing;
+    if (sessions > cut.length) {
+      logger.info({ sessions: sessions - cut.length }, 'SMTP sessions finished');
+    }
     if (cut.length > 0) {
       logger.warn(
         { sessions: cut.length, queueIds: cut.flatMap(({ queueId }) => queueId ?? []) },

@@ -23,7 +23,7 @@ describe.each(suites)('%s', (suite) => {
       expect([session.state, await session.finish()]).toEqual([session.state, 250]);
     }
     await load.end([250], ['302']);
-    expect(load.mail.longest).toBeLessThan(server.patience);
+    expect(load.mail.longest).toBeLessThan(load.patience);
     expect(await machine.errors()).toEqual([]);
   });
 });

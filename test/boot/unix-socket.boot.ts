@@ -32,7 +32,7 @@ describe.each(suites)('%s', (suite) => {
       expect([session.state, await session.finish()]).toEqual([session.state, 250]);
     }
     await load.end([250], ['302']);
-    expect(load.mail.longest).toBeLessThan(server.patience);
+    expect(load.mail.longest).toBeLessThan(load.patience);
     expect(await machine.errors()).toEqual([]);
     const services = 'clickmilter-milter clickmilter-redirect';
     expect(await machine.run(`systemctl is-active ${services}`)).toBe('active\nactive\n');

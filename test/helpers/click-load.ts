@@ -6,6 +6,8 @@ export interface ClickLoad {
   readonly answered: ReadonlySet<string>;
   /** Answers by status, and failed requests as `error`. */
   readonly outcomes: ReadonlyMap<string, number>;
+  /** Why requests failed. */
+  readonly errors: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export function startClicking(
   const agent = new Agent({ keepAlive: true, maxSockets: clickers });
   const answered = new Set<string>();
   const outcomes = new Map<string, number>();
+  const errors: string[] = [];
   let running = true;
   let clicks = 0;
 
@@ -32,8 +35,12 @@ export function startClicking(
       const asked = request({ host: '127.0.0.1', port, path: pathname, headers, agent }, (answer) =>
         answer.resume().once('end', () => resolve(String(answer.statusCode))),
       );
-      asked.once('error', () => resolve('error'));
-      asked.setTimeout(15_000, () => asked.destroy());
+      asked.once('error', (error) => {
+        errors.push(`${String(error)}${asked.reusedSocket ? ', on a connection used before' : ''}`);
+        resolve('error');
+      });
+      // Longer than a start takes on a machine that is busy with other tests.
+      asked.setTimeout(60_000, () => asked.destroy(new Error('no answer within 60 s')));
       asked.end();
     });
   }
@@ -53,6 +60,7 @@ export function startClicking(
   return {
     answered,
     outcomes,
+    errors,
     stop: async () => {
       running = false;
       await Promise.all(all);

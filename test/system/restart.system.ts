@@ -6,6 +6,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { connectMilter } from '../../src/milter/client.ts';
 import { catchMail, type MailCatcher } from '../helpers/catch-mail.ts';
 import { follow } from '../helpers/follow.ts';
 import { freePort } from '../helpers/free-port.ts';
@@ -322,6 +323,31 @@ test('a worker left over ends within drain_timeout when it is told to', async ()
   expect(service.output()).toContain('SMTP sessions cut off');
   await client.quit();
 }, 60_000);
+
+test('a worker left over ends after idle_timeout and drain_timeout, however busy its session', async () => {
+  configure(1, 'Milter_Listener { idle_timeout = 2  drain_timeout = 1 }');
+  const port = await freePort();
+  service = await activate({ milter: port, redirect: http }, command());
+  await service.start();
+  const client = await connectMilter({ port });
+  const [worker = 0] = remember(service.pid);
+  let sent = 0;
+  const sending = (async () => {
+    const message = Buffer.from(MESSAGE);
+    for (;;) {
+      await client.send({ message });
+      sent += 1;
+    }
+  })().catch(String);
+  await poll('messages', () => sent > 0);
+  service.signal('SIGTERM');
+  await service.ended();
+  const before = sent;
+  await poll('messages afterwards', () => sent > before + 10);
+  await poll('its end', () => !existsSync(`/proc/${worker}`), 60_000);
+  expect(await sending).toMatch(/closed|ended|ECONNRESET|EPIPE/);
+  expect(service.output()).toMatch(/"sessions":1.*"finishing SMTP sessions"/);
+}, 120_000);
 
 /** Connects all the time, and measures how long that fails. */
 function watchListener(where: net.NetConnectOpts) {
