@@ -58,7 +58,8 @@ export class OncePerInterval {
   }
 }
 
-const limited = new OncePerInterval();
+/** Of each log; a process has one. */
+const limits = new WeakMap<Logger, OncePerInterval>();
 
 /**
  * Logs what strangers or an unavailable store could cause with each request: at most one line per second and kind. The
@@ -72,7 +73,9 @@ export function logLimited(
   fields: Fields = {},
   kind = message,
 ): boolean {
-  const repeats = limited.admit(kind);
+  const limit = limits.get(logger) ?? new OncePerInterval();
+  limits.set(logger, limit);
+  const repeats = limit.admit(kind);
   if (repeats === undefined) return false;
   logger[level](repeats > 0 ? { ...fields, repeats } : fields, message);
   return true;

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
 import { httpDefaults } from '../helpers/option-defaults.ts';
@@ -17,7 +17,6 @@ let folder: string;
 let links: FakeLinks;
 let server: RedirectServer;
 const sockets: Socket[] = [];
-let tests = 0;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-redirect-'));
@@ -167,13 +166,6 @@ describe('limits', () => {
 });
 
 describe('what is not HTTP', () => {
-  beforeEach(() => {
-    // At most one line per second is logged, of the whole process.
-    vi.useFakeTimers({ toFake: ['performance'] }).advanceTimersByTime(10_000 * ++tests);
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-  });
   const proxy = /^the PROXY protocol is not supported: .* X-Forwarded-For.* trusted_proxies$/;
   const v2 = '\r\n\r\n\0\r\nQUIT\n';
 

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Metrics, noMetrics } from '../../src/lib/metrics.ts';
 import { createRedirect, type RedirectOptions } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
@@ -15,15 +15,12 @@ const TARGET = "https://example.org/a%2Fb/../c?q=1&r=%E4'*,;@!~|{}#frag";
 const LIVE = tokenNamed('live');
 const servers: RedirectServer[] = [];
 let links: FakeLinks;
-let starts = 0;
 let port: number;
 let answered: number[];
 let lost: number;
 let logged: Line[];
 
 async function start(options: Partial<RedirectOptions> = {}, limits: Partial<ServerOptions> = {}) {
-  // At most one line per second is logged, of the whole process.
-  vi.useFakeTimers({ toFake: ['performance'] }).advanceTimersByTime(10_000 * ++starts);
   links = new FakeLinks();
   const named = {
     live: resolvedLink({ target: TARGET }),
@@ -71,7 +68,6 @@ const get = (path: string, headers = '', method = 'GET', version = '1.1') =>
   );
 
 afterEach(async () => {
-  vi.useRealTimers();
   for (const server of servers.splice(0)) await server.close(0);
 });
 
