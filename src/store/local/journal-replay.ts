@@ -38,7 +38,9 @@ const BATCH = 500;
 export class JournalReplay {
   readonly #options: ReplayOptions;
   readonly #logger: Logger;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  /** Attempts in a row that the journal's folder made fail. */
+  #failures = 0;
   readonly #unreadable: UnreadableFiles;
   #running: Promise<number> | undefined;
   #stopped = false;
@@ -47,11 +49,16 @@ export class JournalReplay {
     this.#options = options;
     this.#logger = options.logger ?? silent;
     this.#unreadable = new UnreadableFiles(this.#logger);
-    this.#timer = setInterval(
-      () => inBackground('replay the journal', () => this.run()),
-      options.intervalMs ?? 5000,
-    );
-    this.#timer.unref();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    const { intervalMs = 5000 } = this.#options;
+    const pause = Math.min(intervalMs * 2 ** Math.min(this.#failures, 10), 60 * intervalMs);
+    this.#timer = setTimeout(() => {
+      inBackground('replay the journal', () => this.run().finally(() => this.#schedule()));
+    }, pause).unref();
   }
 
   /** Replays every event that waits. @returns how many events the target took */
@@ -64,7 +71,7 @@ export class JournalReplay {
 
   async close(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     await this.#running;
   }
 
@@ -72,7 +79,9 @@ export class JournalReplay {
     const { folder, journal } = this.#options;
     let events = 0;
     try {
-      for (const file of await listJournal(folder, ['pending'])) {
+      const files = await listJournal(folder, ['pending']);
+      this.#failures = 0;
+      for (const file of files) {
         if (this.#stopped) break;
         const own = journal.isWriting(file);
         if (!own && (await mayBeWritten(folder, file))) continue;
@@ -83,6 +92,7 @@ export class JournalReplay {
         if (!replayed.goOn) break;
       }
     } catch (error) {
+      this.#failures += 1;
       logFailure(this.#logger, 'error', error, 'the journal could not be replayed');
     }
     if (events > 0) this.#logger.info({ events }, 'journalled clicks went to Redis');

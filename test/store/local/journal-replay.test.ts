@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { StoreUnavailable } from '../../../src/link/link-store.ts';
 import {
   adoptPending,
@@ -81,6 +81,28 @@ describe('the replay', () => {
     expect(await replaying.run()).toBe(5);
     expect(await readdir(folder.path)).toEqual([]);
     await replaying.close();
+  });
+
+  test('a folder that cannot be read is tried again less often each time, and as before when it can', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const pauses = vi.spyOn(globalThis, 'setTimeout').mock.calls;
+    const path = join(folder.path, 'journal');
+    await writeFile(path, 'not a folder');
+    const replaying = replay(new FakeStream(), { folder: path, intervalMs: 1000 });
+    const attempt = async () => {
+      const before = pauses.length;
+      vi.advanceTimersToNextTimer();
+      while (pauses.length === before) await new Promise(setImmediate);
+    };
+    for (let times = 1; times <= 8; times++) await attempt();
+    await rm(path);
+    await attempt();
+    await attempt();
+    await replaying.close();
+    expect(pauses.map(([, ms]) => Number(ms) / 1000)).toEqual([
+      1, 2, 4, 8, 16, 32, 60, 60, 60, 1, 1,
+    ]);
   });
 
   test('a stream that is away again: goes on where it stopped', async () => {
