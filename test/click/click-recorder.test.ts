@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ClickRecorder, type RecorderOptions } from '../../src/click/click-recorder.ts';
 import { silent } from '../../src/lib/logger.ts';
@@ -109,18 +108,19 @@ describe('stream first, else journal', () => {
   test('goes over, leaves the stream alone for a while, and comes back', async () => {
     const [stream, journal] = [new Kept(), new Kept()];
     const { logger, lines } = recordedLog();
+    vi.useFakeTimers({ toFake: ['performance'] });
     const both = new FailoverAppender({ stream, journal, pauseMs: 30, logger });
     await both.append(['1']);
     stream.fail = new StoreUnavailable('away');
     await both.append(['2']);
     await both.append(['3']);
     expect(stream.calls).toBe(2);
-    await sleep(40);
+    vi.advanceTimersByTime(40);
     // One tries, the others do not wait for it.
     await Promise.all([both.append(['4']), both.append(['5']), both.append(['6'])]);
     expect(stream.calls).toBe(3);
     stream.fail = undefined;
-    await sleep(40);
+    vi.advanceTimersByTime(40);
     await both.append(['7']);
     await both.append(['8']);
     expect(stream.events).toEqual(['1', '7', '8']);
@@ -134,11 +134,12 @@ describe('stream first, else journal', () => {
   test('comes back also when the clock was set back meanwhile', async () => {
     const [stream, journal] = [new Kept(), new Kept()];
     stream.fail = new StoreUnavailable('away');
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
     const both = new FailoverAppender({ stream, journal, pauseMs: 30, logger: silent });
     await both.append(['1']);
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+    vi.setSystemTime(Date.now() - 3_600_000);
     stream.fail = undefined;
-    await sleep(40);
+    vi.advanceTimersByTime(40);
     await both.append(['2']);
     expect(stream.events).toEqual(['2']);
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkCommand } from '../../src/commands/check.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
+import { runCli } from '../helpers/run-cli.ts';
 import { runCommand } from '../helpers/run-command.ts';
 
 let redis: Redis;
@@ -69,4 +70,11 @@ test('one that is away is nothing that the configuration could help', async () =
   await redis.kill();
   const { code, stdout } = await check(`redis { url = "${redis.url}" command_timeout = 1 }`);
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'c.conf: no problems\n' });
+});
+
+test('the program ends with the exit code of the command', async () => {
+  await writeFile(file, 'link_store = disk\n');
+  const { code, stdout } = await runCli(['-c', file, 'check']);
+  expect(code).toBe(78);
+  expect(stdout.toString()).toContain(':1:14: link_store must be');
 });

@@ -632,9 +632,8 @@ describe('hooks that take their time', () => {
         }),
     });
     const played = new PlayedSession(filter, { progress: 5 }).send(...opening, ...message);
-    while (played.answers.filter((line) => line === 'p').length < 3) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    const progress = () => played.answers.filter((line) => line === 'p').length;
+    await expect.poll(progress).toBeGreaterThanOrEqual(3);
     go();
     await played.settled();
     const answers = played.answers.slice(9);

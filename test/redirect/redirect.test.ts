@@ -366,8 +366,15 @@ describe.each([
 
   test('raw bytes in a target while another request is being answered: never the answer of the other', async () => {
     const raw = `GET /${LIVE}\xbb HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`;
-    links.keep = () => new Promise((resolve) => setTimeout(resolve, 50));
-    const answer = await send(`GET /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n${raw}`);
+    let release = () => {};
+    links.keep = () =>
+      new Promise((resolve) => {
+        release = resolve;
+      });
+    const sent = send(`GET /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n${raw}`);
+    await expect.poll(() => answered).toEqual([400]);
+    release();
+    const answer = await sent;
     expect(answer.text.match(/^HTTP\/1\.1 \d+/gm)?.[0]).toBe('HTTP/1.1 400');
     expect(answer.headers.has('location')).toBe(false);
     await expect.poll(() => answered).toEqual([400, 302]);

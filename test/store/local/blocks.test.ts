@@ -15,8 +15,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BlockListFile } from '../../../src/store/local/blocks.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 import { exampleMessage } from '../../link/example-message.ts';
@@ -27,6 +26,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-blocks-'));
   path = join(folder, 'state', 'blocks');
 });
+afterEach(() => vi.useRealTimers());
 afterEach(() => rm(folder, { recursive: true }));
 
 const resolved = {
@@ -142,7 +142,7 @@ test('an edit waits for the one before it, but not for one that was killed', asy
   const adding = list.add(shop).finally(() => {
     isDone = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let turn = 0; turn < 50; turn++) await stat(lock);
   expect(isDone).toBe(false);
   await utimes(lock, 1, 1);
   expect(await adding).toBe(true);
@@ -164,18 +164,20 @@ describe.runIf(process.getuid?.() === 0)('edited by root, in the folder of anoth
 
   test('a block counts that could not be read when it was made, although nothing changes afterwards', async () => {
     const { logger, lines } = recordedLog();
+    vi.useFakeTimers({ toFake: ['performance'] });
     const service = new BlockListFile(path, logger);
     await chmod(folder, 0o755);
     await writeFile(path, 'domain shop.example\n', { mode: 0o600 });
     process.seteuid?.(NOBODY);
     try {
       expect(await service.find('T', resolved)).toBeUndefined();
-      await sleep(1100);
+      vi.advanceTimersByTime(1100);
       expect(await service.find('T', resolved)).toBeUndefined();
     } finally {
       process.seteuid?.(0);
     }
-    await expect.poll(() => service.find('T', resolved)).toEqual(shop);
+    vi.advanceTimersByTime(1100);
+    expect(await service.find('T', resolved)).toEqual(shop);
     expect(lines).toMatchObject([{ reason: expect.stringContaining('EACCES') }]);
   });
 
