@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { reasonOf } from '../lib/logger.ts';
 import type { StoredEvent } from '../store/store.ts';
 
 /** One batch and how to send it. */
@@ -141,10 +142,4 @@ function retryAfter(header: string | null): number | undefined {
       ? Date.parse(header) - Date.now()
       : Number.NaN;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
-}
-
-/** The reason of an error with that of its cause: fetch itself only says "fetch failed". */
-export function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? `${message}: ${cause.message || String(cause)}` : message;
 }

@@ -4,11 +4,12 @@ import { request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Stanza } from '../config/stanza.ts';
 import { type TrackedMail, trackedMail, trackedToDefault } from '../config/tracked-mail.ts';
+import { reasonOf } from '../lib/logger.ts';
 import { newMessageId } from '../link/message-id.ts';
 import type { SealKeys } from '../link/seal-keys.ts';
 import { createSealedLinks } from '../link/sealed-links.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
-import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { type Finding, Findings } from './doctor-finding.ts';
 
 const WITHIN_MS = 10_000;
 const DAY_MS = 86_400_000;
@@ -50,7 +51,7 @@ export async function examineDomain(
   try {
     await lookup(name);
   } catch (error) {
-    findings.error(`${messageOf(error)}: add an A or AAAA record for ${name}`);
+    findings.error(`${reasonOf(error)}: add an A or AAAA record for ${name}`);
     return findings.list;
   }
   try {
@@ -65,7 +66,7 @@ export async function examineDomain(
       );
     }
   } catch (error) {
-    findings.error(`${messageOf(error)}: nobody can follow a link there`);
+    findings.error(`${reasonOf(error)}: nobody can follow a link there`);
   }
   return findings.list;
 }

@@ -32,11 +32,3 @@ export class Findings {
     this.list.push({ level, subject: this.#subject, message });
   }
 }
-
-export function messageOf(error: unknown): string {
-  // A connection to a name with several addresses fails with one error each, and no message of its own.
-  if (error instanceof AggregateError && error.message === '') {
-    return error.errors.map(messageOf).join(', ');
-  }
-  return error instanceof Error ? error.message : String(error);
-}

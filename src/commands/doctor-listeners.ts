@@ -4,10 +4,11 @@ import type { Configuration } from '../config/configuration.ts';
 import type { ListenAddress } from '../config/listen-addresses.ts';
 import { changedSettings } from '../config/settings.ts';
 import { definitionOf } from '../config/stanzas.ts';
+import { reasonOf } from '../lib/logger.ts';
 import { connectMilter } from '../milter/client.ts';
 import { type InUse, readInUse } from '../service/control.ts';
 import { describePlace, listeners, stanzaOf } from '../service/listen.ts';
-import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { type Finding, Findings } from './doctor-finding.ts';
 
 const WITHIN_MS = 5_000;
 /** Settings that a finding names. */
@@ -123,7 +124,7 @@ async function controlListeners(
 function silence(error: unknown, socket: string): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EACCES') return 'cannot be asked by this user: run doctor as root';
-  return `does not answer (${messageOf(error)}): systemctl status ${serviceOf(socket)}; systemctl cat ${socket} says where systemd listens for it`;
+  return `does not answer (${reasonOf(error)}): systemctl status ${serviceOf(socket)}; systemctl cat ${socket} says where systemd listens for it`;
 }
 
 function serviceOf(socket: string): string {

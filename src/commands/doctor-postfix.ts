@@ -5,9 +5,10 @@ import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
+import { reasonOf } from '../lib/logger.ts';
 import { userId } from '../service/listen.ts';
 import { storeBackend } from '../store/open-store.ts';
-import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { type Finding, Findings } from './doctor-finding.ts';
 import {
   type Milter,
   type Places,
@@ -49,7 +50,7 @@ export async function examinePostfix(
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     if (missing) findings.ok('there is no Postfix here');
-    else findings.error(`postconf: ${messageOf(error)}`);
+    else findings.error(`postconf: ${reasonOf(error)}`);
     return findings.list;
   }
   const settings = await readSettings(postconf);
@@ -228,7 +229,7 @@ function whyNotReached(place: string, queue: string): Promise<string | undefined
     socket.setTimeout(TRY_MS, () => done(`no answer within ${TRY_MS / 1000} s`));
     socket.once('connect', () => done());
     socket.once('error', (error: NodeJS.ErrnoException) =>
-      done(error.code === 'EACCES' ? undefined : messageOf(error)),
+      done(error.code === 'EACCES' ? undefined : reasonOf(error)),
     );
   });
 }
@@ -277,7 +278,7 @@ async function examineSockets(findings: Findings, config: Configuration): Promis
         );
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') findings.warning(messageOf(error));
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') findings.warning(reasonOf(error));
     }
   }
 }

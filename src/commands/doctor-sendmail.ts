@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Configuration } from '../config/configuration.ts';
-import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { reasonOf } from '../lib/logger.ts';
+import { type Finding, Findings } from './doctor-finding.ts';
 import { parseMilters, placesOf } from './postfix-configuration.ts';
 
 /** A milter of sendmail.cf: `Xclickmilter, S=unix:/run/x.sock, F=T, T=S:30s`. */
@@ -21,7 +22,7 @@ export async function examineSendmail(
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') findings.error(messageOf(error));
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') findings.error(reasonOf(error));
     return findings.list;
   }
   const { open } = placesOf(config, {});

@@ -1,8 +1,9 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Configuration } from '../config/configuration.ts';
+import { reasonOf } from '../lib/logger.ts';
 import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
-import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { type Finding, Findings } from './doctor-finding.ts';
 
 /** Less than a click and what a file system takes for itself. */
 const FULL_BYTES = 64 * 1024;
@@ -34,7 +35,7 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
     text = await readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      findings.error(`${messageOf(error)}: run this as root, or as the user of the service`);
+      findings.error(`${reasonOf(error)}: run this as root, or as the user of the service`);
     } else if (await exists(`${file}.made`)) {
       findings.error(
         `${file} is gone, and with it every sealed link: bring it back from the backup`,
@@ -54,7 +55,7 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
       findings.warning('every key is of the future: is the clock of this machine behind?');
     }
   } catch (error) {
-    findings.error(messageOf(error));
+    findings.error(reasonOf(error));
   }
   const { mode, uid } = await stat(file);
   if ((mode & 0o077) !== 0) {

@@ -1,9 +1,9 @@
 import type { Configuration } from '../config/configuration.ts';
-import { silent } from '../lib/logger.ts';
+import { reasonOf, silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import type { SealKeys } from '../link/seal-keys.ts';
 import { openStore } from '../store/open-store.ts';
-import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { type Finding, Findings } from './doctor-finding.ts';
 
 /**
  * Examines the store: whether it answers, and whether links are safe in it.
@@ -21,7 +21,7 @@ export async function examineStore(
     for (const warning of [...warnings, ...unknown]) findings.warning(warning);
   } catch (error) {
     findings.error(
-      `${messageOf(error)}: is it running, and is the redis stanza right? Until it answers, on_failure decides what becomes of mail`,
+      `${reasonOf(error)}: is it running, and is the redis stanza right? Until it answers, on_failure decides what becomes of mail`,
     );
   } finally {
     await store.close();

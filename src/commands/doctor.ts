@@ -3,8 +3,9 @@ import { promisify, styleText } from 'node:util';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
+import { reasonOf } from '../lib/logger.ts';
 import { examineDomain, originsOf } from './doctor-domains.ts';
-import { type Finding, Findings, messageOf } from './doctor-finding.ts';
+import { type Finding, Findings } from './doctor-finding.ts';
 import { examineListeners } from './doctor-listeners.ts';
 import { examinePostfix } from './doctor-postfix.ts';
 import { examineSendmail } from './doctor-sendmail.ts';
@@ -80,7 +81,7 @@ async function* guarded(
   try {
     yield await examination;
   } catch (error) {
-    yield [{ level: 'error', subject, message: `could not be looked at: ${messageOf(error)}` }];
+    yield [{ level: 'error', subject, message: `could not be looked at: ${reasonOf(error)}` }];
   }
 }
 

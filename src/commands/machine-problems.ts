@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
+import { reasonOf } from '../lib/logger.ts';
 import type { Setting } from '../scope/option-value.ts';
 import { groupId, type Listener, listeners, stanzaOf, userId } from '../service/listen.ts';
 
@@ -79,7 +80,7 @@ function problemOf(
     use(String(setting.value));
     return [];
   } catch (error) {
-    const message = `${option} cannot be used here: ${(error as Error).message}`;
+    const message = `${option} cannot be used here: ${reasonOf(error)}`;
     return [{ severity: 'error', message, ...setting.origin }];
   }
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import type { MessageReport } from '../filter/report.ts';
 import type { FilterParts } from '../filter/transaction.ts';
-import { silent } from '../lib/logger.ts';
+import { reasonOf, silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { printable, printableName } from '../lib/printable.ts';
 import { filterSettings, openLinks, practiceLinks } from '../service/links.ts';
@@ -157,7 +157,7 @@ async function done<T>(cannot: string, doing: Promise<T>): Promise<T> {
   try {
     return await doing;
   } catch (error) {
-    throw new CommandFailed(exitCode.usage, `${cannot}: ${printable((error as Error).message)}`);
+    throw new CommandFailed(exitCode.usage, `${cannot}: ${printable(reasonOf(error))}`);
   }
 }
 

@@ -88,7 +88,7 @@ function effective(match: Match, option: Decisive): Effective {
 function variable(context: OptionValue | undefined, option: Decisive): OptionValue | undefined {
   const { name, parse } = contextVariables[option];
   const text = context instanceof Map ? context.get(name) : undefined;
-  return text ? parse(text, { maxMetadataLen: 0 }) : undefined;
+  return text ? parse(text) : undefined;
 }
 
 /** Whether the place itself chooses the pathway of all of its mail. */

@@ -81,9 +81,18 @@ export function logLimited(
   return true;
 }
 
-/** The message of an error, or of whatever else was thrown. */
+/** The message of an error, or of another value that was thrown. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // A connection to a name with several addresses fails with one error for each, and no message of its own.
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map(reasonOf).join(', ');
+  }
+  const { message, cause } = error;
+  // Only the cause says why.
+  return message === 'fetch failed' && cause instanceof Error
+    ? `${message}: ${reasonOf(cause) || String(cause)}`
+    : message;
 }
 
 /**

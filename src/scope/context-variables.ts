@@ -1,5 +1,6 @@
 import { parseTrackingDomain } from '../lib/host-name.ts';
 import { parseBoolean, parseChoice, parseWholeNumber } from '../lib/values.ts';
+import type { TrackingOptions } from './tracking-options.ts';
 
 /** Fields that a sender may set for a message. */
 export interface MessageFields {
@@ -58,62 +59,53 @@ export function boundTags(tags: readonly string[]): readonly string[] {
 /** The longest expiry of a link in seconds: 68 years, the maximum of a 32-bit counter. */
 export const maxLinkExpiry = 2 ** 31 - 1;
 
-/** The values that context variables set. */
-export interface ContextValues {
-  click_tracking_enabled: boolean;
-  click_tracking_scheme: 'http' | 'https';
-  tracking_domain: string;
-  tracking_link_expiry: number;
-  campaign_id: string;
-  metadata: Readonly<Record<string, unknown>>;
-  tags: readonly string[];
-  customer_id: string;
-}
-
-interface ContextVariable<T> {
+export interface ContextVariable {
   /** Momentum's name of the variable. */
   readonly name: string;
   /** @returns undefined for an invalid text */
-  parse(text: string, limits: MessageFieldLimits): T | undefined;
+  parse(text: string, limits: MessageFieldLimits): unknown;
   /** Describes valid values; follows "must be". */
   readonly expected: string;
-  /** The field of the message that it gives; absent where it decides an option. */
+  /** What the variable sets: an option of the message's scopes, or a field of the message. */
+  readonly option?: keyof TrackingOptions;
   readonly field?: keyof MessageFields;
 }
 
 /** The context variables, which are strings, with their parsers, by the value that they set. */
-export const contextVariables: {
-  readonly [K in keyof ContextValues]: ContextVariable<ContextValues[K]>;
-} = {
+export const contextVariables = {
   click_tracking_enabled: {
     name: 'smtpapi_click_tracking',
     parse: parseBoolean,
     expected: '"1", "0", "true" or "false"',
+    option: 'clickTrackingEnabled',
   },
   click_tracking_scheme: {
     name: 'smtpapi_click_tracking_scheme',
-    parse: (text) => parseChoice(['http', 'https'], text),
+    parse: (text: string) => parseChoice(['http', 'https'], text),
     expected: '"http" or "https"',
+    option: 'clickTrackingScheme',
   },
   tracking_domain: {
     name: 'smtpapi_tracking_domain',
     parse: parseTrackingDomain,
     expected: 'a host name, with or without a port',
+    option: 'trackingDomain',
   },
   tracking_link_expiry: {
     name: 'smtpapi_tracking_link_expiry',
-    parse: (text) => parseWholeNumber(text, 1, maxLinkExpiry),
+    parse: (text: string) => parseWholeNumber(text, 1, maxLinkExpiry),
     expected: `a number of seconds from 1 to ${maxLinkExpiry}`,
+    option: 'trackingLinkExpiry',
   },
   campaign_id: {
     name: 'smtpapi_campaign_id',
-    parse: (text) => (isCampaignId(text) ? text : undefined),
+    parse: (text: string) => (isCampaignId(text) ? text : undefined),
     expected: `at most ${maxCampaignIdLength} bytes`,
     field: 'campaignId',
   },
   metadata: {
     name: 'smtpapi_metadata',
-    parse: (text, limits) => {
+    parse: (text: string, limits: MessageFieldLimits) => {
       const value = parseJson(text);
       return isJsonObject(value) ? boundMetadata(value, limits) : undefined;
     },
@@ -122,7 +114,7 @@ export const contextVariables: {
   },
   tags: {
     name: 'smtpapi_tags',
-    parse: (text) => {
+    parse: (text: string) => {
       const value = parseJson(text);
       return Array.isArray(value) && value.every((tag) => typeof tag === 'string')
         ? boundTags(value)
@@ -133,11 +125,11 @@ export const contextVariables: {
   },
   customer_id: {
     name: 'mo_customer_id',
-    parse: (text) => (isCustomerId(text) ? text : undefined),
+    parse: (text: string) => (isCustomerId(text) ? text : undefined),
     expected: `at most ${maxCustomerIdLength} bytes without control characters`,
     field: 'customerId',
   },
-};
+} satisfies Readonly<Record<string, ContextVariable>>;
 
 /** The names of all context variables, which are the macros to ask the MTA for. */
 export const contextVariableNames: readonly string[] = [

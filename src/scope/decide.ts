@@ -1,5 +1,5 @@
 import {
-  type ContextValues,
+  type ContextVariable,
   contextVariables,
   type MessageFieldLimits,
   type MessageFields,
@@ -75,9 +75,10 @@ export function decide(
   return decision;
 }
 
-const names = Object.keys(contextVariables) as (keyof ContextValues)[];
+type VariableName = keyof typeof contextVariables;
+type Value = NonNullable<ReturnType<(typeof contextVariables)[VariableName]['parse']>>;
 
-type Decided = { [K in keyof ContextValues]?: { value: ContextValues[K]; from: Decider } };
+const variableNames = Object.keys(contextVariables) as VariableName[];
 
 class MessageDecision implements Decision {
   readonly match: Match;
@@ -85,8 +86,8 @@ class MessageDecision implements Decision {
   readonly problems: string[];
   readonly notDone: readonly string[];
   readonly message: MessageFields;
-  readonly #macros: ReadonlyMap<string, string>;
-  readonly #decided: Decided = {};
+  /** The values that header, macros and context variables set. */
+  readonly #decided = new Map<VariableName, { readonly value: Value; readonly from: Decider }>();
 
   constructor(
     match: Match,
@@ -98,17 +99,12 @@ class MessageDecision implements Decision {
     this.notDone = header.notDone ?? [];
     const pathway = macros.get('pathway');
     this.match = pathway ? match.withPathway(pathway) : match;
-    this.#macros = macros;
     this.#readHeader(header);
-    this.#readVariables(limits);
-    this.message = Object.fromEntries(
-      names.flatMap((name) => {
-        const { field } = contextVariables[name];
-        const decided = this.#decided[name];
-        return field === undefined || decided === undefined ? [] : [[field, decided.value]];
-      }),
-    );
-    this.options = overriddenOptions(this.match.options, this.#decided);
+    this.#readVariables(macros, limits);
+    this.message = this.#valuesFor('field');
+    const overrides = this.#valuesFor('option');
+    const { options } = this.match;
+    this.options = Object.keys(overrides).length === 0 ? options : { ...options, ...overrides };
   }
 
   reasons(): ReadonlyMap<string, Reason> {
@@ -116,11 +112,8 @@ class MessageDecision implements Decision {
     for (const [option, setting] of this.match.settings()) {
       reasons.set(option, { value: setting.value, from: { kind: 'configuration', setting } });
     }
-    for (const [option, { value, from }] of Object.entries(this.#decided)) {
-      reasons.set(option, {
-        value: isRecord(value) ? JSON.stringify(value) : value,
-        from,
-      });
+    for (const [name, { value, from }] of this.#decided) {
+      reasons.set(name, { value: isRecord(value) ? JSON.stringify(value) : value, from });
     }
     const from = this.#pathwayDecider();
     if (from) reasons.set('pathway', { value: this.match.pathway ?? '', from });
@@ -141,69 +134,48 @@ class MessageDecision implements Decision {
     }
   }
 
+  /** The decided values, by the names that options or fields of the message have in the program. */
+  #valuesFor(target: 'option' | 'field'): Readonly<Record<string, Value>> {
+    const values: Record<string, Value> = {};
+    for (const [name, { value }] of this.#decided) {
+      const { [target]: key }: ContextVariable = contextVariables[name];
+      if (key !== undefined) values[key] = value;
+    }
+    return values;
+  }
+
   #readHeader(header: SmtpapiHeader): void {
-    const decided: Record<string, { value: unknown; from: Decider }> = this.#decided;
     const { clickTracking } = header;
     if (clickTracking !== undefined) {
       const from = headerField('options.click_tracking');
-      decided['click_tracking_enabled'] = { value: clickTracking, from };
+      this.#decided.set('click_tracking_enabled', { value: clickTracking, from });
     }
-    for (const name of names) {
-      const { field } = contextVariables[name];
+    for (const name of variableNames) {
+      const { field }: ContextVariable = contextVariables[name];
       const value = field && header[field];
-      if (value !== undefined) decided[name] = { value, from: headerField(name) };
+      if (value !== undefined) this.#decided.set(name, { value, from: headerField(name) });
     }
   }
 
-  #readVariables(limits: MessageFieldLimits): void {
+  #readVariables(macros: ReadonlyMap<string, string>, limits: MessageFieldLimits): void {
     const { context } = this.match.options;
-    if (context.size === 0 && this.#macros.size === 0) return;
-    for (const name of names) {
-      this.#readVariable(name, context, limits);
+    if (context.size === 0 && macros.size === 0) return;
+    for (const key of variableNames) {
+      const { name, parse, expected } = contextVariables[key];
+      const macro = macros.get(name);
+      const text = macro || context.get(name);
+      if (!text) continue;
+      const value = parse(text, limits);
+      if (value === undefined) {
+        this.problems.push(`context variable ${name} ignored: it must be ${expected}`);
+        continue;
+      }
+      const from: Decider = macro
+        ? macroNamed(name)
+        : { kind: 'context', name, setting: this.match.get('context') };
+      this.#decided.set(key, { value, from });
     }
   }
-
-  #readVariable<K extends keyof ContextValues>(
-    key: K,
-    context: ReadonlyMap<string, string>,
-    limits: MessageFieldLimits,
-  ): void {
-    const variable = contextVariables[key];
-    const { name } = variable;
-    const macro = this.#macros.get(name);
-    const text = macro || context.get(name);
-    if (!text) return;
-    const value = variable.parse(text, limits);
-    if (value === undefined) {
-      this.problems.push(`context variable ${name} ignored: it must be ${variable.expected}`);
-      return;
-    }
-    const from: Decider = macro
-      ? macroNamed(name)
-      : { kind: 'context', name, setting: this.match.get('context') };
-    (this.#decided as Record<K, { value: ContextValues[K]; from: Decider }>)[key] = { value, from };
-  }
-}
-
-function overriddenOptions(
-  options: TrackingOptions,
-  { click_tracking_enabled, click_tracking_scheme, tracking_domain, tracking_link_expiry }: Decided,
-): TrackingOptions {
-  if (
-    !click_tracking_enabled &&
-    !click_tracking_scheme &&
-    !tracking_domain &&
-    !tracking_link_expiry
-  ) {
-    return options;
-  }
-  return {
-    ...options,
-    clickTrackingEnabled: click_tracking_enabled?.value ?? options.clickTrackingEnabled,
-    clickTrackingScheme: click_tracking_scheme?.value ?? options.clickTrackingScheme,
-    trackingDomain: tracking_domain?.value ?? options.trackingDomain,
-    trackingLinkExpiry: tracking_link_expiry?.value ?? options.trackingLinkExpiry,
-  };
 }
 
 function headerField(field: string): Decider {

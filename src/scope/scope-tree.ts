@@ -81,7 +81,7 @@ function trackingDomains(scopes: Scopes): ReadonlySet<string> {
     add(settings.get('tracking_domain')?.value);
     const context = settings.get('context')?.value;
     const variable = context instanceof Map ? context.get(name) : undefined;
-    add(variable === undefined ? undefined : parse(variable, { maxMetadataLen: 0 }));
+    add(variable === undefined ? undefined : parse(variable));
   }
   return domains;
 }

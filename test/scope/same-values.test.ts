@@ -3,7 +3,6 @@ import { trackingOptions } from '../../src/config/tracking-options.ts';
 import { contextVariables } from '../../src/scope/context-variables.ts';
 
 const origin = { file: '/c.conf', line: 1, column: 1 };
-const limits = { maxMetadataLen: 1000 };
 
 /** Each context variable that stands for an option, and texts of which some are values of it. */
 const texts = {
@@ -37,7 +36,7 @@ describe('an option and its context variable take the same values', () => {
       const key = name as keyof typeof texts;
       const scalar = { kind: 'scalar', text, origin } as const;
       const option = trackingOptions[key].type.read(scalar, () => {});
-      expect(contextVariables[key].parse(text, limits)).toBe(option);
+      expect(contextVariables[key].parse(text)).toBe(option);
     });
   }
 });

@@ -1,35 +1,31 @@
+import { BoundedCache } from '../../lib/bounded-cache.ts';
 import type { TrackedLink } from '../../link/facts.ts';
 
 /** Things under one key: a search examines all of them. */
 const MAX_PER_KEY = 4;
+/** See `keysOf`. */
+const KEYS_PER_MESSAGE = 3;
 
-/**
- * Remembers things about messages. A message with mostly the same links finds them. There are two generations; the older
- * one is dropped when the younger one is full.
- */
+/** Remembers things about messages. A message with mostly the same links finds them. */
 export class RecentByLinks<T> {
-  readonly #most: number;
-  #young = new Map<number, T[]>();
-  #old = new Map<number, T[]>();
-  #count = 0;
+  readonly #things: BoundedCache<number, readonly T[]>;
 
-  /** @param most things per generation */
+  /** @param most things that are remembered at least */
   constructor(most: number) {
-    this.#most = most;
+    this.#things = new BoundedCache(KEYS_PER_MESSAGE * most);
   }
 
   add(links: readonly TrackedLink[], thing: T): void {
-    this.#grow();
     for (const key of keysOf(links)) {
-      const others = this.#at(key)?.filter((other) => other !== thing) ?? [];
-      this.#young.set(key, [thing, ...others].slice(0, MAX_PER_KEY));
+      const others = this.#things.get(key)?.filter((other) => other !== thing) ?? [];
+      this.#things.set(key, [thing, ...others].slice(0, MAX_PER_KEY));
     }
   }
 
   remove(links: readonly TrackedLink[], thing: T): void {
     for (const key of keysOf(links)) {
-      const left = this.#at(key)?.filter((other) => other !== thing);
-      if (left !== undefined) this.#young.set(key, left);
+      const left = this.#things.get(key)?.filter((other) => other !== thing);
+      if (left !== undefined) this.#things.set(key, left);
     }
   }
 
@@ -37,31 +33,13 @@ export class RecentByLinks<T> {
   find(links: readonly TrackedLink[], test: (thing: T) => boolean): T | undefined {
     const seen: T[] = [];
     for (const key of keysOf(links)) {
-      for (const thing of this.#at(key) ?? []) {
+      for (const thing of this.#things.get(key) ?? []) {
         if (seen.includes(thing)) continue;
         if (test(thing)) return thing;
         seen.push(thing);
       }
     }
     return undefined;
-  }
-
-  #at(key: number): T[] | undefined {
-    const things = this.#young.get(key);
-    if (things !== undefined) return things;
-    const older = this.#old.get(key);
-    if (older !== undefined) {
-      this.#grow();
-      this.#young.set(key, older);
-    }
-    return older;
-  }
-
-  #grow(): void {
-    if (this.#count++ < this.#most) return;
-    this.#count = 0;
-    this.#old = this.#young;
-    this.#young = new Map();
   }
 }
 
