@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Logger, silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
 import type { RedisOptions } from '../../../src/store/redis/client.ts';
@@ -5,6 +7,8 @@ import { createRedisStore, type RedisStore } from '../../../src/store/redis/stor
 import type { StreamLimits } from '../../../src/store/redis/stream.ts';
 import { eventsDefaults, redisDefaults } from '../../helpers/option-defaults.ts';
 
+/** The folder of the journal behind Redis; most tests write nothing to it. */
+export const JOURNAL = join(tmpdir(), `clickmilter-store-${process.pid}`);
 /** Short, so that tests of outages are. */
 export const TIMEOUT_MS = 1_000;
 
@@ -24,6 +28,6 @@ export function openStore({
     commandTimeoutMs: TIMEOUT_MS,
     ...options,
   };
-  // Tests of the journal behind Redis have a folder of their own.
-  return createRedisStore({ redis, events: { ...eventsDefaults, ...stream } }, logger, noMetrics);
+  const events = { ...eventsDefaults, journal: JOURNAL, ...stream };
+  return createRedisStore({ redis, events }, logger, noMetrics);
 }

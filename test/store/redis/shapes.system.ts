@@ -8,7 +8,7 @@ import { startCluster } from '../../helpers/redis-cluster.ts';
 import { startSentinels } from '../../helpers/redis-sentinel.ts';
 import { makeCertificates } from '../../helpers/tls-certificates.ts';
 import { storeContract } from '../contract.ts';
-import { openStore } from './open-store.ts';
+import { JOURNAL, openStore } from './open-store.ts';
 
 /** A server, or several, as one shape of Redis, and a store that reaches them. */
 interface Shape {
@@ -96,6 +96,7 @@ describe.each(Object.entries(shapes))('over %s', (_, start) => {
   afterAll(async () => {
     await shape?.store.close();
     await shape?.stop();
+    await rm(JOURNAL, { recursive: true, force: true });
   });
 
   storeContract(() => shape.store, 30);
