@@ -3,7 +3,7 @@ import { type CaughtMail, catchMail, type MailCatcher } from '../helpers/catch-m
 import { type ClickLoad, startClicking } from '../helpers/click-load.ts';
 import { follow } from '../helpers/follow.ts';
 import { bootMachine, type Machine, packages } from '../helpers/machine.ts';
-import { type MailLoad, startMailing } from '../helpers/mail-load.ts';
+import { type MailLoad, openIdleSessions, startMailing } from '../helpers/mail-load.ts';
 import { poll } from '../helpers/poll.ts';
 import { slowness } from '../helpers/slowness.ts';
 
@@ -56,6 +56,22 @@ export async function startMailServer(
       await catcher.stop();
     },
   };
+}
+
+/** Expects that a restart refuses nothing, neither under load nor of sessions that are idle meanwhile. */
+export async function expectNothingRefused(server: MailServer, command: string): Promise<void> {
+  const { machine } = server;
+  const load = await server.startLoad();
+  const idle = await openIdleSessions(SMTP);
+  await load.goOn();
+  await machine.run(command);
+  await load.goOn();
+  for (const session of idle) {
+    expect([session.state, await session.finish()]).toEqual([session.state, 250]);
+  }
+  await load.end([250], ['302']);
+  expect(load.mail.longest).toBeLessThan(load.patience);
+  expect(await machine.errors()).toEqual([]);
 }
 
 async function startLoad(machine: Machine, catcher: MailCatcher): Promise<Load> {
