@@ -1,6 +1,7 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { reasonOf } from '../lib/logger.ts';
 import type { StoredEvent } from '../store/store.ts';
+import { signature } from './events.ts';
 
 /** One batch and how to send it. */
 export interface BatchRequest {
@@ -47,15 +48,6 @@ export function batchId(events: readonly StoredEvent[]): string {
   for (const { id } of events) hash.update(`${id}\n`);
   const hex = hash.digest('hex');
   return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-/**
- * The value of X-Clickmilter-Signature: `t=SECONDS,v1=HEX`, an HMAC-SHA-256 over SECONDS, a dot and the body. The time lets
- * a receiver refuse a replayed request.
- */
-export function signature(secret: string, seconds: number, body: string): string {
-  const hmac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
-  return `t=${seconds},v1=${hmac}`;
 }
 
 /** Posts a batch once. Redirects are not followed: token and events are for the configured server only. */
@@ -118,7 +110,7 @@ function headersOf(
     'x-messagesystems-batch-id': id,
     ...(webhookToken !== undefined && { 'x-messagesystems-webhook-token': webhookToken }),
     ...(webhookSecret !== undefined && {
-      'x-clickmilter-signature': signature(webhookSecret, seconds, body),
+      'x-clickmilter-signature': signature(body, webhookSecret, seconds),
     }),
   };
 }

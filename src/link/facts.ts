@@ -375,8 +375,11 @@ export const NODE_FACTS = {
 
 export type NodeFacts = FactsOf<typeof NODE_FACTS>;
 
-/** A click as Momentum's webhooks report it (`track_event`). */
-type TrackEvent = EventFieldsOf<
+/**
+ * A click as Momentum's webhooks report it. A field whose value is not known is absent. docs/events.md and the JSON schema
+ * describe each field.
+ */
+export type TrackEvent = EventFieldsOf<
   typeof MESSAGE_FACTS &
     typeof LINK_FACTS &
     typeof CLICK_FACTS &
@@ -384,7 +387,7 @@ type TrackEvent = EventFieldsOf<
     typeof NODE_FACTS
 >;
 
-/** As it stands in the stream, in the journal and in a webhook's array. */
+/** A click event as it is in the Redis stream, in the journal and in the array that the webhook posts. */
 export interface ClickEvent {
   readonly msys: { readonly track_event: TrackEvent };
 }

@@ -10,7 +10,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { postBatch } from '../../src/click/post-batch.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { startPeer } from '../helpers/peer-process.ts';
+import { poll } from '../helpers/poll.ts';
 
 // A project that depends on the packed tarball, and has its runtime dependencies and nothing else.
 const checkout = join(import.meta.dirname, '../..');
@@ -105,5 +109,53 @@ describe('clickmilter/milter', () => {
 console.log(typeof createMilterServer({ begin: () => ({}) }).listen);`,
     );
     expect(run('node', [file])).toBe('function\n');
+  }, 60_000);
+});
+
+describe('clickmilter/events', () => {
+  const [receiver = ''] = examples('events.md');
+
+  test('the receiver of its page takes what the webhook posts, and nothing else', async () => {
+    const port = await freePort();
+    const file = compile('receiver.mts', receiver.replace('8082', String(port)));
+    const peer = startPeer('node', [join(folder, file)]);
+    onTestFinished(async () => void (await peer.stop()));
+    const webhook = `http://127.0.0.1:${port}/`;
+    const isThere = () => fetch(webhook).then(Boolean, () => false);
+    await poll('the receiver', isThere);
+    const track_event = { event_id: '1', type: 'click', target_link_url: 'https://a.example/' };
+    const batch = {
+      webhook,
+      id: '1',
+      events: [{ id: '1', event: JSON.stringify({ msys: { track_event } }) }],
+      webhookTimeoutMs: 10_000,
+    };
+    const webhookSecret = 'the webhook_secret of the configuration';
+    expect(await postBatch({ ...batch, webhookSecret })).toEqual({ delivered: true });
+    for (const other of [{ webhookSecret: 'another' }, {}]) {
+      expect(await postBatch({ ...batch, ...other })).toMatchObject({ status: 401 });
+    }
+    expect(peer.stdout()).toBe('1 click undefined https://a.example/\n');
+  }, 60_000);
+
+  test('its schema is there for import, and for require', () => {
+    const file = compile(
+      'schema.mts',
+      `import schema from 'clickmilter/events/schema.json' with { type: 'json' };
+console.log(schema.title);`,
+    );
+    expect(run('node', ['--no-warnings', file])).toBe('Click event\n');
+    const common = compile(
+      'events.cts',
+      `import schema = require('clickmilter/events/schema.json');
+import { signature, type TrackEvent, verifySignature } from 'clickmilter/events';
+const required: readonly string[] = schema.definitions.track_event.required;
+const known: keyof TrackEvent = 'event_id';
+// @ts-expect-error: there is no such field.
+const unknown: keyof TrackEvent = 'event';
+const now = Date.now();
+console.log(required.includes(known), verifySignature(signature('x', 'y', now / 1000 | 0), 'x', 'y', { now }));`,
+    );
+    expect(run('node', [common])).toBe('true true\n');
   }, 60_000);
 });
