@@ -126,7 +126,7 @@ export function referencePage(): string {
     ...GRAMMAR.map((text) => paragraph(escaped(text))),
     '## Tracking options',
     paragraph(`These options are valid in ${places(trackingScopes)}. ${PRECEDENCE}`),
-    ...optionBlocks(trackingOptions),
+    ...optionBlocks(trackingOptions, () => 'a reload'),
     ...stanzas.flatMap(stanzaBlocks),
   ];
   return `${blocks.join('\n\n')}\n`;
@@ -143,17 +143,25 @@ function stanzaBlocks(stanza: StanzaDefinition): string[] {
   return [
     `## ${id === 'global' ? 'Global options' : placeName(stanza)}`,
     paragraph(sentences.join(' ')),
-    ...optionBlocks(ownOptions(stanza)),
+    ...optionBlocks(ownOptions(stanza), (name) => appliedBy(stanza, name)),
   ];
 }
 
-function optionBlocks(options: Definitions): string[] {
+/** What applies a change of an option. Children follow the stanza at the top level that contains them. */
+function appliedBy({ reloads, within }: StanzaDefinition, name: string): string {
+  const [parent = 'global'] = within;
+  if (parent !== 'global') return appliedBy(definitionOf(parent), name);
+  return reloads === 'all' || reloads?.includes(name) ? 'a reload' : 'a restart';
+}
+
+function optionBlocks(options: Definitions, appliedBy: (name: string) => string): string[] {
   return Object.entries(options).flatMap(([name, option]) => [
     `### ${name}`,
     paragraph(escaped(option.help)),
     [
       ...item('Value', escaped(option.type.expects)),
       ...item('Default', defaultOf(option)),
+      ...item('Applied by', appliedBy(name)),
       ...item('Since', option.since ?? '0.1.0'),
     ].join('\n'),
   ]);
@@ -177,7 +185,7 @@ function paragraph(text: string): string {
 
 /** Text in which Markdown has nothing to interpret. */
 function escaped(text: string): string {
-  return text.replace(/[\\`*_<>|[\]]/g, '\\$&');
+  return text.replace(/[\\`*<>|[\]]/g, '\\$&');
 }
 
 function wrap(text: string, width: number): string[] {

@@ -50,7 +50,7 @@ export function buildConfiguration(root: Stanza, file: string) {
     smtpapi: root.child('smtpapi') !== undefined,
     engagementTracker: fields(engagementTrackerOptions, 'engagement_tracker'),
     log: fields(logOptions, 'log'),
-    /** As the file has them, without defaults. */
+    /** The settings in the file, without defaults. */
     settings: () => settingsOf(root),
   };
 }

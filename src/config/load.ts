@@ -7,17 +7,17 @@ import { type Problem, Problems } from './problem.ts';
 import type { Stanza } from './stanza.ts';
 
 export interface Loaded {
-  /** Absent where one of the problems is an error. */
+  /** Absent if one of the problems is an error. */
   readonly config?: Configuration;
-  /** What was read, included files in their places: plain data, fit to be handed to another process. */
+  /** The nodes that were read, with included files in their places. They are plain data, fit for another process. */
   readonly nodes: readonly Node[];
-  /** The stanzas as written and merged, as far as they are right. */
+  /** The stanzas, merged, as far as they are valid. */
   readonly root: Stanza;
   /** In order of file and line. */
   readonly problems: readonly Problem[];
 }
 
-/** Reads and checks a configuration file and what it includes. Problems name files as they were given. */
+/** Reads and checks a configuration file with its includes. Problems name files as they were given. */
 export function loadConfig(file: string): Loaded {
   const problems = new Problems();
   const nodes = readNodes(file, problems);
@@ -31,23 +31,23 @@ export function loadConfig(file: string): Loaded {
   };
 }
 
-/** The nodes of a configuration that was found to be right: plain data, fit to be handed to another process. */
+/** The nodes of a valid configuration. They are plain data, fit for another process. */
 export interface NodesInUse {
   readonly file: string;
   readonly started: readonly Node[];
-  /** Those of the last reload. */
+  /** The nodes of the last reload. */
   readonly latest: readonly Node[];
 }
 
 /**
- * The configuration in use: what a reload takes over is that of the last one, and all else, which was opened or agreed
- * upon at the start, stays as it was.
- * @throws Error for nodes that are not right
+ * The configuration in use. Options that a reload applies are those of the last reload; other options, such as addresses
+ * that were opened at the start, are unchanged.
+ * @throws Error for invalid nodes
  */
 export function configurationInUse({ file, started, latest }: NodesInUse): Configuration {
   const problems = new Problems();
   const first = check(started, file, problems);
   const root = latest === started ? first : first.afterReload(check(latest, file, problems));
-  if (problems.hasErrors) throw new Error(`${file}: not what was checked`);
+  if (problems.hasErrors) throw new Error(`${file}: the nodes are not valid`);
   return buildConfiguration(root, file);
 }

@@ -2,19 +2,19 @@ import type { Origin } from '../scope/option-value.ts';
 import { type Token, tokenize } from './lexer.ts';
 import type { Problems } from './problem.ts';
 
-/** What the grammar knows: names, values, blocks. It knows no option. */
+/** The syntax of a configuration: names, values and blocks. The parser does not know the options. */
 export type Node = OptionNode | StanzaNode | IncludeNode;
 
-/** `name = value` */
+/** An option: `name = value`. */
 export interface OptionNode {
   readonly kind: 'option';
   readonly name: string;
-  /** Absent where the file has none, which the parser has reported. */
+  /** Absent if the file has none, which the parser has reported. */
   readonly value?: ValueNode;
   readonly origin: Origin;
 }
 
-/** `name { … }` or `name "label" { … }` */
+/** A stanza: `name { … }` or `name "label" { … }`. */
 export interface StanzaNode {
   readonly kind: 'stanza';
   readonly name: string;
@@ -23,7 +23,7 @@ export interface StanzaNode {
   readonly origin: Origin;
 }
 
-/** `include "file"` or `readonly_include "file"` */
+/** An include: `include "file"` or `readonly_include "file"`. */
 export interface IncludeNode {
   readonly kind: 'include';
   readonly path: ScalarNode;
@@ -38,24 +38,24 @@ export interface ScalarNode {
   readonly origin: Origin;
 }
 
-/** `( "a" "b" )` */
+/** An array: `( "a" "b" )`. */
 interface ArrayNode {
   readonly kind: 'array';
   readonly items: readonly ScalarNode[];
   readonly origin: Origin;
 }
 
-/** `[ name = "value" … ]` */
+/** A map: `[ name = "value" … ]`. */
 interface MapNode {
   readonly kind: 'map';
   readonly entries: readonly { readonly name: ScalarNode; readonly value: ScalarNode }[];
   readonly origin: Origin;
 }
 
-/** Blocks inside blocks; the deepest that means anything has three. */
+/** Depth of nested blocks. Valid configurations need three. */
 const maxDepth = 16;
 
-/** Parses one configuration file into nodes. Goes on after a mistake, so that all of them are said in one run. */
+/** Parses one configuration file into nodes. Continues after a mistake, so that one run reports all of them. */
 export function parse(text: string, file: string, problems: Problems): readonly Node[] {
   return new Parser(tokenize(text, file, problems), problems).parseBody(0);
 }
@@ -75,7 +75,10 @@ class Parser {
     this.#problems = problems;
   }
 
-  /** Up to, and without, the end or the brace that closes the block. @param depth 0 outside of all blocks */
+  /**
+   * Parses up to the end, or to the brace that closes the block, which is not consumed.
+   * @param depth 0 outside all blocks
+   */
   parseBody(depth: number): readonly Node[] {
     const nodes: Node[] = [];
     for (;;) {
@@ -181,7 +184,7 @@ class Parser {
     return { kind: 'map', entries, origin: open.origin };
   }
 
-  /** Whether there is more before the bracket that closes; takes the bracket. */
+  /** Whether there is another item before the closing bracket, which is consumed. */
   #insideOf(open: Token, close: ')' | ']'): boolean {
     const token = this.#peek();
     if (token.kind === close) {
@@ -189,7 +192,7 @@ class Parser {
       return false;
     }
     if (token.kind === 'end' || token.kind === '{' || token.kind === '}') {
-      this.#problems.error(open.origin, `this "${open.text}" is never closed with "${close}"`);
+      this.#problems.error(open.origin, `"${open.text}" is not closed with "${close}"`);
       return false;
     }
     return true;
@@ -205,15 +208,12 @@ class Parser {
     const children = this.parseBody(depth + 1);
     if (this.#peek().kind === '}') this.#next();
     else
-      this.#problems.error(
-        open.origin,
-        `the "{" of ${this.#nameOf(name)} is never closed with "}"`,
-      );
+      this.#problems.error(open.origin, `the "{" of ${this.#nameOf(name)} is not closed with "}"`);
     const { origin } = name;
     return { kind: 'stanza', name: name.text, ...(label && { label }), children, origin };
   }
 
-  /** Past the brace that closes the block just opened. */
+  /** Skips the block that was just opened, with its closing brace. */
   #skipBlock(): void {
     for (let open = 1; open > 0 && this.#peek().kind !== 'end'; ) {
       const { kind } = this.#next();
@@ -222,7 +222,7 @@ class Parser {
     }
   }
 
-  /** To the next line, or to what closes the place we are in. */
+  /** Skips to the next line, or to the end of the surrounding block. */
   #skipLine(from: Token, close: string = '}'): void {
     for (;;) {
       const { kind, origin } = this.#peek();
@@ -264,7 +264,7 @@ function found(token: Token): string {
   return token.kind === 'end' ? '' : `, not ${named(token)}`;
 }
 
-/** Never the text of a value: it may be a password. */
+/** Names a token without the text of a value, which may be a password. */
 function named(token: Token): string {
   return token.kind === 'word' || token.kind === 'string' ? 'a value' : quote(token);
 }

@@ -9,14 +9,14 @@ import { jsonValue } from './write-value.ts';
  */
 export type Settings = Readonly<Record<string, string>>;
 
-/** Shows a change, and is too short to find a password by. */
+/** Long enough to show a change, too short to find a password. */
 const HASH_LENGTH = 4;
 
 export function settingsOf(root: Stanza): Settings {
   return Object.fromEntries(entriesOf(root));
 }
 
-/** @param reloads what a reload takes over of the stanza; what it takes over of a top stanza counts for all within */
+/** @param reloads the options that a reload applies; those of a top-level stanza count for its children too */
 function* entriesOf(
   stanza: Stanza,
   reloads: 'all' | readonly string[] = [],
@@ -29,7 +29,7 @@ function* entriesOf(
   }
   for (const child of stanza.children) {
     const taken = stanza.parent === undefined ? child.definition.reloads : reloads;
-    // Without a label, what counts is what a stanza holds, unless it can hold nothing.
+    // A stanza without a label is known by its settings, unless it has no options.
     if (child.label !== undefined || Object.keys(child.definition.options).length === 0) {
       yield [child.path, `${taken === 'all' ? 'reload' : 'restart'} stanza`];
     }
@@ -42,7 +42,7 @@ function hashOf(value: OptionValue): string {
   return hash.digest('hex').slice(0, HASH_LENGTH);
 }
 
-/** The paths of settings that are not in use as the file has them, by what makes them so. */
+/** The paths of settings that differ between file and service, by what applies them. */
 export interface ChangedSettings {
   readonly reload: readonly string[];
   readonly restart: readonly string[];
@@ -54,7 +54,7 @@ export function changedSettings(inUse: readonly Settings[], file: Settings): Cha
   const settingAt = (path: string) => all.flatMap((one) => one[path] ?? [])[0] ?? '';
   const paths = [...new Set(all.flatMap(Object.keys))];
   const changed = paths.filter((path) => inUse.some((one) => one[path] !== file[path]));
-  // A stanza that came or went is named alone, without what it holds.
+  // An added or removed stanza is named alone, without its settings.
   const stanzas = new Set(changed.filter((path) => settingAt(path).endsWith(' stanza')));
   const named = changed.filter((path) => !ancestors(path).some((one) => stanzas.has(one))).sort();
   const having = (effect: string) => named.filter((path) => settingAt(path).startsWith(effect));
@@ -66,7 +66,7 @@ function ancestors(path: string): readonly string[] {
   return steps.slice(1).map((_, index) => steps.slice(0, index + 1).join(' > '));
 }
 
-/** Settings that another process sent; undefined for anything else. */
+/** Validates settings that another process sent; undefined if they are invalid. */
 export function readSettings(value: unknown): Settings | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const isRight = Object.values(value).every((one) => typeof one === 'string');

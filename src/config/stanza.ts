@@ -10,16 +10,16 @@ import { formatOrigin } from './problem.ts';
 import type { StanzaDefinition } from './stanzas.ts';
 import { inQuotes, jsonValue, type Showing, visible, writeValue } from './write-value.ts';
 
-/** A stanza with all its appearances merged; the root is the global scope. */
+/** A stanza, merged from all of its appearances. The root is the global scope. */
 export class Stanza {
   readonly definition: StanzaDefinition;
-  /** As first written; absent without a name. */
+  /** The label as first written; absent if there is none. */
   readonly label: string | undefined;
-  /** Where it first appears. */
+  /** The place of its first appearance. */
   readonly origin: Origin;
   readonly parent: Stanza | undefined;
   readonly settings = new Map<string, Setting>();
-  /** By id of the definition and canonical label. */
+  /** Children by the id of their definition and their canonical label. */
   readonly #children = new Map<string, Stanza>();
 
   constructor(
@@ -44,7 +44,7 @@ export class Stanza {
     return [...this.children].filter(({ definition }) => definition.id === id);
   }
 
-  /** @param key canonical label; '' without a name */
+  /** @param key the canonical label, or '' for none */
   child(id: string, key = ''): Stanza | undefined {
     return this.#children.get(`${id} ${key}`);
   }
@@ -53,18 +53,18 @@ export class Stanza {
     this.#children.set(`${child.definition.id} ${key}`, child);
   }
 
-  /** `Listen "*:587"` */
+  /** The name with the label: `Listen "*:587"`. */
   get title(): string {
     const { name } = this.definition;
     return this.label === undefined ? name : `${name} ${inQuotes(this.label)}`;
   }
 
-  /** `ESMTP_Listener > Listen "*:587"`; the global scope is left out. */
+  /** The titles from the top, without the global scope: `ESMTP_Listener > Listen "*:587"`. */
   get path(): string {
     return this.parent?.parent ? `${this.parent.path} > ${this.title}` : this.title;
   }
 
-  /** The root in use after a reload found `next` in the file: of each stanza, `next` has what a reload takes over. */
+  /** The root in use after a reload read `next`: the options that a reload applies come from `next`. */
   afterReload(next: Stanza): Stanza {
     const root = new Stanza(this.definition, this);
     for (const [name, setting] of this.settings) root.settings.set(name, setting);
@@ -75,7 +75,7 @@ export class Stanza {
     return root;
   }
 
-  /** Switched off by itself; `enable` is not inherited, but what stands in it is gone as well. */
+  /** Whether the stanza itself is enabled. The children of a disabled stanza are not in effect either. */
   get isEnabled(): boolean {
     return this.settings.get('enable')?.value !== false;
   }
@@ -95,7 +95,7 @@ function childAfterReload(before?: Stanza, after?: Stanza): Stanza | undefined {
   return mixed;
 }
 
-/** A stanza in the grammar of the configuration, each value with its place. */
+/** Writes a stanza in the grammar of the configuration, each value with its place. */
 export function stanzaLines(stanza: Stanza, options: Showing): string[] {
   const settings = [...stanza.settings].map(([name, { value, origin }]) => {
     const definition = stanza.definition.options[name];
@@ -108,6 +108,7 @@ export function stanzaLines(stanza: Stanza, options: Showing): string[] {
   return body.length === 0 ? [`${stanza.title} { }`] : [`${stanza.title} {`, ...body, '}'];
 }
 
+/** A stanza for JSON, each value with its place. */
 export function stanzaJson(stanza: Stanza, options: Showing): object {
   const settings = [...stanza.settings].map(([name, { value, origin }]) => [
     name,
@@ -121,7 +122,7 @@ export function stanzaJson(stanza: Stanza, options: Showing): object {
   };
 }
 
-/** The fields of a stanza, with the defaults of what it does not set. */
+/** The options of a stanza as the program uses them, with defaults for those that it does not set. */
 export function stanzaFields<const D extends Definitions>(
   definitions: D,
   stanza: Stanza | undefined,
