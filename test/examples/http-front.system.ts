@@ -17,6 +17,8 @@ const example = (name: string) =>
 
 const DOMAIN = 'click.example.com';
 const TARGET = 'https://example.net/a?b=c&d';
+/** The reader's address, which is not that of a proxy. */
+const READER = '127.0.0.2';
 let folder: string;
 
 beforeAll(() => {
@@ -72,6 +74,7 @@ function get(
   return new Promise((resolve, reject) => {
     const options = {
       host: '127.0.0.1',
+      localAddress: READER,
       port,
       path,
       servername: DOMAIN,
@@ -164,6 +167,28 @@ describe('in front of the redirect endpoint', () => {
         },
       );
     },
+    HAProxy(https, _http, { certificate, key }) {
+      const page = readFileSync(join(import.meta.dirname, '../../docs/operating.md'), 'utf8');
+      const backend = /^```haproxy\n(.*?)^```$/ms
+        .exec(page)?.[1]
+        ?.replace('127.0.0.1:8080', `127.0.0.1:${service.httpPort}`);
+      const both = join(folder, 'haproxy.pem');
+      writeFileSync(both, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'));
+      const file = join(folder, 'haproxy.cfg');
+      writeFileSync(
+        file,
+        `defaults
+  timeout client 10s
+  timeout connect 10s
+  timeout server 10s
+frontend tls
+  mode http
+  bind 127.0.0.1:${https} ssl crt ${both}
+  default_backend clickmilter
+${backend}`,
+      );
+      return startPeer(requireProgram('haproxy', 'haproxy'), ['-db', '-f', file]);
+    },
   };
 
   test.each(Object.keys(fronts))(
@@ -186,7 +211,7 @@ describe('in front of the redirect endpoint', () => {
       });
       expect(answer).toMatchObject({ status: 302, location: TARGET });
       const event = await poll('the click', () => service.journal()[clicks]);
-      expect(event.msys.track_event).toMatchObject({ ip_address: '127.0.0.1', user_agent: 'test' });
+      expect(event.msys.track_event).toMatchObject({ ip_address: READER, user_agent: 'test' });
       const elsewhere = { host: 'other.example.com', 'x-forwarded-host': DOMAIN };
       expect(
         (await get(https, path, tls.certificate, elsewhere).catch(() => undefined))?.status,

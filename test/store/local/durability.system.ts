@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ClickEvent } from '../../../src/link/facts.ts';
+import { connectMilter } from '../../../src/milter/client.ts';
 import { startClicking } from '../../helpers/click-load.ts';
 import { schemaErrors } from '../../helpers/event-schema.ts';
 import { follow } from '../../helpers/follow.ts';
@@ -152,7 +153,7 @@ describe('with Redis', () => {
   });
 });
 
-test('disk full: people are redirected, the log says so, and it goes on when there is room', async () => {
+test('disk full: mail goes on, people are redirected, the log says so, and it goes on when there is room', async () => {
   const disk = await mkdtemp(join(tmpdir(), 'clickmilter-disk-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk]);
   releases.push(async () => {
@@ -176,6 +177,11 @@ test('disk full: people are redirected, the log says so, and it goes on when the
     },
     30_000,
   );
+  const mta = await connectMilter({ port: clickmilter.milterPort });
+  const sent = await mta.send({ message: Buffer.from('\r\nhttps://example.org/0\r\n') });
+  await mta.quit();
+  const [sentMeanwhile = ''] = /http:\S+/.exec(sent.message.toString()) ?? [];
+  expect((await follow(clickmilter.httpPort, sentMeanwhile)).status).toBe(302);
   await rm(join(disk, 'filler'));
   await poll(
     'the journal to go on',

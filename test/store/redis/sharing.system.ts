@@ -6,6 +6,7 @@ import { decodeTemplate } from '../../../src/link/template.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { poll } from '../../helpers/poll.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { startCluster } from '../../helpers/redis-cluster.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 import { tokenOf } from '../../link/token-of.ts';
 import { outcome } from './attempts.ts';
@@ -76,6 +77,22 @@ test('what all copies have in common is kept once; every link still leads to its
       expect(targets[20]).toMatch(/unsubscribe\?u=someone\d+@example\.org$/);
       expect(targets).not.toContain('nowhere');
     }
+  }
+});
+
+test('in a cluster nothing is shared, and every link leads to its target', async () => {
+  const cluster = await startCluster();
+  const store = openStore({ url: 'redis://unused', nodes: cluster.addresses });
+  try {
+    const copies: string[][] = [];
+    for (let n = 0; n < 20; n++) copies.push(await send(store));
+    for (const tokens of copies) expect(await targetsOf(store, tokens)).not.toContain('nowhere');
+    const keys = await Promise.all(cluster.nodes.map((node) => node.cli('keys', '*')));
+    expect(keys.join('\n').match(/^clickmilter:m:/gm)).toHaveLength(20);
+    expect(keys.join('\n')).not.toContain('clickmilter:s:');
+  } finally {
+    await store.close();
+    await cluster.stop();
   }
 });
 
