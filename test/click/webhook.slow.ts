@@ -1,34 +1,25 @@
 import { createHmac } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Webhook, type WebhookOptions } from '../../src/click/webhook.ts';
+import { describe, expect, test, vi } from 'vitest';
+import type { WebhookOptions } from '../../src/click/webhook.ts';
 import { forgetInJournal } from '../../src/store/local/forget.ts';
-import { Journal } from '../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
-import { eventsDefaults } from '../helpers/option-defaults.ts';
-import { recordedLog } from '../helpers/recorded.ts';
 import {
   type Behaviour,
   garbage,
   halfAnswer,
   hang,
+  type ReceivedBatch,
   reset,
-  startWebhookServer,
   status,
 } from '../helpers/webhook-server.ts';
+import { idsOf, range, WebhookFixture } from './webhook-fixture.ts';
 
-let folder: string;
-let journal: Journal;
-let server: Awaited<ReturnType<typeof startWebhookServer>>;
-let webhooks: Webhook[];
-let log: ReturnType<typeof recordedLog>;
+const fixture = new WebhookFixture();
 
 /** What the log says, in short. */
 const told = () =>
-  log.lines.map(({ message, events, reason }) => {
+  fixture.log.lines.map(({ message, events, reason }) => {
     if (message === 'events delivered') return `delivered ${events}`;
     if (message.startsWith('events given up')) return `gave up ${events}`;
     if (message.startsWith('events left out')) return `left out ${events}`;
@@ -36,53 +27,16 @@ const told = () =>
   });
 
 const event = (n: number) => `{"msys":{"track_event":{"event_id":"${n}"}}}`;
-const ids = (batch: (typeof server.batches)[number] | undefined) =>
-  batch?.events.map(({ msys }) => Number(msys.track_event.event_id));
-const idOf = (batch: (typeof server.batches)[number] | undefined) =>
-  batch?.headers['x-messagesystems-batch-id'];
-const append = (...numbers: number[]) => journal.append(numbers.map(event));
-const range = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => from + index);
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'clickmilter-webhook-'));
-  journal = new Journal({ ...eventsDefaults, folder, kind: 'events' });
-  server = await startWebhookServer();
-  webhooks = [];
-  log = recordedLog();
-});
-
-afterEach(async () => {
-  vi.useRealTimers();
-  for (const webhook of webhooks) await webhook.close(1000);
-  await server.close();
-  await journal.close();
-  await rm(folder, { recursive: true, force: true });
-});
-
-function start(options: Partial<WebhookOptions> = {}): Webhook {
-  const webhook = new Webhook({
-    ...eventsDefaults,
-    consumer: new JournalConsumer(folder, 'webhook'),
-    webhook: server.url,
-    webhookIntervalMs: 20,
-    webhookTimeoutMs: 1000,
-    backoffMs: 5,
-    maxBackoffMs: 20,
-    logger: log.logger,
-    ...options,
-  });
-  webhooks.push(webhook);
-  webhook.start();
-  return webhook;
-}
+const ids = (batch: ReceivedBatch | undefined) => batch && idsOf(batch);
+const idOf = (batch: ReceivedBatch | undefined) => batch?.headers['x-messagesystems-batch-id'];
+const append = (...numbers: number[]) => fixture.journal.append(numbers.map(event));
 
 describe('a webhook', () => {
   test('gets an array of events, with the headers that Momentum sends', async () => {
     await append(1, 2, 3);
-    start({ webhookToken: 'secret-token' });
-    await expect.poll(() => server.batches.length).toBe(1);
-    const [batch] = server.batches;
+    fixture.start({ webhookToken: 'secret-token' });
+    await expect.poll(() => fixture.server.batches.length).toBe(1);
+    const [batch] = fixture.server.batches;
     expect(JSON.parse(batch?.body ?? '')).toEqual([1, 2, 3].map((n) => JSON.parse(event(n))));
     expect(batch?.headers['content-type']).toBe('application/json');
     expect(batch?.headers['x-messagesystems-webhook-token']).toBe('secret-token');
@@ -93,9 +47,12 @@ describe('a webhook', () => {
 
   test('can check who sent it', async () => {
     await append(1);
-    start({ webhookSecret: 'key', webhook: server.url.replace('//', '//user:pass%21@') });
-    await expect.poll(() => server.batches.length).toBe(1);
-    const [batch] = server.batches;
+    fixture.start({
+      webhookSecret: 'key',
+      webhook: fixture.server.url.replace('//', '//user:pass%21@'),
+    });
+    await expect.poll(() => fixture.server.batches.length).toBe(1);
+    const [batch] = fixture.server.batches;
     const header = String(batch?.headers['x-clickmilter-signature']);
     const [, time, mac] = /^t=(\d+),v1=([\da-f]{64})$/.exec(header) ?? [];
     expect(Math.abs(Number(time) - Date.now() / 1000)).toBeLessThan(60);
@@ -106,13 +63,13 @@ describe('a webhook', () => {
 
   test('gets no more than a batch holds at a time, everything in order, nothing twice', async () => {
     await append(...range(0, 250));
-    start({ webhookBatchSize: 100 });
-    await expect.poll(() => server.batches.length).toBe(3);
+    fixture.start({ webhookBatchSize: 100 });
+    await expect.poll(() => fixture.server.batches.length).toBe(3);
     await append(...range(250, 260));
-    await expect.poll(() => server.batches.length).toBe(4);
-    expect(server.batches.map((batch) => batch.events.length)).toEqual([100, 100, 50, 10]);
-    expect(server.batches.flatMap(ids)).toEqual(range(0, 260));
-    expect(new Set(server.batches.map(idOf)).size).toBe(4);
+    await expect.poll(() => fixture.server.batches.length).toBe(4);
+    expect(fixture.server.batches.map((batch) => batch.events.length)).toEqual([100, 100, 50, 10]);
+    expect(fixture.server.batches.flatMap(ids)).toEqual(range(0, 260));
+    expect(new Set(fixture.server.batches.map(idOf)).size).toBe(4);
   });
 
   test.each<[string, Behaviour[], string]>([
@@ -132,26 +89,26 @@ describe('a webhook', () => {
     ['all of it, one after the other', [status(500), hang, reset, garbage, halfAnswer], ''],
   ])('%s: the same batch again under the same id', async (_name, behaviours, reason) => {
     const failures = behaviours.length;
-    server.behaviours.push(...behaviours);
+    fixture.server.behaviours.push(...behaviours);
     await append(1, 2);
-    start();
-    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(failures + 1);
+    fixture.start();
+    await expect.poll(() => fixture.server.batches.length, { timeout: 10_000 }).toBe(failures + 1);
     await append(3);
-    await expect.poll(() => server.batches.length).toBe(failures + 2);
+    await expect.poll(() => fixture.server.batches.length).toBe(failures + 2);
     // The server has a batch before its sender has the answer.
     await expect
       .poll(() => told().filter((one) => one.startsWith('delivered')))
       .toEqual(['delivered 2', 'delivered 1']);
     expect(told()[0]).toContain(reason);
-    expect(server.batches.map(ids)).toEqual([...Array(failures + 1).fill([1, 2]), [3]]);
-    expect(new Set(server.batches.map(idOf)).size).toBe(2);
+    expect(fixture.server.batches.map(ids)).toEqual([...Array(failures + 1).fill([1, 2]), [3]]);
+    expect(new Set(fixture.server.batches.map(idOf)).size).toBe(2);
   });
 
   test('nobody listens: tried until somebody does', async () => {
-    const { url } = server;
-    await server.close();
+    const { url } = fixture.server;
+    await fixture.server.close();
     await append(1);
-    start({ webhook: url });
+    fixture.start({ webhook: url });
     await expect.poll(() => told().length).toBeGreaterThan(2);
     expect(told()[0]).toMatch(/^fetch failed: connect ECONNREFUSED/);
   });
@@ -161,10 +118,10 @@ describe('a webhook', () => {
     ['a date', () => new Date(Date.now() + 2000).toUTCString()],
   ])('Retry-After is obeyed: %s', async (_name, value) => {
     await append(1);
-    server.behaviours.push(status(503, { 'retry-after': value() }));
+    fixture.server.behaviours.push(status(503, { 'retry-after': value() }));
     const begin = Date.now();
-    start();
-    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(2);
+    fixture.start();
+    await expect.poll(() => fixture.server.batches.length, { timeout: 10_000 }).toBe(2);
     expect(Date.now() - begin).toBeGreaterThan(900);
   });
 
@@ -174,11 +131,11 @@ describe('a webhook', () => {
   ])(
     'a Retry-After beyond the time for retries: tried once more at its end, and %s',
     async (_name, then, outcome) => {
-      server.behaviours.push(status(429, { 'retry-after': '3600' }), ...then);
+      fixture.server.behaviours.push(status(429, { 'retry-after': '3600' }), ...then);
       await append(1);
-      start({ webhookRetryForMs: 300 });
+      fixture.start({ webhookRetryForMs: 300 });
       await expect.poll(told).toEqual(['HTTP 429', outcome]);
-      expect(server.batches).toHaveLength(2);
+      expect(fixture.server.batches).toHaveLength(2);
     },
   );
 
@@ -187,7 +144,7 @@ describe('a webhook', () => {
     ['a token that no header can hold', { webhookToken: 'a\nb' }, /invalid header value/],
   ])('%s is an attempt that failed, and given up in time', async (_name, options, reason) => {
     await append(1);
-    start({ webhookRetryForMs: 60, ...options });
+    fixture.start({ webhookRetryForMs: 60, ...options });
     await expect.poll(() => told().at(-1)).toBe('gave up 1');
     expect(told()[0]).toMatch(reason);
     expect(told().filter((one) => one.startsWith('failed'))).toEqual([]);
@@ -199,119 +156,122 @@ describe('a webhook', () => {
   ])('who is forgotten between two attempts is not delivered any more: %s', async (_name, kept) => {
     const about = (n: number) =>
       `{"msys":{"track_event":{"event_id":"${n}","rcpt_to":"${kept.includes(n) ? 'b' : 'a'}@x.example"}}}`;
-    server.behaviours.push(status(500, { 'retry-after': '1' }));
-    await journal.append([about(1), about(2)]);
-    start();
+    fixture.server.behaviours.push(status(500, { 'retry-after': '1' }));
+    await fixture.journal.append([about(1), about(2)]);
+    fixture.start();
     await expect.poll(told).toEqual(['HTTP 500']);
-    await forgetInJournal(folder, 'a@x.example');
+    await forgetInJournal(fixture.folder, 'a@x.example');
     await sleep(1100);
     await append(3);
     await expect.poll(() => told().at(-1)).toBe('delivered 1');
     expect(told()).toContain(`left out ${2 - kept.length}`);
-    await expect.poll(() => server.batches.map(ids).at(-1)).toEqual([3]);
-    expect(server.batches.slice(1, -1).map(ids)).toEqual(kept.length > 0 ? [kept] : []);
-    if (kept.length > 0) expect(idOf(server.batches[1])).toBe(idOf(server.batches[0]));
+    await expect.poll(() => fixture.server.batches.map(ids).at(-1)).toEqual([3]);
+    expect(fixture.server.batches.slice(1, -1).map(ids)).toEqual(kept.length > 0 ? [kept] : []);
+    if (kept.length > 0)
+      expect(idOf(fixture.server.batches[1])).toBe(idOf(fixture.server.batches[0]));
   });
 
   test('what is left out is said once, though the journal cannot be read in between', async () => {
     const about = (name: string) => `{"msys":{"track_event":{"rcpt_to":"${name}@x.example"}}}`;
-    server.behaviours.push(...Array(1000).fill(status(500)));
-    const consumer = new JournalConsumer(folder, 'webhook');
-    await journal.append([about('a'), about('b')]);
-    start({ consumer });
+    fixture.server.behaviours.push(...Array(1000).fill(status(500)));
+    const consumer = new JournalConsumer(fixture.folder, 'webhook');
+    await fixture.journal.append([about('a'), about('b')]);
+    fixture.start({ consumer });
     await expect.poll(told).toContain('HTTP 500');
-    await forgetInJournal(folder, 'a@x.example');
+    await forgetInJournal(fixture.folder, 'a@x.example');
     await expect.poll(told).toContain('left out 1');
     vi.spyOn(consumer, 'unacknowledged').mockRejectedValueOnce(new Error('EIO'));
     await expect.poll(told).toContain('EIO');
-    const { length } = server.batches;
-    await expect.poll(() => server.batches.length).toBeGreaterThan(length + 1);
+    const { length } = fixture.server.batches;
+    await expect.poll(() => fixture.server.batches.length).toBeGreaterThan(length + 1);
     expect(told().filter((one) => one.startsWith('left out'))).toEqual(['left out 1']);
   });
 
   test('after the time for retries a batch is given up, said so, and the next one gets its chance', async () => {
-    server.behaviours.push(...Array(1000).fill(status(500)));
+    fixture.server.behaviours.push(...Array(1000).fill(status(500)));
     await append(1, 2);
-    start({ webhookRetryForMs: 60 });
+    fixture.start({ webhookRetryForMs: 60 });
     await expect.poll(() => told().includes('gave up 2')).toBe(true);
-    server.behaviours.length = 0;
+    fixture.server.behaviours.length = 0;
     await append(3);
     await expect.poll(() => told().includes('delivered 1')).toBe(true);
-    expect(ids(server.batches.at(-1))).toEqual([3]);
+    expect(ids(fixture.server.batches.at(-1))).toEqual([3]);
   });
 
   test('a clock that is set forward ends no retries, one that is set back no collecting', async () => {
-    server.behaviours.push(...Array(1000).fill(status(500)));
+    fixture.server.behaviours.push(...Array(1000).fill(status(500)));
     await append(1);
-    start({ webhookIntervalMs: 500 });
+    fixture.start({ webhookIntervalMs: 500 });
     await expect.poll(() => told().length).toBeGreaterThan(0);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 9 * 3_600_000 });
     await sleep(100);
-    server.behaviours.length = 0;
+    fixture.server.behaviours.length = 0;
     await expect.poll(() => told().includes('delivered 1')).toBe(true);
     expect(told()).not.toContain('gave up 1');
     await append(2);
     await sleep(300);
     vi.setSystemTime(Date.now() - 9 * 3_600_000);
-    await expect.poll(() => server.batches.map(ids).at(-1), { timeout: 5_000 }).toEqual([2]);
+    await expect
+      .poll(() => fixture.server.batches.map(ids).at(-1), { timeout: 5_000 })
+      .toEqual([2]);
   });
 
   test('after a restart in the middle of a batch it is the same batch, and the rest follows', async () => {
-    server.behaviours.push(...Array(1000).fill(status(500)));
+    fixture.server.behaviours.push(...Array(1000).fill(status(500)));
     await append(1, 2, 3);
-    const first = start();
-    await expect.poll(() => server.batches.length).toBeGreaterThan(1);
+    const first = fixture.start();
+    await expect.poll(() => fixture.server.batches.length).toBeGreaterThan(1);
     await first.close(1000);
-    const id = idOf(server.batches[0]);
-    server.behaviours.length = 0;
+    const id = idOf(fixture.server.batches[0]);
+    fixture.server.behaviours.length = 0;
     await append(4, 5);
-    server.batches.length = 0;
-    start();
-    await expect.poll(() => server.batches.length).toBe(2);
-    expect(server.batches.map(ids)).toEqual([
+    fixture.server.batches.length = 0;
+    fixture.start();
+    await expect.poll(() => fixture.server.batches.length).toBe(2);
+    expect(fixture.server.batches.map(ids)).toEqual([
       [1, 2, 3],
       [4, 5],
     ]);
-    expect(idOf(server.batches[0])).toBe(id);
+    expect(idOf(fixture.server.batches[0])).toBe(id);
   });
 
   test('after a restart it is the same batch too where several wrote at once', async () => {
-    const other = new Journal({ ...eventsDefaults, folder, kind: 'events' });
-    server.behaviours.push(...Array(1000).fill(status(500)));
-    const first = start({ webhookIntervalMs: 1500 });
+    const other = fixture.openJournal();
+    fixture.server.behaviours.push(...Array(1000).fill(status(500)));
+    const first = fixture.start({ webhookIntervalMs: 1500 });
     await append(...range(1, 12));
     await sleep(300);
     await other.append([event(100)]);
     await sleep(300);
     await append(12);
-    await expect.poll(() => server.batches.length).toBeGreaterThan(0);
+    await expect.poll(() => fixture.server.batches.length).toBeGreaterThan(0);
     await first.close(1000);
-    const before = server.batches[0];
-    server.batches.length = 0;
-    start();
-    await expect.poll(() => server.batches.length).toBeGreaterThan(0);
+    const before = fixture.server.batches[0];
+    fixture.server.batches.length = 0;
+    fixture.start();
+    await expect.poll(() => fixture.server.batches.length).toBeGreaterThan(0);
     expect(ids(before)).toEqual([...range(1, 13), 100]);
-    expect(server.batches[0]?.body).toBe(before?.body);
-    expect(idOf(server.batches[0])).toBe(idOf(before));
+    expect(fixture.server.batches[0]?.body).toBe(before?.body);
+    expect(idOf(fixture.server.batches[0])).toBe(idOf(before));
     await other.close();
   });
 
   test('what was delivered is not delivered again after a restart', async () => {
     await append(1);
-    const first = start();
+    const first = fixture.start();
     await expect.poll(told).toEqual(['delivered 1']);
     await first.close(1000);
     await append(2);
-    start();
+    fixture.start();
     await expect.poll(told).toEqual(['delivered 1', 'delivered 1']);
-    expect(server.batches.map(ids)).toEqual([[1], [2]]);
+    expect(fixture.server.batches.map(ids)).toEqual([[1], [2]]);
   });
 
   test('stopping does not wait for a server that hangs', async () => {
-    server.behaviours.push(hang);
+    fixture.server.behaviours.push(hang);
     await append(1);
-    const webhook = start({ webhookTimeoutMs: 60_000 });
-    await expect.poll(() => server.batches.length).toBe(1);
+    const webhook = fixture.start({ webhookTimeoutMs: 60_000 });
+    await expect.poll(() => fixture.server.batches.length).toBe(1);
     const begin = Date.now();
     await webhook.close(50);
     expect(Date.now() - begin).toBeLessThan(5000);
