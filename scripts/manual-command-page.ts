@@ -3,18 +3,18 @@ import { exitCode } from '../src/commands/exit-code.ts';
 import { entry, example, heading, paragraph, roff, section, subsection } from './roff.ts';
 
 const EXIT_STATUS: Readonly<Record<keyof typeof exitCode, string>> = {
-  ok: 'All is well.',
+  ok: 'Success.',
   usage: 'The command line is wrong, or a file that it names cannot be read or written.',
   dataError: 'The input is wrong.',
-  unavailable: 'A service that is needed, such as Redis, is away, or the output cannot be written.',
-  internal: 'A fault of clickmilter itself, which it names.',
+  unavailable: 'A service such as Redis is unavailable, or the output cannot be written.',
+  internal: 'An internal error of clickmilter, which it names.',
   configuration: 'The configuration has errors; trying again does not help.',
 };
 
 const SIGNALS = [
   [
     'SIGTERM, SIGINT',
-    'Finish the SMTP sessions and requests that have begun, then end; a second one ends at once.',
+    'Finish running SMTP sessions and requests, then exit. A second signal exits at once.',
   ],
   [
     'SIGHUP',
@@ -25,15 +25,15 @@ const SIGNALS = [
 const ENVIRONMENT = [
   [
     'NOTIFY_SOCKET, WATCHDOG_USEC',
-    'Set by systemd: it is told of the state of the service by systemd-notify(1).',
+    'Set by systemd; the service reports its state through them, as with systemd-notify(1).',
   ],
   [
     'LISTEN_FDS, LISTEN_FDNAMES',
-    'Set by systemd: sockets named milter, redirect and control are used instead of those of the configuration.',
+    'Set by systemd; sockets named milter, redirect and control replace those of the configuration.',
   ],
 ] as const;
 
-/** clickmilter(8), from the command line's own description of itself. */
+/** clickmilter(8), from the description of the command line. */
 export function commandPage(program: Command, date: string): string {
   const help = program.createHelp();
   const commands = help.visibleCommands(program).filter((command) => command.name() !== 'help');
@@ -44,9 +44,8 @@ export function commandPage(program: Command, date: string): string {
     section(
       'DESCRIPTION',
       paragraph(
-        'A milter rewrites the links in mail that Postfix or Sendmail accepts; an HTTP endpoint redirects whoever ' +
-          'follows one to the original target, and records the click. Which mail is tracked, and how, is said in ' +
-          'clickmilter.conf(5).',
+        'A milter rewrites the links in mail that Postfix or Sendmail accepts; an HTTP endpoint redirects readers who ' +
+          'click a link to its target and records the click. clickmilter.conf(5) describes which mail is tracked, and how.',
       ),
     ),
     section('OPTIONS', ...options(program)),
@@ -61,16 +60,16 @@ export function commandPage(program: Command, date: string): string {
     ),
     section(
       'EXAMPLES',
-      paragraph('Look at what would become of a message from one of the clients:'),
+      paragraph('Rewrite a message as if it came from a client:'),
       example('clickmilter rewrite --peer 10.0.0.7 < message.eml'),
-      paragraph('Find out why, or why not:'),
+      paragraph('Show why the mail of this client is tracked or not:'),
       example('clickmilter explain --peer 10.0.0.7'),
     ),
     section('SEE ALSO', '.BR clickmilter.conf (5),\n.BR postconf (5),\n.BR systemctl (1)\n'),
   ].join('');
 }
 
-/** A command with what it takes, and the commands below it. */
+/** A command with its arguments and options, or the commands below it. */
 function commandEntries(command: Command, prefix: string): string[] {
   const name = `${prefix}${command.name()}`;
   const below = command
@@ -114,7 +113,7 @@ function exitStatus(): string[] {
   );
 }
 
-/** Descriptions of commander are phrases; a manual has sentences. */
+/** Makes a sentence of a description, which is a phrase. */
 function sentence(phrase: string): string {
   const text = phrase.charAt(0).toUpperCase() + phrase.slice(1);
   return /[.)]$/.test(text) ? text : `${text}.`;

@@ -1,6 +1,6 @@
 const WIDTH = 78;
 
-/** Text for a manual page: what troff would read as an escape or a typographic sign is itself again. */
+/** Escapes text for a manual page, so that troff prints each character as it is. */
 export function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')
@@ -39,12 +39,12 @@ export function example(lines: string): string {
   return `.PP\n.in +4n\n.EX\n${roff(lines)}\n.EE\n.in\n`;
 }
 
-/** What follows a title begins a paragraph anyhow. */
+/** Text after a title begins a paragraph without a macro. */
 function titled(macro: string, title: string, body: string[]): string {
   return `${macro} "${roff(title)}"\n${body.join('').replace(/^\.PP\n/, '')}`;
 }
 
-/** Each sentence on lines of its own, none of them long: what people may have to read in a diff. */
+/** Puts each sentence on lines of its own, none of them long, for readable diffs. */
 function filled(text: string): string {
   const sentences = text.split(/(?<=[.?!)]) (?=[A-Z(])/);
   const lines = sentences.flatMap((sentence) => {

@@ -52,9 +52,9 @@ test('clickmilter(8) reads as the command line says', () => {
 
     DESCRIPTION
            A milter rewrites the links in mail that Postfix or Sendmail accepts;
-           an HTTP endpoint redirects whoever follows one to the original target,
-           and records the click.  Which mail is tracked, and how, is said in
-           clickmilter.conf(5).
+           an HTTP endpoint redirects readers who click a link to its target and
+           records the click. clickmilter.conf(5) describes which mail is tracked,
+           and how.
 
     OPTIONS
            -V, --version
