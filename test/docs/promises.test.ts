@@ -54,11 +54,11 @@ function entryOf(block: string): Entry {
 const sameText = (page: string) =>
   page === 'conf/clickmilter.conf' ? [page, 'docs/configuration.md'] : [page];
 
-test.skip('every page has its section', () => {
+test('every page has its section', () => {
   expect([...entries.keys()].sort()).toEqual([...pages].sort());
 });
 
-describe.each(pages.filter((page) => entries.has(page)))('%s', (page) => {
+describe.each(pages)('%s', (page) => {
   const known = entries.get(page) ?? [];
   const text = fold(prose(page).join(' '));
 
@@ -102,7 +102,7 @@ function prose(page: string): string[] {
   return text
     .split(/\n\s*\n|\n(?:[*-]|\d+\.) |\n(?=\|)/)
     .map((block) => block.replace(/^(?:[*-]|\d+\.) /, ''))
-    .flatMap((block) => (block.trim().startsWith('|') ? block.split(' | ') : [block]));
+    .flatMap((block) => (block.trim().startsWith('|') ? block.split('|') : [block]));
 }
 
 /** White space is one space, and there are neither escapes nor bold words. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import * as milter from '../../src/milter/milter.ts';
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../src/milter/options.ts';
 
 const textOf = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -17,6 +18,22 @@ const documented = textOf('src/milter/milter.ts')
 test('the page of the library shows the milter of the documentation', () => {
   const section = textOf('docs/milter-library.md').split('## A milter of ten lines\n')[1] ?? '';
   expect(/```ts\n(.*?)\n```/s.exec(section)?.[1]).toBe(documented);
+});
+
+test('the page of the library lists each limit and time-out with its default', () => {
+  const listed = (group: string) =>
+    Object.fromEntries(
+      [
+        ...textOf('docs/milter-library.md').matchAll(
+          new RegExp(`^\\| \`${group}\\.(\\w+)\` \\| ([\\d ]+?)(?: (s|MiB))? \\|`, 'gm'),
+        ),
+      ].map(([, name, digits = '', unit = '']) => [
+        name,
+        Number(digits.replace(' ', '')) * ({ s: 1000, MiB: 1 << 20 }[unit] ?? 1),
+      ]),
+    );
+  expect(listed('limits')).toEqual(DEFAULT_LIMITS);
+  expect(listed('timeouts')).toEqual(DEFAULT_TIMEOUTS);
 });
 
 test('the milter of ten lines, as it stands in the documentation, is one', async () => {

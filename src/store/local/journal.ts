@@ -220,7 +220,7 @@ export class Journal implements EventAppender {
   }
 
   #scheduleFsync(current: OpenFile): void {
-    if (this.#fsyncTimer) return;
+    if (this.#fsyncTimer || this.#options.journalFsyncMs === 0) return;
     this.#fsyncTimer = setTimeout(() => {
       this.#fsyncTimer = undefined;
       inBackground('flush the journal file', () => this.#fsync(current));

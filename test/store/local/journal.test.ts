@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, open, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Fields } from '../../../src/lib/logger.ts';
@@ -31,6 +31,23 @@ describe('the journal', () => {
       await folder.open().append([event(1)]);
       const [name = ''] = await folder.names();
       expect(await stat(join(folder.path, name))).toMatchObject({ uid: 65_534, gid: 65_534 });
+    },
+  );
+
+  test.each([
+    { journalFsyncMs: 0, beforeTheAppendSettles: 1 },
+    { journalFsyncMs: 5_000, beforeTheAppendSettles: 0 },
+  ])(
+    'is flushed within journal_fsync ($journalFsyncMs), with 0 before the append settles',
+    async ({ journalFsyncMs, beforeTheAppendSettles }) => {
+      const handle = await open(join(folder.path, 'any'), 'w');
+      const flush = vi.spyOn(Object.getPrototypeOf(handle), 'datasync');
+      await handle.close();
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      await folder.open({ journalFsyncMs }).append([event(1)]);
+      expect(flush).toHaveBeenCalledTimes(beforeTheAppendSettles);
+      vi.advanceTimersByTime(5_000);
+      expect(flush).toHaveBeenCalledTimes(1);
     },
   );
 

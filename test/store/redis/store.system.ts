@@ -364,6 +364,13 @@ describe('counts', () => {
     );
   });
 
+  test('are kept for 400 days', async () => {
+    store.counters.sent({ day: '2026-11-23', campaign: 'c', links: 1 });
+    await store.counters.flush();
+    const left = Number(await redis.cli('ttl', 'clickmilter:n:2026-11-23'));
+    expect(left / 86_400).toBeCloseTo(400, 1);
+  });
+
   test('of campaigns without end fill no memory', async () => {
     for (let i = 0; i < 30_000; i++) {
       store.counters.sent({ day: '2026-11-23', campaign: `c${i}`, links: 1 });
@@ -439,7 +446,11 @@ describe('forget', () => {
 
 describe('forget, and keep the links', () => {
   test('says nothing of the recipient any more, and leads where it led', async () => {
-    const own = await issue({ recipients: ['Gone@x.example'], subject: 'For Gone' });
+    const own = await issue({
+      recipients: ['Gone@x.example'],
+      subject: 'For Gone',
+      rfc822MessageId: '<for-gone@x.example>',
+    });
     const shared = await issue({ recipients: ['gone@x.example', 'stays@x.example'] });
     const before = await redis.cli('ttl', `clickmilter:m:${own.message.messageId}`);
     const asked = { address: 'GONE@x.example', keepLinks: true };
@@ -447,7 +458,7 @@ describe('forget, and keep the links', () => {
     const kept = await store.resolver.resolve(own.token);
     expect(kept?.link.target).toBe('https://shop.example/');
     expect(kept?.message).toMatchObject({ campaignId: 'autumn-2026', recipients: [''] });
-    for (const fact of ['subject', 'metadata', 'tags', 'queueId']) {
+    for (const fact of ['subject', 'metadata', 'tags', 'queueId', 'rfc822MessageId']) {
       expect(kept?.message).not.toHaveProperty(fact);
     }
     if (kept === undefined) throw new Error('the link is gone');
