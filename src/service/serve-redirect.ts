@@ -1,11 +1,53 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import { ClickRecorder } from '../click/click-recorder.ts';
+import type { RequestListener } from 'node:http';
+import { ClickRecorder, type RecorderOptions } from '../click/click-recorder.ts';
 import type { Configuration } from '../config/configuration.ts';
-import { createRedirect } from '../redirect/redirect.ts';
+import type { Detail, Logger } from '../lib/logger.ts';
+import type { Metrics } from '../lib/metrics.ts';
+import type { LinkResolver } from '../link/link-store.ts';
+import { createRedirect, type RedirectOptions } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
+import type { EventAppender, Store } from '../store/store.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
+import type { Releasers } from './releasers.ts';
 import type { Context } from './service.ts';
 import { timedResolver } from './store-watch.ts';
+
+/** What answering requests takes. */
+export interface RedirectParts {
+  readonly store: Store;
+  /** Finds links of the store, and sealed ones. */
+  readonly resolver: LinkResolver;
+  readonly http: Pick<RedirectOptions, 'checkHost' | 'trustedProxies' | 'staticFolder'>;
+  readonly events: Omit<RecorderOptions, 'events' | 'counter'>;
+  /** Takes the click events, in place of the store. */
+  readonly sink?: { readonly events: EventAppender & { close(): Promise<void> } };
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly detail?: () => Detail;
+  /** Releases what is opened here. */
+  readonly releasers: Releasers;
+}
+
+/** Opens all that answers a request for a link, from the request to the click that is kept. Listens nowhere. */
+export async function openRedirect(parts: RedirectParts): Promise<RequestListener> {
+  const { store, resolver, http, sink, logger, metrics, detail, releasers } = parts;
+  const kept = sink ?? { events: await store.events.openAppender(), counter: store.counters };
+  const clicks = new ClickRecorder({ ...parts.events, ...kept, logger, metrics });
+  releasers.addFoundation('clicks', async () => {
+    await clicks.close();
+    await kept.events.close();
+  });
+  return createRedirect({
+    ...http,
+    resolver: timedResolver(resolver, metrics),
+    blocks: store.blocks,
+    clicks,
+    logger,
+    metrics,
+    ...(detail && { detail }),
+  });
+}
 
 /**
  * Serves the redirect endpoint until it is released.
@@ -13,28 +55,15 @@ import { timedResolver } from './store-watch.ts';
  */
 export async function serveRedirect(listens: readonly Place[], context: Context) {
   const { logger, metrics, links, releasers, config } = context;
-  const { http } = config();
-  const { store } = links;
-  const events = await store.events.openAppender();
-  const clicks = new ClickRecorder({
-    ...config().events,
+  const { http, events } = config();
+  const redirect = await openRedirect({
+    ...links,
+    http,
     events,
-    counter: store.counters,
-    logger,
-    metrics,
-  });
-  releasers.addFoundation('clicks', async () => {
-    await clicks.close();
-    await events.close();
-  });
-  const redirect = createRedirect({
-    ...http,
-    resolver: timedResolver(links.resolver, metrics),
-    blocks: store.blocks,
-    clicks,
     logger,
     metrics,
     detail: () => config().log.detail,
+    releasers,
   });
   const server = new RedirectServer(redirect, {
     ...http,

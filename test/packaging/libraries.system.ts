@@ -159,3 +159,39 @@ console.log(required.includes(known), verifySignature(signature('x', 'y', now / 
     expect(run('node', [common])).toBe('true true\n');
   }, 60_000);
 });
+
+describe('clickmilter/redirect', () => {
+  const [example = ''] = examples('redirect-library.md');
+
+  test('the server of its page follows a link that the CLI has made', async () => {
+    const port = await freePort();
+    const page = readFileSync(join(checkout, 'docs/redirect-library.md'), 'utf8');
+    const [, settings = ''] = /^```conf\n(.*?)^```$/ms.exec(page) ?? [];
+    writeFileSync(join(folder, 'clickmilter.conf'), settings.replace('8080', String(port)));
+    const program = 'node_modules/clickmilter/dist/cli.js';
+    const message = readFileSync(join(folder, 'newsletter.eml'));
+    const args = [program, '-c', 'clickmilter.conf', 'rewrite', '--live'];
+    const rewritten = execFileSync('node', args, { cwd: folder, input: message }).toString();
+    const [, url = ''] = /href="(.*?)"/.exec(rewritten) ?? [];
+    const file = compile('redirect.mts', example.replace('8080', String(port)));
+    const peer = startPeer('node', [file], { cwd: folder });
+    onTestFinished(async () => void (await peer.stop()));
+    const answer = await poll('the server', () =>
+      fetch(url, { redirect: 'manual' }).catch(() => undefined),
+    );
+    expect(answer.status).toBe(302);
+    expect(answer.headers.get('location')).toBe('https://shop.example/');
+    expect(peer.stdout()).toBe('click https://shop.example/\n');
+    expect(await peer.stop()).toBe(0);
+  }, 60_000);
+
+  test('CommonJS gets it as well', () => {
+    const file = compile(
+      'redirect.cts',
+      `import { createRedirectHandler, type RedirectHandlerOptions } from 'clickmilter/redirect';
+const options: RedirectHandlerOptions = { stateDirectory: '.', redis: { url: 'smtp://a' } };
+createRedirectHandler(options).catch(({ name }) => console.log(name));`,
+    );
+    expect(run('node', [file])).toBe('TypeError\n');
+  }, 60_000);
+});
