@@ -85,7 +85,10 @@ describe('the replay', () => {
 
   test('a folder that cannot be read is tried again less often each time, and as before when it can', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    onTestFinished(() => void vi.useRealTimers());
+    onTestFinished(() => {
+      vi.restoreAllMocks(); // first: it brings back the faked setTimeout
+      vi.useRealTimers();
+    });
     const pauses = vi.spyOn(globalThis, 'setTimeout').mock.calls;
     const path = join(folder.path, 'journal');
     await writeFile(path, 'not a folder');
