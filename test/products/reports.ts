@@ -65,7 +65,7 @@ export const products: Readonly<Record<string, Product>> = {
     counted('link', { count: n / 100, link: (i) => `${i}${long(n / 10)}` }),
   'campaigns × links of a tally': (n) => {
     const run = async () => {
-      const counts = new DayCounts({} as RedisConnection, new Keys('x:'));
+      const counts = new DayCounts({ keys: new Keys('x:') } as RedisConnection);
       for (let i = 0; i < n; i++) {
         const campaign = `${i % 200}${long(200)}`;
         counts.clicked({ day: '2026-01-01', campaign, messageId: 'm' }, `${i}`, 1, 1, 1);

@@ -63,12 +63,12 @@ const tasks: Record<string, () => Promise<void>> = {
         return commands.length === 1 ? null : [0, 1];
       },
     };
-    const connection = { isCluster: false, run: (send: (c: unknown) => unknown) => send(client) };
-    const counters = new RedisCounters(
-      connection as unknown as RedisConnection,
-      new Keys('x:'),
-      silent,
-    );
+    const connection = {
+      isCluster: false,
+      keys: new Keys('x:'),
+      run: (send: (c: unknown) => unknown) => send(client),
+    };
+    const counters = new RedisCounters(connection as unknown as RedisConnection, silent);
     counters.clicked(click);
     await vi.waitFor(() => expect(lines).toHaveLength(1), 5000);
     counters.clicked(click);

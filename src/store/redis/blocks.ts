@@ -4,7 +4,6 @@ import { isStoredToken } from '../../link/stored-token.ts';
 import { BlockSet, blockKey, parseBlock } from '../block-set.ts';
 import type { Block, EditableBlockList } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
-import type { Keys } from './keys.ts';
 
 /** A number, because earlier releases count up from it. */
 const MAX_VERSION = 2 ** 47;
@@ -16,7 +15,6 @@ const MAX_VERSION = 2 ** 47;
  */
 export class RedisBlocks implements EditableBlockList {
   readonly #connection: RedisConnection;
-  readonly #keys: Keys;
   #set = new BlockSet([]);
   /** The version of that copy. */
   #version: string | undefined;
@@ -24,9 +22,8 @@ export class RedisBlocks implements EditableBlockList {
   #latest: string | undefined;
   #reading: { readonly version: string; readonly done: Promise<void> } | undefined;
 
-  constructor(connection: RedisConnection, keys: Keys) {
+  constructor(connection: RedisConnection) {
     this.#connection = connection;
-    this.#keys = keys;
   }
 
   readonly versionRead = (version: string): void => {
@@ -62,7 +59,7 @@ export class RedisBlocks implements EditableBlockList {
   }
 
   async add(block: Block): Promise<boolean> {
-    const { blocks } = this.#keys;
+    const { blocks } = this.#connection.keys;
     const since = new Date().toISOString();
     const added = await this.#connection.run((c) => c.hset(blocks, blockKey(block), since));
     await this.#changed();
@@ -70,13 +67,17 @@ export class RedisBlocks implements EditableBlockList {
   }
 
   async remove(block: Block): Promise<boolean> {
-    const removed = await this.#connection.run((c) => c.hdel(this.#keys.blocks, blockKey(block)));
+    const removed = await this.#connection.run((c) =>
+      c.hdel(this.#connection.keys.blocks, blockKey(block)),
+    );
     await this.#changed();
     return removed > 0;
   }
 
   async all(): Promise<readonly Block[]> {
-    const fields = await this.#connection.run((client) => client.hkeys(this.#keys.blocks));
+    const fields = await this.#connection.run((client) =>
+      client.hkeys(this.#connection.keys.blocks),
+    );
     return fields.sort().flatMap((field) => parseBlock(field) ?? []);
   }
 
@@ -98,13 +99,17 @@ export class RedisBlocks implements EditableBlockList {
   }
 
   async #readVersion(): Promise<string> {
-    const version = await this.#connection.run((client) => client.get(this.#keys.blocksVersion));
+    const version = await this.#connection.run((client) =>
+      client.get(this.#connection.keys.blocksVersion),
+    );
     return version ?? '';
   }
 
   async #changed(): Promise<void> {
     // A counter would start again where Redis has lost its data, with numbers that other hosts have seen already.
     const version = randomInt(MAX_VERSION);
-    await this.#connection.run((client) => client.set(this.#keys.blocksVersion, version));
+    await this.#connection.run((client) =>
+      client.set(this.#connection.keys.blocksVersion, version),
+    );
   }
 }

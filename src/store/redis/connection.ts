@@ -2,6 +2,7 @@ import { Cluster } from 'ioredis';
 import type { Logger } from '../../lib/logger.ts';
 import { type GivenUp, StoreUnavailable } from '../../link/link-store.ts';
 import { createClient, describeRedis, type RedisClient, type RedisOptions } from './client.ts';
+import { Keys } from './keys.ts';
 
 /** Common errors of Redis, and what operators can do about them. */
 const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
@@ -60,6 +61,7 @@ export class OutageLog {
  */
 export class RedisConnection {
   readonly client: RedisClient;
+  readonly keys: Keys;
   readonly #where: string;
   readonly #timeoutMs: number;
   readonly #sweepMs: number;
@@ -83,6 +85,7 @@ export class RedisConnection {
     } = {},
   ) {
     this.client = createClient(options, blocking);
+    this.keys = new Keys(options.keyPrefix);
     this.#where = describeRedis(options);
     this.#timeoutMs = options.commandTimeoutMs;
     this.#sweepMs = blocking ? BLOCKING_SWEEP_MS : SWEEP_MS;

@@ -4,7 +4,6 @@ import type { ClickCounter, CountedClick, SentCounter, SentMessage } from '../st
 import type { RedisConnection } from './connection.ts';
 import { DayCounts } from './day-counts.ts';
 import { FirstClicks } from './first-clicks.ts';
-import type { Keys } from './keys.ts';
 
 const FLUSH_MS = 1_000;
 
@@ -22,11 +21,11 @@ export class RedisCounters implements SentCounter, ClickCounter {
   /** Whether a Redis that answers refused numbers the last time. */
   #isRefused = false;
 
-  constructor(connection: RedisConnection, keys: Keys, logger: Logger) {
+  constructor(connection: RedisConnection, logger: Logger) {
     this.#connection = connection;
     this.#logger = logger;
-    this.#counts = new DayCounts(connection, keys);
-    this.#firstClicks = new FirstClicks(connection, keys, this.#counts);
+    this.#counts = new DayCounts(connection);
+    this.#firstClicks = new FirstClicks(connection, this.#counts);
   }
 
   sent(message: SentMessage): void {

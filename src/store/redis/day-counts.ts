@@ -10,7 +10,6 @@ import {
   type Metric,
   otherField,
 } from './count-fields.ts';
-import type { Keys } from './keys.ts';
 
 /** Fields in one command: Redis does nothing else meanwhile. */
 const CHUNK = 200;
@@ -50,14 +49,12 @@ type Increase = readonly [field: string, by: number];
  */
 export class DayCounts {
   readonly #connection: RedisConnection;
-  readonly #keys: Keys;
   /** By key of the hash. */
   #numbers = new Map<string, Campaigns>();
   #increases = new Map<string, Increases>();
 
-  constructor(connection: RedisConnection, keys: Keys) {
+  constructor(connection: RedisConnection) {
     this.#connection = connection;
-    this.#keys = keys;
   }
 
   get isEmpty(): boolean {
@@ -65,7 +62,7 @@ export class DayCounts {
   }
 
   sent({ day, campaign = '', pathway = '', links }: SentMessage): void {
-    const numbers = this.#at(this.#keys.counts(day), campaign, pathway);
+    const numbers = this.#at(this.#connection.keys.counts(day), campaign, pathway);
     numbers.messages++;
     numbers.links += links;
   }
@@ -78,8 +75,8 @@ export class DayCounts {
     uniqueClicks = 0,
   ): void {
     for (const numbers of [
-      this.#at(this.#keys.counts(day), campaign, pathway),
-      this.#at(this.#keys.linkCounts(day), campaign, link),
+      this.#at(this.#connection.keys.counts(day), campaign, pathway),
+      this.#at(this.#connection.keys.linkCounts(day), campaign, link),
     ]) {
       numbers.clicks += clicks;
       numbers.rawClicks += rawClicks;

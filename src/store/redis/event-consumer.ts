@@ -23,14 +23,9 @@ export class RedisEventConsumer implements EventConsumer {
   readonly #heartbeat: NodeJS.Timeout;
 
   /** @param goneMs for tests: how long the events of a silent consumer stay its own */
-  constructor(
-    connection: RedisConnection,
-    key: string,
-    { group, name }: ConsumerName,
-    goneMs = GONE_MS,
-  ) {
+  constructor(connection: RedisConnection, { group, name }: ConsumerName, goneMs = GONE_MS) {
     this.#connection = connection;
-    this.#key = key;
+    this.#key = connection.keys.events;
     this.#group = group;
     this.#name = name;
     this.#goneMs = goneMs;

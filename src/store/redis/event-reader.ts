@@ -48,9 +48,9 @@ export class RedisEventReader implements StreamReader {
   #read: Set<string> = new Set();
 
   /** @param after the id after which events are read; `0`: from the oldest on, `$`: only events from now on */
-  constructor(connection: RedisConnection, key: string, after: string) {
+  constructor(connection: RedisConnection, after: string) {
     this.#connection = connection;
-    this.#key = key;
+    this.#key = connection.keys.events;
     this.#beginAt(after);
   }
 

@@ -17,13 +17,11 @@ import { RedisConnection } from './connection.ts';
 import { RedisEventConsumer } from './event-consumer.ts';
 import { RedisEventReader } from './event-reader.ts';
 import { FailoverAppender } from './failover.ts';
-import type { Keys } from './keys.ts';
 import { RedisStream, type StreamLimits } from './stream.ts';
 
 interface RedisEventsOptions {
   readonly connection: RedisConnection;
   readonly redis: RedisOptions;
-  readonly keys: Keys;
   readonly settings: JournalSettings & StreamLimits;
   readonly journal: LocalEvents;
   readonly logger: Logger;
@@ -36,8 +34,8 @@ export class RedisEvents implements Events {
 
   constructor(options: RedisEventsOptions) {
     this.#options = options;
-    const { connection, keys, settings } = options;
-    this.stream = new RedisStream(connection, keys.events, settings);
+    const { connection, settings } = options;
+    this.stream = new RedisStream(connection, settings);
   }
 
   get deadLetters(): DeadLetterBox {
@@ -71,13 +69,12 @@ export class RedisEvents implements Events {
   }
 
   #streamReader(after: string): StreamReader {
-    return new RedisEventReader(this.#ownConnection(), this.#options.keys.events, after);
+    return new RedisEventReader(this.#ownConnection(), after);
   }
 
   /** @param goneMs for tests: how long the events of a silent consumer stay its own */
   openConsumer(name: ConsumerName, goneMs?: number): EventConsumer {
-    const { keys } = this.#options;
-    return new RedisEventConsumer(this.#ownConnection(), keys.events, name, goneMs);
+    return new RedisEventConsumer(this.#ownConnection(), name, goneMs);
   }
 
   #ownConnection(): RedisConnection {

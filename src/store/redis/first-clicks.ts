@@ -3,7 +3,6 @@ import type { CountedClick } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 import { FOREIGN, IS_FOREIGN, linkDigest } from './count-fields.ts';
 import type { DayCounts } from './day-counts.ts';
-import type { Keys } from './keys.ts';
 
 /** Links in one command: Redis does nothing else meanwhile. */
 const CHUNK = 200;
@@ -51,7 +50,6 @@ type ClickedMessage = ClickFacts & { readonly links: Map<string, ClickedLink> };
 /** Finds out which clicks are the first on their link and their message: a hash per message counts the clicks on its links. */
 export class FirstClicks {
   readonly #connection: RedisConnection;
-  readonly #keys: Keys;
   readonly #counts: DayCounts;
   /** By message, and by day for a message that was clicked on two days. */
   #waiting = new Map<string, ClickedMessage>();
@@ -61,9 +59,8 @@ export class FirstClicks {
   #isStopped = false;
 
   /** @param counts receives the clicks, each once it is known whether it is a first one */
-  constructor(connection: RedisConnection, keys: Keys, counts: DayCounts) {
+  constructor(connection: RedisConnection, counts: DayCounts) {
     this.#connection = connection;
-    this.#keys = keys;
     this.#counts = counts;
   }
 
@@ -127,7 +124,7 @@ export class FirstClicks {
   }
 
   async #mark(messages: readonly ClickedMessage[]): Promise<string | undefined> {
-    const keys = messages.map(({ messageId }) => this.#keys.clicked(messageId));
+    const keys = messages.map(({ messageId }) => this.#connection.keys.clicked(messageId));
     const args: (string | number)[] = [KEEP_SECONDS];
     for (const { links } of messages) {
       args.push(links.size);

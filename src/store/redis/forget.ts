@@ -7,7 +7,6 @@ import type { ForgetRequest, Forgotten } from '../store.ts';
 import { mastersOf } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import { ENTRIES_AT_ONCE, eventsOf } from './event-reader.ts';
-import type { Keys } from './keys.ts';
 import { UnreadableRecord } from './record-reads.ts';
 import type { StoredLinks } from './stored-links.ts';
 
@@ -25,13 +24,13 @@ const RECORDS_AT_ONCE = 20;
  */
 export async function forgetRecipient(
   connection: RedisConnection,
-  keys: Keys,
   stored: StoredLinks,
   { address, keepLinks = false, progress = () => {} }: ForgetRequest,
 ): Promise<Forgotten> {
+  const { keys } = connection;
   const wanted = address.toLowerCase();
   const forget = (key: string, value: Buffer) =>
-    forgetInRecord({ connection, keys, stored, wanted, keepLinks, found }, key, value);
+    forgetInRecord({ connection, stored, wanted, keepLinks, found }, key, value);
   const found: Finding = { records: 0, shared: 0, events: 0, unreadable: 0 };
   let total = await connection.run((client) => client.xlen(keys.events));
   const servers = mastersOf(connection.client);
@@ -70,7 +69,7 @@ export async function forgetRecipient(
       progress(done, total);
     } while (cursor !== '0');
   }
-  await forgetInStream(connection, keys, wanted, found);
+  await forgetInStream(connection, wanted, found);
   progress(total, total);
   return found;
 }
@@ -83,7 +82,6 @@ function unlessForeign(error: unknown): Error {
 
 interface Erasing {
   readonly connection: RedisConnection;
-  readonly keys: Keys;
   readonly stored: StoredLinks;
   readonly wanted: string;
   readonly keepLinks: boolean;
@@ -91,10 +89,11 @@ interface Erasing {
 }
 
 async function forgetInRecord(
-  { connection, keys, stored, wanted, keepLinks, found }: Erasing,
+  { connection, stored, wanted, keepLinks, found }: Erasing,
   key: string,
   value: Buffer,
 ): Promise<void> {
+  const { keys } = connection;
   const messageId = keys.messageIdOf(key);
   const before =
     recipientsOfInstance(value) ?? (await stored.open(value, messageId)).message.recipients;
@@ -129,20 +128,20 @@ function impersonal(message: MessageFacts): MessageFacts {
 
 async function forgetInStream(
   connection: RedisConnection,
-  keys: Keys,
   wanted: string,
   found: Finding,
 ): Promise<void> {
+  const { events } = connection.keys;
   for (let start = '-'; ; ) {
     const entries = await connection.run((client) =>
-      client.xrange(keys.events, start, '+', 'COUNT', ENTRIES_AT_ONCE),
+      client.xrange(events, start, '+', 'COUNT', ENTRIES_AT_ONCE),
     );
     const last = entries.at(-1)?.[0];
     if (last === undefined) return;
     const ids = eventsOf(entries)
       .filter(({ event }) => isEventAbout(wanted, event))
       .map(({ id }) => id);
-    if (ids.length > 0) await connection.run((client) => client.xdel(keys.events, ...ids));
+    if (ids.length > 0) await connection.run((client) => client.xdel(events, ...ids));
     found.events += ids.length;
     start = `(${last}`;
   }

@@ -2,7 +2,6 @@ import type { Redis } from 'ioredis';
 import type { KeysOfHost, StoreHealth } from '../store.ts';
 import { mastersOf } from './client.ts';
 import { areScriptsRefused, type RedisConnection } from './connection.ts';
-import type { Keys } from './keys.ts';
 import type { StreamLimits, StreamUsage } from './stream.ts';
 
 /** One Redis server that holds our data; a cluster has several. */
@@ -29,7 +28,6 @@ const FINGERPRINT = /^([\w-]{1,100}) (\d{1,12})$/;
  */
 export async function redisHealth(
   connection: RedisConnection,
-  keys: Keys,
   { length, bytes = 0 }: StreamUsage,
   { streamMaxLength, streamMaxSize }: StreamLimits,
   sealKeys: KeysOfHost | undefined,
@@ -54,7 +52,7 @@ export async function redisHealth(
     );
   }
   if (sealKeys !== undefined) {
-    const hosts = await hostsWithOtherKeys(connection, keys.sealKeys, sealKeys);
+    const hosts = await hostsWithOtherKeys(connection, sealKeys);
     if (hosts.length > 0) warnings.push(otherKeysWarning(hosts));
   }
   const unknown = servers.some(({ persistence }) => persistence === 'unknown')
@@ -75,9 +73,9 @@ function megabytes(bytes: number): string {
  */
 async function hostsWithOtherKeys(
   connection: RedisConnection,
-  key: string,
   { fingerprint, announceAs }: KeysOfHost,
 ): Promise<readonly string[]> {
+  const key = connection.keys.sealKeys;
   const now = Math.floor(Date.now() / 1000);
   if (announceAs !== undefined) {
     await connection.run((client) => client.hset(key, announceAs, `${fingerprint} ${now}`));

@@ -1,6 +1,5 @@
 import { StoreUnavailable } from '../../link/link-store.ts';
 import type { RedisConnection } from './connection.ts';
-import type { Keys } from './keys.ts';
 
 /** Redis returned a record, or a template of one, that this release cannot read, however often it asks. */
 export class UnreadableRecord extends StoreUnavailable {}
@@ -24,14 +23,12 @@ interface Batch {
  */
 export class RecordReads {
   readonly #connection: RedisConnection;
-  readonly #keys: Keys;
   readonly #onBlocksVersion: (version: string) => void;
   #gathering: Batch | undefined;
 
   /** @param onBlocksVersion receives the version of the block list before each record is returned */
-  constructor(connection: RedisConnection, keys: Keys, onBlocksVersion: (version: string) => void) {
+  constructor(connection: RedisConnection, onBlocksVersion: (version: string) => void) {
     this.#connection = connection;
-    this.#keys = keys;
     this.#onBlocksVersion = onBlocksVersion;
   }
 
@@ -40,7 +37,7 @@ export class RecordReads {
    * @throws StoreUnavailable
    */
   async read(messageId: string): Promise<Value> {
-    const key = this.#keys.message(messageId);
+    const key = this.#connection.keys.message(messageId);
     if (this.#connection.isCluster) return this.#readApart(key);
     this.#gathering ??= this.#begin();
     const batch = this.#gathering;
@@ -68,7 +65,7 @@ export class RecordReads {
 
   async #readAll(keys: readonly string[]): Promise<readonly Value[]> {
     const values = await this.#connection.run((client) =>
-      client.mgetBuffer(...keys, this.#keys.blocksVersion),
+      client.mgetBuffer(...keys, this.#connection.keys.blocksVersion),
     );
     this.#onBlocksVersion(values[keys.length]?.toString() ?? '');
     return values;
@@ -77,7 +74,7 @@ export class RecordReads {
   /** In a cluster the two keys are on two nodes, which are asked at the same time. */
   async #readApart(key: string): Promise<Value> {
     const [value, version] = await this.#connection.run((client) =>
-      Promise.all([client.getBuffer(key), client.getBuffer(this.#keys.blocksVersion)]),
+      Promise.all([client.getBuffer(key), client.getBuffer(this.#connection.keys.blocksVersion)]),
     );
     this.#onBlocksVersion(version?.toString() ?? '');
     return value;

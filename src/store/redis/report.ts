@@ -2,7 +2,6 @@ import { countOf, MAX_ROWS, OTHER_KEY } from '../counting.ts';
 import type { CountersReader, Report, ReportQuery, ReportRow } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 import { type CountField, linkDigest, type Metric, parseField } from './count-fields.ts';
-import type { Keys } from './keys.ts';
 
 /** As long as counts are kept. */
 const MAX_DAYS = 400;
@@ -15,11 +14,9 @@ type Counts = Partial<Record<Metric, number>>;
 /** Reports what RedisCounters counted. Raw and unique clicks belong to the day of the first click. */
 export class RedisReport implements CountersReader {
   readonly #connection: RedisConnection;
-  readonly #keys: Keys;
 
-  constructor(connection: RedisConnection, keys: Keys) {
+  constructor(connection: RedisConnection) {
     this.#connection = connection;
-    this.#keys = keys;
   }
 
   /** @throws StoreUnavailable */
@@ -29,7 +26,8 @@ export class RedisReport implements CountersReader {
     const total: Counts = {};
     let unreadable = 0;
     for (const day of daysOf(query)) {
-      const key = by === 'link' ? this.#keys.linkCounts(day) : this.#keys.counts(day);
+      const key =
+        by === 'link' ? this.#connection.keys.linkCounts(day) : this.#connection.keys.counts(day);
       for await (const [text, value] of this.#fields(key)) {
         const field = parseField(text);
         const count = countOf(value);
@@ -70,7 +68,7 @@ export class RedisReport implements CountersReader {
 
   /** @throws StoreUnavailable */
   async clicksOf(messageId: string, link: string): Promise<number> {
-    const key = this.#keys.clicked(messageId);
+    const key = this.#connection.keys.clicked(messageId);
     const clicks = await this.#connection.run((client) => client.hget(key, linkDigest(link)));
     return countOf(clicks) ?? 0;
   }

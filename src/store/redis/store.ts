@@ -11,7 +11,6 @@ import { RedisCounters } from './counters.ts';
 import { RedisEvents } from './events.ts';
 import { forgetRecipient } from './forget.ts';
 import { redisHealth } from './health.ts';
-import { Keys } from './keys.ts';
 import { ReplicatedWrites } from './replicated-writes.ts';
 import { RedisReport, sumOfReports } from './report.ts';
 import { StoredLinks } from './stored-links.ts';
@@ -36,9 +35,8 @@ export function createRedisStore(
 ): RedisStore {
   const outages = new OutageLog(logger);
   const connection = new RedisConnection(redis, { outages });
-  const keys = new Keys(redis.keyPrefix);
-  const blocks = new RedisBlocks(connection, keys);
-  const links = new StoredLinks(connection, keys, blocks.versionRead);
+  const blocks = new RedisBlocks(connection);
+  const links = new StoredLinks(connection, blocks.versionRead);
   const { commandTimeoutMs, waitReplicas, waitTimeoutMs } = redis;
   // A connection of its own, because readers who click must not wait for replicas.
   const saving =
@@ -49,9 +47,9 @@ export function createRedisStore(
         )
       : undefined;
   const journal = new LocalEvents(settings, logger, metrics);
-  const events = new RedisEvents({ connection, redis, keys, settings, journal, logger });
-  const counters = new RedisCounters(connection, keys, logger);
-  const reports = new RedisReport(connection, keys);
+  const events = new RedisEvents({ connection, redis, settings, journal, logger });
+  const counters = new RedisCounters(connection, logger);
+  const reports = new RedisReport(connection);
   // Counts of the time before Redis.
   const files = new FileReport(settings.journal, logger);
   return {
@@ -60,7 +58,6 @@ export function createRedisStore(
         ? links
         : new StoredLinks(
             saving,
-            keys,
             blocks.versionRead,
             new ReplicatedWrites(saving, waitReplicas, waitTimeoutMs),
           ),
@@ -78,11 +75,10 @@ export function createRedisStore(
     async forget(request) {
       // Before the stream: events that leave the journal meanwhile are found in the stream.
       const journalled = await forgetInJournal(settings.journal, request.address);
-      const found = await forgetRecipient(connection, keys, links, request);
+      const found = await forgetRecipient(connection, links, request);
       return { ...found, events: found.events + journalled };
     },
-    health: async (own) =>
-      redisHealth(connection, keys, await events.stream.usage(), settings, own),
+    health: async (own) => redisHealth(connection, await events.stream.usage(), settings, own),
     async close() {
       await counters.flush();
       counters.stop();

@@ -19,7 +19,6 @@ import {
 } from '../../link/message-record.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../../link/stored-token.ts';
 import type { RedisConnection } from './connection.ts';
-import type { Keys } from './keys.ts';
 import { RecordReads, UnreadableRecord } from './record-reads.ts';
 import type { ReplicatedWrites } from './replicated-writes.ts';
 import { TemplateSharing } from './template-sharing.ts';
@@ -34,7 +33,6 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly kind = 'stored';
   readonly maxTarget = MAX_TARGET;
   readonly #connection: RedisConnection;
-  readonly #keys: Keys;
   readonly #replicated: ReplicatedWrites | undefined;
   readonly #reads: RecordReads;
   readonly #sharing: TemplateSharing;
@@ -49,14 +47,12 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
    */
   constructor(
     connection: RedisConnection,
-    keys: Keys,
     onBlocksVersion: (version: string) => void,
     replicated?: ReplicatedWrites,
   ) {
     this.#connection = connection;
-    this.#keys = keys;
-    this.#reads = new RecordReads(connection, keys, onBlocksVersion);
-    this.#sharing = new TemplateSharing(connection, keys);
+    this.#reads = new RecordReads(connection, onBlocksVersion);
+    this.#sharing = new TemplateSharing(connection);
     this.#replicated = replicated;
   }
 
@@ -147,7 +143,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     value: Buffer,
     givenUp: GivenUp | undefined,
   ): Promise<void> {
-    const key = this.#keys.message(messageId);
+    const key = this.#connection.keys.message(messageId);
     const lifetime = Math.max(1, expires - Math.floor(Date.now() / 1000));
     if (this.#replicated !== undefined) {
       await this.#replicated.set(key, value, lifetime, givenUp);

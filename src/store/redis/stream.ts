@@ -50,9 +50,9 @@ export class RedisStream implements EventAppender {
   #unchecked = Number.POSITIVE_INFINITY;
   #trimming = false;
 
-  constructor(connection: RedisConnection, key: string, limits: StreamLimits) {
+  constructor(connection: RedisConnection, limits: StreamLimits) {
     this.#connection = connection;
-    this.#key = key;
+    this.#key = connection.keys.events;
     this.#limits = limits;
   }
 

@@ -9,7 +9,6 @@ import {
   type Template,
 } from '../../link/template.ts';
 import type { RedisConnection } from './connection.ts';
-import type { Keys } from './keys.ts';
 import { RecentByLinks } from './recent-by-links.ts';
 import { UnreadableRecord } from './record-reads.ts';
 import { TemplateLearner } from './template-learner.ts';
@@ -45,7 +44,6 @@ interface Known {
  */
 export class TemplateSharing {
   readonly #connection: RedisConnection;
-  readonly #keys: Keys;
   readonly #known = new RecentByLinks<Known>(MAX_KNOWN);
   readonly #learners = new RecentByLinks<TemplateLearner>(MAX_LEARNERS);
   /** By id, for reading. */
@@ -53,9 +51,8 @@ export class TemplateSharing {
   /** By performance.now. */
   #lastNew = Number.NEGATIVE_INFINITY;
 
-  constructor(connection: RedisConnection, keys: Keys) {
+  constructor(connection: RedisConnection) {
     this.#connection = connection;
-    this.#keys = keys;
   }
 
   /** Encodes a record: as an instance of its template, where there is one that Redis has. */
@@ -87,7 +84,7 @@ export class TemplateSharing {
     const name = id.toString('base64url');
     const cached = this.#read.get(name);
     if (cached !== undefined) return cached;
-    const key = this.#keys.template(name);
+    const key = this.#connection.keys.template(name);
     const value = await this.#connection.run((client) => client.getBuffer(key));
     if (value === null) throw new UnreadableRecord(`${key} is gone, which other records build on`);
     let template: Template;
@@ -144,7 +141,7 @@ export class TemplateSharing {
 
   /** Makes Redis keep a template until then; another process may have written it, and its lifetime never shrinks. */
   async #keep(known: Known, until: number): Promise<void> {
-    const key = this.#keys.template(known.template.id.toString('base64url'));
+    const key = this.#connection.keys.template(known.template.id.toString('base64url'));
     const value = encodeTemplate(known.template);
     const lifetime = until - Math.floor(Date.now() / 1000);
     const { losses } = this.#connection;
