@@ -1,9 +1,5 @@
 import { hash } from 'node:crypto';
-import { countedText, OTHER_KEY } from '../counting.ts';
-
-/** The numbers of a report: messages and links sent; clicks, and the first ones on their link or their message. */
-export const METRICS = ['messages', 'links', 'clicks', 'rawClicks', 'uniqueClicks'] as const;
-export type Metric = (typeof METRICS)[number];
+import { countedText, METRICS, type Metric, OTHER_KEY } from '../counting.ts';
 
 /**
  * A field of a day's hash: JSON of [metric, campaign, pathway] in the hash by campaign and pathway, of

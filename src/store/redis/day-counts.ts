@@ -1,15 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { METRICS, type Numbers, noNumbers } from '../counting.ts';
 import type { CountedClick, SentMessage } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
-import {
-  type CountField,
-  FOREIGN,
-  formatField,
-  IS_FOREIGN,
-  METRICS,
-  type Metric,
-  otherField,
-} from './count-fields.ts';
+import { type CountField, FOREIGN, formatField, IS_FOREIGN, otherField } from './count-fields.ts';
 
 /** Fields in one command: Redis does nothing else meanwhile. */
 const CHUNK = 200;
@@ -36,7 +29,6 @@ end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return reply`;
 
-type Numbers = Record<Metric, number>;
 /** By campaign, then by pathway or link. */
 type Campaigns = Map<string, Map<string, Numbers>>;
 /** What is added to the fields of one hash. */
@@ -88,7 +80,7 @@ export class DayCounts {
     const keys = mapIn(mapIn(this.#numbers, hash), campaign);
     let numbers = keys.get(key);
     if (numbers === undefined) {
-      numbers = { messages: 0, links: 0, clicks: 0, rawClicks: 0, uniqueClicks: 0 };
+      numbers = noNumbers();
       keys.set(key, numbers);
     }
     return numbers;

@@ -1,5 +1,6 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
+import { ReportSum } from '../counting.ts';
 import { type JournalSettings, LocalEvents } from '../local/events.ts';
 import { forgetInJournal } from '../local/forget.ts';
 import { FileReport } from '../local/report.ts';
@@ -12,7 +13,7 @@ import { RedisEvents } from './events.ts';
 import { forgetRecipient } from './forget.ts';
 import { redisHealth } from './health.ts';
 import { ReplicatedWrites } from './replicated-writes.ts';
-import { RedisReport, sumOfReports } from './report.ts';
+import { RedisReport } from './report.ts';
 import { StoredLinks } from './stored-links.ts';
 import type { StreamLimits } from './stream.ts';
 
@@ -68,7 +69,12 @@ export function createRedisStore(
       sent: (message) => counters.sent(message),
       clicked: (click) => counters.clicked(click),
       flush: () => counters.flush(),
-      report: (query) => sumOfReports(query, reports, files),
+      async report(query) {
+        const sum = new ReportSum(query);
+        await reports.addTo(sum);
+        await files.addTo(sum);
+        return sum.report();
+      },
       clicksOf: async (messageId, link) =>
         (await reports.clicksOf(messageId, link)) + (await files.clicksOf(messageId, link)),
     },
