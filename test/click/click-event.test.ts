@@ -210,7 +210,7 @@ describe('the event of a click', () => {
           new Set(Object.keys(facts.metadata).map(clean)),
         );
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 

@@ -239,7 +239,7 @@ test('whatever comes, there is a header or a one-line reply of ASCII', () => {
       if ('reject' in parsed) expect(parsed.reject).toMatch(/^550 5\.6\.0 [ -~]+$/);
       else expect(parsed.header).toBeTypeOf('object');
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
 });
 

@@ -82,6 +82,6 @@ test('jumping from delimiter to delimiter finds the parts that the stream finds'
       );
       expect(top.found).toHaveLength(types.size);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });

@@ -127,7 +127,7 @@ describe('of the whole message only the bytes of tracked links differ', () => {
             }
           }
         }),
-        { numRuns: 400 },
+        { numRuns: 150 },
       );
     },
   );
@@ -141,7 +141,7 @@ describe('of the whole message only the bytes of tracked links differ', () => {
         );
         expect(links.map(({ target }) => target).sort()).toEqual(expected.sort());
       }),
-      { numRuns: 400 },
+      { numRuns: 150 },
     );
   });
 });

@@ -222,7 +222,7 @@ test('a browser arrives where the original link led, if anywhere, and the target
       expect(new URL(found.target).href).toBe(new URL(written, url).href);
       expect(new URL(found.target).host).toBe(found.host);
     }),
-    { numRuns: 5000 },
+    { numRuns: 1500 },
   );
 });
 
@@ -244,6 +244,6 @@ test('a host that is taken as it is written is one that a browser takes so', () 
       const host = URL.canParse(written) ? new URL(written).host : undefined;
       expect(typeof found === 'object' ? found.host : undefined).toBe(host);
     }),
-    { numRuns: 3000 },
+    { numRuns: 1000 },
   );
 });

@@ -37,7 +37,7 @@ test('finds the networks that comparing bit by bit finds, the smallest first', (
         .map(formatNetwork);
       expect(table.covering(wanted)).toEqual([...new Set(expected)]);
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
