@@ -1,12 +1,6 @@
 /**
  * `clickmilter/events`: the types of click events, and the signature of the webhook that posts them.
- *
- *     import { type ClickEvent, verifySignature } from 'clickmilter/events';
- *
- *     const header = request.headers['x-clickmilter-signature'];
- *     if (verifySignature(header, body, secret)) for (const event of JSON.parse(body) as ClickEvent[]) …
- *
- * The JSON schema of an event is `clickmilter/events/schema.json`.
+ * docs/events.md has a receiver. The JSON schema of an event is `clickmilter/events/schema.json`.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 

@@ -11,10 +11,15 @@ interface Write {
 
 /** The log, as every room sees it. A pino logger is one. */
 export interface Logger {
+  /** Logs what only helps to find a fault. */
   readonly debug: Write;
+  /** Logs what happens as it should. */
   readonly info: Write;
+  /** Logs what may lead to a fault. */
   readonly warn: Write;
+  /** Logs a fault: mail or clicks are affected. */
   readonly error: Write;
+  /** Whether lines of a level (`debug`, `info` …) are written. */
   isLevelEnabled(level: string): boolean;
 }
 

@@ -379,13 +379,14 @@ export type NodeFacts = FactsOf<typeof NODE_FACTS>;
  * A click as Momentum's webhooks report it. A field whose value is not known is absent. docs/events.md and the JSON schema
  * describe each field.
  */
-export type TrackEvent = EventFieldsOf<
-  typeof MESSAGE_FACTS &
-    typeof LINK_FACTS &
-    typeof CLICK_FACTS &
-    typeof EVENT_FACTS &
-    typeof NODE_FACTS
->;
+export interface TrackEvent
+  extends EventFieldsOf<
+    typeof MESSAGE_FACTS &
+      typeof LINK_FACTS &
+      typeof CLICK_FACTS &
+      typeof EVENT_FACTS &
+      typeof NODE_FACTS
+  > {}
 
 /** A click event as it is in the Redis stream, in the journal and in the array that the webhook posts. */
 export interface ClickEvent {

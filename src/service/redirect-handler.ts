@@ -1,15 +1,6 @@
 /**
  * `clickmilter/redirect`: answers tracked links in an HTTP server of your own, as the redirect endpoint of the service does.
- *
- *     import { createServer } from 'node:http';
- *     import { createRedirectHandler } from 'clickmilter/redirect';
- *
- *     const { handler, close } = await createRedirectHandler({
- *       stateDirectory: '/var/lib/clickmilter',
- *       keyFile: '/var/lib/clickmilter/keys',
- *     });
- *     const server = createServer(handler).listen(8080);
- *     process.once('SIGTERM', () => server.close(() => close()));
+ * docs/redirect-library.md has an example.
  */
 import { access } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { silent } from '../../src/lib/logger.ts';
 import { noMetrics } from '../../src/lib/metrics.ts';
 import type { LinkIssuer } from '../../src/link/link-store.ts';
+import { addSealKey } from '../../src/link/seal-key-file.ts';
 import { type Links, openLinks } from '../../src/service/links.ts';
 import {
   createRedirectHandler,
@@ -88,3 +89,15 @@ test('while Redis is away, links may exist, and clicks on sealed ones wait', asy
   const length = async () => Number(await redis.cli('XLEN', 'mail:events'));
   await poll('the click in the stream', async () => (await length()) > 0);
 });
+
+test('a key that is added to the file opens links as well', async () => {
+  const keyFile = join(folder, 'keys');
+  const before = await issue(links.sealed);
+  const port = await start({ keyFile });
+  await addSealKey(keyFile);
+  await links.keys.reload();
+  const sealed = await issue(links.sealed);
+  const isOpened = async () => (await follow(port, sealed)).status === 302;
+  await poll('the new key in use', isOpened, 30_000);
+  expect((await follow(port, before)).status).toBe(302);
+}, 40_000);

@@ -13,24 +13,31 @@ export interface RedisOptions {
   readonly keyPrefix: string;
   /** The number of the database; absent, the one of the URL, or 0. */
   readonly database?: number;
+  /** The user of the ACL; absent, the one of the URL, or the default user. */
   readonly username?: string;
+  /** The password; absent, the one of the URL, or none. */
   readonly password?: string;
   /** `host:port` of each sentinel; empty without Sentinel. */
   readonly sentinels?: readonly string[];
   /** The name by which the sentinels know the master. */
   readonly sentinelName?: string;
+  /** The password of the sentinels; absent, none. */
   readonly sentinelPassword?: string;
   /** `host:port` of cluster nodes; empty without Cluster. */
   readonly nodes?: readonly string[];
-  /** PEM files. Each of them enables TLS, as rediss:// does. */
+  /** PEM file of the authority that signed the certificate of Redis. It enables TLS, as rediss:// does. */
   readonly tlsCa?: string;
+  /** PEM file of the client certificate. It enables TLS. */
   readonly tlsCertificate?: string;
+  /** PEM file of the private key of the client certificate. It enables TLS. */
   readonly tlsKey?: string;
+  /** How long a connection may take to be made. */
   readonly connectTimeoutMs: number;
   /** How long a command may take, including the time to connect again. */
   readonly commandTimeoutMs: number;
   /** Replicas that must have a record before it counts as saved. */
   readonly waitReplicas: number;
+  /** How long saving waits for replicas, in addition to the command time-out. */
   readonly waitTimeoutMs: number;
 }
 
