@@ -39,14 +39,14 @@ export function classifyLinks(
   options: ReadingOptions,
   growth: number,
 ): ClassifiedPart[] {
-  const unsubscribe = listUnsubscribe(headers);
+  const listTargets = listUnsubscribe(headers);
   const optedOutTargets = new ReasonsByTarget();
   const unsubscribeTargets = new ReasonsByTarget();
   const classified = parts.map((part) => {
     const base = baseOf(part.scanned.base, growth);
     const isOwn = ownDomainTest(options.ownDomains);
     const links = part.scanned.candidates.map((candidate) =>
-      classify(candidate, part, base, unsubscribe, isOwn, options),
+      classify(candidate, part, base, isOwn, options),
     );
     for (const { link, host } of links) {
       if (link.reason !== undefined && APPLIES_TO_SAME_TARGET.has(link.reason)) {
@@ -57,12 +57,15 @@ export function classifyLinks(
     }
     return { part, links };
   });
-  if (!optedOutTargets.isEmpty || !unsubscribeTargets.isEmpty) {
+  if (!optedOutTargets.isEmpty || !unsubscribeTargets.isEmpty || !listTargets.isEmpty) {
     for (const { candidate, link, host } of classified.flatMap(({ links }) => links)) {
       const isPlain = candidate.host !== undefined;
       link.reason ??= optedOutTargets.get(link.target, host, isPlain);
+      // The mark counts before List-Unsubscribe, in the other part too, where it may be missing.
       if (unsubscribeTargets.get(link.target, host, isPlain) !== undefined) {
         link.unsubscribe = true;
+      } else {
+        link.reason ??= listTargets.get(link.target, host, isPlain);
       }
     }
   }
@@ -73,7 +76,6 @@ function classify(
   candidate: Candidate,
   part: ReadPart,
   base: Base | SkipReason,
-  unsubscribe: ReasonsByTarget,
   isOwn: (target: string, host: string) => boolean,
   options: ReadingOptions,
 ): ClassifiedLink {
@@ -106,7 +108,6 @@ function classify(
     candidate.reason ??
     (isOptedOutByQuery(target) ? 'opted-out' : undefined) ??
     (options.placeholders === 'leave' && holdsPlaceholder(written) ? 'placeholder' : undefined) ??
-    (isUnsubscribe ? undefined : unsubscribe.get(target, host, plain !== undefined)) ??
     (isOwn(target, host) ? 'own-domain' : undefined) ??
     (options.exclude?.(target, host) ? 'excluded' : undefined);
   return classified(target, host, reason);

@@ -39,7 +39,7 @@ export function protectionByHeaders(
  * Identified Internet Mail, and PGP in news.
  */
 const SIGNATURE =
-  /^(?:(?:.+-)?(?:dkim|domainkey)-?signature|arc-(?:message-signature|seal)|iim-sig|x-pgp-sig)$/i;
+  /^(?:(?:.+-)?(?:dkim2?|domainkey)-?signature|arc-(?:message-signature|seal)|iim-sig|x-pgp-sig)$/i;
 
 /** Delivery and disposition reports (RFC 6522), and the parts they consist of where they are not marked as reports. */
 const REPORT =

@@ -21,6 +21,7 @@ const ANYWHERE = [
   '\\[%[-+=]? ?[a-z_][^%\\]]{0,100}%\\]', // [% x %]: Template Toolkit
   // [X]: phpList, Sendy. Not behind a word, which is PHP's filter[name]=x, and not an address of digits and colons.
   `(?<![\\w\\])])\\[(?![\\da-f:.]*\\])[a-z_][\\w .:=|-]{0,60}\\]`,
+  '\\[[a-z_][\\w :-]{0,60}, ?fallback=', // [x,fallback=y]: Campaign Monitor
   '<[%?]', // <%= x %>: ERB, EJS, ASP
   `<<${NAME}>>`, // <<x>>
   `##${WORD}##`, // ##x## ###x###: TYPO3
@@ -34,13 +35,15 @@ const UNESCAPED = [
   `%(?![\\da-f]{2})${WORD}%|%${WORD}%(?![\\da-f]{2})`,
   '%\\([a-z_][\\w.]{0,60}\\)[a-z]', // %(x)s: Python
   `<${WORD}>`,
+  // $X$ @X@: Dotdigital. Not @user@host of the fediverse, and not part of a word.
+  '(?<!\\w)([$@])[a-z_]\\w{1,60}\\1(?!\\w)',
 ];
 
 const PLACEHOLDER = new RegExp(ANYWHERE.join('|'), 'i');
 const UNESCAPED_PLACEHOLDER = new RegExp(UNESCAPED.join('|'), 'i');
 
 /** A character or sequence that every placeholder has. */
-const SUSPICIOUS = /[{[<|]|%(?![\da-f]{2})|%(?:2[35a]|3c|5b|7[bc])|##|#\w+:|~\w+\./i;
+const SUSPICIOUS = /[{[<|]|%(?![\da-f]{2})|%(?:2[35a]|3c|5b|7[bc])|##|#\w+:|~\w+\.|[$@]\w+[$@]/i;
 const ESCAPED_SIGN = /%(?:2[0-9a-f]|3[a-f]|40|5[b-f]|60|7[b-e])/gi;
 
 /** Whether a link has an unresolved placeholder. */
@@ -80,4 +83,5 @@ export function placeholderBegins(text: string, at: number): boolean {
   return BEGINS.test(text);
 }
 
-const BEGINS = /[.:_-]{0,9}(?:\{\{|\{%|[$#]\{|\*\||%%|\[\[|\[%|<[%<]|##)/y;
+const BEGINS =
+  /[.:_-]{0,9}(?:\{\{|\{%|[$#]\{|\*\||%%|\[\[|\[%|<[%<?]|##|(?<==)<[A-Za-z_][\w.:-]{0,60}>)/y;

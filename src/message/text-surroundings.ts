@@ -160,11 +160,12 @@ function isScheme(word: string): SkipReason | undefined {
  */
 const SCHEMES: ReadonlySet<string> = new Set(
   (
-    'about acct aim apt bitcoin blob callto chrome cid data dav ed2k ethereum facetime feed file filesystem ftp ftps ' +
-    'geo git gopher gtalk imap imaps intent irc ircs itms itmss itpc jabber jar javascript ldap ldaps lightning line ' +
-    'livescript magnet mailbox mailto maps market message mid mms mmst modem mssms news nfs nntp onenote pcast ' +
-    'podcast pop resource rss rtmp rtsp rtspu service sftp sgn shortcuts sip sips skype slack sms smsto smb snews ' +
-    'spotify ssh steam stun sv svn tel telnet tftp tg turn urn uuid vbscript viber vnc webcal webcals weixin wechat ' +
-    'whatsapp workflow ws wss wyciwyg xmpp ymsgr zoommtg zoomus'
+    'about acct aim apt bitcoin blob callto chrome cid data dav dweb ed2k ethereum facetime feed file filesystem ' +
+    'ftp ftps geo git gopher gtalk imap imaps intent ipfs ipns irc ircs itms itmss itpc jabber jar javascript ldap ' +
+    'ldaps lightning line livescript magnet mailbox mailto maps market matrix message mhtml mid mms mmst modem ' +
+    'mssms news nfs nntp onenote openpgp4fpr pcast podcast pop resource rss rtmp rtsp rtspu service sftp sgn ' +
+    'shortcuts sip sips skype slack smb sms smsto snews spotify ssh steam stun sv svn tel telnet tftp tg turn urn ' +
+    'uuid vbscript viber vnc webcal webcals wechat weixin whatsapp workflow ws wss wyciwyg xmpp ymsgr zoommtg ' +
+    'zoomus'
   ).split(' '),
 );

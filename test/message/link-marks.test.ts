@@ -131,6 +131,21 @@ describe('unsubscribe links that are tracked', () => {
     open.write(Buffer.from(anchor(mark) + anchor('', `${url}?2`)));
     expect(open.end().links).toMatchObject([{ unsubscribe: true }, { reason: 'unsubscribe' }]);
   });
+
+  test('the mark counts before List-Unsubscribe in the part without the mark, too', () => {
+    const headers = [
+      { name: 'Content-Type', value: 'multipart/alternative; boundary=b' },
+      { name: 'List-Unsubscribe', value: `<${url}>` },
+    ];
+    const open = openMessage(headers, track);
+    open.write(
+      Buffer.from(
+        `--b\r\n\r\nLeave: ${url}\r\n--b\r\nContent-Type: text/html\r\n\r\n${anchor(mark)}\r\n--b--\r\n`,
+      ),
+    );
+    const { links } = open.end();
+    expect(links.map(({ unsubscribe, reason }) => reason ?? unsubscribe)).toEqual([true, true]);
+  });
 });
 
 test.each([

@@ -52,6 +52,7 @@ describe('a message is left alone as a whole', () => {
     ['DOMAINKEY-SIGNATURE: a=rsa-sha1', 'dkim-signed', false],
     ['X-Google-DKIM-Signature: v=1', 'dkim-signed', false],
     ['X-SES-DKIM-Signature: v=1', 'dkim-signed', false],
+    ['DKIM2-Signature: i=1', 'dkim-signed', false],
     ['IIM-Sig: v=1', 'dkim-signed', false],
     ['X-PGP-Sig: x', 'dkim-signed', false],
     ['Content-Type: multipart/report; report-type=delivery-status; boundary=b', 'report', false],

@@ -45,7 +45,9 @@ const PLACEHOLDERS = [
   '[[data:x:"y"]]',
   '[FIRST_NAME]',
   '[email]',
-  '[Name,fallback=]'.replace(',', '|'),
+  '[Name|fallback=]',
+  '[Name,fallback=]',
+  '[first name, fallback=friend]',
   '[% x %]',
   '<%= x %>',
   '<% x %>',
@@ -57,6 +59,9 @@ const PLACEHOLDERS = [
   '###email###',
   '#recipient:mail#',
   '~Contact.Id~',
+  '$UNSUB$',
+  '$id$',
+  '@FIRSTNAME@',
 ];
 
 const PLACES = [
@@ -84,7 +89,7 @@ const escaped = (text: string) =>
     (sign) => `%${sign.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`,
   );
 
-test.each(PLACEHOLDERS.filter((placeholder) => !/^(%[a-z(]|<x>|~)/i.test(placeholder)))(
+test.each(PLACEHOLDERS.filter((placeholder) => !/^(%[a-z(]|<x>|[~$@]\w)/i.test(placeholder)))(
   '%s with escapes',
   (placeholder) => {
     expect(holdsPlaceholder(`https://o.example/?u=${escaped(placeholder)}`)).toBe(true);
@@ -108,6 +113,7 @@ test.each([
   'https://o.example/@user@social.example/112233',
   'https://o.example/?$filter=a%20eq%20b&$top=5&$skip=10',
   'https://o.example/?$filter=a&$b=c$d$e',
+  'https://o.example/?$a$&b=@x&c=@d@e',
   'https://o.example/wiki/C++_(language)#Section_(a)',
   'https://o.example/#/a/b?c=d#e',
   'https://o.example/#!/a/b',
@@ -218,9 +224,19 @@ test.each([
   '<<x>>',
   '##x##',
   '%recipient.x%',
+  '<?= $x ?>',
+  '$x$',
+  '@X@',
+  '[x,fallback=]',
 ])('in text, a URL with %s', (placeholder) => {
   for (const before of ['', '?u=', 'a/']) {
     const text = `See https://o.example/${before}${placeholder} now`;
     expect(reasonOf('text/plain', text)).toMatch(/^(placeholder|unclear-end)$/);
   }
+});
+
+test('in text, a tag is a placeholder only where it is the value of a parameter', () => {
+  expect(reasonOf('text/plain', 'See https://o.example/?u=<id> now')).toBe('placeholder');
+  expect(reasonOf('text/plain', 'See https://o.example/?u=1<br>')).toBe(undefined);
+  expect(reasonOf('text/plain', 'See https://o.example/<br>')).toBe(undefined);
 });

@@ -402,6 +402,8 @@ export const SNIPPETS: Readonly<Record<string, readonly (readonly [string, ...st
     ['mailto:f@friends.example?body=https://e.example/offer&subject=Look', 'scheme'],
     ['Mail: mailto:f@friends.example?body=see%20https://e.example/x'],
     ['<mailto:f@friends.example?body=https://e.example/x>', 'scheme'],
+    ['mhtml:https://e.example/x.mht!y', 'scheme'],
+    ['ipfs:https://e.example/x', 'scheme'],
     ['<mailto:f@friends.example?body=see https://e.example/x now>', 'scheme'],
     ['"mailto:f@friends.example?body=see https://e.example/x"', 'scheme'],
     ['(mailto:f@friends.example?body=https://e.example/x)', 'scheme'],
