@@ -253,6 +253,21 @@ describe('the event of a click', () => {
     expect(track_event).not.toHaveProperty('rcpt_meta');
   });
 
+  test('cuts texts, and leaves out metadata, then tags, then other texts', () => {
+    const fieldsOf = (facts: Parameters<typeof exampleClick>[1]) =>
+      JSON.parse(new ClickEventWriter({}).write(exampleClick({}, facts), 'id')).msys.track_event;
+    const long = 'x'.repeat(1001);
+    const tags = Array.from({ length: 80 }, () => long);
+    expect(fieldsOf({ subject: long }).subject).toHaveLength(1000);
+    const withoutMetadata = fieldsOf({ tags: ['t'], metadata: { all: long.repeat(70) } });
+    expect(withoutMetadata.rcpt_tags).toEqual(['t']);
+    expect(withoutMetadata).not.toHaveProperty('rcpt_meta');
+    const withoutTags = fieldsOf({ subject: 's', tags, metadata: { a: 1 } });
+    expect(withoutTags.subject).toBe('s');
+    expect(withoutTags).not.toHaveProperty('rcpt_meta');
+    expect(withoutTags).not.toHaveProperty('rcpt_tags');
+  });
+
   test('a target of the longest length there is stands in it whole', () => {
     const target = `https://example.org/${'x'.repeat(8192 - 20)}`;
     const metadata = { all: 'y'.repeat(40_000) };

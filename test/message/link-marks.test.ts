@@ -55,6 +55,11 @@ describe.each(MARKS.map((mark) => [mark.example, mark] as const))('%s', (_, mark
     expect(html.includes(sign)).toBe(mark.isRemoved !== true);
   });
 
+  test.skipIf(mark.means === 'name' || mark.means === 'sublink')('does so in capitals', () => {
+    const capitals = marked({ ...mark, example: mark.example.toUpperCase() });
+    expect(read('text/html', capitals).links[0]?.reason).toBe(mark.means);
+  });
+
   test('is in the documentation', () => {
     const page = readFileSync(new URL('../../docs/marks.md', import.meta.url), 'utf8');
     expect(page).toContain(`| ${mark.vendor} | \`${mark.example}\` | ${effect(mark)} |`);
