@@ -95,10 +95,14 @@ export class Transaction {
   readonly #headers: HeaderField[] = [];
   /** The values of believed X-MSYS-API headers. */
   readonly #smtpapi: string[] = [];
+  /** How many there are, which is known without memory for their values. */
+  #smtpapiCount = 0;
   readonly #variables: ReadonlyMap<string, string> | undefined;
   #decision: Decision;
   #open: OpenMessage | undefined;
   #bodySize = 0;
+  /** Whether the end of headers had the report, for lack of memory. */
+  #isReported = false;
 
   constructor(settings: FilterSettings, parts: FilterParts, { macro, facts, sender }: Envelope) {
     this.#settings = settings;
@@ -129,17 +133,20 @@ export class Transaction {
   }
 
   header(field: HeaderField): void {
-    if (!this.#takes(field.name.length + field.value.length + ENTRY_BYTES)) return;
+    const { name, value } = field;
+    const isSmtpapi =
+      this.believed && name.length === SMTPAPI.length && name.toLowerCase() === SMTPAPI;
+    if (isSmtpapi) this.#smtpapiCount++;
+    if (!this.#takes(name.length + value.length + ENTRY_BYTES)) return;
     this.#headers.push(field);
-    if (this.believed && field.name.length === SMTPAPI.length) {
-      if (field.name.toLowerCase() === SMTPAPI) this.#smtpapi.push(fromUtf8(field.value));
-    }
+    if (isSmtpapi) this.#smtpapi.push(fromUtf8(value));
   }
 
   /** @returns the answer, and the report unless the body is needed */
   endOfHeaders(): { readonly answer: BeforeBody; readonly report?: MessageReport } {
     if (this.#memory.isExceeded) {
-      return { answer: 'accept', report: this.report('untouched', 'memory') };
+      this.#isReported = true;
+      return { answer: this.#withoutBody, report: this.report('untouched', 'memory') };
     }
     if (this.#smtpapi.length > 0) {
       const limits = this.#settings.engagementTracker;
@@ -159,7 +166,12 @@ export class Transaction {
     if (reason === undefined) return { answer: 'go on' };
     const report = this.report('untouched', reason);
     this.close();
-    return { answer: this.#headersToRemove > 0 ? 'skip body' : 'accept', report };
+    return { answer: this.#withoutBody, report };
+  }
+
+  /** The answer at the end of headers if the body does not change. */
+  get #withoutBody(): BeforeBody {
+    return this.#headersToRemove > 0 ? 'skip body' : 'accept';
   }
 
   #whyNotToRead(): WhyUntouched | undefined {
@@ -204,6 +216,7 @@ export class Transaction {
   }
 
   async #rewrite(queueId: string | undefined, givenUp?: GivenUp): Promise<Partial<Ending>> {
+    if (this.#isReported) return {};
     if (this.#memory.isExceeded) return this.#untouched('memory', []);
     const read = this.#open?.end();
     if (read === undefined) return {};
@@ -282,7 +295,7 @@ export class Transaction {
   }
 
   get #headersToRemove(): number {
-    return this.#decision.options.dryRun ? 0 : this.#smtpapi.length;
+    return this.#decision.options.dryRun ? 0 : this.#smtpapiCount;
   }
 
   #messageFacts(queueId: string | undefined): MessageFacts {

@@ -422,6 +422,22 @@ describe('messages that find no memory', () => {
     expect(reports[1]).toMatchObject({ verdict: 'tracked' });
   });
 
+  test.each([
+    ['before X-MSYS-API', (big: string) => `${big}X-MSYS-API: {}\r\n`, body],
+    ['behind X-MSYS-API', (big: string) => `X-MSYS-API: {}\r\n${big}`, body],
+    ['in the body', () => 'X-MSYS-API: {}\r\n', 'x'.repeat(101_000)],
+  ])('lose a believed header nevertheless: %s', async (_, headers, text) => {
+    configure(
+      `smtpapi { }  ESMTP_Listener { accept_x_msys_api = any  click_tracking_enabled = on }`,
+    );
+    const big = `X-Field: ${'x'.repeat(50_000)}\r\n`.repeat(2);
+    const sent = await send({ message: message(headers(big), text) });
+    expect(sent.answer).toBe('accept');
+    expect(sent.message.toString()).not.toContain('X-MSYS-API');
+    expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'memory' }]);
+    expect(memory.held).toBe(0);
+  });
+
   test('are new ones, while others hold it', async () => {
     configure(on);
     const saved = saving();
