@@ -82,16 +82,12 @@ export class BatchDelivery {
     return this.#maxBytes;
   }
 
-  get #isStopped(): boolean {
-    return this.#options.stopped.aborted;
-  }
-
   /** Settles when every event is delivered or a dead letter, or when deliveries are stopped. */
   async deliver(batch: readonly StoredEvent[]): Promise<void> {
-    const { consumer, webhookRetryForMs, backoff } = this.#options;
+    const { consumer, webhookRetryForMs, backoff, stopped } = this.#options;
     const giveUpAt = performance.now() + webhookRetryForMs;
     let left = batch;
-    for (let attempt = 0; !this.#isStopped; attempt++) {
+    for (let attempt = 0; !stopped.aborted; attempt++) {
       const outcome: Outcome = { delivered: 0, refused: [], left: [] };
       this.#kept.until = 0;
       await this.#attempt(left, outcome);
@@ -101,7 +97,9 @@ export class BatchDelivery {
       const id = batchId(left);
       const leftMs = giveUpAt - performance.now();
       if (leftMs <= 0) {
-        await this.#giveUp(id, left, reason);
+        const path = this.#options.deadLetters?.path;
+        this.#logger.error({ batch: id, events: left.length, path }, 'events given up: put aside');
+        await this.#putAside(left, `given up: ${reason}`, 'given up');
         return consumer.acknowledge(batch);
       }
       // The server may delay the last attempt, but not prevent it.
@@ -113,7 +111,7 @@ export class BatchDelivery {
 
   /** Tries a batch, and where it is refused its halves, until only single events are refused. */
   async #attempt(events: readonly StoredEvent[], outcome: Outcome): Promise<void> {
-    if (outcome.stop !== undefined || this.#isStopped) {
+    if (outcome.stop !== undefined || this.#options.stopped.aborted) {
       outcome.left.push(...events);
       return;
     }
@@ -170,27 +168,20 @@ export class BatchDelivery {
         again.push(event);
         continue;
       }
-      await this.#putAsideRefused(event, last.reason);
+      logFailure(this.#logger, 'error', last.reason, 'the webhook refuses an event: put aside', {
+        path: this.#options.deadLetters?.path,
+      });
+      await this.#putAside([event], last.reason, 'refused');
     }
     return inOrder([...again, ...left]);
   }
 
-  async #putAsideRefused(event: StoredEvent, reason: string): Promise<void> {
-    this.#metrics.count('events_dead_lettered_total', { reason: 'refused' });
-    const path = this.#options.deadLetters?.path;
-    logFailure(this.#logger, 'error', reason, 'the webhook refuses an event: put aside', { path });
-    await this.#putAside([event], reason);
-  }
-
-  async #giveUp(batch: string, left: readonly StoredEvent[], reason: string): Promise<void> {
-    const events = left.length;
-    this.#metrics.count('events_dead_lettered_total', { reason: 'given up' }, events);
-    const path = this.#options.deadLetters?.path;
-    this.#logger.error({ batch, events, path }, 'events given up: put aside');
-    await this.#putAside(left, `given up: ${reason}`);
-  }
-
-  async #putAside(events: readonly StoredEvent[], reason: string): Promise<void> {
+  async #putAside(
+    events: readonly StoredEvent[],
+    reason: string,
+    why: 'refused' | 'given up',
+  ): Promise<void> {
+    this.#metrics.count('events_dead_lettered_total', { reason: why }, events.length);
     const { deadLetters } = this.#options;
     const texts = events.map(({ event }) => event);
     await deadLetters?.add(texts, reason).catch((error) => {

@@ -3,7 +3,6 @@ import { type EventField, type FactTable, factsIn, jsonOf } from '../link/fact.t
 import {
   type AutomationReason,
   CLICK_FACTS,
-  type ClickEvent,
   EVENT_FACTS,
   type EventFacts,
   LINK_FACTS,
@@ -94,15 +93,6 @@ export class ClickEventWriter {
     const own = clean(membersOf(EVENT, event) + membersOf(CLICK, seen) + membersOf(LINK, link));
     return `${BEFORE}${shortened(common + own)}${BEHIND}`;
   }
-}
-
-/** An event as its readers see it. */
-export function toClickEvent(
-  click: Click,
-  node: EventNode,
-  ...others: [eventId: string, count?: number, reasons?: readonly AutomationReason[]]
-): ClickEvent {
-  return JSON.parse(new ClickEventWriter(node).write(click, ...others)) as ClickEvent;
 }
 
 function messageMembers(message: MessageFacts): string {

@@ -72,16 +72,13 @@ export class Webhook {
     await this.#consumer.close();
   }
 
-  get #stopped(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
   async #run(): Promise<void> {
     const consumer = this.#consumer;
+    const { signal: stopped } = this.#stopping;
     let failures = 0;
     /** Events that were read and did not fit into the batch before. */
     let carried: readonly StoredEvent[] = [];
-    while (!this.#stopped) {
+    while (!stopped.aborted) {
       try {
         const { maxBytes } = this.#delivery;
         const unfinished =
@@ -89,7 +86,7 @@ export class Webhook {
         const read = unfinished.length > 0 ? unfinished : await this.#collect(carried, maxBytes);
         const batch = firstWithin(read, ({ event }) => event, this.#batchSize, maxBytes);
         carried = [];
-        if (batch.length === 0 || this.#stopped) continue;
+        if (batch.length === 0 || stopped.aborted) continue;
         await this.#delivery.deliver(inOrder(batch));
         carried = read.slice(batch.length);
         failures = 0;
@@ -112,7 +109,7 @@ export class Webhook {
     let bytes = bytesOf(batch);
     const deadline = () => performance.now() + this.#intervalMs;
     let until = batch.length > 0 ? deadline() : Number.POSITIVE_INFINITY;
-    while (batch.length < this.#batchSize && bytes < maxBytes && !this.#stopped) {
+    while (batch.length < this.#batchSize && bytes < maxBytes && !this.#stopping.signal.aborted) {
       const left = until - performance.now();
       if (left <= 0) break;
       const max = this.#batchSize - batch.length;

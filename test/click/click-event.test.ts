@@ -1,14 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  anonymizeIp,
-  ClickEventWriter,
-  MAX_EVENT_BYTES,
-  toClickEvent,
-} from '../../src/click/click-event.ts';
+import { anonymizeIp, ClickEventWriter, MAX_EVENT_BYTES } from '../../src/click/click-event.ts';
 import type { MessageFacts } from '../../src/link/facts.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
-import { bareClick, exampleClick } from './example-click.ts';
+import { bareClick, exampleClick, toClickEvent } from './example-click.ts';
 
 const asJson = (value: unknown) => JSON.parse(JSON.stringify(value));
 

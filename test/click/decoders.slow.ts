@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { toClickEvent } from '../../src/click/click-event.ts';
 import { countOf } from '../../src/store/counting.ts';
 import { fieldsOfEvent, isEventAbout, isEventLine } from '../../src/store/event-line.ts';
 import { clickLine, parseCountLine } from '../../src/store/local/count-file.ts';
@@ -18,7 +17,7 @@ import { formatField, parseField } from '../../src/store/redis/count-fields.ts';
 import { eventsOfFirstStream } from '../../src/store/redis/event-reader.ts';
 import { damaged } from '../helpers/mutations.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
-import { exampleClick } from './example-click.ts';
+import { exampleClick, toClickEvent } from './example-click.ts';
 
 const EVENT = JSON.stringify(toClickEvent(exampleClick(), {}, 'id'));
 const RECIPIENT = 'anna.smith@example.org';

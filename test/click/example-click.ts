@@ -1,5 +1,11 @@
 import type { Click } from '../../src/click/click.ts';
-import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
+import { ClickEventWriter, type EventNode } from '../../src/click/click-event.ts';
+import type {
+  AutomationReason,
+  ClickEvent,
+  MessageFacts,
+  TrackedLink,
+} from '../../src/link/facts.ts';
 
 const FACTS: MessageFacts = {
   messageId: 'Zm9vYmFyYmF6cXV4',
@@ -56,4 +62,13 @@ export function bareClick(): Click {
     },
     time: 1_790_086_400_000,
   };
+}
+
+/** An event as its readers see it. */
+export function toClickEvent(
+  click: Click,
+  node: EventNode,
+  ...others: [eventId: string, count?: number, reasons?: readonly AutomationReason[]]
+): ClickEvent {
+  return JSON.parse(new ClickEventWriter(node).write(click, ...others)) as ClickEvent;
 }

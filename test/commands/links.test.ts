@@ -2,7 +2,6 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { toClickEvent } from '../../src/click/click-event.ts';
 import { blockCommand } from '../../src/commands/block.ts';
 import { forgetCommand } from '../../src/commands/forget.ts';
 import { keygenCommand } from '../../src/commands/keygen.ts';
@@ -11,6 +10,7 @@ import { SealKeyFile } from '../../src/link/seal-key-file.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { BlockListFile } from '../../src/store/local/blocks.ts';
 import { Journal } from '../../src/store/local/journal.ts';
+import { toClickEvent } from '../click/example-click.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { runCommand } from '../helpers/run-command.ts';
 import { exampleMessage } from '../link/example-message.ts';

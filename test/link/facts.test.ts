@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { toClickEvent } from '../../src/click/click-event.ts';
 import { factsIn } from '../../src/link/fact.ts';
 import { MESSAGE_FACTS, type MessageFacts, type TrackedLink } from '../../src/link/facts.ts';
 import { encodeInstance, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
@@ -7,7 +6,7 @@ import { sharedFacts } from '../../src/link/record-head.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';
 import { openToken, Sealer } from '../../src/link/sealed-token.ts';
 import { createTemplate } from '../../src/link/template.ts';
-import { bareClick } from '../click/example-click.ts';
+import { bareClick, toClickEvent } from '../click/example-click.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { exampleMessage } from './example-message.ts';
 

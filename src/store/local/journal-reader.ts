@@ -105,12 +105,8 @@ export class JournalReader implements StreamReader {
       if (events.length >= max || left <= 0) break;
       if ((this.#resting.get(file.id) ?? 0) > performance.now()) continue;
       const path = journalPath(this.#options.folder, file);
-      try {
-        left = await this.#readFile(file.id, path, max, left, events);
-        this.#unreadable.read(path);
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') this.#unreadable.failed(path, error);
-      }
+      const read = () => this.#readFile(file.id, path, max, left, events);
+      left = (await this.#unreadable.unlessFailing(path, read)) ?? left;
     }
     return events;
   }
@@ -173,14 +169,22 @@ export class UnreadableFiles {
     this.#logger = logger;
   }
 
+  /** Uses a file. @returns undefined where it is gone, or fails */
+  async unlessFailing<T>(path: string, use: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const result = await use();
+      this.#known.delete(path);
+      return result;
+    } catch (error) {
+      this.failed(path, error);
+      return undefined;
+    }
+  }
+
   failed(path: string, error: unknown): void {
-    if (this.#known.has(path)) return;
+    if (codeOf(error) === 'ENOENT' || this.#known.has(path)) return;
     this.#known.add(path);
     const reason = (error as Error).message;
     this.#logger.warn({ path, reason }, 'file left out until it can be read');
-  }
-
-  read(path: string): void {
-    this.#known.delete(path);
   }
 }

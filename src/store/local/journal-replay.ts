@@ -16,7 +16,7 @@ import {
   readOffset,
 } from './journal-file.ts';
 import { UnreadableFiles } from './journal-reader.ts';
-import { isErasedLine, type Line, readLines } from './line-reader.ts';
+import { isErasedLine, readLines } from './line-reader.ts';
 
 export interface ReplayOptions {
   readonly folder: string;
@@ -85,7 +85,11 @@ export class JournalReplay {
         if (this.#stopped) break;
         const own = journal.isWriting(file);
         if (!own && (await mayBeWritten(folder, file))) continue;
-        const claimed = own ? file : await this.#claim(file);
+        const claimed = own
+          ? file
+          : await claim(folder, file, 'pending').catch((error) =>
+              this.#unreadable.failed(journalPath(folder, file), error),
+            );
         if (!claimed) continue;
         const replayed = await this.#replayFile(claimed);
         events += replayed.events;
@@ -99,15 +103,6 @@ export class JournalReplay {
     return events;
   }
 
-  async #claim(file: JournalFile): Promise<JournalFile | undefined> {
-    try {
-      return await claim(this.#options.folder, file, 'pending');
-    } catch (error) {
-      this.#unreadable.failed(journalPath(this.#options.folder, file), error);
-      return undefined;
-    }
-  }
-
   /** @returns `goOn`: whether to replay the next file */
   async #replayFile(file: JournalFile): Promise<{ events: number; goOn: boolean }> {
     const { folder, journal, target } = this.#options;
@@ -117,7 +112,9 @@ export class JournalReplay {
     while (!this.#stopped) {
       // Asked before the file is read: it may be appended to, and ended, during the read.
       const growing = journal.isWriting(file);
-      const lines = await this.#readLines(path, offset);
+      const lines = await this.#unreadable.unlessFailing(path, () =>
+        readLines(path, offset, BATCH).catch(noneIfGone),
+      );
       if (!lines) return { events, goOn: true };
       const last = lines.at(-1);
       // Not earlier: while the stream is away, the journal must not begin a file with each attempt.
@@ -145,17 +142,6 @@ export class JournalReplay {
       await replaceFile(offsetPath(folder, file), String(offset));
     }
     return { events, goOn: false };
-  }
-
-  async #readLines(path: string, offset: number): Promise<Line[] | undefined> {
-    try {
-      const lines = await readLines(path, offset, BATCH).catch(noneIfGone);
-      this.#unreadable.read(path);
-      return lines;
-    } catch (error) {
-      this.#unreadable.failed(path, error);
-      return undefined;
-    }
   }
 }
 

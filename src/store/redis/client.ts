@@ -46,6 +46,8 @@ type ClientOptions = Omit<AllClientOptions, 'replyMapping'>;
 const MAX_RETRY_DELAY_MS = 1_000;
 /** The longest time a command waits for data: a server that is silent for longer hangs. */
 export const LONGEST_BLOCK_MS = 1_000;
+/** For commands that need not wait: 0 would wait for ever. */
+export const SHORTEST_BLOCK_MS = 1;
 /** After an error the master is looked up again, at most once in this time. */
 const LOOK_UP_MS = 1_000;
 
@@ -145,11 +147,8 @@ function present<K extends string, T>(name: K, value: T | undefined): { [P in K]
 function tlsOf(options: RedisOptions, { tls }: RedisUrl): ConnectionOptions | undefined {
   const { tlsCa: ca, tlsCertificate: certificate, tlsKey: key } = options;
   if (!tls && !ca && !certificate && !key) return undefined;
-  return {
-    ...(ca !== undefined && { ca: readFileSync(ca) }),
-    ...(certificate !== undefined && { cert: readFileSync(certificate) }),
-    ...(key !== undefined && { key: readFileSync(key) }),
-  };
+  const read = (path: string | undefined) => (path === undefined ? path : readFileSync(path));
+  return { ca: read(ca), cert: read(certificate), key: read(key) };
 }
 
 function address(text: string, defaultPort: number): { host: string; port: number } {

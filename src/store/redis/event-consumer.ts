@@ -1,7 +1,7 @@
 import { firstWithin } from '../../lib/first-within.ts';
 import { READ_BYTES } from '../event-line.ts';
 import type { Backlog, ConsumerName, EventConsumer, StoredEvent } from '../store.ts';
-import { LONGEST_BLOCK_MS, type RedisClient } from './client.ts';
+import { LONGEST_BLOCK_MS, type RedisClient, SHORTEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import { ENTRIES_AT_ONCE, eventsOfFirstStream } from './event-reader.ts';
 
@@ -47,33 +47,36 @@ export class RedisEventConsumer implements EventConsumer {
   }
 
   async #own(max: number, maxBytes: number): Promise<readonly StoredEvent[]> {
-    const own: StoredEvent[] = [];
-    let bytes = 0;
-    for (let from = '0'; own.length < max && bytes < maxBytes; ) {
-      const { events, last } = await this.#read(Math.min(max, ENTRIES_AT_ONCE), from);
-      if (last === undefined) break;
-      from = last;
-      own.push(...events);
-      for (const { event } of events) bytes += Buffer.byteLength(event);
-    }
-    return firstWithin(own, eventOf, max, maxBytes);
+    return firstWithin(await this.#readAll('0', max, maxBytes), eventOf, max, maxBytes);
   }
 
   /** Waits for LONGEST_BLOCK_MS at most. */
-  async next(max: number, waitMs: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
-    const next: StoredEvent[] = [];
-    let bytes = 0;
+  next(max: number, waitMs: number, maxBytes = READ_BYTES): Promise<readonly StoredEvent[]> {
     // Redis takes whole milliseconds only.
-    let wait = Math.min(Math.ceil(waitMs), LONGEST_BLOCK_MS);
-    while (next.length < max && bytes < maxBytes) {
-      const count = Math.min(max - next.length, ENTRIES_AT_ONCE);
-      const { events, last } = await this.#read(count, '>', wait);
+    return this.#readAll('>', max, maxBytes, Math.min(Math.ceil(waitMs), LONGEST_BLOCK_MS));
+  }
+
+  /** Reads a portion at a time, and waits for the first one only. */
+  async #readAll(
+    from: '0' | '>',
+    max: number,
+    maxBytes: number,
+    waitMs = 0,
+  ): Promise<readonly StoredEvent[]> {
+    const all: StoredEvent[] = [];
+    let bytes = 0;
+    let place: string = from;
+    let wait = waitMs;
+    while (all.length < max && bytes < maxBytes) {
+      const count = Math.min(max - all.length, ENTRIES_AT_ONCE);
+      const { events, last } = await this.#read(count, place, wait);
       if (last === undefined) break;
+      if (from === '0') place = last;
       wait = 0;
-      next.push(...events);
+      all.push(...events);
       for (const { event } of events) bytes += Buffer.byteLength(event);
     }
-    return next;
+    return all;
   }
 
   async acknowledge(events: readonly StoredEvent[]): Promise<void> {
@@ -88,14 +91,13 @@ export class RedisEventConsumer implements EventConsumer {
     const groups = await this.#inGroup((client) => client.xinfo('GROUPS', key));
     const info =
       (groups as readonly (readonly unknown[])[]).find((one) => one.includes(group)) ?? [];
-    const about = (field: string) => info[info.indexOf(field) + 1];
-    const [pending, lag] = [about('pending'), about('lag')];
+    const [pending, lag] = [fieldOf(info, 'pending'), fieldOf(info, 'lag')];
     if (typeof pending !== 'number' || typeof lag !== 'number') {
       throw new Error('this Redis does not tell how many events wait');
     }
     if (pending + lag === 0) return { events: 0 };
     const [, firstPending] = await this.#connection.run((client) => client.xpending(key, group));
-    const after = `(${String(about('last-delivered-id'))}`;
+    const after = `(${String(fieldOf(info, 'last-delivered-id'))}`;
     const next = await this.#connection.run((client) => client.xrange(key, after, '+', 'COUNT', 1));
     const oldest = typeof firstPending === 'string' ? firstPending : next[0]?.[0];
     // An id begins with the milliseconds at which the entry was added.
@@ -118,24 +120,9 @@ export class RedisEventConsumer implements EventConsumer {
     waitMs = 0,
   ): Promise<{ events: readonly StoredEvent[]; last?: string }> {
     const [key, group, name] = [this.#key, this.#group, this.#name];
-    const reply = await this.#inGroup(
-      (client) =>
-        waitMs > 0
-          ? client.xreadgroup(
-              'GROUP',
-              group,
-              name,
-              'COUNT',
-              max,
-              'BLOCK',
-              waitMs,
-              'STREAMS',
-              key,
-              from,
-            )
-          : client.xreadgroup('GROUP', group, name, 'COUNT', max, 'STREAMS', key, from),
-      waitMs,
-    );
+    const block = Math.max(SHORTEST_BLOCK_MS, waitMs);
+    const args = ['COUNT', max, 'BLOCK', block, 'STREAMS', key, from] as const;
+    const reply = await this.#inGroup((c) => c.xreadgroup('GROUP', group, name, ...args), waitMs);
     const entries = eventsOfFirstStream(reply);
     // An entry that was trimmed cannot be delivered, and one that is not an event would spoil its batch.
     await this.acknowledge(entries.filter(({ event }) => event === ''));
@@ -149,9 +136,8 @@ export class RedisEventConsumer implements EventConsumer {
     const [key, group] = [this.#key, this.#group];
     const consumers = await this.#inGroup((client) => client.xinfo('CONSUMERS', key, group));
     for (const info of consumers as readonly (readonly unknown[])[]) {
-      const about = (field: string) => info[info.indexOf(field) + 1];
-      const name = String(about('name'));
-      if (name === this.#name || Number(about('idle')) < this.#goneMs) continue;
+      const name = String(fieldOf(info, 'name'));
+      if (name === this.#name || Number(fieldOf(info, 'idle')) < this.#goneMs) continue;
       const pending = (await this.#connection.run((client) =>
         client.xpending(key, group, '-', '+', max, name),
       )) as readonly (readonly [string, ...unknown[]])[];
@@ -160,9 +146,8 @@ export class RedisEventConsumer implements EventConsumer {
         await this.#connection.run((client) =>
           client.call('XCLAIM', key, group, this.#name, 0, ...ids),
         );
-      }
-      // Deleting a consumer drops its events; only an empty one may be deleted.
-      if (ids.length === 0) {
+      } else {
+        // Deleting a consumer drops its events; only an empty one may be deleted.
         await this.#connection.run((client) => client.xgroup('DELCONSUMER', key, group, name));
       }
     }
@@ -186,4 +171,9 @@ export class RedisEventConsumer implements EventConsumer {
 
 function eventOf({ event }: StoredEvent): string {
   return event;
+}
+
+/** A field in an answer of XINFO, where names and values come in pairs. */
+function fieldOf(info: readonly unknown[], name: string): unknown {
+  return info[info.indexOf(name) + 1];
 }

@@ -1,6 +1,6 @@
 import { isEventLine } from '../event-line.ts';
 import type { StoredEvent, StreamReader } from '../store.ts';
-import { LONGEST_BLOCK_MS } from './client.ts';
+import { LONGEST_BLOCK_MS, SHORTEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 
 /**
@@ -91,11 +91,9 @@ export class RedisEventReader implements StreamReader {
 
   async #entries(max: number, blockMs: number): Promise<readonly StoredEvent[]> {
     const [key, lastId] = [this.#key, this.#lastId];
+    const block = Math.max(SHORTEST_BLOCK_MS, blockMs);
     const reply = await this.#connection.run(
-      (client) =>
-        blockMs > 0
-          ? client.xread('COUNT', max, 'BLOCK', blockMs, 'STREAMS', key, lastId)
-          : client.xread('COUNT', max, 'STREAMS', key, lastId),
+      (client) => client.xread('COUNT', max, 'BLOCK', block, 'STREAMS', key, lastId),
       undefined,
       blockMs,
     );

@@ -29,8 +29,6 @@ export async function forgetRecipient(
 ): Promise<Forgotten> {
   const { keys } = connection;
   const wanted = address.toLowerCase();
-  const forget = (key: string, value: Buffer) =>
-    forgetInRecord({ connection, stored, wanted, keepLinks, found }, key, value);
   const found: Finding = { records: 0, shared: 0, events: 0, unreadable: 0 };
   let total = await connection.run((client) => client.xlen(keys.events));
   const servers = mastersOf(connection.client);
@@ -52,7 +50,9 @@ export async function forgetRecipient(
           if (value === null) continue;
           try {
             if (value instanceof Error) throw new UnreadableRecord(`${some[at]}: ${value.message}`);
-            await forget(some[at] ?? '', value);
+            const id = keys.messageIdOf(some[at] ?? '');
+            const erased = await forgetInRecord(connection, stored, id, value, wanted, keepLinks);
+            if (erased !== undefined) found[erased]++;
           } catch (error) {
             // A Redis that does not answer can be asked again; a record that cannot be read stays so.
             const isAway =
@@ -69,7 +69,7 @@ export async function forgetRecipient(
       progress(done, total);
     } while (cursor !== '0');
   }
-  await forgetInStream(connection, wanted, found);
+  found.events = await forgetInStream(connection, wanted);
   progress(total, total);
   return found;
 }
@@ -80,24 +80,20 @@ function unlessForeign(error: unknown): Error {
   throw error;
 }
 
-interface Erasing {
-  readonly connection: RedisConnection;
-  readonly stored: StoredLinks;
-  readonly wanted: string;
-  readonly keepLinks: boolean;
-  readonly found: Finding;
-}
-
+/** @returns what was erased: the record of a message to nobody else, or the address in a shared one */
 async function forgetInRecord(
-  { connection, stored, wanted, keepLinks, found }: Erasing,
-  key: string,
+  connection: RedisConnection,
+  stored: StoredLinks,
+  messageId: string,
   value: Buffer,
-): Promise<void> {
+  wanted: string,
+  keepLinks: boolean,
+): Promise<'records' | 'shared' | undefined> {
   const { keys } = connection;
-  const messageId = keys.messageIdOf(key);
+  const key = keys.message(messageId);
   const before =
     recipientsOfInstance(value) ?? (await stored.open(value, messageId)).message.recipients;
-  if (!before.some((recipient) => recipient.toLowerCase() === wanted)) return;
+  if (!before.some((recipient) => recipient.toLowerCase() === wanted)) return undefined;
   // An empty place stays, so that clicks are not attributed to the one recipient that may be left.
   const recipients = before.map((recipient) =>
     recipient.toLowerCase() === wanted ? '' : recipient,
@@ -107,16 +103,14 @@ async function forgetInRecord(
     await connection.run((client) =>
       Promise.all([client.del(key), client.del(keys.clicked(messageId))]),
     );
-    found.records++;
-    return;
+    return 'records';
   }
   const { message, secret, links } = await stored.contents(value, messageId);
   const facts = { ...(isOwn ? impersonal(message) : message), recipients };
   const record = encodeRecord({ message: facts, secret, links });
   const lifetime = await connection.run((client) => client.ttl(key));
   await connection.run((client) => client.set(key, record, 'EX', Math.max(1, lifetime), 'XX'));
-  if (isOwn) found.records++;
-  else found.shared++;
+  return isOwn ? 'records' : 'shared';
 }
 
 /** A message to one recipient without the facts that may identify the recipient. */
@@ -126,23 +120,21 @@ function impersonal(message: MessageFacts): MessageFacts {
   return facts as MessageFacts;
 }
 
-async function forgetInStream(
-  connection: RedisConnection,
-  wanted: string,
-  found: Finding,
-): Promise<void> {
+/** @returns how many events were erased */
+async function forgetInStream(connection: RedisConnection, wanted: string): Promise<number> {
   const { events } = connection.keys;
+  let erased = 0;
   for (let start = '-'; ; ) {
     const entries = await connection.run((client) =>
       client.xrange(events, start, '+', 'COUNT', ENTRIES_AT_ONCE),
     );
     const last = entries.at(-1)?.[0];
-    if (last === undefined) return;
+    if (last === undefined) return erased;
     const ids = eventsOf(entries)
       .filter(({ event }) => isEventAbout(wanted, event))
       .map(({ id }) => id);
     if (ids.length > 0) await connection.run((client) => client.xdel(events, ...ids));
-    found.events += ids.length;
+    erased += ids.length;
     start = `(${last}`;
   }
 }

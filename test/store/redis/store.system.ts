@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { toClickEvent } from '../../../src/click/click-event.ts';
 import { newSealKey, SealKeys } from '../../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../../src/link/sealed-links.ts';
 import { isStoredToken } from '../../../src/link/stored-token.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
+import { toClickEvent } from '../../click/example-click.ts';
 import { poll } from '../../helpers/poll.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { exampleMessage } from '../../link/example-message.ts';
