@@ -3,10 +3,12 @@ import type { Configuration } from '../config/configuration.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
+import { UnusableFile } from '../lib/files.ts';
 import { silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { leadsToJournal, withSeverity } from '../lib/systemd-journal.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import { checkSealKeyFile } from '../link/seal-key-file.ts';
 import { listeners, type Role, roles } from '../service/listen.ts';
 import { openStore } from '../store/open-store.ts';
 import { exitCode } from './exit-code.ts';
@@ -31,6 +33,7 @@ export function checkCommand(program: Command): void {
       const wanted: readonly Role[] = options.role ? [...options.role, 'control'] : roles;
       const checked = listeners.filter((listener) => wanted.includes(listener));
       if (config) problems.push(...machineProblems(root, checked));
+      if (config) problems.push(...(await keyProblems(config, root)));
       if (config && !hasErrors(problems)) problems.push(...(await storeProblems(config, root)));
       if (options.json) {
         process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
@@ -60,6 +63,23 @@ function summary(problems: readonly Problem[]): string {
     .filter(([count]) => count > 0)
     .map(([count, kind]) => `${count} ${kind}${count === 1 ? '' : 's'}`);
   return said.join(', ') || 'no problems';
+}
+
+/** What is wrong with the key file, at `key_file`. A file that this user may not read is not checked. */
+async function keyProblems(
+  { sealed: { keyFile } }: Configuration,
+  root: Stanza,
+): Promise<readonly Problem[]> {
+  const sealed = root.child('sealed');
+  const { origin } = sealed?.settings.get('key_file') ?? sealed ?? root;
+  try {
+    await checkSealKeyFile(keyFile);
+  } catch (error) {
+    if (error instanceof UnusableFile) {
+      return [{ severity: 'error', message: error.message, ...origin }];
+    }
+  }
+  return [];
 }
 
 /** Answers of Redis that mean a wrong configuration; other errors may be temporary. */

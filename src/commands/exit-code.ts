@@ -1,3 +1,6 @@
+import { codeOf, UnusableFile } from '../lib/files.ts';
+import { printable } from '../lib/printable.ts';
+
 /** Exit codes of the command line, as in sysexits(3). */
 export const exitCode = {
   ok: 0,
@@ -17,6 +20,23 @@ export class CommandFailed extends Error {
     super(message);
     this.exitCode = exitCode;
   }
+}
+
+/** The message and the exit code for an error that has ended a command. */
+export function describeFailure(error: unknown): CommandFailed {
+  if (error instanceof CommandFailed) return error;
+  const { unavailable, internal } = exitCode;
+  if (error instanceof UnusableFile) return new CommandFailed(unavailable, error.message);
+  if (!(error instanceof Error)) {
+    return new CommandFailed(internal, `internal error: ${printable(String(error))}`);
+  }
+  if (!('syscall' in error)) {
+    const reason = printable(`${error.name}: ${error.message}`);
+    return new CommandFailed(internal, `internal error: ${reason}`);
+  }
+  const refused = ['EACCES', 'EPERM'].includes(String(codeOf(error)));
+  const remedy = refused ? ': run this as root, or as the user of the service' : '';
+  return new CommandFailed(unavailable, `${printable(error.message)}${remedy}`);
 }
 
 /**

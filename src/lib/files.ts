@@ -21,6 +21,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
 
+/** A file whose content cannot be used. The message names the file and says what would be right. */
+export class UnusableFile extends Error {
+  override readonly name = 'UnusableFile';
+}
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
@@ -64,7 +69,7 @@ export async function openToAppend(path: string, mode: number): Promise<FileHand
     return await open(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
   } catch (error) {
     if (codeOf(error) !== 'ELOOP') throw error;
-    throw new Error(
+    throw new UnusableFile(
       `${path} is a symbolic link: nothing is written through it, name the file itself`,
     );
   }

@@ -1,6 +1,6 @@
 import { type FileHandle, link, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, makeFile, makeFolder, openToAppend } from '../lib/files.ts';
+import { codeOf, makeFile, makeFolder, openToAppend, UnusableFile } from '../lib/files.ts';
 import { newMessageId } from './message-id.ts';
 import {
   formatSealKey,
@@ -35,10 +35,7 @@ export class SealKeyFile {
   static async open(path: string): Promise<SealKeyFile> {
     // In this order, because another worker that is creating the file leaves the note after it.
     const wasMade = await exists(noteOf(path));
-    if (!(await exists(path))) {
-      if (wasMade) throw new Error(missing(path));
-      await addSealKey(path);
-    }
+    if (!wasMade && !(await exists(path))) await addSealKey(path);
     const keys = await read(path);
     await leaveNote(path);
     return new SealKeyFile(path, keys);
@@ -53,6 +50,11 @@ export class SealKeyFile {
   async reload(): Promise<void> {
     this.#keys = await read(this.#path);
   }
+}
+
+/** Checks the key file without creating it. @throws UnusableFile that names the file and the remedy */
+export async function checkSealKeyFile(path: string): Promise<void> {
+  if ((await exists(path)) || (await exists(noteOf(path)))) await read(path);
 }
 
 /**
@@ -100,7 +102,7 @@ async function write(file: FileHandle, text: string): Promise<void> {
 
 async function read(path: string): Promise<SealKeys> {
   const text = await readFile(path, 'utf8').catch(absent);
-  if (text === undefined) throw new Error(missing(path));
+  if (text === undefined) throw new UnusableFile(missing(path));
   return parseSealKeys(text, path);
 }
 

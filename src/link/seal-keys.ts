@@ -1,5 +1,6 @@
 import { hash, hkdfSync, randomBytes } from 'node:crypto';
 import { BoundedCache } from '../lib/bounded-cache.ts';
+import { UnusableFile } from '../lib/files.ts';
 
 /**
  * One line of a key file, `ID DATE SECRET`; empty lines and `#` comments are skipped.
@@ -73,7 +74,7 @@ export class SealKeys {
 /**
  * Parses the text of a key file.
  * @param file names the place in errors
- * @throws Error that names file, line and the expected form
+ * @throws UnusableFile that names file, line and the expected form
  */
 export function parseSealKeys(text: string, file: string): SealKeys {
   const keys: SealKey[] = [];
@@ -85,15 +86,17 @@ export function parseSealKeys(text: string, file: string): SealKeys {
     const [, id = '', date = '', secret = ''] = LINE.exec(content) ?? [];
     const from = Date.parse(date);
     if (Number.isNaN(from)) {
-      throw new Error(`${place}: not a sealing key; a line is ID DATE SECRET, as keygen writes it`);
+      throw new UnusableFile(
+        `${place}: not a sealing key; a line is ID DATE SECRET, as keygen writes it`,
+      );
     }
     const key = { id: Number.parseInt(id, 16), from, secret: Buffer.from(secret, 'base64url') };
     if (keys.some((other) => other.id === key.id)) {
-      throw new Error(`${place}: a second key ${id}; every key needs an id of its own`);
+      throw new UnusableFile(`${place}: a second key ${id}; every key needs an id of its own`);
     }
     keys.push(key);
   }
-  if (keys.length === 0) throw new Error(`${file}: no sealing key in it; keygen adds one`);
+  if (keys.length === 0) throw new UnusableFile(`${file}: no sealing key in it; keygen adds one`);
   return new SealKeys(keys);
 }
 
@@ -111,13 +114,13 @@ export function formatKeyId(id: number): string {
  * mistake seldom chose the same id.
  *
  * @param from Unix milliseconds
- * @throws Error when all 256 ids are taken
+ * @throws UnusableFile when all 256 ids are taken
  */
 export function newSealKey(others: readonly SealKey[], from: number): SealKey {
   const taken = new Set(others.map(({ id }) => id));
   const free = Array.from({ length: 256 }, (_, id) => id).filter((id) => !taken.has(id));
   if (free.length === 0) {
-    throw new Error(
+    throw new UnusableFile(
       'the key file holds 256 keys, the most there can be; delete the oldest lines whose links have expired',
     );
   }

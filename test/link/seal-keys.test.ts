@@ -19,7 +19,7 @@ test('256 keys have 256 ids, and then there is no more', () => {
   );
   expect(new Set(keys.map(({ id }) => id)).size).toBe(256);
   expect(() => newSealKey(keys, 0)).toThrowErrorMatchingInlineSnapshot(
-    `[Error: the key file holds 256 keys, the most there can be; delete the oldest lines whose links have expired]`,
+    `[UnusableFile: the key file holds 256 keys, the most there can be; delete the oldest lines whose links have expired]`,
   );
 });
 
