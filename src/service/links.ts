@@ -1,5 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { FilterParts, FilterSettings } from '../filter/transaction.ts';
+import type { FilterParts } from '../filter/transaction.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
@@ -8,7 +8,6 @@ import { SealKeyFile } from '../link/seal-key-file.ts';
 import { newSealKey, SealKeys } from '../link/seal-keys.ts';
 import { createSealedLinks, type SealedLinks } from '../link/sealed-links.ts';
 import { formatStoredToken, isStoredToken, LinkChecks } from '../link/stored-token.ts';
-import { DEFAULT_LIMITS } from '../message/open-message.ts';
 import { openStore, storeBackend } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 
@@ -72,22 +71,4 @@ export function practiceLinks(config: Configuration): FilterParts {
   };
   const issuers = { stored, sealed };
   return { issuer: issuers[storeBackend(config).linkKind], sealed, counter: { sent() {} } };
-}
-
-/** What of the configuration the filter uses. */
-export function filterSettings(config: Configuration): FilterSettings {
-  const { scopes, macros, smtpapi, engagementTracker, milter } = config;
-  const reading = {
-    ...DEFAULT_LIMITS,
-    bodySize: milter.maxMessageSize,
-    parts: milter.maxParts,
-    links: milter.maxLinks,
-    growth: milter.maxGrowth,
-  };
-  const limits = {
-    recipients: milter.maxRecipients,
-    headerCount: milter.maxHeaderCount,
-    headerBytes: milter.maxHeaderSize,
-  };
-  return { scopes, macros, smtpapi, engagementTracker, reading, limits };
 }

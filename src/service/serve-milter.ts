@@ -18,7 +18,7 @@ import type { RewrittenLink } from '../message/link.ts';
 import type { SkipReason } from '../message/skip-reasons.ts';
 import type { MilterEvent } from '../milter/options.ts';
 import { createMilterServer } from '../milter/server.ts';
-import { filterSettings } from './links.ts';
+import { filterSettings } from './filter-settings.ts';
 import { listening, type Place } from './listen.ts';
 import type { Context } from './service.ts';
 import { timedIssuer } from './store-watch.ts';

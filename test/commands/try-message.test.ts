@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { tryMessage } from '../../src/commands/try-message.ts';
-import { filterSettings, practiceLinks } from '../../src/service/links.ts';
+import { filterSettings } from '../../src/service/filter-settings.ts';
+import { practiceLinks } from '../../src/service/links.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
 const headers = 'From: a@example.com\nTo: b@example.com\nSubject: x\n y\n';

@@ -8,7 +8,7 @@ import { type LinkIssuer, StoreUnavailable } from '../../src/link/link-store.ts'
 import { connectMilter, type MilterClient, type Transaction } from '../../src/milter/client.ts';
 import { createMilterServer, type MilterServer } from '../../src/milter/server.ts';
 import { toUtf8 } from '../../src/milter/text.ts';
-import { filterSettings } from '../../src/service/links.ts';
+import { filterSettings } from '../../src/service/filter-settings.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 import { PlayedSession, type PlayOptions } from '../helpers/milter-session.ts';
 import {

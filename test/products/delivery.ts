@@ -3,7 +3,7 @@ import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { linkLines } from '../../src/link/link-line.ts';
 import type { IssuedLinks, LinkIssuer } from '../../src/link/link-store.ts';
 import { encodeInstance, encodeRecord } from '../../src/link/message-record.ts';
-import { filterSettings } from '../../src/service/links.ts';
+import { filterSettings } from '../../src/service/filter-settings.ts';
 import { RecentByLinks } from '../../src/store/redis/recent-by-links.ts';
 import { TemplateLearner } from '../../src/store/redis/template-learner.ts';
 import { configurationOf } from '../helpers/configuration.ts';

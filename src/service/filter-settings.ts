@@ -1,0 +1,24 @@
+import type { Configuration } from '../config/configuration.ts';
+import type { FilterSettings } from '../filter/transaction.ts';
+import { DEFAULT_LIMITS } from '../message/open-message.ts';
+
+/**
+ * What of the configuration the filter uses. It is not in links.ts, so that the redirect and the commands for links do not
+ * load the parser of messages.
+ */
+export function filterSettings(config: Configuration): FilterSettings {
+  const { scopes, macros, smtpapi, engagementTracker, milter } = config;
+  const reading = {
+    ...DEFAULT_LIMITS,
+    bodySize: milter.maxMessageSize,
+    parts: milter.maxParts,
+    links: milter.maxLinks,
+    growth: milter.maxGrowth,
+  };
+  const limits = {
+    recipients: milter.maxRecipients,
+    headerCount: milter.maxHeaderCount,
+    headerBytes: milter.maxHeaderSize,
+  };
+  return { scopes, macros, smtpapi, engagementTracker, reading, limits };
+}
