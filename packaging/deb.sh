@@ -27,7 +27,7 @@ share=$stage/usr/share
 
 mkdir -p "$lib/systemd" "$stage/usr/bin" "$stage/etc/clickmilter" "$stage/etc/logrotate.d" "$stage/usr/lib/systemd/system"
 cp -R dist package.json "$lib"
-# One folder a package, without what only its developers need. npm fails where node_modules/ is not as the lock file has it.
+# One folder per package, without files that only its developers need. npm fails where node_modules/ is not as the lock file has it.
 npm ls --omit=dev --all --parseable >"$stage/packages" || { echo 'deb: node_modules/ is not complete, run: npm ci' >&2; exit 69; }
 sed 1d "$stage/packages" | while read -r package; do
   target=$lib/${package#"$PWD/"}

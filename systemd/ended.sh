@@ -1,18 +1,19 @@
 #!/bin/sh
-# What a unit runs as root when its service has ended (ExecStopPost=), with $SERVICE_RESULT and $EXIT_STATUS of systemd.exec(5).
+# The units run this as root when their service has ended (ExecStopPost=), with $SERVICE_RESULT and $EXIT_STATUS of
+# systemd.exec(5).
 # Usage: ended.sh SERVICE
 set -eu
 service=$1
 [ "$SERVICE_RESULT" = exit-code ] || exit 0
 
 if [ "$EXIT_STATUS" = 78 ]; then
-  # Whoever waits in an open socket would start the service again at once, in vain, and be told after half a minute only.
+  # A connection in an open socket would start the service again at once, in vain, and fail only after half a minute.
   sockets=$(systemctl show -P TriggeredBy "$service")
   # shellcheck disable=SC2086 # a list of words; none, or masked ones, are not stopped
   [ -z "$sockets" ] || systemctl stop $sockets || true
   echo "<3>the configuration has errors, and the sockets are closed: connections are refused, and the MTA does what its default_action says. Mend it, then: clickmilter check && systemctl restart $service" >&2
 else
-  # What is missing may take a while to come back: each attempt waits a second longer than the one before it, up to ten.
+  # Whatever is missing may take a while to come back: each attempt waits a second longer than the last, up to ten.
   delay=$(systemctl show -P NRestarts "$service")
   sleep $((delay < 10 ? delay : 10))
 fi

@@ -37,8 +37,8 @@ export function originsOf(root: Stanza, scopes: ScopeTree): readonly Origin[] {
 }
 
 /**
- * Follows a link there as a mail program's preview would (HEAD, which is no click): DNS, certificate, proxy and
- * redirect in one. The link is a sealed one.
+ * Follows a sealed link there as a mail program's preview would (HEAD, which is not a click). This examines DNS,
+ * certificate, proxy and redirect in one request.
  * @param storeIsAway whether stored links cannot be looked up
  */
 export async function examineDomain(
@@ -66,7 +66,7 @@ export async function examineDomain(
       );
     }
   } catch (error) {
-    findings.error(`${reasonOf(error)}: nobody can follow a link there`);
+    findings.error(`${reasonOf(error)}: readers cannot follow links there`);
   }
   return findings.list;
 }

@@ -1,9 +1,9 @@
-/** What one look at one thing came to. */
+/** One result of one examination. */
 export interface Finding {
   readonly level: 'ok' | 'warning' | 'error';
-  /** What was looked at: `redis`, `postfix`, `https://click.example.com` … */
+  /** What was examined: `redis`, `postfix`, `https://click.example.com` … */
   readonly subject: string;
-  /** What is so and, unless it is well, what to do about it. */
+  /** The fact and, unless it is as it should be, what to do about it. */
   readonly message: string;
 }
 

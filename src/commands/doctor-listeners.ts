@@ -19,7 +19,7 @@ const CONTROL_UNITS = [
 ] as const;
 const run = promisify(execFile);
 
-/** Whether the service answers where the configuration says. */
+/** Examines whether the service answers where the configuration says. */
 export async function examineListeners(config: Configuration): Promise<readonly Finding[]> {
   const findings = new Findings('service');
   for (const address of config.milter.listen) {
@@ -43,8 +43,8 @@ export async function examineListeners(config: Configuration): Promise<readonly 
         });
       const answer = await ask('/readyz');
       const text = (await answer.text()).trim().replaceAll('\n', '; ');
-      if (answer.ok) findings.ok(`${place} says: ${text}`);
-      else findings.error(`${place} says it cannot work: ${text}`);
+      if (answer.ok) findings.ok(`${place} reports: ${text}`);
+      else findings.error(`${place} reports a failure: ${text}`);
       const inUse = readInUse(await (await ask('/config')).json().catch(() => undefined));
       examineSettings(findings, place, config, inUse, unit);
     } catch (error) {
@@ -67,12 +67,14 @@ function examineSettings(
   const restart = service === undefined ? 'restart the service' : `systemctl restart ${service}`;
   if (inUse === undefined) {
     findings.warning(
-      `${place} does not say which settings are in use, as of an older version: ${restart}`,
+      `${place} does not report the settings in use, so it runs an older version: ${restart}`,
     );
     return;
   }
   if (inUse.file !== config.file) {
-    findings.warning(`${place} is of a service that runs with ${inUse.file}, not ${config.file}`);
+    findings.warning(
+      `${place} belongs to a service that runs with ${inUse.file}, not ${config.file}`,
+    );
     return;
   }
   const others = listeners.filter((role) => !inUse.roles.includes(role));
@@ -88,7 +90,7 @@ function examineSettings(
     findings.warning(`takes effect at a restart: ${named(restarts)}: ${restart}`);
   }
   if (reloads.length + restarts.length === 0) {
-    findings.ok(`${place} is of a service that has the settings of the file in use`);
+    findings.ok(`${place} belongs to a service that uses the settings of the file`);
   }
 }
 
@@ -123,8 +125,8 @@ async function controlListeners(
 /** @param socket the unit that listens in the place of the configuration, where systemd does */
 function silence(error: unknown, socket: string): string {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'EACCES') return 'cannot be asked by this user: run doctor as root';
-  return `does not answer (${reasonOf(error)}): systemctl status ${serviceOf(socket)}; systemctl cat ${socket} says where systemd listens for it`;
+  if (code === 'EACCES') return 'refuses this user: run doctor as root';
+  return `does not answer (${reasonOf(error)}): systemctl status ${serviceOf(socket)}; systemctl cat ${socket} shows where systemd listens for it`;
 }
 
 function serviceOf(socket: string): string {

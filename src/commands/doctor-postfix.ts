@@ -32,7 +32,7 @@ const SIGNER = /dkim|rspamd|amavis|:8891$|:11332$/i;
 /** Where only this host can come in, as a content filter does with what it has seen. */
 const LOOPBACK = /^(127\.[\d.]+|localhost|\[?::1\]?):/;
 
-/** Postfix's own settings: whether it asks us, in the right order, and loses nothing when we are away. */
+/** Examines Postfix's settings: whether it uses clickmilter, in the right order, and loses no mail while clickmilter is away. */
 export async function examinePostfix(
   config: Configuration,
   folder?: string,
@@ -49,7 +49,7 @@ export async function examinePostfix(
     await postconf('-h', 'mail_version');
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    if (missing) findings.ok('there is no Postfix here');
+    if (missing) findings.ok('Postfix is not installed here');
     else findings.error(`postconf: ${reasonOf(error)}`);
     return findings.list;
   }
@@ -74,32 +74,35 @@ function examineServices(
   const all = services.filter((service) => examineService(findings, service, ours));
   const asking = all.filter(({ proxied }) => !proxied);
   for (const { name } of all.filter(({ proxied }) => proxied)) {
-    const message = `${name}: smtpd_proxy_filter hands mail on before milters see its content`;
-    if (asking.length > 0) findings.ok(`${message}; the smtpd behind the filter asks us`);
-    else findings.error(`${message}: name us in smtpd_milters of the smtpd behind the filter`);
+    const message = `${name}: smtpd_proxy_filter forwards mail before milters see its content`;
+    if (asking.length > 0) findings.ok(`${message}; the smtpd behind the filter uses clickmilter`);
+    else
+      findings.error(`${message}: add clickmilter to smtpd_milters of the smtpd behind the filter`);
   }
   if (asking.some(({ filtered }) => filtered)) {
     for (const { name } of asking.filter((one) => !one.filtered && LOOPBACK.test(one.name))) {
       findings.warning(
-        `${name}: what the content filter hands back here passes us a second time, as mail of this host: -o receive_override_options=no_milters`,
+        `${name}: mail that the content filter returns here is filtered by clickmilter twice: set -o receive_override_options=no_milters`,
       );
     }
   }
   if (asking.length > 0) {
-    findings.ok(`${asking.length} of ${services.length} smtpd services ask us`);
+    findings.ok(`${asking.length} of ${services.length} smtpd services use clickmilter`);
   } else if (services.length === 0) {
-    findings.warning('no smtpd is on: see master.cf, and master_service_disable in main.cf');
+    findings.warning(
+      'no smtpd service is enabled in master.cf (see also master_service_disable in main.cf)',
+    );
   } else if (all.length === 0 && !services.some(({ mapped }) => mapped)) {
     findings.error(adviceToAsk(ours, present));
   }
 }
 
-/** Whether it asks us, to judge by smtpd_milters. */
+/** Whether the service uses clickmilter, according to smtpd_milters. */
 function examineService(findings: Findings, service: Service, ours: Places): boolean {
   const { name, chroot, milters, mapped, own } = service;
   if (mapped) {
     findings.warning(
-      `${name}: smtpd_milter_maps overrides smtpd_milters for the clients it knows: it has to name us, and not say DISABLE, for those whose mail is to be tracked`,
+      `${name}: smtpd_milter_maps overrides smtpd_milters for the clients it lists: for those whose mail is to be tracked, it must name clickmilter and not DISABLE`,
     );
   }
   const index = milters.findIndex(({ place }) => (chroot ? ours.chrooted : ours.open).has(place));
@@ -111,11 +114,11 @@ function examineService(findings: Findings, service: Service, ours: Places): boo
   const unreachable = chroot && milters.find(({ place }) => ours.open.has(place));
   if (unreachable) {
     findings.error(
-      `${name}: smtpd runs in a chroot and cannot reach ${unreachable.place}: Listen at a path in the queue folder, and name it without that folder`,
+      `${name}: smtpd runs in a chroot and cannot reach ${unreachable.place}: Listen on a path in the queue directory, and name it without that directory`,
     );
   } else if (own && !mapped) {
     findings.warning(
-      `${name}: its own smtpd_milters in master.cf do not name us; its mail is not tracked`,
+      `${name}: its own smtpd_milters in master.cf do not name clickmilter: its mail is not tracked`,
     );
   }
   return false;
@@ -130,31 +133,31 @@ function examineMilter(
   const signer = before.find(({ place }) => SIGNER.test(place));
   if (signer !== undefined) {
     findings.error(
-      `${name}: ${signer.place} comes before ${milter.place}: if it signs (DKIM), the links change after the signature; name us first`,
+      `${name}: ${signer.place} comes before ${milter.place}: if it signs (DKIM), the links change after the signature; list clickmilter first`,
     );
   }
   const action = milter.settings['default_action'] ?? defaultAction;
   if (action === 'accept') {
     findings.error(
-      `${name}: default_action=accept can lose a message when the milter ends in the middle of it: use tempfail`,
+      `${name}: default_action=accept can lose a message when the milter dies in the middle of it: use tempfail`,
     );
   } else if (!['tempfail', 'shutdown'].includes(action)) {
     findings.warning(
-      `${name}: default_action=${action} turns mail away while the milter restarts: use tempfail`,
+      `${name}: default_action=${action} refuses mail while the milter restarts: use tempfail`,
     );
   }
 }
 
-/** What to do where no smtpd asks us. */
+/** What to do where no smtpd uses clickmilter. */
 function adviceToAsk(ours: Places, present: string): string {
   if (parseMilters(present).some(({ place }) => ours.open.has(place))) {
-    return 'no smtpd asks us, although smtpd_milters names us: see smtpd_milters and receive_override_options in master.cf';
+    return 'no smtpd uses clickmilter, although smtpd_milters names it: see smtpd_milters and receive_override_options in master.cf';
   }
   const [example = ''] = [...ours.chrooted, ...ours.open];
-  // An address that was ours once would make Postfix wait for nobody, and defer all mail.
+  // With a former address of clickmilter, Postfix would defer all mail.
   const others = parseMilters(present).filter(({ place }) => !wasOurs(place));
   const all = [`{${written(example)}, default_action=tempfail}`, ...others.map(({ text }) => text)];
-  return `no smtpd asks us: postconf -e 'smtpd_milters = ${all.join(', ')}' && postfix reload`;
+  return `no smtpd uses clickmilter: postconf -e 'smtpd_milters = ${all.join(', ')}' && postfix reload`;
 }
 
 /** Whether a place is one that packages and examples of clickmilter use, wherever it listens now. */
@@ -171,15 +174,15 @@ async function examineMaster(findings: Findings, settings: Settings): Promise<vo
     process.kill(pid, 0);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // EPERM: it runs, as another user.
+    // EPERM: it runs as another user.
     if (code === 'ENOENT' || code === 'ESRCH') {
-      findings.warning('it is not running: postfix start');
+      findings.warning('Postfix is not running: postfix start');
     }
   }
 }
 
 /**
- * Tries every milter that Postfix asks: one that is not there decides about all mail by its default_action. Ours are
+ * Tries every milter that Postfix asks: one that is not there applies to all mail by its default_action. Ours are
  * tried with the service.
  */
 async function tryMilters(
@@ -204,9 +207,9 @@ async function tryMilters(
   const tried = [...asked].map(async ([place, { where, action }]) => {
     const reason = await whyNotReached(place, settings['queue_directory'] ?? '');
     if (reason === undefined) return;
-    const old = wasOurs(place) ? ', which is not where clickmilter listens: take it out' : '';
+    const old = wasOurs(place) ? ', and clickmilter does not listen there: remove it' : '';
     findings.error(
-      `${where}: ${place} does not answer (${reason})${old}; until it does, default_action=${action} decides about all mail`,
+      `${where}: ${place} does not answer (${reason})${old}; meanwhile default_action=${action} applies to all mail`,
     );
   });
   await Promise.all(tried);
@@ -239,8 +242,8 @@ function examineLocalMail(findings: Findings, settings: Settings, ours: Places):
   const asked = milters.some(({ place }) => ours.open.has(place) || ours.chrooted.has(place));
   findings.ok(
     asked
-      ? 'mail handed to sendmail(1) on this machine passes us'
-      : 'mail handed to sendmail(1) on this machine does not pass us (non_smtpd_milters)',
+      ? 'mail from sendmail(1) on this machine passes clickmilter'
+      : 'mail from sendmail(1) on this machine does not pass clickmilter (non_smtpd_milters)',
   );
 }
 
@@ -249,7 +252,7 @@ function examineTimes(findings: Findings, settings: Settings, config: Configurat
   const content = seconds(settings['milter_content_timeout'] ?? '');
   if (content < store + 10) {
     findings.warning(
-      `milter_content_timeout is ${content} s: Postfix may give up on a large message, or while we wait ${store} s for Redis; its default is 300s`,
+      `milter_content_timeout is ${content} s: Postfix may give up on a large message, or while clickmilter waits ${store} s for Redis; its default is 300s`,
     );
   }
   const command = seconds(settings['milter_command_timeout'] ?? '');
@@ -257,7 +260,7 @@ function examineTimes(findings: Findings, settings: Settings, config: Configurat
   const protocol = settings['milter_protocol'] ?? '';
   if (!protocol.startsWith('6')) {
     findings.warning(
-      `milter_protocol is ${protocol}: macros cannot be asked for; its default is 6`,
+      `milter_protocol is ${protocol}: clickmilter cannot ask for macros; its default is 6`,
     );
   }
 }

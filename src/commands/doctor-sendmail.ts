@@ -12,7 +12,7 @@ interface SendmailFilter {
   readonly flags: string;
 }
 
-/** Sendmail's own settings, where it is installed: whether it asks us, and loses no mail's tracking when we are away. */
+/** Sendmail's own settings, where it is installed: whether it uses clickmilter, and what it does with mail while clickmilter is away. */
 export async function examineSendmail(
   config: Configuration,
   file = '/etc/mail/sendmail.cf',
@@ -32,16 +32,16 @@ export async function examineSendmail(
   const ours = filters.find(({ place }) => open.has(place));
   if (ours === undefined) {
     findings.error(
-      `${file}: no milter is where clickmilter listens; the README has the line for sendmail.mc`,
+      `${file}: no milter has an address where clickmilter listens; the README has the line for sendmail.mc`,
     );
   } else if (!asked.includes(ours.name)) {
-    findings.error(`${file}: ${ours.name} is defined, and InputMailFilters does not name it`);
+    findings.error(`${file}: ${ours.name} is defined, but InputMailFilters does not name it`);
   } else {
-    findings.ok('it asks us');
+    findings.ok('Sendmail uses clickmilter');
     if (!/[TR4]/.test(ours.flags)) {
       findings.warning(`${ours.name}: without F=T mail passes untracked while the milter is away`);
     } else if (ours.flags.includes('R')) {
-      findings.warning(`${ours.name}: F=R turns mail away while the milter restarts: use F=T`);
+      findings.warning(`${ours.name}: F=R refuses mail while the milter restarts: use F=T`);
     }
   }
   return findings.list;

@@ -9,7 +9,7 @@ import { type Finding, Findings } from './doctor-finding.ts';
 const FULL_BYTES = 64 * 1024;
 const MIN_FREE_BYTES = 200 * 1024 * 1024;
 
-/** The keys of sealed links; undefined where they cannot be read or are not there yet. Makes nothing. */
+/** Reads the keys of sealed links, and creates none. @returns undefined if they cannot be read or do not exist yet */
 export async function readKeys(config: Configuration): Promise<SealKeys | undefined> {
   const file = config.sealed.keyFile;
   try {
@@ -19,7 +19,7 @@ export async function readKeys(config: Configuration): Promise<SealKeys | undefi
   }
 }
 
-/** Keys, the folder they and the clicks are kept in, and the log. */
+/** Examines the keys, the folder that holds them and the clicks, and the log. */
 export async function examineState(config: Configuration): Promise<readonly Finding[]> {
   return [
     ...(await examineKeys(config.sealed.keyFile)),
@@ -38,10 +38,10 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
       findings.error(`${reasonOf(error)}: run this as root, or as the user of the service`);
     } else if (await exists(`${file}.made`)) {
       findings.error(
-        `${file} is gone, and with it every sealed link: bring it back from the backup`,
+        `${file} is missing, and with it every sealed link: restore it from the backup`,
       );
     } else {
-      findings.ok(`${file} is not there yet; the first start makes it`);
+      findings.ok(`${file} does not exist yet; the first start creates it`);
     }
     return findings.list;
   }
@@ -52,7 +52,7 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
       next === undefined ? '' : `, the next seals from ${new Date(next.from).toISOString()}`;
     findings.ok(`${file} holds ${keys.length} ${keys.length === 1 ? 'key' : 'keys'}${rest}`);
     if (keys.every(({ from }) => from > Date.now())) {
-      findings.warning('every key is of the future: is the clock of this machine behind?');
+      findings.warning('every key starts in the future: is the clock of this machine behind?');
     }
   } catch (error) {
     findings.error(reasonOf(error));
@@ -60,7 +60,7 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
   const { mode, uid } = await stat(file);
   if ((mode & 0o077) !== 0) {
     const others = (mode & 0o007) !== 0;
-    const message = `${file} has mode ${(mode & 0o777).toString(8)}, whoever can read it can forge links: chmod 600 ${file}`;
+    const message = `${file} has mode ${(mode & 0o777).toString(8)}, everybody who can read it can forge links: chmod 600 ${file}`;
     if (others) findings.error(message);
     else findings.warning(message);
   }
@@ -80,14 +80,14 @@ async function examineSpace({ events: { journal } }: Configuration): Promise<rea
   const { bavail, bsize, files, ffree } = await statfs(folder);
   const free = `${Math.floor((bavail * bsize) / 1024 / 1024)} MiB are free at ${folder}`;
   if (bavail * bsize < FULL_BYTES || (files > 0 && ffree === 0)) {
-    findings.error(`${folder} is full: clicks are lost, and no link can be sealed by a new key`);
+    findings.error(`${folder} is full: clicks are lost, and no new key can be saved`);
   } else if (bavail * bsize < MIN_FREE_BYTES)
     findings.warning(`${free}: clicks will be lost when it is full`);
   else findings.ok(free);
   return findings.list;
 }
 
-/** Whether the user of the service, who owns the state directory, may write its log; the groups he is in besides are not known. */
+/** Whether the service user, who owns the state directory, can write the log. Its supplementary groups are not known. */
 async function examineLog({
   log: { file },
   stateDirectory,
@@ -102,7 +102,7 @@ async function examineLog({
     findings.ok(`${file} can be written`);
   } else {
     findings.warning(
-      `${file} cannot be written by the user of the service, ${user.uid}, for want of a right to ${place}: /var/log/clickmilter is his own with the units`,
+      `the service user (uid ${user.uid}) cannot write to ${place} for ${file}; use /var/log/clickmilter, which the systemd units create for it`,
     );
   }
   return findings.list;

@@ -21,7 +21,7 @@ export async function examineStore(
     for (const warning of [...warnings, ...unknown]) findings.warning(warning);
   } catch (error) {
     findings.error(
-      `${reasonOf(error)}: is it running, and is the redis stanza right? Until it answers, on_failure decides what becomes of mail`,
+      `${reasonOf(error)}: is it running, and is the redis stanza right? Until it answers, on_failure applies to mail`,
     );
   } finally {
     await store.close();

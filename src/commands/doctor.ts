@@ -25,8 +25,8 @@ interface Options {
 export function doctorCommand(program: Command): void {
   program
     .command('doctor')
-    .summary('look at all the service depends on, and say what to do')
-    .description('look at everything the service depends on, and say what to do')
+    .summary('examine everything that the service depends on')
+    .description('examine everything that the service depends on, and say what to do')
     .option('--postfix <folder>', "Postfix's configuration, where it is not the standard one")
     .option('--json', 'the findings as a JSON array')
     .action(async (options: Options) => {
@@ -42,7 +42,7 @@ export function doctorCommand(program: Command): void {
     });
 }
 
-/** One examination after the other, each told as soon as it is done. */
+/** Runs one examination after the other, and yields the findings of each as soon as it is done. */
 async function* examine(file: string, options: Options): AsyncGenerator<readonly Finding[]> {
   const { config, root, problems: inFile } = loadConfig(file);
   const problems = config ? [...inFile, ...machineProblems(root)] : inFile;
@@ -81,7 +81,7 @@ async function* guarded(
   try {
     yield await examination;
   } catch (error) {
-    yield [{ level: 'error', subject, message: `could not be looked at: ${reasonOf(error)}` }];
+    yield [{ level: 'error', subject, message: `could not be examined: ${reasonOf(error)}` }];
   }
 }
 
@@ -97,10 +97,12 @@ async function examineClock(): Promise<readonly Finding[]> {
     ({ stdout }) => stdout.trim(),
     () => undefined,
   );
-  if (answer === 'no') findings.warning('it is not synchronised: timedatectl set-ntp true');
-  else if (answer === 'yes') findings.ok('it is synchronised');
+  if (answer === 'no') findings.warning('the clock is not synchronised: timedatectl set-ntp true');
+  else if (answer === 'yes') findings.ok('the clock is synchronised');
   else
-    findings.ok(`${new Date().toISOString()}; whether it is synchronised, only systemd could tell`);
+    findings.ok(
+      `${new Date().toISOString()}; only systemd could tell whether the clock is synchronised`,
+    );
   return findings.list;
 }
 
@@ -109,7 +111,7 @@ function line({ level, subject, message }: Finding): string {
   return `${colour(level.padEnd(7))}  ${subject}: ${message}\n`;
 }
 
-/** For monitoring: warnings are no alarm. */
+/** Monitoring shall not raise an alarm for warnings. */
 function exitCodeOf(findings: readonly Finding[]): number {
   const errors = findings.filter(({ level }) => level === 'error');
   if (errors.length === 0) return exitCode.ok;

@@ -55,7 +55,7 @@ type Read = Pick<Loaded, 'nodes' | 'root'> & { readonly config: Configuration };
 
 /** What runs, in one process or in several. */
 interface Running {
-  /** Opens the log anew, in every process. */
+  /** Reopens the log in every process. */
   reopen(): void;
   reload(config: Configuration, nodes: NodesInUse): Promise<void>;
   close(): Promise<void>;

@@ -27,7 +27,7 @@ export function assertSomethingToServe(
     const names = expected.join(', ');
     logger.error(socket, `ignoring inherited socket: FileDescriptorName must be one of ${names}`);
   }
-  // Health and metrics alone are no work.
+  // Health and metrics alone are nothing to serve.
   const listens = expected.some((role) => role !== 'control' && placesOf(role, config).length > 0);
   const delivers = wanted.includes('events') && config.events.webhook !== undefined;
   if (listens || delivers) return;

@@ -173,8 +173,8 @@ describe('Postfix, by its own postconf', () => {
     const main = `smtpd_milters = unix:${outside}\n`;
     expect(complaints(await examine(main, SMTPD, outside))).toEqual([]);
     expect(complaints(await examine(main, CHROOTED, outside))).toEqual([
-      `error: smtp/inet: smtpd runs in a chroot and cannot reach unix:${outside}: Listen at a path in the queue folder, and name it without that folder`,
-      expect.stringMatching(/^error: no smtpd asks us/),
+      `error: smtp/inet: smtpd runs in a chroot and cannot reach unix:${outside}: Listen on a path in the queue directory, and name it without that directory`,
+      expect.stringMatching(/^error: no smtpd uses clickmilter/),
     ]);
   });
 
@@ -187,7 +187,7 @@ describe('Postfix, by its own postconf', () => {
     const placed = (text: string) => text.replace('QUEUE', queue).replace('FOLDER', folder);
     const advised = `{${placed(milter)}, default_action=tempfail}`;
     expect(complaints(await examine('', master, placed(listen)))).toEqual([
-      `error: no smtpd asks us: postconf -e 'smtpd_milters = ${advised}' && postfix reload`,
+      `error: no smtpd uses clickmilter: postconf -e 'smtpd_milters = ${advised}' && postfix reload`,
     ]);
     const main = `smtpd_milters = ${advised}\n`;
     expect(complaints(await examine(main, master, placed(listen)))).toEqual([]);
@@ -208,16 +208,14 @@ describe('Postfix, by its own postconf', () => {
     expect(advised).toBe(
       `smtpd_milters = {inet:${listen}, default_action=tempfail}${kept.replace('FOLDER', folder)}`,
     );
-    expect(findings.slice(1)).toEqual([expect.stringContaining('take it out')]);
+    expect(findings.slice(1)).toEqual([expect.stringContaining('remove it')]);
     expect(complaints(await examine(`${advised}\n`, SMTPD, listen))).toEqual([]);
   });
 
   test('an address of ours beside the right one, where nobody listens', async () => {
     const main = 'smtpd_milters = inet:10.9.9.9:8899, inet:127.0.0.1:8893\n';
     expect(complaints(await examine(main, SMTPD, '10.9.9.9:8899'))).toEqual([
-      expect.stringMatching(
-        /^error: smtp\/inet: inet:127.0.0.1:8893 does not answer .* take it out/,
-      ),
+      expect.stringMatching(/^error: smtp\/inet: inet:127.0.0.1:8893 does not answer .* remove it/),
     ]);
   });
 
@@ -226,7 +224,7 @@ describe('Postfix, by its own postconf', () => {
     rmSync(file);
     try {
       expect(complaints(await examine(OURS, SMTPD))).toEqual([
-        'warning: it is not running: postfix start',
+        'warning: Postfix is not running: postfix start',
       ]);
     } finally {
       writeFileSync(file, `${process.pid}\n`);
@@ -240,7 +238,7 @@ describe('Postfix, by its own postconf', () => {
       expect(complaints(await examine(main, SMTPD, '*:8893')), name).toEqual([]);
     }
     const elsewhere = await examine('smtpd_milters = inet:198.51.100.7:8893\n', SMTPD, '*:8893');
-    expect(complaints(elsewhere)[0]).toMatch(/^error: no smtpd asks us/);
+    expect(complaints(elsewhere)[0]).toMatch(/^error: no smtpd uses clickmilter/);
   });
 
   test.each([
@@ -250,7 +248,7 @@ describe('Postfix, by its own postconf', () => {
   ])('%s is nobody who listens on %s', async (name, listen) => {
     const findings = await examine(`smtpd_milters = inet:${name}:8893\n`, SMTPD, listen);
     expect(complaints(findings)).toEqual([
-      expect.stringMatching(/^error: no smtpd asks us/),
+      expect.stringMatching(/^error: no smtpd uses clickmilter/),
       expect.stringContaining('does not answer'),
     ]);
   });

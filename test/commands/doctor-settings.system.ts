@@ -24,7 +24,7 @@ function edit(from: string, to: string): void {
   writeFileSync(service.configFile, text.replace(from, to));
 }
 
-const IN_USE = ['ok … is of a service that has the settings of the file in use'];
+const IN_USE = ['ok … belongs to a service that uses the settings of the file'];
 
 describe.each([1, 2])('with %d workers', (workers) => {
   test('doctor names settings that are not in use, and what makes them so', async () => {

@@ -88,7 +88,7 @@ describe('keys', () => {
     expect(await examine(state)).toEqual([]);
     chmodSync(keys, 0o644);
     expect(await examine(state)).toEqual([
-      `error: ${keys} has mode 644, whoever can read it can forge links: chmod 600 ${keys}`,
+      `error: ${keys} has mode 644, everybody who can read it can forge links: chmod 600 ${keys}`,
     ]);
     chmodSync(keys, 0o640);
     expect(await examine(state)).toEqual([expect.stringMatching(/^warning: .* has mode 640/)]);
@@ -97,7 +97,7 @@ describe('keys', () => {
     expect(await examine(state)).toEqual([expect.stringMatching(/^error: .*keys:1/)]);
     writeFileSync(`${keys}.made`, '');
     unlinkSync(keys);
-    expect(await examine(state)).toEqual([expect.stringMatching(/^error: .* is gone/)]);
+    expect(await examine(state)).toEqual([expect.stringMatching(/^error: .* is missing/)]);
   });
 });
 
@@ -109,7 +109,7 @@ test('a log that the user of the service may not write', async () => {
   chownSync(state, 12_345, 12_345);
   expect(complaints(await examineState(config))).toEqual([
     expect.stringMatching(
-      /^warning: .*clickmilter\.log cannot be written .*12345.* right to .*logs-/,
+      /^warning: the service user \(uid 12345\) cannot write to .*logs-.*clickmilter\.log/,
     ),
   ]);
   chownSync(logs, 12_345, 12_345);
@@ -208,9 +208,9 @@ HTTP_Listener { Listen "127.0.0.1:${service.httpPort}" { } }\n`;
       ok       disk: … MiB are free at SERVICE/var
       ok       redis: not used: links are sealed, and clicks go to the journal
       ok       service: the milter, 127.0.0.1:8893, negotiates version 6 of the protocol
-      warning  postfix: it is not running: postfix start
-      ok       postfix: 1 of 1 smtpd services ask us
-      ok       postfix: mail handed to sendmail(1) on this machine does not pass us (non_smtpd_milters)
+      warning  postfix: Postfix is not running: postfix start
+      ok       postfix: 1 of 1 smtpd services use clickmilter
+      ok       postfix: mail from sendmail(1) on this machine does not pass clickmilter (non_smtpd_milters)
       ok       http://localhost:8080: a link there is redirected to its target
       ok       clock: …
       "
