@@ -15,6 +15,10 @@ const HEAD = `# What clickmilter blocks, one per line: "token T", "message M", "
 /** How soon a list that could not be read is tried again, although the file did not change: descriptors may be free again. */
 const RETRY_MS = 1000;
 
+/** How many invalid lines the log shows, and how much of each: the file may be any other. */
+const MAX_NAMED = 10;
+const MAX_SHOWN = 200;
+
 interface List {
   readonly lines: readonly string[];
   /** The file that they were read from; absent where there is none. */
@@ -80,15 +84,22 @@ export class BlockListFile implements EditableBlockList {
   async #read(): Promise<void> {
     try {
       const blocks: Block[] = [];
+      let invalid = 0;
       for (const [index, line] of (await this.#list()).lines.entries()) {
         const block = parseBlock(line);
         if (block !== undefined) blocks.push(block);
-        else if (line !== '' && !line.startsWith('#')) {
+        else if (line !== '' && !line.startsWith('#') && ++invalid <= MAX_NAMED) {
           this.#logger.error(
-            { place: `${this.#path}:${index + 1}`, line },
+            { place: `${this.#path}:${index + 1}`, line: line.slice(0, MAX_SHOWN) },
             'invalid line in block list, ignored: expected "token T", "message M", "url U" or "domain D"',
           );
         }
+      }
+      if (invalid > MAX_NAMED) {
+        this.#logger.error(
+          { place: this.#path, lines: invalid - MAX_NAMED },
+          'further invalid lines in block list, ignored',
+        );
       }
       this.#set = new BlockSet(blocks);
       this.#failure = '';

@@ -77,6 +77,16 @@ test('it may be edited by hand; what is no block is said, the rest holds', async
   expect(await readFile(path, 'utf8')).toContain('\n# mine\nshop.example\n');
 });
 
+test('of a file that is no block list, a few lines are said', async () => {
+  const { logger, lines } = recordedLog();
+  await mkdir(dirname(path));
+  await writeFile(path, `domain shop.example\n${`${'x'.repeat(5000)}\n`.repeat(1000)}`);
+  expect(await new BlockListFile(path, logger).find('T', resolved)).toEqual(shop);
+  expect(lines).toHaveLength(11);
+  expect(lines[0]).toMatchObject({ place: `${path}:2`, line: 'x'.repeat(200) });
+  expect(lines[10]).toMatchObject({ place: path, lines: 990 });
+});
+
 test('a list that cannot be read leaves the one before it', async () => {
   const { logger, lines } = recordedLog();
   const service = new BlockListFile(path, logger);
