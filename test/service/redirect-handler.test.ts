@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { addSealKey, SealKeyFile } from '../../src/link/seal-key-file.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import {
@@ -25,13 +25,15 @@ let token: string;
 let url: string;
 
 beforeEach(async () => {
-  stateDirectory = mkdtempSync(join(tmpdir(), 'redirect-handler-'));
+  const folder = mkdtempSync(join(tmpdir(), 'redirect-handler-'));
+  // After the handlers, which write their counts when they close.
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  stateDirectory = folder;
   keyFile = join(stateDirectory, 'keys');
   await addSealKey(keyFile);
   token = await seal();
   url = `https://click.example.com/${token}`;
 });
-afterEach(() => rmSync(stateDirectory, { recursive: true }));
 
 async function seal(): Promise<string> {
   const { keys } = await SealKeyFile.open(keyFile);
