@@ -73,23 +73,11 @@ export class ClickRecorder implements ClickSink {
 
 function countedClick({ time, resolved: { link, message } }: Click, count: number) {
   return {
-    day: dayOf(time),
+    day: new Date(time).toISOString().slice(0, 10),
     messageId: message.messageId,
     ...(message.campaignId !== undefined && { campaign: message.campaignId }),
     ...(message.pathway !== undefined && { pathway: message.pathway }),
     link: link.name ?? link.target,
     count,
   };
-}
-
-const DAY_MS = 86_400_000;
-let today = { number: 0, text: '1970-01-01' };
-
-/** The UTC day of a time: nearly always that of the click before. */
-function dayOf(time: number): string {
-  const number = Math.floor(time / DAY_MS);
-  if (number !== today.number) {
-    today = { number, text: new Date(time).toISOString().slice(0, 10) };
-  }
-  return today.text;
 }

@@ -1,3 +1,4 @@
+import { getOrMake } from '../lib/values.ts';
 import type { Click } from './click.ts';
 
 /** Receives the repeats that were held back: the latest of them, and their number. */
@@ -37,11 +38,7 @@ export class FloodGate {
 
   /** Whether this click becomes an event of its own; if not, it is counted among the repeats. */
   admits(click: Click): boolean {
-    let count = this.#counts.get(click.token);
-    if (!count) {
-      count = { admitted: 0, repeats: 0 };
-      this.#counts.set(click.token, count);
-    }
+    const count = getOrMake(this.#counts, click.token, (): Count => ({ admitted: 0, repeats: 0 }));
     if (count.admitted < this.#limit) {
       count.admitted++;
       return true;

@@ -1,3 +1,4 @@
+import { getOrMake } from '../lib/values.ts';
 import type { Report, ReportQuery, ReportRow } from './store.ts';
 
 /** The numbers of a report: messages and links sent; clicks, and the first ones on their link or their message. */
@@ -55,8 +56,7 @@ export class ReportSum {
     const name = by === 'day' ? day : by === 'campaign' ? campaign : key;
     const groups = this.#groups;
     const group = groups.has(name) || groups.size < MAX_ROWS ? name : OTHER_KEY;
-    const numbers = groups.get(group) ?? noNumbers();
-    groups.set(group, numbers);
+    const numbers = getOrMake(groups, group, noNumbers);
     for (const metric of METRICS) {
       numbers[metric] += counts[metric] ?? 0;
       this.#total[metric] += counts[metric] ?? 0;

@@ -1,16 +1,14 @@
+import { parseJson } from '../lib/values.ts';
+
 /**
  * Reads the fields of an event (`track_event`); their types are not checked.
  * @returns undefined for a line that is not an event, such as a torn write or a line of another program
  */
 export function fieldsOfEvent(text: string): Readonly<Record<string, unknown>> | undefined {
-  if (!text.startsWith('{"msys":')) return undefined;
-  try {
-    const { msys } = JSON.parse(text) as { msys: unknown };
-    const fields = isObject(msys) ? msys['track_event'] : undefined;
-    return isObject(fields) ? fields : undefined;
-  } catch {
-    return undefined;
-  }
+  const event = text.startsWith('{"msys":') ? parseJson(text) : undefined;
+  const msys = isObject(event) ? event['msys'] : undefined;
+  const fields = isObject(msys) ? msys['track_event'] : undefined;
+  return isObject(fields) ? fields : undefined;
 }
 
 export function isEventLine(text: string): boolean {

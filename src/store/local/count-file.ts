@@ -1,9 +1,10 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noneIfGone } from '../../lib/files.ts';
+import { parseJson } from '../../lib/values.ts';
 import { countedText, countOf } from '../counting.ts';
 import type { CountedClick } from '../store.ts';
-import { linesOf } from './line-reader.ts';
+import { portionsOf } from './line-reader.ts';
 
 /** Messages sent, added up: campaign, pathway, number of messages, number of links. */
 export type SentLine = readonly ['sent', string, string, number, number];
@@ -23,8 +24,6 @@ const SHAPES = {
   sent: 'text text count count',
   click: 'text text text text count',
 } as const;
-/** Lines read at once. */
-const PORTION = 1000;
 
 export function countFileName(day: string, host: string): string {
   return `counts-${day}.${host}.${process.pid}.jsonl`;
@@ -57,11 +56,8 @@ export async function* readCountFile(
 ): AsyncGenerator<SentLine | ClickLine | undefined> {
   const handle = await open(path);
   try {
-    for (let offset = 0; ; ) {
-      const lines = await linesOf(handle, offset, PORTION);
-      if (lines.length === 0) return;
+    for await (const lines of portionsOf(handle)) {
       for (const { text } of lines) yield parseCountLine(text);
-      offset = lines.at(-1)?.end ?? offset;
     }
   } finally {
     await handle.close();
@@ -70,12 +66,7 @@ export async function* readCountFile(
 
 /** @returns undefined for a line that FileCounters did not write */
 export function parseCountLine(text: string): SentLine | ClickLine | undefined {
-  let line: unknown;
-  try {
-    line = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const line = parseJson(text);
   if (!Array.isArray(line)) return undefined;
   const [kind, ...parts] = line as unknown[];
   const shape = kind === 'sent' || kind === 'click' ? SHAPES[kind] : undefined;

@@ -51,7 +51,6 @@ export class FileCounters implements SentCounter, ClickCounter {
     this.#add(click.day, clickLine(click));
   }
 
-  /** Writes what was counted so far; what cannot be written now stays for the next time. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

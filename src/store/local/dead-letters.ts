@@ -28,7 +28,6 @@ export class DeadLetters implements DeadLetterBox {
     this.#maxBytes = maxBytes;
   }
 
-  /** @throws Error where the file cannot be written */
   async add(events: readonly string[], reason: string): Promise<void> {
     const letter = JSON.stringify({ time: new Date().toISOString(), reason });
     const lines = events

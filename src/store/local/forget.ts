@@ -3,9 +3,7 @@ import { noneIfGone } from '../../lib/files.ts';
 import { isEventAbout } from '../event-line.ts';
 import { deadLetterFiles } from './dead-letters.ts';
 import { journalPath, listJournal } from './journal-file.ts';
-import { linesOf } from './line-reader.ts';
-
-const PORTION = 1_000;
+import { portionsOf } from './line-reader.ts';
 
 /**
  * Erases a recipient's events from the journal and from the dead letters. Spaces replace each line in place, so that the
@@ -37,9 +35,8 @@ async function forgetInPath(path: string, wanted: string): Promise<number> {
 
 async function forgetInFile(handle: FileHandle, wanted: string): Promise<number> {
   let found = 0;
-  for (let offset = 0; ; ) {
-    const lines = await linesOf(handle, offset, PORTION);
-    if (lines.length === 0) break;
+  let offset = 0;
+  for await (const lines of portionsOf(handle)) {
     for (const { text, end } of lines) {
       if (isEventAbout(wanted, text)) {
         const blank = Buffer.alloc(end - 1 - offset, ' ');

@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
+import { parseJson } from '../../lib/values.ts';
 import { fieldsOfEvent } from '../event-line.ts';
 import type { Backlog, EventConsumer, StoredEvent } from '../store.ts';
 import { type JournalKind, journalFiles, journalPath, listJournal } from './journal-file.ts';
@@ -16,8 +17,6 @@ interface State {
   readonly acknowledged: Places;
   readonly read: Places;
 }
-
-const NOTHING: State = { acknowledged: {}, read: {} };
 
 /**
  * Reads the journal, and keeps its place in a file beside it. There may be only one consumer of a name, and an
@@ -123,13 +122,7 @@ function placeOf({ id }: StoredEvent): { id: string; offset: number } {
  * @param sizes bytes of the files that exist
  */
 function parseState(text: string, sizes: ReadonlyMap<string, number>): State {
-  let state: unknown;
-  try {
-    state = JSON.parse(text);
-  } catch {
-    return NOTHING;
-  }
-  const { acknowledged, read } = Object(state) as Record<string, unknown>;
+  const { acknowledged, read } = Object(parseJson(text)) as Record<string, unknown>;
   return { acknowledged: placesOf(acknowledged, sizes), read: placesOf(read, sizes) };
 }
 
@@ -159,7 +152,8 @@ export async function journalBacklog(
     try {
       // Most files have been read to their end, and need not be opened.
       if ((await stat(path)).size <= offset) continue;
-      const found = await countEvents(path, offset);
+      const handle = await open(path);
+      const found = await countEvents(handle, offset).finally(() => handle.close());
       if (found > 0) oldest ??= await timeOfFirst(path, offset);
       events += found;
     } catch {

@@ -36,6 +36,7 @@ export interface JournalReaderOptions {
  * then of the lines.
  */
 export class JournalReader implements StreamReader {
+  skipped = 0;
   readonly #options: JournalReaderOptions;
   readonly #unreadable: UnreadableFiles;
   readonly #offsets = new Map<string, number>();
@@ -46,7 +47,6 @@ export class JournalReader implements StreamReader {
   readonly #resting = new Map<string, number>();
   readonly #closed = new AbortController();
   #positioned = false;
-  #skipped = 0;
 
   constructor(options: JournalReaderOptions) {
     this.#options = options;
@@ -63,10 +63,6 @@ export class JournalReader implements StreamReader {
       const pause = Math.min(left, this.#options.pollMs ?? 200);
       await sleep(pause, undefined, { signal: this.#closed.signal }).catch(() => undefined);
     }
-  }
-
-  get skipped(): number {
-    return this.#skipped;
   }
 
   /** How far the files that still exist have been read. */
@@ -144,7 +140,7 @@ export class JournalReader implements StreamReader {
           if (left < 0 && events.length > 0) return 0;
           events.push({ id: `${id}:${line.end}`, event: line.text });
         } else if (!isErasedLine(line.text)) {
-          this.#skipped++;
+          this.skipped++;
         }
         this.#offsets.set(id, line.end);
       }

@@ -15,7 +15,7 @@ import {
   offsetPath,
   readOffset,
 } from './journal-file.ts';
-import { countEventsOf, MAX_LINE } from './line-reader.ts';
+import { countEvents, MAX_LINE } from './line-reader.ts';
 
 export interface JournalOptions {
   readonly folder: string;
@@ -62,7 +62,6 @@ interface OpenFile {
  */
 export class Journal implements EventAppender {
   readonly #options: JournalOptions;
-  readonly #maxTotalBytes: number;
   readonly #maxFileBytes: number;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -74,8 +73,7 @@ export class Journal implements EventAppender {
 
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.#maxTotalBytes = options.journalMaxSize;
-    const eighth = Math.max(1, Math.floor(this.#maxTotalBytes / 8));
+    const eighth = Math.max(1, Math.floor(options.journalMaxSize / 8));
     this.#maxFileBytes = Math.min(options.maxFileBytes ?? 64 * 1024 ** 2, eighth);
   }
 
@@ -238,11 +236,11 @@ export class Journal implements EventAppender {
 
   /** Removes files of this kind until a full one has room, beginning with those that were idle for longest. */
   async #makeRoom(): Promise<void> {
-    const { folder, kind } = this.#options;
+    const { folder, kind, journalMaxSize } = this.#options;
     const files = await journalFiles(folder, [kind]);
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const file of [...files].sort((a, b) => a.written - b.written)) {
-      if (total + this.#maxFileBytes <= this.#maxTotalBytes) return;
+      if (total + this.#maxFileBytes <= journalMaxSize) return;
       try {
         const events = await removeCounted(file.path, await readOffset(folder, file));
         total -= file.size;
@@ -281,7 +279,7 @@ async function removeCounted(path: string, offset: number): Promise<number | und
   try {
     if (!(await removeFile(path))) return undefined;
     // Counted after the removal: until then the writer may append.
-    return handle ? await countEventsOf(handle, offset).catch(() => 0) : 0;
+    return handle ? await countEvents(handle, offset).catch(() => 0) : 0;
   } finally {
     await handle?.close();
   }

@@ -27,8 +27,19 @@ export async function readLines(
   return linesOf(handle, offset, max, maxBytes).finally(() => handle.close());
 }
 
+/** Reads all whole lines of an open file, some at a time. */
+export async function* portionsOf(handle: FileHandle): AsyncGenerator<readonly Line[]> {
+  for (let offset = 0; ; ) {
+    const lines = await linesOf(handle, offset, 1000);
+    const last = lines.at(-1);
+    if (last === undefined) return;
+    yield lines;
+    offset = last.end;
+  }
+}
+
 /** Reads whole lines of an open file, as `readLines` does. */
-export async function linesOf(
+async function linesOf(
   handle: FileHandle,
   offset: number,
   max: number,
@@ -65,13 +76,7 @@ export async function linesOf(
 const END_OF_EVENT = Buffer.from('}\n');
 
 /** Counts the events of a file from an offset on by the ends of their lines; an erased event ends in a space. */
-export async function countEvents(path: string, offset: number): Promise<number> {
-  const handle = await open(path);
-  return countEventsOf(handle, offset).finally(() => handle.close());
-}
-
-/** Counts the events of an open file, as `countEvents` does. */
-export async function countEventsOf(handle: FileHandle, offset: number): Promise<number> {
+export async function countEvents(handle: FileHandle, offset: number): Promise<number> {
   const chunk = Buffer.allocUnsafe(CHUNK);
   let events = 0;
   for (let position = offset; ; ) {

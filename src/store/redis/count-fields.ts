@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { parseJson } from '../../lib/values.ts';
 import { countedText, METRICS, type Metric, OTHER_KEY } from '../counting.ts';
 
 /**
@@ -22,12 +23,7 @@ export function formatField({ metric, campaign, key }: CountField): string {
 /** @returns undefined for a field that formatField did not make */
 export function parseField(field: string): CountField | undefined {
   if (field.length > MAX_FIELD) return undefined;
-  let parts: unknown;
-  try {
-    parts = JSON.parse(field);
-  } catch {
-    return undefined;
-  }
+  const parts = parseJson(field);
   if (!Array.isArray(parts) || parts.length !== 3) return undefined;
   const [name, campaign, key] = parts as unknown[];
   const metric = METRICS.find((known) => known === name);

@@ -38,7 +38,6 @@ export class RedisCounters implements SentCounter, ClickCounter {
     this.#schedule();
   }
 
-  /** Writes what was counted so far; what cannot be written now stays for the next time. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { getOrMake } from '../../lib/values.ts';
 import { METRICS, type Numbers, noNumbers } from '../counting.ts';
 import type { CountedClick, SentMessage } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
@@ -77,13 +78,8 @@ export class DayCounts {
   }
 
   #at(hash: string, campaign: string, key: string): Numbers {
-    const keys = mapIn(mapIn(this.#numbers, hash), campaign);
-    let numbers = keys.get(key);
-    if (numbers === undefined) {
-      numbers = noNumbers();
-      keys.set(key, numbers);
-    }
-    return numbers;
+    const campaigns = getOrMake(this.#numbers, hash, newMap<string, Map<string, Numbers>>);
+    return getOrMake(getOrMake(campaigns, campaign, newMap<string, Numbers>), key, noNumbers);
   }
 
   /** Formats the fields of everything that was added up. While Redis is away, this bounds their number. */
@@ -98,7 +94,7 @@ export class DayCounts {
   }
 
   #increase(hash: string, field: string, by: number): void {
-    const fields = mapIn(this.#increases, hash);
+    const fields = getOrMake(this.#increases, hash, newMap<string, number>);
     const name = fields.has(field) || fields.size < MAX_FIELDS ? field : otherField(field);
     fields.set(name, (fields.get(name) ?? 0) + by);
   }
@@ -160,11 +156,6 @@ function* fieldsOf(
   }
 }
 
-function mapIn<Value>(map: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
-  let inner = map.get(key);
-  if (inner === undefined) {
-    inner = new Map();
-    map.set(key, inner);
-  }
-  return inner;
+function newMap<K, V>(): Map<K, V> {
+  return new Map();
 }

@@ -47,7 +47,8 @@ export class RedisEventConsumer implements EventConsumer {
   }
 
   async #own(max: number, maxBytes: number): Promise<readonly StoredEvent[]> {
-    return firstWithin(await this.#readAll('0', max, maxBytes), eventOf, max, maxBytes);
+    const own = await this.#readAll('0', max, maxBytes);
+    return firstWithin(own, ({ event }) => event, max, maxBytes);
   }
 
   /** Waits for LONGEST_BLOCK_MS at most. */
@@ -167,10 +168,6 @@ export class RedisEventConsumer implements EventConsumer {
       });
     return this.#connection.run(send, undefined, waitMs);
   }
-}
-
-function eventOf({ event }: StoredEvent): string {
-  return event;
 }
 
 /** A field in an answer of XINFO, where names and values come in pairs. */

@@ -40,10 +40,10 @@ const REMEMBERED = 10_000;
  * the place in the stream is the newest event that was read and that the server has as well.
  */
 export class RedisEventReader implements StreamReader {
+  skipped = 0;
   readonly #connection: RedisConnection;
   readonly #key: string;
   #lastId = '0';
-  #skipped = 0;
   /** The ids of all entries from the first one in here up to #lastId. */
   #read: Set<string> = new Set();
 
@@ -68,15 +68,11 @@ export class RedisEventReader implements StreamReader {
       } else if (entries.length > 0 || left <= LONGEST_BLOCK_MS) {
         this.#goOnBehind(entries);
         const events = entries.filter(({ event }) => event !== '');
-        this.#skipped += entries.length - events.length;
+        this.skipped += entries.length - events.length;
         // An empty answer is the end for a caller that does not wait.
         if (events.length > 0 || entries.length === 0) return events;
       }
     }
-  }
-
-  get skipped(): number {
-    return this.#skipped;
   }
 
   async close(): Promise<void> {

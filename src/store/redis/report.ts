@@ -17,7 +17,6 @@ export class RedisReport {
     this.#connection = connection;
   }
 
-  /** @throws StoreUnavailable */
   async addTo(sum: ReportSum): Promise<void> {
     const { keys } = this.#connection;
     for (const day of daysOf(sum.query)) {
@@ -46,7 +45,6 @@ export class RedisReport {
     } while (cursor !== '0');
   }
 
-  /** @throws StoreUnavailable */
   async clicksOf(messageId: string, link: string): Promise<number> {
     const key = this.#connection.keys.clicked(messageId);
     const clicks = await this.#connection.run((client) => client.hget(key, linkDigest(link)));

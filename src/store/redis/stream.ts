@@ -73,7 +73,12 @@ export class RedisStream implements EventAppender {
     this.#gathered = [];
     this.#appended = undefined;
     for (let start = 0; start < events.length; ) {
-      const chunk = firstWithin(events.slice(start, start + CHUNK), itself, CHUNK, CHUNK_BYTES);
+      const chunk = firstWithin(
+        events.slice(start, start + CHUNK),
+        (text) => text,
+        CHUNK,
+        CHUNK_BYTES,
+      );
       start += chunk.length;
       await this.#send(chunk);
       this.#checkSize(chunk.reduce((sum, event) => sum + event.length, 0));
@@ -158,8 +163,4 @@ export class RedisStream implements EventAppender {
     const bytes = await this.#bytes().catch(() => undefined);
     return bytes === undefined ? { length } : { length, bytes };
   }
-}
-
-function itself(event: string): string {
-  return event;
 }
