@@ -1,9 +1,9 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inBackground } from '../../lib/background.ts';
 import { makeFolder, openToAppend, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
 import { countedText } from '../counting.ts';
+import { DelayedWrite } from '../delayed-write.ts';
 import type { ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
 import {
   type ClickLine,
@@ -33,12 +33,12 @@ export class FileCounters implements SentCounter, ClickCounter {
   readonly #logger: Logger;
   /** Lines to be written, by day and by what they count. */
   #waiting = new Map<string, { day: string; line: SentLine | ClickLine }>();
-  #timer: NodeJS.Timeout | undefined;
-  #flushing: Promise<void> = Promise.resolve();
+  readonly #writing: DelayedWrite;
   #bytesUntilCheck = 0;
 
   constructor(options: FileCountersOptions) {
     this.#options = options;
+    this.#writing = new DelayedWrite(() => this.#writeAll(), options.flushMs);
     this.#logger = options.logger ?? silent;
     this.#maxTotalBytes = options.maxTotalBytes ?? 256 * 1024 ** 2;
   }
@@ -52,15 +52,12 @@ export class FileCounters implements SentCounter, ClickCounter {
   }
 
   flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#writeAll());
-    return this.#flushing;
+    return this.#writing.writeNow();
   }
 
   async close(): Promise<void> {
     await this.flush();
-    clearTimeout(this.#timer);
+    this.#writing.stop();
   }
 
   #add(day: string, line: SentLine | ClickLine): void {
@@ -68,10 +65,7 @@ export class FileCounters implements SentCounter, ClickCounter {
     const waiting = this.#waiting.get(key);
     if (!waiting && this.#waiting.size >= MAX_WAITING) return;
     this.#waiting.set(key, { day, line: waiting ? sum(waiting.line, line) : line });
-    this.#timer ??= setTimeout(
-      () => inBackground('write the counters', () => this.flush()),
-      this.#options.flushMs ?? 1000,
-    ).unref();
+    this.#writing.schedule();
   }
 
   async #writeAll(): Promise<void> {

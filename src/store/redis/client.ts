@@ -61,9 +61,13 @@ const LOOK_UP_MS = 1_000;
 export function createClient(options: RedisOptions, blocking = false): RedisClient {
   const url = parseRedisUrl(options.url);
   const isOneServer = !options.nodes?.length && !options.sentinels?.length;
+  // The login and database of a URL count for a single server only.
+  const login: Partial<RedisUrl> = isOneServer ? url : {};
   const tls = tlsOf(options, url);
   const common: ClientOptions = {
-    ...access(options, isOneServer ? url : {}),
+    ...present('username', options.username ?? login.username),
+    ...present('password', options.password ?? login.password),
+    ...present('db', options.database ?? login.database),
     ...(tls && { tls }),
     protocol: 2,
     lazyConnect: true,
@@ -129,15 +133,6 @@ export function describeRedis(options: RedisOptions): string {
 /** The servers that hold data. */
 export function mastersOf(client: RedisClient): readonly Redis[] {
   return client instanceof Cluster ? client.nodes('master') : [client];
-}
-
-/** Login and database. Options take precedence over the URL, which counts only for a single server. */
-function access(options: RedisOptions, { username, password, database }: Partial<RedisUrl>) {
-  return {
-    ...present('username', options.username ?? username),
-    ...present('password', options.password ?? password),
-    ...present('db', options.database ?? database),
-  };
 }
 
 function present<K extends string, T>(name: K, value: T | undefined): { [P in K]?: T } {

@@ -1,11 +1,9 @@
-import { inBackground } from '../../lib/background.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { DelayedWrite } from '../delayed-write.ts';
 import type { ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 import { DayCounts } from './day-counts.ts';
 import { FirstClicks } from './first-clicks.ts';
-
-const FLUSH_MS = 1_000;
 
 /**
  * Counts for reports, in batches of a second that nobody waits for. While Redis is away the numbers are kept, added up. A
@@ -16,8 +14,7 @@ export class RedisCounters implements SentCounter, ClickCounter {
   readonly #logger: Logger;
   readonly #counts: DayCounts;
   readonly #firstClicks: FirstClicks;
-  #flushing: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #writing = new DelayedWrite(() => this.#flush());
   /** Whether a Redis that answers refused numbers the last time. */
   #isRefused = false;
 
@@ -30,47 +27,37 @@ export class RedisCounters implements SentCounter, ClickCounter {
 
   sent(message: SentMessage): void {
     this.#counts.sent(message);
-    this.#schedule();
+    this.#writing.schedule();
   }
 
   clicked(click: CountedClick): void {
     this.#firstClicks.add(click);
-    this.#schedule();
+    this.#writing.schedule();
   }
 
   flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#flush());
-    return this.#flushing;
+    return this.#writing.writeNow();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#writing.stop();
   }
 
   async #flush(): Promise<void> {
     // Without this check, the client would send the commands that wait when Redis is back, and we would send them again.
     const answers = await this.#connection.run((client) => client.ping()).catch(() => undefined);
     if (answers === undefined) {
-      this.#schedule();
+      this.#writing.schedule();
       await this.#counts.format();
       return;
     }
     const marking = await this.#firstClicks.mark();
     const writing = await this.#counts.write();
     const problem = writing ?? marking;
-    if (!this.#firstClicks.isEmpty || !this.#counts.isEmpty) this.#schedule();
+    if (!this.#firstClicks.isEmpty || !this.#counts.isEmpty) this.#writing.schedule();
     if (problem !== undefined && !this.#isRefused) {
       this.#logger.error({ problem }, 'counts for reports are incomplete');
     }
     this.#isRefused = problem !== undefined;
-  }
-
-  #schedule(): void {
-    this.#timer ??= setTimeout(
-      () => inBackground('write the counters', () => this.flush()),
-      FLUSH_MS,
-    ).unref();
   }
 }
