@@ -4,6 +4,7 @@ import { configurationInUse, type Loaded, loadConfig, type NodesInUse } from '..
 import { formatProblem } from '../config/problem.ts';
 import { changedSettings, readSettings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
+import { logFailure } from '../lib/logger.ts';
 import { clearWay, isShared, listeners, placesOf, type Role } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { ProcessMetrics, readSnapshot } from '../service/metrics.ts';
@@ -253,7 +254,13 @@ async function reload(
     await running.reload(taken, inUse);
     logger.info({ file }, 'reloaded');
   } catch (error) {
-    if (isStopping()) logger.info('not reloaded everywhere: the service stops');
-    else logger.error({ err: error }, 'not reloaded, or not everywhere');
+    if (isStopping()) logger.info('reload abandoned: the service stops');
+    else
+      logFailure(
+        logger,
+        'error',
+        error,
+        'reload failed: processes that failed keep the old configuration',
+      );
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { ClickRecorder, type RecorderOptions } from '../click/click-recorder.ts';
 import type { Configuration } from '../config/configuration.ts';
-import type { Detail, Logger } from '../lib/logger.ts';
+import { type Detail, type Logger, logFailure } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { LinkResolver } from '../link/link-store.ts';
 import { createRedirect, type RedirectOptions } from '../redirect/redirect.ts';
@@ -88,10 +88,8 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
         reload(config());
         logger.info({ tlsCertificate }, 'certificate renewed: new connections use it');
       } catch (error) {
-        logger.error(
-          { tlsCertificate, err: error },
-          'renewed certificate cannot be used; the old one stays in use',
-        );
+        const message = 'renewed certificate cannot be used; the old one stays in use';
+        logFailure(logger, 'error', error, message, { tlsCertificate });
       }
     };
     releasers.add('certificate', watchFiles([tlsCertificate, tlsKey], renewed));

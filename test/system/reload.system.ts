@@ -98,6 +98,18 @@ test('a new key seals from then on, and links of the old one are still opened', 
   }
 });
 
+test('keys that cannot be read leave the old ones in use, and one short line says why', async () => {
+  const keyFile = join(service.dir, 'var/keys');
+  const keys = await readFile(keyFile, 'utf8');
+  await writeFile(keyFile, `${keys}nonsense\n`);
+  await reload('', '', /reload failed/);
+  await writeFile(keyFile, keys);
+  expect(
+    service.log().filter(({ msg, level }) => level === 50 && /^reload failed/.test(String(msg))),
+  ).toEqual([expect.objectContaining({ reason: expect.stringMatching(/not a sealing key/) })]);
+  expect(service.log().filter((line) => line['level'] === 50 && 'err' in line)).toEqual([]);
+});
+
 test('the level of the log is taken over', async () => {
   const tracked = () => service.log().filter(({ verdict }) => verdict === 'tracked');
   const lineOfOneMore = async () => {
