@@ -58,11 +58,7 @@ export class AutomationSigns {
   /** How many links of the message the client has clicked in its current burst. */
   #clickedInBurst({ time, ip, resolved }: Click, link: string): number {
     const key = `${resolved.message.messageId} ${clientOf(ip ?? '')}`;
-    const burst = this.#bursts.get(key);
-    if (burst === undefined) {
-      this.#bursts.set(key, { since: time, links: new Set([link]) });
-      return 1;
-    }
+    const burst = this.#bursts.getOrMake(key, () => ({ since: time, links: new Set() }));
     if (time - burst.since >= this.#withinMs) {
       burst.since = time;
       burst.links.clear();

@@ -106,7 +106,10 @@ export class RedisConnection {
       this.#lastError = this.#reasonOf(error);
       if (this.#awaySince !== undefined) log();
       // ioredis would go on with database 0, which may be another service's.
-      if (error.command?.name === 'select') this.#leave();
+      if (error.command?.name === 'select' && !(this.client instanceof Cluster)) {
+        // The client connects again as after any loss.
+        this.client.stream.destroy();
+      }
     });
     this.client.on('close', away);
     this.client.on('ready', () => {
@@ -160,20 +163,16 @@ export class RedisConnection {
   /** One timer for all commands while there are any: a timer per command would cost as much as the command. */
   readonly #sweep = () => {
     const now = performance.now();
+    const isAway = this.#awaySince !== undefined;
+    const whyLate = isAway ? this.#lastError : `no answer within ${this.#timeoutMs} ms`;
     for (const waiting of this.#waiting) {
       const late = waiting.deadline <= now;
       if (!late && !waiting.givenUp?.aborted) continue;
       this.#waiting.delete(waiting);
-      const reason = late ? this.#whyLate() : 'given up';
-      waiting.reject(this.#unavailable(reason));
+      waiting.reject(this.#unavailable(late ? whyLate : 'given up'));
     }
     this.#sweeper = this.#waiting.size > 0 ? setTimeout(this.#sweep, this.#sweepMs) : undefined;
   };
-
-  #whyLate(): string {
-    if (this.#awaySince !== undefined) return this.#lastError;
-    return `no answer within ${this.#timeoutMs} ms`;
-  }
 
   /**
    * Holds commands back until the end of this turn of the event loop, so that one system call sends all of them. Under
@@ -195,12 +194,6 @@ export class RedisConnection {
   /** Sends the commands that are held back: the sooner Redis begins, the more of its work overlaps with ours. */
   sendNow(): void {
     if (!(this.client instanceof Cluster)) this.client.stream?.uncork();
-  }
-
-  /** Closes the connection; the client connects again as after any loss. */
-  #leave(): void {
-    if (this.client instanceof Cluster) return;
-    this.client.stream.destroy();
   }
 
   close(): void {
