@@ -1,4 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
+import { printable } from '../lib/printable.ts';
 import type { Origin } from '../scope/option-value.ts';
 
 /** A mistake in a configuration: its place, and a message that says what would be right. */
@@ -10,7 +11,7 @@ export interface Problem extends Origin {
 /** `FILE:LINE:COLUMN: message`, with `warning: ` before the message of a warning. */
 export function formatProblem(problem: Problem): string {
   const kind = problem.severity === 'warning' ? 'warning: ' : '';
-  return `${formatOrigin(problem)}:${problem.column}: ${kind}${problem.message}`;
+  return `${formatOrigin(problem)}:${problem.column}: ${kind}${printable(problem.message)}`;
 }
 
 /** `FILE:LINE`, a place inside a sentence. */

@@ -233,6 +233,8 @@ export interface KeysOfHost {
   readonly fingerprint: string;
   /** The name under which other hosts learn of these keys; absent, they do not. */
   readonly announceAs?: string;
+  /** The name of the host, which is not compared with itself: its service may not have read these keys yet. */
+  readonly host?: string;
 }
 
 /** Sentences for operators. */

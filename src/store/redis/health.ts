@@ -73,7 +73,7 @@ function megabytes(bytes: number): string {
  */
 async function hostsWithOtherKeys(
   connection: RedisConnection,
-  { fingerprint, announceAs }: KeysOfHost,
+  { fingerprint, announceAs, host: own }: KeysOfHost,
 ): Promise<readonly string[]> {
   const key = connection.keys.sealKeys;
   const now = Math.floor(Date.now() / 1000);
@@ -86,7 +86,7 @@ async function hostsWithOtherKeys(
   for (const [host, entry] of Object.entries(entries)) {
     const [, theirs, seconds] = FINGERPRINT.exec(entry) ?? [];
     if (now - Number(seconds ?? 0) > GONE_SECONDS) gone.push(host);
-    else if (theirs !== fingerprint) others.push(host);
+    else if (theirs !== fingerprint && host !== own) others.push(host);
   }
   if (gone.length > 0) await connection.run((client) => client.hdel(key, ...gone));
   return others;

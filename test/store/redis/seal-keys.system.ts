@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newSealKey, SealKeys } from '../../../src/link/seal-keys.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
+import type { KeysOfHost } from '../../../src/store/store.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { openStore } from './open-store.ts';
 
@@ -28,7 +29,7 @@ test('the fingerprint depends on all keys, not on their order', () => {
   expect(new SealKeys([{ ...key, secret: other.secret }]).fingerprint).not.toBe(fingerprint);
 });
 
-const otherHosts = async (keys: { fingerprint: string; announceAs?: string }) => {
+const otherHosts = async (keys: KeysOfHost) => {
   const { warnings } = await store.health(keys);
   const [, hosts = ''] =
     warnings.map((one) => /^other sealing keys on (.*?):/.exec(one)).find(Boolean) ?? [];
@@ -42,6 +43,7 @@ test('a host learns which others have other keys, until they are gone', async ()
   expect(await otherHosts({ fingerprint: others.fingerprint, announceAs: 'mx2' })).toBe('mx1');
   expect(await otherHosts(mine)).toBe('mx2');
   expect(await otherHosts({ fingerprint })).toBe('mx2');
+  expect(await otherHosts({ fingerprint, host: 'mx2' })).toBe('');
   await otherHosts({ fingerprint, announceAs: 'mx2' });
   expect(await otherHosts(mine)).toBe('');
   const longAgo = Math.floor((Date.now() - 31 * DAY) / 1000);
