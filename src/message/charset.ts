@@ -157,12 +157,24 @@ export function maskMultibyte(text: string, encoding: string | undefined): strin
     case 'euc-kr':
     case 'gbk':
     case 'gb18030':
-      return text.replace(DOUBLE_BYTE[encoding], (char) => BLOT.repeat(char.length));
+      return masked(text, DOUBLE_BYTE[encoding]);
     case 'iso-2022-jp':
-      return text.replace(TWO_BYTE_RUN, (run) => BLOT.repeat(run.length));
+      return masked(text, TWO_BYTE_RUN);
     default:
       return text;
   }
+}
+
+/** Overwrites each match. To replace them in the string would take hundreds of bytes of memory for each. */
+function masked(text: string, pattern: RegExp): string {
+  if (!NOT_ASCII.test(text) && !text.includes(ESCAPE)) {
+    return text;
+  }
+  const bytes = Buffer.from(text, 'latin1');
+  for (const { index, 0: match } of text.matchAll(pattern)) {
+    bytes.fill(BLOT, index, index + match.length);
+  }
+  return bytes.toString('latin1');
 }
 
 /**
@@ -187,7 +199,7 @@ function multibyteCharacter(
   return char === undefined ? { char: UNKNOWN, units: 1 } : { char, units: raw.length };
 }
 
-const BLOT = '\xff';
+const BLOT = 0xff;
 
 /** Lead and trail bytes as the decoders of the Encoding Standard accept them. */
 const DOUBLE_BYTE = {

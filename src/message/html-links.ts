@@ -42,15 +42,16 @@ export function scanHtml(
   if (outline === undefined) {
     return 'html-too-complex';
   }
+  const { links } = options.limits;
   const candidates: Candidate[] = [];
   const marks: Range[] = [];
-  const outlook = outlookLinks(html, outline.comments);
+  const outlook = outlookLinks(html, outline.comments, links);
   const tags = outlook.length === 0 ? outline.links : [...outline.links, ...outlook].sort(byStart);
+  if (tags.length > links) {
+    return 'too-many-links';
+  }
   for (const tag of tags) {
     readLink(html, tag, outline, options, read, candidates, marks);
-    if (candidates.length > options.limits.links) {
-      return 'too-many-links';
-    }
   }
   const base = outline.base?.attributes.find(({ name }) => name === 'href');
   return {
@@ -80,14 +81,18 @@ function outlineOf(html: string, { excludeSelectors, limits }: HtmlOptions): Out
   DOCUMENT.scan(html, {
     tag(tag) {
       if (tag.name === 'a' || tag.name === 'area') {
-        links.push(tag);
+        collect(links, tag, limits.links);
       } else if (tag.name !== 'base') {
         needsTree = true;
       } else if (tag.attributes.some(({ name }) => name === 'href')) {
         base ??= tag;
       }
     },
-    comment: (start, end) => comments.push({ start, end }),
+    comment(start, end) {
+      if (isConditional(html, start)) {
+        comments.push({ start, end });
+      }
+    },
   });
   if (!needsTree && (excludeSelectors.length === 0 || links.length === 0)) {
     return { links, base, comments, selected: NONE, svg: NONE };
@@ -96,7 +101,10 @@ function outlineOf(html: string, { excludeSelectors, limits }: HtmlOptions): Out
   const at = (offset: number) => tagAt(html, offset, ATTRIBUTES);
   return (
     tree && {
-      links: tree.links.map(at).filter((tag) => tag !== undefined),
+      links: tree.links
+        .map(at)
+        .filter((tag) => tag !== undefined)
+        .filter(hasLinkOrMark),
       base: tree.base === undefined ? undefined : at(tree.base),
       comments: tree.comments,
       selected: tree.selected,
@@ -105,14 +113,31 @@ function outlineOf(html: string, { excludeSelectors, limits }: HtmlOptions): Out
   );
 }
 
+/** Collects the tags that matter, and no more than show that there are too many: each takes much more memory than its text. */
+function collect(tags: Tag[], tag: Tag, maxLinks: number): void {
+  if (tags.length <= maxLinks && hasLinkOrMark(tag)) {
+    tags.push(tag);
+  }
+}
+
+function hasLinkOrMark({ attributes }: Tag): boolean {
+  return attributes.some(
+    ({ name }) => name === 'href' || name === 'xlink:href' || name.startsWith(OWN_MARK),
+  );
+}
+
+function isConditional(html: string, start: number): boolean {
+  return html[start + 4] === '[' && /^<!--\[if\s/i.test(html.slice(start, start + 8));
+}
+
 /** The links in `<!--[if mso]> … <![endif]-->` and similar comments. */
-function outlookLinks(html: string, comments: readonly Range[]): Tag[] {
+function outlookLinks(html: string, comments: readonly Range[], maxLinks: number): Tag[] {
   const tags: Tag[] = [];
   for (const { start, end } of comments) {
-    if (/^<!--\[if\s/i.test(html.slice(start, start + 8))) {
+    if (isConditional(html, start)) {
       const shift = start + '<!--'.length;
       CONDITIONAL_COMMENT.scan(html.slice(shift, end - '-->'.length), {
-        tag: (tag) => tags.push(shifted(tag, shift)),
+        tag: (tag) => collect(tags, shifted(tag, shift), maxLinks),
       });
     }
   }

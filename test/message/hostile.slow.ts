@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HeaderField } from '../../src/message/header-fields.ts';
@@ -236,3 +237,19 @@ test('no mutation of a message makes it throw, or touch what is no link', () => 
     { numRuns: 500 },
   );
 });
+
+test.each(['<a>', '<a href>', '<a data-msys-x>', '<!---->', '<!--[if mso]><a><![endif]-->'])(
+  '16 MB of %s need a small multiple of their memory',
+  (tag) => {
+    const script = `
+      const { openMessage } = await import(process.argv[1]);
+      const open = openMessage([{ name: 'Content-Type', value: 'text/html' }]);
+      const body = Buffer.from(process.argv[2].repeat(2 ** 24 / process.argv[2].length));
+      for (let at = 0; at < body.length; at += 65_535) open.write(body.subarray(at, at + 65_535));
+      console.log(open.end().links.length);`;
+    const module = new URL('../../src/message/open-message.ts', import.meta.url).href;
+    const heap = ['--max-old-space-size=160', '--max-semi-space-size=4'];
+    const args = [...heap, '--import', 'tsx', '--input-type=module', '-e', script, module, tag];
+    expect(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: 'pipe' })).toBe('0\n');
+  },
+);
