@@ -158,9 +158,6 @@ export function endOfTag(html: string, from: number, into?: Attribute[], wanted?
   }
 }
 
-/** More attributes of one tag are not read: each takes much more memory than its text. */
-const MAX_ATTRIBUTES = 1000;
-
 function addAttribute(
   html: string,
   start: number,
@@ -171,11 +168,8 @@ function addAttribute(
   into: Attribute[] | undefined,
   wanted: NameSet | undefined,
 ): void {
-  if (into === undefined || into.length === MAX_ATTRIBUTES) {
-    return;
-  }
   const name = wanted?.find(html, start, nameEnd);
   if (name !== undefined) {
-    into.push({ name, start, end, valueStart, valueEnd, quoted: end > valueEnd });
+    into?.push({ name, start, end, valueStart, valueEnd, quoted: end > valueEnd });
   }
 }
