@@ -128,6 +128,8 @@ function checkRedis(root: Stanza, problems: Problems): void {
   if (nodes || sentinels) {
     if ('path' in inUrl.at) {
       problems.error(url.origin, `url is a unix socket, which ${others} override`);
+    } else if (!inUrl.tls) {
+      problems.warning(url.origin, `${others} override the host in url: remove url`);
     }
     if (inUrl.username !== undefined || inUrl.password !== undefined) {
       problems.error(url.origin, `${others} override the login in url: set username and password`);

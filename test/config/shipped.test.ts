@@ -79,7 +79,8 @@ describe('clickmilter.conf', () => {
       writeFileSync(file, text.replace(/^( *)#(?=[^\s#]| {2})/gm, '$1'));
       const { root, problems } = loadConfig(file);
       const unexpected = problems.filter(
-        ({ message }) => !/both set|is set twice|hold metadata only/.test(message),
+        ({ message }) =>
+          !/both set|override the host|is set twice|hold metadata only/.test(message),
       );
       expect(unexpected.map(formatProblem)).toEqual([]);
 
