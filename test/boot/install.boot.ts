@@ -83,7 +83,9 @@ describe.each(suites)('%s', (suite) => {
       (await machine.sh('clickmilter doctor 2>&1')).output
         .split('\n')
         .filter((line) => / service: .*(settings|reload|restart)/.test(line));
-    const inUse = services.map(() => expect.stringMatching(/^ok .* settings of the file in use$/));
+    const inUse = services.map(() =>
+      expect.stringMatching(/^ok .* uses the settings of the file$/),
+    );
     expect(await findings()).toEqual(inUse);
     await machine.run(
       "echo 'workers = 2 log { level = debug }' >>/etc/clickmilter/clickmilter.conf",
