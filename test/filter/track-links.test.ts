@@ -1,17 +1,10 @@
 import { expect, test } from 'vitest';
 import { trackLinks } from '../../src/filter/track-links.ts';
 import type { LinkIssuer } from '../../src/link/link-store.ts';
-import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
 import type { TrackingOptions } from '../../src/scope/tracking-options.ts';
 import { exampleMessage } from '../link/example-message.ts';
 
-const READING = {
-  limits: DEFAULT_LIMITS,
-  rewriteSigned: false,
-  excludeSelectors: [],
-  trackUrlText: true,
-  ownDomains: new Set<string>(),
-};
 const TRACKING = {
   clickTrackingScheme: 'https',
   trackingDomain: 'click.example',
@@ -28,7 +21,7 @@ const issuer: LinkIssuer = {
 };
 
 function read(text: string) {
-  const open = openMessage([{ name: 'Content-Type', value: 'text/plain' }], READING);
+  const open = openMessage([{ name: 'Content-Type', value: 'text/plain' }]);
   open.write(Buffer.from(text));
   return open.end();
 }

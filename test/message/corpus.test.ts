@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
 
 const folder = new URL('corpus/', import.meta.url);
 
@@ -15,13 +15,7 @@ test.each(readdirSync(folder).filter((name) => name.endsWith('.eml')))('%s', asy
       const colon = line.indexOf(':');
       return { name: line.slice(0, colon), value: line.slice(colon + 1).replaceAll('\r\n', '\n') };
     });
-  const open = openMessage(headers, {
-    limits: DEFAULT_LIMITS,
-    rewriteSigned: false,
-    excludeSelectors: [],
-    trackUrlText: true,
-    ownDomains: new Set<string>(),
-  });
+  const open = openMessage(headers);
   open.write(Buffer.from(source.slice(bodyStart), 'latin1'));
   let number = 0;
   const { body = [], links } = open.end().rewrite(() => `https://t.example/${number++}`);

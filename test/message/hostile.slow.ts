@@ -12,8 +12,6 @@ import { costOf, expectGrowthWithBytes } from '../products/growth.ts';
 
 const OPTIONS: MessageOptions = {
   limits: { ...DEFAULT_LIMITS, links: 100_000 }, // else the large ones end before they are rewritten
-  rewriteSigned: false,
-  excludeSelectors: [],
   trackUrlText: false,
   ownDomains: new Set(['t.example']),
 };

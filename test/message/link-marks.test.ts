@@ -17,14 +17,7 @@ function marked(mark: (typeof MARKS)[number]): string {
 }
 
 function read(type: string, body: string, options: MessageOptions = {}) {
-  const open = openMessage([{ name: 'Content-Type', value: type }], {
-    limits: DEFAULT_LIMITS,
-    rewriteSigned: false,
-    excludeSelectors: [],
-    trackUrlText: true,
-    ownDomains: new Set<string>(),
-    ...options,
-  });
+  const open = openMessage([{ name: 'Content-Type', value: type }], options);
   open.write(Buffer.from(body));
   return open.end();
 }

@@ -7,10 +7,6 @@ import {
 } from '../../src/message/open-message.ts';
 
 const OPTIONS: MessageOptions = {
-  limits: DEFAULT_LIMITS,
-  rewriteSigned: false,
-  excludeSelectors: [],
-  trackUrlText: true,
   ownDomains: new Set(['click.example', 'track.example:8080']),
 };
 

@@ -1,10 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of template engines
 import { describe, expect, test } from 'vitest';
-import {
-  DEFAULT_LIMITS,
-  type MessageOptions,
-  openMessage,
-} from '../../src/message/open-message.ts';
+import { type MessageOptions, openMessage } from '../../src/message/open-message.ts';
 import { holdsPlaceholder } from '../../src/message/placeholders.ts';
 
 /** As template engines and mailing systems write them. */
@@ -136,14 +132,7 @@ test.each([
 
 /** Why the one link of a part is left alone. */
 function reasonOf(type: string, body: string, options: MessageOptions = {}) {
-  const open = openMessage([{ name: 'Content-Type', value: `${type}; charset=utf-8` }], {
-    limits: DEFAULT_LIMITS,
-    rewriteSigned: false,
-    excludeSelectors: [],
-    trackUrlText: true,
-    ownDomains: new Set<string>(),
-    ...options,
-  });
+  const open = openMessage([{ name: 'Content-Type', value: `${type}; charset=utf-8` }], options);
   open.write(Buffer.from(body));
   return open.end().links.map(({ reason }) => reason)[0];
 }

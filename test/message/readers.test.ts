@@ -6,7 +6,7 @@ import { newMessageId } from '../../src/link/message-id.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { formatStoredToken, isStoredToken, LinkChecks } from '../../src/link/stored-token.ts';
-import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
 import { follow } from '../helpers/follow.ts';
@@ -62,19 +62,10 @@ beforeAll(async () => {
 afterAll(() => server.close(0));
 
 function read(text: string, encoding: TransferEncoding = '8bit', parameters = 'charset=utf-8') {
-  const open = openMessage(
-    [
-      { name: 'Content-Type', value: `text/plain; ${parameters}` },
-      { name: 'Content-Transfer-Encoding', value: encoding },
-    ],
-    {
-      limits: DEFAULT_LIMITS,
-      rewriteSigned: false,
-      excludeSelectors: [],
-      trackUrlText: true,
-      ownDomains: new Set(),
-    },
-  );
+  const open = openMessage([
+    { name: 'Content-Type', value: `text/plain; ${parameters}` },
+    { name: 'Content-Transfer-Encoding', value: encoding },
+  ]);
   open.write(transferEncode(Buffer.from(text), encoding));
   return open.end();
 }

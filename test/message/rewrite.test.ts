@@ -1,25 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  DEFAULT_LIMITS,
-  type MessageOptions,
-  openMessage,
-} from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
 import { type MadeMessage, type MadePart, mimeMessages } from '../helpers/mime-tree.ts';
-
-const OPTIONS: MessageOptions = {
-  limits: DEFAULT_LIMITS,
-  rewriteSigned: false,
-  excludeSelectors: [],
-  trackUrlText: true,
-  ownDomains: new Set<string>(),
-};
 
 const body = ({ pieces }: MadeMessage) =>
   pieces.map((piece) => (typeof piece === 'string' ? piece : piece.raw)).join('');
 
 function rewrite(message: MadeMessage, chunk: number, urlFor: (number: number) => string) {
-  const open = openMessage(message.headers, OPTIONS);
+  const open = openMessage(message.headers);
   const bytes = Buffer.from(body(message), 'latin1');
   for (let at = 0; at < bytes.length; at += chunk) {
     open.write(bytes.subarray(at, at + chunk));

@@ -163,7 +163,6 @@ function load({ headers, body, exclude, excludeSelectors = [] }: Message): Load 
   const run = () => {
     const open = openMessage(headers, {
       limits: { ...DEFAULT_LIMITS, links: 1e6, parts: 1e6 },
-      rewriteSigned: false,
       excludeSelectors,
       trackUrlText: false,
       ownDomains: new Set(['t.example']),

@@ -44,8 +44,8 @@ export interface WorkersOptions {
 
 /** Worker lifecycle events that an operator should know, and what they mean for mail and clicks. */
 const EVENTS = {
-  died: 'worker died: its sessions are lost, a successor starts after retryMs',
-  hung: 'worker killed: its event loop stood still, its sessions are lost',
+  died: 'worker died: open sessions are lost, a successor starts after retryMs',
+  hung: 'worker killed: its event loop stood still, open sessions are lost',
   'too-large': 'worker over worker_max_memory: its sessions finish, a successor takes new ones',
   overdue: 'worker killed: sessions did not finish in time and are lost',
 } as const;
