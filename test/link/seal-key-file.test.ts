@@ -1,7 +1,5 @@
 import {
   chmod,
-  chown,
-  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -104,23 +102,6 @@ test('a new key is not written through a symbolic link', async () => {
   );
   expect(await readFile(elsewhere, 'utf8')).toBe(before);
 });
-
-test.runIf(process.getuid?.() === 0)(
-  'made by root, the file and the folders it needs are of the owner of the folder above',
-  async () => {
-    const nobody = 65_534;
-    await chown(folder, nobody, nobody);
-    const deep = join(folder, 'a', 'b', 'keys');
-    await addSealKey(deep);
-    for (const made of [deep, join(folder, 'a', 'b'), join(folder, 'a')]) {
-      expect(await stat(made)).toMatchObject({ uid: nobody, gid: nobody });
-    }
-    // The administrator's own folder stays the administrator's.
-    await mkdir(join(folder, 'own'));
-    await addSealKey(join(folder, 'own', 'keys'));
-    expect(await stat(join(folder, 'own', 'keys'))).toMatchObject({ uid: 0, gid: 0 });
-  },
-);
 
 function quoted(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -1,8 +1,5 @@
 import {
   appendFile,
-  chmod,
-  chown,
-  lstat,
   mkdir,
   mkdtemp,
   readdir,
@@ -15,7 +12,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BlockListFile } from '../../../src/store/local/blocks.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 import { exampleMessage } from '../../link/example-message.ts';
@@ -157,57 +154,4 @@ test('an edit waits for the one before it, but not for one that was killed', asy
   await utimes(lock, 1, 1);
   expect(await adding).toBe(true);
   expect(await list.all()).toEqual([shop, token]);
-});
-
-const NOBODY = 65_534;
-
-describe.runIf(process.getuid?.() === 0)('edited by root, in the folder of another user', () => {
-  beforeEach(async () => {
-    await mkdir(dirname(path));
-    await chown(dirname(path), NOBODY, NOBODY);
-  });
-
-  test('it is that user who can read it', async () => {
-    await new BlockListFile(path).add(shop);
-    expect(await stat(path)).toMatchObject({ uid: NOBODY, gid: NOBODY });
-  });
-
-  test('a block counts that could not be read when it was made, although nothing changes afterwards', async () => {
-    const { logger, lines } = recordedLog();
-    vi.useFakeTimers({ toFake: ['performance'] });
-    const service = new BlockListFile(path, logger);
-    await chmod(folder, 0o755);
-    await writeFile(path, 'domain shop.example\n', { mode: 0o600 });
-    process.seteuid?.(NOBODY);
-    try {
-      expect(await service.find('T', resolved)).toBeUndefined();
-      vi.advanceTimersByTime(1100);
-      expect(await service.find('T', resolved)).toBeUndefined();
-    } finally {
-      process.seteuid?.(0);
-    }
-    vi.advanceTimersByTime(1100);
-    expect(await service.find('T', resolved)).toEqual(shop);
-    expect(lines).toMatchObject([{ reason: expect.stringContaining('EACCES') }]);
-  });
-
-  test('whose it was, it stays, with its mode', async () => {
-    await writeFile(path, '', { mode: 0o600 });
-    await chown(path, 1, NOBODY);
-    await new BlockListFile(path).add(shop);
-    const { uid, gid, mode } = await stat(path);
-    expect({ uid, gid, mode: mode & 0o777 }).toEqual({ uid: 1, gid: NOBODY, mode: 0o600 });
-  });
-
-  test('nothing is written through a link that this user put there, nor given to him', async () => {
-    const secret = join(folder, 'secret');
-    await writeFile(secret, 'root only\n', { mode: 0o600 });
-    await symlink(secret, path);
-    await symlink(secret, `${path}.${process.pid}.new`);
-    await new BlockListFile(path).add(shop);
-    expect(await readFile(secret, 'utf8')).toBe('root only\n');
-    expect(await stat(secret)).toMatchObject({ uid: 0, gid: 0 });
-    const list = await lstat(path);
-    expect({ uid: list.uid, mode: list.mode & 0o777 }).toEqual({ uid: 0, mode: 0o600 });
-  });
 });

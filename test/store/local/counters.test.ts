@@ -1,12 +1,10 @@
 import {
   appendFile,
-  chown,
   mkdir,
   mkdtemp,
   readdir,
   readFile,
   rm,
-  stat,
   symlink,
   writeFile,
 } from 'node:fs/promises';
@@ -176,22 +174,6 @@ describe('the files', () => {
     ]);
     expect(await telling.clicksOf('m1', 'Shop')).toBe(5);
   });
-
-  test.runIf(process.getuid?.() === 0)(
-    'made by root, as by a command, they are of the owner of the folder above: the service writes there as well',
-    async () => {
-      const nobody = 65_534;
-      await chown(folder, nobody, nobody);
-      const below = join(folder, 'state', 'events');
-      const byRoot = new FileCounters({ folder: below });
-      byRoot.sent({ day: MONDAY, links: 1 });
-      await byRoot.close();
-      const [name = ''] = await readdir(below);
-      for (const made of [join(folder, 'state'), below, join(below, name)]) {
-        expect(await stat(made)).toMatchObject({ uid: nobody, gid: nobody });
-      }
-    },
-  );
 
   test('nothing is written through a symbolic link', async () => {
     const elsewhere = join(folder, 'elsewhere');

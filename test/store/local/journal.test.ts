@@ -1,4 +1,4 @@
-import { chown, mkdir, open, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Fields } from '../../../src/lib/logger.ts';
@@ -23,16 +23,6 @@ describe('the journal', () => {
     expect(name).toContain(`.${process.pid}-`);
     expect((await stat(join(folder.path, name))).mode & 0o777).toBe(0o640);
   });
-
-  test.runIf(process.getuid?.() === 0)(
-    'written by root, the file is of the owner of its folder: a service with a user of its own reads it',
-    async () => {
-      await chown(folder.path, 65_534, 65_534);
-      await folder.open().append([event(1)]);
-      const [name = ''] = await folder.names();
-      expect(await stat(join(folder.path, name))).toMatchObject({ uid: 65_534, gid: 65_534 });
-    },
-  );
 
   test.each([
     { journalFsyncMs: 0, beforeTheAppendSettles: 1 },
