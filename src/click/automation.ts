@@ -19,14 +19,19 @@ interface Burst {
   readonly links: Set<string>;
 }
 
-/** Looks for signs of automation. Its memory is bounded, and holds the clicks of this process only. */
+/**
+ * Looks for signs of automation. Its memory is bounded, and holds the clicks of this process only.
+ */
 export class AutomationSigns {
   readonly #withinMs: number;
   readonly #heads = new BoundedCache<string, true>(REMEMBERED);
   readonly #bursts = new BoundedCache<string, Burst>(REMEMBERED);
   readonly #agents = new BoundedCache<string, boolean>(REMEMBERED);
 
-  /** @param withinMs the length of a burst, and of the time after the injection; 0 disables the signs of time */
+  /**
+   * @param withinMs the length of a burst, and of the time after the injection; 0 disables the
+   * signs of time
+   */
   constructor(withinMs: number) {
     this.#withinMs = withinMs;
   }
@@ -68,7 +73,10 @@ export class AutomationSigns {
   }
 }
 
-/** Stands for a link: its token, or a digest of a sealed token, which may have thousands of characters. */
+/**
+ * Stands for a link: its token, or a digest of a sealed token, which may have thousands of
+ * characters.
+ */
 function keyOf(token: string): string {
   return token.length <= 40 ? token : hash('sha256', token, 'base64url').slice(0, 8);
 }

@@ -31,8 +31,8 @@ export interface BatchDeliveryOptions extends WebhookSettings {
 }
 
 /**
- * How long an attempt relies on which events of a batch are still kept. Read again for each part of a refused batch, the
- * batch would be read as often as it has events.
+ * How long an attempt relies on which events of a batch are still kept. Read again for each part of
+ * a refused batch, the batch would be read as often as it has events.
  */
 const KEPT_MS = 1000;
 /** So many refused events in a row: the server is at fault, not the events. */
@@ -57,8 +57,8 @@ interface Outcome {
 }
 
 /**
- * Delivers one batch, with retries. A batch that the server refuses for good is split until the events that it refuses are
- * alone; these become dead letters.
+ * Delivers one batch, with retries. A batch that the server refuses for good is split until the
+ * events that it refuses are alone; these become dead letters.
  */
 export class BatchDelivery {
   readonly #options: BatchDeliveryOptions;
@@ -142,8 +142,8 @@ export class BatchDelivery {
   }
 
   /**
-   * Makes refused events dead letters, unless the server seems to be at fault: it accepts no other event, and refuses many,
-   * or for a reason that does not concern an event.
+   * Makes refused events dead letters, unless the server seems to be at fault: it accepts no other
+   * event, and refuses many, or for a reason that does not concern an event.
    * @returns the events that are still to be delivered
    */
   async #settleRefused(outcome: Outcome): Promise<readonly StoredEvent[]> {
@@ -191,7 +191,9 @@ export class BatchDelivery {
     });
   }
 
-  /** Posts the events that are still kept: a recipient may have been forgotten since they were read. */
+  /**
+   * Posts the events that are still kept: a recipient may have been forgotten since they were read.
+   */
   async #post(
     events: readonly StoredEvent[],
   ): Promise<{ answer: BatchAnswer; sent: readonly StoredEvent[] }> {
@@ -247,7 +249,10 @@ export class Backoff {
     this.#stopped = stopped;
   }
 
-  /** A random time between half and all of the pause, so that many senders do not return at the same moment. */
+  /**
+   * A random time between half and all of the pause, so that many senders do not return at the same
+   * moment.
+   */
   delay(attempt: number): number {
     const delay = Math.min(this.#firstMs * 2 ** Math.min(attempt, 20), this.#maxMs);
     return delay * (0.5 + Math.random() / 2);

@@ -54,12 +54,17 @@ const DISPENSABLE = [...MESSAGE, ...LINK, ...CLICK, ...EVENT, ...NODE]
 const BEFORE = '{"msys":{"track_event":{';
 const BEHIND = '}}}';
 
-/** Writes the events of a process: JSON of at most MAX_EVENT_BYTES, in valid Unicode without U+0000. */
+/**
+ * Writes the events of a process: JSON of at most MAX_EVENT_BYTES, in valid Unicode without U+0000.
+ */
 export class ClickEventWriter {
   readonly #cutsIp: boolean;
   readonly #customerId: string | undefined;
   readonly #node: string;
-  /** What all events of a message have in common, in JSON: the links of one are often followed one after the other. */
+  /**
+   * What all events of a message have in common, in JSON: the links of one are often followed one
+   * after the other.
+   */
   readonly #common = new WeakMap<MessageFacts, string>();
 
   constructor(node: EventNode) {
@@ -83,7 +88,8 @@ export class ClickEventWriter {
     if (common === undefined) {
       const customerId = message.customerId ?? this.#customerId;
       const known = customerId === message.customerId ? message : { ...message, customerId };
-      // Here, once: senders choose how long that is, and every click would have to shorten it again.
+      // Here, once: senders choose how long that is, and every click would have to shorten it
+      // again.
       common = shortened(clean(messageMembers(known) + this.#node).slice(1));
       this.#common.set(message, common);
     }
@@ -132,7 +138,10 @@ function shortened(members: string): string {
   return shorter;
 }
 
-/** JSON.stringify writes U+0000 and lone surrogates, which no database takes, as escapes, and nothing else like them. */
+/**
+ * JSON.stringify writes U+0000 and lone surrogates, which no database takes, as escapes, and
+ * nothing else like them.
+ */
 function clean(json: string): string {
   if (!/\\u(?:0000|d[89a-f])/.test(json)) return json;
   return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (escaped) =>
@@ -143,7 +152,10 @@ function clean(json: string): string {
 const IPV4_BITS = 24;
 const IPV6_BITS = 48;
 
-/** Cuts an address to its network: /24 of IPv4, /48 of IPv6 (the network of one customer); the rest becomes zero. */
+/**
+ * Cuts an address to its network: /24 of IPv4, /48 of IPv6 (the network of one customer); the rest
+ * becomes zero.
+ */
 export function anonymizeIp(text: string): string | undefined {
   const address = parseAddress(text);
   if (address === undefined) return undefined;

@@ -19,7 +19,10 @@ export interface RecorderOptions extends EventNode {
   readonly metrics?: Metrics;
 }
 
-/** Turns clicks into events and keeps them. Above a rate, repeats on one token become one event with a count. */
+/**
+ * Turns clicks into events and keeps them. Above a rate, repeats on one token become one event with
+ * a count.
+ */
 export class ClickRecorder implements ClickSink {
   readonly #options: RecorderOptions;
   readonly #writer: ClickEventWriter;

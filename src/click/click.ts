@@ -10,9 +10,13 @@ export interface Click extends ClickFacts {
 /** Records clicks. */
 export interface ClickSink {
   /**
-   * Settles when the click is kept, as safely as one bounded write can. Rejects when it could be kept nowhere.
+   * Settles when the click is kept, as safely as one bounded write can. Rejects when it could be
+   * kept nowhere.
    */
   record(click: Click): Promise<void>;
-  /** To be called for a HEAD request of a live link: it is not a click, but a sign that a program examines the link. */
+  /**
+   * To be called for a HEAD request of a live link: it is not a click, but a sign that a program
+   * examines the link.
+   */
   headSeen?(token: string): void;
 }

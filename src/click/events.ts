@@ -1,6 +1,7 @@
 /**
- * `clickmilter/events`: the types of click events, and the signature of the webhook that posts them.
- * docs/events.md has a receiver. The JSON schema of an event is `clickmilter/events/schema.json`.
+ * `clickmilter/events`: the types of click events, and the signature of the webhook that posts
+ * them. docs/events.md has a receiver. The JSON schema of an event is
+ * `clickmilter/events/schema.json`.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
@@ -8,7 +9,10 @@ export type { AutomationReason, ClickEvent, TrackEvent } from '../link/facts.ts'
 
 /** Options of `verifySignature`. */
 export interface VerifyOptions {
-  /** How many seconds a signature may be older or newer than `now`; default 300. An older one may be a replayed request. */
+  /**
+   * How many seconds a signature may be older or newer than `now`; default 300. An older one may be
+   * a replayed request.
+   */
   readonly toleranceSeconds?: number;
   /** The time of the receiver in Unix milliseconds; default `Date.now()`. */
   readonly now?: number;
@@ -18,8 +22,9 @@ export interface VerifyOptions {
 const SIGNATURE = /^t=(\d{1,15}),v1=([0-9a-f]{64})(?:,|$)/;
 
 /**
- * Makes the value of the header X-Clickmilter-Signature, `t=SECONDS,v1=HEX`: an HMAC-SHA-256 over the seconds, a dot and the
- * body. The webhook signs with it; receivers can use it to test themselves.
+ * Makes the value of the header X-Clickmilter-Signature, `t=SECONDS,v1=HEX`: an HMAC-SHA-256 over
+ * the seconds, a dot and the body. The webhook signs with it; receivers can use it to test
+ * themselves.
  * @param body the body of the request, before it is parsed
  * @param secret `webhook_secret` of the configuration
  * @param seconds the time of the signature in Unix seconds
@@ -29,9 +34,10 @@ export function signature(body: string | Uint8Array, secret: string, seconds: nu
 }
 
 /**
- * Checks that a request comes from a webhook of clickmilter that knows the secret, and was signed within the last minutes. The
- * comparison takes the same time for every wrong signature.
- * @param header the value of the header X-Clickmilter-Signature, as `request.headers` of Node.js has it
+ * Checks that a request comes from a webhook of clickmilter that knows the secret, and was signed
+ * within the last minutes. The comparison takes the same time for every wrong signature.
+ * @param header the value of the header X-Clickmilter-Signature, as `request.headers` of Node.js
+ * has it
  * @param body the body of the request, byte for byte, before it is parsed
  * @param secret `webhook_secret` of the configuration
  * @returns false also where the header is missing or malformed

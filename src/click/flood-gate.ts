@@ -7,7 +7,10 @@ type Release = (click: Click, repeats: number) => void;
 export interface FloodLimits {
   /** Clicks per second on one token that each become an event; default 20. */
   readonly perSecond?: number;
-  /** How often repeats are released as one event; default 1,000 ms. A kill -9 loses the repeats of this time. */
+  /**
+   * How often repeats are released as one event; default 1,000 ms. A kill -9 loses the repeats of
+   * this time.
+   */
   readonly flushMs?: number;
 }
 
@@ -20,8 +23,9 @@ interface Count {
 }
 
 /**
- * Keeps a flood on one token from filling stream and disk. Above a rate, repeats are held back, counted, and released as
- * one click per interval, until an interval stays below the rate. The clicks of one interval bound the memory.
+ * Keeps a flood on one token from filling stream and disk. Above a rate, repeats are held back,
+ * counted, and released as one click per interval, until an interval stays below the rate. The
+ * clicks of one interval bound the memory.
  */
 export class FloodGate {
   readonly #limit: number;

@@ -30,8 +30,8 @@ export type BatchAnswer =
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /**
- * Sorts events by their ids, each of which ends in a number. After a crash the events of several writers may be read in
- * another order, and must form the same batch.
+ * Sorts events by their ids, each of which ends in a number. After a crash the events of several
+ * writers may be read in another order, and must form the same batch.
  */
 export function inOrder(events: readonly StoredEvent[]): StoredEvent[] {
   const places = events.map((event) => {
@@ -42,7 +42,10 @@ export function inOrder(events: readonly StoredEvent[]): StoredEvent[] {
   return places.map(({ event }) => event);
 }
 
-/** The id of a batch: a digest of the ids of its events, so that the same batch has the same id after a crash. */
+/**
+ * The id of a batch: a digest of the ids of its events, so that the same batch has the same id
+ * after a crash.
+ */
 export function batchId(events: readonly StoredEvent[]): string {
   const hash = createHash('sha256');
   for (const { id } of events) hash.update(`${id}\n`);
@@ -50,10 +53,14 @@ export function batchId(events: readonly StoredEvent[]): string {
   return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** Posts a batch once. Redirects are not followed: token and events are for the configured server only. */
+/**
+ * Posts a batch once. Redirects are not followed: token and events are for the configured server
+ * only.
+ */
 export async function postBatch(request: BatchRequest): Promise<BatchAnswer> {
   const { webhook, webhookTimeoutMs, signal } = request;
-  // AbortSignal.any() over AbortSignal.timeout() would be shorter; in Node 20 such a timer may be collected before it fires.
+  // AbortSignal.any() over AbortSignal.timeout() would be shorter; in Node 20 such a timer may be
+  // collected before it fires.
   const attempt = new AbortController();
   const end = (reason: string) => attempt.abort(new Error(reason));
   const timer = setTimeout(end, webhookTimeoutMs, `no answer within ${webhookTimeoutMs} ms`);
@@ -115,7 +122,10 @@ function headersOf(
   };
 }
 
-/** Removes name and password from a URL, because fetch refuses them there, and returns the header for them. */
+/**
+ * Removes name and password from a URL, because fetch refuses them there, and returns the header
+ * for them.
+ */
 function basicAuth(url: URL): string | undefined {
   if (url.username === '') return undefined;
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;

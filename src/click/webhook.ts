@@ -12,7 +12,10 @@ export interface WebhookOptions extends WebhookSettings {
   readonly deadLetters?: DeadLetterBox;
   /** How long a batch is collected, from its first event on. */
   readonly webhookIntervalMs: number;
-  /** Before the second attempt; doubles with each one up to `maxBackoffMs`. Defaults: 1,000 and 300,000 ms. */
+  /**
+   * Before the second attempt; doubles with each one up to `maxBackoffMs`. Defaults: 1,000 and
+   * 300,000 ms.
+   */
   readonly backoffMs?: number;
   readonly maxBackoffMs?: number;
   readonly logger?: Logger;
@@ -23,8 +26,9 @@ export interface WebhookOptions extends WebhookSettings {
 const WAIT_MS = 1000;
 
 /**
- * Delivers events in batches to an HTTP server, one batch at a time, until each was accepted. Events that were not
- * acknowledged when the process ended are delivered again by the next one, under the same batch id.
+ * Delivers events in batches to an HTTP server, one batch at a time, until each was accepted.
+ * Events that were not acknowledged when the process ended are delivered again by the next one,
+ * under the same batch id.
  */
 export class Webhook {
   readonly #consumer: EventConsumer;
@@ -101,8 +105,9 @@ export class Webhook {
   }
 
   /**
-   * Collects events until there are enough of them, or the first one has waited for long enough. Returns none when no
-   * event came for a while, so that the events of consumers that are gone are taken over.
+   * Collects events until there are enough of them, or the first one has waited for long enough.
+   * Returns none when no event came for a while, so that the events of consumers that are gone are
+   * taken over.
    */
   async #collect(carried: readonly StoredEvent[], maxBytes: number): Promise<StoredEvent[]> {
     const batch = [...carried];
@@ -128,8 +133,8 @@ export class Webhook {
 }
 
 /**
- * Makes Node.js load its HTTP client now. Otherwise it does so with the first request, where a distribution packages it as a
- * file of its own that an upgrade may have replaced by then.
+ * Makes Node.js load its HTTP client now. Otherwise it does so with the first request, where a
+ * distribution packages it as a file of its own that an upgrade may have replaced by then.
  */
 function loadHttpClient(): void {
   new Headers();

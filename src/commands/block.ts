@@ -17,7 +17,10 @@ interface BlockOptions {
 
 const WHAT = 'a tracked URL, a token, a message id, or a target URL';
 
-/** `clickmilter block` and `unblock`. Blocked links answer 410 from the next request on, on every host. */
+/**
+ * `clickmilter block` and `unblock`. Blocked links answer 410 from the next request on, on every
+ * host.
+ */
 export function blockCommand(program: Command): void {
   program
     .command('block')

@@ -14,7 +14,10 @@ import { openStore } from '../store/open-store.ts';
 import { exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
 
-/** `clickmilter check` reports every problem of the configuration. The exit code is 78 if one is an error. */
+/**
+ * `clickmilter check` reports every problem of the configuration. The exit code is 78 if one is an
+ * error.
+ */
 export function checkCommand(program: Command): void {
   program
     .command('check')
@@ -65,7 +68,10 @@ function summary(problems: readonly Problem[]): string {
   return said.join(', ') || 'no problems';
 }
 
-/** What is wrong with the key file, at `key_file`. A file that this user may not read is not checked. */
+/**
+ * What is wrong with the key file, at `key_file`. A file that this user may not read is not
+ * checked.
+ */
 async function keyProblems(
   { sealed: { keyFile } }: Configuration,
   root: Stanza,
@@ -86,9 +92,10 @@ async function keyProblems(
 const REFUSALS = /: (ERR DB index|WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)/;
 
 /**
- * What is wrong with the Redis that is configured, at its stanza, or at `link_store`: errors where it refuses login or
- * database, warnings about its settings. One that cannot be reached from here and now is nothing that a check of the
- * configuration could know to be wrong: that is left to `doctor` and the service.
+ * What is wrong with the Redis that is configured, at its stanza, or at `link_store`: errors where
+ * it refuses login or database, warnings about its settings. One that cannot be reached from here
+ * and now is nothing that a check of the configuration could know to be wrong: that is left to
+ * `doctor` and the service.
  */
 export async function storeProblems(config: Configuration, root: Stanza): Promise<Problem[]> {
   const set = root.settings.get('link_store');

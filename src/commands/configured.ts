@@ -16,7 +16,8 @@ export function configured(program: Command): Configuration {
 }
 
 /**
- * Loads the configuration that `--config` names, with its stanzas, and prints its problems on stderr.
+ * Loads the configuration that `--config` names, with its stanzas, and prints its problems on
+ * stderr.
  * @throws CommandFailed (78) if there are errors
  */
 export function configuredFully(program: Command): Loaded & { readonly config: Configuration } {
@@ -47,8 +48,8 @@ export async function whileAvailable<T>(action: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Prints the warnings of the store, such as a skipped file, for commands that continue. An error ends the command, which
- * prints it.
+ * Prints the warnings of the store, such as a skipped file, for commands that continue. An error
+ * ends the command, which prints it.
  */
 export const stderrLogger: Logger = {
   ...silent,

@@ -37,8 +37,8 @@ export function originsOf(root: Stanza, scopes: ScopeTree): readonly Origin[] {
 }
 
 /**
- * Follows a sealed link there as a mail program's preview would (HEAD, which is not a click). This examines DNS,
- * certificate, proxy and redirect in one request.
+ * Follows a sealed link there as a mail program's preview would (HEAD, which is not a click). This
+ * examines DNS, certificate, proxy and redirect in one request.
  * @param storeIsAway whether stored links cannot be looked up
  */
 export async function examineDomain(

@@ -55,7 +55,10 @@ export async function examineListeners(config: Configuration): Promise<readonly 
   return findings.list;
 }
 
-/** Whether the service has the settings of the file in use. @param unit the socket unit of systemd, where there is one */
+/**
+ * Whether the service has the settings of the file in use.
+ * @param unit the socket unit of systemd, where there is one
+ */
 function examineSettings(
   findings: Findings,
   place: string,
@@ -100,15 +103,16 @@ function named(paths: readonly string[]): string {
 }
 
 /**
- * Where health and metrics are served, and by which socket unit: with the systemd units each of the two services has a
- * control listener of its own, in the place of the configured one.
+ * Where health and metrics are served, and by which socket unit: with the systemd units each of the
+ * two services has a control listener of its own, in the place of the configured one.
  */
 async function controlListeners(
   config: Configuration,
 ): Promise<readonly (readonly [ListenAddress, string | undefined])[]> {
   const found: (readonly [ListenAddress, string])[] = [];
   for (const unit of CONTROL_UNITS) {
-    // `Listen=127.0.0.1:8894 (Stream)` of a unit that is active, nothing where there is none or no systemd.
+    // `Listen=127.0.0.1:8894 (Stream)` of a unit that is active, nothing where there is none or no
+    // systemd.
     const asked = run('systemctl', ['show', '--property=Listen', '--property=ActiveState', unit]);
     const { stdout } = await asked.catch(() => ({ stdout: '' }));
     if (!/^ActiveState=active$/m.test(stdout)) continue;

@@ -32,7 +32,10 @@ const SIGNER = /dkim|rspamd|amavis|:8891$|:11332$/i;
 /** Where only this host can come in, as a content filter does with what it has seen. */
 const LOOPBACK = /^(127\.[\d.]+|localhost|\[?::1\]?):/;
 
-/** Examines Postfix's settings: whether it uses clickmilter, in the right order, and loses no mail while clickmilter is away. */
+/**
+ * Examines Postfix's settings: whether it uses clickmilter, in the right order, and loses no mail
+ * while clickmilter is away.
+ */
 export async function examinePostfix(
   config: Configuration,
   folder?: string,
@@ -160,7 +163,9 @@ function adviceToAsk(ours: Places, present: string): string {
   return `no smtpd uses clickmilter: postconf -e 'smtpd_milters = ${all.join(', ')}' && postfix reload`;
 }
 
-/** Whether a place is one that packages and examples of clickmilter use, wherever it listens now. */
+/**
+ * Whether a place is one that packages and examples of clickmilter use, wherever it listens now.
+ */
 function wasOurs(place: string): boolean {
   return /^inet:(?:127\.[\d.]+|localhost|::1):8893$|^unix:.*clickmilter/.test(place);
 }
@@ -182,8 +187,8 @@ async function examineMaster(findings: Findings, settings: Settings): Promise<vo
 }
 
 /**
- * Tries every milter that Postfix asks: one that is not there applies to all mail by its default_action. Ours are
- * tried with the service.
+ * Tries every milter that Postfix asks: one that is not there applies to all mail by its
+ * default_action. Ours are tried with the service.
  */
 async function tryMilters(
   findings: Findings,

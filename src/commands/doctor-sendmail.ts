@@ -12,7 +12,10 @@ interface SendmailFilter {
   readonly flags: string;
 }
 
-/** Sendmail's own settings, where it is installed: whether it uses clickmilter, and what it does with mail while clickmilter is away. */
+/**
+ * Sendmail's own settings, where it is installed: whether it uses clickmilter, and what it does
+ * with mail while clickmilter is away.
+ */
 export async function examineSendmail(
   config: Configuration,
   file = '/etc/mail/sendmail.cf',

@@ -9,7 +9,10 @@ import { type Finding, Findings } from './doctor-finding.ts';
 const FULL_BYTES = 64 * 1024;
 const MIN_FREE_BYTES = 200 * 1024 * 1024;
 
-/** Reads the keys of sealed links, and creates none. @returns undefined if they cannot be read or do not exist yet */
+/**
+ * Reads the keys of sealed links, and creates none.
+ * @returns undefined if they cannot be read or do not exist yet
+ */
 export async function readKeys(config: Configuration): Promise<SealKeys | undefined> {
   const file = config.sealed.keyFile;
   try {
@@ -87,7 +90,10 @@ async function examineSpace({ events: { journal } }: Configuration): Promise<rea
   return findings.list;
 }
 
-/** Whether the service user, who owns the state directory, can write the log. Its supplementary groups are not known. */
+/**
+ * Whether the service user, who owns the state directory, can write the log. Its supplementary
+ * groups are not known.
+ */
 async function examineLog({
   log: { file },
   stateDirectory,

@@ -40,8 +40,9 @@ export function describeFailure(error: unknown): CommandFailed {
 }
 
 /**
- * Handles output that cannot be written. A closed pipe, as with head, is ignored; any other error is printed once and
- * sets the exit code. The command continues, as it may have more to do than to print.
+ * Handles output that cannot be written. A closed pipe, as with head, is ignored; any other error
+ * is printed once and sets the exit code. The command continues, as it may have more to do than to
+ * print.
  */
 export function handleOutputErrors(): void {
   let failed = false;

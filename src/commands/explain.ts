@@ -140,7 +140,10 @@ function section(title: string, lines: readonly string[]): string[] {
   return [title, ...lines.map((line) => `  ${line}`), ''];
 }
 
-/** A table whose columns are as wide as their cells, but at most 48 characters, so that others stay on the screen. */
+/**
+ * A table whose columns are as wide as their cells, but at most 48 characters, so that others stay
+ * on the screen.
+ */
 function table(rows: readonly Row[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     rows.reduce((width, row) => Math.min(48, Math.max(width, row[column]?.length ?? 0)), 0),

@@ -19,7 +19,8 @@ export type LinkArgument =
 const TOKEN = /^[\w-]{20,}$/;
 
 /**
- * A token, a tracked URL (which ends in a token, sublink or not), a message id, or any other http or https URL.
+ * A token, a tracked URL (which ends in a token, sublink or not), a message id, or any other http
+ * or https URL.
  * @returns undefined for any other text
  */
 export function parseLinkArgument(text: string): LinkArgument | undefined {

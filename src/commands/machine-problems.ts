@@ -11,8 +11,8 @@ import { groupId, type Listener, listeners, stanzaOf, userId } from '../service/
 const MAX_PEM_BYTES = 1024 * 1024;
 
 /**
- * Finds users, groups and files of the configuration that this machine does not have, or that this user may not use. The
- * service would not start.
+ * Finds users, groups and files of the configuration that this machine does not have, or that this
+ * user may not use. The service would not start.
  * @param roles the roles whose listeners are checked
  */
 export function machineProblems(
@@ -54,7 +54,10 @@ function tlsProblems(stanza: Stanza | undefined): readonly Problem[] {
   );
 }
 
-/** @throws Error if the file has no valid certificate, which OpenSSL would ignore in a file of authorities */
+/**
+ * @throws Error if the file has no valid certificate, which OpenSSL would ignore in a file of
+ * authorities
+ */
 function readCertificates(file: string): Buffer {
   const pem = readPem(file);
   const found = pem.toString('latin1').match(/-----BEGIN [^-]*CERTIFICATE-----[^-]+-----END/g);

@@ -148,8 +148,9 @@ export interface Milter {
 }
 
 /**
- * Parses a list such as `inet:localhost:8891, { unix:/run/x, { default_action = accept } }` (postconf(5), smtpd_milters,
- * and MILTER_README). A setting with white space around `=` has braces of its own.
+ * Parses a list such as `inet:localhost:8891, { unix:/run/x, { default_action = accept } }`
+ * (postconf(5), smtpd_milters, and MILTER_README). A setting with white space around `=` has braces
+ * of its own.
  */
 export function parseMilters(list: string): readonly Milter[] {
   return words(list).flatMap((word) => {
@@ -190,7 +191,10 @@ function pairOf(setting: string): [string, string] {
   return [name.trim(), value.join('=').trim()];
 }
 
-/** `local:` means `unix:`, `inet:PORT@HOST` is Sendmail's form of `inet:HOST:PORT`, and brackets are optional. */
+/**
+ * `local:` means `unix:`, `inet:PORT@HOST` is Sendmail's form of `inet:HOST:PORT`, and brackets are
+ * optional.
+ */
 function placeOf(address: string): string {
   const [, kind = 'inet', rest = address] = /^(inet6?|unix|local):(.*)$/.exec(address) ?? [];
   if (kind === 'unix' || kind === 'local') return `unix:${rest}`;

@@ -18,8 +18,8 @@ const commands = {
 };
 
 /**
- * The command line. Only the command that the arguments name is loaded, so that a service listens sooner; where they
- * name none, as in `--help`, all commands are.
+ * The command line. Only the command that the arguments name is loaded, so that a service listens
+ * sooner; where they name none, as in `--help`, all commands are.
  * @param args without the name of the program
  */
 export async function loadProgram(args: readonly string[] = []): Promise<Command> {

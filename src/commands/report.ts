@@ -128,7 +128,8 @@ const RATE: Column = {
 };
 
 /**
- * A table of plain text, no wider than the terminal. Days are in order, other rows sorted by clicks.
+ * A table of plain text, no wider than the terminal. Days are in order, other rows sorted by
+ * clicks.
  * @param width in columns
  */
 export function reportTable(

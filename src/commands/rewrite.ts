@@ -153,7 +153,10 @@ function writeLinks(path: string, links: readonly unknown[]): Promise<void> {
   return done('cannot write the links', writeFile(path, `${JSON.stringify(links, null, 2)}\n`));
 }
 
-/** Reports the failure of an operation on a file in one line. The error of Node.js names path and reason. */
+/**
+ * Reports the failure of an operation on a file in one line. The error of Node.js names path and
+ * reason.
+ */
 async function done<T>(cannot: string, doing: Promise<T>): Promise<T> {
   try {
     return await doing;

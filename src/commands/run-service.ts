@@ -207,7 +207,8 @@ async function startWorkers(
     },
     async close() {
       if (handOver) {
-        // Links and mail are served until the last moment, since delivering events may take its time.
+        // Links and mail are served until the last moment, since delivering events may take its
+        // time.
         await primary.close().finally(() => workers.leave());
         return;
       }
@@ -231,7 +232,10 @@ function answersOf<T>(
   return said.filter((one) => one !== undefined);
 }
 
-/** Opens the log again; then parses, checks, and swaps: on any error the old configuration stays in use. */
+/**
+ * Opens the log again; then parses, checks, and swaps: on any error the old configuration stays in
+ * use.
+ */
 async function reload(
   started: Read,
   running: Running,

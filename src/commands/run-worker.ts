@@ -8,7 +8,10 @@ import { startService } from '../service/service.ts';
 import { serveUnderPrimary } from '../service/workers/worker.ts';
 import { exitCode } from './exit-code.ts';
 
-/** How often a worker without a primary opens its log and reads its keys again: nobody tells it when they change. */
+/**
+ * How often a worker without a primary opens its log and reads its keys again: nobody tells it when
+ * they change.
+ */
 const REFRESH_MS = 10_000;
 
 /** `clickmilter run` in a worker. */
@@ -58,8 +61,8 @@ export async function runWorker(
 }
 
 /**
- * In a worker: the configuration that its primary has in use, and has checked. One that starts hours later must not read
- * the file on disk: it may have been edited since, and have errors.
+ * In a worker: the configuration that its primary has in use, and has checked. One that starts
+ * hours later must not read the file on disk: it may have been edited since, and have errors.
  */
 function handedOver(nodes: unknown): Configuration {
   try {

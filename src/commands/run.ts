@@ -18,7 +18,8 @@ export function runCommand(program: Command): void {
       'on SIGTERM leave open sessions to the workers and end at once, as systemd needs it with KillMode=process',
     )
     .action(async ({ role, handOver = false }: { role?: Role[]; handOver?: boolean }) => {
-      // Until a socket has the mode that is configured, nobody else may use it; keys and journals are nobody else's.
+      // Until a socket has the mode that is configured, nobody else may use it; keys and journals
+      // are nobody else's.
       process.umask(0o077);
       const wanted: readonly Role[] = role === undefined ? roles : [...role, 'control'];
       const slot = workerSlot();
@@ -26,8 +27,8 @@ export function runCommand(program: Command): void {
         const { runWorker } = await import('./run-worker.ts');
         return runWorker(wanted.filter(isShared), slot, handOver);
       }
-      // At once, since nobody listens before a worker has loaded the program: it does so while this process reads
-      // the configuration.
+      // At once, since nobody listens before a worker has loaded the program: it does so while this
+      // process reads the configuration.
       const ahead = handOver && wanted.some(isShared) ? new RunningWorker(1) : undefined;
       const { runService } = await import('./run-service.ts');
       return runService(program, { wanted, handOver }, ahead);

@@ -15,7 +15,8 @@ import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**
  * Logs inherited sockets that are not served.
- * @throws CommandFailed where there is nothing to serve at all, which another attempt would not change
+ * @throws CommandFailed where there is nothing to serve at all, which another attempt would not
+ * change
  */
 export function assertSomethingToServe(
   config: Configuration,

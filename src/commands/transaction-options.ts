@@ -48,7 +48,10 @@ export function envelopeOf(
   };
 }
 
-/** Validates --listen: the milter accepts any value from an MTA, but a typing error here would give a wrong answer. */
+/**
+ * Validates --listen: the milter accepts any value from an MTA, but a typing error here would give
+ * a wrong answer.
+ */
 function toListen(text: string): string {
   if (parseListen(text)) return text;
   throw new InvalidArgumentError('Expected ADDRESS:PORT, such as 192.0.2.1:587, or a unix path.');

@@ -56,7 +56,10 @@ function checkBody(stanza: Stanza, nodes: readonly Node[], problems: Problems): 
   }
 }
 
-/** Whether what looks like an unknown name may be a secret, or the end of one, that lacks its quotes. */
+/**
+ * Whether what looks like an unknown name may be a secret, or the end of one, that lacks its
+ * quotes.
+ */
 function mayEndSecret(
   scope: StanzaDefinition,
   node: OptionNode | StanzaNode,

@@ -16,7 +16,8 @@ import { stanzaFields } from './stanza.ts';
 import { eventsOptions, redisOptions, sealedOptions } from './store-options.ts';
 
 /**
- * The whole configuration: typed, every default applied, paths absolute. Its fields are the options of the tables:
+ * The whole configuration: typed, every default applied, paths absolute. Its fields are the options
+ * of the tables:
  * `redis { key_prefix }` is `redis.keyPrefix`, and durations end in `Ms`.
  */
 export interface Configuration extends ReturnType<typeof buildConfiguration> {}

@@ -26,7 +26,10 @@ export function crossCheck(root: Stanza, problems: Problems): void {
 /** Bounds the cost: each suggestion compares a name with all others. */
 const maxSuggestions = 20;
 
-/** A pathway that is used but not configured may be intended for reports only, but is often a typing error. */
+/**
+ * A pathway that is used but not configured may be intended for reports only, but is often a typing
+ * error.
+ */
 function checkPathwayNames(root: Stanza, problems: Problems): void {
   const groups = root.childrenOf('pathway_group');
   const names = [root, ...groups]
@@ -78,7 +81,10 @@ function checkGroups(root: Stanza, problems: Problems): void {
   }
 }
 
-/** Links that lead to localhost although the redirect endpoint is public: only this machine could follow them. */
+/**
+ * Links that lead to localhost although the redirect endpoint is public: only this machine could
+ * follow them.
+ */
 function checkTrackingDomain(root: Stanza, problems: Problems): void {
   const http = root.child('http_listener');
   const isPublic = http?.childrenOf('socket').some((socket) => {
@@ -161,7 +167,10 @@ function checkMacroNames(root: Stanza, problems: Problems): void {
   }
 }
 
-/** Metadata that sealed links may not have room for. Included by default, it is worth a warning only where it is set. */
+/**
+ * Metadata that sealed links may not have room for. Included by default, it is worth a warning only
+ * where it is set.
+ */
 function checkMetadata(root: Stanza, problems: Problems): void {
   const tracker = root.child('engagement_tracker')?.settings;
   const included = tracker?.get('click_tracking_include_metadata');

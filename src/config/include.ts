@@ -77,7 +77,9 @@ class Reader {
     }
   }
 
-  /** The files of an include. A path is relative to the including file first, then to the main file. */
+  /**
+   * The files of an include. A path is relative to the including file first, then to the main file.
+   */
   #find(path: string, { file }: Origin): readonly string[] {
     const folders = isAbsolute(path) ? [''] : [dirname(file), dirname(this.#main)];
     for (const folder of folders) {

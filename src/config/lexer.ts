@@ -14,7 +14,10 @@ const punctuation = new Set<string>(['=', '{', '}', '[', ']', '(', ')']);
 /** The end of an unquoted value: white space or any of `# / " ' = { } [ ] ( )`. */
 const wordEnd = /[\s#/"'={}[\]()]/g;
 
-/** Splits the text of one configuration file into tokens; the last one is `end`. Continues after a mistake. */
+/**
+ * Splits the text of one configuration file into tokens; the last one is `end`. Continues after a
+ * mistake.
+ */
 export function tokenize(text: string, file: string, problems: Problems): Token[] {
   return new Lexer(text, file, problems).run();
 }
@@ -73,7 +76,9 @@ class Lexer {
     else this.#readUnquoted();
   }
 
-  /** Reads a value with an unquoted slash: reports it once and takes the whole word as the value. */
+  /**
+   * Reads a value with an unquoted slash: reports it once and takes the whole word as the value.
+   */
   #readUnquoted(): void {
     const before = this.#tokens.at(-1);
     const { file, line, column } = this.#origin();

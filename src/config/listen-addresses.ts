@@ -10,7 +10,10 @@ import { definitionOf } from './stanzas.ts';
 
 /** The address at which a server listens. */
 export type ListenAddress =
-  /** `host` is an IP address, unbracketed; `::` is IPv6 only, absent is every address of both families. */
+  /**
+   * `host` is an IP address, unbracketed; `::` is IPv6 only, absent is every address of both
+   * families.
+   */
   | { readonly host?: string; readonly port: number }
   | ({ readonly path: string } & Fields<typeof socketOptions>);
 
@@ -160,7 +163,10 @@ function checkOverlaps(sockets: readonly Socket[], problems: Problems): void {
   }
 }
 
-/** Whether no configuration of roles can serve both. Two different listeners may belong to hosts with different roles. */
+/**
+ * Whether no configuration of roles can serve both. Two different listeners may belong to hosts
+ * with different roles.
+ */
 function isImpossible(one: Socket, other: Socket): boolean {
   if (other.origin === undefined) return false;
   return one.listener === other.listener || formatListen(one.listen) === formatListen(other.listen);

@@ -9,7 +9,10 @@ import type { Stanza } from './stanza.ts';
 export interface Loaded {
   /** Absent if one of the problems is an error. */
   readonly config?: Configuration;
-  /** The nodes that were read, with included files in their places. They are plain data, fit for another process. */
+  /**
+   * The nodes that were read, with included files in their places. They are plain data, fit for
+   * another process.
+   */
   readonly nodes: readonly Node[];
   /** The stanzas, merged, as far as they are valid. */
   readonly root: Stanza;
@@ -17,7 +20,9 @@ export interface Loaded {
   readonly problems: readonly Problem[];
 }
 
-/** Reads and checks a configuration file with its includes. Problems name files as they were given. */
+/**
+ * Reads and checks a configuration file with its includes. Problems name files as they were given.
+ */
 export function loadConfig(file: string): Loaded {
   const problems = new Problems();
   const nodes = readNodes(file, problems);
@@ -40,8 +45,8 @@ export interface NodesInUse {
 }
 
 /**
- * The configuration in use. Options that a reload applies are those of the last reload; other options, such as addresses
- * that were opened at the start, are unchanged.
+ * The configuration in use. Options that a reload applies are those of the last reload; other
+ * options, such as addresses that were opened at the start, are unchanged.
  * @throws Error for invalid nodes
  */
 export function configurationInUse({ file, started, latest }: NodesInUse): Configuration {

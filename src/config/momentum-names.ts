@@ -1,6 +1,10 @@
-// Names of Momentum 4 that clickmilter ignores, so that a configuration copied from Momentum loads with warnings.
+// Names of Momentum 4 that clickmilter ignores, so that a configuration copied from Momentum loads
+// with warnings.
 
-/** Options of Momentum's global, listener, Listen, Peer and pathway scopes ("Configuration Options Summary"). */
+/**
+ * Options of Momentum's global, listener, Listen, Peer and pathway scopes ("Configuration Options
+ * Summary").
+ */
 export const momentumOptions: ReadonlySet<string> = wordsOf(`
   _unsafe_spool accept_queue_backlog alias_schemes allow_ip_literal allow_null_envelope_sender
   allow_trailing_whitespace_in_commands always_allow always_deny async_bounce_rendering authcrammd5parameters

@@ -117,7 +117,10 @@ function factsOf(steps: readonly Step[]): Facts {
   };
 }
 
-/** The stanzas that decide outside listeners: a group's pathway, the pathway, the group; otherwise the stanza alone. */
+/**
+ * The stanzas that decide outside listeners: a group's pathway, the pathway, the group; otherwise
+ * the stanza alone.
+ */
 function fallback(root: Stanza, steps: readonly Step[]): readonly Stanza[] {
   const last = steps.at(-1);
   const own = stanzaAt(root, steps);

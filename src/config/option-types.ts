@@ -12,8 +12,8 @@ import type { ScalarNode, ValueNode } from './parser.ts';
 import { nearest } from './problem.ts';
 
 /**
- * The type of an option: how its values are read, named and written. `T` is the value in the file, `U` the value that
- * the program uses.
+ * The type of an option: how its values are read, named and written. `T` is the value in the file,
+ * `U` the value that the program uses.
  */
 export interface OptionType<T extends OptionValue = OptionValue, U = T> {
   /** Describes valid values; follows "must be". */
@@ -133,7 +133,10 @@ export function choiceType<const T extends string>(...values: readonly T[]): Opt
   return { ...scalarType(expects, (text) => parseChoice(values, text)), choices: values };
 }
 
-/** A file or folder. A relative path starts at the folder of the configuration file that contains it. */
+/**
+ * A file or folder. A relative path starts at the folder of the configuration file that contains
+ * it.
+ */
 export const pathType = scalarType('a path', (text, { file }) =>
   text === '' || text.includes('\0') ? undefined : resolve(dirname(file), text),
 );
@@ -155,7 +158,10 @@ export function listType(item: OptionType<string>): OptionType<readonly string[]
   };
 }
 
-/** A type whose values the program uses in another form, such as patterns in the form of a compiled matcher. */
+/**
+ * A type whose values the program uses in another form, such as patterns in the form of a compiled
+ * matcher.
+ */
 export function usedAs<T extends OptionValue, U>(
   type: OptionType<T>,
   use: (value: T) => U,
@@ -210,7 +216,10 @@ export const recipientPatternType = scalarType(
   },
 );
 
-/** Long enough for any URL. The cost of a match is bounded by the length of the pattern times that of the URL. */
+/**
+ * Long enough for any URL. The cost of a match is bounded by the length of the pattern times that
+ * of the URL.
+ */
 const maxPatternLength = 1000;
 
 export const urlPatternType = scalarType(

@@ -9,7 +9,10 @@ export interface DefaultContext {
   readonly stateDirectory: string;
 }
 
-/** One option: everything that the program, `check`, `config`, the reference file and the documentation know about it. */
+/**
+ * One option: everything that the program, `check`, `config`, the reference file and the
+ * documentation know about it.
+ */
 export interface Definition<T extends OptionValue = OptionValue, U = unknown> {
   readonly type: OptionType<T, U>;
   /** Absent for an option that has no value unless it is set. */
@@ -18,7 +21,10 @@ export interface Definition<T extends OptionValue = OptionValue, U = unknown> {
   readonly otherwise?: string;
   /** Complete sentences, for the manual page, the reference file and the documentation. */
   readonly help: string;
-  /** The value that the reference file shows, as it is written there, where `default` is not worth showing. */
+  /**
+   * The value that the reference file shows, as it is written there, where `default` is not worth
+   * showing.
+   */
   readonly example?: string;
   /** The version that introduced the option; absent for options of 0.1.0. */
   readonly since?: string;
@@ -26,7 +32,10 @@ export interface Definition<T extends OptionValue = OptionValue, U = unknown> {
   readonly secret?: Secret;
 }
 
-/** Masks a value that is, or may by mistake contain, a secret. Messages about a wrong value never repeat it. */
+/**
+ * Masks a value that is, or may by mistake contain, a secret. Messages about a wrong value never
+ * repeat it.
+ */
 type Secret = (value: string) => string;
 
 export type Definitions = Readonly<Record<string, Definition>>;
@@ -99,7 +108,9 @@ export function withoutLogin(url: string): string {
   return url.replace(/^(\w+:\/\/)[^/?#]*@/, `$1${STARS}@`);
 }
 
-/** Masks the login, path and query of a URL: in many webhooks' URLs each of them may be a secret. */
+/**
+ * Masks the login, path and query of a URL: in many webhooks' URLs each of them may be a secret.
+ */
 export function originOnly(url: string): string {
   const { protocol, host, username, password, pathname, search, hash } = new URL(url);
   const login = username + password === '' ? '' : `${STARS}@`;
@@ -124,8 +135,8 @@ type Certain<D> = {
 }[keyof D];
 
 /**
- * The options of a table as the program uses them: `idle_timeout` is `idleTimeoutMs`, and an option without a default
- * is optional.
+ * The options of a table as the program uses them: `idle_timeout` is `idleTimeoutMs`, and an option
+ * without a default is optional.
  */
 export type Fields<D extends Definitions> = {
   readonly [K in keyof D & string as K extends Certain<D> ? FieldName<K, D[K]> : never]: FieldValue<

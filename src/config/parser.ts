@@ -2,7 +2,9 @@ import type { Origin } from '../scope/option-value.ts';
 import { type Token, tokenize } from './lexer.ts';
 import type { Problems } from './problem.ts';
 
-/** The syntax of a configuration: names, values and blocks. The parser does not know the options. */
+/**
+ * The syntax of a configuration: names, values and blocks. The parser does not know the options.
+ */
 export type Node = OptionNode | StanzaNode | IncludeNode;
 
 /** An option: `name = value`. */
@@ -55,7 +57,10 @@ interface MapNode {
 /** Depth of nested blocks. Valid configurations need three. */
 const maxDepth = 16;
 
-/** Parses one configuration file into nodes. Continues after a mistake, so that one run reports all of them. */
+/**
+ * Parses one configuration file into nodes. Continues after a mistake, so that one run reports all
+ * of them.
+ */
 export function parse(text: string, file: string, problems: Problems): readonly Node[] {
   return new Parser(tokenize(text, file, problems), problems).parseBody(0);
 }
@@ -65,8 +70,9 @@ class Parser {
   readonly #problems: Problems;
   #at = 0;
   /**
-   * Words where a name should be that may belong to a value before them: on its line, as it lacks its quotes, or as the
-   * first word after an option without a value. Either may be a password with a `=` or `{` in it.
+   * Words where a name should be that may belong to a value before them: on its line, as it lacks
+   * its quotes, or as the first word after an option without a value. Either may be a password with
+   * a `=` or `{` in it.
    */
   readonly #doubtful = new Set<Token>();
 

@@ -35,7 +35,10 @@ export class Problems {
     return this.#all.some(({ severity }) => severity === 'error');
   }
 
-  /** File by file in order of first appearance, each from top to bottom. Repetitions by a file included twice are removed. */
+  /**
+   * File by file in order of first appearance, each from top to bottom. Repetitions by a file
+   * included twice are removed.
+   */
   sorted(): readonly Problem[] {
     const different = new Map(this.#all.map((problem) => [formatProblem(problem), problem]));
     const files = [...new Set(this.#all.map(({ file }) => file))];
@@ -49,7 +52,10 @@ export class Problems {
 /** Shorter prefixes match too many names. */
 const shortestPrefix = 5;
 
-/** `; did you mean …?` if one of the names is similar or begins with the given one; else an empty string. */
+/**
+ * `; did you mean …?` if one of the names is similar or begins with the given one; else an empty
+ * string.
+ */
 export function nearest(name: string, candidates: readonly string[]): string {
   if (candidates.length === 0) return '';
   const wanted = name.toLowerCase();

@@ -109,8 +109,8 @@ export const logOptions = {
 } satisfies Definitions;
 
 /**
- * The default of state_directory: /var/lib/clickmilter for an installed configuration (below /etc), else `var`, beside
- * a folder called conf, as in a checkout, or inside any other folder.
+ * The default of state_directory: /var/lib/clickmilter for an installed configuration (below /etc),
+ * else `var`, beside a folder called conf, as in a checkout, or inside any other folder.
  */
 export function defaultStateDirectory(file: string): string {
   const folder = dirname(resolve(file));

@@ -4,7 +4,8 @@ import type { Stanza } from './stanza.ts';
 import { jsonValue } from './write-value.ts';
 
 /**
- * The settings of a configuration by their path, such as `log > level`: whether a change takes a `reload` or a
+ * The settings of a configuration by their path, such as `log > level`: whether a change takes a
+ * `reload` or a
  * `restart`, and a hash of the value.
  */
 export type Settings = Readonly<Record<string, string>>;
@@ -16,7 +17,10 @@ export function settingsOf(root: Stanza): Settings {
   return Object.fromEntries(entriesOf(root));
 }
 
-/** @param reloads the options that a reload applies; those of a top-level stanza count for its children too */
+/**
+ * @param reloads the options that a reload applies; those of a top-level stanza count for its
+ * children too
+ */
 function* entriesOf(
   stanza: Stanza,
   reloads: 'all' | readonly string[] = [],

@@ -64,7 +64,9 @@ export class Stanza {
     return this.parent?.parent ? `${this.parent.path} > ${this.title}` : this.title;
   }
 
-  /** The root in use after a reload read `next`: the options that a reload applies come from `next`. */
+  /**
+   * The root in use after a reload read `next`: the options that a reload applies come from `next`.
+   */
   afterReload(next: Stanza): Stanza {
     const root = new Stanza(this.definition, this);
     for (const [name, setting] of this.settings) root.settings.set(name, setting);
@@ -75,7 +77,10 @@ export class Stanza {
     return root;
   }
 
-  /** Whether the stanza itself is enabled. The children of a disabled stanza are not in effect either. */
+  /**
+   * Whether the stanza itself is enabled. The children of a disabled stanza are not in effect
+   * either.
+   */
   get isEnabled(): boolean {
     return this.settings.get('enable')?.value !== false;
   }
@@ -122,7 +127,9 @@ export function stanzaJson(stanza: Stanza, options: Showing): object {
   };
 }
 
-/** The options of a stanza as the program uses them, with defaults for those that it does not set. */
+/**
+ * The options of a stanza as the program uses them, with defaults for those that it does not set.
+ */
 export function stanzaFields<const D extends Definitions>(
   definitions: D,
   stanza: Stanza | undefined,

@@ -22,7 +22,10 @@ export interface StanzaDefinition {
   readonly options: Definitions;
   /** Ids of the stanzas that may contain it; `global` is the top level. */
   readonly within: readonly string[];
-  /** The options that a reload applies, in this stanza and its children. If absent, changes need a restart. */
+  /**
+   * The options that a reload applies, in this stanza and its children. If absent, changes need a
+   * restart.
+   */
   readonly reloads?: 'all' | readonly string[];
   readonly description: string;
 }

@@ -31,8 +31,9 @@ type Decisive = 'click_tracking_enabled' | 'click_tracking_scheme' | 'tracking_d
 const NO_PATHWAY = ' ';
 
 /**
- * Every scope of a listener, alone and with each pathway. Scopes that differ only in their domain are represented by one
- * of them where the pathway sets the domain, and pathways likewise: thousands of both would be millions of pairs.
+ * Every scope of a listener, alone and with each pathway. Scopes that differ only in their domain
+ * are represented by one of them where the pathway sets the domain, and pathways likewise:
+ * thousands of both would be millions of pairs.
  */
 export function* trackedMail(root: Stanza, scopes: ScopeTree): Iterable<TrackedMail> {
   const places: Facts[] = [{}, ...[...placesOf(root)].map(({ facts }) => facts)];
@@ -52,8 +53,8 @@ export function* trackedMail(root: Stanza, scopes: ScopeTree): Iterable<TrackedM
 }
 
 /**
- * Mail whose links lead to the default domain. A configuration does not say which pathways arrive at which listener, so
- * pathways count only where no listener sets a domain.
+ * Mail whose links lead to the default domain. A configuration does not say which pathways arrive
+ * at which listener, so pathways count only where no listener sets a domain.
  */
 export function* trackedToDefault(root: Stanza, scopes: ScopeTree): Iterable<TrackedMail> {
   const places = [...placesOf(root)];
@@ -69,7 +70,10 @@ export function* trackedToDefault(root: Stanza, scopes: ScopeTree): Iterable<Tra
   }
 }
 
-/** The filter's decision for a message without header and macros: one result, or none if it is not tracked. */
+/**
+ * The filter's decision for a message without header and macros: one result, or none if it is not
+ * tracked.
+ */
 function tracked(scopes: ScopeTree, facts: Facts): readonly TrackedMail[] {
   const match = scopes.match(facts);
   const enabled = effective(match, 'click_tracking_enabled');
@@ -78,7 +82,10 @@ function tracked(scopes: ScopeTree, facts: Facts): readonly TrackedMail[] {
   return [{ enabled, scheme, domain: effective(match, 'tracking_domain') }];
 }
 
-/** The value of an option, which a context variable overrides. `decide` has the same rule, but compiles all patterns. */
+/**
+ * The value of an option, which a context variable overrides. `decide` has the same rule, but
+ * compiles all patterns.
+ */
 function effective(match: Match, option: Decisive): Effective {
   const context = match.get('context');
   const value = variable(context.value, option);
@@ -111,7 +118,10 @@ function kindOfPathway({ scopes }: Pathway): string {
   });
 }
 
-/** A key of the settings that decide whether mail is tracked and its scheme, and whether they set a domain. */
+/**
+ * A key of the settings that decide whether mail is tracked and its scheme, and whether they set a
+ * domain.
+ */
 function kindOf(get: (option: Decisive | 'context') => OptionValue | undefined): string {
   const context = get('context');
   const values = (option: Decisive) => [get(option), variable(context, option)];

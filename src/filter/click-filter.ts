@@ -22,9 +22,9 @@ interface State {
 }
 
 /**
- * The click-tracking filter: decides before the body, rewrites at end of message. An MTA that offers
- * it waits for two answers per message, at the end of headers and of the message, and over TCP for
- * one more at DATA. A decision that falls earlier, or an error, is kept until then.
+ * The click-tracking filter: decides before the body, rewrites at end of message. An MTA that
+ * offers it waits for two answers per message, at the end of headers and of the message, and over
+ * TCP for one more at DATA. A decision that falls earlier, or an error, is kept until then.
  */
 export function clickFilter(options: ClickFilterOptions): Filter<State> {
   const report = ({ queueId }: Message, made: MessageReport | undefined) => {

@@ -51,7 +51,10 @@ function headerSize(total: number, { name, value }: HeaderField): number {
   return total + name.length + value.length + 3;
 }
 
-/** `<…>` alone or before a comment. Longer or other values are not taken: a part of one would be the id of nothing. */
+/**
+ * `<…>` alone or before a comment. Longer or other values are not taken: a part of one would be the
+ * id of nothing.
+ */
 const MESSAGE_ID = /^<[^\s\p{Cc}<>]{1,250}>(?=[\s(]|$)/u;
 
 /** Characters after which header texts are cut. */

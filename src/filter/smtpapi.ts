@@ -40,7 +40,8 @@ export function isBelieved({ acceptXMsysApi }: TrackingOptions, macro: MacroLook
  * left out with a problem: they are no reason to refuse mail. If the header was cut, the message is
  * not tracked, since the missing part may have said so.
  * @param values of the fields, with their folds, decoded as UTF-8
- * @returns the wishes of the sender, or the SMTP reply that rejects the message, in Momentum's words
+ * @returns the wishes of the sender, or the SMTP reply that rejects the message, in Momentum's
+ * words
  *   where they are known
  */
 export function parseSmtpapi(

@@ -78,7 +78,8 @@ const ENTRY_BYTES = 100;
 
 /**
  * One message from MAIL to its end: the facts, the decision, the links and their tokens. It knows
- * nothing of the milter protocol, so that `rewrite` and `explain` treat messages as the milter does.
+ * nothing of the milter protocol, so that `rewrite` and `explain` treat messages as the milter
+ * does.
  */
 export class Transaction {
   /** The facts by which the scopes were matched. */

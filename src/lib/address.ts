@@ -1,7 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** An IP address in network order: 4 bytes, or 16. An IPv4-mapped IPv6 address (::ffff:0:0/96) is its IPv4 address. */
+/**
+ * An IP address in network order: 4 bytes, or 16. An IPv4-mapped IPv6 address (::ffff:0:0/96) is
+ * its IPv4 address.
+ */
 export type Address = Uint8Array;
 
 /** A block of addresses: those whose first `length` bits are the address's. */
@@ -13,7 +16,8 @@ export interface Network {
 
 /**
  * Reads an IP address in any spelling an MTA or a person uses: with brackets, with a zone, and as
- * `IPv6:2001:db8::1`, which is how Postfix writes `{client_addr}`. Octal, hexadecimal and short IPv4 are refused.
+ * `IPv6:2001:db8::1`, which is how Postfix writes `{client_addr}`. Octal, hexadecimal and short
+ * IPv4 are refused.
  */
 export function parseAddress(text: string): Address | undefined {
   let bare = text.trim().replace(/^ipv6:/i, '');
@@ -27,7 +31,10 @@ export function parseAddress(text: string): Address | undefined {
   );
 }
 
-/** Writes the IPv4 notation of the last 32 bits in hexadecimal: the parser takes ::10.0.0.1 for ::ffff:10.0.0.1. */
+/**
+ * Writes the IPv4 notation of the last 32 bits in hexadecimal: the parser takes ::10.0.0.1 for
+ * ::ffff:10.0.0.1.
+ */
 function hexadecimal(address: string): string {
   return address.replace(/\d+\.\d+\.\d+\.\d+$/, (dotted) => {
     const [a = 0, b = 0, c = 0, d = 0] = dotted.split('.').map(Number);

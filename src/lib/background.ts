@@ -9,8 +9,8 @@ let report: Report = (task, error) => {
 let watching = false;
 
 /**
- * Sends failures of background tasks to the log from now on. Rejections that no code handles are among them: they
- * would end the process.
+ * Sends failures of background tasks to the log from now on. Rejections that no code handles are
+ * among them: they would end the process.
  */
 export function reportBackgroundFailures(to: Report): void {
   report = to;

@@ -1,4 +1,7 @@
-/** A non-negative integer in 7 bits a byte, lowest first; the high bit says that another byte follows. */
+/**
+ * A non-negative integer in 7 bits a byte, lowest first; the high bit says that another byte
+ * follows.
+ */
 export function base128(value: number): Buffer {
   const bytes: number[] = [];
   let rest = value;
@@ -8,8 +11,10 @@ export function base128(value: number): Buffer {
 }
 
 /**
- * Takes a number only as `base128` writes it: with zeros behind it, a link would have more tokens than the blocked one.
- * @returns undefined also where the bytes end before the number does, or where it has more than 32 bits
+ * Takes a number only as `base128` writes it: with zeros behind it, a link would have more tokens
+ * than the blocked one.
+ * @returns undefined also where the bytes end before the number does, or where it has more than 32
+ * bits
  */
 export function readBase128(
   bytes: Buffer,

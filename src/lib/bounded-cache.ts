@@ -1,7 +1,8 @@
 /**
- * Remembers what was used most recently: at least the last `size` values and at most twice as many. This is the one form
- * of caches that strangers could otherwise fill. It keeps two generations instead of a list in order of use, as deleting
- * entries one by one makes a full Map slow (V8 rebuilds it every few deletions).
+ * Remembers what was used most recently: at least the last `size` values and at most twice as many.
+ * This is the one form of caches that strangers could otherwise fill. It keeps two generations
+ * instead of a list in order of use, as deleting entries one by one makes a full Map slow (V8
+ * rebuilds it every few deletions).
  */
 export class BoundedCache<K, V> {
   readonly #size: number;

@@ -14,9 +14,9 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /*
- * Files that the service and its commands write. Commands may be run by root, while the service has a user of its own. So
- * files that root creates must be usable for the owner of their folder, and nothing that this user creates there may make
- * root write to another file.
+ * Files that the service and its commands write. Commands may be run by root, while the service has
+ * a user of its own. So files that root creates must be usable for the owner of their folder, and
+ * nothing that this user creates there may make root write to another file.
  */
 
 const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
@@ -31,7 +31,10 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** Creates a folder and its missing parents. Where root creates them, they belong to the owner of the folder above. */
+/**
+ * Creates a folder and its missing parents. Where root creates them, they belong to the owner of
+ * the folder above.
+ */
 export async function makeFolder(path: string, mode: number): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode });
   if (first === undefined || !isRoot()) return;
@@ -83,14 +86,19 @@ function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** Changes the owner. The root of a container may not have the right to; then the operator has to. */
+/**
+ * Changes the owner. The root of a container may not have the right to; then the operator has to.
+ */
 async function give(file: FileHandle, { uid, gid }: Owner): Promise<void> {
   await file.chown(uid, gid).catch((error) => {
     if (codeOf(error) !== 'EPERM' && codeOf(error) !== 'EINVAL') throw error;
   });
 }
 
-/** For catch: the content of a file that is gone, because other processes remove and rename files at any time. */
+/**
+ * For catch: the content of a file that is gone, because other processes remove and rename files at
+ * any time.
+ */
 export function noneIfGone(error: unknown): [] {
   if (codeOf(error) === 'ENOENT') return [];
   throw error;
@@ -107,7 +115,10 @@ export async function removeFile(path: string): Promise<boolean> {
   }
 }
 
-/** Replaces the content of a file atomically: readers see the old or the new content, also after a crash. */
+/**
+ * Replaces the content of a file atomically: readers see the old or the new content, also after a
+ * crash.
+ */
 export async function replaceFile(path: string, content: string): Promise<void> {
   const next = `${path}.${process.pid}.tmp`;
   await writeFile(next, content, { mode: 0o640, flush: true });
@@ -115,10 +126,16 @@ export async function replaceFile(path: string, content: string): Promise<void> 
 }
 
 const LOCK_RETRY_MS = 20;
-/** A lock of this age belongs to a process that was killed: the work under a lock takes milliseconds. */
+/**
+ * A lock of this age belongs to a process that was killed: the work under a lock takes
+ * milliseconds.
+ */
 const STALE_LOCK_MS = 10_000;
 
-/** Runs an action in one process at a time, while the others wait. The lock file exists during the action. */
+/**
+ * Runs an action in one process at a time, while the others wait. The lock file exists during the
+ * action.
+ */
 export async function locked<T>(path: string, action: () => Promise<T>): Promise<T> {
   while (!(await takeLock(path))) await sleep(LOCK_RETRY_MS);
   return action().finally(() => rm(path, { force: true }));

@@ -1,4 +1,7 @@
-/** The first items: at most `max`, and after the first one only as many as stay within `maxBytes` together. */
+/**
+ * The first items: at most `max`, and after the first one only as many as stay within `maxBytes`
+ * together.
+ */
 export function firstWithin<T>(
   items: readonly T[],
   textOf: (item: T) => string,

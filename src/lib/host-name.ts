@@ -4,7 +4,8 @@ import { formatAddress, parseAddress } from './address.ts';
 const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /**
- * Parses a tracking domain: a host name or an IP address (IPv6 in brackets), optionally with a port.
+ * Parses a tracking domain: a host name or an IP address (IPv6 in brackets), optionally with a
+ * port.
  * @returns the domain in lower case, as browsers send it in Host; undefined if it is invalid
  */
 export function parseTrackingDomain(text: string): string | undefined {
@@ -31,8 +32,9 @@ const notAscii = /[\u0080-\uffff]/;
 const ofNames = /^[\w.\-\u0080-\uffff]+$/;
 
 /**
- * A domain as in DNS: internationalised labels as `xn--…`, in lower case, without a trailing dot. SMTPUTF8 mail may have
- * either spelling. A name that cannot be converted is only put into lower case.
+ * A domain as in DNS: internationalised labels as `xn--…`, in lower case, without a trailing dot.
+ * SMTPUTF8 mail may have either spelling. A name that cannot be converted is only put into lower
+ * case.
  */
 export function asciiDomain(domain: string): string {
   const ascii = notAscii.test(domain) && ofNames.test(domain) ? domainToASCII(domain) : '';

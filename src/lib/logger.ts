@@ -49,7 +49,10 @@ export class OncePerInterval {
     this.#intervalMs = intervalMs;
   }
 
-  /** @returns how many occurrences were held back since the last admitted one; undefined where this one is held back */
+  /**
+   * @returns how many occurrences were held back since the last admitted one; undefined where this
+   * one is held back
+   */
   admit(kind: string): number | undefined {
     // The wall clock may jump.
     const now = performance.now();
@@ -67,8 +70,8 @@ export class OncePerInterval {
 const limits = new WeakMap<Logger, OncePerInterval>();
 
 /**
- * Logs what strangers or an unavailable store could cause with each request: at most one line per second and kind. The
- * field `repeats` counts the lines that were held back.
+ * Logs what strangers or an unavailable store could cause with each request: at most one line per
+ * second and kind. The field `repeats` counts the lines that were held back.
  * @returns whether this line was written
  */
 export function logLimited(
@@ -89,7 +92,8 @@ export function logLimited(
 /** The message of an error, or of another value that was thrown. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // A connection to a name with several addresses fails with one error for each, and no message of its own.
+  // A connection to a name with several addresses fails with one error for each, and no message of
+  // its own.
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(reasonOf).join(', ');
   }
@@ -101,7 +105,8 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Logs a failure in a short line, at most one per second and kind. The stack trace follows at level debug.
+ * Logs a failure in a short line, at most one per second and kind. The stack trace follows at level
+ * debug.
  * @param kind default: the message with the reason; name a kind where reasons are many
  */
 export function logFailure(

@@ -52,7 +52,9 @@ export type MetricName = keyof Definitions;
 type OfType<Type> = {
   [Name in MetricName]: Definitions[Name]['type'] extends Type ? Name : never;
 }[MetricName];
-/** The labels of a metric: words, not sentences, since each combination is a time series of its own. */
+/**
+ * The labels of a metric: words, not sentences, since each combination is a time series of its own.
+ */
 type Labels<Name extends MetricName> = Readonly<
   Record<Definitions[Name]['labels'][number], string>
 >;
@@ -65,7 +67,8 @@ export interface Metrics {
   observe<Name extends OfType<'histogram'>>(name: Name, labels: Labels<Name>, value: number): void;
   /**
    * Defines a gauge, which is read when Prometheus asks.
-   * @param read its value; with `undefined` or a rejection, where the value cannot be known, the series is absent
+   * @param read its value; with `undefined` or a rejection, where the value cannot be known, the
+   * series is absent
    */
   gauge(name: OfType<'gauge'>, read: () => number | undefined | Promise<number | undefined>): void;
 }

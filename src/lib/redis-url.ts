@@ -19,7 +19,8 @@ export function isRedisHost(host: string): boolean {
 
 /**
  * Reads redis://, rediss:// and unix:// URLs.
- * @throws RangeError that says what is wrong and repeats nothing of the text, which may hold a password
+ * @throws RangeError that says what is wrong and repeats nothing of the text, which may hold a
+ * password
  */
 export function parseRedisUrl(text: string): RedisUrl {
   const url = /^(rediss?|unix):\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;

@@ -11,7 +11,10 @@ export function domainOf(address: string): string | undefined {
   return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
 }
 
-/** Copies a text of latin1 characters: a piece of a string keeps the whole string in memory, be it a message or a request. */
+/**
+ * Copies a text of latin1 characters: a piece of a string keeps the whole string in memory, be it a
+ * message or a request.
+ */
 export function detached(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -1,7 +1,10 @@
 /** JSON Schema of a value. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** The values that a fact can have: how to check one that is read back, and what describes it to other programs. */
+/**
+ * The values that a fact can have: how to check one that is read back, and what describes it to
+ * other programs.
+ */
 export interface Shape<T> {
   isValid(value: unknown): value is T;
   readonly schema: Schema;
@@ -72,7 +75,9 @@ export interface EventField<T> {
   from?(value: T | undefined, facts: Basics): unknown;
   /** Characters after which a text is cut. */
   readonly maxLength?: number;
-  /** Rank among the fields that an event leaves out if it is too long; those without a rank stay. */
+  /**
+   * Rank among the fields that an event leaves out if it is too long; those without a rank stay.
+   */
   readonly drop?: number;
 }
 
@@ -88,7 +93,10 @@ interface Stored<T> {
 export interface FactOptions<T> {
   /** Known of every message, link or click. */
   readonly required?: true;
-  /** Name in the records of stored links, and in sealed ones. Names are never used again for another fact. */
+  /**
+   * Name in the records of stored links, and in sealed ones. Names are never used again for another
+   * fact.
+   */
   readonly key?: string;
   readonly stored?: Stored<T>;
   /** Whether the instances of a newsletter may have it in common, so that it is stored once. */
@@ -96,8 +104,9 @@ export interface FactOptions<T> {
   /** Whether it may tell who the recipient is. */
   readonly personal?: true;
   /**
-   * Whether sealed links hold it: all of them, all unless it is longer than 255 bytes, or those that have room, in the
-   * order of this rank (0: all of them, since the event would be wrong without it). Absent for none.
+   * Whether sealed links hold it: all of them, all unless it is longer than 255 bytes, or those
+   * that have room, in the order of this rank (0: all of them, since the event would be wrong
+   * without it). Absent for none.
    */
   readonly sealed?: 'always' | 'bounded' | number;
   /** Fields of click events, by name. */

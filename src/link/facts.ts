@@ -14,13 +14,17 @@ import {
 } from './fact.ts';
 
 /*
- * The fact tables: every fact of a message, a link or a click that events report. Each entry says how records and sealed
- * links hold the fact, and which fields of a click event are made of it. The codecs, the event, its type, its JSON schema
- * (conf/click-event.schema.json) and the fields in docs/events.md follow from the tables: a new fact needs an entry, and
- * a line where its value is found. A fact that is not known is absent, never guessed.
+ * The fact tables: every fact of a message, a link or a click that events report. Each entry says
+ * how records and sealed links hold the fact, and which fields of a click event are made of it. The
+ * codecs, the event, its type, its JSON schema (conf/click-event.schema.json) and the fields in
+ * docs/events.md follow from the tables: a new fact needs an entry, and a line where its value is
+ * found. A fact that is not known is absent, never guessed.
  */
 
-/** Facts of a message that are known when its links are made, in the order in which a record holds them. */
+/**
+ * Facts of a message that are known when its links are made, in the order in which a record holds
+ * them.
+ */
 export const MESSAGE_FACTS = {
   /** Our own id of the message: 16 characters of base64url (96 random bits); see `newMessageId`. */
   messageId: fact(text, {
@@ -48,7 +52,9 @@ export const MESSAGE_FACTS = {
       },
     },
   }),
-  /** Unix seconds; later clicks are not recorded. A record holds the seconds since the injection. */
+  /**
+   * Unix seconds; later clicks are not recorded. A record holds the seconds since the injection.
+   */
   expires: fact(seconds, {
     required: true,
     key: 'e',
@@ -59,7 +65,10 @@ export const MESSAGE_FACTS = {
     },
     sealed: 'always',
   }),
-  /** `tracking_domain`, lower case, with its port where it has one: the only Host the links answer to. */
+  /**
+   * `tracking_domain`, lower case, with its port where it has one: the only Host the links answer
+   * to.
+   */
   domain: fact(text, { required: true, key: 'd', shared: true, sealed: 'always' }),
   /** Envelope recipients without angle brackets, as written; empty where none is known. */
   recipients: fact(texts, {
@@ -94,7 +103,10 @@ export const MESSAGE_FACTS = {
       },
     },
   }),
-  /** How many recipients there are, where `recipients` does not list them (a sealed link of a message with several). */
+  /**
+   * How many recipients there are, where `recipients` does not list them (a sealed link of a
+   * message with several).
+   */
   recipientCount: fact(count, {
     key: 'n',
     stored: {
@@ -296,7 +308,9 @@ export const CLICK_FACTS = {
 
 export type ClickFacts = FactsOf<typeof CLICK_FACTS>;
 
-/** Why a click looks as if no person had made it: what the click does or is, to follow "the click". */
+/**
+ * Why a click looks as if no person had made it: what the click does or is, to follow "the click".
+ */
 export const AUTOMATION_REASONS = {
   user_agent: 'names a known scanner, preview or library, or nothing at all',
   soon_after_injection: 'came within `automatic_within` (10 s) of the injection',
@@ -376,8 +390,8 @@ export const NODE_FACTS = {
 export type NodeFacts = FactsOf<typeof NODE_FACTS>;
 
 /**
- * A click as Momentum's webhooks report it. A field whose value is not known is absent. docs/events.md and the JSON schema
- * describe each field.
+ * A click as Momentum's webhooks report it. A field whose value is not known is absent.
+ * docs/events.md and the JSON schema describe each field.
  */
 export interface TrackEvent
   extends EventFieldsOf<
@@ -388,12 +402,18 @@ export interface TrackEvent
       typeof NODE_FACTS
   > {}
 
-/** A click event as it is in the Redis stream, in the journal and in the array that the webhook posts. */
+/**
+ * A click event as it is in the Redis stream, in the journal and in the array that the webhook
+ * posts.
+ */
 export interface ClickEvent {
   readonly msys: { readonly track_event: TrackEvent };
 }
 
-/** Characters of recipients that a record lists. Clicks name none of several; the list is there for `forget`. */
+/**
+ * Characters of recipients that a record lists. Clicks name none of several; the list is there for
+ * `forget`.
+ */
 const MAX_RECIPIENTS_LENGTH = 256 * 1024;
 
 function isListed(recipients: readonly string[]): boolean {

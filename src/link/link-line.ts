@@ -4,8 +4,9 @@ import type { TrackedLink } from './facts.ts';
 export type LinkKind = Pick<TrackedLink, 'part' | 'unsubscribe'>;
 
 /**
- * A link as one line of a record, without its LF: a letter, the target, and if the link has a name, a tab and the name in
- * JSON. The letter is `h` or `t` for the part, `u` or `v` for an unsubscribe link in it.
+ * A link as one line of a record, without its LF: a letter, the target, and if the link has a name,
+ * a tab and the name in JSON. The letter is `h` or `t` for the part, `u` or `v` for an unsubscribe
+ * link in it.
  * @throws RangeError for a target with a tab or line break, which no link has
  */
 export function linkLine(link: TrackedLink): string {
@@ -26,7 +27,8 @@ export function linkLines(links: readonly TrackedLink[]): string {
   });
   lines.push('');
   const text = lines.join('\n');
-  // Counted in the whole, which is quicker than a look at each target. Nothing of that is in a name in JSON.
+  // Counted in the whole, which is quicker than a look at each target. Nothing of that is in a name
+  // in JSON.
   if (count(text, '\n') !== links.length || count(text, '\t') !== names || text.includes('\r')) {
     throw new RangeError('a target holds no tab and no line break');
   }

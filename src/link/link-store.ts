@@ -36,7 +36,10 @@ export interface ResolvedLink {
   readonly message: MessageFacts;
   /** How many links the message has; absent where unknown (sealed links). */
   readonly linkCount?: number;
-  /** Whether the link belongs to this host. @param host in lower case, with the port where there is one */
+  /**
+   * Whether the link belongs to this host.
+   * @param host in lower case, with the port where there is one
+   */
   isFor(host: string): boolean;
 }
 
@@ -44,7 +47,8 @@ export interface ResolvedLink {
 export interface LinkResolver {
   /**
    * Finds the link of a token.
-   * @param host of the token's URL; without it, sealed links are tried with the configured tracking domains
+   * @param host of the token's URL; without it, sealed links are tried with the configured tracking
+   * domains
    * @returns undefined for a token that is unknown, gone, truncated or forged
    * @throws StoreUnavailable when the answer cannot be known now
    */

@@ -6,7 +6,10 @@ const BYTES = 12;
 const pool = Buffer.alloc(BYTES * 512);
 let next = pool.length;
 
-/** Creates a message id: 96 random bits as 16 characters of base64url. None begins with `-`, which commands take for an option. */
+/**
+ * Creates a message id: 96 random bits as 16 characters of base64url. None begins with `-`, which
+ * commands take for an option.
+ */
 export function newMessageId(): string {
   if (next === pool.length) {
     randomFillSync(pool);

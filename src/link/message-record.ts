@@ -14,13 +14,16 @@ import { applyChanges, changesFrom } from './template-changes.ts';
  *     JSON of the facts, see `Head`
  *     one line per link, see `linkLine`
  *
- * Lines, because a click needs one link of a message, and finding a line is cheaper than parsing all. Deflate, because the
- * targets of one message share most of their characters, so that a link takes some 23 bytes.
+ * Lines, because a click needs one link of a message, and finding a line is cheaper than parsing
+ * all. Deflate, because the targets of one message share most of their characters, so that a link
+ * takes some 23 bytes.
  *
- * Format 3 is that of an instance of a newsletter. Nine bytes hold the id of its template. The rest is not deflated, because
- * it holds only the part that differs from the template, in lines with an LF between them:
+ * Format 3 is that of an instance of a newsletter. Nine bytes hold the id of its template. The rest
+ * is not deflated, because it holds only the part that differs from the template, in lines with an
+ * LF between them:
  *
- *     JSON of the facts, without those of the template, and null for a fact that only the template has
+ *     JSON of the facts, without those of the template, and null for a fact that only the
+ *         template has
  *     changes to the links of the template, see `changesFrom`
  */
 export interface MessageRecord {
@@ -32,7 +35,9 @@ export interface MessageRecord {
 
 /** Characters of the longest target that is stored. */
 export const MAX_TARGET = 8192;
-/** Characters of the links of a record, far within `MAX_INFLATED`: a click has to inflate all of it. */
+/**
+ * Characters of the links of a record, far within `MAX_INFLATED`: a click has to inflate all of it.
+ */
 export const MAX_LINKS_LENGTH = 4 * 1024 * 1024;
 
 const PLAIN = 1;
@@ -42,7 +47,8 @@ const TEMPLATE_ID_END = 10;
 const MAX_INFLATED = 64 * 1024 * 1024;
 
 /**
- * Part of format 1: records already written could not be read with another one. The most frequent texts are at the end.
+ * Part of format 1: records already written could not be read with another one. The most frequent
+ * texts are at the end.
  */
 const DICTIONARY = Buffer.from(
   '","p":"","c":"","g":["","m":{"","l":' +
@@ -54,7 +60,10 @@ const DICTIONARY = Buffer.from(
     '"q":"","f":"","j":"","z":',
   'latin1',
 );
-/** For texts of some KB: zlib clears its tables for each text, and its default ones of 250 KB take longer than the text. */
+/**
+ * For texts of some KB: zlib clears its tables for each text, and its default ones of 250 KB take
+ * longer than the text.
+ */
 const DEFLATE = {
   dictionary: DICTIONARY,
   level: constants.Z_BEST_SPEED,
@@ -90,7 +99,10 @@ export function encodeInstance(record: MessageRecord, template: Template): Buffe
   return value;
 }
 
-/** The id of the template without which a record cannot be opened; undefined for a record that needs none. */
+/**
+ * The id of the template without which a record cannot be opened; undefined for a record that needs
+ * none.
+ */
 export function templateIdOf(value: Buffer): Buffer | undefined {
   return value[0] === INSTANCE ? value.subarray(1, TEMPLATE_ID_END) : undefined;
 }
@@ -106,7 +118,9 @@ export function recipientsOfInstance(value: Buffer): readonly string[] | undefin
   return recipientsOf(parseHead(head));
 }
 
-/** A record that was read. Links are looked up in its text, because a click needs only one of them. */
+/**
+ * A record that was read. Links are looked up in its text, because a click needs only one of them.
+ */
 export class OpenRecord {
   readonly message: MessageFacts;
   readonly secret: string;

@@ -2,8 +2,9 @@ import { count, factsIn, jsonOf, object, text } from './fact.ts';
 import { MESSAGE_FACTS, type MessageFacts } from './facts.ts';
 
 /**
- * A message in its record, everything but the links: its facts under their keys in the fact table, in the form in which
- * they are stored. Null stands for a fact that the template has and the message has not.
+ * A message in its record, everything but the links: its facts under their keys in the fact table,
+ * in the form in which they are stored. Null stands for a fact that the template has and the
+ * message has not.
  */
 export interface Head extends Readonly<Record<string, unknown>> {
   /** What the checks in the tokens are derived from. */
@@ -12,7 +13,9 @@ export interface Head extends Readonly<Record<string, unknown>> {
   readonly l?: number | undefined;
 }
 
-/** Facts that the instances of a newsletter have in common, under the keys that they have in a head. */
+/**
+ * Facts that the instances of a newsletter have in common, under the keys that they have in a head.
+ */
 export type SharedFacts = Readonly<Record<string, unknown>>;
 
 const STORED = factsIn(MESSAGE_FACTS).flatMap(({ key, stored, ...fact }) =>
@@ -27,14 +30,18 @@ const HEAD = [
   { key: 'l', shape: count, required: false, shared: false },
 ];
 
-/** JSON of a head without the facts that its template has as well, and with null for those that only the template has. */
+/**
+ * JSON of a head without the facts that its template has as well, and with null for those that only
+ * the template has.
+ */
 export function headOf(
   message: MessageFacts,
   secret: string,
   template: SharedFacts,
   links?: number,
 ): string {
-  // A growing string: JSON.stringify takes twice as long for an object that is put together by names in variables.
+  // A growing string: JSON.stringify takes twice as long for an object that is put together by
+  // names in variables.
   let json = `{"x":${jsonOf(secret)}`;
   for (const { name, key, stored, shared, start } of STORED) {
     let value: unknown = message[name];

@@ -18,9 +18,9 @@ const HEAD = `# Sealing keys of clickmilter, one per line: ID DATE SECRET. The n
 const MODE = 0o600;
 
 /**
- * The key file of sealed links. A missing file is created on the very first start only, together with a note beside it
- * (`FILE.made`). From then on a missing file is an error, because a new key would silently turn every link already sent
- * into a 404.
+ * The key file of sealed links. A missing file is created on the very first start only, together
+ * with a note beside it (`FILE.made`). From then on a missing file is an error, because a new key
+ * would silently turn every link already sent into a 404.
  */
 export class SealKeyFile {
   readonly #path: string;
@@ -52,7 +52,10 @@ export class SealKeyFile {
   }
 }
 
-/** Checks the key file without creating it. @throws UnusableFile that names the file and the remedy */
+/**
+ * Checks the key file without creating it.
+ * @throws UnusableFile that names the file and the remedy
+ */
 export async function checkSealKeyFile(path: string): Promise<void> {
   if ((await exists(path)) || (await exists(noteOf(path)))) await read(path);
 }
@@ -76,7 +79,10 @@ export async function addSealKey(path: string, from = Date.now()): Promise<SealK
   return key;
 }
 
-/** Creates the file atomically: workers that start together must not see half of it, and the first of them wins. */
+/**
+ * Creates the file atomically: workers that start together must not see half of it, and the first
+ * of them wins.
+ */
 async function create(path: string, text: string): Promise<void> {
   await makeFolder(dirname(path), 0o700);
   const draft = `${path}.${newMessageId()}.new`;

@@ -7,8 +7,9 @@ import { UnusableFile } from '../lib/files.ts';
  *
  *     5c 2026-11-23T18:30:00Z lU0pmnUZ3JmqnEmtEkr5bdkqPRYmV2j2cF0n1n3xQ2o
  *
- * ID: a byte in hex, by which tokens name the key. DATE: the key seals from then on, until a later one does, so that every
- * host can have a key before the first link needs it. SECRET: 256 random bits, base64url.
+ * ID: a byte in hex, by which tokens name the key. DATE: the key seals from then on, until a later
+ * one does, so that every host can have a key before the first link needs it. SECRET: 256 random
+ * bits, base64url.
  */
 export interface SealKey {
   readonly id: number;
@@ -48,15 +49,18 @@ export class SealKeys {
     return hash('sha256', `clickmilter sealing keys ${digests.join()}`, 'base64url').slice(0, 22);
   }
 
-  /** The id of the key that seals now: the newest whose date has come, or else the first one to come. */
+  /**
+   * The id of the key that seals now: the newest whose date has come, or else the first one to
+   * come.
+   */
   sealing(now = Date.now()): number {
     const key = this.#newestFirst.find(({ from }) => from <= now) ?? this.#newestFirst.at(-1);
     return (key as SealKey).id;
   }
 
   /**
-   * The subkey of a day: HKDF-SHA256 (RFC 5869) of the key, no salt, info `clickmilter sealed link, day N`, 256 bits. It
-   * bounds what one key ever encrypts.
+   * The subkey of a day: HKDF-SHA256 (RFC 5869) of the key, no salt, info `clickmilter sealed link,
+   * day N`, 256 bits. It bounds what one key ever encrypts.
    *
    * @param day days since 1970-01-01 UTC
    * @returns undefined where no key has this id
@@ -110,8 +114,8 @@ export function formatKeyId(id: number): string {
 }
 
 /**
- * Creates a random key whose id none of the others has. Ids are random, so that two hosts which each created a key by
- * mistake seldom chose the same id.
+ * Creates a random key whose id none of the others has. Ids are random, so that two hosts which
+ * each created a key by mistake seldom chose the same id.
  *
  * @param from Unix milliseconds
  * @throws UnusableFile when all 256 ids are taken

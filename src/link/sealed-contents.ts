@@ -11,12 +11,12 @@ import { expandUrl, shortenUrl } from './url-shorthand.ts';
  *     3  second of the day of the injection
  *     1+ lifetime, base 128, in seconds or (Flag.days) days
  *     4  digest of the tracking domain, in form 2 of the token only
- *     …  campaign, link name, recipient (a length byte and UTF-8 each), number of recipients (base 128), further facts
- *        (a length byte and JSON): those that the flags name
+ *     …  campaign, link name, recipient (a length byte and UTF-8 each), number of recipients
+ *        (base 128), further facts (a length byte and JSON): those that the flags name
  *     …  target, to the end: in the shorthand of URLs, else (Flag.plain) in UTF-8
  *
- * Campaign, name and recipient are always in it; further facts only while the token stays short, unless they have
- * rank 0 in the fact table.
+ * Campaign, name and recipient are always in it; further facts only while the token stays short,
+ * unless they have rank 0 in the fact table.
  */
 export interface SealedContents {
   readonly link: TrackedLink;

@@ -74,7 +74,10 @@ function resolved({
 /** Bounded, because requests may name any host. */
 const digests = new BoundedCache<string, string>(1000);
 
-/** The name of a host in four bytes (as latin1), the start of its SHA-256: enough to distinguish the operator's domains. */
+/**
+ * The name of a host in four bytes (as latin1), the start of its SHA-256: enough to distinguish the
+ * operator's domains.
+ */
 function hostDigest(host: string): string {
   return digests.getOrMake(host, () =>
     hash('sha256', hostName(host), 'buffer').toString('latin1', 0, 4),

@@ -13,23 +13,26 @@ import { ContentsPacker, type SealedContents, unpackContents } from './sealed-co
  *    12  message id
  *     4  random salt, one each time a message's links are sealed
  *    1+  number of the link within the message, base 128
- *     …  AES-256-GCM of the contents, then its tag, cut to 96 bits (NIST SP 800-38D, 5.2.1.2); the name of the
- *        tracking domain, in lower case and without its port, is the associated data
+ *     …  AES-256-GCM of the contents, then its tag, cut to 96 bits (NIST SP 800-38D, 5.2.1.2); the
+ *        name of the tracking domain, in lower case and without its port, is the associated data
  *
- * Keys are derived as key → day → message: HKDF gives the subkey of the day, and HMAC-SHA256 of message id and salt under
- * it the key of the message. The nonce is the number of the link, so no nonce is used twice under one key, however much
- * mail is sent. A change of the clear part changes the key or the nonce.
+ * Keys are derived as key → day → message: HKDF gives the subkey of the day, and HMAC-SHA256 of
+ * message id and salt under it the key of the message. The nonce is the number of the link, so no
+ * nonce is used twice under one key, however much mail is sent. A change of the clear part changes
+ * the key or the nonce.
  *
- * Where the number of bytes is a multiple of three, an `A` follows: the last character could be `-` otherwise, and mail
- * programs leave a final `-` out of a link.
+ * Where the number of bytes is a multiple of three, an `A` follows: the last character could be `-`
+ * otherwise, and mail programs leave a final `-` out of a link.
  *
- * Form 2 is opened forever and no longer written. It lacks that `A`, and has a digest of the tracking domain among its
- * contents instead of associated data.
+ * Form 2 is opened forever and no longer written. It lacks that `A`, and has a digest of the
+ * tracking domain among its contents instead of associated data.
  */
 const FIXED = 1 + 2 + 12 + 4;
 const TAG_BYTES = 12;
 const DAY = 86_400;
-/** The longest token: its URL must pass proxies such as nginx, which accepts request lines of 8 KB. */
+/**
+ * The longest token: its URL must pass proxies such as nginx, which accepts request lines of 8 KB.
+ */
 export const MAX_TOKEN = 6_000;
 /** The longest target that leaves room for everything else. */
 export const MAX_TARGET = 3_600;
@@ -94,8 +97,10 @@ function associated(domain: string): Buffer {
 
 /**
  * Opens a token.
- * @param hosts for which the token may have been sealed, in any spelling of `tracking_domain`; form 2 needs none
- * @returns undefined for a token that none of the keys has sealed for one of the hosts: truncated, changed, foreign, or
+ * @param hosts for which the token may have been sealed, in any spelling of `tracking_domain`; form
+ * 2 needs none
+ * @returns undefined for a token that none of the keys has sealed for one of the hosts: truncated,
+ * changed, foreign, or
  *   not a token
  */
 export function openToken(

@@ -5,13 +5,13 @@ import { hash } from 'node:crypto';
  *
  *     3 MMMMMMMMMMMMMMMM CCCCCC I…
  *
- * The id alone (96 random bits) cannot be guessed. The check is derived from a secret that only the record holds, so that
- * one link of a message does not lead to the others by counting. The index has no leading zeros, so that each link has
- * only one token.
+ * The id alone (96 random bits) cannot be guessed. The check is derived from a secret that only the
+ * record holds, so that one link of a message does not lead to the others by counting. The index
+ * has no leading zeros, so that each link has only one token.
  *
- * Form 3 writes the index in letters and digits, because mail programs leave a final `-` out of a link. Form 1, which is
- * read forever and no longer written, used `-` and `_` too. The checks of the two forms differ, so that no link has a token
- * of both.
+ * Form 3 writes the index in letters and digits, because mail programs leave a final `-` out of a
+ * link. Form 1, which is read forever and no longer written, used `-` and `_` too. The checks of
+ * the two forms differ, so that no link has a token of both.
  */
 export interface StoredToken {
   readonly form: Form;
@@ -25,7 +25,10 @@ type Form = keyof typeof FORMS;
 
 const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-/** By the first character of the token. No message has a million links, so longer indexes are not parsed. */
+/**
+ * By the first character of the token. No message has a million links, so longer indexes are not
+ * parsed.
+ */
 const FORMS = {
   1: {
     digits: `${ALPHANUMERIC}-_`,
@@ -77,7 +80,10 @@ function inDigits(value: number, digits: string): string {
     : inDigits(Math.floor(value / digits.length), digits) + digit;
 }
 
-/** The checks of one message's links: 36 bits each, cut from SHA-512 over the record's secret and a counter. */
+/**
+ * The checks of one message's links: 36 bits each, cut from SHA-512 over the record's secret and a
+ * counter.
+ */
 export class LinkChecks {
   readonly #secret: string;
   /** Blocks of 14 checks by form, each computed when it is first needed. */

@@ -2,15 +2,19 @@ import type { TrackedLink } from './facts.ts';
 import { isLinkLetter, linkLine, parseLinkLine } from './link-line.ts';
 import { align, type Template, type TemplateLink } from './template.ts';
 
-/** The longest changes, as a share of the template: beyond it, a record without a template is as short. */
+/**
+ * The longest changes, as a share of the template: beyond it, a record without a template is as
+ * short.
+ */
 const MAX_SHARE = 1 / 5;
 
 /**
- * Lists the changes from the links of a template to those of an instance, in order. The links after the last change are
- * those of the template:
+ * Lists the changes from the links of a template to those of an instance, in order. The links after
+ * the last change are those of the template:
  *
  *     `~MIDDLE`  the links up to the next open one, and that one with this middle
- *     `^`        the links up to the next open one, and that one with the middle of the open one before
+ *     `^`        the links up to the next open one, and that one with the middle of the open one
+ *                before
  *     `=N`       the next N links
  *     `-N`       without the next N links
  *     `h…` `t…` `u…` `v…`  a link of the instance alone, see `linkLine`

@@ -5,15 +5,20 @@ import { isAlike, kindOf, type LinkKind, letterOf, parseLinkName } from './link-
 import { parseSharedFacts, type SharedFacts } from './record-head.ts';
 
 /**
- * The template of a newsletter: the facts and links that its instances share. It is stored once, as a byte with the
- * version of the format, and a deflated text: the facts in JSON, then one line per link:
+ * The template of a newsletter: the facts and links that its instances share. It is stored once, as
+ * a byte with the version of the format, and a deflated text: the facts in JSON, then one line per
+ * link:
  *
  *     the line of a link, see `linkLine`
- *     for an open link, whose middle differs between instances: the letter of the line in upper case, the start of the
- *         target, a tab, the end of the target, and if the link has a name, a tab and the name in JSON
+ *     for an open link, whose middle differs between instances: the letter of the line in upper
+ *         case, the start of the target, a tab, the end of the target, and if the link has a name,
+ *         a tab and the name in JSON
  */
 export interface Template {
-  /** The first nine bytes of the text's SHA-256, so that all who find the same template store it once. */
+  /**
+   * The first nine bytes of the text's SHA-256, so that all who find the same template store it
+   * once.
+   */
   readonly id: Buffer;
   readonly text: string;
   readonly facts: SharedFacts;
@@ -41,7 +46,8 @@ export function createTemplate(facts: SharedFacts, links: readonly TemplateLink[
     const line = end === undefined ? letter + start : `${letter.toUpperCase()}${start}\t${end}`;
     return name === undefined ? line : `${line}\t${JSON.stringify(name)}`;
   });
-  // Parsed from bytes, so that the template shares no strings with the messages it was learned from.
+  // Parsed from bytes, so that the template shares no strings with the messages it was learned
+  // from.
   return parseTemplate(Buffer.from([JSON.stringify(facts), ...lines, ''].join('\n')));
 }
 
@@ -79,7 +85,8 @@ function parseLink(line: string): TemplateLink {
   const isOpen = letter !== kind;
   const name = fields[isOpen ? 2 : 1];
   const { part, unsubscribe } = kindOf(kind);
-  // Always the same properties in the same order: these links are compared with those of every message.
+  // Always the same properties in the same order: these links are compared with those of every
+  // message.
   return {
     part,
     unsubscribe,
@@ -106,7 +113,8 @@ const LOOK_AHEAD = 8;
 /**
  * Aligns two lists: finds the link of the template for each link of a message.
  * @param limit of links that only one of the lists has
- * @returns an index into the template's links for each link, -1 for none; undefined beyond the limit
+ * @returns an index into the template's links for each link, -1 for none; undefined beyond the
+ * limit
  */
 export function align(
   template: readonly TemplateLink[],

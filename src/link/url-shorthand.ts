@@ -1,6 +1,7 @@
 /**
- * The most common pieces of URLs, each of which becomes one byte. Targets are ASCII, so the upper half of the bytes is
- * free for them. The list is part of the format of sealed tokens: its order never changes, and it grows at its end only.
+ * The most common pieces of URLs, each of which becomes one byte. Targets are ASCII, so the upper
+ * half of the bytes is free for them. The list is part of the format of sealed tokens: its order
+ * never changes, and it grows at its end only.
  */
 const PIECES: readonly string[] = [
   'https://www.',
@@ -135,8 +136,8 @@ const FIRST = 0x80;
 const ASCII = 0x80;
 
 /**
- * All pieces as a tree: the number of a node times 128, plus a character, is the place of the number of the node to which
- * the character leads, or of 0 where it leads to none.
+ * All pieces as a tree: the number of a node times 128, plus a character, is the place of the
+ * number of the node to which the character leads, or of 0 where it leads to none.
  */
 const next: number[] = Array(ASCII).fill(0);
 /** By node: the byte of the piece that ends there, or 0. */
@@ -181,7 +182,9 @@ export function shortenUrl(url: string): Buffer {
   return shortened.subarray(0, end);
 }
 
-/** Returns the URL that was given to `shortenUrl`; undefined for bytes that no release has written. */
+/**
+ * Returns the URL that was given to `shortenUrl`; undefined for bytes that no release has written.
+ */
 export function expandUrl(bytes: Buffer): string | undefined {
   let url = '';
   for (const byte of bytes) {

@@ -1,10 +1,11 @@
 import { type Content, patched } from './content.ts';
 
 /**
- * Opens base64 content (RFC 2045 §6.8). Groups before the first edit keep their bytes. The rest is encoded again, in lines
- * as long as those of the original.
+ * Opens base64 content (RFC 2045 §6.8). Groups before the first edit keep their bytes. The rest is
+ * encoded again, in lines as long as those of the original.
  *
- * @returns undefined where decoders disagree: foreign characters, data after the padding, or missing padding
+ * @returns undefined where decoders disagree: foreign characters, data after the padding, or
+ * missing padding
  */
 export function base64Content(raw: Buffer): Content | undefined {
   const layout = layoutOf(raw);
@@ -100,7 +101,10 @@ function layoutOf(raw: Buffer): Layout | undefined {
   };
 }
 
-/** The offset of a character of data by its number, and the count of characters before it in its line. */
+/**
+ * The offset of a character of data by its number, and the count of characters before it in its
+ * line.
+ */
 function locate(raw: Buffer, number: number): { offset: number; column: number } {
   let seen = 0;
   let column = 0;

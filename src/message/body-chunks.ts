@@ -1,8 +1,14 @@
-/** Consecutive pieces below this size are joined, because a Buffer takes much more memory than their bytes. */
+/**
+ * Consecutive pieces below this size are joined, because a Buffer takes much more memory than their
+ * bytes.
+ */
 const SMALL = 512;
 const GATHERED = 8 * SMALL;
 
-/** The body in the chunks in which it arrived, addressed by offsets into the whole. Only small chunks are copied. */
+/**
+ * The body in the chunks in which it arrived, addressed by offsets into the whole. Only small
+ * chunks are copied.
+ */
 export class BodyChunks {
   readonly #chunks: Buffer[] = [];
   readonly #starts: number[] = [];

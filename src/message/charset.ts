@@ -4,17 +4,21 @@ import { isUtf8 } from 'node:buffer';
 export interface Charset {
   /** Bytes of an ASCII character, and of each character of `scannable`. */
   readonly unit: 1 | 2;
-  /** Whether browsers send non-ASCII characters of queries as UTF-8 from documents in this charset. */
+  /**
+   * Whether browsers send non-ASCII characters of queries as UTF-8 from documents in this charset.
+   */
   readonly utf8Queries: boolean;
-  /** The bytes as a string of as many units, in which each character that looks like ASCII is ASCII. */
+  /**
+   * The bytes as a string of as many units, in which each character that looks like ASCII is ASCII.
+   */
   scannable(bytes: string): string;
   /** Decodes some of the bytes. Gives undefined where the text is not certain. */
   decode(bytes: string): string | undefined;
   /** Encodes ASCII text. */
   encode(ascii: string): string;
   /**
-   * The non-ASCII character at an offset of `scannable`'s string for the whole part, and its length in that string. The
-   * character is U+FFFD where the bytes are malformed or ambiguous.
+   * The non-ASCII character at an offset of `scannable`'s string for the whole part, and its length
+   * in that string. The character is U+FFFD where the bytes are malformed or ambiguous.
    */
   characterAt(text: string, at: number): { char: string; units: number };
 }
@@ -25,11 +29,12 @@ const US_ASCII = /^(?:us-)?ascii$/;
 const ESCAPE = '\x1b';
 
 /**
- * Finds the charset of a part. A byte order mark that contradicts the label makes it uncertain, since browsers follow the
- * mark and other programs the label.
+ * Finds the charset of a part. A byte order mark that contradicts the label makes it uncertain,
+ * since browsers follow the mark and other programs the label.
  *
  * @param label the charset of the Content-Type. Empty where there is none
- * @returns undefined where the text is not certain: UTF-7, UTF-32, UTF-16 of unknown byte order, and unknown labels
+ * @returns undefined where the text is not certain: UTF-7, UTF-32, UTF-16 of unknown byte order,
+ * and unknown labels
  */
 export function charsetOf(label: string, bytes: string): Charset | undefined {
   const name = label.trim().toLowerCase();
@@ -100,7 +105,10 @@ const BYTE_ORDER_MARKS = [
   { bytes: '\xff\xfe', encoding: 'utf-16le' },
 ] as const;
 
-/** The name of an encoding in the Encoding Standard by its label. Undefined for no label and us-ascii, null if unknown. */
+/**
+ * The name of an encoding in the Encoding Standard by its label. Undefined for no label and
+ * us-ascii, null if unknown.
+ */
 function encodingOf(name: string): string | undefined | null {
   if (name === '' || US_ASCII.test(name)) {
     return undefined;
@@ -121,7 +129,10 @@ function decode(text: string, encoding: string | undefined): string | undefined 
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }
 
-/** UTF-16 (RFC 2781), whose byte order a mark decides. Programs disagree on the label `utf-16` without a mark. */
+/**
+ * UTF-16 (RFC 2781), whose byte order a mark decides. Programs disagree on the label `utf-16`
+ * without a mark.
+ */
 function utf16(name: string, mark: string | undefined): Charset | undefined {
   const label = name.endsWith('be') ? 'utf-16be' : name.endsWith('le') ? 'utf-16le' : undefined;
   const encoding = mark ?? label;
@@ -147,8 +158,8 @@ function utf16(name: string, mark: string | undefined): Charset | undefined {
 }
 
 /**
- * Overwrites multi-byte characters, which may contain bytes that look like ASCII, so that a scanner finds only real ASCII.
- * The length does not change.
+ * Overwrites multi-byte characters, which may contain bytes that look like ASCII, so that a scanner
+ * finds only real ASCII. The length does not change.
  */
 export function maskMultibyte(text: string, encoding: string | undefined): string {
   switch (encoding) {
@@ -165,7 +176,10 @@ export function maskMultibyte(text: string, encoding: string | undefined): strin
   }
 }
 
-/** Overwrites each match. To replace them in the string would take hundreds of bytes of memory for each. */
+/**
+ * Overwrites each match. To replace them in the string would take hundreds of bytes of memory for
+ * each.
+ */
 function masked(text: string, pattern: RegExp): string {
   if (!NOT_ASCII.test(text) && !text.includes(ESCAPE)) {
     return text;
@@ -178,10 +192,12 @@ function masked(text: string, pattern: RegExp): string {
 }
 
 /**
- * The non-ASCII character at an offset and its length in bytes. The character is U+FFFD where the bytes are not certain.
+ * The non-ASCII character at an offset and its length in bytes. The character is U+FFFD where the
+ * bytes are not certain.
  *
- * At the start of an ISO-2022-JP run, only characters that end a URL are recognised. A link that ran on into the run would be
- * replaced together with the escape sequence, which would corrupt the rest of the run.
+ * At the start of an ISO-2022-JP run, only characters that end a URL are recognised. A link that
+ * ran on into the run would be replaced together with the escape sequence, which would corrupt the
+ * rest of the run.
  */
 function multibyteCharacter(
   bytes: string,
@@ -217,8 +233,8 @@ const CHARACTERS: ReadonlyMap<string, RegExp> = new Map(
 );
 
 /**
- * ISO-2022-JP (RFC 1468): a run from the escape sequence of a set other than ASCII and JIS-Roman up to the next escape, or an
- * escape sequence of those two, which ends in a letter.
+ * ISO-2022-JP (RFC 1468): a run from the escape sequence of a set other than ASCII and JIS-Roman up
+ * to the next escape, or an escape sequence of those two, which ends in a letter.
  */
 const TWO_BYTE_RUN = new RegExp(
   `${ESCAPE}(?:(?:\\$[@B]|\\$\\([@BD]|\\(I)[^${ESCAPE}]*|\\([BJ])`,
@@ -233,7 +249,10 @@ export const MULTIBYTE: ReadonlySet<string> = new Set([
   'iso-2022-jp',
 ]);
 
-/** Characters that Node 20 decodes where the Encoding Standard, which browsers follow, has something else. */
+/**
+ * Characters that Node 20 decodes where the Encoding Standard, which browsers follow, has something
+ * else.
+ */
 const UNCERTAIN = /[\x80-\x9f\p{Co}\ufffd]/u;
 
 /** Bytes that Node 20 decodes to wrong characters which look right. */
@@ -252,7 +271,8 @@ const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’�
  * Decodes bytes in a charset older than Unicode.
  *
  * @param encoding its name in the Encoding Standard
- * @returns undefined where the bytes are malformed, and where browsers might decode them differently
+ * @returns undefined where the bytes are malformed, and where browsers might decode them
+ * differently
  */
 function decodeLegacy(bytes: string, encoding: string): string | undefined {
   if (MISREAD.get(encoding)?.test(bytes)) {

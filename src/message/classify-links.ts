@@ -149,7 +149,10 @@ function listUnsubscribe(headers: readonly HeaderField[]): ReasonsByTarget {
 
 const LIST_UNSUBSCRIBE = 'list-unsubscribe';
 
-/** The URIs in `<…>`, and each URI that a reader might see in malformed text outside of the brackets. */
+/**
+ * The URIs in `<…>`, and each URI that a reader might see in malformed text outside of the
+ * brackets.
+ */
 function* urisIn(text: string): Iterable<string> {
   for (const [, within, outside = ''] of text.matchAll(/<([^<>]*)>|([^<>]+)/g)) {
     if (within !== undefined) {

@@ -8,7 +8,9 @@ export interface Edit {
 
 /** The content of a part behind its Content-Transfer-Encoding. */
 export interface Content {
-  /** The decoded bytes, one latin1 character each: offsets in the string are offsets in the bytes. */
+  /**
+   * The decoded bytes, one latin1 character each: offsets in the string are offsets in the bytes.
+   */
   readonly bytes: string;
   /** Whether lines of the content are lines of the message, as with 7bit, 8bit and binary. */
   readonly isLiteral: boolean;
@@ -33,8 +35,8 @@ export interface RawPatch {
 }
 
 /**
- * Applies patches, which are in order and do not overlap. For the many short pieces of a part, to join strings costs less
- * than to copy bytes.
+ * Applies patches, which are in order and do not overlap. For the many short pieces of a part, to
+ * join strings costs less than to copy bytes.
  */
 export function patched(raw: Buffer, patches: readonly RawPatch[]): Buffer {
   const original = raw.toString('latin1');
@@ -51,7 +53,9 @@ export function patched(raw: Buffer, patches: readonly RawPatch[]): Buffer {
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Opens 7bit, 8bit or binary content. An edit that makes a line longer than `maxLine` is refused. */
+/**
+ * Opens 7bit, 8bit or binary content. An edit that makes a line longer than `maxLine` is refused.
+ */
 export function literalContent(raw: Buffer, maxLine: number): Content {
   return {
     bytes: raw.toString('latin1'),
@@ -59,7 +63,10 @@ export function literalContent(raw: Buffer, maxLine: number): Content {
     splice(edits) {
       const patches: RawPatch[] = [];
       const refused = new Map<Edit, Refusal>();
-      /** Line feeds before this offset are known. It passes refused edits too, as lines may be very long. */
+      /**
+       * Line feeds before this offset are known. It passes refused edits too, as lines may be very
+       * long.
+       */
       let known = 0;
       /** Length of the new line up to `known`, and the end of that line in `raw`. */
       let column = 0;

@@ -13,7 +13,8 @@ const AT_A_TIME = 10_000;
 /**
  * Cuts ranges out of a text.
  *
- * @param ranges gives the ranges, in order and without overlap. It is called twice, the first time to count them
+ * @param ranges gives the ranges, in order and without overlap. It is called twice, the first time
+ * to count them
  */
 export function cutOut(text: string, ranges: () => Iterable<Range>): CutText {
   let count = 0;
@@ -63,8 +64,9 @@ export function cutOut(text: string, ranges: () => Iterable<Range>): CutText {
 }
 
 /**
- * Joins the lines of a text in format=flowed with DelSp=yes (RFC 3676 §4), where a URL may run over several lines. A line that
- * ends in a space continues in the next line; the space, the line end, quote marks and stuffing are deleted.
+ * Joins the lines of a text in format=flowed with DelSp=yes (RFC 3676 §4), where a URL may run over
+ * several lines. A line that ends in a space continues in the next line; the space, the line end,
+ * quote marks and stuffing are deleted.
  */
 export function unflow(text: string): CutText {
   return cutOut(text, () => softBreaks(text));

@@ -1,6 +1,9 @@
 import type { SkipReason } from './skip-reasons.ts';
 
-/** A header field as a milter gets it: latin1 byte strings. The value may begin with a space and be folded. */
+/**
+ * A header field as a milter gets it: latin1 byte strings. The value may begin with a space and be
+ * folded.
+ */
 export interface HeaderField {
   readonly name: string;
   readonly value: string;
@@ -35,13 +38,16 @@ export function protectionByHeaders(
 }
 
 /**
- * Signatures that cover the body: DKIM (RFC 6376) and providers' variants of it, ARC (RFC 8617), DomainKeys (RFC 4870),
- * Identified Internet Mail, and PGP in news.
+ * Signatures that cover the body: DKIM (RFC 6376) and providers' variants of it, ARC (RFC 8617),
+ * DomainKeys (RFC 4870), Identified Internet Mail, and PGP in news.
  */
 const SIGNATURE =
   /^(?:(?:.+-)?(?:dkim2?|domainkey)-?signature|arc-(?:message-signature|seal)|iim-sig|x-pgp-sig)$/i;
 
-/** Delivery and disposition reports (RFC 6522), and the parts they consist of where they are not marked as reports. */
+/**
+ * Delivery and disposition reports (RFC 6522), and the parts they consist of where they are not
+ * marked as reports.
+ */
 const REPORT =
   /^(?:multipart\/report|message\/(?:(?:global-)?(?:delivery-status|disposition-notification)|feedback-report|tracking-status))(?![^\s;(])/i;
 
@@ -54,9 +60,9 @@ export function isReport(contentType: string): boolean {
 const ENCODED_WORD = /=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{1,20})?\?([bq])\?([^?\s]*)\?=/gi;
 
 /**
- * Decodes the encoded words (RFC 2047) of an unfolded header value, also inside of longer words, as senders write them
- * into JSON. White space between two encoded words is dropped, and a character may continue from one to the next.
- * Words that cannot be decoded stay unchanged.
+ * Decodes the encoded words (RFC 2047) of an unfolded header value, also inside of longer words, as
+ * senders write them into JSON. White space between two encoded words is dropped, and a character
+ * may continue from one to the next. Words that cannot be decoded stay unchanged.
  */
 export function decodeEncodedWords(value: string): string {
   if (!value.includes('=?')) return value;

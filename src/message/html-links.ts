@@ -30,8 +30,8 @@ const DOCUMENT = new HtmlScanner(['a', 'area', 'base', ...NEED_TREE], ATTRIBUTES
 const CONDITIONAL_COMMENT = new HtmlScanner(['a', 'area', 'v:*'], ATTRIBUTES);
 
 /**
- * Finds the links of an HTML document: `<a>` and `<area>` as a browser finds them, and those in conditional comments
- * for Outlook. Offsets of the result are into `html`.
+ * Finds the links of an HTML document: `<a>` and `<area>` as a browser finds them, and those in
+ * conditional comments for Outlook. Offsets of the result are into `html`.
  */
 export function scanHtml(
   html: string,
@@ -113,7 +113,10 @@ function outlineOf(html: string, { excludeSelectors, limits }: HtmlOptions): Out
   );
 }
 
-/** Collects the tags that matter, and no more than show that there are too many: each takes much more memory than its text. */
+/**
+ * Collects the tags that matter, and no more than show that there are too many: each takes much
+ * more memory than its text.
+ */
 function collect(tags: Tag[], tag: Tag, maxLinks: number): void {
   if (tags.length <= maxLinks && hasLinkOrMark(tag)) {
     tags.push(tag);
@@ -245,7 +248,9 @@ function trimmed(html: string, { valueStart, valueEnd }: Attribute): Range {
   return { start, end };
 }
 
-/** An attribute with the blanks before it, unless they separate its neighbours. A line end is kept. */
+/**
+ * An attribute with the blanks before it, unless they separate its neighbours. A line end is kept.
+ */
 function removable(html: string, attribute: Attribute): Range {
   const next = html[attribute.end];
   let start = attribute.start;
@@ -268,7 +273,10 @@ function attributeValue(written: string): string {
   return text.includes('&') ? decodeHTMLAttribute(text) : text;
 }
 
-/** Decodes `&amp;`, the only entity in a link for which `plainHostInHtml` gives a host. `replaceAll` would take longer. */
+/**
+ * Decodes `&amp;`, the only entity in a link for which `plainHostInHtml` gives a host. `replaceAll`
+ * would take longer.
+ */
 function withoutAmp(link: string): string {
   let at = link.indexOf('&');
   if (at === -1) {
@@ -291,8 +299,8 @@ function escapeQuoted(url: string): string {
 }
 
 /**
- * Escapes a URL for an attribute value without quotes. The last of two hyphens at the end is escaped, too: with the `>` of
- * the tag it would close a conditional comment.
+ * Escapes a URL for an attribute value without quotes. The last of two hyphens at the end is
+ * escaped, too: with the `>` of the tag it would close a conditional comment.
  */
 function escapeUnquoted(url: string): string {
   return url.replace(/[\s&"'<>=`]|(?<=-)-$/g, characterReference);
@@ -305,11 +313,15 @@ function characterReference(char: string): string {
 /** Characters of a link's content that are examined. */
 const WINDOW = 2000;
 
-/** Whether the visible text of a link is itself a URL or a host name. `tagEnd` is the end of its start tag. */
+/**
+ * Whether the visible text of a link is itself a URL or a host name. `tagEnd` is the end of its
+ * start tag.
+ */
 function showsUrl(html: string, tagEnd: number): boolean {
   const content = html.slice(tagEnd, tagEnd + WINDOW);
   const end = content.search(/<\/?a[\s/>]/i);
-  // An unclosed tag runs on to the end of the text: to search for the `>` of many of them would be quadratic.
+  // An unclosed tag runs on to the end of the text: to search for the `>` of many of them would be
+  // quadratic.
   const text = (end === -1 ? content : content.slice(0, end)).replace(/<[^>]*>?/g, '');
   return looksLikeUrl(decodeHTML(text).trim());
 }

@@ -13,8 +13,8 @@ const GREATER = 0x3e;
 const QUESTION = 0x3f;
 
 /**
- * Finds start tags and comments where the tokenizer of the HTML standard (WHATWG HTML §13.2.5) finds them. All offsets are
- * into the given string.
+ * Finds start tags and comments where the tokenizer of the HTML standard (WHATWG HTML §13.2.5)
+ * finds them. All offsets are into the given string.
  */
 export class HtmlScanner {
   readonly #names: NameSet;
@@ -23,7 +23,8 @@ export class HtmlScanner {
   readonly #wantsNamespaced: boolean;
 
   /**
-   * @param wanted lower-case names of the elements to report. `v:*` stands for all elements with that prefix
+   * @param wanted lower-case names of the elements to report. `v:*` stands for all elements with
+   * that prefix
    * @param attributes the attributes to report
    */
   constructor(wanted: readonly string[], attributes: NameSet) {
@@ -44,7 +45,10 @@ export class HtmlScanner {
     }
   }
 
-  /** Processes the markup that a `<` begins. Gives the offset behind it, or -1 where it is unfinished. */
+  /**
+   * Processes the markup that a `<` begins. Gives the offset behind it, or -1 where it is
+   * unfinished.
+   */
   #markup(html: string, at: number, sink: HtmlSink): number {
     const first = html.charCodeAt(at + 1);
     if (isLetter(first)) {
@@ -162,7 +166,10 @@ function endsName(html: string, at: number): boolean {
   return /[\t\n\f\r />]/.test(html[at] ?? '');
 }
 
-/** The offset of the end tag of a script. In `<!-- … -->` a script may hold `<script … </script` (double escaped). */
+/**
+ * The offset of the end tag of a script. In `<!-- … -->` a script may hold `<script … </script`
+ * (double escaped).
+ */
 function endOfScript(html: string, from: number): number {
   const mark = /<!--|-->|<\/?script(?=[\t\n\f\r />])/gi;
   mark.lastIndex = from;

@@ -21,10 +21,11 @@ export interface HtmlTree {
 }
 
 /**
- * Builds the tree that a browser without scripts builds. Some steps of parse5 take time in proportion to the depth, so the
- * size and depth of the document are limited.
+ * Builds the tree that a browser without scripts builds. Some steps of parse5 take time in
+ * proportion to the depth, so the size and depth of the document are limited.
  *
- * @returns undefined where the document is beyond the limits, or where the selectors take too long in it
+ * @returns undefined where the document is beyond the limits, or where the selectors take too long
+ * in it
  */
 export function readTree(
   html: string,
@@ -72,7 +73,8 @@ function parseWithin(html: string, maxDepth: number): Document {
 }
 
 function collect(document: Document, matching: ReadonlySet<unknown>): HtmlTree {
-  // The tree repeats an element where formatting is reopened (`<a><p></a>`), which is still one tag and one link.
+  // The tree repeats an element where formatting is reopened (`<a><p></a>`), which is still one tag
+  // and one link.
   const links = new Set<number>();
   const selected = new Set<number>();
   const svgLinks = new Set<number>();
@@ -133,8 +135,8 @@ const MIN_STEPS = 1_000_000;
 const STEPS_PER_CHARACTER = 50;
 
 /**
- * Finds the elements that match one of the selectors. Selectors such as `.x ~ div ~ a` compare each element with all before
- * it, so their steps are limited in proportion to the document.
+ * Finds the elements that match one of the selectors. Selectors such as `.x ~ div ~ a` compare each
+ * element with all before it, so their steps are limited in proportion to the document.
  *
  * @param size characters of the document
  * @throws TooComplex

@@ -16,7 +16,10 @@ const MAX_NAME = 63;
 /** The limit of percent-encoded sublinks in bytes, far below that of URLs in web servers. */
 const MAX_SUBLINK = 500;
 
-/** Components that begin with a dot are files such as `.well-known` or `..`, and web servers refuse null characters. */
+/**
+ * Components that begin with a dot are files such as `.well-known` or `..`, and web servers refuse
+ * null characters.
+ */
 const LEADS_NOWHERE = /(?:^|\/)(?:\.|%2e)|%00/i;
 
 /** A mark of a link in a template. This table is its only definition. */
@@ -28,14 +31,19 @@ export interface Mark {
   readonly place: 'attribute' | 'class' | 'scheme' | 'query';
   /** The lower-case name of the attribute or class, or the text in the URL. */
   readonly name: string;
-  /** The values that count: those that mean "off", or all others. Absent where every value counts. */
+  /**
+   * The values that count: those that mean "off", or all others. Absent where every value counts.
+   */
   readonly value?: 'off' | 'not off';
   readonly means: 'opted-out' | 'unsubscribe' | 'name' | 'sublink';
   /** Whether the mark is removed from the outgoing message. */
   readonly isRemoved?: true;
 }
 
-/** Attributes with this prefix, and marks in text (`[[data-msys-…]]`), are clickmilter's own and are removed. */
+/**
+ * Attributes with this prefix, and marks in text (`[[data-msys-…]]`), are clickmilter's own and are
+ * removed.
+ */
 export const OWN_MARK = 'data-msys-';
 
 const own = (
@@ -162,8 +170,8 @@ export function isOptedOutByQuery(url: string): boolean {
 }
 
 /**
- * Percent-encodes a sublink: characters that are not allowed in a path (RFC 3986 §3.3), and characters that readers of plain
- * text may treat as the end of the link.
+ * Percent-encodes a sublink: characters that are not allowed in a path (RFC 3986 §3.3), and
+ * characters that readers of plain text may treat as the end of the link.
  *
  * @returns undefined for a sublink that web servers do not accept, too
  */

@@ -6,7 +6,10 @@ export interface Range {
   readonly end: number;
 }
 
-/** Gives the characters of a range as Unicode text, or undefined where the charset leaves that uncertain. */
+/**
+ * Gives the characters of a range as Unicode text, or undefined where the charset leaves that
+ * uncertain.
+ */
 export type Read = (start: number, end: number) => string | undefined;
 
 /** A link as a scanner finds it in a part. Offsets are into the scanned text. */
@@ -14,9 +17,15 @@ export interface Candidate {
   /** A tracked URL replaces the text from `start` to `end`. */
   readonly start: number;
   readonly end: number;
-  /** The link as Unicode text with entities decoded, or undefined where the charset leaves that uncertain. */
+  /**
+   * The link as Unicode text with entities decoded, or undefined where the charset leaves that
+   * uncertain.
+   */
   readonly written: string | undefined;
-  /** The host of a link that is its own target (see `plainHost`). Such a link needs no further parsing. */
+  /**
+   * The host of a link that is its own target (see `plainHost`). Such a link needs no further
+   * parsing.
+   */
   readonly host: string | undefined;
   /** Escapes a URL for the place where the link stands. */
   readonly escape: (url: string) => string;
@@ -37,15 +46,18 @@ export interface Scanned {
   readonly base: string | undefined;
 }
 
-/** A top part of a message: the first text/plain or the first text/html part that a reader would show. */
+/**
+ * A top part of a message: the first text/plain or the first text/html part that a reader would
+ * show.
+ */
 export type TopPart = 'text' | 'html';
 
 /** A link found in a top part. */
 export interface FoundLink {
   readonly part: TopPart;
   /**
-   * The URL that a browser would open: entities decoded once, tabs and line breaks dropped, resolved by `<base>`,
-   * non-ASCII characters percent-encoded.
+   * The URL that a browser would open: entities decoded once, tabs and line breaks dropped,
+   * resolved by `<base>`, non-ASCII characters percent-encoded.
    */
   readonly target: string;
   /** The value of `data-msys-linkname`. */

@@ -2,10 +2,11 @@ import { type MimeNode as MailsplitNode, Splitter } from 'mailsplit';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 
 /**
- * The only file that uses the inside of mailsplit, for one reason: speed. The parser is mailsplit's, but its public stream
- * takes turns of the event loop and builds an object for each piece of the body, which costs several times the parsing
- * (docs/architecture.md has the figures). Driven synchronously, the parser sees the header lines and those lines of a body
- * that may be a delimiter, and nothing else.
+ * The only file that uses the inside of mailsplit, for one reason: speed. The parser is
+ * mailsplit's, but its public stream takes turns of the event loop and builds an object for each
+ * piece of the body, which costs several times the parsing (docs/architecture.md has the figures).
+ * Driven synchronously, the parser sees the header lines and those lines of a body that may be a
+ * delimiter, and nothing else.
  */
 
 /** The version whose inside this file knows. A test compares it with the installed version. */
@@ -43,8 +44,8 @@ export function contentTypeParameter(
 }
 
 /**
- * mailsplit's Splitter, driven line by line. In a body, `line` need only be called with lines that may be a delimiter
- * (`--…`, or `\r--…`), because all other lines change nothing in the Splitter.
+ * mailsplit's Splitter, driven line by line. In a body, `line` need only be called with lines that
+ * may be a delimiter (`--…`, or `\r--…`), because all other lines change nothing in the Splitter.
  */
 export class LineSplitter {
   readonly #inside: SplitterInside;
@@ -78,7 +79,8 @@ export class LineSplitter {
       this.#process(line);
       return;
     }
-    // The messages of a sender have the same few part headers, and mailsplit parses no headers that a part has already.
+    // The messages of a sender have the same few part headers, and mailsplit parses no headers that
+    // a part has already.
     const header = Buffer.concat(node._headersLines).toString('latin1');
     const known = parsedHeaders.get(header);
     if (known !== undefined) {

@@ -1,5 +1,6 @@
 /**
- * `clickmilter/message`: finds the links of a message and replaces them, byte for byte. Every other byte stays as it is.
+ * `clickmilter/message`: finds the links of a message and replaces them, byte for byte. Every other
+ * byte stays as it is.
  *
  *     import { createReadStream } from 'node:fs';
  *     import { pipeline } from 'node:stream/promises';
@@ -30,7 +31,10 @@ export {
 export { SKIP_REASONS, type SkipReason } from './skip-reasons.ts';
 
 export interface LinkRewriterOptions extends MessageOptions {
-  /** Gives each link that may be tracked its URL, or undefined to leave the link alone. A failure destroys the stream. */
+  /**
+   * Gives each link that may be tracked its URL, or undefined to leave the link alone. A failure
+   * destroys the stream.
+   */
   readonly urlFor: (link: FoundLink) => string | undefined | Promise<string | undefined>;
   /** Called once, before the rewritten message leaves the stream. */
   readonly onRewritten?: (report: LinkRewriterReport) => void;
@@ -43,14 +47,18 @@ export interface LinkRewriterReport {
 }
 
 /**
- * Takes a message as bytes, or as the objects of mailsplit's `Splitter`, and gives it back with other links. Bytes of a
- * message that is left alone pass as soon as that is known; all others leave the stream at the end of the message.
+ * Takes a message as bytes, or as the objects of mailsplit's `Splitter`, and gives it back with
+ * other links. Bytes of a message that is left alone pass as soon as that is known; all others
+ * leave the stream at the end of the message.
  */
 export class LinkRewriter extends Transform {
   readonly #options: LinkRewriterOptions;
   /** Header and body, as long as the message may change. */
   #held: Buffer[] = [];
-  /** The last characters of a header that is not complete. An empty line ends it, which may be the first line. */
+  /**
+   * The last characters of a header that is not complete. An empty line ends it, which may be the
+   * first line.
+   */
   #end = '\n';
   #header: MessageFile | undefined;
   #open: OpenMessage | undefined;
@@ -120,7 +128,9 @@ export class LinkRewriter extends Transform {
   }
 }
 
-/** The bytes of a chunk, or of an object of mailsplit's `Splitter` as its `Joiner` would write it. */
+/**
+ * The bytes of a chunk, or of an object of mailsplit's `Splitter` as its `Joiner` would write it.
+ */
 function bytesOf(chunk: unknown, encoding: BufferEncoding): Buffer {
   if (typeof chunk === 'string') {
     return Buffer.from(chunk, encoding);
@@ -138,7 +148,9 @@ interface SplitterChunk {
   getHeaders?(): Buffer;
 }
 
-/** A whole message in pieces, with CRLF or LF line ends. Joined, the pieces are the message again. */
+/**
+ * A whole message in pieces, with CRLF or LF line ends. Joined, the pieces are the message again.
+ */
 export interface MessageFile {
   /** An mbox "From " line before the header. */
   readonly preface: Buffer;
@@ -149,7 +161,10 @@ export interface MessageFile {
   readonly body: Buffer;
 }
 
-/** Splits a message into its pieces. The first line that is not part of a header field ends the header. */
+/**
+ * Splits a message into its pieces. The first line that is not part of a header field ends the
+ * header.
+ */
 export function readMessageFile(message: Buffer): MessageFile {
   const fields: { name: string; value: string; bytes: Buffer }[] = [];
   const preface = message.subarray(0, 5).equals(Buffer.from('From ')) ? lineEnd(message, 0) : 0;

@@ -29,19 +29,33 @@ export interface ReadingLimits {
 /** How a message is read. */
 export interface ReadingOptions {
   readonly limits: ReadingLimits;
-  /** Whether messages with a DKIM, ARC or DomainKeys signature are rewritten, which breaks the signature. */
+  /**
+   * Whether messages with a DKIM, ARC or DomainKeys signature are rewritten, which breaks the
+   * signature.
+   */
   readonly rewriteSigned: boolean;
-  /** CSS selectors. A link that matches, or that is inside of an element that matches, is left alone. */
+  /**
+   * CSS selectors. A link that matches, or that is inside of an element that matches, is left
+   * alone.
+   */
   readonly excludeSelectors: readonly string[];
-  /** Whether a link with an unresolved placeholder is tracked, unless the placeholder is its host. */
+  /**
+   * Whether a link with an unresolved placeholder is tracked, unless the placeholder is its host.
+   */
   readonly placeholders: 'leave' | 'track';
   /** Whether links with `data-msys-unsubscribe` are left alone, or tracked as unsubscribe links. */
   readonly unsubscribeLinks: 'leave' | 'track';
   /** Whether links are tracked whose visible text is itself a URL. */
   readonly trackUrlText: boolean;
-  /** Hosts of tracked links in lower case, with a port where it is not the default. Links to them are left alone. */
+  /**
+   * Hosts of tracked links in lower case, with a port where it is not the default. Links to them
+   * are left alone.
+   */
   readonly ownDomains: ReadonlySet<string>;
-  /** Decides by target whether a link is left alone. The host is lower case and has a port where it is not the default. */
+  /**
+   * Decides by target whether a link is left alone. The host is lower case and has a port where it
+   * is not the default.
+   */
   readonly exclude?: ((target: string, host: string) => boolean) | undefined;
 }
 
@@ -63,7 +77,10 @@ export const DEFAULT_LIMITS: ReadingLimits = {
 
 const NO_DOMAINS: ReadonlySet<string> = new Set();
 
-/** Completes the options field by field. To spread objects would take some per cent of the time of a message. */
+/**
+ * Completes the options field by field. To spread objects would take some per cent of the time of a
+ * message.
+ */
 function withDefaults(options: MessageOptions): ReadingOptions {
   const { limits } = options;
   return {
@@ -80,11 +97,16 @@ function withDefaults(options: MessageOptions): ReadingOptions {
 
 /** A message that is being received. */
 export interface OpenMessage {
-  /** False as soon as it is known that nothing will change. The rest of the body may then be skipped. */
+  /**
+   * False as soon as it is known that nothing will change. The rest of the body may then be
+   * skipped.
+   */
   readonly needsBody: boolean;
   /** Why nothing will change. */
   readonly reason: SkipReason | undefined;
-  /** Takes the next piece of the body and keeps it. The caller must not change the bytes afterwards. */
+  /**
+   * Takes the next piece of the body and keeps it. The caller must not change the bytes afterwards.
+   */
   write(chunk: Buffer): void;
   /** Finds the links. Call it once, after the last piece of the body. */
   end(): ReadMessage;
@@ -107,8 +129,8 @@ export interface ReadMessage {
 }
 
 /**
- * Opens a message whose headers are complete. Its parts are found while the body arrives, and its links at the end.
- * Never throws, whatever the message contains.
+ * Opens a message whose headers are complete. Its parts are found while the body arrives, and its
+ * links at the end. Never throws, whatever the message contains.
  *
  * @param headers as the message has them, in order
  */

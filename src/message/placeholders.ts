@@ -1,6 +1,6 @@
 /**
- * Placeholders that a later system fills in, such as a smarthost. A tracked link would lead to the placeholder itself. All
- * patterns are bounded, so that no link takes long.
+ * Placeholders that a later system fills in, such as a smarthost. A tracked link would lead to the
+ * placeholder itself. All patterns are bounded, so that no link takes long.
  */
 
 const NAME = "[a-z_][\\w .:=|'@-]{0,80}";
@@ -8,7 +8,10 @@ const WORD = '[a-z_][\\w.:-]{0,60}';
 /** `{3F2504E0-…}` is an identifier of many web sites, not a placeholder. */
 const UUID = '[\\da-f]{8}-(?:[\\da-f]{4}-){3}[\\da-f]{12}';
 
-/** Placeholders with and without percent-encoding, and the systems that use them. Ordinary URLs have none of these. */
+/**
+ * Placeholders with and without percent-encoding, and the systems that use them. Ordinary URLs have
+ * none of these.
+ */
 const ANYWHERE = [
   '\\{\\{', // {{x}} {{{x}}}: Handlebars, Liquid, Jinja, Twig
   '\\{%[^{}]{1,200}%\\}', // {% x %}: Liquid, Jinja, Twig
@@ -19,7 +22,8 @@ const ANYWHERE = [
   '%%[=[]? ?[a-z_][^%]{0,100}%%', // %%x%% %%=x=%%: Salesforce Marketing Cloud, Bronto
   '\\[\\[[#/^$]?[a-z_]', // [[x]] [[var:x]]: Mailjet
   '\\[%[-+=]? ?[a-z_][^%\\]]{0,100}%\\]', // [% x %]: Template Toolkit
-  // [X]: phpList, Sendy. Not behind a word, which is PHP's filter[name]=x, and not an address of digits and colons.
+  // [X]: phpList, Sendy. Not behind a word, which is PHP's filter[name]=x, and not an address of
+  // digits and colons.
   `(?<![\\w\\])])\\[(?![\\da-f:.]*\\])[a-z_][\\w .:=|-]{0,60}\\]`,
   '\\[[a-z_][\\w :-]{0,60}, ?fallback=', // [x,fallback=y]: Campaign Monitor
   '<[%?]', // <%= x %>: ERB, EJS, ASP
@@ -31,7 +35,8 @@ const ANYWHERE = [
 
 /** Placeholders without percent-encoding. Encoded, these characters are ordinary. */
 const UNESCAPED = [
-  // %recipient.x% %x%: Mailgun, ActiveCampaign. At least one of the percent signs does not begin an escape such as %E4.
+  // %recipient.x% %x%: Mailgun, ActiveCampaign. At least one of the percent signs does not begin an
+  // escape such as %E4.
   `%(?![\\da-f]{2})${WORD}%|%${WORD}%(?![\\da-f]{2})`,
   '%\\([a-z_][\\w.]{0,60}\\)[a-z]', // %(x)s: Python
   `<${WORD}>`,
@@ -65,8 +70,8 @@ export function isPlaceholder(link: string): boolean {
 const STARTS = /^[{[<*%#$~]/;
 
 /**
- * Whether a host is a placeholder. Names such as `-sub-`, `:host`, `__host__` and `newsletter_unsubscribe_url` are not valid
- * in DNS.
+ * Whether a host is a placeholder. Names such as `-sub-`, `:host`, `__host__` and
+ * `newsletter_unsubscribe_url` are not valid in DNS.
  *
  * @param authority the host, with user and port if there are any
  */

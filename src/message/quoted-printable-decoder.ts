@@ -24,8 +24,8 @@ export interface Decoded {
 }
 
 /**
- * Decodes any bytes, well-formed or not. Most bytes are literal and are copied four at a time, because a look at each byte would
- * be the most expensive step of all that is done to a message.
+ * Decodes any bytes, well-formed or not. Most bytes are literal and are copied four at a time,
+ * because a look at each byte would be the most expensive step of all that is done to a message.
  */
 export function decodeQuotedPrintable(raw: Buffer): Decoded {
   const { input, inputWords, output, outputWords } = workspaceFor(raw.length);
@@ -107,8 +107,8 @@ const FOUR_EQUALS = 0x3d3d3d3d;
 const FOUR_LINE_FEEDS = 0x0a0a0a0a;
 
 /**
- * Sets the highest bit of each byte of a word that is a `=` or a line feed. The lowest bit set is always right; higher bits may
- * be wrong.
+ * Sets the highest bit of each byte of a word that is a `=` or a line feed. The lowest bit set is
+ * always right; higher bits may be wrong.
  */
 function equalsOrLineFeedIn(word: number): number {
   const equals = word ^ FOUR_EQUALS;
@@ -149,11 +149,17 @@ function workspace(length: number): Workspace {
   };
 }
 
-/** Marks of the part that is being decoded: raw and decoded offsets in turn. All parts share this memory, too. */
+/**
+ * Marks of the part that is being decoded: raw and decoded offsets in turn. All parts share this
+ * memory, too.
+ */
 const GATHERED = 64 * 1024;
 let gathered = new Int32Array(GATHERED);
 
-/** Ascending offsets of the same byte in the raw and in the decoded text. From one to the next, bytes are literal. */
+/**
+ * Ascending offsets of the same byte in the raw and in the decoded text. From one to the next,
+ * bytes are literal.
+ */
 class Marks {
   #length = 0;
   #offsets: Int32Array = gathered;
@@ -210,7 +216,10 @@ function escaped(raw: Buffer, at: number): number {
   return high < 16 && low < 16 ? high * 16 + low : -1;
 }
 
-/** The end of the soft line break that begins at a `=`, with its line end, or `at` where there is none. */
+/**
+ * The end of the soft line break that begins at a `=`, with its line end, or `at` where there is
+ * none.
+ */
 function softBreakEnd(raw: Buffer, at: number): number {
   const end = blankEnd(raw, at + 1);
   if (end === raw.length) {
@@ -235,8 +244,8 @@ export function blankEnd(raw: Buffer, from: number): number {
 }
 
 /**
- * Whether the bytes contain, or closely follow, a `=` that begins neither an escape nor a soft line break. The sender did not
- * encode these bytes, and new bytes might complete an escape.
+ * Whether the bytes contain, or closely follow, a `=` that begins neither an escape nor a soft line
+ * break. The sender did not encode these bytes, and new bytes might complete an escape.
  */
 export function hasMalformedEscape(raw: Buffer, start: number, end: number): boolean {
   if (raw[start - 1] === EQUALS || (raw[start - 2] === EQUALS && raw[start - 1] !== LF)) {

@@ -11,10 +11,12 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 /**
- * Opens quoted-printable content (RFC 2045 §6.7). An edit replaces the raw bytes of the bytes that it edits. Where its line
- * would pass 76 columns, soft line breaks are inserted in the new bytes and after them.
+ * Opens quoted-printable content (RFC 2045 §6.7). An edit replaces the raw bytes of the bytes that
+ * it edits. Where its line would pass 76 columns, soft line breaks are inserted in the new bytes
+ * and after them.
  *
- * A `=` that does not begin an escape is literal, as it is to all readers. An edit that contains one is refused.
+ * A `=` that does not begin an escape is literal, as it is to all readers. An edit that contains
+ * one is refused.
  */
 export function quotedPrintableContent(raw: Buffer): Content {
   const decoded = decodeQuotedPrintable(raw);
@@ -43,7 +45,8 @@ export function quotedPrintableContent(raw: Buffer): Content {
         const restEnd = Math.min(line.at, places[index + 1]?.start ?? line.at);
         const wrapped = wrap(edit.bytes, column, restEnd - end, restEnd === line.at, line.bytes);
         last = start > copied ? raw[start - 1] : last;
-        // A blank that now ends its line would be lost as padding, so a soft line break protects it.
+        // A blank that now ends its line would be lost as padding, so a soft line break protects
+        // it.
         const exposed = wrapped.text === '' && isBlank(last) && isLineEnd(raw, blankEnd(raw, end));
         const text = exposed ? `=${line.bytes}` : wrapped.text;
         last = text === '' ? last : text.charCodeAt(text.length - 1);
@@ -80,7 +83,10 @@ function lineStartBefore(raw: Buffer, from: number, limit: number): number {
   return at;
 }
 
-/** The end of the line that holds `from`. A last line without a line end gets that of the first line. */
+/**
+ * The end of the line that holds `from`. A last line without a line end gets that of the first
+ * line.
+ */
 function lineEndAfter(raw: Buffer, from: number): LineEnd {
   let at = from;
   while (at < raw.length && raw[at] !== LF) {

@@ -83,8 +83,9 @@ export function readPart(
 const MAX_LINE = 998;
 
 /**
- * 7bit and 8bit in every spelling that readers accept, such as `7-bit`, `8bits`, `8bit; charset=utf-8` and `"7bit"`. Readers
- * show an encoding that they do not know as it is, and ignore what follows its name.
+ * 7bit and 8bit in every spelling that readers accept, such as `7-bit`, `8bits`, `8bit;
+ * charset=utf-8` and `"7bit"`. Readers show an encoding that they do not know as it is, and ignore
+ * what follows its name.
  */
 const LINES = /^["']?[78][ _-]?bits?(?:mime)?["']?(?:[;,.\s].*)?$/;
 const BINARY = /^"?binary"?(?:[;,.\s].*)?$/;

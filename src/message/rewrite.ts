@@ -6,10 +6,12 @@ import type { ReadPart } from './read-part.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
 /**
- * Replaces links by tracked URLs and removes clickmilter's own marks. Every other byte stays unchanged.
+ * Replaces links by tracked URLs and removes clickmilter's own marks. Every other byte stays
+ * unchanged.
  *
  * @param parts in the order of the body
- * @param growth bytes that all URLs may add in sum. Once they are used up, the remaining links are left alone
+ * @param growth bytes that all URLs may add in sum. Once they are used up, the remaining links are
+ * left alone
  */
 export function rewriteParts(
   body: BodyChunks,

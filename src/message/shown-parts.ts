@@ -20,8 +20,8 @@ interface Related {
 }
 
 /**
- * The part of each multipart/related that readers show: the part that its `start` names, else the first (RFC 2387). The
- * other parts are files that it refers to.
+ * The part of each multipart/related that readers show: the part that its `start` names, else the
+ * first (RFC 2387). The other parts are files that it refers to.
  */
 export class RelatedRoots {
   readonly #related = new Map<MimeNode, Related>();
@@ -49,7 +49,10 @@ export class RelatedRoots {
     return isRoot && node !== related.first ? related.first : undefined;
   }
 
-  /** Whether a part is, or is inside of, the root of each multipart/related around it, as far as that is known. */
+  /**
+   * Whether a part is, or is inside of, the root of each multipart/related around it, as far as
+   * that is known.
+   */
   isShown(node: MimeNode): boolean {
     return this.#around(node).every(
       ({ related, child }) => child === (related.root ?? related.first),
@@ -89,8 +92,8 @@ function idOf(text: string): string {
 }
 
 /**
- * Whether a part has two different headers of which readers take either the first or the last: it may be text to one reader
- * and an attachment to another.
+ * Whether a part has two different headers of which readers take either the first or the last: it
+ * may be text to one reader and an attachment to another.
  */
 export function isAmbiguous({ headers }: MimeNode): boolean {
   return ['content-type', 'content-transfer-encoding'].some((name) => {
@@ -105,8 +108,8 @@ export function shownAs(node: MimeNode): TopPart | undefined {
   if (isAttached(node) || (node.filename && !node.root)) {
     return undefined;
   }
-  // Without a Content-Type, mailsplit guesses from the file name. RFC 2045 §5.2 says text/plain, and RFC 2046 §5.1.5
-  // message/rfc822 in a digest.
+  // Without a Content-Type, mailsplit guesses from the file name. RFC 2045 §5.2 says text/plain,
+  // and RFC 2046 §5.1.5 message/rfc822 in a digest.
   const isTyped = node.headers ? node.headers.hasHeader('content-type') : false;
   if (!isTyped) {
     return node.parentNode && node.parentNode.multipart === 'digest' ? undefined : 'text';
@@ -122,8 +125,9 @@ export function shownAs(node: MimeNode): TopPart | undefined {
 }
 
 /**
- * Whether a Content-Disposition makes a part an attachment: its own, or that of a multipart around it (RFC 2183 §2.9). That
- * of the whole message does not count, as readers open a message whatever it says.
+ * Whether a Content-Disposition makes a part an attachment: its own, or that of a multipart around
+ * it (RFC 2183 §2.9). That of the whole message does not count, as readers open a message whatever
+ * it says.
  */
 function isAttached(node: MimeNode): boolean {
   return [node, ...ancestors(node).filter(({ root }) => !root)].some(

@@ -1,6 +1,6 @@
 /**
- * Why a message, a part or a link is left alone. Log lines, metrics and `explain` take their words from here, and
- * docs/skip-reasons.md is made of it.
+ * Why a message, a part or a link is left alone. Log lines, metrics and `explain` take their words
+ * from here, and docs/skip-reasons.md is made of it.
  */
 export const SKIP_REASONS = {
   message: {

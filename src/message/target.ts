@@ -13,17 +13,22 @@ export interface Target {
 /** The URL that relative links are resolved by. */
 export interface Base {
   readonly url: URL;
-  /** Characters that resolved links may still have. Each repeats the base, however short it is in the message. */
+  /**
+   * Characters that resolved links may still have. Each repeats the base, however short it is in
+   * the message.
+   */
   room: number;
 }
 
 /**
- * Finds the URL that a browser would open: tabs, line breaks and outer white space dropped, relative links resolved, non-ASCII
- * characters percent-encoded (punycode in the host). Valid characters are kept as written.
+ * Finds the URL that a browser would open: tabs, line breaks and outer white space dropped,
+ * relative links resolved, non-ASCII characters percent-encoded (punycode in the host). Valid
+ * characters are kept as written.
  *
  * @param written the link as Unicode text with entities decoded
  * @param base the URL that relative links are resolved by, or the reason why there is none
- * @param utf8Queries whether browsers send non-ASCII characters of a query as UTF-8. Otherwise the encoding is uncertain
+ * @param utf8Queries whether browsers send non-ASCII characters of a query as UTF-8. Otherwise the
+ * encoding is uncertain
  * @returns the reason, where the link cannot be tracked
  */
 export function targetOf(
@@ -92,19 +97,26 @@ export function baseOf(href: string | undefined, room: number): Base | SkipReaso
 }
 
 /**
- * The host of a plain link, or undefined for any other link. Nearly all links are plain: printable ASCII, with a host that
- * browsers neither normalise nor refuse. Such a link is its own target. To parse it would cost more than all other steps.
+ * The host of a plain link, or undefined for any other link. Nearly all links are plain: printable
+ * ASCII, with a host that browsers neither normalise nor refuse. Such a link is its own target. To
+ * parse it would cost more than all other steps.
  */
 export function plainHost(link: string): string | undefined {
   return link.length <= MAX_TARGET && PLAIN.test(link) ? hostOf(link) : undefined;
 }
 
-/** The host of a plain link in an attribute value whose only entities are `&amp;`, or undefined for any other value. */
+/**
+ * The host of a plain link in an attribute value whose only entities are `&amp;`, or undefined for
+ * any other value.
+ */
 export function plainHostInHtml(value: string): string | undefined {
   return value.length <= MAX_TARGET && PLAIN_IN_HTML.test(value) ? hostOf(value) : undefined;
 }
 
-/** The longest target in characters. Web servers refuse longer ones, and each click repeats the target in its event. */
+/**
+ * The longest target in characters. Web servers refuse longer ones, and each click repeats the
+ * target in its event.
+ */
 const MAX_TARGET = 8 * 1024;
 
 const PLAIN_ORIGIN = /^https?:\/\/[a-z\d.-]+\.[a-z]{2,}/.source;
@@ -126,7 +138,10 @@ const ABSOLUTE = /^(https?:\/\/)([^/?#\\]+)(.*)$/is;
 const HOST = /^(?:https?:[/\\]*|[/\\]{2,})(?:[^/?#\\]*@)?([^/?#\\]*)/i;
 const NOT_ASCII = /[^\0-\x7f]/;
 
-/** Names in DNS have at most 253 characters. The time to convert longer names to ASCII is not linear. */
+/**
+ * Names in DNS have at most 253 characters. The time to convert longer names to ASCII is not
+ * linear.
+ */
 const MAX_HOST = 300;
 
 function resolved(
@@ -154,7 +169,10 @@ function resolved(
   return href.length > MAX_TARGET ? 'too-long' : { target: href, host };
 }
 
-/** Parses a URL. `URL.canParse` of Node 20 is wrong: once compiled, it reads latin1 letters as UTF-8. */
+/**
+ * Parses a URL. `URL.canParse` of Node 20 is wrong: once compiled, it reads latin1 letters as
+ * UTF-8.
+ */
 function parse(link: string, base?: URL): URL | undefined {
   try {
     return new URL(link, base);
@@ -175,7 +193,10 @@ function asciiAuthority(authority: string, hostname: string): string {
   return percentEncode(authority.slice(0, at)) + (NOT_ASCII.test(host) ? hostname + port : host);
 }
 
-/** Percent-encodes all but printable ASCII, because spaces and control characters are not allowed in an HTTP header. */
+/**
+ * Percent-encodes all but printable ASCII, because spaces and control characters are not allowed in
+ * an HTTP header.
+ */
 function percentEncode(text: string): string {
   return text.replace(/[^!-~]+/g, (run) =>
     Buffer.from(run).toString('hex').toUpperCase().replace(/../g, '%$&'),

@@ -76,8 +76,8 @@ interface MarkedText {
   readonly marks: Range[];
   inOriginal(range: Range): Range;
   /**
-   * The values of the marks in or directly behind a URL, and the end of the URL before them. It must be called for URLs in
-   * ascending order.
+   * The values of the marks in or directly behind a URL, and the end of the URL before them. It
+   * must be called for URLs in ascending order.
    */
   marksOn(url: Range): { values?: ReadonlyMap<string, string>; end: number };
 }

@@ -1,9 +1,10 @@
 import type { SkipReason } from './skip-reasons.ts';
 
 /**
- * Decides from the text around a URL whether the URL is a link of its own. To some readers it is part of a link that begins
- * before it (`mailto:a@b.example?body=https://…`), or, in `<…>` and `"…"`, it continues after white space (RFC 3986, appendix
- * C). URLs are passed in ascending order, so that each character is examined once.
+ * Decides from the text around a URL whether the URL is a link of its own. To some readers it is
+ * part of a link that begins before it (`mailto:a@b.example?body=https://…`), or, in `<…>` and
+ * `"…"`, it continues after white space (RFC 3986, appendix C). URLs are passed in ascending order,
+ * so that each character is examined once.
  */
 export class Surroundings {
   readonly #text: string;
@@ -45,7 +46,9 @@ export class Surroundings {
     return this.#word ?? this.#delimited;
   }
 
-  /** Records that the last URL is left alone. To some readers, the rest of its word is part of it. */
+  /**
+   * Records that the last URL is left alone. To some readers, the rest of its word is part of it.
+   */
   leave(reason: SkipReason): void {
     this.#word ??= reason === 'scheme' ? reason : 'unclear-end';
   }
@@ -128,7 +131,8 @@ function startsBefore(word: string): SkipReason | undefined {
     }
   }
   const path = Math.max(...['/', '?', '#'].map((char) => before.lastIndexOf(char)));
-  // An invalid URL, or a host without a scheme, which the URL may be part of: `www.a.example/?to=https://…`.
+  // An invalid URL, or a host without a scheme, which the URL may be part of:
+  // `www.a.example/?to=https://…`.
   return word.includes('://') ||
     /www\./i.test(before) ||
     /[a-z\d-]\.[a-z]{2}/i.test(before.slice(0, Math.max(0, path)))
@@ -142,7 +146,10 @@ const SCHEME = /[a-z][a-z\d+.-]*$/i;
 /** A character that does not stand between a word such as `see:` and a URL of its own. */
 const JOINS = /[\w%&./:=?#+-]/;
 
-/** Why a link that begins with a scheme holds the text behind it, or undefined where it is only a word with a colon. */
+/**
+ * Why a link that begins with a scheme holds the text behind it, or undefined where it is only a
+ * word with a colon.
+ */
 function claims(scheme: string, behind: string): SkipReason | undefined {
   if (behind.startsWith('//')) {
     return /^https?$/i.test(scheme) ? 'unclear-end' : 'scheme';
@@ -155,8 +162,8 @@ function isScheme(word: string): SkipReason | undefined {
 }
 
 /**
- * Schemes that mail programs, browsers and common applications open without `//`. For all other words, readers prefer the URL
- * behind the colon: `Link:https://…`.
+ * Schemes that mail programs, browsers and common applications open without `//`. For all other
+ * words, readers prefer the URL behind the colon: `Link:https://…`.
  */
 const SCHEMES: ReadonlySet<string> = new Set(
   (

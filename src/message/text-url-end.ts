@@ -9,9 +9,15 @@ const CLOSERS = '<>]}';
 /** ASCII punctuation that some readers add to a URL, together with the text behind it. */
 const PUNCTUATION = ".,:;!?'`-)*~|";
 
-/** Non-ASCII characters that no reader adds to a URL: white space, brackets, and the punctuation of CJK. */
+/**
+ * Non-ASCII characters that no reader adds to a URL: white space, brackets, and the punctuation of
+ * CJK.
+ */
 const BOUNDARY = /[\s\p{Z}\p{Pe}、。！，：；？｜｡､]|(?![‚„])\p{Ps}/u;
-/** Other punctuation, and invisible characters: marks of writing direction, and places where a line may break. */
+/**
+ * Other punctuation, and invisible characters: marks of writing direction, and places where a line
+ * may break.
+ */
 const OTHER_PUNCTUATION = /[\p{P}\p{Cf}]/u;
 
 /** The closing quotation marks of each opening one. */
@@ -29,8 +35,9 @@ const QUOTES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Whether all readers agree that a URL ends at an offset. They do where white space, a closing character or the end of the text
- * follows, perhaps after punctuation, and where a quotation ends that holds only the URL. If half of
+ * Whether all readers agree that a URL ends at an offset. They do where white space, a closing
+ * character or the end of the text follows, perhaps after punctuation, and where a quotation ends
+ * that holds only the URL. If half of
  * `https://a.example/foo–bar` were replaced, the link would be dead.
  *
  * @param start the offset of the URL
@@ -64,13 +71,19 @@ function endsClearly(text: string, start: number, end: number, charset: Charset)
   }
 }
 
-/** Whether another `"` follows in the word. To some readers, text between two of them is part of a URL. */
+/**
+ * Whether another `"` follows in the word. To some readers, text between two of them is part of a
+ * URL.
+ */
 function hasPartner(text: string, quote: number): boolean {
   QUOTE_OR_END.lastIndex = quote + 1;
   return QUOTE_OR_END.exec(text)?.[0] === '"';
 }
 
-/** Whether another link follows in the word. Readers that accept non-ASCII characters see a single link. */
+/**
+ * Whether another link follows in the word. Readers that accept non-ASCII characters see a single
+ * link.
+ */
 function isJoined(text: string, from: number): boolean {
   LINK_OR_END.lastIndex = from;
   return /[:@w]/i.test(LINK_OR_END.exec(text)?.[0] ?? '');
@@ -88,7 +101,10 @@ function isQuoted(text: string, start: number, end: number, charset: Charset): b
 
 const NONE: readonly string[] = [];
 
-/** The non-ASCII characters that may end at an offset. Multi-byte charsets leave several possibilities. */
+/**
+ * The non-ASCII characters that may end at an offset. Multi-byte charsets leave several
+ * possibilities.
+ */
 function charactersBefore(text: string, at: number, charset: Charset): readonly string[] {
   return at === 0 || text.charCodeAt(at - 1) < 0x80
     ? NONE
@@ -125,12 +141,18 @@ export function doubtAbout(
   return isClear ? undefined : 'unclear-end';
 }
 
-/** Whether a URL is one of the ordinary ones, which need no closer look. On long URLs the pattern would overflow the stack. */
+/**
+ * Whether a URL is one of the ordinary ones, which need no closer look. On long URLs the pattern
+ * would overflow the stack.
+ */
 const isOrdinary = (url: string): boolean => url.length < 2000 && ORDINARY.test(url);
 const ORDINARY =
   /^https?:\/\/(?:[a-z\d-]*[a-z\d]\.)+[a-z]+(?:\/(?:[\w/=&-]|[.?#](?=[\w/])|%[\dA-Fa-f]{2})*)?(?<!-)$/;
 
-/** Whether a URL follows a letter or `_`. Android would then link a part of the tracking domain instead. */
+/**
+ * Whether a URL follows a letter or `_`. Android would then link a part of the tracking domain
+ * instead.
+ */
 function isPartOfWord(text: string, start: number, charset: Charset): boolean {
   return (
     text[start - 1] === '_' ||
@@ -140,7 +162,10 @@ function isPartOfWord(text: string, start: number, charset: Charset): boolean {
 
 const WORD = /[\p{L}\p{N}\p{M}]/u;
 
-/** Characters after which all readers see that a URL begins. After others, some readers see only a URL inside of it. */
+/**
+ * Characters after which all readers see that a URL begins. After others, some readers see only a
+ * URL inside of it.
+ */
 const STARTS = /[\0- !"#%-*,/:;<>?[-\]{}]/;
 const LINK_WITHIN = /[:@]|www\./i;
 
@@ -156,13 +181,19 @@ function isReadWhole(written: string): boolean {
   );
 }
 
-/** Text at which some readers end a URL: characters, sequences, and another URL behind a bracket or comma. */
+/**
+ * Text at which some readers end a URL: characters, sequences, and another URL behind a bracket or
+ * comma.
+ */
 const CUT_SHORT =
   /[[\]{}|\\^`"]|(?![\0-\x7f])\p{P}|%(?![\da-f]{2})|\?\?|\.\.(?![a-z\d.%/&])|'(?![\p{L}\p{N}-])|[(,;'*!.]https?:\/\//iu;
 /** An authority that all readers accept: no user, and a path, a query or nothing behind it. */
 const AUTHORITY = /^(?:[^/?#@:.]+\.)*[^/?#@:.]*[^/?#@:._-](?::\d+)?(?:\/|\?[^@]*$|$)/;
 const LONGEST_AUTHORITY = 700;
-/** Characters that some readers drop at the end of a path. Only Android drops the exceptions as well. */
+/**
+ * Characters that some readers drop at the end of a path. Only Android drops the exceptions as
+ * well.
+ */
 const DROPPED = /(?:(?!\u200c|\u200d)[^\p{L}\p{N}\p{M}_/=&#)])$/u;
 
 function areBalanced(url: string): boolean {
@@ -176,7 +207,10 @@ function areBalanced(url: string): boolean {
   return depth === 0;
 }
 
-/** Scripts without spaces between words. Readers disagree whether they belong to the URL before them. */
+/**
+ * Scripts without spaces between words. Readers disagree whether they belong to the URL before
+ * them.
+ */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const UNSPACED_BEHIND_LETTER = new RegExp(`\\w${UNSPACED.source}`, 'u');
@@ -192,7 +226,9 @@ function mayRunOn(written: string): boolean {
   );
 }
 
-/** The URL from its path on. A pattern over the whole URL would be quadratic, or overflow the stack. */
+/**
+ * The URL from its path on. A pattern over the whole URL would be quadratic, or overflow the stack.
+ */
 function behindHost(url: string): string {
   const behindScheme = url.slice(url.indexOf('://') + '://'.length);
   const end = behindScheme.search(/[/?#]/);

@@ -39,7 +39,10 @@ const HOST = Uint8Array.from({ length: 128 }, (_, code) =>
 const CLOSING = ".,:;!?'";
 /** Non-ASCII characters that are allowed between `<` and `>`. */
 const DELIMITED = /[^\p{Z}\p{Cc}\ufffd]/u;
-/** Non-ASCII characters of names. The joiners of Persian, Indic scripts and emoji are part of a word. */
+/**
+ * Non-ASCII characters of names. The joiners of Persian, Indic scripts and emoji are part of a
+ * word.
+ */
 const IN_NAME = /[\p{L}\p{N}\p{M}\u200c\u200d]/u;
 const IN_PATH = /[^\p{Z}\p{P}\p{C}\ufffd\uff5c]|[\u200c\u200d]/u;
 /** In ASCII, `)` follows `(` directly, and `]` and `}` are one further. */
@@ -48,9 +51,9 @@ const PARENTHESIS = '('.charCodeAt(0);
 /**
  * Finds URLs in plain text, in time linear in the text.
  *
- * A URL extends to the next white space, control character, `<`, `>`, `"`, backquote or non-ASCII punctuation. Brackets belong
- * to it where they are balanced in it. Punctuation that ends a sentence does not belong to it. In `<…>` everything up to white
- * space or `"` belongs to it.
+ * A URL extends to the next white space, control character, `<`, `>`, `"`, backquote or non-ASCII
+ * punctuation. Brackets belong to it where they are balanced in it. Punctuation that ends a
+ * sentence does not belong to it. In `<…>` everything up to white space or `"` belongs to it.
  */
 export class UrlScanner {
   readonly #text: string;
@@ -82,7 +85,10 @@ export class UrlScanner {
     }
   }
 
-  /** The start of the scheme that ends at an offset, or the offset itself where the scheme is another one. */
+  /**
+   * The start of the scheme that ends at an offset, or the offset itself where the scheme is
+   * another one.
+   */
   #schemeStart(end: number): number {
     const start = end - 'https://'.length;
     if (
@@ -137,7 +143,10 @@ export class UrlScanner {
     return end === host || '.-'.includes(this.#text[host] as string) ? -1 : this.#behindPort(end);
   }
 
-  /** Whether a URL in `<…>` may continue after its host. No reader opens the whole of `<https://a.example,https://b.example>`. */
+  /**
+   * Whether a URL in `<…>` may continue after its host. No reader opens the whole of
+   * `<https://a.example,https://b.example>`.
+   */
   #hostIsWhole(end: number): boolean {
     return this.#text.charCodeAt(end) < 0x80
       ? '/?#>'.includes(this.#text[end] as string)
@@ -172,7 +181,9 @@ export class UrlScanner {
     return this.#text[end] === ':' && PORT.test(this.#text) ? PORT.lastIndex : end;
   }
 
-  /** The length of the non-ASCII character at an offset, or 0 where the pattern does not match it. */
+  /**
+   * The length of the non-ASCII character at an offset, or 0 where the pattern does not match it.
+   */
   #foreign(at: number, pattern: RegExp): number {
     const { char, units } = this.#charset.characterAt(this.#text, at);
     return pattern.test(char) ? units : 0;

@@ -24,7 +24,10 @@ const LF = 0x0a;
 const CR = 0x0d;
 const HYPHEN = 0x2d;
 
-/** Finds the top parts of a body while it arrives. The body behind the second top part is kept without a look at it. */
+/**
+ * Finds the top parts of a body while it arrives. The body behind the second top part is kept
+ * without a look at it.
+ */
 export class TopParts {
   readonly body = new BodyChunks();
   readonly found: PartFound[] = [];
@@ -87,7 +90,8 @@ export class TopParts {
   }
 
   /**
-   * The end of the next line that may be a delimiter, with `#lineStart` at its start. Where the chunk has none, 0, with
+   * The end of the next line that may be a delimiter, with `#lineStart` at its start. Where the
+   * chunk has none, 0, with
    * `#lineStart` at the start of the last line.
    */
   #endOfNextCandidate(chunk: Buffer, from: number, chunkStart: number): number {
@@ -181,7 +185,9 @@ export class TopParts {
     return found;
   }
 
-  /** Ends the open part. Once the second top part is certain, the rest of the body does not matter. */
+  /**
+   * Ends the open part. Once the second top part is certain, the rest of the body does not matter.
+   */
   #close(end: number): void {
     if (this.#open !== undefined) {
       this.#open.end = Math.max(this.#open.start, end);
@@ -202,7 +208,10 @@ export class TopParts {
     }
   }
 
-  /** The end of a part without the line end before the delimiter, which belongs to the delimiter (RFC 2046 §5.1.1). */
+  /**
+   * The end of a part without the line end before the delimiter, which belongs to the delimiter
+   * (RFC 2046 §5.1.1).
+   */
   #beforeLineEnd(end: number): number {
     const tail = this.body.slice(Math.max(0, end - 2), end);
     if (tail[tail.length - 1] !== LF) {

@@ -4,7 +4,9 @@ import type { ConnectInfo } from './filter.ts';
 import { FrameReader, frame } from './frame.ts';
 import { command } from './protocol.ts';
 
-/** Macros to send, by stage: `{ connect: { '{client_addr}': '192.0.2.1' }, rcpt: { i: '4F…' } }`. */
+/**
+ * Macros to send, by stage: `{ connect: { '{client_addr}': '192.0.2.1' }, rcpt: { i: '4F…' } }`.
+ */
 export type Macros = {
   readonly [stage in MacroStage]?: Readonly<Record<string, string>>;
 };

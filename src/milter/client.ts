@@ -79,7 +79,9 @@ export interface Transaction {
   readonly recipients?: readonly string[];
   /** The whole message, header and body, with CRLF line ends. */
   readonly message: Buffer;
-  /** Macros of the stages from mail to endOfMessage, sent even if the milter did not ask for them. */
+  /**
+   * Macros of the stages from mail to endOfMessage, sent even if the milter did not ask for them.
+   */
   readonly macros?: Macros;
   /** Data bytes per SMFIC_BODY. Default and maximum 65535. */
   readonly bodyChunk?: number;

@@ -70,8 +70,9 @@ export interface Filter<State = undefined> {
   /** The header is complete. */
   endOfHeaders?(message: Message<State>): Maybe<Answer>;
   /**
-   * A piece of the body, of up to 64 KB. The buffer is a view on the bytes read. It is never written
-   * again and must not be written to. It may be kept, which keeps the bytes around it in memory.
+   * A piece of the body, of up to 64 KB. The buffer is a view on the bytes read. It is never
+   * written again and must not be written to. It may be kept, which keeps the bytes around it in
+   * memory.
    */
   body?(message: Message<State>, chunk: Buffer): Maybe<BodyAnswer>;
   /**

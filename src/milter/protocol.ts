@@ -12,7 +12,10 @@ export class ProtocolError extends Error {
 export const VERSION = 6;
 /** SMFI_PROT_VERSION_MIN: the oldest version this library speaks. */
 export const MIN_VERSION = 2;
-/** MILTER_CHUNK_SIZE: the most data bytes in one packet. This library never asks for more (SMFIP_MDS_*). */
+/**
+ * MILTER_CHUNK_SIZE: the most data bytes in one packet. This library never asks for more
+ * (SMFIP_MDS_*).
+ */
 export const MAX_DATA = 65535;
 
 /** SMFIC_*: commands of the MTA. */

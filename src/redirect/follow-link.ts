@@ -14,13 +14,16 @@ export function pathOf(url: string): string {
 
 /** The start of a path component that may be a token: every token is longer than 20 characters. */
 const CANDIDATE = /(?<=\/)[A-Za-z0-9][A-Za-z0-9_-]{19,}/g;
-/** The most components of one path that are looked up: one is the token, the others belong to a sublink. */
+/**
+ * The most components of one path that are looked up: one is the token, the others belong to a
+ * sublink.
+ */
 const MAX_CANDIDATES = 4;
 
 /**
- * Finds the tokens that a path may hold, the likeliest first. A token begins a path component and ends at the first
- * character that no token has: a mail program, a gateway or a text appended the rest. Components before it are a sublink.
- * Gateways percent-encode links, some of them twice.
+ * Finds the tokens that a path may hold, the likeliest first. A token begins a path component and
+ * ends at the first character that no token has: a mail program, a gateway or a text appended the
+ * rest. Components before it are a sublink. Gateways percent-encode links, some of them twice.
  * @returns copies, which keep no part of the request in memory
  */
 export function tokensIn(path: string): string[] {
@@ -35,7 +38,10 @@ export function tokensIn(path: string): string[] {
   return tokens;
 }
 
-/** Decodes each byte as latin1: no token has a character beyond ASCII. An invalid escape stays, and ends a token as any `%` does. */
+/**
+ * Decodes each byte as latin1: no token has a character beyond ASCII. An invalid escape stays, and
+ * ends a token as any `%` does.
+ */
 function decoded(path: string): string {
   let text = path;
   for (let encodings = 0; encodings < 2 && text.includes('%'); encodings++) {
@@ -47,9 +53,9 @@ function decoded(path: string): string {
 }
 
 /**
- * Other tokens to try for an unknown one, at most five. Texts put `-` and `_` behind links, so the token is tried without
- * them. Earlier versions issued tokens that end in `-`, which some mail programs leave out of the link, so the token is tried with
- * them.
+ * Other tokens to try for an unknown one, at most five. Texts put `-` and `_` behind links, so the
+ * token is tried without them. Earlier versions issued tokens that end in `-`, which some mail
+ * programs leave out of the link, so the token is tried with them.
  */
 function otherSpellings(token: string): string[] {
   let bare = token.length;
@@ -109,7 +115,10 @@ export async function followLink(
   return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', token, resolved };
 }
 
-/** Looks up all tokens in one turn, so that a store reads them at once: an unknown token costs two look-ups, not six. */
+/**
+ * Looks up all tokens in one turn, so that a store reads them at once: an unknown token costs two
+ * look-ups, not six.
+ */
 async function findOther(
   resolver: LinkResolver,
   tokens: readonly string[],
@@ -133,7 +142,9 @@ function mayFollow(
   );
 }
 
-/** The click of a followed link, with the headers as the browser sent them, up to a useful length. */
+/**
+ * The click of a followed link, with the headers as the browser sent them, up to a useful length.
+ */
 export function clickOn(
   { token, resolved }: FoundLink,
   time: number,

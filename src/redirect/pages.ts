@@ -11,7 +11,8 @@ const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-robots-tag': 'noindex' 
 /** Seconds after which a client may try again when the store is away. */
 const RETRY_AFTER = 30;
 
-// The pages repeat nothing of the request, load nothing and run nothing, so there is nothing to inject into.
+// The pages repeat nothing of the request, load nothing and run nothing, so there is nothing to
+// inject into.
 const STYLE =
   ':root{color-scheme:light dark}' +
   'body{margin:0;min-height:100vh;display:grid;place-items:center;' +
@@ -53,7 +54,10 @@ export const HOME = page(
     'sender of the message linked to. There is nothing else here.',
 );
 
-/** 404: unknown, expired, forged, another host's, or not a link at all. The page does not tell which. */
+/**
+ * 404: unknown, expired, forged, another host's, or not a link at all. The page does not tell
+ * which.
+ */
 export const NOT_FOUND = page(
   404,
   'This link leads nowhere',
@@ -67,7 +71,10 @@ export const BLOCKED = page(
   'It no longer leads anywhere, on purpose: what it pointed to may not have been safe.',
 );
 
-/** 503: the link may exist, but the store is unavailable, its record is unreadable, or the lookup failed. */
+/**
+ * 503: the link may exist, but the store is unavailable, its record is unreadable, or the lookup
+ * failed.
+ */
 export const UNAVAILABLE = page(
   503,
   'Please try again in a moment',

@@ -26,7 +26,9 @@ export interface ServerOptions {
   readonly maxConnections: number;
   /** Milliseconds from the first byte of a request to its last. */
   readonly requestTimeoutMs: number;
-  /** Milliseconds that an idle connection is kept; default 75,000, longer than proxies keep theirs. */
+  /**
+   * Milliseconds that an idle connection is kept; default 75,000, longer than proxies keep theirs.
+   */
   readonly keepAliveTimeoutMs?: number;
   /** Certificate and key (PEM) where HTTPS is served. */
   readonly tls?: SecureContextOptions;
@@ -40,7 +42,9 @@ export type ListenTarget = ListenOptions | { readonly fd: number } | NetServer;
 /** Bytes of request line and headers together. */
 const MAX_HEADER_SIZE = 16_384;
 
-/** When closing, milliseconds to wait for the request of a silent connection: it may be on its way. */
+/**
+ * When closing, milliseconds to wait for the request of a silent connection: it may be on its way.
+ */
 const SILENT_MS = 1000;
 
 /** The open connections of a server, each with its latest answer. */
@@ -89,10 +93,10 @@ export class RedirectServer {
   }
 
   /**
-   * Stops accepting connections and lets running requests finish until the deadline, incomplete ones until their
-   * timeout.
-   * @param hurry when the deadline begins; default: now. Until then an idle connection stays for one more request, which
-   * may be on its way, or until its keep-alive ends
+   * Stops accepting connections and lets running requests finish until the deadline, incomplete
+   * ones until their timeout.
+   * @param hurry when the deadline begins; default: now. Until then an idle connection stays for
+   * one more request, which may be on its way, or until its keep-alive ends
    * @returns how many connections were cut off
    */
   async close(deadlineMs: number, hurry: AbortSignal = AbortSignal.abort()): Promise<number> {
@@ -138,7 +142,8 @@ export class RedirectServer {
     // Without these Node would ask for a body, or answer 417, by itself.
     server.on('checkContinue', listener);
     server.on('checkExpectation', listener);
-    // Node does not give CONNECT to the listener: without this the connection would end without an answer.
+    // Node does not give CONNECT to the listener: without this the connection would end without an
+    // answer.
     server.on('connect', (_request, socket) => {
       this.#refuse(socket, 405, `Allow: ${ALLOW}\r\n`);
     });

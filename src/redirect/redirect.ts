@@ -26,7 +26,10 @@ export interface RedirectOptions {
   readonly clicks: ClickSink;
   /** Whether a link answers only to the host it was made for. */
   readonly checkHost: boolean;
-  /** Addresses and networks (CIDR) whose X-Forwarded-For and X-Forwarded-Host count; `unix` for unix sockets. */
+  /**
+   * Addresses and networks (CIDR) whose X-Forwarded-For and X-Forwarded-Host count; `unix` for unix
+   * sockets.
+   */
   readonly trustedProxies: readonly string[];
   /** Folder with robots.txt, favicon.ico, .well-known/… */
   readonly staticFolder?: string;
@@ -124,8 +127,8 @@ export function createRedirect(options: RedirectOptions): RequestListener {
 }
 
 /**
- * RFC 9112 § 3.2: a request of HTTP/1.1 without Host is to be refused, and any with several, since the proxy in front of
- * us may have read the other one.
+ * RFC 9112 § 3.2: a request of HTTP/1.1 without Host is to be refused, and any with several, since
+ * the proxy in front of us may have read the other one.
  */
 function hasRightHosts({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   let hosts = 0;
@@ -139,8 +142,8 @@ function hasRightHosts({ rawHeaders, httpVersion }: IncomingMessage): boolean {
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)/i;
 
 /**
- * Reads the target of a request line: its path, still percent-encoded, without query and fragment; and the authority of an
- * absolute-form target, which overrides the Host header (RFC 9112 § 3.2.2).
+ * Reads the target of a request line: its path, still percent-encoded, without query and fragment;
+ * and the authority of an absolute-form target, which overrides the Host header (RFC 9112 § 3.2.2).
  */
 function parseRequestTarget(url: string): { readonly path: string; readonly host?: string } {
   const authority = url.startsWith('/') ? null : ABSOLUTE_FORM.exec(url);
@@ -148,7 +151,10 @@ function parseRequestTarget(url: string): { readonly path: string; readonly host
   return { path: pathOf(url.slice(authority[0].length)), host: authority[1] ?? '' };
 }
 
-/** The host in lower case; an IPv6 address in its one canonical spelling, as tracking domains have it. */
+/**
+ * The host in lower case; an IPv6 address in its one canonical spelling, as tracking domains have
+ * it.
+ */
 function normalHost(host: string): string {
   const lower = host.toLowerCase();
   if (!lower.startsWith('[')) return lower;

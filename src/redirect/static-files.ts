@@ -28,9 +28,9 @@ export function isStaticPath(path: string): boolean {
 }
 
 /**
- * Reads a file below the folder at its URL's path: robots.txt, favicon.ico, .well-known/… and what iOS and Android
- * ask for to open links in an app. Reads the file again for each request: these are rare, and certificate tools
- * put files there that live for seconds.
+ * Reads a file below the folder at its URL's path: robots.txt, favicon.ico, .well-known/… and what
+ * iOS and Android ask for to open links in an app. Reads the file again for each request: these are
+ * rare, and certificate tools put files there that live for seconds.
  * @returns undefined where there is no such file
  */
 export async function readStaticFile(
@@ -53,7 +53,8 @@ export async function readStaticFile(
 }
 
 function contentType(path: string): string {
-  // Apple wants JSON without an extension; RFC 8615 files without one are text, as ACME challenges are.
+  // Apple wants JSON without an extension; RFC 8615 files without one are text, as ACME challenges
+  // are.
   if (path.endsWith('/apple-app-site-association')) return 'application/json';
   return TYPES[extname(path)] ?? 'text/plain; charset=utf-8';
 }

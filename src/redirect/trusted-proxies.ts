@@ -18,8 +18,8 @@ export interface Client {
 }
 
 /**
- * Reads the client of a request: the peer itself, or the client that trusted proxies name in X-Forwarded-For and
- * X-Forwarded-Host.
+ * Reads the client of a request: the peer itself, or the client that trusted proxies name in
+ * X-Forwarded-For and X-Forwarded-Host.
  * @param proxies addresses, networks in CIDR notation, or `unix` for all peers of unix sockets
  * @throws TypeError for an entry that is none of these
  */
@@ -62,8 +62,8 @@ function networkOf(text: string): Network {
 }
 
 /**
- * The client's address as it is recorded: without a port, an IPv4-mapped one as IPv4. X-Forwarded-For may hold
- * anything, even behind a trusted proxy.
+ * The client's address as it is recorded: without a port, an IPv4-mapped one as IPv4.
+ * X-Forwarded-For may hold anything, even behind a trusted proxy.
  * @returns undefined for anything but an address
  */
 function clientAddress(text: string | undefined): string | undefined {

@@ -34,7 +34,10 @@ const NO_TLS: Readonly<Record<string, string>> = {
 
 export type ConnectionError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
-/** Recognises another protocol. @returns undefined for other errors, such as a defective request or a broken connection */
+/**
+ * Recognises another protocol.
+ * @returns undefined for other errors, such as a defective request or a broken connection
+ */
 export function notHttp({ code = '', rawPacket }: ConnectionError): NotHttp | undefined {
   const tls = NO_TLS[code];
   if (tls !== undefined) return { what: tls, ofProxy: false };
@@ -64,7 +67,8 @@ export function refuse(socket: Duplex, status: number, headers = '', body = ''):
 const HEAD = /^((?:GET|HEAD) )([\x21-\xff]+)( HTTP\/1\.[01]\r\n[\s\S]*\r\n\r\n)$/;
 
 /**
- * Some clients send letters and quotation marks behind a link unencoded, but Node's parser takes only ASCII in a request target.
+ * Some clients send letters and quotation marks behind a link unencoded, but Node's parser takes
+ * only ASCII in a request target.
  * @returns the request with these bytes percent-encoded; undefined where another error is the cause
  */
 export function withEncodedTarget({ code, rawPacket }: ConnectionError): Buffer | undefined {

@@ -34,8 +34,8 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 
 /**
  * Checks metadata against the limit.
- * @returns the metadata without any `__proto__` key, which could harm readers of the event; undefined if its JSON is too
- * long
+ * @returns the metadata without any `__proto__` key, which could harm readers of the event;
+ * undefined if its JSON is too long
  */
 export function boundMetadata(
   metadata: Record<string, unknown>,

@@ -33,7 +33,10 @@ interface Reason {
   readonly from: Decider;
 }
 
-/** How one message is tracked. A context variable goes before X-MSYS-API, which goes before the configuration. */
+/**
+ * How one message is tracked. A context variable goes before X-MSYS-API, which goes before the
+ * configuration.
+ */
 export interface Decision {
   /** The match, with the pathway that a context variable may have named. */
   readonly match: Match;
@@ -53,10 +56,10 @@ const noMacros: ReadonlyMap<string, string> = new Map();
 const byConfiguration = new WeakMap<Match, Decision>();
 
 /**
- * Decides how one message is tracked. Without header and macros the decision is the same object for all messages of a
- * match.
- * @param macros the MTA's macros that have the name of a context variable, without braces. They are about this message,
- * so they go before the variables of the `context` option
+ * Decides how one message is tracked. Without header and macros the decision is the same object for
+ * all messages of a match.
+ * @param macros the MTA's macros that have the name of a context variable, without braces. They are
+ * about this message, so they go before the variables of the `context` option
  */
 export function decide(
   match: Match,

@@ -2,7 +2,9 @@
 export interface Facts {
   /** The name of the listener, such as Postfix's `{daemon_name}`. */
   readonly listener?: string;
-  /** The place where the MTA accepted the connection: `address:port`, `[v6]:port` or a unix path. */
+  /**
+   * The place where the MTA accepted the connection: `address:port`, `[v6]:port` or a unix path.
+   */
   readonly listen?: string;
   /** The client's IP address, in any spelling, also `IPv6:2001:db8::1`. */
   readonly peer?: string;
@@ -11,8 +13,8 @@ export interface Facts {
 }
 
 /**
- * Reads the facts that scopes are matched by from the MTA's macros. The pathway is the first candidate that is
- * configured.
+ * Reads the facts that scopes are matched by from the MTA's macros. The pathway is the first
+ * candidate that is configured.
  */
 export function readFacts(
   settings: MacroSettings,
@@ -33,8 +35,8 @@ export function readFacts(
 }
 
 /**
- * The `macros` stanza: templates such as `{daemon_addr}:{daemon_port}`, tried in order. A template is filled in only if
- * each of its macros is set and not empty.
+ * The `macros` stanza: templates such as `{daemon_addr}:{daemon_port}`, tried in order. A template
+ * is filled in only if each of its macros is set and not empty.
  */
 export interface MacroSettings {
   readonly listener: readonly string[];
@@ -45,7 +47,9 @@ export interface MacroSettings {
   readonly longNames: boolean;
 }
 
-/** Returns the value of a macro by its name without braces; undefined if the MTA did not send it. */
+/**
+ * Returns the value of a macro by its name without braces; undefined if the MTA did not send it.
+ */
 export type MacroLookup = (name: string) => string | undefined;
 
 /** MAXMACNAMELEN. If a milter asks for a longer name, Sendmail refuses all mail with 554. */

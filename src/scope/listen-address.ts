@@ -11,8 +11,8 @@ export type ListenName =
     };
 
 /**
- * Parses `:25`, `*:25`, `[*]:25`, `[::]:25`, `127.0.0.1:25`, `[fd82::1]:587` or a unix path. The port follows the last
- * colon, so `2001:db8::1:25`, the form of macros, is valid too.
+ * Parses `:25`, `*:25`, `[*]:25`, `[::]:25`, `127.0.0.1:25`, `[fd82::1]:587` or a unix path. The
+ * port follows the last colon, so `2001:db8::1:25`, the form of macros, is valid too.
  */
 export function parseListen(text: string): ListenName | undefined {
   const path = text.startsWith('unix:') ? text.slice(5) : text;

@@ -51,7 +51,10 @@ export interface Match {
   readonly pathway?: string;
   /** What chose the pathway; absent if none was chosen. */
   readonly pathwayBy?: PathwayChoice;
-  /** The tracking options of these scopes, computed once. `decide` adds header and context variables. */
+  /**
+   * The tracking options of these scopes, computed once. `decide` adds header and context
+   * variables.
+   */
   readonly options: TrackingOptions;
   /** @throws RangeError for a name that is not an option of these scopes */
   get(option: string): Effective;

@@ -7,7 +7,10 @@ export interface Matcher {
   matches(subject: string): boolean;
 }
 
-/** Matches host names: `example.com` is the domain with its subdomains, `*.example.com` its subdomains only. */
+/**
+ * Matches host names: `example.com` is the domain with its subdomains, `*.example.com` its
+ * subdomains only.
+ */
 export function domainMatcher(patterns: readonly string[]): Matcher {
   const whole = new Set<string>();
   const below = new Set<string>();
@@ -21,7 +24,8 @@ export function domainMatcher(patterns: readonly string[]): Matcher {
   const matches = (subject: string): boolean => {
     const host = asciiDomain(subject);
     if (whole.has(host)) return true;
-    // Skip suffixes longer than every pattern, so that a host of thousands of labels costs few lookups.
+    // Skip suffixes longer than every pattern, so that a host of thousands of labels costs few
+    // lookups.
     const first = Math.max(0, host.length - longest - 1);
     for (let dot = host.indexOf('.', first); dot >= 0; dot = host.indexOf('.', dot + 1)) {
       if (below.has(host.slice(dot + 1))) return true;
@@ -31,7 +35,10 @@ export function domainMatcher(patterns: readonly string[]): Matcher {
   return { patterns, matches };
 }
 
-/** Matches mail addresses: a pattern with `@` is one address, any other a domain as in `domainMatcher`. */
+/**
+ * Matches mail addresses: a pattern with `@` is one address, any other a domain as in
+ * `domainMatcher`.
+ */
 export function recipientMatcher(patterns: readonly string[]): Matcher {
   const addresses = new Set(
     patterns.filter((pattern) => pattern.includes('@')).map(canonicalAddress),
@@ -50,8 +57,8 @@ function canonicalAddress(address: string): string {
 }
 
 /**
- * Matches whole URLs regardless of case; `*` stands for any characters, or none. Each piece between stars is searched
- * once, from left to right, so no pattern is slow.
+ * Matches whole URLs regardless of case; `*` stands for any characters, or none. Each piece between
+ * stars is searched once, from left to right, so no pattern is slow.
  */
 export function urlMatcher(patterns: readonly string[]): Matcher {
   const globs = patterns.map((pattern) => pattern.toLowerCase().split('*'));

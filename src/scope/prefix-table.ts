@@ -1,8 +1,8 @@
 import type { Address, Network } from '../lib/address.ts';
 
 /**
- * Values by network, found by longest prefix. There is one hash table per prefix length in use, so a lookup costs one
- * probe per length, whatever the number of networks.
+ * Values by network, found by longest prefix. There is one hash table per prefix length in use, so
+ * a lookup costs one probe per length, whatever the number of networks.
  */
 export class PrefixTable<T> {
   readonly #families = { 4: new Family<T>(), 16: new Family<T>() };

@@ -6,7 +6,10 @@ type OnFailure = 'accept' | 'tempfail' | 'seal';
 /** Whose X-MSYS-API headers are honoured; `authenticated` means that the MTA reports a login. */
 type AcceptXMsysApi = 'authenticated' | 'any' | 'none';
 
-/** The options of the tracking scopes as the filter uses them, with defaults applied and patterns compiled. */
+/**
+ * The options of the tracking scopes as the filter uses them, with defaults applied and patterns
+ * compiled.
+ */
 export interface TrackingOptions {
   readonly clickTrackingEnabled: boolean;
   readonly clickTrackingScheme: 'http' | 'https';

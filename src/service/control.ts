@@ -53,8 +53,8 @@ export async function serveControl(
 
 export interface ControlOptions {
   /**
-   * Whether work could be done right now: the store answers, the listeners are open. Settles with one line for each
-   * thing that is missing; a rejection counts as not ready.
+   * Whether work could be done right now: the store answers, the listeners are open. Settles with
+   * one line for each thing that is missing; a rejection counts as not ready.
    */
   readonly ready: () => Promise<readonly string[]>;
   readonly inUse: () => Promise<InUse>;
@@ -76,9 +76,9 @@ export interface InUse {
 }
 
 /**
- * Creates the server of `/healthz` (the process is alive), `/readyz` (it can work: 200, or 503 and why not), `/config`
- * (the settings in use, as hashes) and `/metrics`: plain HTTP without authentication, so not for the public. The caller
- * makes it listen.
+ * Creates the server of `/healthz` (the process is alive), `/readyz` (it can work: 200, or 503 and
+ * why not), `/config` (the settings in use, as hashes) and `/metrics`: plain HTTP without
+ * authentication, so not for the public. The caller makes it listen.
  */
 export function createControlServer(options: ControlOptions): Server {
   const routes: Record<string, () => Promise<Answer>> = {

@@ -3,8 +3,8 @@ import type { FilterSettings } from '../filter/transaction.ts';
 import { DEFAULT_LIMITS } from '../message/open-message.ts';
 
 /**
- * What of the configuration the filter uses. It is not in links.ts, so that the redirect and the commands for links do not
- * load the parser of messages.
+ * What of the configuration the filter uses. It is not in links.ts, so that the redirect and the
+ * commands for links do not load the parser of messages.
  */
 export function filterSettings(config: Configuration): FilterSettings {
   const { scopes, macros, smtpapi, engagementTracker, milter } = config;

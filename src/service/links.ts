@@ -54,7 +54,9 @@ export function linksOf(store: Store, sealed: SealedLinks): Pick<Links, 'issuer'
   };
 }
 
-/** Links of the configured kind that look right and lead nowhere: nothing remembers their targets. */
+/**
+ * Links of the configured kind that look right and lead nowhere: nothing remembers their targets.
+ */
 export function practiceLinks(config: Configuration): FilterParts {
   const sealed = createSealedLinks(
     () => key,

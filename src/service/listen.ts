@@ -48,7 +48,10 @@ export function unclaimedSockets(
     .flatMap(([name, descriptors]) => descriptors.map((descriptor) => ({ descriptor, name })));
 }
 
-/** Removes stale unix sockets; call it once, before any worker listens. @throws Error where somebody still listens on one */
+/**
+ * Removes stale unix sockets; call it once, before any worker listens.
+ * @throws Error where somebody still listens on one
+ */
 export async function clearWay(places: readonly Place[]): Promise<void> {
   for (const place of places) if ('path' in place) await removeStale(place.path);
 }
@@ -60,7 +63,9 @@ export function listenOptions(place: Place): ListenOptions | { fd: number } {
   return host === undefined ? { port } : { host, port, ipv6Only: host === '::' };
 }
 
-/** Sets mode and owner of a unix socket after it listens. Until then the umask has kept others out. */
+/**
+ * Sets mode and owner of a unix socket after it listens. Until then the umask has kept others out.
+ */
 export async function grantAccess(place: Place): Promise<void> {
   if (!('path' in place)) return;
   const { path, fileMode: mode, fileOwner: owner, fileGroup: group } = place;
@@ -96,7 +101,10 @@ export function describePlace(place: Place): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** How Postfix reaches it, for `smtpd_milters`; undefined for a socket that systemd opened, whose address only its unit knows. */
+/**
+ * How Postfix reaches it, for `smtpd_milters`; undefined for a socket that systemd opened, whose
+ * address only its unit knows.
+ */
 export function postfixAddress(place: Place): string | undefined {
   if ('fd' in place) return undefined;
   // A relative path is one below the queue directory, whether Postfix is chrooted there or not.
@@ -106,7 +114,10 @@ export function postfixAddress(place: Place): string | undefined {
   return `inet:${describePlace({ host: reached, port })}`;
 }
 
-/** The number of a user given by name or number; Node has no getpwnam(3). @throws Error for a user that does not exist */
+/**
+ * The number of a user given by name or number; Node has no getpwnam(3).
+ * @throws Error for a user that does not exist
+ */
 export function userId(name: string): number {
   return idOf('passwd', name, 'user');
 }

@@ -5,7 +5,9 @@ import { promisify } from 'node:util';
 import type { DestinationStream } from 'pino';
 import { leadsToJournal, withSeverity } from '../lib/systemd-journal.ts';
 
-/** Lines are written together: after this many milliseconds, or once they have this many characters. */
+/**
+ * Lines are written together: after this many milliseconds, or once they have this many characters.
+ */
 const GATHER_MS = 50;
 const GATHER_LENGTH = 65_536;
 
@@ -16,7 +18,10 @@ const MAX_LENGTH = 8 * 1024 * 1024;
 const RETRY_MS = 1000;
 const FULL_PIPE_MS = 10;
 
-/** Milliseconds that the end of the process waits for a reader that does not read, or a disk that does not answer. */
+/**
+ * Milliseconds that the end of the process waits for a reader that does not read, or a disk that
+ * does not answer.
+ */
 const FLUSH_MS = 3000;
 
 const openFile = promisify(open);
@@ -24,9 +29,10 @@ const makeFolder = promisify(mkdir);
 const append = promisify(write);
 
 /**
- * Appends lines to a file, or to the standard output. It writes many lines at a time, since each write costs more than a
- * line, and never makes the service wait. Lines that cannot be written (a full disk, a reader that does not read) are held
- * within bounds and then lost, which is reported once on stderr; the service goes on.
+ * Appends lines to a file, or to the standard output. It writes many lines at a time, since each
+ * write costs more than a line, and never makes the service wait. Lines that cannot be written (a
+ * full disk, a reader that does not read) are held within bounds and then lost, which is reported
+ * once on stderr; the service goes on.
  */
 export class LogOutput implements DestinationStream {
   readonly #file: string | undefined;
@@ -43,7 +49,8 @@ export class LogOutput implements DestinationStream {
 
   /**
    * @param file default: the standard output
-   * @param onLost called with the number of lines lost, once lines can be written again: it can log that where they are missing
+   * @param onLost called with the number of lines lost, once lines can be written again: it can log
+   * that where they are missing
    */
   constructor(file: string | undefined, onLost: (lines: number) => void) {
     this.#file = file;
@@ -61,7 +68,10 @@ export class LogOutput implements DestinationStream {
     else this.#schedule(GATHER_MS);
   }
 
-  /** Opens the file again before the next write, for logrotate. Where that fails the old file stays in use. */
+  /**
+   * Opens the file again before the next write, for logrotate. Where that fails the old file stays
+   * in use.
+   */
   reopen(): void {
     this.#reopen = this.#file !== undefined;
     this.#passInBackground();
@@ -109,7 +119,10 @@ export class LogOutput implements DestinationStream {
     this.#pass().catch(() => {});
   }
 
-  /** Writes the lines that wait, one write at a time, so that they keep their order. @returns whether it succeeded */
+  /**
+   * Writes the lines that wait, one write at a time, so that they keep their order.
+   * @returns whether it succeeded
+   */
   #pass(): Promise<boolean> {
     this.#writing ??= this.#writeHeld();
     return this.#writing;

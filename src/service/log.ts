@@ -15,7 +15,10 @@ export interface Log {
   flushNow(): void;
 }
 
-/** The log shows only these fields of an error: others may hold a link (the arguments of a Redis command, the input of a URL). */
+/**
+ * The log shows only these fields of an error: others may hold a link (the arguments of a Redis
+ * command, the input of a URL).
+ */
 const serializers = {
   err(error: unknown) {
     if (!(error instanceof Error)) return String(error);
@@ -27,8 +30,8 @@ const serializers = {
 
 /** Opens the log: JSON lines, or readable ones on a terminal. */
 export function openLog({ level, format, file }: Configuration['log']): Log {
-  // Read in any case: process.stdout makes a pipe non-blocking, and a write that blocks would keep the process from
-  // ending.
+  // Read in any case: process.stdout makes a pipe non-blocking, and a write that blocks would keep
+  // the process from ending.
   const onTerminal = process.stdout.isTTY && file === undefined;
   const output = new LogOutput(file, (lines) =>
     logger.error({ lines }, 'log lines lost: they could not be written'),
@@ -46,7 +49,10 @@ export function openLog({ level, format, file }: Configuration['log']): Log {
   };
 }
 
-/** Control characters that a terminal would obey, but for those of the layout: line breaks, tabs and colours. */
+/**
+ * Control characters that a terminal would obey, but for those of the layout: line breaks, tabs and
+ * colours.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
 const COMMANDS = /(?!\n|\t|\u001b\[\d+m)\p{Cc}/gu;
 

@@ -51,8 +51,9 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 type Count = { readonly labels: Readonly<Record<string, string>>; by: number };
 
 /**
- * The metrics of one process, kept with prom-client. Each series carries the process's slot as the label `worker`, which a
- * successor inherits: to Prometheus the loss of a worker is a counter that starts again, not one that shrinks.
+ * The metrics of one process, kept with prom-client. Each series carries the process's slot as the
+ * label `worker`, which a successor inherits: to Prometheus the loss of a worker is a counter that
+ * starts again, not one that shrinks.
  */
 export class ProcessMetrics implements Metrics {
   readonly #registry = new Registry();
@@ -111,7 +112,10 @@ export class ProcessMetrics implements Metrics {
   }
 }
 
-/** The counts of a new counter. prom-client gets them when Prometheus asks, so that counting costs next to nothing. */
+/**
+ * The counts of a new counter. prom-client gets them when Prometheus asks, so that counting costs
+ * next to nothing.
+ */
 function countsOf(described: ConstructorParameters<typeof Counter>[0]): Map<string, Count> {
   const counts = new Map<string, Count>();
   new Counter({

@@ -1,6 +1,6 @@
 /**
- * `clickmilter/redirect`: answers tracked links in an HTTP server of your own, as the redirect endpoint of the service does.
- * docs/redirect-library.md has an example.
+ * `clickmilter/redirect`: answers tracked links in an HTTP server of your own, as the redirect
+ * endpoint of the service does. docs/redirect-library.md has an example.
  */
 import { access } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
@@ -24,7 +24,10 @@ export type { ClickEvent } from '../click/events.ts';
 export type { Fields as LogFields, Logger } from '../lib/logger.ts';
 export type { RedisOptions } from '../store/redis/client.ts';
 
-/** What click events say beside the facts of the message, the link and the request: options of the stanza `events`. */
+/**
+ * What click events say beside the facts of the message, the link and the request: options of the
+ * stanza `events`.
+ */
 export interface ClickEventOptions {
   /** Value of `node_name`; default: the host name. */
   readonly nodeName?: string;
@@ -32,27 +35,35 @@ export interface ClickEventOptions {
   readonly customerId?: string;
   /** Whether the address of the reader is cut to its network; default false. */
   readonly anonymizeIp?: boolean;
-  /** Clicks look automatic within so many milliseconds of the injection, or of one another; default 10,000. */
+  /**
+   * Clicks look automatic within so many milliseconds of the injection, or of one another; default
+   * 10,000.
+   */
   readonly automaticWithinMs?: number;
 }
 
 /** Options of `createRedirectHandler`: `redis`, `keyFile` or both say which links it answers. */
 export interface RedirectHandlerOptions {
   /**
-   * The folder of clicks that are kept on this host (`events/`), and of the block list of sealed links (`blocked`). With the
-   * `state_directory` of the service, `clickmilter events`, `report`, `block` and the webhook work as they do for its own.
+   * The folder of clicks that are kept on this host (`events/`), and of the block list of sealed
+   * links (`blocked`). With the `state_directory` of the service, `clickmilter events`, `report`,
+   * `block` and the webhook work as they do for its own.
    */
   readonly stateDirectory: string;
   /**
-   * The Redis of stored links and of their clicks: options of the stanza `redis` in camelCase, with the same defaults. Without
-   * it, only sealed links are answered, and clicks are kept in `stateDirectory`.
+   * The Redis of stored links and of their clicks: options of the stanza `redis` in camelCase, with
+   * the same defaults. Without it, only sealed links are answered, and clicks are kept in
+   * `stateDirectory`.
    */
   readonly redis?: Partial<RedisOptions>;
-  /** The `key_file` of sealed links, which must exist. It is read again when it changes. Without it, only stored links are answered. */
+  /**
+   * The `key_file` of sealed links, which must exist. It is read again when it changes. Without it,
+   * only stored links are answered.
+   */
   readonly keyFile?: string;
   /**
-   * Takes each click event, in place of the store: no click is kept or counted there. The reader is redirected when the
-   * promise settles, and also if it rejects.
+   * Takes each click event, in place of the store: no click is kept or counted there. The reader is
+   * redirected when the promise settles, and also if it rejects.
    */
   readonly onClick?: (event: ClickEvent) => void | Promise<void>;
   /** What click events say, and what looks automatic. */
@@ -62,8 +73,8 @@ export interface RedirectHandlerOptions {
   /** The tracking domains of sealed links. Needed only where `checkHost` is false. */
   readonly trackingDomains?: readonly string[];
   /**
-   * Addresses and networks of the proxies whose X-Forwarded-For and X-Forwarded-Host headers are trusted; `unix` for those
-   * that connect to a unix socket. Default: none.
+   * Addresses and networks of the proxies whose X-Forwarded-For and X-Forwarded-Host headers are
+   * trusted; `unix` for those that connect to a unix socket. Default: none.
    */
   readonly trustedProxies?: readonly string[];
   /** The log, such as a pino logger; default: nothing is logged. */
@@ -73,12 +84,13 @@ export interface RedirectHandlerOptions {
 /** What `createRedirectHandler` makes. */
 export interface RedirectHandler {
   /**
-   * Answers a request of node:http or of what is built on it: 302 to the target of a link, 404 for everything that is not a
-   * link. It answers every request itself, and never throws.
+   * Answers a request of node:http or of what is built on it: 302 to the target of a link, 404 for
+   * everything that is not a link. It answers every request itself, and never throws.
    */
   readonly handler: RequestListener;
   /**
-   * Keeps the clicks that wait, and closes connections and files. Call it when the server has answered its last request.
+   * Keeps the clicks that wait, and closes connections and files. Call it when the server has
+   * answered its last request.
    * @throws Error where something did not end within ten seconds
    */
   close(): Promise<void>;
@@ -87,8 +99,8 @@ export interface RedirectHandler {
 const CLOSE_MS = 10_000;
 
 /**
- * Creates a handler that answers tracked links as the redirect endpoint of the service does: the same answers, host check,
- * signs of automation and click events.
+ * Creates a handler that answers tracked links as the redirect endpoint of the service does: the
+ * same answers, host check, signs of automation and click events.
  * @throws TypeError for options that cannot be right
  * @throws Error that names a file which cannot be read
  */
@@ -154,13 +166,16 @@ function check({ redis, keyFile, checkHost, trackingDomains }: RedirectHandlerOp
   }
 }
 
-/** Opens the keys, and reads them again when their file changes: `clickmilter keygen` adds a key. */
+/**
+ * Opens the keys, and reads them again when their file changes: `clickmilter keygen` adds a key.
+ */
 async function openKeys(
   keyFile: string,
   logger: Logger,
   releasers: Releasers,
 ): Promise<SealKeyFile> {
-  // The service creates a missing file. Here, keys that no link was sealed with would only hide a wrong path.
+  // The service creates a missing file. Here, keys that no link was sealed with would only hide a
+  // wrong path.
   await access(keyFile);
   const keys = await SealKeyFile.open(keyFile);
   const reload = () =>

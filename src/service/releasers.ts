@@ -9,12 +9,18 @@ interface Held {
   readonly release: Release;
 }
 
-/** Releases what start-up acquired: first everything that serves, at the same time, then what it depends on. */
+/**
+ * Releases what start-up acquired: first everything that serves, at the same time, then what it
+ * depends on.
+ */
 export class Releasers {
   readonly #serving: Held[] = [];
   readonly #foundations: Held[] = [];
 
-  /** Adds something that serves. @param name for the message when its release fails or takes too long */
+  /**
+   * Adds something that serves.
+   * @param name for the message when its release fails or takes too long
+   */
   add(name: string, release: Release): void {
     this.#serving.push({ name, release });
   }
@@ -25,10 +31,12 @@ export class Releasers {
   }
 
   /**
-   * Releases everything, the foundations one after the other, last acquired first. One that fails or hangs does not
-   * keep the others from being released. After the deadline the rest are released without waiting for them.
+   * Releases everything, the foundations one after the other, last acquired first. One that fails
+   * or hangs does not keep the others from being released. After the deadline the rest are released
+   * without waiting for them.
    * @param deadlineMs milliseconds for all of them together
-   * @param hurry when the milliseconds begin; default: now. They begin at the latest when everything that serves has ended
+   * @param hurry when the milliseconds begin; default: now. They begin at the latest when
+   * everything that serves has ended
    * @throws the first error, once every release has been called
    */
   async release(deadlineMs: number, hurry: AbortSignal = AbortSignal.abort()): Promise<void> {

@@ -6,7 +6,10 @@ import type { Context } from './service.ts';
 /** The consumer group, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';
 
-/** Delivers click events to the webhook, if there is one, until it is released. Measures the events that wait. */
+/**
+ * Delivers click events to the webhook, if there is one, until it is released. Measures the events
+ * that wait.
+ */
 export function serveEvents({ logger, metrics, links, releasers, config }: Context): void {
   const { events } = links.store;
   const settings = config().events;

@@ -46,7 +46,8 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
       }
     }
   };
-  // The filter asks for its settings with each message: they are made again only when the configuration changes.
+  // The filter asks for its settings with each message: they are made again only when the
+  // configuration changes.
   let settings = { of: config(), value: filterSettings(config()) };
   const filter = clickFilter({
     ...links,
@@ -114,7 +115,10 @@ function observe(metrics: Metrics, { verdict, reason, milliseconds, links }: Mes
   }
 }
 
-/** Logs an event of the milter server: where strangers can cause it, at most one line per second and kind. */
+/**
+ * Logs an event of the milter server: where strangers can cause it, at most one line per second and
+ * kind.
+ */
 export function logMilterEvent(logger: Logger, event: MilterEvent): void {
   const about = {
     ...('connection' in event && { peer: event.connection.client?.address }),
@@ -163,7 +167,10 @@ export function logMilterEvent(logger: Logger, event: MilterEvent): void {
   }
 }
 
-/** Logs one line per message; at level debug with each of its links, whose targets it shows as `detail` allows. */
+/**
+ * Logs one line per message; at level debug with each of its links, whose targets it shows as
+ * `detail` allows.
+ */
 export function logMessage(
   logger: Logger,
   detail: Detail,

@@ -29,7 +29,10 @@ export interface RedirectParts {
   readonly releasers: Releasers;
 }
 
-/** Opens all that answers a request for a link, from the request to the click that is kept. Listens nowhere. */
+/**
+ * Opens all that answers a request for a link, from the request to the click that is kept. Listens
+ * nowhere.
+ */
 export async function openRedirect(parts: RedirectParts): Promise<RequestListener> {
   const { store, resolver, http, sink, logger, metrics, detail, releasers } = parts;
   const kept = sink ?? { events: await store.events.openAppender(), counter: store.counters };
@@ -112,9 +115,10 @@ function readNamed(option: string, file: string): Buffer {
 }
 
 /**
- * Calls back when one of the files has changed: it was written, replaced, or is a symbolic link that
- * leads elsewhere, as those of certbot do. It polls every `intervalMs`, since a watch of the kernel sticks to the file
- * that was there first. Files that change within one interval are one change.
+ * Calls back when one of the files has changed: it was written, replaced, or is a symbolic link
+ * that leads elsewhere, as those of certbot do. It polls every `intervalMs`, since a watch of the
+ * kernel sticks to the file that was there first. Files that change within one interval are one
+ * change.
  * @returns stops watching
  */
 export function watchFiles(

@@ -41,8 +41,8 @@ export interface Service {
   /** The addresses where each role listens, as people read them: `127.0.0.1:8893` … */
   readonly addresses: ReadonlyMap<Role, readonly string[]>;
   /**
-   * Takes over a configuration, which differs only in what a reload can change, and keys and certificates from their
-   * files. A failure leaves the old one in use.
+   * Takes over a configuration, which differs only in what a reload can change, and keys and
+   * certificates from their files. A failure leaves the old one in use.
    * @throws Error that says what could not be read
    */
   reload(config: Configuration): Promise<void>;
@@ -110,7 +110,8 @@ async function compose(
     const control = await open('control');
     if (control !== undefined) await serveControl(control, context, [...wanted], options.workers);
   } catch (error) {
-    // Mail and links do not need it, and a service with other roles of the same configuration may have the address.
+    // Mail and links do not need it, and a service with other roles of the same configuration may
+    // have the address.
     const reason = (error as Error).message;
     logger.error({ reason }, 'control listener failed: health and metrics are not served');
   }

@@ -1,6 +1,9 @@
 import { inBackground } from '../lib/background.ts';
 
-/** Milliseconds within which signals are one keystroke: under `npm start` the terminal and npm each send one. */
+/**
+ * Milliseconds within which signals are one keystroke: under `npm start` the terminal and npm each
+ * send one.
+ */
 const SAME_KEYSTROKE_MS = 300;
 
 export interface SignalActions {
@@ -9,8 +12,8 @@ export interface SignalActions {
   /** Ends at once: on the second SIGTERM or SIGINT. */
   stopNow(): void;
   /**
-   * Reads configuration, keys and log file again: on SIGHUP. It is not called while a call is still running.
-   * It reports its own failures and must not reject.
+   * Reads configuration, keys and log file again: on SIGHUP. It is not called while a call is still
+   * running. It reports its own failures and must not reject.
    */
   reload(): Promise<void>;
 }

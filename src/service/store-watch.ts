@@ -7,8 +7,9 @@ import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
 const LOOK_MS = 60_000;
 
 /**
- * Logs warnings about the store, such as a click stream that is nearly full: at once, and later when one becomes true.
- * A warning that stays true is logged once. An unavailable store is logged elsewhere.
+ * Logs warnings about the store, such as a click stream that is nearly full: at once, and later
+ * when one becomes true. A warning that stays true is logged once. An unavailable store is logged
+ * elsewhere.
  * @returns stops watching
  */
 export function watchStore(

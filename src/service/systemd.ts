@@ -27,7 +27,9 @@ export class Notifier {
     return this.#send('READY=1', `STATUS=${oneLine(status)}`);
   }
 
-  /** Announces a reload. `ready` follows once the new configuration is in use, or the old one stays. */
+  /**
+   * Announces a reload. `ready` follows once the new configuration is in use, or the old one stays.
+   */
   reloading(): Promise<void> {
     return this.#send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
   }
@@ -37,9 +39,9 @@ export class Notifier {
   }
 
   /**
-   * Sends keep-alives at half of the unit's WatchdogSec=, as sd_watchdog_enabled(3) recommends. They come
-   * from the event loop, so that a process that hangs falls silent and is restarted. They go on until the process
-   * ends, since finishing sessions may take longer than WatchdogSec=.
+   * Sends keep-alives at half of the unit's WatchdogSec=, as sd_watchdog_enabled(3) recommends.
+   * They come from the event loop, so that a process that hangs falls silent and is restarted. They
+   * go on until the process ends, since finishing sessions may take longer than WatchdogSec=.
    */
   startWatchdog(): void {
     const usec = Number(this.#env['WATCHDOG_USEC']);
@@ -82,9 +84,9 @@ function oneLine(text: string): string {
 const FIRST_FD = 3;
 
 /**
- * The listening sockets that systemd (or anything that speaks sd_listen_fds(3)) opened for
- * this process: descriptors by name (`FileDescriptorName=` of the socket unit), fit for
- * `server.listen({ fd })`. Empty where there are none, or where they were meant for another process.
+ * The listening sockets that systemd (or anything that speaks sd_listen_fds(3)) opened for this
+ * process: descriptors by name (`FileDescriptorName=` of the socket unit), fit for `server.listen({
+ * fd })`. Empty where there are none, or where they were meant for another process.
  *
  * In a cluster worker the numbers are those of the primary, which is what `listen({ fd })` means
  * there: the descriptor is opened in the primary and shared.

@@ -18,8 +18,8 @@ export class BlockSet {
   }
 
   /**
-   * Finds a block of a link: of its token, its message, its target in any spelling, or the target's domain or a domain
-   * above it.
+   * Finds a block of a link: of its token, its message, its target in any spelling, or the target's
+   * domain or a domain above it.
    */
   find(token: string, { link, message }: ResolvedLink): Block | undefined {
     if (this.#blocks.size === 0) return undefined;
@@ -49,7 +49,10 @@ export class BlockSet {
   }
 }
 
-/** Spells a URL as browsers do, whether it comes from an address bar, an event or a mail; other texts stay unchanged. */
+/**
+ * Spells a URL as browsers do, whether it comes from an address bar, an event or a mail; other
+ * texts stay unchanged.
+ */
 export function browserUrl(text: string): string {
   try {
     return new URL(text).href; // Node 20's `URL.canParse` refuses letters of latin1 once it is compiled

@@ -1,7 +1,10 @@
 import { getOrMake } from '../lib/values.ts';
 import type { Report, ReportQuery, ReportRow } from './store.ts';
 
-/** The numbers of a report: messages and links sent; clicks, and the first ones on their link or their message. */
+/**
+ * The numbers of a report: messages and links sent; clicks, and the first ones on their link or
+ * their message.
+ */
 export const METRICS = ['messages', 'links', 'clicks', 'rawClicks', 'uniqueClicks'] as const;
 export type Metric = (typeof METRICS)[number];
 export type Numbers = Record<Metric, number>;
@@ -31,8 +34,8 @@ export function noNumbers(): Numbers {
 }
 
 /**
- * Adds up counts to a report. They may come from two stores that counted one after the other; then a link that was clicked
- * in both times has a first click in each.
+ * Adds up counts to a report. They may come from two stores that counted one after the other; then
+ * a link that was clicked in both times has a first click in each.
  */
 export class ReportSum {
   readonly query: ReportQuery;

@@ -1,6 +1,9 @@
 import { inBackground } from '../lib/background.ts';
 
-/** Writes counts some time after they change: one write at a time, with everything that came until then. */
+/**
+ * Writes counts some time after they change: one write at a time, with everything that came until
+ * then.
+ */
 export class DelayedWrite {
   readonly #write: () => Promise<void>;
   readonly #delayMs: number;

@@ -2,7 +2,8 @@ import { parseJson } from '../lib/values.ts';
 
 /**
  * Reads the fields of an event (`track_event`); their types are not checked.
- * @returns undefined for a line that is not an event, such as a torn write or a line of another program
+ * @returns undefined for a line that is not an event, such as a torn write or a line of another
+ * program
  */
 export function fieldsOfEvent(text: string): Readonly<Record<string, unknown>> | undefined {
   const event = text.startsWith('{"msys":') ? parseJson(text) : undefined;

@@ -2,11 +2,14 @@ import type { Metrics } from '../lib/metrics.ts';
 import type { LinkIssuer, LinkResolver, ResolvedLink } from '../link/link-store.ts';
 
 /**
- * Everything that clickmilter keeps. Each folder beside this file is one backend; `openStore` chooses between them. A
- * backend that cannot answer in time rejects with StoreUnavailable.
+ * Everything that clickmilter keeps. Each folder beside this file is one backend; `openStore`
+ * chooses between them. A backend that cannot answer in time rejects with StoreUnavailable.
  */
 export interface Store {
-  /** Issues links whose records this store keeps; absent where it keeps none, so that links are sealed. */
+  /**
+   * Issues links whose records this store keeps; absent where it keeps none, so that links are
+   * sealed.
+   */
   readonly issuer?: LinkIssuer;
   /** Finds stored links; a store without records finds none. */
   readonly resolver: LinkResolver;
@@ -15,7 +18,10 @@ export interface Store {
   readonly counters: Counters;
   /** Erases everything that is stored about a recipient. */
   forget(request: ForgetRequest): Promise<Forgotten>;
-  /** @param keys the sealing keys of this host, to be compared with those of the hosts that share the store */
+  /**
+   * @param keys the sealing keys of this host, to be compared with those of the hosts that share
+   * the store
+   */
   health(keys?: KeysOfHost): Promise<StoreHealth>;
   /** Writes the counts that wait, and closes everything but appenders, readers and consumers. */
   close(): Promise<void>;
@@ -30,13 +36,17 @@ export interface Block {
 /** Links that an operator has switched off. */
 export interface BlockList {
   /**
-   * Finds the block that holds for a link which this store, or a sealed token, has just resolved; at once where possible.
+   * Finds the block that holds for a link which this store, or a sealed token, has just resolved;
+   * at once where possible.
    * @throws StoreUnavailable when the answer cannot be known now
    */
   find(token: string, resolved: ResolvedLink): Block | undefined | Promise<Block | undefined>;
 }
 
-/** A block list that operators edit. A change holds from the next request on, on every host that shares the store. */
+/**
+ * A block list that operators edit. A change holds from the next request on, on every host that
+ * shares the store.
+ */
 export interface EditableBlockList extends BlockList {
   /** @returns false where the block existed already */
   add(block: Block): Promise<boolean>;
@@ -99,11 +109,15 @@ export interface ConsumerName {
   readonly name: string;
 }
 
-/** Reads events as one of the consumers of a group. An event that was read stays its own until it is acknowledged. */
+/**
+ * Reads events as one of the consumers of a group. An event that was read stays its own until it is
+ * acknowledged.
+ */
 export interface EventConsumer extends EventReader {
   /**
-   * Reads the first events that were read and not acknowledged, by this consumer before a restart or by a consumer that
-   * is gone. Callers ask for them before `next`; they stay the same until they are acknowledged.
+   * Reads the first events that were read and not acknowledged, by this consumer before a restart
+   * or by a consumer that is gone. Callers ask for them before `next`; they stay the same until
+   * they are acknowledged.
    */
   unacknowledged(max: number, maxBytes?: number): Promise<readonly StoredEvent[]>;
   acknowledge(events: readonly StoredEvent[]): Promise<void>;
@@ -179,7 +193,10 @@ export interface ReportQuery {
   readonly campaign?: string;
 }
 
-/** One row of a report: a link, campaign, pathway or day. Counts by day are by the day of the injection or of the click. */
+/**
+ * One row of a report: a link, campaign, pathway or day. Counts by day are by the day of the
+ * injection or of the click.
+ */
 export interface ReportRow {
   /** Empty where the message had no campaign or pathway. */
   readonly key: string;
@@ -194,7 +211,9 @@ export interface ReportRow {
   readonly uniqueClicks: number;
 }
 
-/** Rows sorted by key, and their total. Raw and unique clicks may be approximate, as Momentum's are. */
+/**
+ * Rows sorted by key, and their total. Raw and unique clicks may be approximate, as Momentum's are.
+ */
 export interface Report {
   readonly rows: readonly ReportRow[];
   readonly total: ReportRow;
@@ -214,8 +233,8 @@ export interface ForgetRequest {
 /** What was found about a recipient, and erased. */
 export interface Forgotten {
   /**
-   * Records of messages that went to nobody else. They are erased, with their links and the counts of their clicks; where
-   * links are kept, the facts that identify the recipient are erased.
+   * Records of messages that went to nobody else. They are erased, with their links and the counts
+   * of their clicks; where links are kept, the facts that identify the recipient are erased.
    */
   readonly records: number;
   /** Records of messages that went to others as well: the address was erased. */
@@ -233,7 +252,10 @@ export interface KeysOfHost {
   readonly fingerprint: string;
   /** The name under which other hosts learn of these keys; absent, they do not. */
   readonly announceAs?: string;
-  /** The name of the host, which is not compared with itself: its service may not have read these keys yet. */
+  /**
+   * The name of the host, which is not compared with itself: its service may not have read these
+   * keys yet.
+   */
   readonly host?: string;
 }
 

@@ -28,7 +28,10 @@ export class WorkerFailed extends Error {
   }
 }
 
-/** Milliseconds between heartbeats, and those a worker may take to start, on a machine that has just booted. */
+/**
+ * Milliseconds between heartbeats, and those a worker may take to start, on a machine that has just
+ * booted.
+ */
 export const HEARTBEAT_MS = 1_000;
 export const START_MS = 60_000;
 
@@ -48,7 +51,10 @@ export class RunningWorker {
   #configuration: unknown;
   /** Whether it has asked for its configuration. */
   #asked = false;
-  /** Ticks of the primary since the last heartbeat; see `Workers`. Below 0 while it may still be starting. */
+  /**
+   * Ticks of the primary since the last heartbeat; see `Workers`. Below 0 while it may still be
+   * starting.
+   */
   missed: number;
   /** Settles with true when the worker listens, with false when it ended before that. */
   readonly ready: Promise<boolean>;
@@ -83,7 +89,8 @@ export class RunningWorker {
       if (forked instanceof Error) failedToFork(forked);
       worker?.once('exit', (code: number | null, signal: string | null) => end({ code, signal }));
       worker?.on('error', (error: Error) => {
-        // A channel that breaks is followed by the exit; a process that was never forked has no exit.
+        // A channel that breaks is followed by the exit; a process that was never forked has no
+        // exit.
         if (worker.process.pid === undefined) failedToFork(error);
       });
     });
@@ -121,13 +128,19 @@ export class RunningWorker {
     this.#say({ clickmilter: 'begin', configuration });
   }
 
-  /** Has the worker take over another configuration. @throws Error where it cannot, is silent or ends */
+  /**
+   * Has the worker take over another configuration.
+   * @throws Error where it cannot, is silent or ends
+   */
   async reload(configuration: unknown): Promise<void> {
     await this.ask('reload', RELOAD_MS, configuration);
     this.#configuration = configuration;
   }
 
-  /** Waits until the worker serves with the configuration in use. @returns how it ended; undefined where it serves */
+  /**
+   * Waits until the worker serves with the configuration in use.
+   * @returns how it ended; undefined where it serves
+   */
   async failure(): Promise<WorkerEnd | undefined> {
     if (!(await this.ready)) return this.ended;
     try {
@@ -163,7 +176,10 @@ export class RunningWorker {
     }
   }
 
-  /** Asks the worker to finish what it has begun, however long that takes. Settles when it has ended. */
+  /**
+   * Asks the worker to finish what it has begun, however long that takes. Settles when it has
+   * ended.
+   */
   async finish(): Promise<void> {
     this.#order({ clickmilter: 'finish' });
     await this.ended;
@@ -179,8 +195,8 @@ export class RunningWorker {
   }
 
   /**
-   * Asks the worker to stop listening and to finish without this process, which may end from then on. Ends it where
-   * it does not answer.
+   * Asks the worker to stop listening and to finish without this process, which may end from then
+   * on. Ends it where it does not answer.
    * @returns whether it has left, or ended by itself
    */
   async leave(): Promise<boolean> {
@@ -216,7 +232,10 @@ export class RunningWorker {
   }
 }
 
-/** node:child_process emits an error where there may be no more processes (EAGAIN), but throws it without memory (ENOMEM). */
+/**
+ * node:child_process emits an error where there may be no more processes (EAGAIN), but throws it
+ * without memory (ENOMEM).
+ */
 function fork(env: Readonly<Record<string, unknown>>): Worker | Error {
   try {
     cluster.schedulingPolicy = cluster.SCHED_NONE; // see Workers

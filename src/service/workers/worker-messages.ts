@@ -3,9 +3,14 @@ export type ToWorker =
   | { readonly clickmilter: 'begin'; readonly configuration: unknown }
   /** Stop listening, finish what has begun within the drain time-out, and end. */
   | { readonly clickmilter: 'stop' }
-  /** Stop listening, finish what has begun however long that takes, and end. A `stop` may follow. */
+  /**
+   * Stop listening, finish what has begun however long that takes, and end. A `stop` may follow.
+   */
   | { readonly clickmilter: 'finish' }
-  /** The same, but without the primary: the worker closes the channel as soon as it has stopped listening. */
+  /**
+   * The same, but without the primary: the worker closes the channel as soon as it has stopped
+   * listening.
+   */
   | { readonly clickmilter: 'leave' }
   | {
       readonly clickmilter: 'ask';
@@ -28,7 +33,10 @@ export const SLOT = 'CLICKMILTER_WORKER';
 /** Environment of a worker: milliseconds between heartbeats. */
 export const HEARTBEAT = 'CLICKMILTER_HEARTBEAT';
 
-/** A message of the primary; undefined for anything else: others speak on the same channel (node:cluster, test runners). */
+/**
+ * A message of the primary; undefined for anything else: others speak on the same channel
+ * (node:cluster, test runners).
+ */
 export function readToWorker(message: unknown): ToWorker | undefined {
   if (!isRecord(message)) return undefined;
   const { clickmilter, id, what, value, configuration } = message;

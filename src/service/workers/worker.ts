@@ -12,13 +12,13 @@ import {
 /** What a worker does on orders of its primary. */
 export interface WorkerDuties {
   /**
-   * Stops listening at once, and finishes sessions and requests; the process ends when it settles. It may take any time
-   * until `hurry` aborts, which may have happened before the call.
+   * Stops listening at once, and finishes sessions and requests; the process ends when it settles.
+   * It may take any time until `hurry` aborts, which may have happened before the call.
    */
   close(hurry: AbortSignal): Promise<void>;
   /**
-   * The answers to `Workers.ask`, by question; their values must survive structured cloning. `reload` takes over the
-   * configuration that `Workers.reload` sends.
+   * The answers to `Workers.ask`, by question; their values must survive structured cloning.
+   * `reload` takes over the configuration that `Workers.reload` sends.
    */
   readonly answers: Readonly<Record<string, (value: unknown) => unknown>>;
 }
@@ -35,9 +35,10 @@ export function workerSlot(): number | undefined {
 }
 
 /**
- * Puts this process under its primary: it sends heartbeats, answers questions and obeys orders. Call it first of all,
- * since silence means a hang.
- * @returns the configuration, once the primary has sent it, and `ready`, to be called when the worker listens
+ * Puts this process under its primary: it sends heartbeats, answers questions and obeys orders.
+ * Call it first of all, since silence means a hang.
+ * @returns the configuration, once the primary has sent it, and `ready`, to be called when the
+ * worker listens
  */
 export function serveUnderPrimary({ outlivesPrimary = false }: WorkerOptions = {}): {
   readonly configuration: Promise<unknown>;

@@ -13,12 +13,16 @@ import {
 export interface WorkersOptions {
   /** The number of workers. */
   readonly count: number;
-  /** The configuration that each worker gets when it starts, until a `reload`. It must survive structured cloning. */
+  /**
+   * The configuration that each worker gets when it starts, until a `reload`. It must survive
+   * structured cloning.
+   */
   readonly configuration?: unknown;
   /**
-   * Resident bytes beyond which a worker is replaced; default: no limit. It must have served for the slowest `backoffMs`:
-   * with a limit that none can keep, workers would otherwise replace each other all the time. Its sessions finish in any
-   * time, or within the grace once its successor is too large as well.
+   * Resident bytes beyond which a worker is replaced; default: no limit. It must have served for
+   * the slowest `backoffMs`: with a limit that none can keep, workers would otherwise replace each
+   * other all the time. Its sessions finish in any time, or within the grace once its successor is
+   * too large as well.
    */
   readonly maxRss?: number;
   /** A worker that was forked before these options were known, with the default heartbeat. */
@@ -31,11 +35,13 @@ export interface WorkersOptions {
   readonly startMs?: number;
   /** Milliseconds that a worker may take to finish its sessions. */
   readonly graceMs?: number;
-  /** Milliseconds before the first and before the slowest replacement of a worker that keeps dying. */
+  /**
+   * Milliseconds before the first and before the slowest replacement of a worker that keeps dying.
+   */
   readonly backoffMs?: readonly [first: number, slowest: number];
   /**
-   * Called when the last worker has died, and the primary has let go of the listening sockets with it: a service that
-   * inherited them must end, to be given them again.
+   * Called when the last worker has died, and the primary has let go of the listening sockets with
+   * it: a service that inherited them must end, to be given them again.
    */
   readonly lastDied?: () => void;
   readonly logger: Logger;
@@ -71,13 +77,13 @@ interface Slot {
 }
 
 /**
- * The primary's side of a service in several processes, on node:cluster. It serves no mail itself: it
- * starts the workers, watches them, replaces those that die, hang or grow, and passes orders on.
+ * The primary's side of a service in several processes, on node:cluster. It serves no mail itself:
+ * it starts the workers, watches them, replaces those that die, hang or grow, and passes orders on.
  *
  * Listening sockets are opened in the primary when the first worker listens and are shared by all
- * (SCHED_NONE): a connection is accepted by the worker that serves it and never travels through the primary,
- * which costs 100 µs of CPU per connection where round robin costs 225 (a unix socket, two workers; of eight
- * connections the busier worker got five or six, with round robin four or five).
+ * (SCHED_NONE): a connection is accepted by the worker that serves it and never travels through the
+ * primary, which costs 100 µs of CPU per connection where round robin costs 225 (a unix socket, two
+ * workers; of eight connections the busier worker got five or six, with round robin four or five).
  */
 export class Workers {
   readonly #options: Required<Omit<WorkersOptions, 'configuration' | 'ahead'>> &
@@ -142,14 +148,17 @@ export class Workers {
     return this.#current().map(({ slot }) => slot);
   }
 
-  /** Asks every worker with sessions at once; a worker that fails or is silent answers with an error. */
+  /**
+   * Asks every worker with sessions at once; a worker that fails or is silent answers with an
+   * error.
+   */
   ask(what: string, withinMs: number): Promise<PromiseSettledResult<unknown>[]> {
     return Promise.allSettled(this.#withSessions().map((worker) => worker.ask(what, withinMs)));
   }
 
   /**
-   * Has every worker take over another configuration, and what it reads from files with it: those that have sessions now,
-   * those that are starting before they are counted as serving.
+   * Has every worker take over another configuration, and what it reads from files with it: those
+   * that have sessions now, those that are starting before they are counted as serving.
    * @throws Error of the first that could not
    */
   async reload(configuration: object): Promise<void> {
@@ -167,7 +176,10 @@ export class Workers {
     clearInterval(this.#tick);
   }
 
-  /** Has every worker stop listening, and finish what it has begun without this process, which may end then. */
+  /**
+   * Has every worker stop listening, and finish what it has begun without this process, which may
+   * end then.
+   */
   async leave(): Promise<void> {
     await this.#settle();
     await Promise.all(
@@ -185,8 +197,8 @@ export class Workers {
   }
 
   /**
-   * Starts no more workers, and waits for those that are starting: they may have sessions, and where the others stop
-   * listening before them, inherited sockets are closed under their hands.
+   * Starts no more workers, and waits for those that are starting: they may have sessions, and
+   * where the others stop listening before them, inherited sockets are closed under their hands.
    */
   async #settle(): Promise<void> {
     this.#stopping = true;
@@ -262,8 +274,8 @@ export class Workers {
   }
 
   /**
-   * Counts heartbeats missed by its own ticks, not by the clock: a machine that slept, or a service that
-   * was halted as a whole, has missed none.
+   * Counts heartbeats missed by its own ticks, not by the clock: a machine that slept, or a service
+   * that was halted as a whole, has missed none.
    */
   #watch(): void {
     const { heartbeatMs, hungAfter, maxRss } = this.#options;

@@ -12,7 +12,10 @@ const HEAD = `# What clickmilter blocks, one per line: "token T", "message M", "
 # Read again whenever it changes; "clickmilter block" and "unblock" edit it.
 `;
 
-/** How soon a list that could not be read is tried again, although the file did not change: descriptors may be free again. */
+/**
+ * How soon a list that could not be read is tried again, although the file did not change:
+ * descriptors may be free again.
+ */
 const RETRY_MS = 1000;
 
 /** How many invalid lines the log shows, and how much of each: the file may be any other. */
@@ -25,7 +28,10 @@ interface List {
   readonly file?: Owner & { readonly mode: number };
 }
 
-/** The block list of a host without Redis: a text file that is checked for each link, and read again when it has changed. */
+/**
+ * The block list of a host without Redis: a text file that is checked for each link, and read again
+ * when it has changed.
+ */
 export class BlockListFile implements EditableBlockList {
   readonly #path: string;
   readonly #logger: Logger;
@@ -143,7 +149,10 @@ export class BlockListFile implements EditableBlockList {
     });
   }
 
-  /** Replaces the file atomically. Its owner and mode stay; a new file belongs to the owner of the folder. */
+  /**
+   * Replaces the file atomically. Its owner and mode stay; a new file belongs to the owner of the
+   * folder.
+   */
   async #replace({ lines, file }: List): Promise<void> {
     const draft = `${this.#path}.${newMessageId()}.new`;
     const handle = await makeFile(draft, file ? file.mode & 0o777 : 0o640, file);

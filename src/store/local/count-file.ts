@@ -9,10 +9,16 @@ import { portionsOf } from './line-reader.ts';
 /** Messages sent, added up: campaign, pathway, number of messages, number of links. */
 export type SentLine = readonly ['sent', string, string, number, number];
 
-/** Clicks on one link of one message, added up: message id, campaign, pathway, link, number of clicks. */
+/**
+ * Clicks on one link of one message, added up: message id, campaign, pathway, link, number of
+ * clicks.
+ */
 export type ClickLine = readonly ['click', string, string, string, string, number];
 
-/** A file `counts-DAY.HOST.PID.jsonl`: counts of one UTC day by one process. Empty strings stand for "none". */
+/**
+ * A file `counts-DAY.HOST.PID.jsonl`: counts of one UTC day by one process. Empty strings stand for
+ * "none".
+ */
 export interface CountFile {
   readonly day: string;
   readonly path: string;

@@ -26,7 +26,10 @@ export interface FileCountersOptions {
 /** Different lines that wait while the disk is full; further ones are not counted. */
 const MAX_WAITING = 50_000;
 
-/** Counts for reports without Redis: adds up the counts of a second, and appends them to a file of the day. */
+/**
+ * Counts for reports without Redis: adds up the counts of a second, and appends them to a file of
+ * the day.
+ */
 export class FileCounters implements SentCounter, ClickCounter {
   readonly #options: FileCountersOptions;
   readonly #maxTotalBytes: number;
@@ -120,7 +123,9 @@ export class FileCounters implements SentCounter, ClickCounter {
   }
 }
 
-/** Undoes a partial write, as on a full disk: the text is written again, and must not count twice. */
+/**
+ * Undoes a partial write, as on a full disk: the text is written again, and must not count twice.
+ */
 async function appendWhole(file: FileHandle, text: string): Promise<void> {
   const { size } = await file.stat();
   try {

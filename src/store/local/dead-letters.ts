@@ -8,13 +8,17 @@ const OLD_FILE = 'dead-letters.old.jsonl';
 /** Bytes of one of the two files. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
-/** The files of dead letters in a journal's folder, the newer one first, because it becomes the older one. */
+/**
+ * The files of dead letters in a journal's folder, the newer one first, because it becomes the
+ * older one.
+ */
 export function deadLetterFiles(folder: string): readonly string[] {
   return [join(folder, FILE), join(folder, OLD_FILE)];
 }
 
 /**
- * Keeps events that the webhook could not deliver, one per line: the unchanged event, with a member `dead_letter` beside
+ * Keeps events that the webhook could not deliver, one per line: the unchanged event, with a member
+ * `dead_letter` beside
  * `msys`. A full file becomes the old file and replaces the one before it.
  */
 export class DeadLetters implements DeadLetterBox {

@@ -6,8 +6,8 @@ import { journalPath, listJournal } from './journal-file.ts';
 import { portionsOf } from './line-reader.ts';
 
 /**
- * Erases a recipient's events from the journal and from the dead letters. Spaces replace each line in place, so that the
- * writer goes on appending, and readers keep their place.
+ * Erases a recipient's events from the journal and from the dead letters. Spaces replace each line
+ * in place, so that the writer goes on appending, and readers keep their place.
  *
  * @param address compared without regard to case
  * @returns how many events were erased

@@ -19,8 +19,8 @@ interface State {
 }
 
 /**
- * Reads the journal, and keeps its place in a file beside it. There may be only one consumer of a name, and an
- * acknowledgement covers everything that it read until then.
+ * Reads the journal, and keeps its place in a file beside it. There may be only one consumer of a
+ * name, and an acknowledgement covers everything that it read until then.
  */
 export class JournalConsumer implements EventConsumer {
   readonly #folder: string;
@@ -118,7 +118,8 @@ function placeOf({ id }: StoredEvent): { id: string; offset: number } {
 }
 
 /**
- * Parses the state on disk. Without a readable state, everything is delivered again rather than nothing.
+ * Parses the state on disk. Without a readable state, everything is delivered again rather than
+ * nothing.
  * @param sizes bytes of the files that exist
  */
 function parseState(text: string, sizes: ReadonlyMap<string, number>): State {
@@ -138,7 +139,10 @@ function placesOf(value: unknown, sizes: ReadonlyMap<string, number>): Places {
   return places;
 }
 
-/** Counts the events beyond the offsets in the files of a kind that can be read, and finds the oldest. */
+/**
+ * Counts the events beyond the offsets in the files of a kind that can be read, and finds the
+ * oldest.
+ */
 export async function journalBacklog(
   folder: string,
   kind: JournalKind,

@@ -5,12 +5,16 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { noneIfGone } from '../../lib/files.ts';
 
-/** `events`: events stay in the journal. `pending`: events wait in the journal until the stream is back. */
+/**
+ * `events`: events stay in the journal. `pending`: events wait in the journal until the stream is
+ * back.
+ */
 export type JournalKind = 'events' | 'pending';
 
 /**
- * One file of the journal: `KIND-TIME-NUMBER.HOST.PID-STARTED.jsonl`. A file has one writer, named by the file's name, so
- * processes that share a folder need no locks. A process that takes over the file of a dead writer renames it.
+ * One file of the journal: `KIND-TIME-NUMBER.HOST.PID-STARTED.jsonl`. A file has one writer, named
+ * by the file's name, so processes that share a folder need no locks. A process that takes over the
+ * file of a dead writer renames it.
  */
 export interface JournalFile {
   readonly kind: JournalKind;
@@ -18,7 +22,9 @@ export interface JournalFile {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
-  /** When that process began, because process ids are reused; empty where the system does not tell. */
+  /**
+   * When that process began, because process ids are reused; empty where the system does not tell.
+   */
   readonly started: string;
 }
 
@@ -74,7 +80,10 @@ export type SizedFile = JournalFile & {
   readonly written: number;
 };
 
-/** Lists the files in a folder with their sizes, oldest first, without files that are gone meanwhile. */
+/**
+ * Lists the files in a folder with their sizes, oldest first, without files that are gone
+ * meanwhile.
+ */
 export async function journalFiles(
   folder: string,
   kinds: readonly JournalKind[],
@@ -88,12 +97,18 @@ export async function journalFiles(
   return files;
 }
 
-/** The file beside a pending one that says how far it has been replayed; its name survives a change of the writer. */
+/**
+ * The file beside a pending one that says how far it has been replayed; its name survives a change
+ * of the writer.
+ */
 export function offsetPath(folder: string, file: JournalFile): string {
   return join(folder, `pending-${file.id}.offset`);
 }
 
-/** @returns 0 where nothing was replayed, and where the offset is impossible: then everything is replayed again */
+/**
+ * @returns 0 where nothing was replayed, and where the offset is impossible: then everything is
+ * replayed again
+ */
 export async function readOffset(folder: string, file: JournalFile): Promise<number> {
   const text = await readFile(offsetPath(folder, file), 'utf8').catch(() => '0');
   const offset = /^\d{1,15}$/.test(text) ? Number(text) : 0;
@@ -108,8 +123,9 @@ export function isAbandoned(writtenMs: number): boolean {
 }
 
 /**
- * Whether another process may be writing or replaying this file. On this host the process table answers; for other hosts
- * (a container of another name, a shared folder) only the time of the last change does.
+ * Whether another process may be writing or replaying this file. On this host the process table
+ * answers; for other hosts (a container of another name, a shared folder) only the time of the last
+ * change does.
  */
 export async function mayBeWritten(folder: string, file: JournalFile): Promise<boolean> {
   const written = await stat(journalPath(folder, file)).catch(() => undefined);
@@ -130,7 +146,10 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** When a process began, in clock ticks since boot, which setting the clock does not change; empty where unknown. */
+/**
+ * When a process began, in clock ticks since boot, which setting the clock does not change; empty
+ * where unknown.
+ */
 function startOf(pid: number): string {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, 'latin1');

@@ -19,9 +19,14 @@ export type Offsets = ReadonlyMap<string, number>;
 export interface JournalReaderOptions {
   readonly folder: string;
   readonly kinds: readonly JournalKind[];
-  /** Where to begin: `oldest` (the default), `newest` for events from now on, or the place of another reader. */
+  /**
+   * Where to begin: `oldest` (the default), `newest` for events from now on, or the place of
+   * another reader.
+   */
   readonly from?: 'oldest' | 'newest' | Offsets;
-  /** Where to end in each file; a file that is not named is not read. Absent: reading never ends. */
+  /**
+   * Where to end in each file; a file that is not named is not read. Absent: reading never ends.
+   */
   readonly until?: Offsets;
   /** How often to look for new events; default 200 ms. */
   readonly pollMs?: number;
@@ -32,8 +37,8 @@ export interface JournalReaderOptions {
 }
 
 /**
- * Reads the events of all writers from the files of the journal, and goes on as they grow. The order is that of the files,
- * then of the lines.
+ * Reads the events of all writers from the files of the journal, and goes on as they grow. The
+ * order is that of the files, then of the lines.
  */
 export class JournalReader implements StreamReader {
   skipped = 0;
@@ -41,8 +46,9 @@ export class JournalReader implements StreamReader {
   readonly #unreadable: UnreadableFiles;
   readonly #offsets = new Map<string, number>();
   /**
-   * When to check files again that were read to their end and seem to have no writer, by performance.now. There may be
-   * years of them, but the clock by which they seem abandoned may have jumped.
+   * When to check files again that were read to their end and seem to have no writer, by
+   * performance.now. There may be years of them, but the clock by which they seem abandoned may
+   * have jumped.
    */
   readonly #resting = new Map<string, number>();
   readonly #closed = new AbortController();
@@ -114,7 +120,8 @@ export class JournalReader implements StreamReader {
   }
 
   /**
-   * @param events receives the events of the file, up to `max` in total, and up to `maxBytes` of this file
+   * @param events receives the events of the file, up to `max` in total, and up to `maxBytes` of
+   * this file
    * @returns how many bytes may still be read; 0 where the next event had no room
    */
   async #readFile(
@@ -156,7 +163,10 @@ async function sizeOf(path: string): Promise<number> {
   return (await stat(path).catch(() => undefined))?.size ?? 0;
 }
 
-/** Files that cannot be read for now. Each is logged once, and once more after it could be read in between. */
+/**
+ * Files that cannot be read for now. Each is logged once, and once more after it could be read in
+ * between.
+ */
 export class UnreadableFiles {
   readonly #known = new Set<string>();
   readonly #logger: Logger;

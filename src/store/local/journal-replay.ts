@@ -32,8 +32,9 @@ export interface ReplayOptions {
 const BATCH = 500;
 
 /**
- * Appends the events that wait in the journal to the stream when it is back: those of this process, and those of writers
- * that are gone. A file beside each one says how far it was replayed, so that an interruption repeats at most one batch.
+ * Appends the events that wait in the journal to the stream when it is back: those of this process,
+ * and those of writers that are gone. A file beside each one says how far it was replayed, so that
+ * an interruption repeats at most one batch.
  */
 export class JournalReplay {
   readonly #options: ReplayOptions;
@@ -146,7 +147,8 @@ export class JournalReplay {
 }
 
 /**
- * Turns pending files of dead writers into files that stay in the journal, for a service that has no stream any more.
+ * Turns pending files of dead writers into files that stay in the journal, for a service that has
+ * no stream any more.
  */
 export async function adoptPending(folder: string): Promise<void> {
   for (const file of await listJournal(folder, ['pending'])) {

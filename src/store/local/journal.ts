@@ -29,8 +29,8 @@ export interface JournalOptions {
   /** How often an idle file shows that it is in use; default a quarter of IDLE_MS. */
   readonly heartbeatMs?: number;
   /**
-   * A power failure loses at most the events of this time. 0 flushes before each answer. A killed process
-   * loses no event that was answered: the kernel has it.
+   * A power failure loses at most the events of this time. 0 flushes before each answer. A killed
+   * process loses no event that was answered: the kernel has it.
    */
   readonly journalFsyncMs: number;
   /** How long an append may take; default 1,000 ms. */
@@ -58,7 +58,8 @@ interface OpenFile {
 }
 
 /**
- * Writes events as JSON lines to files of its own. Appends that come during a write share the next one.
+ * Writes events as JSON lines to files of its own. Appends that come during a write share the next
+ * one.
  */
 export class Journal implements EventAppender {
   readonly #options: JournalOptions;
@@ -234,7 +235,10 @@ export class Journal implements EventAppender {
     }
   }
 
-  /** Removes files of this kind until a full one has room, beginning with those that were idle for longest. */
+  /**
+   * Removes files of this kind until a full one has room, beginning with those that were idle for
+   * longest.
+   */
   async #makeRoom(): Promise<void> {
     const { folder, kind, journalMaxSize } = this.#options;
     const files = await journalFiles(folder, [kind]);
@@ -273,7 +277,10 @@ export class Journal implements EventAppender {
   }
 }
 
-/** @returns how many events from an offset on went with the file; undefined where another process removed it */
+/**
+ * @returns how many events from an offset on went with the file; undefined where another process
+ * removed it
+ */
 async function removeCounted(path: string, offset: number): Promise<number | undefined> {
   const handle = await open(path).catch(() => undefined);
   try {

@@ -12,9 +12,10 @@ const CHUNK = 256 * 1024;
 export const MAX_LINE = 16 * 1024 * 1024;
 
 /**
- * Reads whole lines of a file from an offset on: at most `max`, of roughly `maxBytes`, and none only at the end of the
- * file. A last line without its line break is left for later, because its writer may not have finished it. A line that is
- * longer than any event comes without its text: another program wrote it.
+ * Reads whole lines of a file from an offset on: at most `max`, of roughly `maxBytes`, and none
+ * only at the end of the file. A last line without its line break is left for later, because its
+ * writer may not have finished it. A line that is longer than any event comes without its text:
+ * another program wrote it.
  * @throws Error with the code ENOENT where there is no such file
  */
 export async function readLines(
@@ -75,7 +76,10 @@ async function linesOf(
 
 const END_OF_EVENT = Buffer.from('}\n');
 
-/** Counts the events of a file from an offset on by the ends of their lines; an erased event ends in a space. */
+/**
+ * Counts the events of a file from an offset on by the ends of their lines; an erased event ends in
+ * a space.
+ */
 export async function countEvents(handle: FileHandle, offset: number): Promise<number> {
   const chunk = Buffer.allocUnsafe(CHUNK);
   let events = 0;

@@ -5,10 +5,16 @@ import { countedText, type Numbers, ReportSum } from '../counting.ts';
 import type { CountersReader, Report, ReportBy, ReportQuery } from '../store.ts';
 import { type ClickLine, listCountFiles, readCountFile, type SentLine } from './count-file.ts';
 
-/** Messages and links whose first click is remembered, in some 200 MB; first clicks on others are not counted as such. */
+/**
+ * Messages and links whose first click is remembered, in some 200 MB; first clicks on others are
+ * not counted as such.
+ */
 const MAX_FOLLOWED = 4_000_000;
 
-/** Reports what FileCounters counted. Raw and unique clicks belong to the day of the first click that is kept. */
+/**
+ * Reports what FileCounters counted. Raw and unique clicks belong to the day of the first click
+ * that is kept.
+ */
 export class FileReport implements CountersReader {
   readonly #folder: string;
   readonly #logger: Logger;

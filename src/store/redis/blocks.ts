@@ -9,9 +9,9 @@ import type { RedisConnection } from './connection.ts';
 const MAX_VERSION = 2 ** 47;
 
 /**
- * The block list in Redis: a hash of which every process keeps a copy, and a version that is read along with each record.
- * The list is read again only when its version has changed. So a block holds from the next request on, and costs a stored
- * link no round trip.
+ * The block list in Redis: a hash of which every process keeps a copy, and a version that is read
+ * along with each record. The list is read again only when its version has changed. So a block
+ * holds from the next request on, and costs a stored link no round trip.
  */
 export class RedisBlocks implements EditableBlockList {
   readonly #connection: RedisConnection;
@@ -106,7 +106,8 @@ export class RedisBlocks implements EditableBlockList {
   }
 
   async #changed(): Promise<void> {
-    // A counter would start again where Redis has lost its data, with numbers that other hosts have seen already.
+    // A counter would start again where Redis has lost its data, with numbers that other hosts have
+    // seen already.
     const version = randomInt(MAX_VERSION);
     await this.#connection.run((client) =>
       client.set(this.#connection.keys.blocksVersion, version),

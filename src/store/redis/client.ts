@@ -7,7 +7,10 @@ export type RedisClient = Redis | Cluster;
 
 /** How Redis is reached. The configuration's `redis` stanza has this form. */
 export interface RedisOptions {
-  /** redis://, rediss:// or unix://PATH, with the database as its path or `?db=`; not used with sentinels or nodes. */
+  /**
+   * redis://, rediss:// or unix://PATH, with the database as its path or `?db=`; not used with
+   * sentinels or nodes.
+   */
   readonly url: string;
   /** The beginning of every key. */
   readonly keyPrefix: string;
@@ -25,7 +28,10 @@ export interface RedisOptions {
   readonly sentinelPassword?: string;
   /** `host:port` of cluster nodes; empty without Cluster. */
   readonly nodes?: readonly string[];
-  /** PEM file of the authority that signed the certificate of Redis. It enables TLS, as rediss:// does. */
+  /**
+   * PEM file of the authority that signed the certificate of Redis. It enables TLS, as rediss://
+   * does.
+   */
   readonly tlsCa?: string;
   /** PEM file of the client certificate. It enables TLS. */
   readonly tlsCertificate?: string;
@@ -52,10 +58,12 @@ export const SHORTEST_BLOCK_MS = 1;
 const LOOK_UP_MS = 1_000;
 
 /**
- * Creates an ioredis client for one server, Sentinel or Cluster. It connects with its first command, retries forever, at
- * least once per second, and speaks RESP2, which every version and every compatible server knows.
+ * Creates an ioredis client for one server, Sentinel or Cluster. It connects with its first
+ * command, retries forever, at least once per second, and speaks RESP2, which every version and
+ * every compatible server knows.
  *
- * @param blocking for commands that wait for data, up to LONGEST_BLOCK_MS; a silence of that length is not a fault there
+ * @param blocking for commands that wait for data, up to LONGEST_BLOCK_MS; a silence of that length
+ * is not a fault there
  * @throws Error for a file that cannot be read
  */
 export function createClient(options: RedisOptions, blocking = false): RedisClient {
@@ -75,7 +83,8 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
     connectTimeout: options.connectTimeoutMs,
     // A connection without an answer for this time is dead.
     socketTimeout: options.commandTimeoutMs + (blocking ? LONGEST_BLOCK_MS : 0),
-    // Commands that were under way when the connection broke are sent again: everything may be written twice.
+    // Commands that were under way when the connection broke are sent again: everything may be
+    // written twice.
     autoResendUnfulfilledCommands: !blocking,
     maxRetriesPerRequest: 3,
     retryStrategy: retryDelay,
@@ -90,7 +99,8 @@ export function createClient(options: RedisOptions, blocking = false): RedisClie
         clusterRetryStrategy: retryStrategy ?? null,
         clusterNodeRetryStrategy: retryDelay,
         slotsRefreshTimeout: options.connectTimeoutMs,
-        // The check asks any node, which may be the one that hangs; each command learns the cluster's state anyway.
+        // The check asks any node, which may be the one that hangs; each command learns the
+        // cluster's state anyway.
         enableReadyCheck: false,
         // The command time-out bounds redirections, not a count.
         maxRedirections: 64,
@@ -172,9 +182,10 @@ function atMostEvery(ms: number): () => boolean {
 }
 
 /*
- * ioredis 6 has a class that extends String. In V8 this turns String.prototype into a dictionary for the whole process, and
- * every `charCodeAt` into a look-up by name, which costs a tenth of the milter's time. Reading through primitive strings
- * never undoes this; reading through String objects does, after some ten times.
+ * ioredis 6 has a class that extends String. In V8 this turns String.prototype into a dictionary
+ * for the whole process, and every `charCodeAt` into a look-up by name, which costs a tenth of the
+ * milter's time. Reading through primitive strings never undoes this; reading through String
+ * objects does, after some ten times.
  */
 const read = (text: { length: number }): number => text.length;
 for (let times = 0; times < 100; times++) read(Object('text'));

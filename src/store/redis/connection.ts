@@ -56,8 +56,9 @@ export class OutageLog {
 }
 
 /**
- * One connection to one server, Sentinel or Cluster. Every command is bounded by the command time-out. Commands wait out
- * a short break; once Redis has been away for longer, they fail at once instead of making mail wait.
+ * One connection to one server, Sentinel or Cluster. Every command is bounded by the command
+ * time-out. Commands wait out a short break; once Redis has been away for longer, they fail at once
+ * instead of making mail wait.
  */
 export class RedisConnection {
   readonly client: RedisClient;
@@ -124,7 +125,9 @@ export class RedisConnection {
     return this.client.isCluster;
   }
 
-  /** How often a connection has been lost so far: the server behind the next one may have less data. */
+  /**
+   * How often a connection has been lost so far: the server behind the next one may have less data.
+   */
   get losses(): number {
     return this.#losses;
   }
@@ -160,7 +163,10 @@ export class RedisConnection {
     });
   }
 
-  /** One timer for all commands while there are any: a timer per command would cost as much as the command. */
+  /**
+   * One timer for all commands while there are any: a timer per command would cost as much as the
+   * command.
+   */
   readonly #sweep = () => {
     const now = performance.now();
     const isAway = this.#awaySince !== undefined;
@@ -175,8 +181,8 @@ export class RedisConnection {
   };
 
   /**
-   * Holds commands back until the end of this turn of the event loop, so that one system call sends all of them. Under
-   * load, a system call per command is the largest cost, here and in Redis.
+   * Holds commands back until the end of this turn of the event loop, so that one system call sends
+   * all of them. Under load, a system call per command is the largest cost, here and in Redis.
    */
   #gatherWrites(): void {
     if (this.#gathering || this.client instanceof Cluster) return;
@@ -191,7 +197,10 @@ export class RedisConnection {
     });
   }
 
-  /** Sends the commands that are held back: the sooner Redis begins, the more of its work overlaps with ours. */
+  /**
+   * Sends the commands that are held back: the sooner Redis begins, the more of its work overlaps
+   * with ours.
+   */
   sendNow(): void {
     if (!(this.client instanceof Cluster)) this.client.stream?.uncork();
   }
@@ -208,8 +217,8 @@ export class RedisConnection {
   }
 
   /**
-   * The reason of an error. Where ioredis only says that it gave up its queue, or that all nodes of a cluster failed, the
-   * last error says more.
+   * The reason of an error. Where ioredis only says that it gave up its queue, or that all nodes of
+   * a cluster failed, the last error says more.
    */
   #reasonOf(error: unknown): string {
     if (!(error instanceof Error)) return String(error);

@@ -3,8 +3,8 @@ import { parseJson } from '../../lib/values.ts';
 import { countedText, METRICS, type Metric, OTHER_KEY } from '../counting.ts';
 
 /**
- * A field of a day's hash: JSON of [metric, campaign, pathway] in the hash by campaign and pathway, of
- * [metric, campaign, link] in the hash by link.
+ * A field of a day's hash: JSON of [metric, campaign, pathway] in the hash by campaign and pathway,
+ * of [metric, campaign, link] in the hash by link.
  */
 export interface CountField {
   readonly metric: Metric;
@@ -33,21 +33,26 @@ export function parseField(field: string): CountField | undefined {
   return { metric, campaign, key };
 }
 
-/** The field that counts in place of another when the hash is full: of the same metric, without campaign and key. */
+/**
+ * The field that counts in place of another when the hash is full: of the same metric, without
+ * campaign and key.
+ */
 export function otherField(field: string): string {
   const metric = parseField(field)?.metric ?? 'clicks';
   return formatField({ metric, campaign: OTHER_KEY, key: OTHER_KEY });
 }
 
-/** Stands for a link within the clicks of its message: nine bytes, whatever the length of the link. */
+/**
+ * Stands for a link within the clicks of its message: nine bytes, whatever the length of the link.
+ */
 export function linkDigest(link: string): string {
   return hash('sha256', link, 'base64url').slice(0, 12);
 }
 
 export const FOREIGN = 'a foreign value stands where counts should';
 /**
- * The beginning of a script: `foreign` recognizes the error of a foreign value, which will not go away, so that scripts
- * pass over the value. Any other error, such as a full memory, ends a script.
+ * The beginning of a script: `foreign` recognizes the error of a foreign value, which will not go
+ * away, so that scripts pass over the value. Any other error, such as a full memory, ends a script.
  */
 export const IS_FOREIGN = `
 local function foreign(reply)

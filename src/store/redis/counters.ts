@@ -6,8 +6,9 @@ import { DayCounts } from './day-counts.ts';
 import { FirstClicks } from './first-clicks.ts';
 
 /**
- * Counts for reports, in batches of a second that nobody waits for. While Redis is away the numbers are kept, added up. A
- * crash loses at most the numbers of the last second; a batch whose answer was lost may count twice.
+ * Counts for reports, in batches of a second that nobody waits for. While Redis is away the numbers
+ * are kept, added up. A crash loses at most the numbers of the last second; a batch whose answer
+ * was lost may count twice.
  */
 export class RedisCounters implements SentCounter, ClickCounter {
   readonly #connection: RedisConnection;
@@ -44,7 +45,8 @@ export class RedisCounters implements SentCounter, ClickCounter {
   }
 
   async #flush(): Promise<void> {
-    // Without this check, the client would send the commands that wait when Redis is back, and we would send them again.
+    // Without this check, the client would send the commands that wait when Redis is back, and we
+    // would send them again.
     const answers = await this.#connection.run((client) => client.ping()).catch(() => undefined);
     if (answers === undefined) {
       this.#writing.schedule();

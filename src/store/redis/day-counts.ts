@@ -11,9 +11,9 @@ const CHUNK = 200;
 const MAX_FIELDS = 20_000;
 const KEEP_SECONDS = 400 * 86_400;
 /**
- * KEYS: a day's hash; ARGV: seconds to keep it, the most fields it may have, then fields and what is added to them.
- * Returns how many could not be added because of a foreign value, and then the positions of fields that had no room: the
- * hash is full, and they are not in it yet.
+ * KEYS: a day's hash; ARGV: seconds to keep it, the most fields it may have, then fields and what
+ * is added to them. Returns how many could not be added because of a foreign value, and then the
+ * positions of fields that had no room: the hash is full, and they are not in it yet.
  */
 const INCREASE = `${IS_FOREIGN}
 local most, reply = tonumber(ARGV[2]), { 0 }
@@ -37,8 +37,9 @@ type Increases = Map<string, number>;
 type Increase = readonly [field: string, by: number];
 
 /**
- * Adds up the numbers of each day, by campaign and pathway and by campaign and link, and writes them to a hash each. The
- * fields are formatted late, because many messages and clicks share few of them.
+ * Adds up the numbers of each day, by campaign and pathway and by campaign and link, and writes
+ * them to a hash each. The fields are formatted late, because many messages and clicks share few of
+ * them.
  */
 export class DayCounts {
   readonly #connection: RedisConnection;
@@ -82,7 +83,10 @@ export class DayCounts {
     return getOrMake(getOrMake(campaigns, campaign, newMap<string, Numbers>), key, noNumbers);
   }
 
-  /** Formats the fields of everything that was added up. While Redis is away, this bounds their number. */
+  /**
+   * Formats the fields of everything that was added up. While Redis is away, this bounds their
+   * number.
+   */
   async format(): Promise<void> {
     const numbers = this.#numbers;
     this.#numbers = new Map();

@@ -11,8 +11,9 @@ const HEARTBEAT_MS = 20_000;
 const GONE_MS = 120_000;
 
 /**
- * A consumer of a consumer group on the click stream. A group begins with the oldest event that is kept. Redis keeps the
- * list of the events that a consumer has read and not acknowledged, so it survives the process.
+ * A consumer of a consumer group on the click stream. A group begins with the oldest event that is
+ * kept. Redis keeps the list of the events that a consumer has read and not acknowledged, so it
+ * survives the process.
  */
 export class RedisEventConsumer implements EventConsumer {
   readonly #connection: RedisConnection;
@@ -86,7 +87,10 @@ export class RedisEventConsumer implements EventConsumer {
     await this.#connection.run((client) => client.xack(this.#key, this.#group, ...ids));
   }
 
-  /** @throws Error where Redis cannot tell how many wait: before 7.0, or when entries were trimmed unread */
+  /**
+   * @throws Error where Redis cannot tell how many wait: before 7.0, or when entries were trimmed
+   * unread
+   */
   async backlog(): Promise<Backlog> {
     const [key, group] = [this.#key, this.#group];
     const groups = await this.#inGroup((client) => client.xinfo('GROUPS', key));
@@ -112,7 +116,8 @@ export class RedisEventConsumer implements EventConsumer {
   }
 
   /**
-   * @param from `>`: events that no consumer of the group has read; an id: events after it that this one has not acknowledged
+   * @param from `>`: events that no consumer of the group has read; an id: events after it that
+   * this one has not acknowledged
    * @returns `last` is the id of the last entry, be it an event or not; absent where there was none
    */
   async #read(
@@ -125,7 +130,8 @@ export class RedisEventConsumer implements EventConsumer {
     const args = ['COUNT', max, 'BLOCK', block, 'STREAMS', key, from] as const;
     const reply = await this.#inGroup((c) => c.xreadgroup('GROUP', group, name, ...args), waitMs);
     const entries = eventsOfFirstStream(reply);
-    // An entry that was trimmed cannot be delivered, and one that is not an event would spoil its batch.
+    // An entry that was trimmed cannot be delivered, and one that is not an event would spoil its
+    // batch.
     await this.acknowledge(entries.filter(({ event }) => event === ''));
     const last = entries.at(-1)?.id;
     const events = entries.filter(({ event }) => event !== '');

@@ -4,17 +4,20 @@ import { LONGEST_BLOCK_MS, SHORTEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 
 /**
- * Entries read in one command. Redis knows no limit in bytes, so this number bounds the size of an answer: events are
- * bounded, although those of other programs and earlier releases may be larger.
+ * Entries read in one command. Redis knows no limit in bytes, so this number bounds the size of an
+ * answer: events are bounded, although those of other programs and earlier releases may be larger.
  */
 export const ENTRIES_AT_ONCE = 32;
 
-/** An entry as RESP2 returns it: its id, and its fields in pairs; null where the entry was trimmed meanwhile. */
+/**
+ * An entry as RESP2 returns it: its id, and its fields in pairs; null where the entry was trimmed
+ * meanwhile.
+ */
 type Entry = readonly [id: string, fields: readonly string[] | null];
 
 /**
- * Reads the entries of an answer of XREAD or XREADGROUP about one stream. The event of an entry that is gone, or that is
- * not an event, is empty.
+ * Reads the entries of an answer of XREAD or XREADGROUP about one stream. The event of an entry
+ * that is gone, or that is not an event, is empty.
  */
 export function eventsOfFirstStream(reply: unknown): StoredEvent[] {
   const [stream] = (reply ?? []) as readonly (readonly [string, readonly Entry[]])[];
@@ -34,10 +37,12 @@ export function eventsOf(entries: unknown): StoredEvent[] {
 const REMEMBERED = 10_000;
 
 /**
- * Follows the click stream on a connection of its own, because a blocking read delays the commands after it.
+ * Follows the click stream on a connection of its own, because a blocking read delays the commands
+ * after it.
  *
- * After a failover the new server may lack the last events of the old one, and have others that are older than those. So
- * the place in the stream is the newest event that was read and that the server has as well.
+ * After a failover the new server may lack the last events of the old one, and have others that are
+ * older than those. So the place in the stream is the newest event that was read and that the
+ * server has as well.
  */
 export class RedisEventReader implements StreamReader {
   skipped = 0;
@@ -47,7 +52,10 @@ export class RedisEventReader implements StreamReader {
   /** The ids of all entries from the first one in here up to #lastId. */
   #read: Set<string> = new Set();
 
-  /** @param after the id after which events are read; `0`: from the oldest on, `$`: only events from now on */
+  /**
+   * @param after the id after which events are read; `0`: from the oldest on, `$`: only events from
+   * now on
+   */
   constructor(connection: RedisConnection, after: string) {
     this.#connection = connection;
     this.#key = connection.keys.events;
@@ -96,7 +104,10 @@ export class RedisEventReader implements StreamReader {
     return eventsOfFirstStream(reply);
   }
 
-  /** The newest entry that was read and that the server has; where it has none of them, all its entries are new. */
+  /**
+   * The newest entry that was read and that the server has; where it has none of them, all its
+   * entries are new.
+   */
   async #newestInCommon(): Promise<string> {
     const [oldest = this.#lastId] = this.#read;
     let from = this.#lastId;

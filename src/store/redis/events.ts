@@ -27,7 +27,9 @@ interface RedisEventsOptions {
   readonly logger: Logger;
 }
 
-/** Click events in the stream in Redis. While Redis is away they wait in the journal of this host. */
+/**
+ * Click events in the stream in Redis. While Redis is away they wait in the journal of this host.
+ */
 export class RedisEvents implements Events {
   readonly stream: RedisStream;
   readonly #options: RedisEventsOptions;

@@ -10,8 +10,8 @@ export interface FailoverOptions {
 }
 
 /**
- * Appends to the stream, and where that fails to the journal. While the stream is away, one append per pause tries it; the
- * other appends, and the readers behind them, do not wait for its time-out.
+ * Appends to the stream, and where that fails to the journal. While the stream is away, one append
+ * per pause tries it; the other appends, and the readers behind them, do not wait for its time-out.
  */
 export class FailoverAppender implements EventAppender {
   readonly #options: FailoverOptions;

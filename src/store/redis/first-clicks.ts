@@ -6,15 +6,18 @@ import type { DayCounts } from './day-counts.ts';
 
 /** Links in one command: Redis does nothing else meanwhile. */
 const CHUNK = 200;
-/** Links of messages that wait while Redis is away; later clicks are counted, but not as the first on their link. */
+/**
+ * Links of messages that wait while Redis is away; later clicks are counted, but not as the first
+ * on their link.
+ */
 const MAX_WAITING = 20_000;
 /** A link that is clicked again after such a silence counts as clicked for the first time. */
 const KEEP_SECONDS = 90 * 86_400;
 /**
- * One command for many messages. Where two hosts see the first clicks on a message at the same moment, one of them learns
- * that it was the first.
- * KEYS: the messages' hashes; ARGV: seconds to keep them, then for each message the number of links, and each link and
- * its number of clicks. Returns for each message how many of its links had been clicked before, and for each link how
+ * One command for many messages. Where two hosts see the first clicks on a message at the same
+ * moment, one of them learns that it was the first. KEYS: the messages' hashes; ARGV: seconds to
+ * keep them, then for each message the number of links, and each link and its number of clicks.
+ * Returns for each message how many of its links had been clicked before, and for each link how
  * often it has been clicked by now; -1 where a foreign value stands there.
  */
 const MARK = `${IS_FOREIGN}
@@ -47,7 +50,10 @@ interface ClickedLink {
 /** Clicks on one message that wait, by the digest of the link. */
 type ClickedMessage = ClickFacts & { readonly links: Map<string, ClickedLink> };
 
-/** Finds out which clicks are the first on their link and their message: a hash per message counts the clicks on its links. */
+/**
+ * Finds out which clicks are the first on their link and their message: a hash per message counts
+ * the clicks on its links.
+ */
 export class FirstClicks {
   readonly #connection: RedisConnection;
   readonly #counts: DayCounts;

@@ -17,8 +17,8 @@ const PORTION = 500;
 const RECORDS_AT_ONCE = 20;
 
 /**
- * Erases everything that Redis holds about a recipient. There is no index of recipients, which would be one more list of
- * addresses to guard, so every record and every event is read.
+ * Erases everything that Redis holds about a recipient. There is no index of recipients, which
+ * would be one more list of addresses to guard, so every record and every event is read.
  *
  * @throws StoreUnavailable; everything erased by then stays erased, and the call can be repeated
  */
@@ -54,7 +54,8 @@ export async function forgetRecipient(
             const erased = await forgetInRecord(connection, stored, id, value, wanted, keepLinks);
             if (erased !== undefined) found[erased]++;
           } catch (error) {
-            // A Redis that does not answer can be asked again; a record that cannot be read stays so.
+            // A Redis that does not answer can be asked again; a record that cannot be read stays
+            // so.
             const isAway =
               error instanceof StoreUnavailable && !(error instanceof UnreadableRecord);
             if (isAway) throw error;
@@ -80,7 +81,9 @@ function unlessForeign(error: unknown): Error {
   throw error;
 }
 
-/** @returns what was erased: the record of a message to nobody else, or the address in a shared one */
+/**
+ * @returns what was erased: the record of a message to nobody else, or the address in a shared one
+ */
 async function forgetInRecord(
   connection: RedisConnection,
   stored: StoredLinks,

@@ -68,7 +68,8 @@ function megabytes(bytes: number): string {
 }
 
 /**
- * Hosts that share the store answer for each other's links, which they can only with the same sealing keys. A hash holds
+ * Hosts that share the store answer for each other's links, which they can only with the same
+ * sealing keys. A hash holds
  * `FINGERPRINT UNIX-SECONDS` by host; entries of hosts that are gone are deleted.
  */
 async function hostsWithOtherKeys(

@@ -1,5 +1,6 @@
 /**
- * The names of all keys in Redis. A cluster spreads them, so a command there names only keys that lie on one node.
+ * The names of all keys in Redis. A cluster spreads them, so a command there names only keys that
+ * lie on one node.
  */
 export class Keys {
   readonly #prefix: string;
@@ -9,8 +10,8 @@ export class Keys {
   }
 
   /**
-   * The record of one message. With the default prefix the key has 30 characters: from 32 on, Redis would take 16 bytes
-   * more per message.
+   * The record of one message. With the default prefix the key has 30 characters: from 32 on, Redis
+   * would take 16 bytes more per message.
    */
   message(messageId: string): string {
     return `${this.#prefix}m:${messageId}`;

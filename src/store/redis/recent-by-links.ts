@@ -44,8 +44,9 @@ export class RecentByLinks<T> {
 }
 
 /**
- * Three links stand for all, without their queries, which differ most often between instances. The keys are numbers,
- * because a part of a target would keep its whole message in memory; two targets may have the same number.
+ * Three links stand for all, without their queries, which differ most often between instances. The
+ * keys are numbers, because a part of a target would keep its whole message in memory; two targets
+ * may have the same number.
  */
 function keysOf(links: readonly TrackedLink[]): number[] {
   const keys: number[] = [];

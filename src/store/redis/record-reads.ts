@@ -1,32 +1,43 @@
 import { StoreUnavailable } from '../../link/link-store.ts';
 import type { RedisConnection } from './connection.ts';
 
-/** Redis returned a record, or a template of one, that this release cannot read, however often it asks. */
+/**
+ * Redis returned a record, or a template of one, that this release cannot read, however often it
+ * asks.
+ */
 export class UnreadableRecord extends StoreUnavailable {}
 
-/** Records in one command: enough to share its cost, and few enough that Redis works while the next requests come in. */
+/**
+ * Records in one command: enough to share its cost, and few enough that Redis works while the next
+ * requests come in.
+ */
 const MAX_IN_COMMAND = 32;
 
 /** A value as it is in Redis; null where there is none. */
 type Value = Buffer | null;
 
 interface Batch {
-  /** Each key once, however many ask for it, with its place: senders choose how long a record is. */
+  /**
+   * Each key once, however many ask for it, with its place: senders choose how long a record is.
+   */
   readonly places: Map<string, number>;
   readonly answers: Promise<readonly Value[]>;
   send(): void;
 }
 
 /**
- * Reads records, and the version of the block list in the same round trip. One command reads the records that are asked
- * for in one turn of the event loop: under load, commands are the largest cost of a look-up.
+ * Reads records, and the version of the block list in the same round trip. One command reads the
+ * records that are asked for in one turn of the event loop: under load, commands are the largest
+ * cost of a look-up.
  */
 export class RecordReads {
   readonly #connection: RedisConnection;
   readonly #onBlocksVersion: (version: string) => void;
   #gathering: Batch | undefined;
 
-  /** @param onBlocksVersion receives the version of the block list before each record is returned */
+  /**
+   * @param onBlocksVersion receives the version of the block list before each record is returned
+   */
   constructor(connection: RedisConnection, onBlocksVersion: (version: string) => void) {
     this.#connection = connection;
     this.#onBlocksVersion = onBlocksVersion;

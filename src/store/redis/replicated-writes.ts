@@ -14,8 +14,9 @@ interface Write {
 }
 
 /**
- * Writes that count only when replicas have them. WAIT delays the commands after it on its connection, which therefore
- * nothing else should use. Writes that come meanwhile share the next WAIT, so that no write waits for more than two.
+ * Writes that count only when replicas have them. WAIT delays the commands after it on its
+ * connection, which therefore nothing else should use. Writes that come meanwhile share the next
+ * WAIT, so that no write waits for more than two.
  */
 export class ReplicatedWrites {
   readonly #connection: RedisConnection;

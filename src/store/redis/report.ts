@@ -9,7 +9,9 @@ const DAY_MS = 86_400_000;
 /** Fields read in one command. */
 const PORTION = 500;
 
-/** Reports what RedisCounters counted. Raw and unique clicks belong to the day of the first click. */
+/**
+ * Reports what RedisCounters counted. Raw and unique clicks belong to the day of the first click.
+ */
 export class RedisReport {
   readonly #connection: RedisConnection;
 

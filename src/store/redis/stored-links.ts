@@ -25,10 +25,16 @@ import { TemplateSharing } from './template-sharing.ts';
 
 /** A rough limit for the characters of the records that stay open; more than a record can have. */
 const RECENT_LENGTH = 32 * 1024 * 1024;
-/** The most characters that a link takes in a record beside its target: its part, and a name of 63 bytes in JSON. */
+/**
+ * The most characters that a link takes in a record beside its target: its part, and a name of 63
+ * bytes in JSON.
+ */
 const LINK_LENGTH = 400;
 
-/** Links whose message has a record in Redis: one key per message, written and read in one round trip. */
+/**
+ * Links whose message has a record in Redis: one key per message, written and read in one round
+ * trip.
+ */
 export class StoredLinks implements LinkIssuer, LinkResolver {
   readonly kind = 'stored';
   readonly maxTarget = MAX_TARGET;
@@ -111,8 +117,8 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   }
 
   /**
-   * Readers who click one link of a message often click more: the last records stay open, as long as Redis has the same
-   * values.
+   * Readers who click one link of a message often click more: the last records stay open, as long
+   * as Redis has the same values.
    */
   #recentOf(value: Buffer, messageId: string): OpenRecord | undefined {
     const recent = this.#recent.get(messageId);
@@ -121,7 +127,8 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
 
   /**
    * The contents of a record as it was read.
-   * @throws StoreUnavailable where it cannot be opened; UnreadableRecord where that will always fail
+   * @throws StoreUnavailable where it cannot be opened; UnreadableRecord where that will always
+   * fail
    */
   async contents(value: Buffer, messageId: string): Promise<MessageRecord> {
     const record = await this.open(value, messageId);
@@ -132,7 +139,8 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     const { losses } = this.#connection;
     const value = this.#sharing.encode(record);
     await this.#write(record.message, value, givenUp);
-    // A record sent again after a break may reach a server that has lost, or never had, its template.
+    // A record sent again after a break may reach a server that has lost, or never had, its
+    // template.
     if (losses !== this.#connection.losses && templateIdOf(value) !== undefined) {
       await this.#write(record.message, encodeRecord(record), givenUp);
     }
@@ -153,7 +161,10 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
   }
 }
 
-/** @throws UnreadableRecord where that fails: a later release may have written the record, so its links are not unknown */
+/**
+ * @throws UnreadableRecord where that fails: a later release may have written the record, so its
+ * links are not unknown
+ */
 function readable<T>(messageId: string, read: () => T): T {
   try {
     return read();

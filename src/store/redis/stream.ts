@@ -27,7 +27,10 @@ for i = 2, #ARGV do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[i])
 end`;
 
-/** The stream is measured after this share of its limit was appended: measuring takes Redis 13 ms per GiB. */
+/**
+ * The stream is measured after this share of its limit was appended: measuring takes Redis 13 ms
+ * per GiB.
+ */
 const SHARE_BETWEEN_CHECKS = 1 / 64;
 /** The share to which a full stream is trimmed, so that it is not full again at once. */
 const SHARE_TO_KEEP = 15 / 16;
@@ -36,9 +39,9 @@ const SHARE_OF_MAXMEMORY = 1 / 4;
 const MAX_ROUNDS = 12;
 
 /**
- * The click stream in Redis: one entry per click, with one field `event` that holds the JSON. One command appends the
- * events that come at the same time: under load, commands are the largest cost of an event. Redis bounds streams only by
- * their entries; this class bounds their bytes as well.
+ * The click stream in Redis: one entry per click, with one field `event` that holds the JSON. One
+ * command appends the events that come at the same time: under load, commands are the largest cost
+ * of an event. Redis bounds streams only by their entries; this class bounds their bytes as well.
  */
 export class RedisStream implements EventAppender {
   readonly #connection: RedisConnection;
@@ -97,7 +100,10 @@ export class RedisStream implements EventAppender {
     );
   }
 
-  /** For single events, and the fallback when the ACL forbids EVAL: twice the CPU, but no click is lost. */
+  /**
+   * For single events, and the fallback when the ACL forbids EVAL: twice the CPU, but no click is
+   * lost.
+   */
   #addEach(client: RedisClient, events: readonly string[]): Promise<unknown> {
     const { streamMaxLength } = this.#limits;
     return Promise.all(
@@ -124,7 +130,8 @@ export class RedisStream implements EventAppender {
   async #trim(): Promise<void> {
     const limit = await this.#byteLimit();
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      // In this order: if another process trims in between, this one keeps too much, and checks again.
+      // In this order: if another process trims in between, this one keeps too much, and checks
+      // again.
       const length = await this.#length();
       const bytes = await this.#bytes();
       if (bytes <= limit) return;

@@ -7,9 +7,9 @@ import { align, createTemplate, type Template, type TemplateLink } from '../../l
 import { changesFrom } from '../../link/template-changes.ts';
 
 /**
- * Learns a template: the part that messages to different recipients have had in common so far. Links that only one
- * recipient got are not part of it, however often they were sent. A learner holds no string of a message, which would keep
- * the whole message in memory.
+ * Learns a template: the part that messages to different recipients have had in common so far.
+ * Links that only one recipient got are not part of it, however often they were sent. A learner
+ * holds no string of a message, which would keep the whole message in memory.
  */
 export class TemplateLearner {
   readonly #lines: string;
@@ -35,7 +35,8 @@ export class TemplateLearner {
 
   /**
    * Keeps the part that a message to another recipient shares.
-   * @returns false where the two share too little, or the recipient is known; nothing has changed then
+   * @returns false where the two share too little, or the recipient is known; nothing has changed
+   * then
    */
   learn({ message, links }: MessageRecord, recipient: string): boolean {
     if (this.#recipients.includes(recipient)) return false;
@@ -67,7 +68,10 @@ function lengthOf(links: readonly TemplateLink[]): number {
   return links.reduce((sum, { start, end = '' }) => sum + start.length + end.length, 0);
 }
 
-/** The links that are in both. Links at the same place that differ only in their middle become open links. */
+/**
+ * The links that are in both. Links at the same place that differ only in their middle become open
+ * links.
+ */
 function inCommon(before: readonly TemplateLink[], links: readonly TrackedLink[]): TemplateLink[] {
   const common: TemplateLink[] = [];
   const of = align(before, links, Number.POSITIVE_INFINITY) ?? [];
@@ -98,7 +102,10 @@ function inCommon(before: readonly TemplateLink[], links: readonly TrackedLink[]
 
 const SCHEME = 'https://'.length;
 
-/** The open link that two links share: their common start and end, cut at the edges of words and numbers. */
+/**
+ * The open link that two links share: their common start and end, cut at the edges of words and
+ * numbers.
+ */
 function opened(link: TemplateLink, other: TrackedLink): TemplateLink | undefined {
   const { target } = other;
   if (!isAlike(link, other) || !isPrintableAscii(target) || !isPrintableAscii(link.start)) {

@@ -16,13 +16,22 @@ import { TemplateLearner } from './template-learner.ts';
 /** Messages with fewer or shorter links are not worth a template. */
 const MIN_LINKS = 6;
 const MIN_LENGTH = 400;
-/** Recipients of a newsletter before its template is kept: thousands will follow, while a receipt does not come twice. */
+/**
+ * Recipients of a newsletter before its template is kept: thousands will follow, while a receipt
+ * does not come twice.
+ */
 const RECIPIENTS = 4;
-/** The time between two new templates, so that mail which only looks alike does not fill Redis with them. */
+/**
+ * The time between two new templates, so that mail which only looks alike does not fill Redis with
+ * them.
+ */
 const PAUSE_MS = 5_000;
 /** How often the presence of a template in use is checked. */
 const CHECK_MS = 1_000;
-/** A template outlives the message for which it is kept, so that messages of the next weeks can use it. */
+/**
+ * A template outlives the message for which it is kept, so that messages of the next weeks can use
+ * it.
+ */
 const SLACK_SECONDS = 40 * 86_400;
 const MAX_KNOWN = 200;
 const MAX_LEARNERS = 300;
@@ -38,9 +47,10 @@ interface Known {
 }
 
 /**
- * Keeps the part that the instances of a newsletter share, its template, once. No message waits for it: a template is
- * written in the background, and records use it only after Redis has acknowledged it. So Redis saves and replicates the
- * template before the records that need it. The nodes of a cluster do not keep this order, so nothing is shared there.
+ * Keeps the part that the instances of a newsletter share, its template, once. No message waits for
+ * it: a template is written in the background, and records use it only after Redis has acknowledged
+ * it. So Redis saves and replicates the template before the records that need it. The nodes of a
+ * cluster do not keep this order, so nothing is shared there.
  */
 export class TemplateSharing {
   readonly #connection: RedisConnection;
@@ -78,7 +88,8 @@ export class TemplateSharing {
 
   /**
    * Reads the template of a record.
-   * @throws StoreUnavailable while they cannot be read; UnreadableRecord when they are gone or damaged
+   * @throws StoreUnavailable while they cannot be read; UnreadableRecord when they are gone or
+   * damaged
    */
   async find(id: Buffer): Promise<Template> {
     const name = id.toString('base64url');
@@ -123,7 +134,8 @@ export class TemplateSharing {
   /** Whether Redis keeps a template for long enough; now and then makes Redis keep it. */
   #isKept(known: Known, expires: number): boolean {
     const now = performance.now();
-    // After a break another server may answer, or the same one without its last second: its data is not known.
+    // After a break another server may answer, or the same one without its last second: its data is
+    // not known.
     const isKept = known.until >= expires && known.losses === this.#connection.losses;
     if (now - known.checked > CHECK_MS && (isKept || this.#mayKeep(now))) {
       known.checked = now;
@@ -139,7 +151,10 @@ export class TemplateSharing {
     return true;
   }
 
-  /** Makes Redis keep a template until then; another process may have written it, and its lifetime never shrinks. */
+  /**
+   * Makes Redis keep a template until then; another process may have written it, and its lifetime
+   * never shrinks.
+   */
   async #keep(known: Known, until: number): Promise<void> {
     const key = this.#connection.keys.template(known.template.id.toString('base64url'));
     const value = encodeTemplate(known.template);
