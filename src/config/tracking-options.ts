@@ -23,6 +23,12 @@ export const trackingOptions = {
     false,
     'Whether the links in the top text/plain and text/html part are tracked.',
   ),
+  click_tracking_parts: option(
+    choiceType('both', 'html', 'text'),
+    'both',
+    'The parts whose links are tracked: both, only html, or only text. The other part stays unchanged. A link that is opted out in one part is opted out in both.',
+    { since: '0.2.0' },
+  ),
   click_tracking_scheme: option(choiceType('http', 'https'), 'http', 'Scheme of tracked links.'),
   tracking_domain: option(
     trackingDomainType,

@@ -19,6 +19,8 @@ export interface ClassifiedLink {
 export interface ClassifiedPart {
   readonly part: ReadPart;
   readonly links: readonly ClassifiedLink[];
+  /** Whether the part may be changed (`clickTrackingParts`). */
+  readonly mayChange: boolean;
 }
 
 /** Reasons that hold for every link of the message to the same target. */
@@ -55,7 +57,9 @@ export function classifyLinks(
         unsubscribeTargets.set(link.target, host, 'unsubscribe');
       }
     }
-    return { part, links };
+    const { clickTrackingParts } = options;
+    const mayChange = clickTrackingParts === 'both' || clickTrackingParts === part.found.part;
+    return { part, links, mayChange };
   });
   if (!optedOutTargets.isEmpty || !unsubscribeTargets.isEmpty || !listTargets.isEmpty) {
     for (const { candidate, link, host } of classified.flatMap(({ links }) => links)) {
@@ -68,6 +72,10 @@ export function classifyLinks(
         link.reason ??= listTargets.get(link.target, host, isPlain);
       }
     }
+  }
+  for (const { links, mayChange } of classified) {
+    if (mayChange) continue;
+    for (const { link } of links) link.reason ??= 'untracked-part';
   }
   return classified;
 }

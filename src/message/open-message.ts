@@ -35,6 +35,11 @@ export interface ReadingOptions {
    */
   readonly rewriteSigned: boolean;
   /**
+   * The top parts that are rewritten. The other one stays unchanged; links that are opted out in it
+   * are opted out in both.
+   */
+  readonly clickTrackingParts: 'both' | TopPart;
+  /**
    * CSS selectors. A link that matches, or that is inside of an element that matches, is left
    * alone.
    */
@@ -86,6 +91,7 @@ function withDefaults(options: MessageOptions): ReadingOptions {
   return {
     limits: limits === undefined ? DEFAULT_LIMITS : { ...DEFAULT_LIMITS, ...limits },
     rewriteSigned: options.rewriteSigned ?? false,
+    clickTrackingParts: options.clickTrackingParts ?? 'both',
     excludeSelectors: options.excludeSelectors ?? [],
     placeholders: options.placeholders ?? 'leave',
     unsubscribeLinks: options.unsubscribeLinks ?? 'leave',

@@ -6,8 +6,8 @@ import type { ReadPart } from './read-part.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
 /**
- * Replaces links by tracked URLs and removes clickmilter's own marks. Every other byte stays
- * unchanged.
+ * Replaces links by tracked URLs and removes clickmilter's own marks, in the parts that may change.
+ * Every other byte stays unchanged.
  *
  * @param parts in the order of the body
  * @param growth bytes that all URLs may add in sum. Once they are used up, the remaining links are
@@ -28,8 +28,9 @@ export function rewriteParts(
       pieces.push(view);
     }
   };
-  for (const { part, links: classified } of parts) {
-    const edits: Edit[] = part.scanned.marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
+  for (const { part, links: classified, mayChange } of parts) {
+    const marks = mayChange ? part.scanned.marks : [];
+    const edits: Edit[] = marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
     const plans = classified.map((one) => {
       const plan = planFor(part, one, urlFor);
       const { edit } = plan;
@@ -42,7 +43,7 @@ export function rewriteParts(
       }
       return plan;
     });
-    if (part.scanned.marks.length > 0) {
+    if (marks.length > 0) {
       edits.sort((a, b) => a.start - b.start);
     }
     const { raw, refused } = part.content.splice(edits);

@@ -30,6 +30,7 @@ export const SKIP_REASONS = {
     relative: 'a relative link without a base',
     'invalid-url': 'not a valid URL',
     placeholder: 'a placeholder that was never filled in (placeholders)',
+    'untracked-part': 'in a part that is not tracked (click_tracking_parts)',
     'own-domain': 'leads to a tracking domain itself',
     excluded: 'matches exclude_domains or exclude_urls',
     'excluded-selector': 'matches exclude_selectors',

@@ -12,6 +12,8 @@ type AcceptXMsysApi = 'authenticated' | 'any' | 'none';
  */
 export interface TrackingOptions {
   readonly clickTrackingEnabled: boolean;
+  /** The parts whose links are tracked. */
+  readonly clickTrackingParts: 'both' | 'html' | 'text';
   readonly clickTrackingScheme: 'http' | 'https';
   /** In lower case, with its port if it has one. */
   readonly trackingDomain: string;

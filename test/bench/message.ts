@@ -121,6 +121,7 @@ async function stepsOf(dist: string) {
   const options: ReadingOptions = {
     limits: DEFAULT_LIMITS,
     rewriteSigned: false,
+    clickTrackingParts: 'both',
     excludeSelectors: [],
     placeholders: 'leave',
     unsubscribeLinks: 'leave',

@@ -389,6 +389,79 @@ describe('the top parts', () => {
   });
 });
 
+describe('of two parts, one may be tracked', () => {
+  /** The parts with links of their own, marks, and a link that each opts out. */
+  const parts = (text: string, html: string) =>
+    `Content-Type: multipart/alternative; boundary=b\n\n--b\n\n${text}\n--b\nContent-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n${html}\n--b--\n`;
+  const body = (source: string) => source.slice(source.indexOf('--b'));
+  const text =
+    'https://a.example/ https://b.example/[[data-msys-clicktrack="0"]]\nhttps://c.example/ https://d.example/';
+  const html =
+    '<a href=3D"https://a.example/">=\n<a href=3D"https://b.example/"><a data-msys-clicktrack=3D"0" href=3D"https://c.example/">=3D';
+  const source = parts(text, html);
+
+  test('the HTML part alone', () => {
+    const options = { clickTrackingParts: 'html' } as const;
+    expect(rewrite(source, options)).toBe(
+      body(
+        parts(
+          text,
+          html
+            .replace('"https://a.example/"', '"https://t.example/T"')
+            .replace(' data-msys-clicktrack=3D"0"', ''),
+        ),
+      ),
+    );
+    expect(links(source, options)).toEqual([
+      'text untracked-part',
+      'text opted-out',
+      'text opted-out',
+      'text untracked-part',
+      'html https://a.example/',
+      'html opted-out',
+      'html opted-out',
+    ]);
+  });
+
+  test('the text part alone', () => {
+    const options = { clickTrackingParts: 'text' } as const;
+    expect(rewrite(source, options)).toBe(
+      body(
+        parts(
+          'https://t.example/T https://b.example/\nhttps://c.example/ https://t.example/T',
+          html,
+        ),
+      ),
+    );
+    expect(links(source, options).slice(4)).toEqual([
+      'html untracked-part',
+      'html opted-out',
+      'html opted-out',
+    ]);
+  });
+
+  test.each(['base64', '8bit'])('no byte of the other one changes: %s', (encoding) => {
+    const page = (href: string) => `Content-Type: text/html\n\n<a href="${href}">\n--b--\n`;
+    const plain =
+      encoding === 'base64'
+        ? Buffer.from('https://a.example/ [[data-msys-clicktrack="0"]]').toString('base64')
+        : 'https://a.example/ [[data-msys-clicktrack="0"]] \u0000';
+    const message = (href: string) =>
+      `Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: ${encoding}\n\n${plain}\n--b\n${page(href)}`;
+    expect(rewrite(message('https://c.example/'), { clickTrackingParts: 'html' })).toBe(
+      body(message('https://t.example/T')),
+    );
+    expect(rewrite(`Content-Type: text/plain\n\n${plain}`, { clickTrackingParts: 'html' })).toBe(
+      undefined,
+    );
+  });
+
+  test('neither is tracked where the other one is encrypted', () => {
+    const secret = parts('-----BEGIN PGP MESSAGE-----', html);
+    expect(read(secret, { clickTrackingParts: 'html' }).message.reason).toBe('encrypted');
+  });
+});
+
 describe('links are left alone, with the reason', () => {
   const page = (tag: string) => `Content-Type: text/html\n\n${tag}`;
   test.each([
