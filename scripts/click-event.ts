@@ -84,7 +84,11 @@ export function eventPage(page: string): string {
     description,
     sealed,
   ]);
-  const reasons = Object.entries(AUTOMATION_REASONS).map(([name, text]) => [`\`${name}\``, text]);
+  const reasons = Object.entries(AUTOMATION_REASONS).map(([name, sign]) => [
+    `\`${name}\``,
+    sign.click,
+    `${sign.decides ? 'yes' : 'no'}: ${sign.because}`,
+  ]);
   return filledIn(filledIn(page, 'fields', fields), 'reasons', reasons);
 }
 

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { isbot } from 'isbot';
 import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
-import type { AutomationReason } from '../link/facts.ts';
+import { AUTOMATION_REASONS, type AutomationReason } from '../link/facts.ts';
 import type { Click } from './click.ts';
 
 /** No person opens this many links of one mail within seconds. */
@@ -71,6 +71,11 @@ export class AutomationSigns {
     if (burst.links.size < MAX_LINKS) burst.links.add(link);
     return burst.links.size;
   }
+}
+
+/** Whether a click with these signs counts as a program's. */
+export function isAutomatic(reasons: readonly AutomationReason[]): boolean {
+  return reasons.some((reason) => AUTOMATION_REASONS[reason].decides);
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   NODE_FACTS,
   type NodeFacts,
 } from '../link/facts.ts';
+import { isAutomatic } from './automation.ts';
 import type { Click } from './click.ts';
 
 /** What all events of a process have in common. */
@@ -75,7 +76,7 @@ export class ClickEventWriter {
 
   /**
    * @param count how many clicks the event stands for
-   * @param reasons why they look automatic
+   * @param reasons their signs of automation
    */
   write(
     click: Click,
@@ -93,7 +94,12 @@ export class ClickEventWriter {
       common = shortened(clean(messageMembers(known) + this.#node).slice(1));
       this.#common.set(message, common);
     }
-    const event: EventFacts = { eventId, repeatCount: count, automationReasons: reasons };
+    const event: EventFacts = {
+      eventId,
+      repeatCount: count,
+      isAutomatic: isAutomatic(reasons),
+      automationReasons: reasons,
+    };
     const cut = this.#cutsIp && click.ip !== undefined;
     const seen = cut ? { ...click, ip: anonymizeIp(click.ip) } : click;
     const own = clean(membersOf(EVENT, event) + membersOf(CLICK, seen) + membersOf(LINK, link));

@@ -25,6 +25,11 @@ export const textOrTexts: Shape<string | readonly string[]> = {
   schema: { anyOf: [text.schema, texts.schema] },
 };
 
+export const truth: Shape<boolean> = {
+  isValid: (value) => typeof value === 'boolean',
+  schema: { type: 'boolean' },
+};
+
 export const count: Shape<number> = {
   isValid: (value): value is number => Number.isSafeInteger(value) && Number(value) >= 0,
   schema: { type: 'integer', minimum: 0 },

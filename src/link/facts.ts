@@ -11,6 +11,7 @@ import {
   text,
   textOrTexts,
   texts,
+  truth,
 } from './fact.ts';
 
 /*
@@ -308,19 +309,46 @@ export const CLICK_FACTS = {
 
 export type ClickFacts = FactsOf<typeof CLICK_FACTS>;
 
-/**
- * Why a click looks as if no person had made it: what the click does or is, to follow "the click".
- */
+/** A sign of automation: why a click looks as if no person had made it. */
+interface Sign {
+  /** What the click does or is, to follow "the click". */
+  readonly click: string;
+  /** Whether it alone makes a click automatic, unless `automatic_when` says otherwise. */
+  readonly decides: boolean;
+  /** Why it does, or does not. */
+  readonly because: string;
+}
+
 export const AUTOMATION_REASONS = {
-  user_agent: 'names a known scanner, preview or library, or nothing at all',
-  soon_after_injection: 'came within `automatic_within` (10 s) of the injection',
-  every_link:
-    'completed the set: the same client followed every link of the message within that time; ' +
-    'stored links only, a sealed one does not know how many there are',
-  many_links:
-    'was at least the fifth link of the message that the same client followed within that time',
-  head_request: 'came after a HEAD for the same link',
-} as const;
+  user_agent: {
+    click: 'names a known scanner, preview or library, or nothing at all',
+    decides: true,
+    because: 'the program says so itself, or hides; browsers name themselves',
+  },
+  soon_after_injection: {
+    click: 'came within `automatic_within` (10 s) of the injection',
+    decides: false,
+    because: 'people who wait for a mail to sign in are as fast',
+  },
+  every_link: {
+    click:
+      'completed the set: the same client followed every link of the message within that time; ' +
+      'stored links only, a sealed one does not know how many there are',
+    decides: true,
+    because: 'a reader follows the link of interest, a scanner all of them',
+  },
+  many_links: {
+    click:
+      'was at least the fifth link of the message that the same client followed within that time',
+    decides: true,
+    because: 'people do not read five pages in that time',
+  },
+  head_request: {
+    click: 'came after a HEAD for the same link',
+    decides: false,
+    because: 'a messenger that shows a preview asks first, and then a person clicks',
+  },
+} as const satisfies Readonly<Record<string, Sign>>;
 
 export type AutomationReason = keyof typeof AUTOMATION_REASONS;
 
@@ -348,11 +376,21 @@ export const EVENT_FACTS = {
       },
     },
   }),
+  isAutomatic: fact(truth, {
+    required: true,
+    event: {
+      is_automatic: {
+        description: 'whether a program made the click, as far as is known by then',
+        own: true,
+        required: true,
+      },
+    },
+  }),
   automationReasons: fact(listOf(...(Object.keys(AUTOMATION_REASONS) as AutomationReason[])), {
     required: true,
     event: {
       automation_reasons: {
-        description: 'why the click looks automatic; absent where nothing says so',
+        description: 'the signs of automation that the click has; absent where it has none',
         own: true,
         from: (reasons = []) => (reasons.length > 0 ? reasons : undefined),
       },

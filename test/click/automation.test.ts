@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { AutomationSigns } from '../../src/click/automation.ts';
+import { AutomationSigns, isAutomatic } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
 import { exampleClick } from './example-click.ts';
 
@@ -116,6 +116,16 @@ describe('the signs of automation', () => {
     const signs = new AutomationSigns(10_000);
     for (let n = 0; n <= 20_000; n++) signs.headSeen(`token-${n}`);
     expect(clicks(signs, ['token-0', 'token-10001'])).toEqual([[], ['head_request']]);
+  });
+
+  test.each([
+    [[], false],
+    [['soon_after_injection', 'head_request'], false],
+    [['user_agent'], true],
+    [['head_request', 'every_link'], true],
+    [['many_links'], true],
+  ] as const)('%j: a program, %j', (reasons, expected) => {
+    expect(isAutomatic(reasons)).toBe(expected);
   });
 
   test('0 switches the signs of time off', () => {
