@@ -26,7 +26,7 @@ export const trackingOptions = {
   click_tracking_parts: option(
     choiceType('both', 'html', 'text'),
     'both',
-    'The parts whose links are tracked: both, only html, or only text. The other part stays unchanged. A link that is opted out in one part is opted out in both.',
+    'The parts whose links are tracked: both, or one of them. The other part then stays unchanged. A link that is opted out in one part is opted out in both.',
     { since: '0.2.0' },
   ),
   click_tracking_scheme: option(choiceType('http', 'https'), 'http', 'Scheme of tracked links.'),
