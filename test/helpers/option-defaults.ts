@@ -7,4 +7,8 @@ const context = { file: '/etc/clickmilter/clickmilter.conf', stateDirectory: '/n
 // The options of stanzas that set nothing: components have no defaults of their own.
 export const httpDefaults = stanzaFields(httpOptions, undefined, context);
 export const redisDefaults = stanzaFields(redisOptions, undefined, context);
-export const eventsDefaults = stanzaFields(eventsOptions, undefined, context);
+export const eventsDefaults = {
+  ...stanzaFields(eventsOptions, undefined, context),
+  /** A journal's own deadline of a second is short on a machine whose disk is busy. */
+  writeTimeoutMs: 30_000,
+};

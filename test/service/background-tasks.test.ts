@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ClickRecorder } from '../../src/click/click-recorder.ts';
 import { Webhook } from '../../src/click/webhook.ts';
 import { inBackground, reportBackgroundFailures } from '../../src/lib/background.ts';
@@ -70,7 +70,7 @@ const tasks: Record<string, () => Promise<void>> = {
     };
     const counters = new RedisCounters(connection as unknown as RedisConnection, silent);
     counters.clicked(click);
-    await vi.waitFor(() => expect(lines).toHaveLength(1), 5000);
+    await expect.poll(() => lines).toHaveLength(1);
     counters.clicked(click);
     await counters.flush();
     expect(JSON.stringify(commands.slice(1))).toContain('x:c:Zm9vYmFyYmF6cXV4');
@@ -97,7 +97,7 @@ const tasks: Record<string, () => Promise<void>> = {
     const blocked = await import('node:fs/promises');
     await blocked.writeFile(join(folder, 'file'), '');
     counters.clicked(click);
-    await vi.waitFor(() => expect(lines).toHaveLength(1));
+    await expect.poll(() => lines).toHaveLength(1);
     await blocked.rm(join(folder, 'file'));
     counters.clicked(click);
     await counters.close();
@@ -121,7 +121,7 @@ const tasks: Record<string, () => Promise<void>> = {
     await recorder.record(exampleClick());
     await recorder.close();
     fail.now = false;
-    await vi.waitFor(() => expect(lines).toHaveLength(1));
+    await expect.poll(() => lines).toHaveLength(1);
     await recorder.record(exampleClick());
     expect(kept).toHaveLength(2);
   },
@@ -142,10 +142,10 @@ const tasks: Record<string, () => Promise<void>> = {
         },
       },
     });
-    await vi.waitFor(() => expect(lines).toHaveLength(1));
+    await expect.poll(() => lines).toHaveLength(1);
     broken.now = false;
     await journal.append([event]);
-    await vi.waitFor(() => expect(taken).toHaveLength(2));
+    await expect.poll(() => taken).toHaveLength(2);
     await replay.close();
     await journal.close();
   },
@@ -158,7 +158,7 @@ const tasks: Record<string, () => Promise<void>> = {
       logger: booming,
     });
     await expect(journal.append([event])).rejects.toThrow(/ENAMETOOLONG/);
-    await vi.waitFor(() => expect(lines).toHaveLength(1));
+    await expect.poll(() => lines).toHaveLength(1);
     await expect(journal.append([event])).rejects.toThrow(/ENAMETOOLONG/);
     await journal.close();
   },
@@ -181,7 +181,7 @@ const tasks: Record<string, () => Promise<void>> = {
       logger: booming,
     });
     webhook.start();
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(2), 10_000);
+    await expect.poll(() => looks).toBeGreaterThan(2);
     await webhook.close(0);
   },
   async 'watch the store'() {
@@ -194,7 +194,7 @@ const tasks: Record<string, () => Promise<void>> = {
       { ...silent, warn: boom },
       1,
     );
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(2));
+    await expect.poll(() => looks).toBeGreaterThan(2);
     end();
   },
 };
@@ -240,7 +240,7 @@ describe('a background task that throws is one line of the log, and goes on', ()
   test('one that throws before its first await, and one that rejects with no Error', async () => {
     inBackground('first', boom);
     inBackground('second', () => Promise.reject('no error'));
-    await vi.waitFor(() => expect(lines).toHaveLength(2));
+    await expect.poll(() => lines).toHaveLength(2);
     expect(lines.map(({ reason }) => reason)).toEqual(['boom', 'no error']);
   });
 
