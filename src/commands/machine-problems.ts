@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { configuredStore } from '../config/cross-checks.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
 import { reasonOf } from '../lib/logger.ts';
@@ -30,12 +31,9 @@ export function machineProblems(
       ...problemOf('file_group', settings.get('file_group'), groupId),
     ]);
   const http = enabled.find(({ definition }) => definition.id === stanzaOf.redirect);
-  const redis = usesRedis(root) ? root.child('redis') : undefined;
-  return [...owners, ...tlsProblems(http), ...tlsProblems(redis)];
-}
-
-function usesRedis({ settings }: Stanza): boolean {
-  return settings.get('link_store')?.value === 'redis';
+  const { stanza } = configuredStore(root);
+  const server = stanza === undefined ? undefined : root.child(stanza);
+  return [...owners, ...tlsProblems(http), ...tlsProblems(server)];
 }
 
 /** Checks the TLS files of a stanza: each must be readable PEM, and certificate and key a pair. */

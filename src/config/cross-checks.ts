@@ -3,11 +3,13 @@ import { parseRedisUrl } from '../lib/redis-url.ts';
 import { longestMacroName, macroNames } from '../scope/facts.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import type { Origin } from '../scope/option-value.ts';
+import { type Backend, storeBackend } from '../store/open-store.ts';
 import { buildScopes } from './build-scopes.ts';
 import { checkSockets } from './listen-addresses.ts';
 import { notImplemented } from './momentum-names.ts';
 import { formatOrigin, nearest, type Problems } from './problem.ts';
-import type { Stanza } from './stanza.ts';
+import { globalOptions } from './service-options.ts';
+import { type Stanza, stanzaFields } from './stanza.ts';
 import { trackedToDefault } from './tracked-mail.ts';
 
 /** Finds mistakes that involve several options or stanzas. */
@@ -167,6 +169,12 @@ function checkMacroNames(root: Stanza, problems: Problems): void {
   }
 }
 
+/** The kind of store that a configuration chooses. */
+export function configuredStore(root: Stanza): Backend {
+  const { link_store } = globalOptions;
+  return storeBackend(stanzaFields({ link_store }, root, { file: '', stateDirectory: '' }));
+}
+
 /**
  * Metadata that sealed links may not have room for. Included by default, it is worth a warning only
  * where it is set.
@@ -174,7 +182,7 @@ function checkMacroNames(root: Stanza, problems: Problems): void {
 function checkMetadata(root: Stanza, problems: Problems): void {
   const tracker = root.child('engagement_tracker')?.settings;
   const included = tracker?.get('click_tracking_include_metadata');
-  if (included?.value !== true || root.settings.get('link_store')?.value === 'redis') return;
+  if (included?.value !== true || configuredStore(root).linkKind !== 'sealed') return;
   problems.warning(
     included.origin,
     'sealed links hold metadata only while they are short, so some clicks lack it: link_store = redis keeps all of it',

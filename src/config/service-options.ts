@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { contextVariableNames } from '../scope/context-variables.ts';
 import { longestMacroName } from '../scope/facts.ts';
+import { linkStores } from '../store/open-store.ts';
 import { type Definitions, derived, option, optional } from './option.ts';
 import {
   booleanType,
@@ -15,7 +16,7 @@ import {
 
 export const globalOptions = {
   link_store: option(
-    choiceType('redis', 'sealed'),
+    choiceType(...linkStores),
     'sealed',
     'Where links are kept: in Redis, which makes them short, or sealed (encrypted) in the link itself. Of the facts about its message, a sealed link holds campaign, customer and recipient, and others as far as its token stays within 220 characters (docs/events.md). Sealed links work with either setting. After a change to sealed, links that were kept in Redis lead nowhere.',
   ),
