@@ -1,15 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 // What is measured in this process is to meet the strings it meets in the service.
 import '../../src/store/redis/client.ts';
+import { build, buildCommit } from './builds.ts';
 import { Bench, type Part, type Row } from './harness.ts';
 import { appendToHistory, machineHere, ratiosBefore } from './history.ts';
 import { CORES, pin } from './measured-process.ts';
 import { message } from './message.ts';
+import { against } from './parts/against.ts';
 import { blocks } from './parts/blocks.ts';
 import { memory } from './parts/memory.ts';
 import { milterAlone } from './parts/milter.ts';
@@ -31,19 +31,23 @@ const PARTS: readonly Part[] = [
   redirect,
   memory,
 ];
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Options {
   readonly quick?: true;
   readonly long?: true;
   readonly only?: readonly string[];
+  readonly against?: string;
   readonly rounds: number;
 }
 
 const names = PARTS.map(({ name }) => name).join(', ');
 const options = new Command('bench')
   .description('Measures clickmilter beside its peers, which it builds and starts itself.')
-  .option('--only <names...>', `measure only these parts: ${names}`)
+  .option(
+    '--only <names...>',
+    `measure only these parts: ${names}; with --against, only such loads`,
+  )
+  .option('--against <commit>', 'build that commit too, and measure the milter of both in turn')
   .option('--rounds <n>', 'how often the contenders take turns; medians are printed', positive, 5)
   .option('--long', 'also what takes many minutes: memory after 100,000 messages')
   .option('--quick', 'only see that everything runs: no figure means anything')
@@ -54,6 +58,7 @@ const options = new Command('bench')
 if (existsSync('/dev/shm')) Object.assign(process.env, { TMPDIR: '/dev/shm' });
 pin(process.pid, CORES.load);
 const cli = build();
+const old = options.against === undefined ? undefined : buildCommit(options.against);
 const rows: Row[] = [];
 for (const part of chosen(options)) {
   console.error(`${part.name} …`);
@@ -64,7 +69,7 @@ console.log(`\n${cpu}, ${cores} cores, Linux ${kernel}, Node ${process.versions.
 console.log(`medians of ${options.quick ? 1 : options.rounds} interleaved rounds\n`);
 console.log(table(rows, ratiosBefore()));
 if (options.quick) console.log('\n--quick: only to see that it runs; no figure means anything');
-else if (!options.only && options.rounds >= 5) appendToHistory(rows, options.rounds);
+else if (!options.only && !old && options.rounds >= 5) appendToHistory(rows, options.rounds);
 const missed = rows.filter((row) => !isMet(row)).length;
 if (missed > 0 && !options.quick) console.log(`\n${missed} goals not met`);
 
@@ -76,6 +81,7 @@ function positive(text: string): number {
 }
 
 function chosen({ only, long }: Options): readonly Part[] {
+  if (old !== undefined) return [against(old, only)];
   const unknown = only?.find((name) => !PARTS.some((part) => part.name === name));
   if (unknown !== undefined) throw new Error(`no part is called ${unknown}; there are ${names}`);
   return PARTS.filter((part) => only?.includes(part.name) ?? (!part.long || long));
@@ -101,21 +107,4 @@ async function measure(part: Part): Promise<Row[]> {
     await bench.stop();
     if (!keepLogs) rmSync(dir, { recursive: true });
   }
-}
-
-/** Builds what is measured, in a folder of its own: the program that runs from dist/ stays as it is. */
-function build(): string {
-  const dir = join(ROOT, '.cache', 'bench');
-  mkdirSync(dir, { recursive: true });
-  copyFileSync(join(ROOT, 'package.json'), join(dir, 'package.json'));
-  const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
-  const args = [
-    '-p',
-    join(ROOT, 'tsconfig.build.json'),
-    '--noCheck',
-    '--outDir',
-    join(dir, 'dist'),
-  ];
-  execFileSync(tsc, args, { stdio: 'inherit' });
-  return join(dir, 'dist', 'cli.js');
 }

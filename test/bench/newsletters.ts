@@ -7,18 +7,19 @@ const DIFFERENT = 16;
 
 const RECIPIENTS = 400;
 
-/** Newsletters in quoted-printable multipart/alternative with 48 links, 10 of them in the text part. */
-export function newsletters(size: number, count = DIFFERENT): Newsletter[] {
-  return Array.from({ length: count }, (_, seed) =>
-    newsletter({ size, links: 38, seed: seed + 1 }),
-  );
+/** Links of the HTML part. 10 of them are in the text part too. */
+const LINKS = 38;
+
+/** Different newsletters in quoted-printable multipart/alternative, all to one recipient. */
+export function newsletters(size: number, count = DIFFERENT, links = LINKS): Newsletter[] {
+  return Array.from({ length: count }, (_, seed) => newsletter({ size, links, seed: seed + 1 }));
 }
 
 /** One of these newsletters as it goes to many recipients, who have two links of their own each. */
-export function copies(size: number, count = RECIPIENTS): Recording[] {
+export function copies(size: number, count = RECIPIENTS, links = LINKS): Recording[] {
   return Array.from({ length: count }, (_, number) => {
     const user = (100_000 + number).toString();
-    const message = newsletter({ size, links: 38, user });
+    const message = newsletter({ size, links, user });
     return new Recording(message, { recipient: `user-${user}@recipient.example` });
   });
 }
@@ -26,6 +27,18 @@ export function copies(size: number, count = RECIPIENTS): Recording[] {
 /** The same of 20 KB, with an attachment that makes them as large as asked. */
 export function withAttachment(size: number, count = DIFFERENT): Message[] {
   return newsletters(20_000, count).map(({ headers, body }) => attach(headers, body, size));
+}
+
+/** Mail as people's programs send it: 2 KB of text with 2 links. */
+export function letters(count = DIFFERENT): Message[] {
+  return newsletters(20_000, count).map(({ headers, links }, number) => {
+    const line = `This is line after line of letter ${number}, as somebody might write it.\r\n`;
+    const text = line.repeat(14);
+    return {
+      headers: headers.filter(({ name }) => !/^(?:content-type|list-)/i.test(name)),
+      body: Buffer.from(`${text}${links[0]}\r\n${text}See <${links[1]}> too.\r\n`),
+    };
+  });
 }
 
 export function record(messages: readonly Message[]): Recording[] {

@@ -33,6 +33,11 @@ export class Rounds<Figure extends string> {
     return median((this.#samples.get(name) ?? []).map((sample) => sample[figure]));
   }
 
+  /** The least of all rounds: what others do on the machine only adds to it. */
+  least(name: string, figure: Figure): number {
+    return Math.min(...(this.#samples.get(name) ?? []).map((sample) => sample[figure]));
+  }
+
   /** The median of the rounds' own ratios: a machine that slows down for a round slows both. */
   ratio(name: string, beside: string, figure: Figure): number | undefined {
     const samples = this.#samples.get(name);

@@ -20,11 +20,17 @@ export const UNTRACKED_CLIENT = '192.0.2.1';
  * Starts `clickmilter run` with every role.
  * @param name also names its socket, log and state
  * @param settings.redis keeps links there; without it they are sealed
+ * @param settings.cli another build's program
  */
 export async function startService(
   bench: Bench,
   name: string,
-  settings: { redis?: Redis; workers?: number; env?: Readonly<Record<string, string>> } = {},
+  settings: {
+    redis?: Redis;
+    workers?: number;
+    env?: Readonly<Record<string, string>>;
+    cli?: string;
+  } = {},
 ): Promise<Service> {
   const httpPort = await freePort();
   const state = join(bench.dir, name);
@@ -49,7 +55,7 @@ ESMTP_Listener {
 }
 `,
   );
-  const command = [process.execPath, bench.cli, '--config', conf, 'run'];
+  const command = [process.execPath, settings.cli ?? bench.cli, '--config', conf, 'run'];
   const milter = await listening(bench, name, () => command, settings.env);
   return { ...milter, httpPort };
 }
