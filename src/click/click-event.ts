@@ -3,6 +3,7 @@ import { type EventField, type FactTable, factsIn, jsonOf } from '../link/fact.t
 import {
   type AutomationReason,
   CLICK_FACTS,
+  type ClickFacts,
   EVENT_FACTS,
   type EventFacts,
   LINK_FACTS,
@@ -11,6 +12,7 @@ import {
   NODE_FACTS,
   type NodeFacts,
 } from '../link/facts.ts';
+import { withoutReader } from '../link/identity.ts';
 import { isAutomatic } from './automation.ts';
 import type { Click } from './click.ts';
 
@@ -100,10 +102,18 @@ export class ClickEventWriter {
       isAutomatic: isAutomatic(reasons),
       automationReasons: reasons,
     };
-    const cut = this.#cutsIp && click.ip !== undefined;
-    const seen = cut ? { ...click, ip: anonymizeIp(click.ip) } : click;
-    const own = clean(membersOf(EVENT, event) + membersOf(CLICK, seen) + membersOf(LINK, link));
+    const own = clean(
+      membersOf(EVENT, event) + membersOf(CLICK, this.#seen(click)) + membersOf(LINK, link),
+    );
     return `${BEFORE}${shortened(common + own)}${BEHIND}`;
+  }
+
+  /** The facts of a click that its event may have. */
+  #seen(click: Click): ClickFacts {
+    const { identity } = click.resolved.message;
+    if (identity === 'none') return withoutReader(click);
+    const cutsIp = this.#cutsIp || identity === 'domain';
+    return cutsIp && click.ip !== undefined ? { ...click, ip: anonymizeIp(click.ip) } : click;
   }
 }
 

@@ -7,6 +7,7 @@ import { AutomationSigns } from './automation.ts';
 import type { Click, ClickSink } from './click.ts';
 import { ClickEventWriter, type EventNode } from './click-event.ts';
 import { FloodGate, type FloodLimits } from './flood-gate.ts';
+import { unattributed } from './unattributed.ts';
 
 export interface RecorderOptions extends EventNode {
   /** Where events are kept. */
@@ -64,9 +65,10 @@ export class ClickRecorder implements ClickSink {
     inBackground('keep repeated clicks', () => kept.finally(() => this.#repeats.delete(kept)));
   }
 
-  async #keep(click: Click, count: number): Promise<void> {
+  async #keep(made: Click, count: number): Promise<void> {
     const { events, counter, metrics = noMetrics } = this.#options;
-    const reasons = this.#signs.reasonsFor(click);
+    const reasons = this.#signs.reasonsFor(made);
+    const click = made.isAnonymous ? unattributed(made) : made;
     await events.append([this.#writer.write(click, randomUUID(), count, reasons)]);
     // The click is kept: a failing counter must not lose it.
     inBackground('count a click', () => counter?.clicked(countedClick(click, count)));

@@ -5,6 +5,8 @@ import type { ResolvedLink } from '../link/link-store.ts';
 export interface Click extends ClickFacts {
   readonly token: string;
   readonly resolved: ResolvedLink;
+  /** Whether the reader asks not to be tracked: the click is counted, and attributed to nobody. */
+  readonly isAnonymous?: boolean;
 }
 
 /** Records clicks. */

@@ -110,6 +110,12 @@ export const httpOptions = {
     'Proxies whose X-Forwarded-For and X-Forwarded-Host headers are trusted; "unix" for proxies that connect to a unix socket. The proxy must set or strip X-Forwarded-Host. The PROXY protocol is not supported.',
     { example: '( "127.0.0.1" "::1" )' },
   ),
+  respect_gpc: option(
+    booleanType,
+    false,
+    'Whether a click is counted without its recipient, message and reader if the browser sends Sec-GPC: 1 (Global Privacy Control) or DNT: 1.',
+    { since: '0.2.0' },
+  ),
   static_folder: optional(
     pathType,
     'Folder of robots.txt, favicon.ico and .well-known/, which links into apps need.',

@@ -101,6 +101,12 @@ export const trackingOptions = {
     'authenticated',
     'Whose X-MSYS-API headers are honoured, if there is an smtpapi stanza: those of authenticated senders, of any sender, or of none.',
   ),
+  click_identity: option(
+    choiceType('recipient', 'domain', 'none'),
+    'recipient',
+    'How much of the recipient and the reader links, events, log and counts may hold: recipient, all that is known; domain, the domain of the recipient and the network of the reader; or none of both (docs/privacy.md). Links already sent keep what they were sent with.',
+    { since: '0.2.0' },
+  ),
   dry_run: option(
     booleanType,
     false,

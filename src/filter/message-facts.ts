@@ -1,4 +1,5 @@
 import type { MessageFacts } from '../link/facts.ts';
+import { limitIdentity } from '../link/identity.ts';
 import { newMessageId } from '../link/message-id.ts';
 import { decodeEncodedWords, type HeaderField } from '../message/header-fields.ts';
 import { fromUtf8 } from '../milter/text.ts';
@@ -17,7 +18,7 @@ export interface Received {
 }
 
 /**
- * The facts that clicks on the links of a message report.
+ * The facts that clicks on the links of a message report, as far as `click_identity` allows.
  * @param includeMetadata `click_tracking_include_metadata`
  * @param now Unix milliseconds
  */
@@ -28,7 +29,7 @@ export function messageFacts(
   now: number,
 ): MessageFacts {
   const injectionTime = Math.floor(now / 1000);
-  return {
+  const facts: MessageFacts = {
     messageId: newMessageId(),
     injectionTime,
     expires: injectionTime + options.trackingLinkExpiry,
@@ -44,6 +45,7 @@ export function messageFacts(
     ...message,
     metadata: includeMetadata ? message.metadata : undefined,
   };
+  return limitIdentity(facts, options.clickIdentity);
 }
 
 /** Adds the bytes of a header field, with the colon and the line end that milters do not see. */

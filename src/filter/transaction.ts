@@ -282,7 +282,9 @@ export class Transaction {
       ...(message.campaignId !== undefined && { campaignId: message.campaignId }),
       ...(match.pathway !== undefined && { pathway: match.pathway }),
       ...(made?.kind !== undefined && { kind: made.kind }),
-      ...(made?.facts !== undefined && { messageId: made.facts.messageId }),
+      // Beside the queue id, it would lead from the MTA's log to the clicks of a recipient.
+      ...(made?.facts !== undefined &&
+        made.facts.identity === undefined && { messageId: made.facts.messageId }),
     };
   }
 

@@ -87,13 +87,13 @@ export const MESSAGE_FACTS = {
       rcpt_to: {
         description: 'the recipient, in lower case; absent if the message has several',
         schema: text.schema,
-        from: (recipients) => onlyOne(recipients)?.toLowerCase(),
+        from: (recipients) => onlyAddress(recipients)?.toLowerCase(),
         drop: 9,
       },
       raw_rcpt_to: {
         description: 'the recipient as injected',
         schema: text.schema,
-        from: onlyOne,
+        from: onlyAddress,
         drop: 8,
       },
       recipient_domain: {
@@ -112,7 +112,8 @@ export const MESSAGE_FACTS = {
     key: 'n',
     stored: {
       shape: count,
-      write: (_, { recipients }) => (isListed(recipients) ? undefined : recipients.length),
+      write: (known, { recipients }) =>
+        known ?? (isListed(recipients) ? undefined : recipients.length),
       read: (stored: number) => stored,
     },
     sealed: 'always',
@@ -132,6 +133,8 @@ export const MESSAGE_FACTS = {
   sender: fact(text, {
     key: 's',
     shared: true,
+    // Many senders put the recipient's address into it, to know whose mail bounced.
+    personal: true,
     sealed: 4,
     event: { msg_from: { description: 'the envelope sender; empty for a bounce', drop: 7 } },
   }),
@@ -157,6 +160,8 @@ export const MESSAGE_FACTS = {
   /** Bytes of header and body. */
   size: fact(count, {
     key: 'z',
+    // The MTA's log has it beside the recipient.
+    personal: true,
     event: {
       msg_size: {
         description: 'bytes of the message, header and body',
@@ -208,6 +213,19 @@ export const MESSAGE_FACTS = {
     sealed: 7,
     event: {
       rfc822_message_id: { description: "the message's own Message-ID", own: true, drop: 14 },
+    },
+  }),
+  /** Present where `click_identity` limits what is kept of the recipient and the reader. */
+  identity: fact(oneOf('domain', 'none'), {
+    key: 'y',
+    shared: true,
+    sealed: 0,
+    event: {
+      click_identity: {
+        description:
+          'how much of the recipient and the reader the event may tell: `click_identity`; absent if all that is known',
+        own: true,
+      },
     },
   }),
 } as const;
@@ -281,6 +299,7 @@ export const CLICK_FACTS = {
   }),
   /** The client's address, after trusted proxies; absent where it is not to be kept. */
   ip: fact(text, {
+    personal: true,
     event: {
       ip_address: {
         description: "the client's address; its /24 or /48 network with `anonymize_ip`",
@@ -288,6 +307,7 @@ export const CLICK_FACTS = {
     },
   }),
   userAgent: fact(text, {
+    personal: true,
     event: {
       user_agent: {
         description: 'the User-Agent header',
@@ -297,6 +317,7 @@ export const CLICK_FACTS = {
     },
   }),
   acceptLanguage: fact(text, {
+    personal: true,
     event: {
       accept_language: {
         description: 'the Accept-Language header',
@@ -459,6 +480,12 @@ function isListed(recipients: readonly string[]): boolean {
     recipients.length < 2 ||
     recipients.reduce((sum, { length }) => sum + length + 3, 0) <= MAX_RECIPIENTS_LENGTH
   );
+}
+
+/** @returns undefined also for an address that was forgotten, which is empty, and for one that is only a domain */
+function onlyAddress(recipients?: readonly string[]): string | undefined {
+  const address = onlyOne(recipients);
+  return address?.startsWith('@') ? undefined : address;
 }
 
 /** @returns undefined also for an address that was forgotten, which is empty */

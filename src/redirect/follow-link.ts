@@ -150,15 +150,22 @@ export function clickOn(
   time: number,
   ip: string | undefined,
   headers: IncomingHttpHeaders,
+  isAnonymous: boolean,
 ): Click {
   return {
     token,
     resolved,
+    isAnonymous,
     time,
     ip,
     userAgent: cut(headers['user-agent'], 1000),
     acceptLanguage: cut(headers['accept-language'], 200),
   };
+}
+
+/** Whether a browser sends the signal that its reader does not want to be tracked: Global Privacy Control, or Do Not Track. */
+export function asksForPrivacy(headers: IncomingHttpHeaders): boolean {
+  return headers['sec-gpc'] === '1' || headers['dnt'] === '1';
 }
 
 function cut(header: string | undefined, length: number): string | undefined {

@@ -4,7 +4,7 @@ import { type Detail, type Logger, logFailure, showTarget, silent } from '../lib
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
 import type { BlockList } from '../store/store.ts';
-import { clickOn, followLink, pathOf, tokensIn } from './follow-link.ts';
+import { asksForPrivacy, clickOn, followLink, pathOf, tokensIn } from './follow-link.ts';
 import {
   BAD_REQUEST,
   BLOCKED,
@@ -31,6 +31,8 @@ export interface RedirectOptions {
    * sockets.
    */
   readonly trustedProxies: readonly string[];
+  /** Whether clicks of readers whose browser asks not to be tracked are attributed to nobody. */
+  readonly respectGpc: boolean;
   /** Folder with robots.txt, favicon.ico, .well-known/… */
   readonly staticFolder?: string;
   readonly logger?: Logger;
@@ -47,7 +49,7 @@ const MAX_PATH = 8192;
  * @throws TypeError for an entry of trustedProxies that is none
  */
 export function createRedirect(options: RedirectOptions): RequestListener {
-  const { resolver, blocks, clicks, staticFolder, checkHost, trustedProxies } = options;
+  const { resolver, blocks, clicks, staticFolder, checkHost, trustedProxies, respectGpc } = options;
   const { logger = silent, detail = () => 'none', metrics = noMetrics } = options;
   const clientOf = clientReader(trustedProxies);
 
@@ -84,11 +86,12 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     const followed = await followLink({ resolver, blocks }, tokens, host, now);
     if (followed.kind === 'unknown') return send(response, NOT_FOUND);
     const { token, resolved } = followed;
+    const isAnonymous = respectGpc && asksForPrivacy(request.headers);
     if (followed.kind === 'live') {
       if (request.method === 'HEAD') clicks.headSeen?.(token);
       else {
         try {
-          await clicks.record(clickOn(followed, now, client.ip, request.headers));
+          await clicks.record(clickOn(followed, now, client.ip, request.headers, isAnonymous));
         } catch (error) {
           // The reader is redirected all the same.
           metrics.count('clicks_total', { outcome: 'lost' });
@@ -99,7 +102,7 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     }
     const page = followed.kind === 'blocked' ? BLOCKED : redirectTo(resolved.link.target);
     send(response, page);
-    logFollowed(page.status, resolved);
+    logFollowed(page.status, resolved, isAnonymous);
   }
 
   function fail(response: ServerResponse, error: unknown): void {
@@ -119,8 +122,13 @@ export function createRedirect(options: RedirectOptions): RequestListener {
   }
 
   /** One line per request for a link of this host. */
-  function logFollowed(status: number, { link, message }: ResolvedLink): void {
-    const { messageId, campaignId } = message;
+  function logFollowed(
+    status: number,
+    { link, message }: ResolvedLink,
+    isAnonymous: boolean,
+  ): void {
+    const { campaignId } = message;
+    const messageId = isAnonymous ? undefined : message.messageId;
     const target = showTarget(logger, detail(), link.target);
     logger.info({ status, messageId, campaignId, part: link.part, ...target }, 'link followed');
   }

@@ -38,6 +38,8 @@ export interface TrackingOptions {
   /** Matches an envelope recipient without angle brackets. */
   readonly excludeRecipients: Matcher;
   readonly acceptXMsysApi: AcceptXMsysApi;
+  /** How much of the recipient links, events, log and counts may hold. */
+  readonly clickIdentity: 'recipient' | 'domain' | 'none';
   readonly dryRun: boolean;
   /** The context variables that the scope sets. */
   readonly context: ReadonlyMap<string, string>;

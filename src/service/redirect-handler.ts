@@ -77,6 +77,8 @@ export interface RedirectHandlerOptions {
    * trusted; `unix` for those that connect to a unix socket. Default: none.
    */
   readonly trustedProxies?: readonly string[];
+  /** Whether clicks of readers whose browser sends Sec-GPC or DNT are counted but attributed to nobody; default false. */
+  readonly respectGpc?: boolean;
   /** The log, such as a pino logger; default: nothing is logged. */
   readonly logger?: Logger;
 }
@@ -114,7 +116,7 @@ export async function createRedirectHandler(
     ...stanzaFields(table, undefined, context),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   });
-  const { checkHost, trustedProxies } = options;
+  const { checkHost, trustedProxies, respectGpc } = options;
   const events = withDefaults(eventsOptions, options.events);
   const releasers = new Releasers();
   const close = () => releasers.release(CLOSE_MS);
@@ -135,7 +137,7 @@ export async function createRedirectHandler(
     const handler = await openRedirect({
       store,
       resolver: sealed === undefined ? store.resolver : linksOf(store, sealed).resolver,
-      http: withDefaults(httpOptions, { checkHost, trustedProxies }),
+      http: withDefaults(httpOptions, { checkHost, trustedProxies, respectGpc }),
       events,
       ...(onClick && { sink: { events: appenderTo(onClick) } }),
       logger,

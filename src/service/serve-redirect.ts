@@ -18,7 +18,10 @@ export interface RedirectParts {
   readonly store: Store;
   /** Finds links of the store, and sealed ones. */
   readonly resolver: LinkResolver;
-  readonly http: Pick<RedirectOptions, 'checkHost' | 'trustedProxies' | 'staticFolder'>;
+  readonly http: Pick<
+    RedirectOptions,
+    'checkHost' | 'trustedProxies' | 'respectGpc' | 'staticFolder'
+  >;
   readonly events: Omit<RecorderOptions, 'events' | 'counter'>;
   /** Takes the click events, in place of the store. */
   readonly sink?: { readonly events: EventAppender & { close(): Promise<void> } };

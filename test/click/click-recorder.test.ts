@@ -52,6 +52,39 @@ describe('recording', () => {
     expect(counted).toEqual([one, one]);
   });
 
+  test('an anonymous click is counted, and nothing leads to message, recipient or reader', async () => {
+    const kept = new Kept();
+    const counted: CountedClick[] = [];
+    const clicks = recorder(kept, { counter: { clicked: (click) => void counted.push(click) } });
+    const ofTwo = [{}, {}, { messageId: 'AAAAAAAAAAAAAAAA' }];
+    for (const facts of ofTwo) await clicks.record(exampleClick({ isAnonymous: true }, facts));
+    expect(kept.events.flatMap((line) => schemaErrors(JSON.parse(line)))).toEqual([]);
+    for (const { message_id, event_id, ...event } of kept.tracked) {
+      expect(event).toEqual({
+        type: 'click',
+        click_identity: 'none',
+        is_automatic: false,
+        timestamp: '1790086400',
+        injection_time: '2026-09-21T00:00:00.000Z',
+        target_link_url: 'https://example.org/offer?id=1',
+        target_link_name: 'Raw URL',
+        part: 'html',
+        friendly_from: '"News" <news@example.com>',
+        campaign_id: 'spring',
+        pathway: 'newsletters',
+        delv_method: 'esmtp',
+        click_tracking: true,
+      });
+      expect(event_id).not.toBe(message_id);
+    }
+    // Clicks on one message are counted as such.
+    const [first, again, other] = kept.tracked.map(({ message_id }) => message_id);
+    expect(first).toBe(again);
+    expect(new Set([first, other, 'Zm9vYmFyYmF6cXV4', 'AAAAAAAAAAAAAAAA']).size).toBe(4);
+    expect(counted.map(({ messageId }) => messageId)).toEqual([first, first, other]);
+    expect(counted[0]).toMatchObject({ campaign: 'spring', pathway: 'newsletters', count: 1 });
+  });
+
   test('a click that is kept nowhere is told, and not counted', async () => {
     const kept = new Kept();
     kept.fail = new StoreUnavailable('away');

@@ -5,6 +5,7 @@ import { createRedirect } from '../../src/redirect/redirect.ts';
 import { withEncodedTarget } from '../../src/redirect/unreadable-requests.ts';
 import { BlockSet } from '../../src/store/block-set.ts';
 import type { Block } from '../../src/store/store.ts';
+import { httpDefaults } from '../helpers/option-defaults.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { DOMAIN, resolvedLink, tokenNamed } from '../redirect/fake-links.ts';
 import type { Load, Product } from './growth.ts';
@@ -47,7 +48,7 @@ function requests(
     });
     const answer = createRedirect({
       clicks,
-      checkHost: true,
+      ...httpDefaults,
       resolver: { resolve },
       blocks: { find: (token, resolved) => set.find(token, resolved) },
       trustedProxies: ['192.0.2.0/24', '2001:db8::/32'],

@@ -34,7 +34,7 @@ function make(limits: Partial<ServerOptions> = {}, trustedProxies: string[] = []
     resolver: links,
     blocks: links,
     clicks: links,
-    checkHost: true,
+    ...httpDefaults,
     staticFolder: folder,
     trustedProxies,
   });

@@ -515,13 +515,27 @@ describe('behind proxies', () => {
         resolver: links,
         blocks: links,
         clicks: links,
-        checkHost: true,
+        ...httpDefaults,
         trustedProxies: ['10.0.0.0/33'],
       }),
     ).toThrowErrorMatchingInlineSnapshot(
       `[TypeError: trusted_proxies: "10.0.0.0/33" is not an address, a network such as 10.0.0.0/8, or "unix"]`,
     );
   });
+});
+
+test.each([
+  [true, 'Sec-GPC: 1', true],
+  [true, 'DNT: 1', true],
+  [true, 'DNT: 0\r\nSec-GPC: 0', false],
+  [true, 'X: 1', false],
+  [false, 'Sec-GPC: 1', false],
+])('respect_gpc = %j, %j: a click is anonymous: %j', async (respectGpc, header, isAnonymous) => {
+  await start({ respectGpc });
+  expect((await get(`/${LIVE}`, `${header}\r\n`)).headers.get('location')).toBe(TARGET);
+  expect(links.clicks.map((click) => click.isAnonymous)).toEqual([isAnonymous]);
+  const about = logged.filter(({ message }) => message === 'link followed');
+  expect(about.map((line) => line['messageId'] === undefined)).toEqual([isAnonymous]);
 });
 
 test('each followed link is one line, and so is each failure', async () => {

@@ -1,5 +1,4 @@
-import { factsIn } from '../../link/fact.ts';
-import { MESSAGE_FACTS, type MessageFacts } from '../../link/facts.ts';
+import { limitIdentity } from '../../link/identity.ts';
 import { StoreUnavailable } from '../../link/link-store.ts';
 import { encodeRecord, recipientsOfInstance } from '../../link/message-record.ts';
 import { isEventAbout } from '../event-line.ts';
@@ -109,18 +108,11 @@ async function forgetInRecord(
     return 'records';
   }
   const { message, secret, links } = await stored.contents(value, messageId);
-  const facts = { ...(isOwn ? impersonal(message) : message), recipients };
+  const facts = isOwn ? limitIdentity(message, 'none') : { ...message, recipients };
   const record = encodeRecord({ message: facts, secret, links });
   const lifetime = await connection.run((client) => client.ttl(key));
   await connection.run((client) => client.set(key, record, 'EX', Math.max(1, lifetime), 'XX'));
   return isOwn ? 'records' : 'shared';
-}
-
-/** A message to one recipient without the facts that may identify the recipient. */
-function impersonal(message: MessageFacts): MessageFacts {
-  const facts: Partial<Record<keyof MessageFacts, unknown>> = { ...message };
-  for (const { name, personal } of factsIn(MESSAGE_FACTS)) if (personal) delete facts[name];
-  return facts as MessageFacts;
 }
 
 /** @returns how many events were erased */

@@ -457,8 +457,13 @@ describe('forget, and keep the links', () => {
     expect(await store.forget(asked)).toEqual({ records: 1, shared: 1, events: 0, unreadable: 0 });
     const kept = await store.resolver.resolve(own.token);
     expect(kept?.link.target).toBe('https://shop.example/');
-    expect(kept?.message).toMatchObject({ campaignId: 'autumn-2026', recipients: [''] });
-    for (const fact of ['subject', 'metadata', 'tags', 'queueId', 'rfc822MessageId']) {
+    expect(kept?.message).toMatchObject({
+      campaignId: 'autumn-2026',
+      recipients: [],
+      recipientCount: 1,
+      identity: 'none',
+    });
+    for (const fact of ['sender', 'subject', 'metadata', 'tags', 'queueId', 'rfc822MessageId']) {
       expect(kept?.message).not.toHaveProperty(fact);
     }
     if (kept === undefined) throw new Error('the link is gone');
