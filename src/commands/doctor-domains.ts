@@ -1,14 +1,18 @@
 import { lookup } from 'node:dns/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { Stanza } from '../config/stanza.ts';
 import { type TrackedMail, trackedMail, trackedToDefault } from '../config/tracked-mail.ts';
+import { hostName } from '../lib/host-name.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { newMessageId } from '../link/message-id.ts';
 import type { SealKeys } from '../link/seal-keys.ts';
 import { createSealedLinks } from '../link/sealed-links.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
+import { hasSenderDomain, isMadeBy } from '../scope/tracking-domain.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 
 const WITHIN_MS = 10_000;
@@ -26,14 +30,34 @@ export interface Origin {
 export function originsOf(root: Stanza, scopes: ScopeTree): readonly Origin[] {
   const origins = new Map<string, Origin>();
   const add = (mail: TrackedMail) => {
-    const [scheme, domain] = [String(mail.scheme.value), String(mail.domain.value)];
-    origins.set(`${scheme}://${domain}`, { scheme, domain });
+    const [scheme, value] = [String(mail.scheme.value), String(mail.domain.value)];
+    if (origins.has(`${scheme}://${value}`)) return;
+    const domains = hasSenderDomain(value)
+      ? [...scopes.trackingDomains].filter((domain) => isMadeBy(value, domain))
+      : [value];
+    for (const domain of domains) origins.set(`${scheme}://${domain}`, { scheme, domain });
   };
   for (const mail of trackedToDefault(root, scopes)) add(mail);
   for (const mail of trackedMail(root, scopes)) {
     if (mail.domain.origin !== 'default') add(mail);
   }
   return [...origins.values()];
+}
+
+/** Domains that are examined at the same time. */
+const AT_ONCE = 16;
+
+/** Examines domains in parallel. Yields the findings of each in the order of the domains. */
+export async function* examineDomains(
+  origins: readonly Origin[],
+  ...about: [keys: SealKeys | undefined, storeIsAway?: boolean]
+): AsyncGenerator<readonly Finding[]> {
+  const waiting: Promise<readonly Finding[]>[] = [];
+  for (const origin of origins) {
+    waiting.push(examineDomain(origin, ...about));
+    if (waiting.length === AT_ONCE) yield (await waiting.shift()) ?? [];
+  }
+  yield* waiting;
 }
 
 /**
@@ -47,9 +71,12 @@ export async function examineDomain(
   storeIsAway = false,
 ): Promise<readonly Finding[]> {
   const findings = new Findings(`${scheme}://${domain}`);
-  const name = new URL(`${scheme}://${domain}`).hostname.replace(/^\[|\]$/g, '');
+  const name = hostName(domain).replace(/^\[|\]$/g, '');
   try {
-    await lookup(name);
+    const found = await Promise.race([lookup(name, { all: true }), noAnswer()]);
+    if (isIP(name) === 0) {
+      findings.ok(`DNS has ${found.map(({ address }) => address).join(', ')}`);
+    }
   } catch (error) {
     findings.error(`${reasonOf(error)}: add an A or AAAA record for ${name}`);
     return findings.list;
@@ -69,6 +96,12 @@ export async function examineDomain(
     findings.error(`${reasonOf(error)}: readers cannot follow links there`);
   }
   return findings.list;
+}
+
+/** The resolver may try for minutes. */
+async function noAnswer(): Promise<never> {
+  await setTimeout(WITHIN_MS, undefined, { ref: false });
+  throw new Error(`DNS gave no answer in ${WITHIN_MS / 1000} seconds`);
 }
 
 /** The token of a link that leads to an example, and dies in a minute. */

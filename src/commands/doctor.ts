@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { reasonOf } from '../lib/logger.ts';
-import { examineDomain, originsOf } from './doctor-domains.ts';
+import { examineDomains, originsOf } from './doctor-domains.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 import { examineListeners } from './doctor-listeners.ts';
 import { examinePostfix } from './doctor-postfix.ts';
@@ -59,12 +59,7 @@ async function* examine(file: string, options: Options): AsyncGenerator<readonly
   yield* guarded('service', examineListeners(config));
   yield* guarded('postfix', examinePostfix(config, options.postfix));
   yield* guarded('sendmail', examineSendmail(config));
-  for (const origin of originsOf(root, config.scopes)) {
-    yield* guarded(
-      `${origin.scheme}://${origin.domain}`,
-      examineDomain(origin, keys, await isAway(store)),
-    );
-  }
+  yield* examineDomains(originsOf(root, config.scopes), keys, await isAway(store));
   yield* guarded('clock', examineClock());
 }
 

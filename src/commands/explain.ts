@@ -8,6 +8,7 @@ import { Transaction } from '../filter/transaction.ts';
 import { printable, printableJson } from '../lib/printable.ts';
 import type { Decision } from '../scope/decide.ts';
 import type { Facts } from '../scope/facts.ts';
+import { hasSenderDomain } from '../scope/tracking-domain.ts';
 import { filterSettings } from '../service/filter-settings.ts';
 import { practiceLinks } from '../service/links.ts';
 import { configured } from './configured.ts';
@@ -107,7 +108,7 @@ function asText(
 
 /** The answer in one sentence. */
 function verdict(
-  { options }: Decision,
+  { options, refusedDomain }: Decision,
   ignored: string | undefined,
   report: MessageReport | undefined,
 ): string {
@@ -117,6 +118,11 @@ function verdict(
     const reply = report.reply === undefined ? '' : ` (${report.reply})`;
     const count = `${tracked} of ${report.links.length} links tracked`;
     return `This message is ${report.verdict}${reason || `: ${count}`}${reply}.`;
+  }
+  if (options.clickTrackingEnabled && refusedDomain !== undefined) {
+    return hasSenderDomain(refusedDomain)
+      ? `Such mail is tracked if tracking_domains_allowed has ${refusedDomain}: give --sender.`
+      : `Such mail is not tracked: tracking_domains_allowed does not have ${refusedDomain}.`;
   }
   const mail = options.clickTrackingEnabled ? 'Such mail is tracked' : 'Such mail is not tracked';
   return `${mail}${ignored === undefined ? ', unless its X-MSYS-API header says otherwise' : ''}.`;
@@ -167,6 +173,7 @@ function asJson({ facts, decision, ignored, report }: Explained): object {
     scopes: decision.match.chain(),
     options: Object.fromEntries(options),
     xMsysApi: ignored === undefined ? { read: true } : { read: false, reason: ignored },
+    refusedDomain: decision.refusedDomain,
     problems: decision.problems,
     notDone: decision.notDone,
     ...(report && {

@@ -3,6 +3,7 @@ import { parseRedisUrl } from '../lib/redis-url.ts';
 import { longestMacroName, macroNames } from '../scope/facts.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import type { Origin } from '../scope/option-value.ts';
+import { hasSenderDomain, isMadeBy, withSenderDomain } from '../scope/tracking-domain.ts';
 import { type Backend, storeBackend } from '../store/open-store.ts';
 import { buildScopes } from './build-scopes.ts';
 import { checkSockets } from './listen-addresses.ts';
@@ -18,6 +19,7 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkGroups(root, problems);
   checkSockets(root, problems);
   checkTrackingDomain(root, problems);
+  checkSenderDomains(root, problems);
   checkPairs(root, problems);
   checkRedis(root, problems);
   checkMacroNames(root, problems);
@@ -99,6 +101,40 @@ function checkTrackingDomain(root: Stanza, problems: Problems): void {
     problems.warning(
       enabled.origin,
       `tracked links will lead to ${domain.value}, the default, although HTTP_Listener is public: set tracking_domain to its public name`,
+    );
+  }
+}
+
+/** Values of tracking_domain with {sender_domain}, and of tracking_domains_allowed, that never meet. */
+function checkSenderDomains(root: Stanza, problems: Problems): void {
+  const set = (option: string) =>
+    [...descendants(root)].flatMap(({ settings }) => settings.get(option) ?? []);
+  const withTemplate = set('tracking_domain').filter(({ value }) => hasSenderDomain(String(value)));
+  const templates = [...new Set(withTemplate.map(({ value }) => String(value)))];
+  const [template] = templates;
+  if (template === undefined) return;
+  const met = new Set<string>();
+  for (const { value, origin } of set('tracking_domains_allowed')) {
+    const strays: string[] = [];
+    for (const domain of value as readonly string[]) {
+      const makers = templates.filter((one) => isMadeBy(one, domain));
+      for (const maker of makers) met.add(maker);
+      if (makers.length === 0) strays.push(domain);
+    }
+    const [stray, ...more] = strays;
+    if (stray === undefined) continue;
+    const others = more.length > 0 ? ` and ${more.length} more` : '';
+    const meant = withSenderDomain(template, stray) ?? withSenderDomain(template, 'example.com');
+    problems.warning(
+      origin,
+      `tracking_domains_allowed has ${stray}${others}, but ${template} becomes domains such as ${meant}`,
+    );
+  }
+  for (const { value, origin } of withTemplate) {
+    if (met.has(String(value))) continue;
+    problems.error(
+      origin,
+      `tracking_domain is ${value}: set tracking_domains_allowed to what it may become, such as ${withSenderDomain(String(value), 'example.com')}`,
     );
   }
 }

@@ -7,6 +7,7 @@ import { parseBoolean, parseChoice, parseWholeNumber } from '../lib/values.ts';
 import { contextVariables } from '../scope/context-variables.ts';
 import { macroNames } from '../scope/facts.ts';
 import type { OptionValue, Origin } from '../scope/option-value.ts';
+import { parseDomainTemplate } from '../scope/tracking-domain.ts';
 import { notImplemented } from './momentum-names.ts';
 import type { ScalarNode, ValueNode } from './parser.ts';
 import { nearest } from './problem.ts';
@@ -196,9 +197,14 @@ export function notGiven(node: ValueNode): string {
   return node.kind === 'array' ? ', not an array' : ', not a map';
 }
 
-export const trackingDomainType = scalarType(
+export const hostNameType = scalarType(
   'a host name with or without a port, such as "click.example.com" or "localhost:8080"',
   parseTrackingDomain,
+);
+
+export const trackingDomainType = scalarType(
+  `${hostNameType.expects}, or with the domain of the sender, such as "click.{sender_domain}"`,
+  parseDomainTemplate,
 );
 
 export const domainPatternType = scalarType(

@@ -6,6 +6,7 @@ import {
   choiceType,
   contextType,
   domainPatternType,
+  hostNameType,
   integerType,
   listType,
   recipientPatternType,
@@ -33,7 +34,13 @@ export const trackingOptions = {
   tracking_domain: option(
     trackingDomainType,
     'localhost:8080',
-    'Host of tracked links, optionally with a port: that of the HTTP_Listener, or of the web server in front of it.',
+    'Host of tracked links, optionally with a port: that of the HTTP_Listener, or of the web server in front of it. {sender_domain} in it stands for the domain of the envelope sender: "click.{sender_domain}".',
+  ),
+  tracking_domains_allowed: option(
+    usedAs(listType(hostNameType), (domains) => new Set(domains)),
+    [],
+    'The domains that a tracking_domain with {sender_domain} may become. Mail whose sender leads to another one is not tracked. Domains listed here count as tracking domains: links to them are left alone, and /tls-ask of Control_Listener answers 200 for them.',
+    { example: '( "click.example.com" "click.example.org" )', since: '0.2.0' },
   ),
   tracking_link_expiry: option(
     integerType(1, maxLinkExpiry),

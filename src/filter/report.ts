@@ -17,6 +17,7 @@ const FILTER_REASONS = {
   'several-recipients': 'recipients = single, and it does not have exactly one recipient',
   'excluded-recipient': 'a recipient is in exclude_recipients',
   'null-sender': 'its sender is empty, as of bounces and automatic replies',
+  'domain-not-allowed': 'tracking_domains_allowed does not have the tracking domain of its sender',
   'nothing-to-track': 'none of its links is to be tracked',
   'store-unavailable': 'the link store is unavailable (on_failure)',
   smtpapi: 'its X-MSYS-API header is not valid',

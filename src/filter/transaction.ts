@@ -7,8 +7,9 @@ import { type OpenMessage, openMessage, type ReadingLimits } from '../message/op
 import type { Limits } from '../milter/options.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames, type MessageFieldLimits } from '../scope/context-variables.ts';
-import { type Decision, decide } from '../scope/decide.ts';
+import { type Decision, decide, type SmtpapiHeader } from '../scope/decide.ts';
 import { type Facts, type MacroLookup, type MacroSettings, readFacts } from '../scope/facts.ts';
+import type { Match } from '../scope/match.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import type { SentCounter } from '../store/store.ts';
 import { messageFacts } from './message-facts.ts';
@@ -91,6 +92,7 @@ export class Transaction {
   readonly #parts: FilterParts;
   readonly #memory: MemoryShare;
   readonly #sender: string | undefined;
+  readonly #senderDomain: string | undefined;
   /** As received. A recipient that is named twice gets the message once. */
   readonly #recipients = new Set<string>();
   readonly #headers: HeaderField[] = [];
@@ -110,18 +112,24 @@ export class Transaction {
     this.#parts = parts;
     this.#memory = new MemoryShare(parts.memory);
     this.#sender = sender;
+    this.#senderDomain = domainOf(sender ?? '');
     const lookup: MacroLookup = (name) =>
-      name === 'sender_domain' ? domainOf(sender ?? '') : macro(name);
+      name === 'sender_domain' ? this.#senderDomain : macro(name);
     this.facts = { ...readFacts(settings.macros, lookup, settings.scopes), ...facts };
     const match = settings.scopes.match(this.facts);
     this.#variables = contextVariables(macro);
-    this.#decision = decide(match, undefined, this.#variables, settings.engagementTracker);
+    this.#decision = this.#decide(match);
     this.believed = settings.smtpapi && isBelieved(this.#decision.options, macro);
   }
 
   /** The decision, which may change at the end of headers. */
   get decision(): Decision {
     return this.#decision;
+  }
+
+  #decide(match: Match, header?: SmtpapiHeader): Decision {
+    const { engagementTracker } = this.#settings;
+    return decide(match, header, this.#variables, engagementTracker, this.#senderDomain);
   }
 
   /** Whether the message will be left untouched, whatever follows MAIL. */
@@ -161,7 +169,7 @@ export class Transaction {
           report: { ...report, reply: parsed.reject },
         };
       }
-      this.#decision = decide(this.#decision.match, parsed.header, this.#variables, limits);
+      this.#decision = this.#decide(this.#decision.match, parsed.header);
     }
     const reason = this.#whyNotToRead();
     if (reason === undefined) return { answer: 'go on' };
@@ -179,6 +187,7 @@ export class Transaction {
     const { options } = this.#decision;
     if (!options.clickTrackingEnabled) return 'off';
     if (this.#sender === '') return 'null-sender';
+    if (this.#decision.refusedDomain !== undefined) return 'domain-not-allowed';
     if (options.recipients === 'single' && this.#recipients.size !== 1) {
       return 'several-recipients';
     }

@@ -6,6 +6,7 @@ import {
 } from './context-variables.ts';
 import type { Match } from './match.ts';
 import type { Effective, OptionValue } from './option-value.ts';
+import { hasSenderDomain, withSenderDomain } from './tracking-domain.ts';
 import type { TrackingOptions } from './tracking-options.ts';
 
 /** The requests of an X-MSYS-API header that is honoured. */
@@ -41,6 +42,11 @@ export interface Decision {
   /** The match, with the pathway that a context variable may have named. */
   readonly match: Match;
   readonly options: TrackingOptions;
+  /**
+   * The tracking domain of the sender, if `tracking_domains_allowed` does not have it: the message
+   * is not tracked. It is the value of the option where the sender has no domain.
+   */
+  readonly refusedDomain?: string;
   readonly message: MessageFields;
   /** Values that were ignored because they are invalid or too long, as sentences for the log. */
   readonly problems: readonly string[];
@@ -52,23 +58,25 @@ export interface Decision {
 
 const noMacros: ReadonlyMap<string, string> = new Map();
 
-/** The decisions for messages without header and macros, which are most. */
+/** The decisions that depend on nothing but the match, which are most. */
 const byConfiguration = new WeakMap<Match, Decision>();
 
 /**
- * Decides how one message is tracked. Without header and macros the decision is the same object for
- * all messages of a match.
+ * Decides how one message is tracked. Without header, macros and {sender_domain}, the decision is the
+ * same object for all messages of a match.
  * @param macros the MTA's macros that have the name of a context variable, without braces. They are
  * about this message, so they go before the variables of the `context` option
+ * @param senderDomain of the envelope sender
  */
 export function decide(
   match: Match,
   header: SmtpapiHeader | undefined,
   macros: ReadonlyMap<string, string> = noMacros,
   limits: MessageFieldLimits,
+  senderDomain?: string,
 ): Decision {
-  if (header !== undefined || macros.size > 0) {
-    return new MessageDecision(match, header ?? {}, macros, limits);
+  if (header !== undefined || macros.size > 0 || hasSenderDomain(match.options.trackingDomain)) {
+    return new MessageDecision(match, header ?? {}, macros, limits, senderDomain);
   }
   let decision = byConfiguration.get(match);
   if (!decision) {
@@ -86,6 +94,7 @@ const variableNames = Object.keys(contextVariables) as VariableName[];
 class MessageDecision implements Decision {
   readonly match: Match;
   readonly options: TrackingOptions;
+  readonly refusedDomain?: string;
   readonly problems: string[];
   readonly notDone: readonly string[];
   readonly message: MessageFields;
@@ -97,6 +106,7 @@ class MessageDecision implements Decision {
     header: SmtpapiHeader,
     macros: ReadonlyMap<string, string>,
     limits: MessageFieldLimits,
+    senderDomain?: string,
   ) {
     this.problems = [...(header.problems ?? [])];
     this.notDone = header.notDone ?? [];
@@ -108,12 +118,21 @@ class MessageDecision implements Decision {
     const overrides = this.#valuesFor('option');
     const { options } = this.match;
     this.options = Object.keys(overrides).length === 0 ? options : { ...options, ...overrides };
+    const { trackingDomain, trackingDomainsAllowed } = this.options;
+    if (!hasSenderDomain(trackingDomain)) return;
+    const domain = senderDomain && withSenderDomain(trackingDomain, senderDomain);
+    if (domain && trackingDomainsAllowed.has(domain)) {
+      this.options = { ...this.options, trackingDomain: domain };
+    } else {
+      this.refusedDomain = domain || trackingDomain;
+    }
   }
 
   reasons(): ReadonlyMap<string, Reason> {
     const reasons = new Map<string, Reason>();
     for (const [option, setting] of this.match.settings()) {
-      reasons.set(option, { value: setting.value, from: { kind: 'configuration', setting } });
+      const value = option === 'tracking_domain' ? this.options.trackingDomain : setting.value;
+      reasons.set(option, { value, from: { kind: 'configuration', setting } });
     }
     for (const [name, { value, from }] of this.#decided) {
       reasons.set(name, { value: isRecord(value) ? JSON.stringify(value) : value, from });

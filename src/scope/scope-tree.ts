@@ -1,10 +1,12 @@
 import { parseNetwork } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
+import { hostName } from '../lib/host-name.ts';
 import { contextVariables } from './context-variables.ts';
 import type { Facts } from './facts.ts';
 import { listenKeys, parseListen } from './listen-address.ts';
 import { type Match, type Scope, ScopeMatch, type Scopes, type ScopeWithPeers } from './match.ts';
 import type { OptionValue } from './option-value.ts';
+import { hasSenderDomain } from './tracking-domain.ts';
 
 const cachedFacts = 8192;
 const cachedMatches = 2048;
@@ -12,8 +14,13 @@ const longestCachedKey = 1024;
 
 /** The tracking scopes of one configuration. Immutable. */
 export class ScopeTree {
-  /** Every domain that tracked links may have, including those from context variables of scopes. */
+  /**
+   * Every domain that tracked links may have, including those from context variables of scopes and
+   * those of `tracking_domains_allowed`.
+   */
   readonly trackingDomains: ReadonlySet<string>;
+  /** The names of these domains, without their ports. */
+  readonly trackingHosts: ReadonlySet<string>;
   readonly #scopes: Scopes;
   readonly #byFacts = new BoundedCache<string, Match>(cachedFacts);
   /** Facts with the same scopes share one match and its computed options. */
@@ -22,6 +29,7 @@ export class ScopeTree {
   constructor(scopes: Scopes) {
     this.#scopes = scopes;
     this.trackingDomains = trackingDomains(scopes);
+    this.trackingHosts = new Set([...this.trackingDomains].map(hostName));
   }
 
   /** Finds the scopes that apply. Results are cached, within bounds. */
@@ -74,11 +82,14 @@ function trackingDomains(scopes: Scopes): ReadonlySet<string> {
   const { name, parse } = contextVariables.tracking_domain;
   const domains = new Set<string>();
   const add = (value: OptionValue | undefined) => {
-    if (value !== undefined) domains.add(String(value));
+    const domain = String(value ?? '');
+    if (domain !== '' && !hasSenderDomain(domain)) domains.add(domain);
   };
   add(scopes.defaults.get('tracking_domain'));
   for (const { settings } of allScopes(scopes)) {
     add(settings.get('tracking_domain')?.value);
+    const allowed = settings.get('tracking_domains_allowed')?.value;
+    if (Array.isArray(allowed)) for (const domain of allowed) add(domain);
     const context = settings.get('context')?.value;
     const variable = context instanceof Map ? context.get(name) : undefined;
     add(variable === undefined ? undefined : parse(variable));

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readSettings, type Settings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
+import { hostName } from '../lib/host-name.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { listening, type Place, type Role } from './listen.ts';
 import { exposition, type MetricsSnapshot } from './metrics.ts';
@@ -42,6 +43,7 @@ export async function serveControl(
         processes: [config().settings(), ...((await workers?.settings()) ?? [])],
       }),
       snapshots: async () => [await metrics.snapshot(), ...((await workers?.snapshots()) ?? [])],
+      trackingHosts: () => config().scopes.trackingHosts,
     });
     await listening(server, place);
     releasers.add('control', () => {
@@ -60,6 +62,8 @@ export interface ControlOptions {
   readonly inUse: () => Promise<InUse>;
   /** One snapshot per process. */
   readonly snapshots: () => Promise<readonly MetricsSnapshot[]>;
+  /** The names of all tracking domains. */
+  readonly trackingHosts: () => ReadonlySet<string>;
   /** Milliseconds `ready` may take; default 2,000. */
   readonly readyWithinMs?: number;
 }
@@ -77,11 +81,12 @@ export interface InUse {
 
 /**
  * Creates the server of `/healthz` (the process is alive), `/readyz` (it can work: 200, or 503 and
- * why not), `/config` (the settings in use, as hashes) and `/metrics`: plain HTTP without
- * authentication, so not for the public. The caller makes it listen.
+ * why not), `/config` (the settings in use, as hashes), `/metrics`, and `/tls-ask` (200 for the
+ * domains that a web server in front may get certificates for): plain HTTP without authentication,
+ * so not for the public. The caller makes it listen.
  */
 export function createControlServer(options: ControlOptions): Server {
-  const routes: Record<string, () => Promise<Answer>> = {
+  const routes: Routes = {
     '/healthz': async () => ({ status: 200, text: 'alive\n' }),
     '/readyz': () => readiness(options),
     '/config': async () => ({
@@ -90,6 +95,10 @@ export function createControlServer(options: ControlOptions): Server {
       contentType: 'application/json',
     }),
     '/metrics': async () => ({ status: 200, ...(await exposition(await options.snapshots())) }),
+    '/tls-ask': async (query) =>
+      options.trackingHosts().has(hostName(query.get('domain') ?? ''))
+        ? { status: 200, text: 'a tracking domain\n' }
+        : { status: 404, text: 'expected ?domain= with a tracking domain of the configuration\n' },
   };
   return createServer((request, response) => {
     inBackground('answer on the control listener', async () =>
@@ -104,17 +113,17 @@ interface Answer {
   readonly contentType?: string;
 }
 
-async function answer(
-  routes: Record<string, () => Promise<Answer>>,
-  request: IncomingMessage,
-): Promise<Answer> {
-  const route = routes[request.url?.split('?')[0] ?? ''];
+type Routes = Readonly<Record<string, (query: URLSearchParams) => Promise<Answer>>>;
+
+async function answer(routes: Routes, request: IncomingMessage): Promise<Answer> {
+  const [path = '', query] = (request.url ?? '').split('?', 2);
+  const route = routes[path];
   if (route === undefined)
     return { status: 404, text: `expected one of ${Object.keys(routes).join(' ')}\n` };
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return { status: 405, text: 'GET or HEAD\n' };
   try {
-    return await route();
+    return await route(new URLSearchParams(query));
   } catch (error) {
     return { status: 500, text: `${reasonOf(error)}\n` };
   }

@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { originsOf } from '../../src/commands/doctor-domains.ts';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { examineDomains, originsOf } from '../../src/commands/doctor-domains.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-domains-'));
@@ -82,6 +85,16 @@ describe('the domains that links lead to, by the fallback of the scopes', () => 
       ],
     ],
     [
+      'senders have domains of their own',
+      `ESMTP_Listener {
+         click_tracking_enabled = on click_tracking_scheme = https
+         tracking_domain = "click.{sender_domain}"
+         tracking_domains_allowed = ( "click.a.example" "click.b.example:8443" "go.c.example" )
+         Peer "10.0.0.1" { click_tracking_scheme = http tracking_domain = "go.{sender_domain}" }
+       }`,
+      ['https://click.a.example', 'http://go.c.example'],
+    ],
+    [
       'what is switched off',
       `ESMTP_Listener "a" { click_tracking_enabled = on tracking_domain = a.example enable = off }
        ESMTP_Listener { Listen ":25" { enable = off click_tracking_enabled = on } }`,
@@ -109,4 +122,30 @@ describe('the domains that links lead to, by the fallback of the scopes', () => 
     const file = new URL(`../../conf/${name}`, import.meta.url).pathname;
     expect(origins(file).sort()).toEqual(expected);
   });
+});
+
+test('domains are examined sixteen at a time, and reported in their order', async () => {
+  const open: ServerResponse[] = [];
+  const answered = () => open.splice(0).forEach((response) => void response.writeHead(404).end());
+  let left = 40;
+  // No answer before sixteen wait, or all that are left.
+  const server = createServer((_, response) => {
+    open.push(response);
+    if (open.length < Math.min(16, left)) return;
+    expect(open.length).toBeLessThanOrEqual(16);
+    left -= open.length;
+    answered();
+  });
+  server.listen(0, '0.0.0.0');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const domains = Array.from({ length: 40 }, (_, index) => `127.0.0.${index + 1}:${port}`);
+  const origins = domains.map((domain) => ({ scheme: 'http', domain }));
+  const subjects: string[] = [];
+  for await (const [finding] of examineDomains(origins, undefined)) {
+    expect(finding?.message).toContain('it answers');
+    subjects.push(finding?.subject ?? '');
+  }
+  expect(subjects).toEqual(domains.map((domain) => `http://${domain}`));
 });

@@ -211,6 +211,7 @@ HTTP_Listener { Listen "127.0.0.1:${service.httpPort}" { } }\n`;
       warning  postfix: Postfix is not running: postfix start
       ok       postfix: 1 of 1 smtpd services use clickmilter
       ok       postfix: mail from sendmail(1) on this machine does not pass clickmilter (non_smtpd_milters)
+      ok       http://localhost:8080: DNS has 127.0.0.1
       ok       http://localhost:8080: a link there is redirected to its target
       ok       clock: …
       "

@@ -182,3 +182,40 @@ test('for scripts as JSON', async () => {
     ),
   ).toEqual([true, 'scheme', 'excluded', 'opted-out']);
 });
+
+describe('a tracking domain with {sender_domain}', () => {
+  const file = join(folder, 'sender.conf');
+  beforeAll(() => {
+    writeFileSync(
+      file,
+      `ESMTP_Listener {
+  click_tracking_enabled = on
+  tracking_domain = "click.{sender_domain}"
+  tracking_domains_allowed = "click.a.example"
+}
+`,
+    );
+  });
+  test.each([
+    [['--sender', 'x@a.example'], 'tracking_domain = click.a.example', 'Such mail is tracked.'],
+    [
+      ['--sender', 'x@b.example'],
+      'tracking_domain = "click.{sender_domain}"',
+      'Such mail is not tracked: tracking_domains_allowed does not have click.b.example.',
+    ],
+    [
+      [],
+      'tracking_domain = "click.{sender_domain}"',
+      'Such mail is tracked if tracking_domains_allowed has click.{sender_domain}: give --sender.',
+    ],
+    [
+      ['--sender', 'x@b.example', '--message', message],
+      'tracking_domain = "click.{sender_domain}"',
+      'This message is untouched: tracking_domains_allowed does not have the tracking domain of its sender.',
+    ],
+  ])('%j', async (args, option, verdict) => {
+    const { stdout } = await runCommand(explainCommand, ['-c', file, 'explain', ...args]);
+    expect(stdout).toContain(`  ${option} `);
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe(verdict);
+  });
+});

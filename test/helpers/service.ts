@@ -35,6 +35,7 @@ export interface Service {
   readonly milter: string;
   readonly milterPort: number;
   readonly httpPort: number;
+  readonly controlPort: number;
   /** Holds the configuration, and in `var` the keys and the journal. */
   readonly dir: string;
   readonly configFile: string;
@@ -76,13 +77,14 @@ export async function startService(
   await mkdir(state);
   const milterPort = await freePort();
   const httpPort = await freePort();
+  const controlPort = await freePort();
   const listen = options.milter ?? `127.0.0.1:${milterPort}`;
   const configFile = join(dir, 'clickmilter.conf');
   await writeFile(
     configFile,
     `Milter_Listener { Listen "${listen}" { ${listen.startsWith('/') ? 'File_Mode = 0666' : ''} } }
 HTTP_Listener { Listen "127.0.0.1:${httpPort}" { } }
-Control_Listener { Listen "127.0.0.1:${await freePort()}" { } }
+Control_Listener { Listen "127.0.0.1:${controlPort}" { } }
 state_directory = "${state}"
 log { level = debug  format = json }
 ${settings}
@@ -112,6 +114,7 @@ ${settings}
     milter: listen.startsWith('/') ? `unix:${listen}` : `inet:${listen}`,
     milterPort,
     httpPort,
+    controlPort,
     dir,
     configFile,
     output: () => peer.output(),

@@ -220,6 +220,57 @@ test('mail that brings nothing of its own costs nothing: one decision serves all
   expect(once()).toBe(once());
 });
 
+describe('a tracking domain with {sender_domain}', () => {
+  const template = configurationOf(`
+ESMTP_Listener {
+  click_tracking_enabled = on
+  tracking_domain = "Click.{sender_domain}:8443"
+  tracking_domains_allowed = ( "click.a.example:8443" "click.xn--bcher-kva.example:8443" )
+  Peer "10.0.0.1" { context = [ smtpapi_tracking_domain = "context.example" ] }
+}`).scopes;
+
+  test.each([
+    // the sender's domain, the tracking domain, or the one that is refused
+    ['a.example', 'click.a.example:8443', undefined],
+    ['A.Example', 'click.a.example:8443', undefined],
+    ['a.example.', 'click.a.example:8443', undefined],
+    ['bücher.example', 'click.xn--bcher-kva.example:8443', undefined],
+    ['b.example', undefined, 'click.b.example:8443'],
+    ['sub.a.example', undefined, 'click.sub.a.example:8443'],
+    ['a.example:25/', undefined, 'click.{sender_domain}:8443'],
+    ['a.example:8443', undefined, 'click.{sender_domain}:8443'],
+    ['[192.0.2.1]', undefined, 'click.{sender_domain}:8443'],
+    ['', undefined, 'click.{sender_domain}:8443'],
+    [undefined, undefined, 'click.{sender_domain}:8443'],
+  ])('%s', (sender, domain, refused) => {
+    const decision = decide(template.match(plain), undefined, new Map(), limits, sender);
+    expect(decision.refusedDomain).toBe(refused);
+    const shown = domain ?? 'click.{sender_domain}:8443';
+    expect(decision.options.trackingDomain).toBe(shown);
+    expect(decision.reasons().get('tracking_domain')).toMatchObject({
+      value: shown,
+      from: { kind: 'configuration', setting: { origin: { line: 4 } } },
+    });
+  });
+
+  test('gives way to a context variable, whoever sends', () => {
+    const match = template.match(withContext);
+    const decision = decide(match, undefined, new Map(), limits, 'b.example');
+    expect(decision.options.trackingDomain).toBe('context.example');
+    expect(decision.refusedDomain).toBeUndefined();
+  });
+
+  test('makes tracking domains of those that are allowed, and of no template', () => {
+    expect([...template.trackingDomains]).toEqual([
+      'localhost:8080',
+      'click.a.example:8443',
+      'click.xn--bcher-kva.example:8443',
+      'context.example',
+    ]);
+    expect(template.trackingHosts.has('click.a.example')).toBe(true);
+  });
+});
+
 test('the macros to ask the MTA for are pinned', () => {
   expect(contextVariableNames).toMatchInlineSnapshot(`
     [

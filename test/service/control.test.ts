@@ -60,6 +60,7 @@ async function listen(options: Partial<ControlOptions> = {}): Promise<string> {
     ready: async () => [],
     inUse,
     snapshots: async () => [],
+    trackingHosts: () => new Set(['click.example.com', 'xn--bcher-kva.example']),
     ...options,
   });
   server.listen(0, '127.0.0.1');
@@ -77,6 +78,30 @@ describe('the control server', () => {
     ['alive', '/healthz', {}, {}, [200, 'alive\n']],
     ['alive, asked with a query', '/healthz?verbose', {}, {}, [200, 'alive\n']],
     ['ready', '/readyz', {}, {}, [200, 'ready\n']],
+    [
+      'a tracking domain',
+      '/tls-ask?domain=click.example.com',
+      {},
+      {},
+      [200, 'a tracking domain\n'],
+    ],
+    ['in capitals', '/tls-ask?domain=Click.Example.COM.', {}, {}, [200, 'a tracking domain\n']],
+    [
+      'an international one',
+      '/tls-ask?domain=xn--bcher-kva.example',
+      {},
+      {},
+      [200, 'a tracking domain\n'],
+    ],
+    ...['?domain=example.com', '?domain=a.click.example.com', '?domain=', ''].map(
+      (query): [string, string, RequestInit, Partial<ControlOptions>, [number, string]] => [
+        'another domain',
+        `/tls-ask${query}`,
+        {},
+        {},
+        [404, 'expected ?domain= with a tracking domain of the configuration\n'],
+      ],
+    ),
     ['HEAD', '/readyz', { method: 'HEAD' }, {}, [200, '']],
     [
       'not ready, and why',
@@ -106,7 +131,13 @@ describe('the control server', () => {
       { snapshots: () => Promise.reject(new Error('no worker answers')) },
       [500, 'no worker answers\n'],
     ],
-    ['anything else', '/', {}, {}, [404, 'expected one of /healthz /readyz /config /metrics\n']],
+    [
+      'anything else',
+      '/',
+      {},
+      {},
+      [404, 'expected one of /healthz /readyz /config /metrics /tls-ask\n'],
+    ],
     ['a method that changes things', '/healthz', { method: 'POST' }, {}, [405, 'GET or HEAD\n']],
   ])('%s', async (_, path, init, options, expected) => {
     expect(await get(`${await listen(options)}${path}`, init)).toEqual(expected);
