@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { isbot } from 'isbot';
-import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
+import { type Address, formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
-import { AUTOMATION_REASONS, type AutomationReason } from '../link/facts.ts';
+import type { AutomationReason } from '../link/facts.ts';
 import type { Click } from './click.ts';
+import { NetworkSet } from './networks.ts';
 
 /** No person opens this many links of one mail within seconds. */
 const MANY_LINKS = 5;
@@ -12,6 +13,29 @@ const REMEMBERED = 10_000;
 const MAX_LINKS = 100;
 /** One client has any number of addresses within a /64. */
 const IPV6_CLIENT_BITS = 64;
+
+/** The options of the `events` stanza that say what looks automatic, and what is automatic. */
+export interface AutomationSettings {
+  /**
+   * The length of a burst, and of the time after the injection; 0 disables the signs of time.
+   */
+  readonly automaticWithinMs: number;
+  /** The signs that make a click automatic. */
+  readonly automaticWhen: readonly AutomationReason[];
+  /** Networks of scanners, and `file:PATH` for files of them. */
+  readonly automaticNetworks: readonly string[];
+}
+
+/** The settings that a reload changes. */
+export type ReloadedSettings = Omit<AutomationSettings, 'automaticWithinMs'>;
+
+/** What is known of a click's origin. */
+export interface Verdict {
+  /** The signs of automation that the click has. */
+  readonly reasons: readonly AutomationReason[];
+  /** Whether one of them makes it automatic. */
+  readonly isAutomatic: boolean;
+}
 
 /** Links of one message that one client clicked within seconds. */
 interface Burst {
@@ -24,30 +48,47 @@ interface Burst {
  */
 export class AutomationSigns {
   readonly #withinMs: number;
+  #when: ReadonlySet<AutomationReason> = new Set();
+  #networks = new NetworkSet([]);
   readonly #heads = new BoundedCache<string, true>(REMEMBERED);
   readonly #bursts = new BoundedCache<string, Burst>(REMEMBERED);
   readonly #agents = new BoundedCache<string, boolean>(REMEMBERED);
 
+  /** @throws Error that says which network or file cannot be used */
+  constructor(settings: AutomationSettings) {
+    this.#withinMs = settings.automaticWithinMs;
+    this.reload(settings);
+  }
+
   /**
-   * @param withinMs the length of a burst, and of the time after the injection; 0 disables the
-   * signs of time
+   * Takes over which signs make a click automatic, and reads the networks again.
+   * @throws Error that says which network or file cannot be used; the old ones stay in use
    */
-  constructor(withinMs: number) {
-    this.#withinMs = withinMs;
+  reload({ automaticWhen, automaticNetworks }: ReloadedSettings): void {
+    this.#networks = new NetworkSet(automaticNetworks);
+    this.#when = new Set(automaticWhen);
   }
 
   headSeen(token: string): void {
     this.#heads.set(keyOf(token), true);
   }
 
-  reasonsFor(click: Click): AutomationReason[] {
+  judge(click: Click): Verdict {
+    const reasons = this.#reasonsFor(click);
+    return { reasons, isAutomatic: reasons.some((reason) => this.#when.has(reason)) };
+  }
+
+  #reasonsFor(click: Click): AutomationReason[] {
     const reasons: AutomationReason[] = [];
     const link = keyOf(click.token);
+    const address = click.ip === undefined ? undefined : parseAddress(click.ip);
     if (this.#isProgram(click.userAgent)) reasons.push('user_agent');
+    if (click.isPrefetch) reasons.push('prefetch');
+    if (address !== undefined && this.#networks.has(address)) reasons.push('network');
     const age = click.time - click.resolved.message.injectionTime * 1000;
     // A click before the injection only says that a clock is wrong.
     if (age >= 0 && age < this.#withinMs) reasons.push('soon_after_injection');
-    const clicked = this.#clickedInBurst(click, link);
+    const clicked = this.#clickedInBurst(click, address, link);
     if (clicked > 1 && clicked === click.resolved.linkCount) reasons.push('every_link');
     if (clicked >= MANY_LINKS) reasons.push('many_links');
     if (this.#heads.get(link)) reasons.push('head_request');
@@ -61,8 +102,10 @@ export class AutomationSigns {
   }
 
   /** How many links of the message the client has clicked in its current burst. */
-  #clickedInBurst({ time, ip, resolved }: Click, link: string): number {
-    const key = `${resolved.message.messageId} ${clientOf(ip ?? '')}`;
+  #clickedInBurst({ time, resolved }: Click, address: Address | undefined, link: string): number {
+    // Without an address, the clicks of all readers would be one burst.
+    if (address === undefined) return 1;
+    const key = `${resolved.message.messageId} ${clientOf(address)}`;
     const burst = this.#bursts.getOrMake(key, () => ({ since: time, links: new Set() }));
     if (time - burst.since >= this.#withinMs) {
       burst.since = time;
@@ -71,11 +114,6 @@ export class AutomationSigns {
     if (burst.links.size < MAX_LINKS) burst.links.add(link);
     return burst.links.size;
   }
-}
-
-/** Whether a click with these signs counts as a program's. */
-export function isAutomatic(reasons: readonly AutomationReason[]): boolean {
-  return reasons.some((reason) => AUTOMATION_REASONS[reason].decides);
 }
 
 /**
@@ -87,8 +125,6 @@ function keyOf(token: string): string {
 }
 
 /** The part of an address that identifies a client: all of IPv4, /64 of IPv6. */
-function clientOf(text: string): string {
-  const address = parseAddress(text);
-  if (address === undefined) return text;
+function clientOf(address: Address): string {
   return formatAddress(address.length === 4 ? address : maskAddress(address, IPV6_CLIENT_BITS));
 }

@@ -1,7 +1,6 @@
 import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 import { type EventField, type FactTable, factsIn, jsonOf } from '../link/fact.ts';
 import {
-  type AutomationReason,
   CLICK_FACTS,
   type ClickFacts,
   EVENT_FACTS,
@@ -13,7 +12,7 @@ import {
   type NodeFacts,
 } from '../link/facts.ts';
 import { withoutReader } from '../link/identity.ts';
-import { isAutomatic } from './automation.ts';
+import type { Verdict } from './automation.ts';
 import type { Click } from './click.ts';
 
 /** What all events of a process have in common. */
@@ -23,6 +22,8 @@ export interface EventNode extends NodeFacts {
   /** Whether ip_address is cut to its network. */
   readonly anonymizeIp?: boolean;
 }
+
+const PERSON: Verdict = { reasons: [], isAutomatic: false };
 
 /** Bytes of the longest event. Senders decide how long most fields are. */
 export const MAX_EVENT_BYTES = 64 * 1024;
@@ -78,14 +79,9 @@ export class ClickEventWriter {
 
   /**
    * @param count how many clicks the event stands for
-   * @param reasons their signs of automation
+   * @param verdict their signs of automation, and whether these make them automatic
    */
-  write(
-    click: Click,
-    eventId: string,
-    count = 1,
-    reasons: readonly AutomationReason[] = [],
-  ): string {
+  write(click: Click, eventId: string, count = 1, verdict: Verdict = PERSON): string {
     const { message, link } = click.resolved;
     let common = this.#common.get(message);
     if (common === undefined) {
@@ -99,8 +95,8 @@ export class ClickEventWriter {
     const event: EventFacts = {
       eventId,
       repeatCount: count,
-      isAutomatic: isAutomatic(reasons),
-      automationReasons: reasons,
+      isAutomatic: verdict.isAutomatic,
+      automationReasons: verdict.reasons,
     };
     const own = clean(
       membersOf(EVENT, event) + membersOf(CLICK, this.#seen(click)) + membersOf(LINK, link),

@@ -3,18 +3,16 @@ import { inBackground } from '../lib/background.ts';
 import { type Logger, logFailure, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import type { ClickCounter, EventAppender } from '../store/store.ts';
-import { AutomationSigns } from './automation.ts';
+import { type AutomationSettings, AutomationSigns, type ReloadedSettings } from './automation.ts';
 import type { Click, ClickSink } from './click.ts';
 import { ClickEventWriter, type EventNode } from './click-event.ts';
 import { FloodGate, type FloodLimits } from './flood-gate.ts';
 import { unattributed } from './unattributed.ts';
 
-export interface RecorderOptions extends EventNode {
+export interface RecorderOptions extends EventNode, AutomationSettings {
   /** Where events are kept. */
   readonly events: EventAppender;
   readonly counter?: ClickCounter;
-  /** Clicks within this time of the injection, or of one another, look automatic; milliseconds. */
-  readonly automaticWithinMs: number;
   readonly flood?: FloodLimits;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
@@ -34,7 +32,7 @@ export class ClickRecorder implements ClickSink {
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#writer = new ClickEventWriter(options);
-    this.#signs = new AutomationSigns(options.automaticWithinMs);
+    this.#signs = new AutomationSigns(options);
     this.#gate = new FloodGate((click, count) => this.#keepRepeats(click, count), options.flood);
   }
 
@@ -44,6 +42,11 @@ export class ClickRecorder implements ClickSink {
 
   headSeen(token: string): void {
     this.#signs.headSeen(token);
+  }
+
+  /** Takes over what a reload changes. @throws Error where it cannot be used */
+  reload(settings: ReloadedSettings): void {
+    this.#signs.reload(settings);
   }
 
   /** Settles when the repeats that were held back are kept. */
@@ -67,9 +70,9 @@ export class ClickRecorder implements ClickSink {
 
   async #keep(made: Click, count: number): Promise<void> {
     const { events, counter, metrics = noMetrics } = this.#options;
-    const reasons = this.#signs.reasonsFor(made);
+    const verdict = this.#signs.judge(made);
     const click = made.isAnonymous ? unattributed(made) : made;
-    await events.append([this.#writer.write(click, randomUUID(), count, reasons)]);
+    await events.append([this.#writer.write(click, randomUUID(), count, verdict)]);
     // The click is kept: a failing counter must not lose it.
     inBackground('count a click', () => counter?.clicked(countedClick(click, count)));
     metrics.count('clicks_total', { outcome: 'kept' }, count);

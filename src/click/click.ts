@@ -7,6 +7,8 @@ export interface Click extends ClickFacts {
   readonly resolved: ResolvedLink;
   /** Whether the reader asks not to be tracked: the click is counted, and attributed to nobody. */
   readonly isAnonymous?: boolean;
+  /** Whether the browser says that it loads the page ahead, and nobody has clicked yet. */
+  readonly isPrefetch?: boolean;
 }
 
 /** Records clicks. */

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { NetworkSet } from '../click/networks.ts';
 import { configuredStore } from '../config/cross-checks.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
@@ -33,7 +34,14 @@ export function machineProblems(
   const http = enabled.find(({ definition }) => definition.id === stanzaOf.redirect);
   const { stanza } = configuredStore(root);
   const server = stanza === undefined ? undefined : root.child(stanza);
-  return [...owners, ...tlsProblems(http), ...tlsProblems(server)];
+  return [...owners, ...tlsProblems(http), ...tlsProblems(server), ...networkProblems(root, http)];
+}
+
+/** Checks the files of networks, which the redirect endpoint reads. */
+function networkProblems(root: Stanza, http: Stanza | undefined): readonly Problem[] {
+  const setting = http && root.child('events')?.settings.get('automatic_networks');
+  const entries = Array.isArray(setting?.value) ? setting.value.map(String) : [];
+  return problemOf('automatic_networks', setting, () => new NetworkSet(entries));
 }
 
 /** Checks the TLS files of a stanza: each must be readable PEM, and certificate and key a pair. */

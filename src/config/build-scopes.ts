@@ -1,7 +1,7 @@
 import { parseNetwork } from '../lib/address.ts';
+import { PrefixTable } from '../lib/prefix-table.ts';
 import type { ListenerScope, Pathway, Scope, ScopeWithPeers } from '../scope/match.ts';
 import type { OptionValue } from '../scope/option-value.ts';
-import { PrefixTable } from '../scope/prefix-table.ts';
 import { ScopeTree } from '../scope/scope-tree.ts';
 import { canonicalLabel } from './label.ts';
 import { fieldsOf } from './option.ts';

@@ -143,7 +143,7 @@ export const pathType = scalarType('a path', (text, { file }) =>
 );
 
 /** One value, or an array of them. */
-export function listType(item: OptionType<string>): OptionType<readonly string[]> {
+export function listType<T extends string>(item: OptionType<T>): OptionType<readonly T[]> {
   return {
     expects: `a list of: ${item.expects}`,
     read(node, report) {
@@ -241,6 +241,19 @@ export const selectorType = scalarType(
 export const proxyType = scalarType(
   'an IP address, a network such as "10.0.0.0/8", or "unix" for all peers of unix sockets',
   (text) => (text === 'unix' || parseNetwork(text) ? text : undefined),
+);
+
+export const networksType = listType(
+  scalarType(
+    'an IP address, a network such as "198.51.100.0/24", or "file:" and the path of a file with one of them per line',
+    (text, { file }) => {
+      if (!text.startsWith('file:')) return parseNetwork(text) ? text : undefined;
+      const path = text.slice('file:'.length);
+      return path === '' || path.includes('\0')
+        ? undefined
+        : `file:${resolve(dirname(file), path)}`;
+    },
+  ),
 );
 
 export const redisUrlType = scalarType('a redis://, rediss:// or unix:// URL', (text) => {

@@ -139,6 +139,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     name: 'events',
     options: eventsOptions,
     within: ['global'],
+    reloads: ['automatic_when', 'automatic_networks'],
     description:
       'Click events: where they are kept and sent. They go to the Redis stream KEY_PREFIXevents, and to the journal where there is no Redis.',
   },

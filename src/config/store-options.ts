@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { maxDatabase } from '../lib/redis-url.ts';
+import { AUTOMATION_REASONS, type AutomationReason } from '../link/facts.ts';
 import {
   type Definitions,
   derived,
@@ -13,9 +14,11 @@ import {
 } from './option.ts';
 import {
   booleanType,
+  choiceType,
   hostPortType,
   integerType,
   listType,
+  networksType,
   pathType,
   redisUrlType,
   scalarType,
@@ -190,6 +193,20 @@ export const eventsOptions = {
     secondsType(0, 3600),
     10,
     'Clicks look automatic within so many seconds of the injection, or of one another.',
+  ),
+  automatic_when: option(
+    listType(choiceType(...(Object.keys(AUTOMATION_REASONS) as AutomationReason[]))),
+    Object.entries(AUTOMATION_REASONS).flatMap(([name, { decides }]) =>
+      decides ? (name as AutomationReason) : [],
+    ),
+    'Signs of automation that make a click automatic (is_automatic in events); docs/events.md explains each. The others are hints.',
+    { since: '0.2.0' },
+  ),
+  automatic_networks: option(
+    networksType,
+    [],
+    'Networks of scanners, whose clicks have the sign network; and files of them, which a reload reads again.',
+    { example: '( "198.51.100.0/24" "file:/etc/clickmilter/scanners" )', since: '0.2.0' },
   ),
   node_name: derived(stringType, () => hostname(), 'Value of node_name in events.', {
     example: '"mx1"',

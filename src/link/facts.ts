@@ -346,6 +346,17 @@ export const AUTOMATION_REASONS = {
     decides: true,
     because: 'the program says so itself, or hides; browsers name themselves',
   },
+  prefetch: {
+    click:
+      'was made by a browser that loads pages ahead (`Sec-Purpose`, `Purpose`, `X-Purpose`, `X-Moz`)',
+    decides: true,
+    because: 'the browser says that it was not a click',
+  },
+  network: {
+    click: 'came from one of `automatic_networks`',
+    decides: true,
+    because: 'the operator knows who is there',
+  },
   soon_after_injection: {
     click: 'came within `automatic_within` (10 s) of the injection',
     decides: false,

@@ -142,6 +142,10 @@ function mayFollow(
   );
 }
 
+/** Headers in which browsers say why they load a page; Chromium, WebKit and Gecko have had several. */
+const PURPOSES = ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'] as const;
+const AHEAD = /\b(?:prefetch|prerender|preview)\b/i;
+
 /**
  * The click of a followed link, with the headers as the browser sent them, up to a useful length.
  */
@@ -158,6 +162,7 @@ export function clickOn(
     isAnonymous,
     time,
     ip,
+    isPrefetch: PURPOSES.some((name) => AHEAD.test(String(headers[name] ?? ''))),
     userAgent: cut(headers['user-agent'], 1000),
     acceptLanguage: cut(headers['accept-language'], 200),
   };

@@ -1,6 +1,6 @@
 import { BoundedCache } from '../lib/bounded-cache.ts';
+import type { PrefixTable } from '../lib/prefix-table.ts';
 import type { Effective, OptionValue, Setting } from './option-value.ts';
-import type { PrefixTable } from './prefix-table.ts';
 import type { TrackingOptions } from './tracking-options.ts';
 
 /** A stanza that may set tracking options. */

@@ -4,7 +4,7 @@
  */
 import { access } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
-import type { ClickEvent } from '../click/events.ts';
+import type { AutomationReason, ClickEvent } from '../click/events.ts';
 import { httpOptions } from '../config/listener-options.ts';
 import type { Definitions, Fields } from '../config/option.ts';
 import { stanzaFields } from '../config/stanza.ts';
@@ -20,7 +20,7 @@ import { linksOf } from './links.ts';
 import { Releasers } from './releasers.ts';
 import { openRedirect, watchFiles } from './serve-redirect.ts';
 
-export type { ClickEvent } from '../click/events.ts';
+export type { AutomationReason, ClickEvent } from '../click/events.ts';
 export type { Fields as LogFields, Logger } from '../lib/logger.ts';
 export type { RedisOptions } from '../store/redis/client.ts';
 
@@ -40,6 +40,10 @@ export interface ClickEventOptions {
    * 10,000.
    */
   readonly automaticWithinMs?: number;
+  /** The signs that make a click automatic; default: those of `automatic_when`. */
+  readonly automaticWhen?: readonly AutomationReason[];
+  /** Networks of scanners, and `file:PATH` for files with one per line; default: none. */
+  readonly automaticNetworks?: readonly string[];
 }
 
 /** Options of `createRedirectHandler`: `redis`, `keyFile` or both say which links it answers. */
@@ -134,7 +138,7 @@ export async function createRedirectHandler(
     );
     releasers.addFoundation('store', () => store.close());
     const sealed = keys && createSealedLinks(keys.keys, () => options.trackingDomains ?? []);
-    const handler = await openRedirect({
+    const { handler } = await openRedirect({
       store,
       resolver: sealed === undefined ? store.resolver : linksOf(store, sealed).resolver,
       http: withDefaults(httpOptions, { checkHost, trustedProxies, respectGpc }),

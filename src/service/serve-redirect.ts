@@ -1,5 +1,6 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { RequestListener } from 'node:http';
+import type { ReloadedSettings } from '../click/automation.ts';
 import { ClickRecorder, type RecorderOptions } from '../click/click-recorder.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { type Detail, type Logger, logFailure } from '../lib/logger.ts';
@@ -32,11 +33,17 @@ export interface RedirectParts {
   readonly releasers: Releasers;
 }
 
+export interface Redirect {
+  readonly handler: RequestListener;
+  /** Takes over what looks automatic. @throws Error where it cannot be used */
+  reload(settings: ReloadedSettings): void;
+}
+
 /**
  * Opens all that answers a request for a link, from the request to the click that is kept. Listens
  * nowhere.
  */
-export async function openRedirect(parts: RedirectParts): Promise<RequestListener> {
+export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
   const { store, resolver, http, sink, logger, metrics, detail, releasers } = parts;
   const kept = sink ?? { events: await store.events.openAppender(), counter: store.counters };
   const clicks = new ClickRecorder({ ...parts.events, ...kept, logger, metrics });
@@ -44,7 +51,7 @@ export async function openRedirect(parts: RedirectParts): Promise<RequestListene
     await clicks.close();
     await kept.events.close();
   });
-  return createRedirect({
+  const handler = createRedirect({
     ...http,
     resolver: timedResolver(resolver, metrics),
     blocks: store.blocks,
@@ -53,11 +60,12 @@ export async function openRedirect(parts: RedirectParts): Promise<RequestListene
     metrics,
     ...(detail && { detail }),
   });
+  return { handler, reload: (settings) => clicks.reload(settings) };
 }
 
 /**
  * Serves the redirect endpoint until it is released.
- * @returns `reload` reads certificate and key again
+ * @returns `reload` reads certificate, key and scanners' networks again
  */
 export async function serveRedirect(listens: readonly Place[], context: Context) {
   const { logger, metrics, links, releasers, config } = context;
@@ -71,7 +79,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     detail: () => config().log.detail,
     releasers,
   });
-  const server = new RedirectServer(redirect, {
+  const server = new RedirectServer(redirect.handler, {
     ...http,
     logger,
     metrics,
@@ -82,8 +90,9 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     await server.listen(listenOptions(place));
     await grantAccess(place);
   }
-  const reload = ({ http: next }: Configuration): void => {
+  const reload = ({ http: next, events: nextEvents }: Configuration): void => {
     const { tls } = readTls(next);
+    redirect.reload(nextEvents);
     if (tls !== undefined) server.setTls(tls);
   };
   const { tlsCertificate, tlsKey } = http;

@@ -1,12 +1,16 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { AutomationSigns, isAutomatic } from '../../src/click/automation.ts';
+import { type AutomationSettings, AutomationSigns } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { exampleClick } from './example-click.ts';
 
 const INJECTED = 1_790_000_000_000;
 const LATER = INJECTED + 3_600_000;
+
+const signsWith = (settings: Partial<AutomationSettings> = {}) =>
+  new AutomationSigns({ ...eventsDefaults, ...settings });
 
 function clicks(
   signs: AutomationSigns,
@@ -17,7 +21,7 @@ function clicks(
   return tokens.map((token, index) => {
     const one = exampleClick({ time: LATER + index, ...click, token });
     const resolved = { ...one.resolved, ...(linkCount !== undefined && { linkCount }) };
-    return signs.reasonsFor({ ...one, resolved });
+    return signs.judge({ ...one, resolved }).reasons;
   });
 }
 
@@ -37,12 +41,12 @@ describe('the signs of automation', () => {
   ])('the user agent %j: %j', (userAgent, reasons) => {
     const { userAgent: _, ...click } = exampleClick({ time: LATER });
     const seen = userAgent === undefined ? click : { ...click, userAgent };
-    expect(new AutomationSigns(10_000).reasonsFor(seen)).toEqual(reasons);
+    expect(signsWith().judge(seen).reasons).toEqual(reasons);
   });
 
   test('sooner after the injection than people read', () => {
-    const signs = new AutomationSigns(10_000);
-    const at = (time: number) => signs.reasonsFor(exampleClick({ time }));
+    const signs = signsWith();
+    const at = (time: number) => signs.judge(exampleClick({ time })).reasons;
     expect(at(INJECTED + 9_999)).toEqual(['soon_after_injection']);
     expect(at(INJECTED + 10_000)).toEqual([]);
     // The clock of the milter's host is ahead: every click would look automatic.
@@ -51,18 +55,18 @@ describe('the signs of automation', () => {
   });
 
   test('every link of the message', () => {
-    const signs = new AutomationSigns(10_000);
+    const signs = signsWith();
     expect(clicks(signs, ['a', 'b', 'b', 'c'], {}, 3)).toEqual([[], [], [], ['every_link']]);
-    expect(clicks(new AutomationSigns(10_000), ['a'], {}, 1)).toEqual([[]]);
+    expect(clicks(signsWith(), ['a'], {}, 1)).toEqual([[]]);
   });
 
   test('many links, where it is not known how many there are', () => {
-    const reasons = clicks(new AutomationSigns(10_000), ['a', 'b', 'c', 'd', 'e', 'f']);
+    const reasons = clicks(signsWith(), ['a', 'b', 'c', 'd', 'e', 'f']);
     expect(reasons).toEqual([[], [], [], [], ['many_links'], ['many_links']]);
   });
 
   test('not when others follow the other links, nor over a long time', () => {
-    const signs = new AutomationSigns(10_000);
+    const signs = signsWith();
     for (const [index, token] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) {
       expect(clicks(signs, [token], { ip: `192.0.2.${index}` }, 6)).toEqual([[]]);
     }
@@ -79,7 +83,7 @@ describe('the signs of automation', () => {
     ['192.0.2.1', '::ffff:192.0.2.1', true],
     ['192.0.2.1', '192.0.2.2', false],
   ])('%s and %s are the same client: %j', (one, other, isSame) => {
-    const signs = new AutomationSigns(10_000);
+    const signs = signsWith();
     clicks(signs, ['a'], { ip: one }, 2);
     expect(clicks(signs, ['b'], { ip: other }, 2)).toEqual([isSame ? ['every_link'] : []]);
   });
@@ -87,7 +91,7 @@ describe('the signs of automation', () => {
   test('little is remembered of a token, however long it is', () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
-    const signs = new AutomationSigns(10_000);
+    const signs = signsWith();
     const filler = 'x'.repeat(5_900);
     const held = () => {
       collect();
@@ -106,30 +110,49 @@ describe('the signs of automation', () => {
     expect(clicks(signs, [`020${filler}`])).toEqual([['head_request']]);
   });
 
+  test('clicks whose client is not known are not taken for those of one client', () => {
+    const unknown = clicks(signsWith(), ['a', 'b', 'c', 'd', 'e'], { ip: undefined }, 5);
+    expect(unknown.flat()).toEqual([]);
+  });
+
   test('HEAD for the same link before', () => {
-    const signs = new AutomationSigns(10_000);
+    const signs = signsWith();
     signs.headSeen('a');
     expect(clicks(signs, ['a', 'b'])).toEqual([['head_request'], []]);
   });
 
   test('the last 10,000 links are remembered, and at most twice as many', () => {
-    const signs = new AutomationSigns(10_000);
+    const signs = signsWith();
     for (let n = 0; n <= 20_000; n++) signs.headSeen(`token-${n}`);
     expect(clicks(signs, ['token-0', 'token-10001'])).toEqual([[], ['head_request']]);
   });
 
   test.each([
-    [[], false],
-    [['soon_after_injection', 'head_request'], false],
-    [['user_agent'], true],
-    [['head_request', 'every_link'], true],
-    [['many_links'], true],
-  ] as const)('%j: a program, %j', (reasons, expected) => {
-    expect(isAutomatic(reasons)).toBe(expected);
+    ['a browser', {}, [], false],
+    ['a library', { userAgent: 'curl/8.5.0' }, ['user_agent'], true],
+    ['a click within seconds', { time: INJECTED }, ['soon_after_injection'], false],
+    ['a page loaded ahead', { isPrefetch: true }, ['prefetch'], true],
+    ['a scanner', { ip: '198.51.100.9' }, ['network'], true],
+    ['its neighbour', { ip: '198.51.101.9' }, [], false],
+    ['a scanner with IPv6', { ip: '2001:db8:5::1' }, ['network'], true],
+    ['no address', { ip: undefined }, [], false],
+  ] as const)('%s', (_, click, reasons, isAutomatic) => {
+    const signs = signsWith({ automaticNetworks: ['198.51.100.0/24', '2001:db8:5::/48'] });
+    expect(signs.judge(exampleClick({ time: LATER, ...click }))).toEqual({ reasons, isAutomatic });
+  });
+
+  test('automatic_when says which signs make a click automatic', () => {
+    const signs = signsWith({ automaticWhen: ['soon_after_injection'] });
+    const isAutomatic = (click: Partial<Click>) => signs.judge(exampleClick(click)).isAutomatic;
+    expect(isAutomatic({ time: INJECTED })).toBe(true);
+    expect(isAutomatic({ time: LATER, userAgent: 'curl/8.5.0' })).toBe(false);
+    signs.reload({ automaticWhen: ['user_agent'], automaticNetworks: [] });
+    expect(isAutomatic({ time: INJECTED })).toBe(false);
+    expect(isAutomatic({ time: LATER, userAgent: 'curl/8.5.0' })).toBe(true);
   });
 
   test('0 switches the signs of time off', () => {
-    const signs = new AutomationSigns(0);
+    const signs = signsWith({ automaticWithinMs: 0 });
     expect(clicks(signs, ['a', 'b', 'c', 'd', 'e', 'f'], { time: INJECTED }, 6).flat()).toEqual([]);
   });
 });

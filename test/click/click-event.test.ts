@@ -5,6 +5,7 @@ import type { MessageFacts } from '../../src/link/facts.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { bareClick, exampleClick, toClickEvent } from './example-click.ts';
 
+const MANY_LINKS = { reasons: ['many_links'], isAutomatic: true } as const;
 const asJson = (value: unknown) => JSON.parse(JSON.stringify(value));
 
 describe('the event of a click', () => {
@@ -15,7 +16,7 @@ describe('the event of a click', () => {
         { nodeName: 'mx1', customerId: '7' },
         'id-1',
         3,
-        ['user_agent', 'head_request'],
+        { reasons: ['user_agent', 'head_request'], isAutomatic: true },
       ),
     );
     expect(event).toMatchInlineSnapshot(`
@@ -287,9 +288,9 @@ describe('the event of a click', () => {
     ] as const) {
       const click = exampleClick({}, {}, { name });
       const changedClick = { ...click, resolved: { ...click.resolved, message: changed } };
-      const line = writer.write(changedClick, name, 2, ['many_links']);
+      const line = writer.write(changedClick, name, 2, MANY_LINKS);
       expect(JSON.parse(line)).toEqual(
-        asJson(toClickEvent(changedClick, node, name, 2, ['many_links'])),
+        asJson(toClickEvent(changedClick, node, name, 2, MANY_LINKS)),
       );
     }
   });

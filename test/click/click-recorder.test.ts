@@ -5,6 +5,7 @@ import { StoreUnavailable } from '../../src/link/link-store.ts';
 import { FailoverAppender } from '../../src/store/redis/failover.ts';
 import type { CountedClick, EventAppender } from '../../src/store/store.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { recordedLog, recordedMetrics } from '../helpers/recorded.ts';
 import { exampleClick } from './example-click.ts';
 
@@ -24,7 +25,7 @@ class Kept implements EventAppender {
 
 const recorders: ClickRecorder[] = [];
 function recorder(events: EventAppender, options: Partial<RecorderOptions> = {}): ClickRecorder {
-  const made = new ClickRecorder({ events, automaticWithinMs: 10_000, ...options });
+  const made = new ClickRecorder({ ...eventsDefaults, nodeName: undefined, events, ...options });
   recorders.push(made);
   return made;
 }

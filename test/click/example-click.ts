@@ -1,11 +1,7 @@
+import type { Verdict } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
 import { ClickEventWriter, type EventNode } from '../../src/click/click-event.ts';
-import type {
-  AutomationReason,
-  ClickEvent,
-  MessageFacts,
-  TrackedLink,
-} from '../../src/link/facts.ts';
+import type { ClickEvent, MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 
 const FACTS: MessageFacts = {
   messageId: 'Zm9vYmFyYmF6cXV4',
@@ -68,7 +64,7 @@ export function bareClick(): Click {
 export function toClickEvent(
   click: Click,
   node: EventNode,
-  ...others: [eventId: string, count?: number, reasons?: readonly AutomationReason[]]
+  ...others: [eventId: string, count?: number, verdict?: Verdict]
 ): ClickEvent {
   return JSON.parse(new ClickEventWriter(node).write(click, ...others)) as ClickEvent;
 }

@@ -11,6 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'clickmilter-machine-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const file = join(folder, 'c.conf');
 writeFileSync(join(folder, 'no.pem'), 'no certificate');
+writeFileSync(join(folder, 'networks'), '192.0.2.0/24\ntwo\n');
 
 test.each<[string, (string | RegExp)[]]>([
   ['', []],
@@ -20,6 +21,12 @@ test.each<[string, (string | RegExp)[]]>([
     [
       '1:33: file_owner cannot be used here: there is no user "no-such" on this machine',
       '1:54: file_group cannot be used here: there is no group "no-such" on this machine',
+    ],
+  ],
+  [
+    'events { automatic_networks = ( "file:networks" "192.0.2.1" ) } HTTP_Listener { }',
+    [
+      /^1:10: automatic_networks cannot be used here: .*networks: line 2: "two": expected an IP add/,
     ],
   ],
   ['Milter_Listener { Listen "/m" { enable = off file_group = no-such } }', []],

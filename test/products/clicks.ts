@@ -5,7 +5,7 @@ import { createRedirect } from '../../src/redirect/redirect.ts';
 import { withEncodedTarget } from '../../src/redirect/unreadable-requests.ts';
 import { BlockSet } from '../../src/store/block-set.ts';
 import type { Block } from '../../src/store/store.ts';
-import { httpDefaults } from '../helpers/option-defaults.ts';
+import { eventsDefaults, httpDefaults } from '../helpers/option-defaults.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { DOMAIN, resolvedLink, tokenNamed } from '../redirect/fake-links.ts';
 import type { Load, Product } from './growth.ts';
@@ -21,6 +21,7 @@ interface Endpoint {
   /** By default each token is that of a link of a message of its own. */
   readonly resolve?: Parameters<typeof createRedirect>[0]['resolver']['resolve'];
   readonly blocks?: readonly Block[];
+  readonly networks?: readonly string[];
 }
 
 /**
@@ -30,7 +31,7 @@ interface Endpoint {
 function requests(
   count: number,
   request: (index: number) => Request,
-  { resolve = async (token) => linkOf(token), blocks = [] }: Endpoint = {},
+  { resolve = async (token) => linkOf(token), blocks = [], networks = [] }: Endpoint = {},
   mail = 0,
 ): Load {
   const all = Array.from({ length: Math.ceil(count) }, (_, index) => request(index));
@@ -39,7 +40,9 @@ function requests(
     let output = 0;
     const set = new BlockSet(blocks);
     const clicks = new ClickRecorder({
+      ...eventsDefaults,
       automaticWithinMs: 2000,
+      automaticNetworks: networks,
       events: {
         append: async (events) => {
           for (const event of events) output += event.length;
@@ -177,6 +180,19 @@ export const products: Readonly<Record<string, Product>> = {
       return { kind: kinds[i % 4] ?? 'url', value: `${i}.blocked.example` };
     });
     return requests(n / 5, (i) => ({ path: path(i) }), { blocks }, JSON.stringify(blocks).length);
+  },
+  'networks of scanners × clicks': (n) => {
+    const networks = Array.from({ length: n / 5 }, (_, i) => {
+      const place = `${(i >> 8) & 255}.${i & 255}`;
+      return i % 2 ? `198.${place}.0/24` : `2001:db8:${i.toString(16)}::/${48 + (i % 16)}`;
+    });
+    const headers = (i: number) => ({ headers: client(i) });
+    return requests(
+      n / 5,
+      (i) => ({ path: path(i), ...headers(i) }),
+      { networks },
+      JSON.stringify(networks).length,
+    );
   },
   'labels of a target × clicks': (n) => {
     const target = `https://${'a.'.repeat(Math.min(n, MAX_TARGET / 2 - 10))}example/`;

@@ -102,6 +102,22 @@ describe.each([
     expect(answered).toEqual([302]);
   });
 
+  // The names and values that Chromium, WebKit and Gecko send, and what other programs send there.
+  test.each([
+    ['Sec-Purpose: prefetch', true],
+    ['Sec-Purpose: prefetch;prerender', true],
+    ['Sec-Purpose: prefetch;anonymous-client-ip', true],
+    ['Purpose: prefetch', true],
+    ['X-Purpose: preview', true],
+    ['X-moz: prefetch', true],
+    ['Purpose: user-click', false],
+    ['X-Requested-With: prefetch', false],
+    ['Sec-Fetch-User: ?1', false],
+  ])('%s: a page loaded ahead, %j', async (header, isPrefetch) => {
+    expect((await get(`/${LIVE}`, `${header}\r\n`)).status).toBe(302);
+    expect(links.clicks).toMatchObject([{ isPrefetch }]);
+  });
+
   // In capitals: tokens of that name.
   test.each([
     ['/f/x/LIVE', 302, 'a sublink'],

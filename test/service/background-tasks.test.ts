@@ -80,7 +80,7 @@ const tasks: Record<string, () => Promise<void>> = {
     const kept: string[] = [];
     const recorder = new ClickRecorder({
       events: { append: async (events) => void kept.push(...events) },
-      automaticWithinMs: 0,
+      ...eventsDefaults,
       counter: { clicked: boom },
     });
     await recorder.record(exampleClick());
@@ -113,7 +113,7 @@ const tasks: Record<string, () => Promise<void>> = {
           kept.push(...events);
         },
       },
-      automaticWithinMs: 10_000,
+      ...eventsDefaults,
       flood: { perSecond: 1, flushMs: 1000 },
       logger: booming,
     });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatNetwork, type Network, parseNetwork } from '../../src/lib/address.ts';
-import { PrefixTable } from '../../src/scope/prefix-table.ts';
+import { PrefixTable } from '../../src/lib/prefix-table.ts';
 
 /** Few bits that differ, so that networks often hold one another. */
 const network = fc

@@ -1,4 +1,4 @@
-import type { Address, Network } from '../lib/address.ts';
+import type { Address, Network } from './address.ts';
 
 /**
  * Values by network, found by longest prefix. There is one hash table per prefix length in use, so
