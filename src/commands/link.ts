@@ -5,6 +5,7 @@ import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
 import { isMessageId } from '../link/message-id.ts';
 import { isSealedToken } from '../link/sealed-token.ts';
 import { isStoredToken } from '../link/stored-token.ts';
+import { destinationOf } from '../redirect/destination.ts';
 import { openLinks } from '../service/links.ts';
 import { configured, stderrLogger, whileAvailable } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
@@ -101,10 +102,13 @@ export function linkCommand(program: Command): void {
     });
 }
 
-function describe(token: string, { link, message, linkCount }: ResolvedLink) {
+function describe(token: string, resolved: ResolvedLink) {
+  const { link, message, linkCount } = resolved;
+  const leadsTo = destinationOf(resolved);
   const count = message.recipientCount ?? message.recipients.length;
   return {
     target: link.target,
+    leads_to: leadsTo === link.target ? undefined : leadsTo,
     name: link.name,
     part: link.part,
     unsubscribe: link.unsubscribe,

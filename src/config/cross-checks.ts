@@ -1,6 +1,7 @@
 import { type Address, formatAddress } from '../lib/address.ts';
+import { namesInBraces } from '../lib/braces.ts';
 import { parseRedisUrl } from '../lib/redis-url.ts';
-import { longestMacroName, macroNames } from '../scope/facts.ts';
+import { longestMacroName } from '../scope/facts.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import type { Origin } from '../scope/option-value.ts';
 import { hasSenderDomain, isMadeBy, withSenderDomain } from '../scope/tracking-domain.ts';
@@ -195,7 +196,7 @@ function checkMacroNames(root: Stanza, problems: Problems): void {
   const settings = root.child('macros')?.settings;
   if (settings?.get('long_names')?.value === true) return;
   for (const [option, { value, origin }] of settings ?? []) {
-    const names = Array.isArray(value) ? macroNames(value) : [];
+    const names = Array.isArray(value) ? namesInBraces(value) : [];
     for (const name of names.filter(({ length }) => length > longestMacroName)) {
       problems.error(
         origin,

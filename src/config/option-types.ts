@@ -1,11 +1,12 @@
 import { dirname, resolve } from 'node:path';
 import { compile } from 'css-select';
 import { parseNetwork } from '../lib/address.ts';
+import { parseAppendQuery } from '../lib/append-query.ts';
+import { hasStrayBraces, namesInBraces } from '../lib/braces.ts';
 import { asciiDomain, parseTrackingDomain } from '../lib/host-name.ts';
 import { isRedisHost, parseRedisUrl } from '../lib/redis-url.ts';
 import { parseBoolean, parseChoice, parseWholeNumber } from '../lib/values.ts';
 import { contextVariables } from '../scope/context-variables.ts';
-import { macroNames } from '../scope/facts.ts';
 import type { OptionValue, Origin } from '../scope/option-value.ts';
 import { parseDomainTemplate } from '../scope/tracking-domain.ts';
 import { notImplemented } from './momentum-names.ts';
@@ -238,6 +239,11 @@ export const selectorType = scalarType(
   (text) => (isSelector(text) ? text : undefined),
 );
 
+export const appendQueryType = scalarType(
+  'parameters of a URL such as "utm_source=news&utm_campaign={campaign_id}", of up to 128 characters',
+  parseAppendQuery,
+);
+
 export const proxyType = scalarType(
   'an IP address, a network such as "10.0.0.0/8", or "unix" for all peers of unix sockets',
   (text) => (text === 'unix' || parseNetwork(text) ? text : undefined),
@@ -277,10 +283,7 @@ export const fileModeType: OptionType<number> = {
 
 export const macroTemplateType = scalarType(
   'a string with macros in braces, such as "{daemon_addr}:{daemon_port}"',
-  (text) => {
-    const withoutMacros = text.replaceAll(/\{[A-Za-z0-9_]+\}/g, '');
-    return macroNames([text]).length > 0 && !/[{}]/.test(withoutMacros) ? text : undefined;
-  },
+  (text) => (namesInBraces([text]).length > 0 && !hasStrayBraces(text) ? text : undefined),
 );
 
 export const workersType: OptionType<number | 'auto'> = scalarType(

@@ -2,6 +2,7 @@ import { contextVariableNames, maxLinkExpiry } from '../scope/context-variables.
 import { domainMatcher, recipientMatcher, urlMatcher } from '../scope/pattern-matcher.ts';
 import { type Definitions, option } from './option.ts';
 import {
+  appendQueryType,
   booleanType,
   choiceType,
   contextType,
@@ -91,6 +92,18 @@ export const trackingOptions = {
     'leave',
     'Whether links with the mark data-msys-unsubscribe are left alone, or tracked: a click on one is then an event of the type link_unsubscribe.',
     { since: '0.2.0' },
+  ),
+  append_query: option(
+    appendQueryType,
+    '',
+    'Parameters that the redirect endpoint adds to the target of a link, before its fragment; the mail and the event hold the target as written. A parameter that the target has already stays as it is. {campaign_id}, {link_name}, {pathway} and {message_id} stand for values of the click, percent-encoded; a parameter without its value is left out, and so is {message_id} for readers whom respect_gpc protects. Links sent before a change keep the parameters they were sent with. Parameters make sealed links longer.',
+    { since: '0.2.0' },
+  ),
+  exclude_append: option(
+    usedAs(listType(domainPatternType), domainMatcher),
+    [],
+    'Links to these domains and their subdomains get no parameters of append_query: those that a signature protects, for example; *.example.net stands for the subdomains only.',
+    { since: '0.2.0', example: '( "files.example.com" )' },
   ),
   recipients: option(
     choiceType('any', 'single'),

@@ -1,8 +1,9 @@
+import { namesInBraces } from '../lib/braces.ts';
 import { reply } from '../milter/answer.ts';
 import type { EndOfMessage, Filter, MacroRequest, Message } from '../milter/filter.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
-import { longestMacroName, type MacroSettings, macroNames } from '../scope/facts.ts';
+import { longestMacroName, type MacroSettings } from '../scope/facts.ts';
 import type { MessageReport } from './report.ts';
 import { SMTPAPI } from './smtpapi.ts';
 import { type FilterParts, type FilterSettings, Transaction } from './transaction.ts';
@@ -108,7 +109,7 @@ function removeSmtpapi(message: EndOfMessage, count: number): void {
  * CONNECT and at MAIL, since only the MTA knows when it has them.
  */
 function macroRequest({ listener, listen, peer, pathway, longNames }: MacroSettings): MacroRequest {
-  const chosen = macroNames([...listener, ...listen, ...peer, ...pathway]).filter(
+  const chosen = namesInBraces([...listener, ...listen, ...peer, ...pathway]).filter(
     (name) => name !== 'sender_domain',
   );
   const braced = (names: Iterable<string>) =>

@@ -42,6 +42,7 @@ export function messageFacts(
     subject: headerText(headers, 'subject'),
     rfc822MessageId: MESSAGE_ID.exec(headerText(headers, 'message-id') ?? '')?.[0],
     pathway: match.pathway,
+    appendQuery: options.appendQuery || undefined,
     ...message,
     metadata: includeMetadata ? message.metadata : undefined,
   };

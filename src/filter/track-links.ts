@@ -49,9 +49,10 @@ export async function trackLinks(
   read: ReadMessage,
   issuer: LinkIssuer,
   facts: MessageFacts,
-  { clickTrackingScheme, trackingDomain }: TrackingOptions,
+  { clickTrackingScheme, trackingDomain, excludeAppend }: TrackingOptions,
 ): Promise<TrackedMessage> {
   const base = `${clickTrackingScheme}://${trackingDomain}/`;
+  const isAnyExcluded = facts.appendQuery !== undefined && excludeAppend.patterns.length > 0;
   let issued: IssuedLinks | undefined;
   const urls = new Map<FoundLink, string>();
   let handled = 0;
@@ -60,7 +61,9 @@ export async function trackLinks(
     if (reason !== undefined) continue;
     if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) continue;
     issued ??= issuer.issue(facts);
-    const token = issued.token({ target, part, name, unsubscribe });
+    const asWritten =
+      (isAnyExcluded && excludeAppend.matches(new URL(target).hostname)) || undefined;
+    const token = issued.token({ target, part, name, unsubscribe, asWritten });
     if (token !== undefined) {
       urls.set(link, base + (sublink === undefined ? token : `f/${sublink}/${token}`));
     }

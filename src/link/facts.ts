@@ -206,6 +206,8 @@ export const MESSAGE_FACTS = {
       },
     },
   }),
+  /** `append_query`: parameters that the redirect endpoint adds to targets. */
+  appendQuery: fact(text, { key: 'a', shared: true, sealed: 0.5 }),
   /** The Message-ID header, with its angle brackets. */
   rfc822MessageId: fact(text, {
     key: 'h',
@@ -279,6 +281,8 @@ export const LINK_FACTS = {
       },
     },
   }),
+  /** Whether `append_query` is not added to the target, by `exclude_append`. */
+  asWritten: fact(oneOf(true), { key: 'w', sealed: 0 }),
 } as const;
 
 export type TrackedLink = FactsOf<typeof LINK_FACTS>;

@@ -1,12 +1,11 @@
 import type { TrackedLink } from './facts.ts';
 
 /** What the letter says that begins a link's line. */
-export type LinkKind = Pick<TrackedLink, 'part' | 'unsubscribe'>;
+export type LinkKind = Pick<TrackedLink, 'part' | 'unsubscribe' | 'asWritten'>;
 
 /**
  * A link as one line of a record, without its LF: a letter, the target, and if the link has a name,
- * a tab and the name in JSON. The letter is `h` or `t` for the part, `u` or `v` for an unsubscribe
- * link in it.
+ * a tab and the name in JSON. The letter is one of `KINDS`.
  * @throws RangeError for a target with a tab or line break, which no link has
  */
 export function linkLine(link: TrackedLink): string {
@@ -44,21 +43,29 @@ function count(text: string, character: string): number {
 /** @throws Error for a line that is not a link */
 export function parseLinkLine(line: string): TrackedLink {
   const tab = line.indexOf('\t');
-  const { part, unsubscribe } = kindOf(line.charAt(0));
-  if (tab === -1) return { target: line.slice(1), part, unsubscribe };
+  const { part, unsubscribe, asWritten } = kindOf(line.charAt(0));
+  if (tab === -1) return { target: line.slice(1), part, unsubscribe, asWritten };
   return {
     target: line.slice(1, tab),
     part,
     unsubscribe,
+    asWritten,
     name: parseLinkName(line.slice(tab + 1)),
   };
 }
 
+/** Letters by kind, see `letterOf`. */
+const LETTERS = 'thvuabcd';
+
 const KINDS: ReadonlyMap<string, LinkKind> = new Map([
-  ['h', { part: 'html' }],
   ['t', { part: 'text' }],
-  ['u', { part: 'html', unsubscribe: true }],
+  ['h', { part: 'html' }],
   ['v', { part: 'text', unsubscribe: true }],
+  ['u', { part: 'html', unsubscribe: true }],
+  ['a', { part: 'text', asWritten: true }],
+  ['b', { part: 'html', asWritten: true }],
+  ['c', { part: 'text', unsubscribe: true, asWritten: true }],
+  ['d', { part: 'html', unsubscribe: true, asWritten: true }],
 ]);
 
 /** Whether this letter begins the line of a link. */
@@ -73,14 +80,19 @@ export function kindOf(letter: string): LinkKind {
   return kind;
 }
 
-export function letterOf({ part, unsubscribe }: LinkKind): string {
-  if (unsubscribe) return part === 'html' ? 'u' : 'v';
-  return part === 'html' ? 'h' : 't';
+export function letterOf({ part, unsubscribe, asWritten }: LinkKind): string {
+  const kind = (part === 'html' ? 1 : 0) + (unsubscribe ? 2 : 0) + (asWritten ? 4 : 0);
+  return LETTERS.charAt(kind);
 }
 
 /** Whether two links differ in their targets at most. */
 export function isAlike(a: Omit<TrackedLink, 'target'>, b: typeof a): boolean {
-  return a.part === b.part && a.name === b.name && a.unsubscribe === b.unsubscribe;
+  return (
+    a.part === b.part &&
+    a.name === b.name &&
+    a.unsubscribe === b.unsubscribe &&
+    a.asWritten === b.asWritten
+  );
 }
 
 /** @throws Error for text that is not the JSON of a string */

@@ -16,7 +16,7 @@ import { expandUrl, shortenUrl } from './url-shorthand.ts';
  *     …  target, to the end: in the shorthand of URLs, else (Flag.plain) in UTF-8
  *
  * Campaign, name and recipient are always in it; further facts only while the token stays short,
- * unless they have rank 0 in the fact table.
+ * unless they have a rank below 1 in the fact table.
  */
 export interface SealedContents {
   readonly link: TrackedLink;
@@ -74,7 +74,8 @@ export class ContentsPacker {
     const campaign = shortString(message.campaignId);
     const recipient = count === 1 ? shortString(recipients[0]) : undefined;
     const recipientCount = recipient === undefined && count > 0 ? base128(count) : undefined;
-    this.#further = membersOf(FURTHER, message);
+    const needsPathway = message.appendQuery?.includes('{pathway}');
+    this.#further = membersOf(FURTHER, message, needsPathway ? 'pathway' : undefined);
 
     const lifetime = Math.min(Math.max(expires - injectionTime, 0), 2 ** 32 - 1);
     const inDays = lifetime % DAY === 0;
@@ -117,12 +118,14 @@ export class ContentsPacker {
   }
 
   #furtherWithin(room: number, ofLink: readonly Member[]): Buffer {
-    let left = Math.min(room, MAX_STRING_BYTES) - 2;
-    for (const { bytes } of ofLink) left -= bytes + 1;
+    let most = MAX_STRING_BYTES - 2;
+    for (const { bytes } of ofLink) most -= bytes + 1;
+    let left = Math.min(room - MAX_STRING_BYTES, 0) + most;
     let which = 0;
     let bit = 1;
     for (const { bytes, isNeeded } of this.#further) {
-      if (bytes + 1 <= left || isNeeded) {
+      if (bytes + 1 <= (isNeeded ? most : left)) {
+        most -= bytes + 1;
         left -= bytes + 1;
         which |= bit;
       }
@@ -148,9 +151,11 @@ interface Member {
 /** Of nearly every link. */
 const NO_MEMBERS: readonly Member[] = [];
 
+/** @param needed the name of a fact that is sealed whatever its rank */
 function membersOf<Facts>(
   further: readonly { readonly name: keyof Facts; readonly key: string; readonly sealed: number }[],
   facts: Facts,
+  needed?: keyof Facts,
 ): readonly Member[] {
   let members: Member[] | undefined;
   for (const { key, name, sealed } of further) {
@@ -158,7 +163,7 @@ function membersOf<Facts>(
     if (value === undefined) continue;
     const json = `"${key}":${jsonOf(value)}`;
     members ??= [];
-    members.push({ json, bytes: Buffer.byteLength(json), isNeeded: sealed === 0 });
+    members.push({ json, bytes: Buffer.byteLength(json), isNeeded: sealed < 1 || name === needed });
   }
   return members ?? NO_MEMBERS;
 }

@@ -17,7 +17,7 @@ const MAX_SHARE = 1 / 5;
  *                before
  *     `=N`       the next N links
  *     `-N`       without the next N links
- *     `h…` `t…` `u…` `v…`  a link of the instance alone, see `linkLine`
+ *     any letter  a link of the instance alone, see `linkLine`
  *
  * @returns undefined where the instance shares too little with the template
  * @throws RangeError for a target with a tab or line break, which no link has
@@ -102,6 +102,6 @@ export function applyChanges(template: Template, changes: readonly string[]): Tr
   return links;
 }
 
-function asLink({ part, name, unsubscribe }: TemplateLink, target: string): TrackedLink {
-  return { target, part, name, unsubscribe };
+function asLink({ part, name, unsubscribe, asWritten }: TemplateLink, target: string): TrackedLink {
+  return { target, part, name, unsubscribe, asWritten };
 }

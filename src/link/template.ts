@@ -84,12 +84,13 @@ function parseLink(line: string): TemplateLink {
   const kind = letter.toLowerCase();
   const isOpen = letter !== kind;
   const name = fields[isOpen ? 2 : 1];
-  const { part, unsubscribe } = kindOf(kind);
+  const { part, unsubscribe, asWritten } = kindOf(kind);
   // Always the same properties in the same order: these links are compared with those of every
   // message.
   return {
     part,
     unsubscribe,
+    asWritten,
     name: name === undefined ? undefined : parseLinkName(name),
     start: fields[0] ?? '',
     end: isOpen ? (fields[1] ?? '') : undefined,

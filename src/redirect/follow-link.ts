@@ -5,6 +5,7 @@ import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/
 import { isSealedToken, MAX_TOKEN } from '../link/sealed-token.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 import type { BlockList } from '../store/store.ts';
+import { isSafeUrl } from './destination.ts';
 
 /** The URL without query and fragment. */
 export function pathOf(url: string): string {
@@ -76,9 +77,6 @@ export type Followed =
   | { readonly kind: 'unknown' }
   | ({ readonly kind: 'blocked' | 'live' | 'expired' } & FoundLink);
 
-// Visible ASCII and space: such a target cannot end a header line.
-const SAFE_TARGET = /^https?:\/\/[\x20-\x7e]+$/i;
-
 /**
  * Looks up the first known token and decides whether its link may be followed.
  * @param tokens the candidates of `tokensIn`
@@ -138,7 +136,7 @@ function mayFollow(
   return (
     resolved !== undefined &&
     (host === undefined || resolved.isFor(host)) &&
-    SAFE_TARGET.test(resolved.link.target)
+    isSafeUrl(resolved.link.target)
   );
 }
 

@@ -4,6 +4,7 @@ import { type Detail, type Logger, logFailure, showTarget, silent } from '../lib
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
 import type { BlockList } from '../store/store.ts';
+import { destinationOf } from './destination.ts';
 import { asksForPrivacy, clickOn, followLink, pathOf, tokensIn } from './follow-link.ts';
 import {
   BAD_REQUEST,
@@ -100,7 +101,8 @@ export function createRedirect(options: RedirectOptions): RequestListener {
         }
       }
     }
-    const page = followed.kind === 'blocked' ? BLOCKED : redirectTo(resolved.link.target);
+    const page =
+      followed.kind === 'blocked' ? BLOCKED : redirectTo(destinationOf(resolved, isAnonymous));
     send(response, page);
     logFollowed(page.status, resolved, isAnonymous);
   }

@@ -1,3 +1,5 @@
+import { fillBraces } from '../lib/braces.ts';
+
 /** Facts about one transaction from the MTA's macros. Unknown facts are absent. */
 export interface Facts {
   /** The name of the listener, such as Postfix's `{daemon_name}`. */
@@ -55,27 +57,7 @@ export type MacroLookup = (name: string) => string | undefined;
 /** MAXMACNAMELEN. If a milter asks for a longer name, Sendmail refuses all mail with 554. */
 export const longestMacroName = 25;
 
-const macro = /\{([A-Za-z0-9_]+)\}/g;
-
-/** The names of the macros in the templates, without braces. */
-export function macroNames(templates: readonly string[]): string[] {
-  const names = templates.flatMap((template) =>
-    [...template.matchAll(macro)].map((match) => match[1] ?? ''),
-  );
-  return [...new Set(names)];
-}
-
 /** Fills in the templates and returns those whose macros are all set, in order. */
 function expandMacros(templates: readonly string[], lookup: MacroLookup): string[] {
-  const filled: string[] = [];
-  for (const template of templates) {
-    let complete = true;
-    const text = template.replace(macro, (_, name: string) => {
-      const value = lookup(name) ?? '';
-      if (value === '') complete = false;
-      return value;
-    });
-    if (complete) filled.push(text);
-  }
-  return filled;
+  return templates.flatMap((template) => fillBraces(template, lookup) ?? []);
 }

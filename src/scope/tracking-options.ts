@@ -35,6 +35,10 @@ export interface TrackingOptions {
   readonly placeholders: 'leave' | 'track';
   /** What becomes of links with the mark data-msys-unsubscribe. */
   readonly unsubscribeLinks: 'leave' | 'track';
+  /** Parameters to add to targets at the redirect; empty for none. */
+  readonly appendQuery: string;
+  /** Matches the host of a target that gets none of them. */
+  readonly excludeAppend: Matcher;
   /** `single`: only messages with one recipient are tracked. */
   readonly recipients: 'any' | 'single';
   /** Matches an envelope recipient without angle brackets. */

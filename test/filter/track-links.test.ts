@@ -2,12 +2,14 @@ import { expect, test } from 'vitest';
 import { trackLinks } from '../../src/filter/track-links.ts';
 import type { LinkIssuer } from '../../src/link/link-store.ts';
 import { openMessage } from '../../src/message/open-message.ts';
+import { domainMatcher } from '../../src/scope/pattern-matcher.ts';
 import type { TrackingOptions } from '../../src/scope/tracking-options.ts';
 import { exampleMessage } from '../link/example-message.ts';
 
 const TRACKING = {
   clickTrackingScheme: 'https',
   trackingDomain: 'click.example',
+  excludeAppend: domainMatcher([]),
 } as TrackingOptions;
 
 /** Its tokens say what they are for. */
@@ -40,6 +42,24 @@ http://a.example/${'x'.repeat(20)} https://click.example/f/x/y/http-a-example-2\
     'too-long',
     undefined,
   ]);
+});
+
+test('links to excluded domains are marked where parameters are appended', async () => {
+  const seen: (true | undefined)[] = [];
+  const noting: LinkIssuer = {
+    kind: 'stored',
+    issue: () => ({
+      token: ({ asWritten }) => `T${seen.push(asWritten)}`,
+      commit: async () => {},
+    }),
+  };
+  const options = { ...TRACKING, excludeAppend: domainMatcher(['s3.example']) };
+  const text =
+    'http://a.example/s3.example http://S3.example:8080/1?Signature=x http://x.s3.example\n';
+  await trackLinks(read(text), noting, exampleMessage({ appendQuery: 'a=b' }), options);
+  expect(seen).toEqual([undefined, true, true]);
+  await trackLinks(read(text), noting, exampleMessage(), options);
+  expect(seen.slice(3)).toEqual([undefined, undefined, undefined]);
 });
 
 test('others get their turn while thousands of links are made', async () => {

@@ -14,6 +14,7 @@ const example = exampleMessage({
   customerId: '17',
   rfc822MessageId: '<a@x.example>',
   identity: 'domain',
+  appendQuery: 'utm_source=news',
 });
 const { messageId, injectionTime, expires, domain } = example;
 const least: MessageFacts = { messageId, injectionTime, expires, domain, recipients: [] };

@@ -46,6 +46,7 @@ const link = fc.record(
     part: fc.constantFrom('text', 'html'),
     name: text,
     unsubscribe: fc.constant(true),
+    asWritten: fc.constant(true),
   },
   { requiredKeys: ['target', 'part'] },
 );
@@ -79,16 +80,24 @@ describe('what is encoded comes back', () => {
   });
 });
 
-test('the letter of a link’s line tells its part, and whether it unsubscribes', () => {
+test('the letter of a link’s line tells its part, and what the redirect does', () => {
   const target = 'https://a.example/';
   const unsubscribe = true as const;
+  const asWritten = true as const;
   const lines = linkLines([
     { target, part: 'html' },
     { target, part: 'text', name: 'n' },
     { target, part: 'html', unsubscribe },
     { target, part: 'text', unsubscribe, name: 'n' },
+    { target, part: 'html', asWritten },
+    { target, part: 'text', asWritten, name: 'n' },
+    { target, part: 'html', unsubscribe, asWritten },
+    { target, part: 'text', unsubscribe, asWritten },
   ]);
-  expect(lines).toBe(`h${target}\nt${target}\t"n"\nu${target}\nv${target}\t"n"\n`);
+  expect(lines).toBe(
+    `h${target}\nt${target}\t"n"\nu${target}\nv${target}\t"n"\n` +
+      `b${target}\na${target}\t"n"\nd${target}\nc${target}\n`,
+  );
 });
 
 test('the links of a newsletter share what they have in common', () => {

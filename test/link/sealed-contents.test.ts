@@ -141,6 +141,31 @@ test('an unsubscribe link says so, however long its target, and beside everythin
   expect(packed.toString('latin1')).toContain('\x0a{"u":true}');
 });
 
+test('what the redirect needs is in every sealed link, however long the target', () => {
+  const needed = {
+    customerId: 'c'.repeat(64),
+    appendQuery: 'utm_source={pathway}&x='.padEnd(128, '1'),
+    pathway: 'p'.repeat(10),
+  };
+  const packer = new ContentsPacker({ ...message, ...needed });
+  for (let length = 0; length < 400; length += 7) {
+    const target = `https://a.example/${'x'.repeat(length)}`;
+    const marked: TrackedLink = { target, part: 'html', unsubscribe: true, asWritten: true };
+    const unpacked = unpackContents(packer.pack(marked, 32), false);
+    expect(unpacked?.link).toEqual(marked);
+    expect(unpacked?.facts).toMatchObject(needed);
+  }
+});
+
+test('facts that together have no room leave room for the customer', () => {
+  const facts = { ...message, customerId: '"'.repeat(64), appendQuery: 'x='.padEnd(128, '1') };
+  const marked: TrackedLink = { ...link, unsubscribe: true, asWritten: true };
+  const unpacked = unpackContents(new ContentsPacker(facts).pack(marked, 32), false);
+  expect(unpacked?.link).toEqual(marked);
+  expect(unpacked?.facts.customerId).toBe(facts.customerId);
+  expect(unpacked?.facts.appendQuery).toBeUndefined();
+});
+
 test('the customer is in every sealed link, however long the target', () => {
   const customerId = '"'.repeat(64);
   for (let length = 0; length < 400; length += 7) {

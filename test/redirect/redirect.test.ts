@@ -12,6 +12,7 @@ import { APPENDED } from './appended.ts';
 import { DOMAIN, FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
 
 const TARGET = "https://example.org/a%2Fb/../c?q=1&r=%E4'*,;@!~|{}#frag";
+const APPEND = 'q=2&utm_content={link_name}&utm_campaign={campaign_id}&id={message_id}';
 const LIVE = tokenNamed('live');
 const servers: RedirectServer[] = [];
 let links: FakeLinks;
@@ -26,6 +27,9 @@ async function start(options: Partial<RedirectOptions> = {}, limits: Partial<Ser
     live: resolvedLink({ target: TARGET }),
     blocked: resolvedLink(),
     unlisted: resolvedLink(),
+    appended: resolvedLink({ target: TARGET, name: 'A&B' }, { appendQuery: APPEND }),
+    aswritten: resolvedLink({ target: TARGET, asWritten: true }, { appendQuery: APPEND }),
+    damaged: resolvedLink({ target: TARGET }, { appendQuery: 'x=1\r\nSet-Cookie: a=b' }),
     expired: resolvedLink({}, { expires: 1 }),
     evil: resolvedLink({ target: 'https://x/\r\nSet-Cookie: a=b' }),
     script: resolvedLink({ target: 'javascript:alert(1)' }),
@@ -395,6 +399,27 @@ describe.each([
     expect(answer.headers.has('location')).toBe(false);
     await expect.poll(() => answered).toEqual([400, 302]);
   });
+});
+
+test('append_query: parameters before the fragment, and the click has the target as written', async () => {
+  await start();
+  const locations = async (...names: string[]) => {
+    const answers = await Promise.all(names.map((name) => get(`/${tokenNamed(name)}`)));
+    return answers.map(({ headers }) => headers.get('location'));
+  };
+  const appended = TARGET.replace('#', '&utm_content=A%26B&id=AAAAAAAAAAAAAAAA#');
+  expect(await locations('appended', 'aswritten', 'damaged')).toEqual([appended, TARGET, TARGET]);
+  expect(links.clicks.map(({ resolved }) => resolved.link.target)).toEqual([
+    TARGET,
+    TARGET,
+    TARGET,
+  ]);
+  const head = await get(`/${tokenNamed('appended')}`, '', 'HEAD');
+  expect(head.headers.get('location')).toBe(appended);
+
+  await start({ respectGpc: true });
+  const anonymous = await get(`/${tokenNamed('appended')}`, 'Sec-GPC: 1\r\n');
+  expect(anonymous.headers.get('location')).toBe(appended.replace('&id=AAAAAAAAAAAAAAAA', ''));
 });
 
 test('what an unknown token costs is bounded, whatever it looks like', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { macroNames, readFacts } from '../../src/scope/facts.ts';
+import { readFacts } from '../../src/scope/facts.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
 const { macros: defaults, scopes } = configurationOf('pathway "Shop" { } pathway "other" { }');
@@ -50,12 +50,4 @@ test('a macro value that looks like a template is not filled in again', () => {
   expect(read({ daemon_name: '{client_addr}', client_addr: '192.0.2.1' }).listener).toBe(
     '{client_addr}',
   );
-});
-
-test('the macros to ask the MTA for', () => {
-  expect(macroNames([...defaults.listen, ...defaults.peer, '{daemon_addr}', 'none'])).toEqual([
-    'daemon_addr',
-    'daemon_port',
-    'client_addr',
-  ]);
 });
