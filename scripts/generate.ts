@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadProgram } from '../src/commands/program.ts';
+import { version } from '../src/version.ts';
 import { eventPage, eventSchema } from './click-event.ts';
 import { shells } from './completions.ts';
 import { commandPage } from './manual-command-page.ts';
@@ -26,8 +27,8 @@ async function builtFiles(): Promise<ReadonlyMap<string, string>> {
   const program = await loadProgram();
   const date = sourceDate();
   return new Map([
-    ['dist/man/clickmilter.8', commandPage(program, date)],
-    ['dist/man/clickmilter.conf.5', configPage(program.version() ?? '', date)],
+    ['dist/man/clickmilter.8', commandPage(program, version, date)],
+    ['dist/man/clickmilter.conf.5', configPage(version, date)],
     ...Object.entries(shells).map(([shell, script]): [string, string] => [
       `dist/completions/clickmilter.${shell}`,
       script(program),

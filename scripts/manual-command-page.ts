@@ -34,11 +34,11 @@ const ENVIRONMENT = [
 ] as const;
 
 /** clickmilter(8), from the description of the command line. */
-export function commandPage(program: Command, date: string): string {
+export function commandPage(program: Command, version: string, date: string): string {
   const help = program.createHelp();
   const commands = help.visibleCommands(program).filter((command) => command.name() !== 'help');
   return [
-    heading('clickmilter', 8, program.version() ?? '', date),
+    heading('clickmilter', 8, version, date),
     section('NAME', `clickmilter \\- ${roff(lowerFirst(program.description()))}\n`),
     section('SYNOPSIS', `.B clickmilter\n[options]\n.I command\n[arguments]\n`),
     section(

@@ -25,7 +25,7 @@ const commands = {
 export async function loadProgram(args: readonly string[] = []): Promise<Command> {
   const program = new Command('clickmilter')
     .description('Click tracking for Postfix and Sendmail')
-    .version(version)
+    .version(`${version} (Node.js ${process.versions.node})`)
     .option('-c, --config <file>', 'configuration file', '/etc/clickmilter/clickmilter.conf')
     // One line per command, so that the help fits a screen.
     .configureHelp({ subcommandTerm: (command) => command.name() })

@@ -44,7 +44,7 @@ for suite in $BOOT_SUITES; do
     give_up "$suite cannot be made; DEBIAN_MIRROR names another mirror; the end of $BOOT_FOLDER/$suite.log:
 $(tail -n 5 "$BOOT_FOLDER/$suite.log" 2>/dev/null)"
 done
-npm run --silent deb -- "$BOOT_PACKAGES"
+npm run --silent deb -- "$BOOT_PACKAGES" all
 mv "$BOOT_PACKAGES"/clickmilter_*.deb "$BOOT_PACKAGES/clickmilter.deb"
 sh test/packaging/successor.sh "$BOOT_PACKAGES/clickmilter.deb" "$BOOT_PACKAGES/successor.deb"
 

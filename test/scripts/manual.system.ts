@@ -29,7 +29,7 @@ function mandoc(page: string, ...args: string[]): string {
 }
 
 const pages = {
-  'clickmilter(8)': commandPage(program(), '2026-11-23'),
+  'clickmilter(8)': commandPage(program(), '1.2.3', '2026-11-23'),
   'clickmilter.conf(5)': configPage('1.2.3', '2026-11-23'),
 };
 
