@@ -69,6 +69,19 @@ describe('what is encoded comes back', () => {
     );
   });
 
+  test('with targets that are alike in any way', () => {
+    const word = fc.constantFrom('?', 'x', '?', 'a'.repeat(40), '/', '&x=1', '~', '!');
+    const target = fc.array(word).map((words) => `https://a.example/${words.join('')}`);
+    const message = exampleMessage({ messageId: 'x' });
+    const likeLinks = fc.array(fc.record({ target, part: fc.constantFrom('text', 'html') }));
+    fc.assert(
+      fc.property(likeLinks, (links) => {
+        const open = new OpenRecord(encodeRecord({ message, secret: 's', links }), 'x');
+        expect(open.contents().links).toEqual(links);
+      }),
+    );
+  });
+
   test('of a message with 20,000 links', () => {
     const links = Array.from({ length: 20_000 }, (_, i) => ({
       target: `https://shop.example/${i}?${'x'.repeat(80)}`,
@@ -105,15 +118,22 @@ test('the links of a newsletter share what they have in common', () => {
     target,
     part: 'html' as const,
   }));
-  const value = encodeRecord({ message: exampleMessage(), secret: 'AAAABBBBCCCCDDDD', links });
+  const record = { message: exampleMessage(), secret: 'AAAABBBBCCCCDDDD', links };
+  const value = encodeRecord(record);
+  const alone = links.map((link) => encodeRecord({ ...record, links: [link] }).length);
   expect(links).toHaveLength(30);
-  expect(value.length / links.length).toBeLessThan(26);
+  expect(value.length / links.length).toBeLessThan(60);
+  expect(value.length).toBeLessThan(alone.reduce((sum, length) => sum + length) / 6);
 });
 
 /** Records already in Redis must be readable for as long as their links are: for years. */
 test('a record of format 1 that an earlier release wrote', () => {
   const golden = Buffer.from(GOLDEN, 'base64');
   expect(new OpenRecord(golden, 'AbCdEfGhIjKlMn-_').contents()).toEqual(GOLDEN_RECORD);
+});
+
+test('a record of format 4 that an earlier release wrote', () => {
+  expect(new OpenRecord(GOLDEN_PACKED, 'AbCdEfGhIjKlMn-_').contents()).toEqual(GOLDEN_RECORD);
 });
 
 test('a record of format 3 that an earlier release wrote, and its template', () => {
@@ -257,6 +277,20 @@ const GOLDEN =
   'Ix4SYx+pWxJyeKZDI4jZ3f+eDHntc3u6ZHrd3nTnwgsZBpCRAtydhAN723jlSm7rIVdkqydl5ar480j1pZUzLhCvBO' +
   'WALudmRW3xfBsV85mS84O22dERXVagjVUO+50+6WYQF+f9rcWcxs5gMdXnOLGSLQ4aFojuAWyqe8BrkH+TPIv4J/9R' +
   'MW7dvhsE8QepQxlohpNAiRpqSBGxj1aWAXfwE=';
+const GOLDEN_PACKED = Buffer.from(
+  `\x04{"x":"Zm9vYmFyYmF6cXV4","i":1795000000,"e":31536000,"d":"click.example.com",
+"r":"Someone@example.org","s":"bounce-4711@mail.shop.example","q":"4bXyZ01abcz9",
+"f":"\\"Shop\\" <news@shop.example>","j":"Our best offers of the autumn – only today","z":40213,
+"c":"autumn-2026","m":{"user":4711,"plan":"gold"},"g":["weekly","de"],"p":"newsletters","l":6}
+`.replaceAll(/,\n/g, ',') +
+    `t!https://www.shop.example/
+t%://shop.example/a%20b/C?!x=1&amp;y=%2F+%zz#Frag
+h%s://www.shop.example/\t"Logo"
+h)shop.example/~it's,(fine);*:@/..//./?!q=<>&"\t"Ähnliches \\"Angebot\\""
+h6${'long/'.repeat(300)}
+h!HTTP://[2001:db8::1]:8080/Path
+`,
+);
 const GOLDEN_INSTANCE =
   'Ae2OsU7DMBRF5+QroovY3LiNEEgWQu2CGNhgIwyJ+xqndewoflFACCb+jB9DHUKJ+AOU5Qzvnnv13rCFgra1PqT0UjStpV' +
   'T7BgIBCqXvnabFxdVqtW6K2qbB+Hb0ILCDQo4H49scybWjIax/GzcQ2ENh4zwb6pLQl3vSDAENhaLnvnGLbJldQqCCesJA' +
@@ -267,11 +301,22 @@ const GOLDEN_INSTANCE =
   'dW1uIOKAkyBvbmx5IHRvZGF5In0KfkM/eD0xJmFtcDt5PSUyRislenoKLTEKfml0J3MsKGZpbmUpOyo6QC8uLi8vLi8/cT' +
   '08PiYKPTEKaEhUVFA6Ly9bMjAwMTpkYjg6OjFdOjgwODAvUGF0aA==';
 
+function packed(lines: string): Buffer {
+  const [head = ''] = GOLDEN_PACKED.toString().split('\n', 1);
+  return Buffer.from(`${head}\n${lines}`);
+}
+
 test.each([
   ['nothing', Buffer.alloc(0)],
   ['another format', Buffer.of(9, 1, 2)],
   ['a format and nothing', Buffer.of(1)],
   ['what is not deflated', Buffer.from('\x01hello')],
+  ['a first link that shares something', packed('h"ttps://a.example/\n')],
+  ['a link that shares more than the link before has', packed('h!x\nh#y\n')],
+  ['a query that shares more than the query before has', packed('h!x?!q\nh"?#y\n')],
+  ['a link without a digit', packed('h\n')],
+  ['a query without a digit', packed('h!x?\n')],
+  ['a link without its line end', packed('h!x\nh"y')],
   ['half a record', Buffer.from(GOLDEN, 'base64').subarray(0, 100)],
 ])('%s is refused', (_, value) => {
   expect(() => new OpenRecord(value, 'x')).toThrow();

@@ -52,3 +52,28 @@ test('a newsletter of 30 links to 10,000 recipients takes at most 15 bytes of Re
   expect(grown / links).toBeLessThanOrEqual(15);
   await store.close();
 });
+
+test.each([
+  { size: 2, links: 2, atMost: 410 },
+  { size: 20, links: 24, atMost: 80 },
+  { size: 40, links: 48, atMost: 65 },
+])(
+  'a message of its own, of $links links, takes at most $atMost bytes per link',
+  async ({ size, links: count, atMost }) => {
+    const store = openStore({ url: `unix://${redis.socket}` });
+    await store.resolver.resolve(`1${'A'.repeat(23)}`);
+    const before = await usedMemory();
+    const messages = 100;
+    for (let seed = 0; seed < messages; seed++) {
+      const { links } = newsletter({ links: count, size: size * 1000, seed });
+      const issued = store.issuer.issue(
+        exampleMessage({ recipients: [`someone.${seed}@example.org`] }),
+      );
+      for (const target of links.slice(-count)) issued.token({ target, part: 'html' });
+      await issued.commit();
+    }
+    const perLink = ((await usedMemory()) - before) / messages / count;
+    await store.close();
+    expect(perLink).toBeLessThanOrEqual(atMost);
+  },
+);
