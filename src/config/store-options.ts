@@ -145,6 +145,11 @@ export const eventsOptions = {
     { since: '0.2.0' },
   ),
   block_list: statePath('blocked', 'File of the blocked links, unless Redis keeps them.'),
+  opt_outs: statePath(
+    'opt-outs',
+    'File of the recipients who opted out (clickmilter optout), as digests. With Redis, its list holds as well as this file.',
+    { since: '0.2.0' },
+  ),
   webhook: optional(
     webhookType,
     'URL to which batches of events are posted, as Momentum and SparkPost do.',

@@ -16,6 +16,7 @@ const FILTER_REASONS = {
   off: 'click_tracking_enabled is off',
   'several-recipients': 'recipients = single, and it does not have exactly one recipient',
   'excluded-recipient': 'a recipient is in exclude_recipients',
+  'recipient-opted-out': 'a recipient does not want to be tracked (clickmilter optout)',
   'null-sender': 'its sender is empty, as of bounces and automatic replies',
   'domain-not-allowed': 'tracking_domains_allowed does not have the tracking domain of its sender',
   'nothing-to-track': 'none of its links is to be tracked',

@@ -11,7 +11,7 @@ import { type Decision, decide, type SmtpapiHeader } from '../scope/decide.ts';
 import { type Facts, type MacroLookup, type MacroSettings, readFacts } from '../scope/facts.ts';
 import type { Match } from '../scope/match.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
-import type { SentCounter } from '../store/store.ts';
+import type { OptOuts, SentCounter } from '../store/store.ts';
 import { messageFacts } from './message-facts.ts';
 import { MemoryShare, type MessageMemory } from './message-memory.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
@@ -38,6 +38,7 @@ export interface FilterParts {
   /** The issuer for `on_failure = seal`. */
   readonly sealed: LinkIssuer;
   readonly counter: SentCounter;
+  readonly optOuts: OptOuts;
   /** Undefined for commands, which read one message at a time. */
   readonly memory?: MessageMemory;
 }
@@ -103,6 +104,8 @@ export class Transaction {
   readonly #variables: ReadonlyMap<string, string> | undefined;
   #decision: Decision;
   #open: OpenMessage | undefined;
+  /** Asked while the body comes. */
+  #optedOut: Promise<boolean> | undefined;
   #bodySize = 0;
   /** Whether the end of headers had the report, for lack of memory. */
   #isReported = false;
@@ -172,7 +175,11 @@ export class Transaction {
       this.#decision = this.#decide(this.#decision.match, parsed.header);
     }
     const reason = this.#whyNotToRead();
-    if (reason === undefined) return { answer: 'go on' };
+    if (reason === undefined) {
+      this.#optedOut = this.#parts.optOuts.hasAny([...this.#recipients]);
+      this.#optedOut.catch(() => {}); // `end` handles it, if the message gets so far
+      return { answer: 'go on' };
+    }
     const report = this.report('untouched', reason);
     this.close();
     return { answer: this.#withoutBody, report };
@@ -238,23 +245,33 @@ export class Transaction {
     if (made.body === undefined) return this.#nothingToTrack(made);
     // Old and new body are held until the store has answered.
     if (!this.#takes(this.#bodySize)) return this.#untouched('memory', made.links.map(asFound));
+    try {
+      if (await this.#optedOut)
+        return this.#untouched('recipient-opted-out', made.links.map(asFound));
+    } catch (error) {
+      return this.#storeAway(error, made.links);
+    }
     if (options.dryRun) return { report: this.report('dry-run', undefined, { ...made, facts }) };
     try {
       await made.issued?.commit(givenUp);
     } catch (error) {
+      if (options.onFailure !== 'seal') return this.#storeAway(error, made.links);
       if (!(error instanceof StoreUnavailable)) throw error;
-      if (options.onFailure !== 'seal') {
-        const tempfail = options.onFailure === 'tempfail';
-        const links = made.links.map(asFound);
-        const verdict = tempfail ? 'tempfailed' : 'untouched';
-        return { tempfail, report: this.report(verdict, 'store-unavailable', { links }) };
-      }
       made = await trackLinks(read, this.#parts.sealed, facts, options);
       if (made.body === undefined) return this.#nothingToTrack(made);
       await made.issued?.commit(givenUp);
     }
     if (made.issued !== undefined) this.#count(facts, made.links);
     return { body: made.body, report: this.report('tracked', undefined, { ...made, facts }) };
+  }
+
+  /** What becomes of a message that cannot be tracked now, or of which it is not known whether it may be. */
+  #storeAway(error: unknown, links: readonly RewrittenLink[]): Partial<Ending> {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    const tempfail = this.#decision.options.onFailure === 'tempfail';
+    const verdict = tempfail ? 'tempfailed' : 'untouched';
+    const report = this.report(verdict, 'store-unavailable', { links: links.map(asFound) });
+    return { tempfail, report };
   }
 
   #nothingToTrack({ links }: TrackedMessage): Partial<Ending> {

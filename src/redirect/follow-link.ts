@@ -4,7 +4,7 @@ import { detached } from '../lib/text.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 import { isSealedToken, MAX_TOKEN } from '../link/sealed-token.ts';
 import { isStoredToken } from '../link/stored-token.ts';
-import type { BlockList } from '../store/store.ts';
+import type { BlockList, OptOuts } from '../store/store.ts';
 import { isSafeUrl } from './destination.ts';
 
 /** The URL without query and fragment. */
@@ -164,6 +164,21 @@ export function clickOn(
     userAgent: cut(headers['user-agent'], 1000),
     acceptLanguage: cut(headers['accept-language'], 200),
   };
+}
+
+/** Whether the recipient of a link has opted out since it was sent. Where that cannot be known now, it may be so. */
+export async function hasOptedOut(
+  optOuts: OptOuts,
+  { message: { recipients } }: ResolvedLink,
+): Promise<boolean> {
+  // Clicks name none of several.
+  if (recipients.length !== 1) return false;
+  try {
+    return await optOuts.hasAny(recipients);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return true;
+  }
 }
 
 /** Whether a browser sends the signal that its reader does not want to be tracked: Global Privacy Control, or Do Not Track. */

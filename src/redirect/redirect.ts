@@ -3,9 +3,16 @@ import type { ClickSink } from '../click/click.ts';
 import { type Detail, type Logger, logFailure, showTarget, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
-import type { BlockList } from '../store/store.ts';
+import type { BlockList, OptOuts } from '../store/store.ts';
 import { destinationOf } from './destination.ts';
-import { asksForPrivacy, clickOn, followLink, pathOf, tokensIn } from './follow-link.ts';
+import {
+  asksForPrivacy,
+  clickOn,
+  followLink,
+  hasOptedOut,
+  pathOf,
+  tokensIn,
+} from './follow-link.ts';
 import {
   BAD_REQUEST,
   BLOCKED,
@@ -24,6 +31,7 @@ import { clientReader } from './trusted-proxies.ts';
 export interface RedirectOptions {
   readonly resolver: LinkResolver;
   readonly blocks: BlockList;
+  readonly optOuts: OptOuts;
   readonly clicks: ClickSink;
   /** Whether a link answers only to the host it was made for. */
   readonly checkHost: boolean;
@@ -50,7 +58,8 @@ const MAX_PATH = 8192;
  * @throws TypeError for an entry of trustedProxies that is none
  */
 export function createRedirect(options: RedirectOptions): RequestListener {
-  const { resolver, blocks, clicks, staticFolder, checkHost, trustedProxies, respectGpc } = options;
+  const { resolver, blocks, optOuts, clicks, staticFolder, checkHost, trustedProxies, respectGpc } =
+    options;
   const { logger = silent, detail = () => 'none', metrics = noMetrics } = options;
   const clientOf = clientReader(trustedProxies);
 
@@ -87,7 +96,8 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     const followed = await followLink({ resolver, blocks }, tokens, host, now);
     if (followed.kind === 'unknown') return send(response, NOT_FOUND);
     const { token, resolved } = followed;
-    const isAnonymous = respectGpc && asksForPrivacy(request.headers);
+    const isAnonymous =
+      (respectGpc && asksForPrivacy(request.headers)) || (await hasOptedOut(optOuts, resolved));
     if (followed.kind === 'live') {
       if (request.method === 'HEAD') clicks.headSeen?.(token);
       else {

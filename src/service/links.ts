@@ -37,6 +37,7 @@ export async function openLinks(
     ...linksOf(store, sealed),
     sealed: sealed.issuer,
     counter: store.counters,
+    optOuts: store.optOuts,
     store,
     keys,
     close: () => store.close(),
@@ -72,5 +73,10 @@ export function practiceLinks(config: Configuration): FilterParts {
     },
   };
   const issuers = { stored, sealed };
-  return { issuer: issuers[storeBackend(config).linkKind], sealed, counter: { sent() {} } };
+  return {
+    issuer: issuers[storeBackend(config).linkKind],
+    sealed,
+    counter: { sent() {} },
+    optOuts: { hasAny: async () => false },
+  };
 }

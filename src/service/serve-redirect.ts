@@ -55,6 +55,7 @@ export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
     ...http,
     resolver: timedResolver(resolver, metrics),
     blocks: store.blocks,
+    optOuts: store.optOuts,
     clicks,
     logger,
     metrics,

@@ -14,6 +14,7 @@ export interface Store {
   /** Finds stored links; a store without records finds none. */
   readonly resolver: LinkResolver;
   readonly blocks: EditableBlockList;
+  readonly optOuts: EditableOptOuts;
   readonly events: Events;
   readonly counters: Counters;
   /** Erases everything that is stored about a recipient. */
@@ -53,6 +54,26 @@ export interface EditableBlockList extends BlockList {
   /** @returns false where there was no such block */
   remove(block: Block): Promise<boolean>;
   all(): Promise<readonly Block[]>;
+}
+
+/** Recipients who do not want to be tracked. */
+export interface OptOuts {
+  /**
+   * Whether any of these recipients has opted out.
+   * @param addresses without angle brackets
+   * @throws StoreUnavailable when that cannot be known now
+   */
+  hasAny(addresses: readonly string[]): Promise<boolean>;
+}
+
+/** Opt-outs that operators edit. A change holds within a second, on every host that shares the store. */
+export interface EditableOptOuts extends OptOuts {
+  /** @param digests of `optOutDigest`. @returns how many of them are new */
+  add(digests: readonly string[]): Promise<number>;
+  /** @returns how many of them there were */
+  remove(digests: readonly string[]): Promise<number>;
+  /** The time of each opt-out, by its digest. */
+  all(): Promise<ReadonlyMap<string, string>>;
 }
 
 /** Click events, in the order in which they were appended. */

@@ -51,6 +51,7 @@ let sealed: MemoryIssuer;
 let counted: unknown[];
 let reports: MessageReport[];
 let memory: MessageMemory;
+let optedOut: (addresses: readonly string[]) => boolean;
 let server: MilterServer;
 let client: MilterClient;
 let port: number;
@@ -61,6 +62,7 @@ beforeEach(async () => {
   counted = [];
   reports = [];
   memory = new MessageMemory(100_000);
+  optedOut = () => false;
   settings = filterSettings(configurationOf(''));
   server = createMilterServer(clickFilter(parts()), {
     limits: { headerCount: 10, recipients: 3 },
@@ -84,6 +86,7 @@ function parts(): ClickFilterOptions {
     issuer: stored,
     sealed,
     counter: { sent: (message) => counted.push(message) },
+    optOuts: { hasAny: async (addresses) => optedOut(addresses) },
     memory,
     settings: () => settings,
     onReport: (report) => reports.push(report),
@@ -526,6 +529,52 @@ describe('when the store is away', () => {
   });
 });
 
+describe('opt-outs', () => {
+  test('a message to a recipient who opted out is left alone', async () => {
+    configure(on);
+    optedOut = (addresses) => addresses.includes('b@example.net');
+    const result = await send({ recipients: ['<a@example.net>', '<b@example.net>'] });
+    expect(result).toMatchObject({ answer: 'accept', modifications: [] });
+    expect(stored.saved).toEqual([]);
+    expect(counted).toEqual([]);
+    expect(reports).toMatchObject([
+      { reason: 'recipient-opted-out', links: [{ tracked: false }, {}] },
+    ]);
+    await send({ recipients: ['<a@example.net>'] });
+    expect(reports[1]).toMatchObject({ verdict: 'tracked' });
+  });
+
+  test.each(['accept', 'seal', 'tempfail'])(
+    'not known, on_failure = %s: nothing is tracked',
+    async (onFailure) => {
+      configure(`ESMTP_Listener { click_tracking_enabled = on on_failure = ${onFailure} }`);
+      optedOut = () => {
+        throw new StoreUnavailable('away');
+      };
+      const result = await send();
+      expect(result.modifications).toEqual([]);
+      expect([...stored.saved, ...sealed.saved]).toEqual([]);
+      const verdict = onFailure === 'tempfail' ? 'tempfailed' : 'untouched';
+      expect(reports).toMatchObject([{ verdict, reason: 'store-unavailable' }]);
+    },
+  );
+
+  test('they are asked once, and not where nothing is tracked anyway', async () => {
+    const asked: string[][] = [];
+    optedOut = (addresses) => {
+      asked.push([...addresses]);
+      return false;
+    };
+    configure('');
+    await send();
+    configure(on);
+    await send({ sender: '<>' });
+    expect(asked).toEqual([]);
+    await send({ recipients: ['<a@example.net>', '<a@example.net>', '<c@example.net>'] });
+    expect(asked).toEqual([['a@example.net', 'c@example.net']]);
+  });
+});
+
 test('dry_run works everything out and changes nothing', async () => {
   configure('ESMTP_Listener { click_tracking_enabled = on dry_run = on } smtpapi {}');
   const result = await send({
@@ -624,6 +673,7 @@ test.each([
     issuer: stored,
     sealed,
     counter: { sent() {} },
+    optOuts: { hasAny: async () => false },
     settings: () => settings,
     onReport() {},
   });

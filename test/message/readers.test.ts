@@ -53,7 +53,7 @@ let port: number;
 beforeAll(async () => {
   const rest = new FakeLinks();
   server = new RedirectServer(
-    createRedirect({ resolver, blocks: rest, clicks: rest, ...httpDefaults }),
+    createRedirect({ resolver, blocks: rest, optOuts: rest, clicks: rest, ...httpDefaults }),
     httpDefaults,
   );
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });

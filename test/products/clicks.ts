@@ -52,6 +52,7 @@ function requests(
     const answer = createRedirect({
       clicks,
       ...httpDefaults,
+      optOuts: { hasAny: async () => false },
       resolver: { resolve },
       blocks: { find: (token, resolved) => set.find(token, resolved) },
       trustedProxies: ['192.0.2.0/24', '2001:db8::/32'],

@@ -63,6 +63,7 @@ function session(
       issuer,
       sealed: sealed.issuer,
       counter: { sent: () => {} },
+      optOuts: { hasAny: async () => false },
       settings: () => settings,
       onReport: () => {},
     });

@@ -6,7 +6,7 @@ import {
   type ResolvedLink,
   StoreUnavailable,
 } from '../../src/link/link-store.ts';
-import type { BlockList } from '../../src/store/store.ts';
+import type { BlockList, OptOuts } from '../../src/store/store.ts';
 
 export const DOMAIN = 'click.example.com:8080';
 
@@ -39,11 +39,12 @@ export function resolvedLink(
 }
 
 /** Links in memory. Of the tokens named `away` the store is away, of those named `defect` it throws something else. */
-export class FakeLinks implements LinkResolver, BlockList, ClickSink {
+export class FakeLinks implements LinkResolver, BlockList, OptOuts, ClickSink {
   readonly links = new Map<string, ResolvedLink>();
   readonly blocked = new Set<string>();
   readonly clicks: Click[] = [];
   readonly heads: string[] = [];
+  readonly optedOut = new Set<string>();
   keep: () => Promise<void> = () => Promise.resolve();
 
   /** Every token that was looked up. */
@@ -59,6 +60,11 @@ export class FakeLinks implements LinkResolver, BlockList, ClickSink {
   async find(token: string) {
     if (token === tokenNamed('unlisted')) throw new StoreUnavailable('the block list is away');
     return this.blocked.has(token) ? { kind: 'token' as const, value: token } : undefined;
+  }
+
+  async hasAny(addresses: readonly string[]) {
+    if (addresses.includes('unknown@x.example')) throw new StoreUnavailable('the list is away');
+    return addresses.some((address) => this.optedOut.has(address));
   }
 
   async record(click: Click) {

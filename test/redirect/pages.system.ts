@@ -66,7 +66,13 @@ beforeAll(async () => {
     args: FLAGS,
   });
   server = new RedirectServer(
-    createRedirect({ resolver: links, blocks: links, clicks: links, ...httpDefaults }),
+    createRedirect({
+      resolver: links,
+      blocks: links,
+      optOuts: links,
+      clicks: links,
+      ...httpDefaults,
+    }),
     httpDefaults,
   );
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });

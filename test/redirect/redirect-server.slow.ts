@@ -33,6 +33,7 @@ function make(limits: Partial<ServerOptions> = {}, trustedProxies: string[] = []
   const app = createRedirect({
     resolver: links,
     blocks: links,
+    optOuts: links,
     clicks: links,
     ...httpDefaults,
     staticFolder: folder,

@@ -52,6 +52,7 @@ async function start(options: Partial<RedirectOptions> = {}, limits: Partial<Ser
   const app = createRedirect({
     resolver: links,
     blocks: links,
+    optOuts: links,
     clicks: links,
     detail: () => 'domain',
     ...httpDefaults,
@@ -555,6 +556,7 @@ describe('behind proxies', () => {
       createRedirect({
         resolver: links,
         blocks: links,
+        optOuts: links,
         clicks: links,
         ...httpDefaults,
         trustedProxies: ['10.0.0.0/33'],
@@ -577,6 +579,18 @@ test.each([
   expect(links.clicks.map((click) => click.isAnonymous)).toEqual([isAnonymous]);
   const about = logged.filter(({ message }) => message === 'link followed');
   expect(about.map((line) => line['messageId'] === undefined)).toEqual([isAnonymous]);
+});
+
+test('a click on a link of a recipient who has opted out since then is anonymous', async () => {
+  await start();
+  links.optedOut.add('Anna@Example.org');
+  const several = resolvedLink({}, { recipients: ['Anna@Example.org', 'Bob@Example.org'] });
+  links.links.set(tokenNamed('several'), several);
+  links.links.set(tokenNamed('other'), resolvedLink({}, { recipients: ['Bob@Example.org'] }));
+  links.links.set(tokenNamed('offline'), resolvedLink({}, { recipients: ['unknown@x.example'] }));
+  for (const name of ['live', 'several', 'other', 'offline']) await get(`/${tokenNamed(name)}`);
+  expect(answered).toEqual([302, 302, 302, 302]);
+  expect(links.clicks.map(({ isAnonymous }) => isAnonymous)).toEqual([true, false, false, true]);
 });
 
 test('each followed link is one line, and so is each failure', async () => {

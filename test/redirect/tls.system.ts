@@ -52,7 +52,13 @@ test('HTTPS, with a certificate that can be renewed while it is served', async (
   const links = new FakeLinks();
   links.links.set(tokenNamed('live'), resolvedLink({}, { domain: 'localhost' }));
   const [first, second] = [await certificates(), await certificates()];
-  const app = createRedirect({ resolver: links, blocks: links, clicks: links, ...httpDefaults });
+  const app = createRedirect({
+    resolver: links,
+    blocks: links,
+    optOuts: links,
+    clicks: links,
+    ...httpDefaults,
+  });
   const server = new RedirectServer(app, {
     ...httpDefaults,
     tls: read(first),
@@ -85,7 +91,13 @@ test('HTTPS, with a certificate that can be renewed while it is served', async (
 test('connections without a request, or without a handshake, do not delay its end', async () => {
   const links = new FakeLinks();
   const made = await certificates();
-  const app = createRedirect({ resolver: links, blocks: links, clicks: links, ...httpDefaults });
+  const app = createRedirect({
+    resolver: links,
+    blocks: links,
+    optOuts: links,
+    clicks: links,
+    ...httpDefaults,
+  });
   const server = new RedirectServer(app, { ...httpDefaults, tls: read(made) });
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });
   const { port } = listening.address() as AddressInfo;
@@ -107,7 +119,13 @@ test('what is not TLS is reported, and bytes beyond ASCII behind a token are cut
   links.links.set(tokenNamed('live'), resolvedLink({}, { domain: 'localhost' }));
   const made = await certificates();
   const { logger, lines } = recordedLog();
-  const app = createRedirect({ resolver: links, blocks: links, clicks: links, ...httpDefaults });
+  const app = createRedirect({
+    resolver: links,
+    blocks: links,
+    optOuts: links,
+    clicks: links,
+    ...httpDefaults,
+  });
   const server = new RedirectServer(app, { ...httpDefaults, tls: read(made), logger });
   releases.push(() => server.close(0));
   const listening = await server.listen({ host: '127.0.0.1', port: 0 });

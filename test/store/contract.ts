@@ -5,7 +5,9 @@ import type { LinkIssuer, LinkResolver } from '../../src/link/link-store.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { linksOf } from '../../src/service/links.ts';
+import { optOutDigest } from '../../src/store/opt-outs.ts';
 import type { Block, Store } from '../../src/store/store.ts';
+import { poll } from '../helpers/poll.ts';
 import { recordedMetrics } from '../helpers/recorded.ts';
 import { exampleLinks, exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
@@ -218,6 +220,41 @@ export function storeContract(open: () => Store, numRuns = 100): void {
         expect(await blocks.all()).toEqual([]);
       },
     );
+  });
+
+  describe('opt-outs', () => {
+    test('hold within a second, for any spelling of the address, until they are undone', async () => {
+      const { optOuts } = open();
+      const digests = ['Ada@Bücher.Example', 'b@x.example'].map(optOutDigest);
+      const [first = '', second = ''] = digests;
+      expect(await optOuts.hasAny(['ada@bücher.example', 'c@x.example'])).toBe(false);
+      expect(await optOuts.add([first])).toBe(1);
+      await poll('the opt-out', () => optOuts.hasAny(['c@x.example', 'ADA@xn--bcher-kva.example']));
+      expect(await optOuts.hasAny(['b@x.example', 'ada@other.example'])).toBe(false);
+      expect(await optOuts.add(digests)).toBe(1);
+      expect(await optOuts.hasAny(['b@x.example'])).toBe(true);
+      const all = await optOuts.all();
+      expect([...all.keys()].sort()).toEqual([...digests].sort());
+      expect(Date.parse(all.get(first) ?? '')).toBeGreaterThan(Date.now() - 600_000);
+      expect(await optOuts.remove([second, second])).toBe(1);
+      expect(await optOuts.remove([second])).toBe(0);
+      expect(await optOuts.hasAny(['b@x.example'])).toBe(false);
+      expect(await optOuts.hasAny(['ada@bücher.example'])).toBe(true);
+      expect(await optOuts.remove(digests)).toBe(1);
+      expect([...(await optOuts.all())]).toEqual([]);
+    });
+
+    test('many at once', async () => {
+      const { optOuts } = open();
+      const addresses = Array.from({ length: 2500 }, (_, i) => `reader${i}@x.example`);
+      const digests = addresses.map(optOutDigest);
+      expect(await optOuts.add(digests.slice(1200))).toBe(1300);
+      await poll('the opt-outs', () => optOuts.hasAny(addresses.slice(-1)));
+      expect(await optOuts.hasAny(addresses.slice(0, 1200))).toBe(false);
+      expect(await optOuts.hasAny(addresses)).toBe(true);
+      expect((await optOuts.all()).size).toBe(1300);
+      expect(await optOuts.remove(digests)).toBe(1300);
+    });
   });
 
   describe('events', () => {

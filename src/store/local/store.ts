@@ -6,12 +6,15 @@ import { BlockListFile } from './blocks.ts';
 import { FileCounters } from './counters.ts';
 import { type JournalSettings, LocalEvents } from './events.ts';
 import { forgetInJournal } from './forget.ts';
+import { OptOutFile } from './opt-outs.ts';
 import { FileReport } from './report.ts';
 
 export interface LocalSettings {
   readonly events: JournalSettings & {
     /** The file of the block list. */
     readonly blockList: string;
+    /** The file of the opt-outs. */
+    readonly optOuts: string;
   };
 }
 
@@ -38,6 +41,7 @@ export function createLocalStore(
       },
     },
     blocks: new BlockListFile(events.blockList, logger),
+    optOuts: new OptOutFile(events.optOuts, logger),
     events: new LocalEvents(events, logger, metrics),
     counters: {
       sent: (message) => counters.sent(message),

@@ -61,6 +61,11 @@ export class Keys {
     return `${this.#prefix}blocks`;
   }
 
+  /** Digests of recipients who opted out, each with its time: a hash. */
+  get optOuts(): string {
+    return `${this.#prefix}optouts`;
+  }
+
   /** A number that every change of the block list replaces. */
   get blocksVersion(): string {
     return `${this.#prefix}blocks:version`;

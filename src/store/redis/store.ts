@@ -3,6 +3,7 @@ import type { Metrics } from '../../lib/metrics.ts';
 import { ReportSum } from '../counting.ts';
 import { type JournalSettings, LocalEvents } from '../local/events.ts';
 import { forgetInJournal } from '../local/forget.ts';
+import { OptOutFile } from '../local/opt-outs.ts';
 import { FileReport } from '../local/report.ts';
 import type { Store } from '../store.ts';
 import { RedisBlocks } from './blocks.ts';
@@ -12,6 +13,7 @@ import { RedisCounters } from './counters.ts';
 import { RedisEvents } from './events.ts';
 import { forgetRecipient } from './forget.ts';
 import { redisHealth } from './health.ts';
+import { RedisOptOuts } from './opt-outs.ts';
 import { ReplicatedWrites } from './replicated-writes.ts';
 import { RedisReport } from './report.ts';
 import { StoredLinks } from './stored-links.ts';
@@ -19,7 +21,7 @@ import type { StreamLimits } from './stream.ts';
 
 export interface RedisSettings {
   readonly redis: RedisOptions;
-  readonly events: JournalSettings & StreamLimits;
+  readonly events: JournalSettings & StreamLimits & { readonly optOuts: string };
 }
 
 /** A store in Redis. Clicks that Redis does not take wait in the journal of this host. */
@@ -64,6 +66,7 @@ export function createRedisStore(
           ),
     resolver: links,
     blocks,
+    optOuts: new RedisOptOuts(connection, new OptOutFile(settings.optOuts, logger)),
     events,
     counters: {
       sent: (message) => counters.sent(message),

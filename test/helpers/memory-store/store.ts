@@ -4,6 +4,7 @@ import { isMessageId, newMessageId } from '../../../src/link/message-id.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../../../src/link/stored-token.ts';
 import { BlockSet, blockKey } from '../../../src/store/block-set.ts';
 import { isEventAbout } from '../../../src/store/event-line.ts';
+import { optOutDigest } from '../../../src/store/opt-outs.ts';
 import type { Block, Store } from '../../../src/store/store.ts';
 import { MemoryCounters } from './counters.ts';
 import { MemoryEvents } from './events.ts';
@@ -18,6 +19,7 @@ interface MessageRecord {
 export function createMemoryStore(): Store {
   const records = new Map<string, MessageRecord>();
   const blocks = new Map<string, Block>();
+  const optOuts = new Map<string, string>();
   const events = new MemoryEvents();
   return {
     issuer: {
@@ -53,6 +55,16 @@ export function createMemoryStore(): Store {
       },
       remove: async (block) => blocks.delete(blockKey(block)),
       all: async () => [...blocks.values()],
+    },
+    optOuts: {
+      hasAny: async (addresses) => addresses.some((one) => optOuts.has(optOutDigest(one))),
+      async add(digests) {
+        const added = digests.filter((digest) => !optOuts.has(digest));
+        for (const digest of added) optOuts.set(digest, new Date().toISOString());
+        return added.length;
+      },
+      remove: async (digests) => digests.filter((digest) => optOuts.delete(digest)).length,
+      all: async () => new Map(optOuts),
     },
     events,
     counters: new MemoryCounters(),

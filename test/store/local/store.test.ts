@@ -16,6 +16,7 @@ const events = {
   journalMaxSize: 2 ** 20,
   journalFsyncMs: 1000,
   blockList: join(folder, 'blocks'),
+  optOuts: join(folder, 'opt-outs'),
 };
 const store = createLocalStore({ events }, logger, noMetrics);
 afterAll(async () => {

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { StoreUnavailable } from '../../../src/link/link-store.ts';
 import { newSealKey, SealKeys } from '../../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../../src/link/sealed-links.ts';
 import { isStoredToken } from '../../../src/link/stored-token.ts';
+import { optOutDigest } from '../../../src/store/opt-outs.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { toClickEvent } from '../../click/example-click.ts';
 import { poll } from '../../helpers/poll.ts';
@@ -476,6 +478,45 @@ describe('forget, and keep the links', () => {
     const after = Number(await redis.cli('ttl', `clickmilter:m:${own.message.messageId}`));
     expect(Math.abs(after - Number(before))).toBeLessThan(30);
     expect(await store.forget(asked)).toEqual({ records: 0, shared: 0, events: 0, unreadable: 0 });
+  });
+});
+
+describe('opt-outs', () => {
+  const somebody = ['somebody@x.example'];
+
+  test('while Redis is away: a list that was empty stays so, and another one is not known', async () => {
+    const [empty, fresh, full] = [open(), open(), open({ keyPrefix: 'full:' })];
+    await full.optOuts.add([optOutDigest('other@x.example')]);
+    expect(await empty.optOuts.hasAny(somebody)).toBe(false);
+    expect(await full.optOuts.hasAny(somebody)).toBe(false);
+    redis.pause();
+    try {
+      await poll('the moment of an empty list to pass', async () => {
+        expect(await empty.optOuts.hasAny(somebody)).toBe(false);
+        return full.optOuts.hasAny(somebody).catch((error) => error instanceof StoreUnavailable);
+      });
+      await expect(fresh.optOuts.hasAny(somebody)).rejects.toBeInstanceOf(StoreUnavailable);
+      await expect(full.optOuts.add([])).rejects.toBeInstanceOf(StoreUnavailable);
+    } finally {
+      redis.resume();
+    }
+    await poll('Redis', () => full.optOuts.hasAny(['other@x.example']).catch(() => false));
+  });
+
+  test('an empty list is asked for once per second, and another one once per message', async () => {
+    const asked = async () => {
+      const stats = await redis.cli('info', 'commandstats');
+      return Number(/cmdstat_hmget:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    };
+    const before = await asked();
+    for (let i = 0; i < 100; i++) await store.optOuts.hasAny(somebody);
+    // A slow machine may take some seconds for it.
+    expect((await asked()) - before).toBeLessThan(20);
+    await open().optOuts.add([optOutDigest('other@x.example')]);
+    await poll('the opt-out', () => store.optOuts.hasAny(['other@x.example']));
+    const then = await asked();
+    for (let i = 0; i < 100; i++) await store.optOuts.hasAny(somebody);
+    expect((await asked()) - then).toBe(100);
   });
 });
 

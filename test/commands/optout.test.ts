@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { optOutDigest } from '../../src/store/opt-outs.ts';
+import { runCli } from '../helpers/run-cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'clickmilter-optout-'));
+const config = join(folder, 'clickmilter.conf');
+writeFileSync(config, `state_directory = "${join(folder, 'var')}"\n`);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function optout(args: readonly string[], stdin = '') {
+  const { code, stdout, stderr } = await runCli(['--config', config, 'optout', ...args], stdin);
+  return { code, stdout: stdout.toString(), stderr };
+}
+
+test('recipients opt out, are listed as digests, and are tracked again', async () => {
+  expect(await optout(['Ada@x.example', '<b@x.example>'])).toMatchObject({
+    code: 0,
+    stdout: '2 opted out\n',
+  });
+  expect(await optout(['-'], 'ada@X.example\n\nc@x.example\n')).toMatchObject({
+    stdout: '1 opted out, 1 had opted out already\n',
+  });
+  const listed = await optout(['--list']);
+  const addresses = ['ada@x.example', 'b@x.example', 'c@x.example'];
+  expect(
+    listed.stdout
+      .replace(/ \S+Z$/gm, '')
+      .trim()
+      .split('\n'),
+  ).toEqual(addresses.map(optOutDigest));
+  expect((await optout(['--undo', 'b@x.example', 'd@x.example'])).stdout).toBe(
+    '1 tracked again, 1 had not opted out\n',
+  );
+  expect((await optout(['--list', 'b@x.example', 'c@x.example'])).stdout).toMatch(
+    /^b@x.example has not opted out\nc@x.example 20\S+Z\n$/,
+  );
+  // A list can move to another store.
+  expect((await optout(['-'], listed.stdout)).stdout).toBe(
+    '1 opted out, 2 had opted out already\n',
+  );
+}, 60_000);
+
+test.each([
+  [[], 'expected addresses, or --list'],
+  [['--undo', '--list'], 'expected one of --undo and --list'],
+  [['ada'], '"ada": expected an address such as user@example.com'],
+  [['a b@x.example'], 'expected an address'],
+])('%j is a wrong use', async (args, message) => {
+  const { code, stderr } = await optout(args);
+  expect(code).toBe(64);
+  expect(stderr).toContain(message);
+});
