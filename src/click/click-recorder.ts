@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { inBackground } from '../lib/background.ts';
 import { type Logger, logFailure, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
-import type { ClickCounter, EventAppender } from '../store/store.ts';
+import { countedFacts } from '../link/counted.ts';
+import type { ClickCounter, CountedClick, EventAppender } from '../store/store.ts';
 import { type AutomationSettings, AutomationSigns, type ReloadedSettings } from './automation.ts';
 import type { Click, ClickSink } from './click.ts';
 import { ClickEventWriter, type EventNode } from './click-event.ts';
@@ -74,18 +75,22 @@ export class ClickRecorder implements ClickSink {
     const click = made.isAnonymous ? unattributed(made) : made;
     await events.append([this.#writer.write(click, randomUUID(), count, verdict)]);
     // The click is kept: a failing counter must not lose it.
-    inBackground('count a click', () => counter?.clicked(countedClick(click, count)));
+    inBackground('count a click', () =>
+      counter?.book(countedClick(click, count), verdict.isAutomatic ? 'automatic' : 'people'),
+    );
     metrics.count('clicks_total', { outcome: 'kept' }, count);
   }
 }
 
-function countedClick({ time, resolved: { link, message } }: Click, count: number) {
+function countedClick({ time, resolved }: Click, count: number): CountedClick {
+  const { link, message, position } = resolved;
   return {
-    day: new Date(time).toISOString().slice(0, 10),
+    ...countedFacts(message),
+    time,
     messageId: message.messageId,
-    ...(message.campaignId !== undefined && { campaign: message.campaignId }),
-    ...(message.pathway !== undefined && { pathway: message.pathway }),
     link: link.name ?? link.target,
+    part: link.part,
+    ...(position !== undefined && { position }),
     count,
   };
 }

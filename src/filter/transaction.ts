@@ -1,4 +1,5 @@
 import { domainOf } from '../lib/text.ts';
+import { countedFacts } from '../link/counted.ts';
 import type { MessageFacts } from '../link/facts.ts';
 import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
 import type { HeaderField } from '../message/header-fields.ts';
@@ -339,12 +340,11 @@ export class Transaction {
     return messageFacts(received, this.#decision, clickTrackingIncludeMetadata, Date.now());
   }
 
-  #count({ injectionTime, campaignId, pathway }: MessageFacts, links: readonly RewrittenLink[]) {
+  #count(message: MessageFacts, links: readonly RewrittenLink[]) {
     this.#parts.counter.sent({
-      day: new Date(injectionTime * 1000).toISOString().slice(0, 10),
+      ...countedFacts(message),
+      time: message.injectionTime * 1000,
       links: links.reduce((count, link) => count + Number(link.tracked), 0),
-      ...(campaignId !== undefined && { campaign: campaignId }),
-      ...(pathway !== undefined && { pathway }),
     });
   }
 }

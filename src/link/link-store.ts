@@ -36,6 +36,8 @@ export interface ResolvedLink {
   readonly message: MessageFacts;
   /** How many links the message has; absent where unknown (sealed links). */
   readonly linkCount?: number;
+  /** The place of the link among those of the message, from 0 on; absent where unknown (sealed). */
+  readonly position?: number;
   /**
    * Whether the link belongs to this host.
    * @param host in lower case, with the port where there is one

@@ -1,26 +1,90 @@
-import { getOrMake } from '../lib/values.ts';
-import type { Report, ReportQuery, ReportRow } from './store.ts';
+import type { CountedFacts } from '../link/counted.ts';
+import type { ClickClass, CountedClick } from './store.ts';
 
 /**
- * The numbers of a report: messages and links sent; clicks, and the first ones on their link or
- * their message.
+ * The numbers of a row: messages and links sent; clicks, links clicked and messages clicked, of all
+ * and of people; automatic clicks. Stored rows hold them in this order: a new one goes to the end.
  */
-export const METRICS = ['messages', 'links', 'clicks', 'rawClicks', 'uniqueClicks'] as const;
+export const METRICS = [
+  'messages',
+  'links',
+  'clicks',
+  'rawClicks',
+  'uniqueClicks',
+  'peopleClicks',
+  'peopleRawClicks',
+  'peopleUniqueClicks',
+  'automaticClicks',
+] as const;
 export type Metric = (typeof METRICS)[number];
 export type Numbers = Record<Metric, number>;
 
-/** Rows of a report; the others are one row with the key OTHER_KEY. */
-const MAX_ROWS = 50_000;
-/** Stands for campaigns, pathways and links that are not counted one by one. */
+/** Stands for campaigns, links and others that are not counted one by one. */
 export const OTHER_KEY = '(other)';
+/** Stands for what was counted without this breakdown: by an earlier release. */
+export const UNKNOWN_KEY = '(unknown)';
 
-/** Characters of a campaign, pathway or link that are counted: they come from outside. */
+/** Characters of a campaign, link or other key that are counted: they come from outside. */
 const MAX_TEXT = 300;
 
-/** Cuts a campaign, pathway or link to the length that is counted. */
+/** Cuts a campaign, link or other key to the length that is counted. */
 export function countedText(text: string): string {
   // A copy: a piece of a string keeps the whole string in memory.
   return text.length <= MAX_TEXT ? text : Buffer.from(text.slice(0, MAX_TEXT)).toString();
+}
+
+/** The facts of a message with each text as it is counted; empty where there is none. */
+export function countedKeys({ campaign, pathway, tags, recipientDomain }: CountedFacts) {
+  return {
+    campaign: countedText(campaign ?? ''),
+    pathway: countedText(pathway ?? ''),
+    tags: tags?.map(countedText) ?? [],
+    recipientDomain: countedText(recipientDomain ?? ''),
+  };
+}
+
+/** The UTC day and hour of a time: YYYY-MM-DD, YYYY-MM-DDTHH. */
+export function dayAndHour(time: number): { day: string; hour: string } {
+  const text = new Date(time).toISOString();
+  return { day: text.slice(0, 10), hour: text.slice(0, 13) };
+}
+
+/** Clicks of each class. */
+export interface ByClass extends Readonly<Record<ClickClass, number>> {
+  /** Clicks that an earlier release counted, which did not tell the classes apart. */
+  readonly unknown?: number;
+}
+
+export function byClass({ count }: CountedClick, by: ClickClass): ByClass {
+  return { people: 0, automatic: 0, [by]: count };
+}
+
+export function addClasses(one: ByClass, other: ByClass): ByClass {
+  return { people: one.people + other.people, automatic: one.automatic + other.automatic };
+}
+
+/** Which clicks were the first on their link or their message, of all clicks and of people's. */
+export interface Firsts {
+  readonly link: boolean;
+  readonly message: boolean;
+  readonly linkOfPeople: boolean;
+  readonly messageOfPeople: boolean;
+}
+
+/** @param firsts absent where they are not known */
+export function clickNumbers(clicks: ByClass, firsts?: Firsts): Partial<Numbers> {
+  const { people, automatic, unknown = 0 } = clicks;
+  return {
+    clicks: people + automatic + unknown,
+    peopleClicks: people,
+    automaticClicks: automatic,
+    ...(firsts && {
+      rawClicks: Number(firsts.link),
+      uniqueClicks: Number(firsts.message),
+      peopleRawClicks: Number(firsts.linkOfPeople),
+      peopleUniqueClicks: Number(firsts.messageOfPeople),
+    }),
+  };
 }
 
 /** Reads a number of clicks or messages as it is stored. @returns undefined for anything else */
@@ -30,54 +94,19 @@ export function countOf(value: unknown): number | undefined {
 }
 
 export function noNumbers(): Numbers {
-  return { messages: 0, links: 0, clicks: 0, rawClicks: 0, uniqueClicks: 0 };
+  return {
+    messages: 0,
+    links: 0,
+    clicks: 0,
+    rawClicks: 0,
+    uniqueClicks: 0,
+    peopleClicks: 0,
+    peopleRawClicks: 0,
+    peopleUniqueClicks: 0,
+    automaticClicks: 0,
+  };
 }
 
-/**
- * Adds up counts to a report. They may come from two stores that counted one after the other; then
- * a link that was clicked in both times has a first click in each.
- */
-export class ReportSum {
-  readonly query: ReportQuery;
-  /** Counts left out because they cannot be read. */
-  unreadable = 0;
-  readonly #groups = new Map<string, Numbers>();
-  readonly #total = noNumbers();
-
-  constructor(query: ReportQuery) {
-    this.query = query;
-  }
-
-  /** Whether the query is about this campaign. */
-  includes(campaign: string): boolean {
-    return this.query.campaign === undefined || this.query.campaign === campaign;
-  }
-
-  /** @param key the pathway or the link; which one, the query says */
-  add(day: string, campaign: string, key: string, counts: Partial<Numbers>): void {
-    const { by } = this.query;
-    const name = by === 'day' ? day : by === 'campaign' ? campaign : key;
-    const groups = this.#groups;
-    const group = groups.has(name) || groups.size < MAX_ROWS ? name : OTHER_KEY;
-    const numbers = getOrMake(groups, group, noNumbers);
-    for (const metric of METRICS) {
-      numbers[metric] += counts[metric] ?? 0;
-      this.#total[metric] += counts[metric] ?? 0;
-    }
-  }
-
-  report(): Report {
-    const isByLink = this.query.by === 'link';
-    const rows = [...this.#groups].map(([key, numbers]) =>
-      // For one link, unique clicks are the messages whose first click on it was counted.
-      this.#row(key, isByLink ? { ...numbers, uniqueClicks: numbers.rawClicks } : numbers),
-    );
-    rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return { rows, total: this.#row('', this.#total), unreadable: this.unreadable };
-  }
-
-  /** A report by link says nothing about messages: each of them has many links. */
-  #row(key: string, { messages, links, ...clicks }: Numbers): ReportRow {
-    return { key, ...(this.query.by !== 'link' && { messages, links }), ...clicks };
-  }
+export function addNumbers(sum: Numbers, more: Partial<Numbers>): void {
+  for (const metric of METRICS) sum[metric] += more[metric] ?? 0;
 }

@@ -1,4 +1,6 @@
 import type { Metrics } from '../lib/metrics.ts';
+import type { CountedFacts } from '../link/counted.ts';
+import type { TrackedLink } from '../link/facts.ts';
 import type { LinkIssuer, LinkResolver, ResolvedLink } from '../link/link-store.ts';
 
 /**
@@ -166,47 +168,69 @@ export interface SentCounter {
   sent(message: SentMessage): void;
 }
 
-export interface SentMessage {
-  /** UTC day, YYYY-MM-DD. */
-  readonly day: string;
-  readonly campaign?: string;
-  readonly pathway?: string;
+export interface SentMessage extends CountedFacts {
+  /** When it was injected, in Unix milliseconds. */
+  readonly time: number;
+  /** How many of its links are tracked. */
   readonly links: number;
 }
 
+/** Who clicked, as far as it can be told. */
+export type ClickClass = 'people' | 'automatic';
+
 /** Counts clicks. Must never make the redirect wait. */
 export interface ClickCounter {
-  clicked(click: CountedClick): void;
+  /** Counts clicks whose class is settled. */
+  book(click: CountedClick, by: ClickClass): void;
 }
 
-/** Clicks on one link of one message; the repeats of a flood are one call. */
-export interface CountedClick {
-  /** UTC day of the click, YYYY-MM-DD. */
-  readonly day: string;
+/**
+ * Clicks on one link of one message; the repeats of a flood are one call. It is plain data, without
+ * personal facts.
+ */
+export interface CountedClick extends CountedFacts {
+  /** When it was clicked, in Unix milliseconds. */
+  readonly time: number;
   readonly messageId: string;
-  readonly campaign?: string;
-  readonly pathway?: string;
   /** The link's name, else its target. */
   readonly link: string;
+  readonly part: TrackedLink['part'];
+  /**
+   * The link's place among the tracked links of its message, from 0 on; absent where it is not
+   * known.
+   */
+  readonly position?: number;
   /** How many clicks this stands for, at least 1. */
   readonly count: number;
 }
 
-/** The numbers behind reports. */
-export interface Counters extends SentCounter, ClickCounter, CountersReader {
+/** The numbers behind reports: what is counted is booked, and reports read the sums. */
+export interface Counters extends SentCounter, ClickCounter, Reports {
   /** Writes what was counted so far; what cannot be written now stays for the next time. */
   flush(): Promise<void>;
 }
 
-export interface CountersReader {
+/** Reads sums that were made as clicks were counted: no report reads events. */
+export interface Reports {
   report(query: ReportQuery): Promise<Report>;
   /** How many clicks on a link of a message were counted. @param link its name, else its target */
   clicksOf(messageId: string, link: string): Promise<number>;
 }
 
-export type ReportBy = 'link' | 'campaign' | 'pathway' | 'day';
+/** A report has one row for each of these. `hour` and `day` make series. */
+export type ReportBy =
+  | 'day'
+  | 'hour'
+  | 'campaign'
+  | 'pathway'
+  | 'tag'
+  | 'domain'
+  | 'part'
+  | 'link'
+  | 'position';
 
 export interface ReportQuery {
+  /** `position` needs a campaign. `hour` goes back 14 days, everything else 400. */
   readonly by: ReportBy;
   /** First and last UTC day, YYYY-MM-DD, both included. */
   readonly since?: string;
@@ -215,13 +239,20 @@ export interface ReportQuery {
 }
 
 /**
- * One row of a report: a link, campaign, pathway or day. Counts by day are by the day of the
- * injection or of the click.
+ * One row of a report. Messages count when they were injected, clicks when they were made, and
+ * first clicks where the first click was. Clicks that are neither people's nor automatic were
+ * counted by a release that did not tell them apart.
  */
 export interface ReportRow {
-  /** Empty where the message had no campaign or pathway. */
+  /**
+   * A UTC day or hour (YYYY-MM-DDTHH), a campaign, pathway, tag, recipients' domain, part or link,
+   * or the place of a link (`html 3 Shop`). Empty where the message had none.
+   */
   readonly key: string;
-  /** Messages and links tracked; absent in reports by link, where they are not counted. */
+  /**
+   * Messages and links tracked; absent in reports by link, position and part, where they are not
+   * counted.
+   */
   readonly messages?: number;
   readonly links?: number;
   /** Momentum's count_clicked: clicks. */
@@ -230,10 +261,16 @@ export interface ReportRow {
   readonly rawClicks: number;
   /** Momentum's count_unique_clicked: messages of which at least one link was clicked. */
   readonly uniqueClicks: number;
+  /** The same three, of people's clicks only. */
+  readonly peopleClicks: number;
+  readonly peopleRawClicks: number;
+  readonly peopleUniqueClicks: number;
+  readonly automaticClicks: number;
 }
 
 /**
- * Rows sorted by key, and their total. Raw and unique clicks may be approximate, as Momentum's are.
+ * Rows sorted by key, and their total; a message with several tags is in several rows. Raw and
+ * unique clicks may be approximate, as Momentum's are.
  */
 export interface Report {
   readonly rows: readonly ReportRow[];

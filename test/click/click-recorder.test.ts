@@ -3,7 +3,7 @@ import { ClickRecorder, type RecorderOptions } from '../../src/click/click-recor
 import { silent } from '../../src/lib/logger.ts';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
 import { FailoverAppender } from '../../src/store/redis/failover.ts';
-import type { CountedClick, EventAppender } from '../../src/store/store.ts';
+import type { ClickClass, CountedClick, EventAppender } from '../../src/store/store.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { recordedLog, recordedMetrics } from '../helpers/recorded.ts';
@@ -37,26 +37,33 @@ afterEach(async () => {
 describe('recording', () => {
   test('each click is one event with an id of its own, and is counted', async () => {
     const kept = new Kept();
-    const counted: CountedClick[] = [];
-    const clicks = recorder(kept, { counter: { clicked: (click) => void counted.push(click) } });
+    const counted: [CountedClick, ClickClass][] = [];
+    const counter = { book: (...booked: [CountedClick, ClickClass]) => void counted.push(booked) };
+    const clicks = recorder(kept, { counter });
     await Promise.all([clicks.record(exampleClick()), clicks.record(exampleClick())]);
     expect(kept.events.flatMap((line) => schemaErrors(JSON.parse(line)))).toEqual([]);
     expect(new Set(kept.tracked.map(({ event_id }) => event_id)).size).toBe(2);
     const one = {
-      day: '2026-09-22',
+      time: exampleClick().time,
       messageId: 'Zm9vYmFyYmF6cXV4',
       campaign: 'spring',
       pathway: 'newsletters',
+      recipientDomain: 'example.org',
+      tags: ['a', 'b'],
       link: 'https://example.org/offer?id=1',
+      part: 'html',
       count: 1,
     };
-    expect(counted).toEqual([one, one]);
+    expect(counted).toEqual([
+      [one, 'people'],
+      [one, 'people'],
+    ]);
   });
 
   test('an anonymous click is counted, and nothing leads to message, recipient or reader', async () => {
     const kept = new Kept();
     const counted: CountedClick[] = [];
-    const clicks = recorder(kept, { counter: { clicked: (click) => void counted.push(click) } });
+    const clicks = recorder(kept, { counter: { book: (click) => void counted.push(click) } });
     const ofTwo = [{}, {}, { messageId: 'AAAAAAAAAAAAAAAA' }];
     for (const facts of ofTwo) await clicks.record(exampleClick({ isAnonymous: true }, facts));
     expect(kept.events.flatMap((line) => schemaErrors(JSON.parse(line)))).toEqual([]);
@@ -89,8 +96,9 @@ describe('recording', () => {
   test('a click that is kept nowhere is told, and not counted', async () => {
     const kept = new Kept();
     kept.fail = new StoreUnavailable('away');
-    const counted: CountedClick[] = [];
-    const clicks = recorder(kept, { counter: { clicked: (click) => void counted.push(click) } });
+    const counted: [CountedClick, ClickClass][] = [];
+    const counter = { book: (...booked: [CountedClick, ClickClass]) => void counted.push(booked) };
+    const clicks = recorder(kept, { counter });
     await expect(clicks.record(exampleClick())).rejects.toBe(kept.fail);
     expect(counted).toEqual([]);
   });

@@ -47,12 +47,9 @@ test('a stored link is looked up, blocked for the running service, and forgotten
     name: 'Logo',
   });
   await issued.commit(new AbortController().signal);
-  service.counters.clicked({
-    day: '2026-11-23',
-    messageId: message.messageId,
-    link: 'Logo',
-    count: 3,
-  });
+  const { messageId } = message;
+  const click = { messageId, link: 'Logo', part: 'html', count: 3 } as const;
+  service.counters.book({ ...click, time: Date.now() }, 'people');
   await service.counters.flush();
 
   const url = `https://click.example.com/${token}`;
@@ -104,12 +101,13 @@ test('after links were sealed, events and reports show what was before Redis as 
   await journal.append([about('sealed-1'), about('sealed-2')]);
   await journal.close();
   await service.events.stream.append([about('redis-1')]);
-  const clicked = { day: '2026-11-23', messageId: 'AAAAAAAAAAAAAAAA', link: 'Shop', count: 2 };
+  const facts = { time: Date.now(), messageId: 'AAAAAAAAAAAAAAAA', part: 'html' } as const;
+  const clicked = { ...facts, link: 'Shop', count: 2 };
   const files = new FileCounters({ folder: join(folder, 'events') });
-  files.clicked(clicked);
-  files.clicked({ ...clicked, link: 'Blog' });
+  files.book(clicked, 'people');
+  files.book({ ...clicked, link: 'Blog' }, 'people');
   await files.close();
-  service.counters.clicked(clicked);
+  service.counters.book(clicked, 'people');
   await service.close();
 
   const { stdout } = await run(eventsCommand, 'events');

@@ -44,21 +44,20 @@ async function clickmilter(...args: string[]): Promise<string> {
   return output;
 }
 
+const [SUNDAY, MONDAY] = ['2026-11-22', '2026-11-23'].map(Date.parse) as [number, number];
+
 async function example(): Promise<void> {
   const counters = new FileCounters({ folder: events });
   for (let n = 0; n < 1200; n++) {
-    counters.sent({ day: '2026-11-22', campaign: 'spring sale', pathway: 'news', links: 20 });
+    counters.sent({ time: SUNDAY, campaign: 'spring sale', pathway: 'news', links: 20 });
   }
-  counters.sent({ day: '2026-11-23', links: 2 });
-  const click = { campaign: 'spring sale', pathway: 'news', link: 'Shop', count: 1 };
+  counters.sent({ time: MONDAY, links: 2 });
+  const facts = { campaign: 'spring sale', pathway: 'news' };
+  const click = { ...facts, link: 'Shop', part: 'html', count: 1 } as const;
   for (let n = 0; n < 60; n++) {
-    counters.clicked({ ...click, day: '2026-11-22', messageId: `m${n}` });
-    counters.clicked({
-      ...click,
-      day: '2026-11-23',
-      messageId: `m${n % 6}`,
-      link: 'Blog\u001b[31m\u009b',
-    });
+    counters.book({ ...click, time: SUNDAY, messageId: `m${n}` }, n % 3 ? 'people' : 'automatic');
+    const link = 'Blog\u001b[31m\u009b';
+    counters.book({ ...click, time: MONDAY, messageId: `m${n % 6}`, link }, 'people');
   }
   await counters.close();
 }
@@ -134,8 +133,8 @@ describe('clickmilter report', () => {
   test('--since 1d is today', async () => {
     const counters = new FileCounters({ folder: events });
     const today = new Date().toISOString().slice(0, 10);
-    counters.sent({ day: today, links: 1 });
-    counters.sent({ day: '2020-01-01', links: 1 });
+    counters.sent({ time: Date.now(), links: 1 });
+    counters.sent({ time: Date.now() - 3 * 86_400_000, links: 1 });
     await counters.close();
     const { rows } = JSON.parse(
       await clickmilter('report', '--since', '1d', '--by', 'day', '--json'),
@@ -152,6 +151,10 @@ test('the table fits the terminal, whatever its names are', () => {
     clicks,
     rawClicks: clicks,
     uniqueClicks: clicks,
+    peopleClicks: clicks,
+    peopleRawClicks: clicks,
+    peopleUniqueClicks: clicks,
+    automaticClicks: 0,
   });
   const rows = [row('a'.repeat(500), 1), row('', 2), row('\u001b[2J\nevil\r', 3)];
   const text = reportTable('campaign', { rows, total: row('', 6) }, 80);

@@ -157,13 +157,10 @@ export const products: Readonly<Record<string, Product>> = {
       async () => undefined,
       async (store) => {
         for (let at = 0; at < n / 2; at++) {
-          store.counters.clicked({
-            day: new Date().toISOString().slice(0, 10),
-            messageId: `${at}`.padStart(16, 'M'),
-            campaign: `${at % 100}`,
-            link: `https://a.example/${at}`,
-            count: 1,
-          });
+          const link = `https://a.example/${at}`;
+          const message = { messageId: `${at}`.padStart(16, 'M'), campaign: `${at % 100}` };
+          const click = { ...message, time: Date.now(), part: 'html', link, count: 1 } as const;
+          store.counters.book(click, at % 2 ? 'people' : 'automatic');
         }
         await store.counters.flush();
         return JSON.stringify(await store.counters.report({ by: 'link' })).length;

@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reportTable } from '../../src/commands/report.ts';
+import { noNumbers } from '../../src/store/counting.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { FileReport } from '../../src/store/local/report.ts';
-import type { RedisConnection } from '../../src/store/redis/connection.ts';
-import { DayCounts } from '../../src/store/redis/day-counts.ts';
-import { Keys } from '../../src/store/redis/keys.ts';
 import type { ReportBy } from '../../src/store/store.ts';
+import { Tallies } from '../../src/store/tallies.ts';
 import type { Load, Product } from './growth.ts';
 
 interface Clicks {
@@ -23,7 +22,8 @@ function counted(
   { count, campaign = () => 'c', link = () => 'l', day = () => '2026-01-01' }: Clicks,
 ): Load {
   const clicks = Array.from({ length: Math.ceil(count) }, (_, i) => ({
-    day: day(i),
+    time: Date.parse(day(i)),
+    part: 'html' as const,
     messageId: `${i}`.padStart(16, 'M'),
     campaign: campaign(i),
     link: link(i),
@@ -34,12 +34,12 @@ function counted(
     const folder = await mkdtemp(join(tmpdir(), 'clickmilter-products-'));
     const counters = new FileCounters({ folder, flushMs: 60_000 });
     for (const [at, click] of clicks.entries()) {
-      counters.clicked(click);
-      counters.sent({ day: click.day, campaign: click.campaign, links: 3 });
+      counters.book(click, at % 2 ? 'people' : 'automatic');
+      counters.sent({ time: click.time, campaign: click.campaign, links: 3 });
       if (at % 10_000 === 0) await counters.flush();
     }
     await counters.close();
-    const report = await new FileReport(folder).report({ by });
+    const report = await new FileReport(folder).report({ by, until: '2026-12-31' });
     await rm(folder, { recursive: true });
     return reportTable(by, report, 120).length;
   };
@@ -65,18 +65,19 @@ export const products: Readonly<Record<string, Product>> = {
     counted('link', { count: n / 100, link: (i) => `${i}${long(n / 10)}` }),
   'campaigns × links of a tally': (n) => {
     const run = async () => {
-      const counts = new DayCounts({ keys: new Keys('x:') } as RedisConnection);
+      const tallies = new Tallies(1e6);
       for (let i = 0; i < n; i++) {
-        const campaign = `${i % 200}${long(200)}`;
-        counts.clicked({ day: '2026-01-01', campaign, messageId: 'm' }, `${i}`, 1, 1, 1);
+        const facts = { campaign: `${i % 200}${long(200)}`, pathway: '', recipientDomain: '' };
+        const when = { day: '2026-01-01', hour: '2026-01-01T00' };
+        const link = { label: `${i}`, part: 'html' };
+        tallies.add({ ...facts, ...when, tags: [], link }, { clicks: 1 });
       }
-      await counts.format();
       return n;
     };
     return { bytes: n * 200, run };
   },
   'rows × columns': (n) => {
-    const row = { messages: 1, links: 1, clicks: 1, rawClicks: 1, uniqueClicks: 1 };
+    const row = { ...noNumbers(), messages: 1, clicks: 1, peopleClicks: 1 };
     const rows = Array.from({ length: n }, (_, i) => ({ ...row, key: `${i}\u009b${long(50)}` }));
     const run = () =>
       reportTable('campaign', { rows, total: rows[0] ?? { key: '', ...row } }, 500).length;

@@ -26,9 +26,10 @@ const boom = () => {
 const booming: Logger = { ...silent, info: boom, warn: boom, error: boom };
 const event = '{"msys":{"track_event":{"event_id":"1"}}}';
 const click: CountedClick = {
-  day: '2026-09-22',
+  time: Date.parse('2026-09-22'),
   messageId: 'Zm9vYmFyYmF6cXV4',
   link: 'https://example.org/',
+  part: 'html',
   count: 1,
 };
 
@@ -69,9 +70,9 @@ const tasks: Record<string, () => Promise<void>> = {
       run: (send: (c: unknown) => unknown) => send(client),
     };
     const counters = new RedisCounters(connection as unknown as RedisConnection, silent);
-    counters.clicked(click);
+    counters.book(click, 'people');
     await expect.poll(() => lines).toHaveLength(1);
-    counters.clicked(click);
+    counters.book(click, 'people');
     await counters.flush();
     expect(JSON.stringify(commands.slice(1))).toContain('x:c:Zm9vYmFyYmF6cXV4');
     counters.stop();
@@ -81,7 +82,7 @@ const tasks: Record<string, () => Promise<void>> = {
     const recorder = new ClickRecorder({
       events: { append: async (events) => void kept.push(...events) },
       ...eventsDefaults,
-      counter: { clicked: boom },
+      counter: { book: boom },
     });
     await recorder.record(exampleClick());
     await recorder.close();
@@ -96,10 +97,10 @@ const tasks: Record<string, () => Promise<void>> = {
     await new Journal({ ...eventsDefaults, folder, kind: 'events' }).close();
     const blocked = await import('node:fs/promises');
     await blocked.writeFile(join(folder, 'file'), '');
-    counters.clicked(click);
+    counters.book(click, 'people');
     await expect.poll(() => lines).toHaveLength(1);
     await blocked.rm(join(folder, 'file'));
-    counters.clicked(click);
+    counters.book(click, 'people');
     await counters.close();
     expect(await blocked.readdir(join(folder, 'file', 'below'))).toHaveLength(1);
   },

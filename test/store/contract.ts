@@ -11,6 +11,7 @@ import { poll } from '../helpers/poll.ts';
 import { recordedMetrics } from '../helpers/recorded.ts';
 import { exampleLinks, exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
+import { countersContract } from './counters-contract.ts';
 
 export interface LinksUnderTest {
   readonly issuer: LinkIssuer;
@@ -302,50 +303,7 @@ export function storeContract(open: () => Store, numRuns = 100): void {
     });
   });
 
-  test('counters add up to a report', async () => {
-    const { counters } = open();
-    const [day, campaign, pathway] = ['2026-11-23', 'autumn', 'news'];
-    for (let i = 0; i < 10; i++) counters.sent({ day, campaign, pathway, links: 3 });
-    const click = { day, campaign, pathway, count: 1 };
-    counters.clicked({ ...click, messageId: 'm1', link: 'Logo' });
-    counters.clicked({ ...click, messageId: 'm1', link: 'Logo', count: 4 });
-    counters.clicked({ ...click, messageId: 'm1', link: 'Offer' });
-    counters.clicked({ ...click, messageId: 'm2', link: 'Logo' });
-    await counters.flush();
-    counters.clicked({ ...click, messageId: 'm2', link: 'Logo' });
-    counters.clicked({
-      ...click,
-      day: '2026-11-24',
-      campaign: 'other',
-      messageId: 'm3',
-      link: 'x',
-    });
-    await counters.flush();
-    const query = { since: day, until: day, by: 'campaign' } as const;
-    const row = { messages: 10, links: 30, clicks: 8, rawClicks: 3, uniqueClicks: 2 };
-    for (const by of ['campaign', 'pathway', 'day'] as const) {
-      const names = { campaign: 'autumn', pathway: 'news', day };
-      expect(await counters.report({ ...query, by })).toEqual({
-        rows: [{ key: names[by], ...row }],
-        total: { key: '', ...row },
-        unreadable: 0,
-      });
-    }
-    expect(await counters.report({ ...query, by: 'link' })).toEqual({
-      rows: [
-        { key: 'Logo', clicks: 7, rawClicks: 2, uniqueClicks: 2 },
-        { key: 'Offer', clicks: 1, rawClicks: 1, uniqueClicks: 1 },
-      ],
-      total: { key: '', clicks: 8, rawClicks: 3, uniqueClicks: 2 },
-      unreadable: 0,
-    });
-    const later = { by: 'day', until: '2026-11-24', campaign: 'other' } as const;
-    expect((await counters.report(later)).rows).toEqual([
-      { key: '2026-11-24', messages: 0, links: 0, clicks: 1, rawClicks: 1, uniqueClicks: 1 },
-    ]);
-    expect(await counters.clicksOf('m1', 'Logo')).toBe(5);
-    expect(await counters.clicksOf('m1', 'none')).toBe(0);
-  });
+  countersContract(open, numRuns / 5);
 
   test('forget erases a recipient from records, events and dead letters', async () => {
     const store = open();

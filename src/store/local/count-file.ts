@@ -2,34 +2,52 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noneIfGone } from '../../lib/files.ts';
 import { parseJson } from '../../lib/values.ts';
-import { countedText, countOf } from '../counting.ts';
-import type { CountedClick } from '../store.ts';
-import { portionsOf } from './line-reader.ts';
+import { type ByClass, countOf, UNKNOWN_KEY } from '../counting.ts';
+import type { SentSum } from '../sent-sums.ts';
+import type { Counted } from '../tallies.ts';
+import { isErasedLine, portionsOf } from './line-reader.ts';
 
-/** Messages sent, added up: campaign, pathway, number of messages, number of links. */
-export type SentLine = readonly ['sent', string, string, number, number];
-
-/**
- * Clicks on one link of one message, added up: message id, campaign, pathway, link, number of
- * clicks.
- */
-export type ClickLine = readonly ['click', string, string, string, string, number];
-
-/**
- * A file `counts-DAY.HOST.PID.jsonl`: counts of one UTC day by one process. Empty strings stand for
- * "none".
- */
+/** A file `counts-DAY.HOST.PID.jsonl`: counts of one UTC day by one process. */
 export interface CountFile {
   readonly day: string;
   readonly path: string;
 }
 
+/** Clicks on one link of one message, at one place of it and within one hour. */
+export interface ClickSum {
+  readonly messageId: string;
+  clicks: ByClass;
+  readonly counted: Counted & Required<Pick<Counted, 'link'>>;
+}
+
+/** What a line counts. */
+export type CountLine = { readonly sent: SentSum } | { readonly clicked: ClickSum };
+
 const NAME = /^counts-(\d{4}-\d\d-\d\d)\.[\w-]+\.\d+\.jsonl$/;
-/** The types of the members of a line after the first. */
+/**
+ * The types of the members of a line after the first; empty strings stand for "none". Releases
+ * before 0.2 wrote `sent` (campaign, pathway, messages, links) and `click` (message, campaign,
+ * pathway, link, clicks).
+ */
 const SHAPES = {
   sent: 'text text count count',
   click: 'text text text text count',
+  /** Hour of the day, campaign, pathway, recipients' domain, tags, messages, links. */
+  sent2: 'text text text text texts count count',
+  /**
+   * Hour, message, campaign, pathway, domain, tags, part, place (0: not known), link, people's
+   * clicks, automatic ones.
+   */
+  click2: 'text text text text text texts text count text count count',
 } as const;
+
+type OldSent = readonly [string, string, number, number];
+type OldClick = readonly [string, string, string, string, number];
+type Sent = readonly [string, string, string, string, readonly string[], number, number];
+type Clicked = readonly [
+  ...[string, string, string, string, string, readonly string[]],
+  ...[string, number, string, number, number],
+];
 
 export function countFileName(day: string, host: string): string {
   return `counts-${day}.${host}.${process.pid}.jsonl`;
@@ -44,44 +62,85 @@ export async function listCountFiles(folder: string): Promise<CountFile[]> {
   });
 }
 
-export function clickLine(click: CountedClick): ClickLine {
-  const { messageId, campaign = '', pathway = '', link, count } = click;
-  return [
-    'click',
-    messageId,
-    countedText(campaign),
-    countedText(pathway),
-    countedText(link),
-    count,
-  ];
+export function sentLine(sum: SentSum): string {
+  const { hour, campaign, pathway, recipientDomain, tags, messages, links } = sum;
+  const facts = [hour.slice(-2), campaign, pathway, recipientDomain, tags];
+  return JSON.stringify(['sent2', ...facts, messages, links]);
 }
 
-/** Reads the lines of a file; undefined stands for a line that cannot be read, as after a crash. */
+export function clickLine({ messageId, clicks, counted }: ClickSum): string {
+  const { hour, campaign, pathway, recipientDomain, tags, link } = counted;
+  const facts = [hour.slice(-2), messageId, campaign, pathway, recipientDomain, tags];
+  const place = [link.part, (link.position ?? -1) + 1, link.label];
+  return JSON.stringify(['click2', ...facts, ...place, clicks.people, clicks.automatic]);
+}
+
+/**
+ * Reads the lines of a file from an offset on, some at a time, and where the next ones begin.
+ * Undefined stands for a line that cannot be read, as after a crash.
+ */
 export async function* readCountFile(
-  path: string,
-): AsyncGenerator<SentLine | ClickLine | undefined> {
+  { path, day }: CountFile,
+  from = 0,
+): AsyncGenerator<{ lines: readonly (CountLine | undefined)[]; end: number }> {
   const handle = await open(path);
   try {
-    for await (const lines of portionsOf(handle)) {
-      for (const { text } of lines) yield parseCountLine(text);
+    for await (const portion of portionsOf(handle, from)) {
+      const lines = portion.filter(({ text }) => !isErasedLine(text));
+      yield {
+        lines: lines.map(({ text }) => parseCountLine(text, day)),
+        end: portion.at(-1)?.end ?? from,
+      };
     }
   } finally {
     await handle.close();
   }
 }
 
-/** @returns undefined for a line that FileCounters did not write */
-export function parseCountLine(text: string): SentLine | ClickLine | undefined {
+/** @returns undefined for a line that no release wrote */
+export function parseCountLine(text: string, day: string): CountLine | undefined {
   const line = parseJson(text);
   if (!Array.isArray(line)) return undefined;
   const [kind, ...parts] = line as unknown[];
-  const shape = kind === 'sent' || kind === 'click' ? SHAPES[kind] : undefined;
-  return parts.map(typeOf).join(' ') === shape
-    ? (line as unknown as SentLine | ClickLine)
-    : undefined;
+  if (typeof kind !== 'string' || !Object.hasOwn(SHAPES, kind)) return undefined;
+  if (parts.map(typeOf).join(' ') !== SHAPES[kind as keyof typeof SHAPES]) return undefined;
+  return READERS[kind as keyof typeof SHAPES](parts as never, day);
+}
+
+const READERS = {
+  sent([campaign, pathway, messages, links]: OldSent, day: string): CountLine {
+    return { sent: { ...oldFacts(day, campaign, pathway), messages, links } };
+  },
+  click([messageId, campaign, pathway, label, unknown]: OldClick, day: string): CountLine {
+    const link = { label, part: UNKNOWN_KEY };
+    return {
+      clicked: {
+        messageId,
+        clicks: { people: 0, automatic: 0, unknown },
+        counted: { ...oldFacts(day, campaign, pathway), link },
+      },
+    };
+  },
+  sent2([hour, campaign, pathway, recipientDomain, tags, messages, links]: Sent, day: string) {
+    const counted = { day, hour: `${day}T${hour}`, campaign, pathway, recipientDomain, tags };
+    return { sent: { ...counted, messages, links } };
+  },
+  click2(parts: Clicked, day: string): CountLine {
+    const [hour, messageId, campaign, pathway, recipientDomain, tags, ...clicked] = parts;
+    const [part, place, label, people, automatic] = clicked;
+    const link = { label, part, ...(place > 0 && { position: place - 1 }) };
+    const counted = { day, hour: `${day}T${hour}`, campaign, pathway, recipientDomain, tags, link };
+    return { clicked: { messageId, clicks: { people, automatic }, counted } };
+  },
+} satisfies Record<keyof typeof SHAPES, (parts: never, day: string) => CountLine>;
+
+function oldFacts(day: string, campaign: string, pathway: string): Counted {
+  const unknown = { hour: UNKNOWN_KEY, recipientDomain: UNKNOWN_KEY, tags: [UNKNOWN_KEY] };
+  return { day, campaign, pathway, ...unknown };
 }
 
 function typeOf(part: unknown): string {
   if (typeof part === 'string') return 'text';
+  if (Array.isArray(part)) return part.every((one) => typeof one === 'string') ? 'texts' : 'other';
   return typeof part === 'number' && countOf(part) !== undefined ? 'count' : 'other';
 }

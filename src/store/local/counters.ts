@@ -2,16 +2,11 @@ import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, openToAppend, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
-import { countedText } from '../counting.ts';
+import { addClasses, byClass, countedKeys, countedText, dayAndHour } from '../counting.ts';
 import { DelayedWrite } from '../delayed-write.ts';
-import type { ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
-import {
-  type ClickLine,
-  clickLine,
-  countFileName,
-  listCountFiles,
-  type SentLine,
-} from './count-file.ts';
+import { SentSums } from '../sent-sums.ts';
+import type { ClickClass, ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
+import { type ClickSum, clickLine, countFileName, listCountFiles, sentLine } from './count-file.ts';
 import { HOST } from './journal-file.ts';
 
 export interface FileCountersOptions {
@@ -23,7 +18,7 @@ export interface FileCountersOptions {
   readonly logger?: Logger;
 }
 
-/** Different lines that wait while the disk is full; further ones are not counted. */
+/** Sums that wait while the disk is full; further ones are not counted. */
 const MAX_WAITING = 50_000;
 
 /**
@@ -34,8 +29,9 @@ export class FileCounters implements SentCounter, ClickCounter {
   readonly #options: FileCountersOptions;
   readonly #maxTotalBytes: number;
   readonly #logger: Logger;
-  /** Lines to be written, by day and by what they count. */
-  #waiting = new Map<string, { day: string; line: SentLine | ClickLine }>();
+  readonly #sent = new SentSums();
+  /** Clicks, by what they count. */
+  #clicked = new Map<string, ClickSum>();
   readonly #writing: DelayedWrite;
   #bytesUntilCheck = 0;
 
@@ -46,12 +42,35 @@ export class FileCounters implements SentCounter, ClickCounter {
     this.#maxTotalBytes = options.maxTotalBytes ?? 256 * 1024 ** 2;
   }
 
-  sent({ day, campaign = '', pathway = '', links }: SentMessage): void {
-    this.#add(day, ['sent', countedText(campaign), countedText(pathway), 1, links]);
+  sent(message: SentMessage): void {
+    if (this.#isFull) return;
+    this.#sent.count(message);
+    this.#writing.schedule();
   }
 
-  clicked(click: CountedClick): void {
-    this.#add(click.day, clickLine(click));
+  book(click: CountedClick, by: ClickClass): void {
+    const { messageId, part, position, time } = click;
+    const link = {
+      label: countedText(click.link),
+      part,
+      ...(position !== undefined && { position }),
+    };
+    const counted = { ...countedKeys(click), ...dayAndHour(time), link };
+    this.#addClick({ messageId, clicks: byClass(click, by), counted });
+    this.#writing.schedule();
+  }
+
+  #addClick(sum: ClickSum): void {
+    const { messageId, counted, clicks } = sum;
+    const { hour, link } = counted;
+    const key = `${hour} ${messageId} ${link.part} ${link.position} ${link.label}`;
+    const known = this.#clicked.get(key);
+    if (known !== undefined) known.clicks = addClasses(known.clicks, clicks);
+    else if (!this.#isFull) this.#clicked.set(key, sum);
+  }
+
+  get #isFull(): boolean {
+    return this.#sent.size + this.#clicked.size >= MAX_WAITING;
   }
 
   flush(): Promise<void> {
@@ -63,31 +82,29 @@ export class FileCounters implements SentCounter, ClickCounter {
     this.#writing.stop();
   }
 
-  #add(day: string, line: SentLine | ClickLine): void {
-    const key = `${day} ${keyOf(line)}`;
-    const waiting = this.#waiting.get(key);
-    if (!waiting && this.#waiting.size >= MAX_WAITING) return;
-    this.#waiting.set(key, { day, line: waiting ? sum(waiting.line, line) : line });
-    this.#writing.schedule();
-  }
-
   async #writeAll(): Promise<void> {
-    const batch = [...this.#waiting.values()];
-    this.#waiting = new Map();
-    for (const day of new Set(batch.map((one) => one.day))) {
-      const lines = batch.filter((one) => one.day === day).map(({ line }) => line);
+    const sent = this.#sent.take();
+    const clicked = [...this.#clicked.values()];
+    this.#clicked = new Map();
+    for (const day of new Set(
+      [...sent, ...clicked.map(({ counted }) => counted)].map(({ day }) => day),
+    )) {
+      const sentThen = sent.filter((sum) => sum.day === day);
+      const clickedThen = clicked.filter(({ counted }) => counted.day === day);
       try {
-        await this.#write(day, lines);
+        await this.#write(day, [...sentThen.map(sentLine), ...clickedThen.map(clickLine)]);
       } catch (error) {
         logFailure(this.#logger, 'error', error, 'counts for reports cannot be written yet');
-        for (const line of lines) this.#add(day, line);
+        for (const sum of sentThen) this.#sent.add(sum);
+        for (const sum of clickedThen) this.#addClick(sum);
+        this.#writing.schedule();
       }
     }
   }
 
-  async #write(day: string, lines: readonly (SentLine | ClickLine)[]): Promise<void> {
+  async #write(day: string, lines: readonly string[]): Promise<void> {
     const { folder } = this.#options;
-    const text = `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`;
+    const text = `${lines.join('\n')}\n`;
     this.#bytesUntilCheck -= text.length;
     if (this.#bytesUntilCheck <= 0) {
       await makeFolder(folder, 0o750);
@@ -134,19 +151,4 @@ async function appendWhole(file: FileHandle, text: string): Promise<void> {
     await file.truncate(size).catch(() => undefined);
     throw error;
   }
-}
-
-/** What a line counts: the line without its numbers. */
-function keyOf(line: SentLine | ClickLine): string {
-  return line[0] === 'sent' ? line.slice(0, 3).join('\0') : line.slice(0, 5).join('\0');
-}
-
-function sum(one: SentLine | ClickLine, other: SentLine | ClickLine): SentLine | ClickLine {
-  if (one[0] === 'sent' && other[0] === 'sent') {
-    return ['sent', one[1], one[2], one[3] + other[3], one[4] + other[4]];
-  }
-  if (one[0] === 'click' && other[0] === 'click') {
-    return ['click', one[1], one[2], one[3], one[4], one[5] + other[5]];
-  }
-  return one;
 }

@@ -28,9 +28,9 @@ export async function readLines(
   return linesOf(handle, offset, max, maxBytes).finally(() => handle.close());
 }
 
-/** Reads all whole lines of an open file, some at a time. */
-export async function* portionsOf(handle: FileHandle): AsyncGenerator<readonly Line[]> {
-  for (let offset = 0; ; ) {
+/** Reads all whole lines of an open file from an offset on, some at a time. */
+export async function* portionsOf(handle: FileHandle, from = 0): AsyncGenerator<readonly Line[]> {
+  for (let offset = from; ; ) {
     const lines = await linesOf(handle, offset, 1000);
     const last = lines.at(-1);
     if (last === undefined) return;

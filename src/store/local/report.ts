@@ -1,23 +1,42 @@
 import { hash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
-import { countedText, type Numbers, ReportSum } from '../counting.ts';
-import type { CountersReader, Report, ReportBy, ReportQuery } from '../store.ts';
-import { type ClickLine, listCountFiles, readCountFile, type SentLine } from './count-file.ts';
+import { clickNumbers, countedText } from '../counting.ts';
+import { ReportSum } from '../report-sum.ts';
+import type { Report, ReportQuery, Reports } from '../store.ts';
+import { Tallies } from '../tallies.ts';
+import {
+  type ClickSum,
+  type CountFile,
+  type CountLine,
+  listCountFiles,
+  readCountFile,
+} from './count-file.ts';
 
 /**
  * Messages and links whose first click is remembered, in some 200 MB; first clicks on others are
  * not counted as such.
  */
 const MAX_FOLLOWED = 4_000_000;
+/** Rows of all tables, in some 200 MB. */
+const MAX_ROWS = 1_000_000;
 
 /**
- * Reports what FileCounters counted. Raw and unique clicks belong to the day of the first click
- * that is kept.
+ * Reports what FileCounters counted. The first report reads all files, each further one what was
+ * added to them. Raw and unique clicks belong to the day of the first click that is kept.
  */
-export class FileReport implements CountersReader {
+export class FileReport implements Reports {
   readonly #folder: string;
   readonly #logger: Logger;
+  #tallies = new Tallies(MAX_ROWS);
+  /** How much of each file has been read. */
+  #read = new Map<string, number>();
+  /** Messages and links that have been clicked, and by people, by digest. */
+  #clicked = new Set<number>();
+  #days = new Set<string>();
+  #unreadable = 0;
+  #reading: Promise<void> = Promise.resolve();
 
   constructor(folder: string, logger: Logger = silent) {
     this.#folder = folder;
@@ -31,69 +50,105 @@ export class FileReport implements CountersReader {
   }
 
   async addTo(sum: ReportSum): Promise<void> {
-    const { by, since = '', until = '9999' } = sum.query;
-    /** Messages and links that have been clicked, by digest. */
-    const followed = new Set<number>();
-    for (const { day, path } of await listCountFiles(this.#folder)) {
-      if (day > until) break;
-      for await (const line of this.#linesOf(path)) {
-        if (line === undefined) {
-          sum.unreadable++;
-          continue;
-        }
-        const { campaign, key } = placeOf(line, by);
-        if (!sum.includes(campaign)) continue;
-        if (by === 'link' && line[0] === 'sent') continue;
-        const counts = countsOf(line, followed);
-        // Lines of earlier days decide which clicks are the first.
-        if (day >= since) sum.add(day, campaign, key, counts);
+    this.#reading = this.#reading.catch(() => {}).then(() => this.#readOn());
+    await this.#reading;
+    const { firstDay, query } = sum;
+    for (const day of this.#days) {
+      if (day < firstDay || day > (query.until ?? '9999')) continue;
+      const { rows, total } = sum.tablesOf(day);
+      for (const [key, numbers] of this.#tallies.rowsOf(rows)) sum.addRow(rows, key, numbers);
+      for (const [, numbers] of total ? this.#tallies.rowsOf(total) : []) sum.addToTotal(numbers);
+    }
+    sum.unreadable += this.#unreadable;
+  }
+
+  async #readOn(): Promise<void> {
+    const files = await listCountFiles(this.#folder);
+    const sizes = await Promise.all(
+      files.map(async ({ path }) => (await stat(path).catch(() => undefined))?.size ?? 0),
+    );
+    if (files.some(({ path }, at) => (sizes[at] ?? 0) < (this.#read.get(path) ?? 0)))
+      this.#forget();
+    for (const [at, file] of files.entries()) {
+      const from = this.#read.get(file.path) ?? 0;
+      if (from > 0 && sizes[at] === from) continue;
+      for await (const { lines, end } of this.#portionsOf(file, from)) {
+        for (const line of lines) this.#add(line);
+        this.#read.set(file.path, end);
+        this.#days.add(file.day);
       }
     }
+  }
+
+  /** Begins again, since a file lost what was read of it: its writer met a full disk. */
+  #forget(): void {
+    this.#tallies = new Tallies(MAX_ROWS);
+    this.#read = new Map();
+    this.#clicked = new Set();
+    this.#days = new Set();
+    this.#unreadable = 0;
+  }
+
+  #add(line: CountLine | undefined): void {
+    if (line === undefined) {
+      this.#unreadable++;
+    } else if ('sent' in line) {
+      const { messages, links } = line.sent;
+      this.#tallies.add(line.sent, { messages, links });
+    } else {
+      const { counted, clicks } = line.clicked;
+      this.#tallies.add(counted, clickNumbers(clicks, this.#firstsOf(line.clicked)));
+    }
+  }
+
+  #firstsOf({ messageId, counted, clicks }: ClickSum) {
+    const [message, link] = [digest(messageId), digest(`${messageId} ${counted.link.label}`)];
+    const isOfPeople = clicks.people > 0;
+    return {
+      link: this.#isFirst(link),
+      message: this.#isFirst(message),
+      linkOfPeople: isOfPeople && this.#isFirst(-link),
+      messageOfPeople: isOfPeople && this.#isFirst(-message),
+    };
+  }
+
+  #isFirst(id: number): boolean {
+    const seen = this.#clicked;
+    if (seen.has(id) || seen.size >= MAX_FOLLOWED) return false;
+    seen.add(id);
+    return true;
   }
 
   async clicksOf(messageId: string, link: string): Promise<number> {
-    const counted = countedText(link);
-    let clicks = 0;
-    for (const { path } of await listCountFiles(this.#folder)) {
-      for await (const line of this.#linesOf(path)) {
-        if (line?.[0] === 'click' && line[1] === messageId && line[4] === counted) {
-          clicks += line[5];
+    const label = countedText(link);
+    let found = 0;
+    for (const file of await listCountFiles(this.#folder)) {
+      for await (const { lines } of this.#portionsOf(file, 0)) {
+        for (const line of lines) {
+          if (line === undefined || !('clicked' in line)) continue;
+          const { counted, clicks } = line.clicked;
+          if (line.clicked.messageId === messageId && counted.link.label === label) {
+            found += clicks.people + clicks.automatic + (clicks.unknown ?? 0);
+          }
         }
       }
     }
-    return clicks;
+    return found;
   }
 
-  async *#linesOf(path: string): AsyncGenerator<SentLine | ClickLine | undefined> {
+  async *#portionsOf(file: CountFile, from: number) {
     try {
-      yield* readCountFile(path);
+      yield* readCountFile(file, from);
     } catch (error) {
       // The oldest files are removed at any time.
       if (codeOf(error) === 'ENOENT') return;
+      const { path } = file;
       this.#logger.warn({ path, reason: (error as Error).message }, 'counts of a file left out');
     }
   }
 }
 
-/** Where a line counts: its key is the link in a report by link, else the pathway. */
-function placeOf(line: SentLine | ClickLine, by: ReportBy): { campaign: string; key: string } {
-  if (line[0] === 'sent') return { campaign: line[1], key: line[2] };
-  return { campaign: line[2], key: by === 'link' ? line[4] : line[3] };
-}
-
-function countsOf(line: SentLine | ClickLine, followed: Set<number>): Partial<Numbers> {
-  if (line[0] === 'sent') return { messages: line[3], links: line[4] };
-  const [, messageId, , , link, clicks] = line;
-  return {
-    clicks,
-    rawClicks: isFirst(followed, `${messageId} ${link}`) ? 1 : 0,
-    uniqueClicks: isFirst(followed, messageId) ? 1 : 0,
-  };
-}
-
-function isFirst(seen: Set<number>, key: string): boolean {
-  const id = hash('sha256', key, 'buffer').readUIntBE(0, 6);
-  if (seen.has(id) || seen.size >= MAX_FOLLOWED) return false;
-  seen.add(id);
-  return true;
+/** A number of 48 bits, not 0. */
+function digest(text: string): number {
+  return hash('sha256', text, 'buffer').readUIntBE(0, 6) || 1;
 }

@@ -45,7 +45,7 @@ export function createLocalStore(
     events: new LocalEvents(events, logger, metrics),
     counters: {
       sent: (message) => counters.sent(message),
-      clicked: (click) => counters.clicked(click),
+      book: (click, by) => counters.book(click, by),
       flush: () => counters.flush(),
       report: (query) => reports.report(query),
       clicksOf: (messageId, link) => reports.clicksOf(messageId, link),

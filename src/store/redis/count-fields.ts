@@ -1,52 +1,32 @@
-import { hash } from 'node:crypto';
 import { parseJson } from '../../lib/values.ts';
-import { countedText, METRICS, type Metric, OTHER_KEY } from '../counting.ts';
 
 /**
- * A field of a day's hash: JSON of [metric, campaign, pathway] in the hash by campaign and pathway,
- * of [metric, campaign, link] in the hash by link.
+ * A count as earlier releases stored it, in the hash of a day. Its field is JSON of [metric,
+ * campaign, pathway] in the hash by campaign and pathway, of [metric, campaign, link] in the hash
+ * by link. The classes of its clicks are not known.
  */
 export interface CountField {
-  readonly metric: Metric;
+  readonly metric: (typeof OLD_METRICS)[number];
   readonly campaign: string;
   /** Pathway or link. */
   readonly key: string;
 }
 
+const OLD_METRICS = ['messages', 'links', 'clicks', 'rawClicks', 'uniqueClicks'] as const;
 /** Characters of the longest field: each of its texts has 300, and each of them may be escaped. */
 const MAX_FIELD = 4000;
 
-export function formatField({ metric, campaign, key }: CountField): string {
-  return JSON.stringify([metric, countedText(campaign), countedText(key)]);
-}
-
-/** @returns undefined for a field that formatField did not make */
+/** @returns undefined for a field that no release wrote */
 export function parseField(field: string): CountField | undefined {
   if (field.length > MAX_FIELD) return undefined;
   const parts = parseJson(field);
   if (!Array.isArray(parts) || parts.length !== 3) return undefined;
   const [name, campaign, key] = parts as unknown[];
-  const metric = METRICS.find((known) => known === name);
+  const metric = OLD_METRICS.find((known) => known === name);
   if (metric === undefined || typeof campaign !== 'string' || typeof key !== 'string') {
     return undefined;
   }
   return { metric, campaign, key };
-}
-
-/**
- * The field that counts in place of another when the hash is full: of the same metric, without
- * campaign and key.
- */
-export function otherField(field: string): string {
-  const metric = parseField(field)?.metric ?? 'clicks';
-  return formatField({ metric, campaign: OTHER_KEY, key: OTHER_KEY });
-}
-
-/**
- * Stands for a link within the clicks of its message: nine bytes, whatever the length of the link.
- */
-export function linkDigest(link: string): string {
-  return hash('sha256', link, 'base64url').slice(0, 12);
 }
 
 export const FOREIGN = 'a foreign value stands where counts should';

@@ -1,9 +1,16 @@
 import type { Logger } from '../../lib/logger.ts';
 import { DelayedWrite } from '../delayed-write.ts';
-import type { ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
+import { SentSums } from '../sent-sums.ts';
+import type { ClickClass, ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
-import { DayCounts } from './day-counts.ts';
 import { FirstClicks } from './first-clicks.ts';
+import { StoredTallies } from './stored-tallies.ts';
+
+/**
+ * Sums of messages that wait; they go on to the bounded tallies so many at a time, since that takes
+ * a while.
+ */
+const MAX_SENT_SUMS = 2_000;
 
 /**
  * Counts for reports, in batches of a second that nobody waits for. While Redis is away the numbers
@@ -13,7 +20,8 @@ import { FirstClicks } from './first-clicks.ts';
 export class RedisCounters implements SentCounter, ClickCounter {
   readonly #connection: RedisConnection;
   readonly #logger: Logger;
-  readonly #counts: DayCounts;
+  readonly #sent = new SentSums();
+  readonly #stored: StoredTallies;
   readonly #firstClicks: FirstClicks;
   readonly #writing = new DelayedWrite(() => this.#flush());
   /** Whether a Redis that answers refused numbers the last time. */
@@ -22,17 +30,18 @@ export class RedisCounters implements SentCounter, ClickCounter {
   constructor(connection: RedisConnection, logger: Logger) {
     this.#connection = connection;
     this.#logger = logger;
-    this.#counts = new DayCounts(connection);
-    this.#firstClicks = new FirstClicks(connection, this.#counts);
+    this.#stored = new StoredTallies(connection);
+    this.#firstClicks = new FirstClicks(connection, this.#stored.tallies);
   }
 
   sent(message: SentMessage): void {
-    this.#counts.sent(message);
+    this.#sent.count(message);
+    if (this.#sent.size >= MAX_SENT_SUMS) this.#sent.moveTo(this.#stored.tallies);
     this.#writing.schedule();
   }
 
-  clicked(click: CountedClick): void {
-    this.#firstClicks.add(click);
+  book(click: CountedClick, by: ClickClass): void {
+    this.#firstClicks.add(click, by);
     this.#writing.schedule();
   }
 
@@ -50,13 +59,13 @@ export class RedisCounters implements SentCounter, ClickCounter {
     const answers = await this.#connection.run((client) => client.ping()).catch(() => undefined);
     if (answers === undefined) {
       this.#writing.schedule();
-      await this.#counts.format();
       return;
     }
     const marking = await this.#firstClicks.mark();
-    const writing = await this.#counts.write();
+    this.#sent.moveTo(this.#stored.tallies);
+    const writing = await this.#stored.write();
     const problem = writing ?? marking;
-    if (!this.#firstClicks.isEmpty || !this.#counts.isEmpty) this.#writing.schedule();
+    if (!this.#firstClicks.isEmpty || !this.#stored.tallies.isEmpty) this.#writing.schedule();
     if (problem !== undefined && !this.#isRefused) {
       this.#logger.error({ problem }, 'counts for reports are incomplete');
     }

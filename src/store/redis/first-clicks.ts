@@ -1,8 +1,17 @@
-import { countedText } from '../counting.ts';
-import type { CountedClick } from '../store.ts';
+import {
+  addClasses,
+  type ByClass,
+  byClass,
+  clickNumbers,
+  countedKeys,
+  countedText,
+  dayAndHour,
+} from '../counting.ts';
+import type { ClickClass, CountedClick } from '../store.ts';
+import type { Counted, Tallies } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
-import { FOREIGN, IS_FOREIGN, linkDigest } from './count-fields.ts';
-import type { DayCounts } from './day-counts.ts';
+import { FOREIGN, IS_FOREIGN } from './count-fields.ts';
+import { shortDigest } from './keys.ts';
 
 /** Links in one command: Redis does nothing else meanwhile. */
 const CHUNK = 200;
@@ -15,40 +24,43 @@ const MAX_WAITING = 20_000;
 const KEEP_SECONDS = 90 * 86_400;
 /**
  * One command for many messages. Where two hosts see the first clicks on a message at the same
- * moment, one of them learns that it was the first. KEYS: the messages' hashes; ARGV: seconds to
- * keep them, then for each message the number of links, and each link and its number of clicks.
- * Returns for each message how many of its links had been clicked before, and for each link how
- * often it has been clicked by now; -1 where a foreign value stands there.
+ * moment, one of them learns that it was the first. A message's hash has the digest of each clicked
+ * link and its number of clicks; with + before it, that of people's clicks; and + alone, those of
+ * people on any link. KEYS: the messages' hashes; ARGV: seconds to keep them, then for each message
+ * the number of its links, and each link with its number of clicks, and of people's clicks. Returns
+ * for each link the sum of 1: it had not been clicked before, 2: not by people, 4: nor had another
+ * link of the message, 8: not by people; -1 where a foreign value stands there.
  */
 const MARK = `${IS_FOREIGN}
 local at, reply = 2, {}
-local function add(...)
-  local number = redis.pcall(...)
-  if foreign(number) then number = -1 end
-  reply[#reply + 1] = number
-  return number
-end
 for _, key in ipairs(KEYS) do
-  local before = add('HLEN', key)
-  local last = at + 2 * tonumber(ARGV[at])
-  for i = at + 1, last, 2 do
-    local now = add('HINCRBY', key, ARGV[i], ARGV[i + 1])
-    if type(now) == 'table' then return now end
+  local fresh = redis.pcall('HLEN', key) == 0
+  local last = at + 3 * tonumber(ARGV[at])
+  for i = at + 1, last, 3 do
+    local firsts = fresh and 4 or 0
+    local function first(field, by, flag)
+      if by == '0' or firsts < 0 then return end
+      local now = redis.pcall('HINCRBY', key, field, by)
+      if foreign(now) then firsts = -1
+      elseif type(now) == 'table' then return now
+      elseif now == tonumber(by) then firsts = firsts + flag end
+    end
+    local failed = first(ARGV[i], ARGV[i + 1], 1) or first('+' .. ARGV[i], ARGV[i + 2], 2) or first('+', ARGV[i + 2], 8)
+    if failed then return failed end
+    reply[#reply + 1] = firsts
+    fresh = false
   end
   at = last + 1
   redis.call('EXPIRE', key, ARGV[1])
 end
 return reply`;
 
-type ClickFacts = Omit<CountedClick, 'link' | 'count'>;
-
+/** Clicks on one link of a message, at one place of it and within one hour. */
 interface ClickedLink {
-  readonly text: string;
-  count: number;
+  readonly digest: string;
+  readonly counted: Counted;
+  clicks: ByClass;
 }
-
-/** Clicks on one message that wait, by the digest of the link. */
-type ClickedMessage = ClickFacts & { readonly links: Map<string, ClickedLink> };
 
 /**
  * Finds out which clicks are the first on their link and their message: a hash per message counts
@@ -56,50 +68,52 @@ type ClickedMessage = ClickFacts & { readonly links: Map<string, ClickedLink> };
  */
 export class FirstClicks {
   readonly #connection: RedisConnection;
-  readonly #counts: DayCounts;
-  /** By message, and by day for a message that was clicked on two days. */
-  #waiting = new Map<string, ClickedMessage>();
+  readonly #tallies: Tallies;
+  /** The clicked links of each message. */
+  #waiting = new Map<string, Map<string, ClickedLink>>();
   /** How many links these are. */
   #links = 0;
   /** Whether a portion could not be marked. */
   #isStopped = false;
 
-  /** @param counts receives the clicks, each once it is known whether it is a first one */
-  constructor(connection: RedisConnection, counts: DayCounts) {
+  /** @param tallies receive the clicks, each once it is known whether it is a first one */
+  constructor(connection: RedisConnection, tallies: Tallies) {
     this.#connection = connection;
-    this.#counts = counts;
+    this.#tallies = tallies;
   }
 
   get isEmpty(): boolean {
     return this.#waiting.size === 0;
   }
 
-  add({ link, count, ...click }: CountedClick): void {
-    this.#gather(click, linkDigest(link), { text: countedText(link), count });
+  add(click: CountedClick, by: ClickClass): void {
+    const { messageId, time, link, part, position } = click;
+    const place = { label: countedText(link), part, ...(position !== undefined && { position }) };
+    this.#gather(messageId, {
+      digest: shortDigest(link),
+      counted: { ...countedKeys(click), ...dayAndHour(time), link: place },
+      clicks: byClass(click, by),
+    });
   }
 
-  #gather(click: ClickFacts, digest: string, clicked: ClickedLink): void {
-    const { day, messageId } = click;
-    let id = messageId;
-    let message = this.#waiting.get(id);
-    if (message !== undefined && message.day !== day) {
-      id = `${day} ${messageId}`;
-      message = this.#waiting.get(id);
-    }
-    const before = message?.links.get(digest);
+  #gather(messageId: string, clicked: ClickedLink): void {
+    const { digest, counted, clicks } = clicked;
+    const key = `${digest} ${counted.link?.part} ${counted.link?.position} ${counted.hour}`;
+    let message = this.#waiting.get(messageId);
+    const before = message?.get(key);
     if (before !== undefined) {
-      before.count += clicked.count;
+      before.clicks = addClasses(before.clicks, clicks);
       return;
     }
     if (this.#links >= MAX_WAITING) {
-      this.#counts.clicked(click, clicked.text, clicked.count);
+      this.#tallies.add(counted, clickNumbers(clicks));
       return;
     }
     if (message === undefined) {
-      message = { ...click, links: new Map() };
-      this.#waiting.set(id, message);
+      message = new Map();
+      this.#waiting.set(messageId, message);
     }
-    message.links.set(digest, clicked);
+    message.set(key, clicked);
     this.#links++;
   }
 
@@ -108,7 +122,7 @@ export class FirstClicks {
    * @returns the last problem; the clicks that could not be marked wait on
    */
   async mark(): Promise<string | undefined> {
-    const messages = [...this.#waiting.values()];
+    const messages = [...this.#waiting];
     this.#waiting = new Map();
     this.#links = 0;
     this.#isStopped = false;
@@ -130,11 +144,13 @@ export class FirstClicks {
   }
 
   async #mark(messages: readonly ClickedMessage[]): Promise<string | undefined> {
-    const keys = messages.map(({ messageId }) => this.#connection.keys.clicked(messageId));
+    const keys = messages.map(([messageId]) => this.#connection.keys.clicked(messageId));
     const args: (string | number)[] = [KEEP_SECONDS];
-    for (const { links } of messages) {
+    for (const [, links] of messages) {
       args.push(links.size);
-      for (const [digest, { count }] of links) args.push(digest, count);
+      for (const { digest, clicks } of links.values()) {
+        args.push(digest, clicks.people + clicks.automatic, clicks.people);
+      }
     }
     let reply: readonly number[];
     try {
@@ -147,30 +163,39 @@ export class FirstClicks {
       return (error as Error).message;
     }
     let at = 0;
-    for (const message of messages) {
-      let isFirst = reply[at++] === 0;
-      for (const { text, count } of message.links.values()) {
-        const rawClicks = reply[at++] === count ? 1 : 0;
-        this.#counts.clicked(message, text, count, rawClicks, isFirst ? 1 : 0);
-        isFirst = false;
+    for (const [, links] of messages) {
+      for (const { counted, clicks } of links.values()) {
+        const firsts = Math.max(0, reply[at++] ?? 0);
+        const is = (flag: number) => (firsts & flag) !== 0;
+        this.#tallies.add(
+          counted,
+          clickNumbers(clicks, {
+            link: is(1),
+            linkOfPeople: is(2),
+            message: is(4),
+            messageOfPeople: is(8),
+          }),
+        );
       }
     }
     return reply.includes(-1) ? `${FOREIGN}: first clicks are not known` : undefined;
   }
 
   #putBack(messages: readonly ClickedMessage[]): void {
-    for (const { links, ...click } of messages) {
-      for (const [digest, clicked] of links) this.#gather(click, digest, clicked);
+    for (const [messageId, links] of messages) {
+      for (const clicked of links.values()) this.#gather(messageId, clicked);
     }
   }
 }
+
+type ClickedMessage = readonly [messageId: string, links: ReadonlyMap<string, ClickedLink>];
 
 /** The messages from `start` on whose links fit into one command, and at least one. */
 function portionOf(messages: readonly ClickedMessage[], start: number): ClickedMessage[] {
   let links = 0;
   let end = start;
-  for (const message of messages.slice(start, start + CHUNK)) {
-    links += message.links.size;
+  for (const [, { size }] of messages.slice(start, start + CHUNK)) {
+    links += size;
     if (end > start && links > CHUNK) break;
     end++;
   }

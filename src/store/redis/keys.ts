@@ -1,3 +1,6 @@
+import { hash } from 'node:crypto';
+import type { Table } from '../tallies.ts';
+
 /**
  * The names of all keys in Redis. A cluster spreads them, so a command there names only keys that
  * lie on one node.
@@ -41,12 +44,18 @@ export class Keys {
     return `${this.#prefix}events`;
   }
 
-  /** Counts of one UTC day by campaign and pathway: a hash. */
+  /** A table of counts: a hash. The name of a campaign may be long, and its tables are many. */
+  table({ day, by, campaign }: Table): string {
+    const start = `${this.#prefix}t:${day}:${by}`;
+    return campaign === undefined ? start : `${start}:${shortDigest(campaign)}`;
+  }
+
+  /** Counts of one UTC day by campaign and pathway, of earlier releases: a hash. */
   counts(day: string): string {
     return `${this.#prefix}n:${day}`;
   }
 
-  /** Counts of one UTC day by campaign and link: a hash. */
+  /** Counts of one UTC day by campaign and link, of earlier releases: a hash. */
   linkCounts(day: string): string {
     return `${this.#prefix}l:${day}`;
   }
@@ -70,4 +79,9 @@ export class Keys {
   get blocksVersion(): string {
     return `${this.#prefix}blocks:version`;
   }
+}
+
+/** Stands for a text from outside: 12 characters, whatever its length. */
+export function shortDigest(text: string): string {
+  return hash('sha256', text, 'base64url').slice(0, 12);
 }

@@ -1,17 +1,17 @@
-import { countOf, type ReportSum } from '../counting.ts';
-import type { ReportQuery } from '../store.ts';
+import { countOf, type Numbers } from '../counting.ts';
+import type { ReportSum } from '../report-sum.ts';
+import type { Table } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
-import { linkDigest, parseField } from './count-fields.ts';
+import { parseField } from './count-fields.ts';
+import { shortDigest } from './keys.ts';
+import { parseNumbers } from './stored-tallies.ts';
 
-/** As long as counts are kept. */
-const MAX_DAYS = 400;
-const DAY_MS = 86_400_000;
 /** Fields read in one command. */
 const PORTION = 500;
+/** Days that are read at a time. */
+const DAYS = 50;
 
-/**
- * Reports what RedisCounters counted. Raw and unique clicks belong to the day of the first click.
- */
+/** Reports what RedisCounters counted, in this release and in earlier ones. */
 export class RedisReport {
   readonly #connection: RedisConnection;
 
@@ -20,17 +20,43 @@ export class RedisReport {
   }
 
   async addTo(sum: ReportSum): Promise<void> {
+    const { days } = sum;
+    for (let start = 0; start < days.length; start += DAYS) {
+      const some = days.slice(start, start + DAYS);
+      await Promise.all(
+        some.flatMap((day) => [this.#addTables(sum, day), this.#addOldCounts(sum, day)]),
+      );
+    }
+  }
+
+  async #addTables(sum: ReportSum, day: string): Promise<void> {
+    const { rows, total } = sum.tablesOf(day);
+    await Promise.all([
+      this.#addTable(sum, rows, (key, numbers) => sum.addRow(rows, key, numbers)),
+      total && this.#addTable(sum, total, (_, numbers) => sum.addToTotal(numbers)),
+    ]);
+  }
+
+  async #addTable(
+    sum: ReportSum,
+    table: Table,
+    add: (key: string, numbers: Numbers) => void,
+  ): Promise<void> {
+    for await (const [key, value] of this.#fields(this.#connection.keys.table(table))) {
+      const numbers = parseNumbers(value);
+      if (numbers === undefined) sum.unreadable++;
+      else add(key, numbers);
+    }
+  }
+
+  async #addOldCounts(sum: ReportSum, day: string): Promise<void> {
     const { keys } = this.#connection;
-    for (const day of daysOf(sum.query)) {
-      const key = sum.query.by === 'link' ? keys.linkCounts(day) : keys.counts(day);
-      for await (const [text, value] of this.#fields(key)) {
-        const field = parseField(text);
-        const count = countOf(value);
-        if (field === undefined || count === undefined) sum.unreadable++;
-        else if (sum.includes(field.campaign)) {
-          sum.add(day, field.campaign, field.key, { [field.metric]: count });
-        }
-      }
+    const key = sum.query.by === 'link' ? keys.linkCounts(day) : keys.counts(day);
+    for await (const [text, value] of this.#fields(key)) {
+      const field = parseField(text);
+      const count = countOf(value);
+      if (field === undefined || count === undefined) sum.unreadable++;
+      else sum.addOldCount(day, field.campaign, field.key, { [field.metric]: count });
     }
   }
 
@@ -49,17 +75,7 @@ export class RedisReport {
 
   async clicksOf(messageId: string, link: string): Promise<number> {
     const key = this.#connection.keys.clicked(messageId);
-    const clicks = await this.#connection.run((client) => client.hget(key, linkDigest(link)));
+    const clicks = await this.#connection.run((client) => client.hget(key, shortDigest(link)));
     return countOf(clicks) ?? 0;
   }
-}
-
-function daysOf({ since, until }: ReportQuery): string[] {
-  const last = until === undefined ? Date.now() : Date.parse(until);
-  const oldest = last - (MAX_DAYS - 1) * DAY_MS;
-  const first = Math.max(since === undefined ? oldest : Date.parse(since), oldest);
-  const days: string[] = [];
-  for (let day = first; day <= last; day += DAY_MS)
-    days.push(new Date(day).toISOString().slice(0, 10));
-  return days;
 }

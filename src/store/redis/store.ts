@@ -1,10 +1,10 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
-import { ReportSum } from '../counting.ts';
 import { type JournalSettings, LocalEvents } from '../local/events.ts';
 import { forgetInJournal } from '../local/forget.ts';
 import { OptOutFile } from '../local/opt-outs.ts';
 import { FileReport } from '../local/report.ts';
+import { ReportSum } from '../report-sum.ts';
 import type { Store } from '../store.ts';
 import { RedisBlocks } from './blocks.ts';
 import type { RedisOptions } from './client.ts';
@@ -70,7 +70,7 @@ export function createRedisStore(
     events,
     counters: {
       sent: (message) => counters.sent(message),
-      clicked: (click) => counters.clicked(click),
+      book: (click, by) => counters.book(click, by),
       flush: () => counters.flush(),
       async report(query) {
         const sum = new ReportSum(query);

@@ -99,6 +99,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
       link,
       message,
       linkCount,
+      position: index,
       isFor: (host) => host === message.domain || hostName(host) === hostName(message.domain),
     };
   }

@@ -1,66 +1,93 @@
 import type {
+  ClickClass,
   CountedClick,
   Counters,
   Report,
+  ReportBy,
   ReportQuery,
   ReportRow,
   SentMessage,
 } from '../../../src/store/store.ts';
 
+type Sums = Omit<Required<ReportRow>, 'key'>;
+/** What was counted, and the key of its row in each report. */
 interface Count {
-  readonly day: string;
-  readonly campaign: string;
-  readonly pathway: string;
-  readonly link?: string;
-  readonly numbers: Omit<Required<ReportRow>, 'key'>;
+  readonly keys: Readonly<Record<ReportBy, readonly string[]>>;
+  readonly sums: Partial<Sums>;
 }
 
-const NONE = { messages: 0, links: 0, clicks: 0, rawClicks: 0, uniqueClicks: 0 };
+const NONE: Sums = {
+  messages: 0,
+  links: 0,
+  clicks: 0,
+  rawClicks: 0,
+  uniqueClicks: 0,
+  peopleClicks: 0,
+  peopleRawClicks: 0,
+  peopleUniqueClicks: 0,
+  automaticClicks: 0,
+};
 
-/** Counts in memory. */
+/** Counts in memory: a list of everything, which each report goes through. */
 export class MemoryCounters implements Counters {
   readonly #counts: Count[] = [];
-  /** Clicks by message and link, and by message. */
+  readonly #seen = new Set<string>();
   readonly #clicks = new Map<string, number>();
 
-  sent({ day, campaign = '', pathway = '', links }: SentMessage): void {
-    this.#counts.push({ day, campaign, pathway, numbers: { ...NONE, messages: 1, links } });
+  sent({ links, ...message }: SentMessage): void {
+    const keys = { ...keysOf(message), part: [], link: [], position: [] };
+    this.#counts.push({ keys, sums: { messages: 1, links } });
   }
 
-  clicked({ day, campaign = '', pathway = '', link, messageId, count }: CountedClick): void {
-    const rawClicks = this.#add(`${messageId} ${link}`, count);
-    const uniqueClicks = this.#add(messageId, count);
-    const numbers = { ...NONE, clicks: count, rawClicks, uniqueClicks };
-    this.#counts.push({ day, campaign, pathway, link, numbers });
+  book(click: CountedClick, by: ClickClass): void {
+    const { messageId, part, link, position = '-', count } = click;
+    const once = (isOf: boolean, key: string) => Number(isOf && this.#isFirst(key));
+    const isPerson = by === 'people';
+    this.#counts.push({
+      keys: {
+        ...keysOf(click),
+        part: [part],
+        link: [link],
+        position: [`${part} ${position} ${link}`],
+      },
+      sums: {
+        clicks: count,
+        rawClicks: once(true, `${messageId} ${link}`),
+        uniqueClicks: once(true, messageId),
+        ...(isPerson ? { peopleClicks: count } : { automaticClicks: count }),
+        peopleRawClicks: once(isPerson, `people ${messageId} ${link}`),
+        peopleUniqueClicks: once(isPerson, `people ${messageId}`),
+      },
+    });
+    const key = `${messageId} ${link}`;
+    this.#clicks.set(key, (this.#clicks.get(key) ?? 0) + count);
   }
 
-  /** @returns 1 for the first click */
-  #add(key: string, count: number): number {
-    const before = this.#clicks.get(key) ?? 0;
-    this.#clicks.set(key, before + count);
-    return before === 0 ? 1 : 0;
+  #isFirst(key: string): boolean {
+    return this.#seen.size < this.#seen.add(key).size;
   }
 
   async flush() {}
 
   async report({ by, since = '', until = '9999', campaign }: ReportQuery): Promise<Report> {
     const counts = this.#counts.filter(
-      (one) =>
-        one.day >= since &&
-        one.day <= until &&
-        (campaign === undefined || one.campaign === campaign) &&
-        (by !== 'link' || one.link !== undefined),
+      ({ keys }) =>
+        (keys.day[0] ?? '') >= since &&
+        (keys.day[0] ?? '') <= until &&
+        (campaign === undefined || keys.campaign[0] === campaign),
     );
-    const keys = [...new Set(counts.map((one) => one[by] ?? ''))].sort();
-    const rows = keys.map((key) =>
-      rowOf(
-        key,
-        counts.filter((one) => one[by] === key),
-        by,
-      ),
-    );
+    const keys = [...new Set(counts.flatMap((one) => one.keys[by]))].sort();
+    const isOfLinks = by === 'link' || by === 'position';
     return {
-      rows: rows.map((row) => (by === 'link' ? { ...row, uniqueClicks: row.rawClicks } : row)),
+      rows: keys.map((key) => {
+        const row = rowOf(
+          key,
+          counts.filter((one) => one.keys[by].includes(key)),
+          by,
+        );
+        if (!isOfLinks) return row;
+        return { ...row, uniqueClicks: row.rawClicks, peopleUniqueClicks: row.peopleRawClicks };
+      }),
       total: rowOf('', counts, by),
       unreadable: 0,
     };
@@ -71,13 +98,30 @@ export class MemoryCounters implements Counters {
   }
 }
 
-function rowOf(key: string, counts: readonly Count[], by: ReportQuery['by']): ReportRow {
+function keysOf({
+  time,
+  campaign = '',
+  pathway = '',
+  tags = [''],
+  recipientDomain = '',
+}: Omit<SentMessage, 'links'>) {
+  const text = new Date(time).toISOString();
+  return {
+    day: [text.slice(0, 10)],
+    hour: [text.slice(0, 13)],
+    campaign: [campaign],
+    pathway: [pathway],
+    tag: tags,
+    domain: [recipientDomain],
+  };
+}
+
+function rowOf(key: string, counts: readonly Count[], by: ReportBy): ReportRow {
   const sum = { ...NONE };
-  for (const { numbers } of counts) {
-    for (const name of ['messages', 'links', 'clicks', 'rawClicks', 'uniqueClicks'] as const) {
-      sum[name] += numbers[name];
-    }
+  for (const { sums } of counts) {
+    for (const name of Object.keys(NONE) as (keyof Sums)[]) sum[name] += sums[name] ?? 0;
   }
   const { messages, links, ...clicks } = sum;
-  return by === 'link' ? { key, ...clicks } : { key, messages, links, ...clicks };
+  const isOfClicks = by === 'link' || by === 'position' || by === 'part';
+  return isOfClicks ? { key, ...clicks } : { key, messages, links, ...clicks };
 }

@@ -43,7 +43,7 @@ export function createMemoryStore(): Store {
         if (record.checks.of(parsed.index, parsed.form) !== parsed.check) return undefined;
         const { message, links } = record;
         const isFor = (host: string) => hostName(host) === hostName(message.domain);
-        return { link, message, linkCount: links.length, isFor };
+        return { link, message, linkCount: links.length, position: parsed.index, isFor };
       },
     },
     blocks: {

@@ -56,7 +56,7 @@ describe('files and folders made by root are of the owner of the folder above', 
     await chown(folder, NOBODY, NOBODY);
     const below = join(folder, 'state', 'events');
     const byRoot = new FileCounters({ folder: below });
-    byRoot.sent({ day: '2026-11-23', links: 1 });
+    byRoot.sent({ time: Date.parse('2026-11-23'), links: 1 });
     await byRoot.close();
     const [name = ''] = await readdir(below);
     for (const made of [join(folder, 'state'), below, join(below, name)]) {

@@ -28,7 +28,8 @@ test('on a disk that is full for a while, and then almost, nothing is counted tw
   });
   for (let n = 0; n < 400; n++) {
     const link = `https://example.com/${'x'.repeat(60)}${n}`;
-    counters.clicked({ day: '2026-11-23', messageId: `message-${n}`, link, count: 1 });
+    const time = Date.parse('2026-11-23');
+    counters.book({ time, messageId: `message-${n}`, link, part: 'html', count: 1 }, 'people');
   }
   await counters.flush();
   await truncate(ballast, 210 * 1024);

@@ -10,10 +10,11 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { listCountFiles } from '../../../src/store/local/count-file.ts';
 import { FileCounters } from '../../../src/store/local/counters.ts';
 import { FileReport } from '../../../src/store/local/report.ts';
-import type { CountedClick } from '../../../src/store/store.ts';
+import type { ClickClass, CountedClick, SentMessage } from '../../../src/store/store.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 
 let folder: string;
@@ -21,6 +22,7 @@ let counters: FileCounters;
 let report: FileReport;
 
 beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-11-29T12:00:00Z') });
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-counts-'));
   counters = new FileCounters({ folder });
   report = new FileReport(folder);
@@ -28,26 +30,39 @@ beforeEach(async () => {
 afterEach(async () => {
   await counters.close();
   await rm(folder, { recursive: true, force: true });
+  vi.useRealTimers();
 });
 
 const [MONDAY, TUESDAY] = ['2026-11-23', '2026-11-24'];
 
-function click(messageId: string, link: string, more: Partial<CountedClick> = {}): void {
-  counters.clicked({ day: MONDAY, messageId, link, count: 1, campaign: 'spring', ...more });
+type Click = Partial<Omit<CountedClick, 'time'>> & { readonly day?: string };
+
+function book(click: Click, by: ClickClass = 'people', to = counters): void {
+  const { day = MONDAY, ...more } = click;
+  const usual = { messageId: 'm1', link: 'Shop', part: 'html', count: 1 } as const;
+  to.book({ ...usual, time: Date.parse(day), ...more }, by);
+}
+
+function click(messageId: string, link: string, more: Click = {}): void {
+  book({ messageId, link, campaign: 'spring', ...more });
+}
+
+function sent(day: string, links: number, more: Partial<SentMessage> = {}, by = counters): void {
+  by.sent({ time: Date.parse(day), links, ...more });
 }
 
 /** Two messages of a campaign, one without; clicks on two days. */
 async function example(): Promise<void> {
-  counters.sent({ day: MONDAY, campaign: 'spring', pathway: 'news', links: 10 });
-  counters.sent({ day: MONDAY, campaign: 'spring', pathway: 'news', links: 20 });
-  counters.sent({ day: TUESDAY, links: 5 });
+  sent(MONDAY, 10, { campaign: 'spring', pathway: 'news' });
+  sent(MONDAY, 20, { campaign: 'spring', pathway: 'news' });
+  sent(TUESDAY, 5);
   click('m1', 'Shop', { pathway: 'news' });
   click('m1', 'Shop', { pathway: 'news', count: 3 });
   click('m1', 'Blog', { pathway: 'news' });
   click('m2', 'Shop', { pathway: 'news' });
   await counters.flush();
   click('m1', 'Shop', { pathway: 'news', day: TUESDAY });
-  counters.clicked({ day: TUESDAY, messageId: 'm3', link: 'https://example.org/', count: 1 });
+  book({ day: TUESDAY, messageId: 'm3', link: 'https://example.org/' });
   await counters.flush();
 }
 
@@ -57,6 +72,10 @@ const numbers = (messages: number, links: number, clicks: number, raw: number, u
   clicks,
   rawClicks: raw,
   uniqueClicks: unique,
+  peopleClicks: clicks,
+  peopleRawClicks: raw,
+  peopleUniqueClicks: unique,
+  automaticClicks: 0,
 });
 
 describe('reports without Redis', () => {
@@ -94,16 +113,14 @@ describe('reports without Redis', () => {
   });
 
   test('by link there are clicks only', async () => {
-    const row = (key: string, clicks: number, once: number) => ({
-      key,
-      clicks,
-      rawClicks: once,
-      uniqueClicks: once,
-    });
+    const row = (key: string, clicks: number, once: number) => {
+      const { messages, links, ...rest } = numbers(0, 0, clicks, once, once);
+      return { key, ...rest };
+    };
     const { rows, total: sum } = await report.report({ by: 'link' });
     expect(rows).toEqual([row('Blog', 1, 1), row('Shop', 6, 2), row('https://example.org/', 1, 1)]);
     // Of three messages: that two of one's links were followed makes it no second message.
-    expect(sum).toEqual({ ...row('', 8, 4), uniqueClicks: 3 });
+    expect(sum).toEqual({ ...row('', 8, 4), uniqueClicks: 3, peopleUniqueClicks: 3 });
   });
 
   test('of a campaign, and of some days', async () => {
@@ -131,26 +148,67 @@ describe('reports without Redis', () => {
 describe('the files', () => {
   test('what is counted within a second is added up', async () => {
     for (let n = 0; n < 1000; n++) {
-      counters.sent({ day: MONDAY, campaign: 'spring', links: 3 });
+      sent(MONDAY, 3, { campaign: 'spring', recipientDomain: 'x.example', tags: ['vip'] });
       click('m1', 'Shop');
     }
     await counters.flush();
     const [name = ''] = await readdir(folder);
     expect(name).toMatch(/^counts-2026-11-23\.[\w-]+\.\d+\.jsonl$/);
     expect(await readFile(join(folder, name), 'utf8')).toBe(
-      '["sent","spring","",1000,3000]\n["click","m1","spring","","Shop",1000]\n',
+      '["sent2","00","spring","","x.example",["vip"],1000,3000]\n' +
+        '["click2","00","m1","spring","","",[],"html",0,"Shop",1000,0]\n',
     );
   });
 
-  test('of several processes are one, and half a line hurts nobody', async () => {
+  test('of several processes and releases are one, and half a line hurts nobody', async () => {
     await example();
     await writeFile(
       join(folder, 'counts-2026-11-23.other.1.jsonl'),
       '["sent","spring","news",1,1]\n["click","m1","spring","news","Shop",1]\n["click","m1","spr',
     );
     await appendFile(join(folder, 'notes.txt'), 'not ours');
+    // The class of what earlier releases counted is not known.
+    const expected = { ...numbers(4, 36, 9, 4, 3), peopleClicks: 8 };
     const { total } = await report.report({ by: 'campaign' });
-    expect(total).toEqual({ key: '', ...numbers(4, 36, 9, 4, 3) });
+    expect(total).toEqual({ key: '', ...expected });
+    const { rows } = await report.report({ by: 'hour' });
+    expect(rows.map(({ key, clicks }) => [key, clicks])).toEqual([
+      ['(unknown)', 1],
+      [`${MONDAY}T00`, 6],
+      [`${TUESDAY}T00`, 2],
+    ]);
+    const places = await report.report({ by: 'position', campaign: 'spring' });
+    expect(places.rows.map(({ key }) => key)).toContain('(unknown) - Shop');
+    expect((await report.report({ by: 'link', campaign: 'spring' })).rows).toMatchObject([
+      { key: 'Blog', clicks: 1 },
+      { key: 'Shop', clicks: 7, peopleClicks: 6 },
+    ]);
+  });
+
+  test('are read once: the next report reads what was added', async () => {
+    await example();
+    const before = await report.report({ by: 'link' });
+    for (const { path } of await listCountFiles(folder)) {
+      const text = await readFile(path, 'utf8');
+      // Whoever reads it again finds nothing.
+      await writeFile(path, text.replace(/./g, ' '));
+    }
+    expect(await report.report({ by: 'link' })).toEqual(before);
+    click('m1', 'Shop', { pathway: 'news' });
+    await counters.flush();
+    expect((await report.report({ by: 'day' })).total).toEqual({
+      key: '',
+      ...numbers(3, 35, 9, 4, 3),
+    });
+  });
+
+  test('one that became shorter is read again', async () => {
+    await example();
+    await report.report({ by: 'day' });
+    for (const { path } of await listCountFiles(folder)) await writeFile(path, '');
+    sent(MONDAY, 1);
+    await counters.flush();
+    expect((await report.report({ by: 'day' })).total).toMatchObject({ messages: 1, clicks: 0 });
   });
 
   test('one that cannot be read is left out of the report, which says so', async () => {
@@ -178,12 +236,12 @@ describe('the files', () => {
   test('nothing is written through a symbolic link', async () => {
     const elsewhere = join(folder, 'elsewhere');
     await writeFile(elsewhere, '');
-    counters.sent({ day: MONDAY, links: 1 });
+    sent(MONDAY, 1);
     await counters.flush();
     const [name = ''] = await readdir(folder);
     await rm(join(folder, name));
     await symlink(elsewhere, join(folder, name));
-    counters.sent({ day: MONDAY, links: 1 });
+    sent(MONDAY, 1);
     await counters.flush();
     expect(await readFile(elsewhere, 'utf8')).toBe('');
     await rm(join(folder, name));
@@ -200,7 +258,7 @@ describe('the files', () => {
     for (let day = 1; day <= 28; day++) {
       for (let n = 0; n < 30; n++) {
         const date = `2026-11-${String(day).padStart(2, '0')}`;
-        small.clicked({ day: date, messageId: `message-${n}`, link: 'x'.repeat(50), count: 1 });
+        book({ day: date, messageId: `message-${n}`, link: 'x'.repeat(50) }, 'people', small);
       }
       await small.flush();
     }
@@ -221,7 +279,7 @@ describe('the files', () => {
       { length: 4 },
       () => new FileCounters({ folder, maxTotalBytes: 5_000, logger }),
     );
-    for (const one of several) one.sent({ day: MONDAY, links: 1 });
+    for (const one of several) sent(MONDAY, 1, {}, one);
     await Promise.all(several.map((one) => one.close()));
     // Each line is about a removed file, and none about a failure.
     expect(lines).toHaveLength(16);
@@ -237,9 +295,9 @@ describe('the files', () => {
       folder: join(blocked, 'counts'),
       logger,
     });
-    waiting.sent({ day: MONDAY, links: 1 });
+    sent(MONDAY, 1, {}, waiting);
     await waiting.flush();
-    waiting.sent({ day: MONDAY, links: 1 });
+    sent(MONDAY, 1, {}, waiting);
     await waiting.flush();
     expect(lines).toMatchObject([{ level: 'error', reason: expect.stringMatching(/ENOTDIR/) }]);
     await rm(blocked);

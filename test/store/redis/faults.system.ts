@@ -227,9 +227,10 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     const store = openStore({ url: redis.url, logger });
     open.push({ stop: () => store.close() });
     await redis.cli('acl', 'setuser', 'default', '-eval');
+    const time = Date.now();
     for (let flush = 0; flush < 2; flush++) {
-      store.counters.sent({ day: '2026-07-28', links: 3 });
-      store.counters.clicked({ day: '2026-07-28', messageId: 'm', link: 'shop', count: 1 });
+      store.counters.sent({ time, links: 3 });
+      store.counters.book({ time, messageId: 'm', link: 'shop', part: 'html', count: 1 }, 'people');
       await store.counters.flush();
     }
     expect(refused()).toMatchInlineSnapshot(`

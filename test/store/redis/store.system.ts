@@ -5,6 +5,7 @@ import { createSealedLinks } from '../../../src/link/sealed-links.ts';
 import { isStoredToken } from '../../../src/link/stored-token.ts';
 import { optOutDigest } from '../../../src/store/opt-outs.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
+import type { ReportBy } from '../../../src/store/store.ts';
 import { toClickEvent } from '../../click/example-click.ts';
 import { poll } from '../../helpers/poll.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
@@ -309,25 +310,25 @@ describe('the click stream', () => {
 });
 
 describe('counts', () => {
+  const time = Date.now() - 3 * 86_400_000;
+  const day = new Date(time).toISOString().slice(0, 10);
+  const facts = { time, campaign: 'c', pathway: 'p' };
+  const click = { ...facts, part: 'html', link: 'x', count: 1 } as const;
+
   test('wait for a Redis that is away', async () => {
     const own = await startRedis({ args: ['--appendonly', 'yes'] });
     const apart = open({ url: own.url });
     await poll('the store to be there', works(apart));
     await own.kill();
-    const sent = { day: '2026-11-23', campaign: 'c', links: 2 };
-    const click = { day: '2026-11-23', messageId: 'm', campaign: 'c', link: 'x', count: 1 };
-    for (let i = 0; i < 100; i++) apart.counters.sent(sent);
-    for (let i = 0; i < 5; i++) apart.counters.clicked(click);
-    await apart.counters.flush();
-    apart.counters.clicked(click);
+    const { counters } = apart;
+    for (let i = 0; i < 100; i++) counters.sent({ ...facts, links: 2 });
+    for (let i = 0; i < 5; i++) counters.book({ ...click, messageId: 'm' }, 'people');
+    await counters.flush();
+    counters.book({ ...click, messageId: 'm' }, 'automatic');
     await own.start();
     await poll('the store to be back', works(apart));
     const report = await poll('the counts', async () => {
-      const { total } = await apart.counters.report({
-        by: 'day',
-        since: '2026-11-23',
-        until: '2026-11-23',
-      });
+      const { total } = await counters.report({ by: 'day', since: day, until: day });
       return total.clicks > 0 && total.messages ? total : undefined;
     });
     expect(report).toMatchObject({
@@ -336,29 +337,34 @@ describe('counts', () => {
       clicks: 6,
       rawClicks: 1,
       uniqueClicks: 1,
+      peopleClicks: 5,
+      automaticClicks: 1,
     });
     await apart.close();
     await own.stop();
   });
 
   test('of many messages are those of each, in however many portions they go', async () => {
-    const click = { day: '2026-11-22', campaign: 'c', pathway: 'p', count: 1 };
     const links = [...Array(3).keys()].map((n) => `https://shop.example/${n}`);
-    const query = { since: click.day, until: click.day } as const;
+    const query = { since: day, until: day } as const;
     for (const round of [1, 2]) {
       for (let n = 0; n < 500; n++) {
-        for (const link of links) store.counters.clicked({ ...click, messageId: `m${n}`, link });
+        for (const link of links) {
+          store.counters.book({ ...click, messageId: `m${n}`, link }, 'people');
+        }
       }
       // On another day as well, where it is not the first click on its link.
-      store.counters.clicked({
-        ...click,
-        day: '2026-11-21',
-        messageId: 'm0',
-        link: links[0] ?? '',
-      });
+      const later = { ...click, time: time + 86_400_000, messageId: 'm0' };
+      store.counters.book({ ...later, link: links[0] ?? '' }, 'people');
       await store.counters.flush();
       const { total } = await store.counters.report({ ...query, by: 'campaign' });
-      expect(total).toMatchObject({ clicks: 1500 * round, rawClicks: 1500, uniqueClicks: 500 });
+      expect(total).toMatchObject({
+        clicks: 1500 * round,
+        rawClicks: 1500,
+        uniqueClicks: 500,
+        peopleClicks: 1500 * round,
+        peopleUniqueClicks: 500,
+      });
     }
     const { rows } = await store.counters.report({ ...query, by: 'link' });
     expect(rows.map(({ key, clicks, rawClicks }) => [key, clicks, rawClicks])).toEqual(
@@ -366,27 +372,66 @@ describe('counts', () => {
     );
   });
 
-  test('are kept for 400 days', async () => {
-    store.counters.sent({ day: '2026-11-23', campaign: 'c', links: 1 });
+  test('are kept for 400 days, and those by hour for 14', async () => {
+    store.counters.sent({ ...facts, links: 1 });
     await store.counters.flush();
-    const left = Number(await redis.cli('ttl', 'clickmilter:n:2026-11-23'));
-    expect(left / 86_400).toBeCloseTo(400, 1);
+    const daysLeft = async (key: string) =>
+      Number(await redis.cli('ttl', `clickmilter:t:${day}:${key}`)) / 86_400;
+    expect(await daysLeft('campaign')).toBeCloseTo(400, 1);
+    expect(await daysLeft('hour')).toBeCloseTo(14, 1);
   });
 
-  test('of campaigns without end fill no memory', async () => {
-    for (let i = 0; i < 30_000; i++) {
-      store.counters.sent({ day: '2026-11-23', campaign: `c${i}`, links: 1 });
+  test('of campaigns, links and domains without end fill no memory', async () => {
+    const most = 5000;
+    for (let i = 0; i < 4 * most; i++) {
+      const each = { ...facts, campaign: `c${i % (2 * most)}`, recipientDomain: `${i}.example` };
+      store.counters.sent({ ...each, links: 1 });
+      store.counters.book({ ...click, ...each, messageId: `${i}`, link: `${i}` }, 'people');
+      if (i % most === 0) await store.counters.flush();
     }
     await store.counters.flush();
-    const fields = Number(await redis.cli('hlen', 'clickmilter:n:2026-11-23'));
-    expect(fields).toBeLessThanOrEqual(20_010);
-    const { total, rows } = await store.counters.report({
-      by: 'campaign',
-      since: '2026-11-23',
-      until: '2026-11-23',
-    });
-    expect(total.messages).toBe(30_000);
-    expect(rows.find(({ key }) => key === '(other)')?.messages).toBeGreaterThan(15_000);
+    const bounds = { campaign: most, link: most, domain: 1000, day: 1 } as const;
+    for (const [by, rows] of Object.entries(bounds) as [ReportBy, number][]) {
+      const report = await store.counters.report({ by, since: day, until: day });
+      expect(report.total, by).toMatchObject({ clicks: 4 * most, peopleClicks: 4 * most });
+      expect(report.rows.length, by).toBeLessThanOrEqual(rows + 1);
+      const sum = report.rows.reduce((all, row) => all + row.clicks, 0);
+      expect(sum, by).toBe(4 * most);
+    }
+    const script = `local all = 0
+      for _, key in ipairs(redis.call('KEYS', '*:t:*')) do all = all + redis.call('HLEN', key) end
+      return all`;
+    expect(Number(await redis.cli('eval', script, '0'))).toBeLessThan(100_000);
+  });
+
+  test('of earlier releases are read on, of unknown class', async () => {
+    const field = (metric: string, key: string) => JSON.stringify([metric, 'c', key]);
+    const counted = ['messages', '9', 'links', '27', 'clicks', '4', 'rawClicks', '3'];
+    const [byPathway, byLink] = ['p', 'Shop'].map((key) =>
+      counted.map((word, at) => (at % 2 === 0 ? field(word, key) : word)),
+    );
+    await redis.cli('hset', `clickmilter:n:${day}`, ...(byPathway ?? []));
+    await redis.cli('hset', `clickmilter:l:${day}`, ...(byLink ?? []).slice(4));
+    store.counters.book({ ...click, messageId: 'm', link: 'Shop' }, 'people');
+    await store.counters.flush();
+    const numbers = { clicks: 5, rawClicks: 4, peopleClicks: 1, automaticClicks: 0 };
+    const keys = { day, campaign: 'c', pathway: 'p', link: 'Shop' };
+    for (const campaign of [undefined, 'c']) {
+      const query = { since: day, until: day, ...(campaign !== undefined && { campaign }) };
+      for (const [by, key] of Object.entries(keys) as [ReportBy, string][]) {
+        const { rows, total } = await store.counters.report({ ...query, by });
+        expect(rows, by).toMatchObject([{ key, ...numbers }]);
+        expect(total, by).toMatchObject(numbers);
+      }
+      for (const by of ['hour', 'tag', 'domain', 'part'] as const) {
+        const { rows, total } = await store.counters.report({ ...query, by });
+        const old = rows.find(({ key }) => key === '(unknown)');
+        expect(old, by).toMatchObject({ clicks: 4, peopleClicks: 0, automaticClicks: 0 });
+        expect(total, by).toMatchObject(numbers);
+      }
+    }
+    const other = await store.counters.report({ by: 'day', campaign: 'other' });
+    expect(other.total.clicks).toBe(0);
   });
 });
 
@@ -414,12 +459,9 @@ describe('forget', () => {
     await store.events.stream.append(
       ['Gone@x.example', 'stays@x.example', 'agone@x.example'].map(clickOf),
     );
-    store.counters.clicked({
-      day: '2026-11-23',
-      messageId: own.message.messageId,
-      link: 'x',
-      count: 1,
-    });
+    const { messageId } = own.message;
+    const click = { time: Date.now(), messageId, link: 'x', part: 'html', count: 1 } as const;
+    store.counters.book(click, 'people');
     await store.counters.flush();
 
     const steps: number[] = [];

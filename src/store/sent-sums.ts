@@ -1,0 +1,50 @@
+import { countedKeys, dayAndHour } from './counting.ts';
+import type { SentMessage } from './store.ts';
+import type { Counted, Tallies } from './tallies.ts';
+
+/** Messages that are counted alike. */
+export interface SentSum extends Counted {
+  messages: number;
+  links: number;
+}
+
+/**
+ * Adds up messages that are counted alike: a newsletter adds to one sum per recipients' domain and
+ * hour.
+ */
+export class SentSums {
+  #sums = new Map<string, SentSum>();
+
+  get size(): number {
+    return this.#sums.size;
+  }
+
+  count({ time, links, ...facts }: SentMessage): void {
+    this.add({ ...countedKeys(facts), ...dayAndHour(time), messages: 1, links });
+  }
+
+  add(sum: SentSum): void {
+    const { hour, recipientDomain, campaign, pathway, tags } = sum;
+    const key = [hour, recipientDomain, campaign, pathway, ...tags].join('\0');
+    const known = this.#sums.get(key);
+    if (known === undefined) {
+      this.#sums.set(key, sum);
+    } else {
+      known.messages += sum.messages;
+      known.links += sum.links;
+    }
+  }
+
+  /** Gives all sums away, and is empty then. */
+  take(): SentSum[] {
+    const sums = [...this.#sums.values()];
+    this.#sums = new Map();
+    return sums;
+  }
+
+  moveTo(tallies: Tallies): void {
+    for (const sum of this.take()) {
+      tallies.add(sum, { messages: sum.messages, links: sum.links });
+    }
+  }
+}
