@@ -89,6 +89,40 @@ export function secondsType(min: number, max: number): DurationType {
   return { ...type, suffix: 'Ms', use: (seconds) => Math.round(seconds * 1000) };
 }
 
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const timeUnits: Readonly<Record<string, number>> = { s: 1, m: MINUTE, h: HOUR, d: 24 * HOUR };
+
+/**
+ * A long time: a number with a unit.
+ * @param least the minimum as it would be written, such as "1h"
+ */
+export function ageType(least: string): DurationType {
+  const min = parseAge(least) ?? 0;
+  const type = scalarType(
+    `a time of at least ${least}: a number followed by s, m, h or d, such as 90d`,
+    (text) => {
+      const seconds = parseAge(text);
+      return seconds !== undefined && seconds >= min ? seconds : undefined;
+    },
+  );
+  return { ...type, write: writeAge, suffix: 'Ms', use: (seconds) => seconds * 1000 };
+}
+
+function parseAge(text: string): number | undefined {
+  const [, digits, unit = ''] = /^(\d{1,9})([smhd])$/i.exec(text) ?? [];
+  return digits === undefined ? undefined : Number(digits) * (timeUnits[unit.toLowerCase()] ?? 1);
+}
+
+/** In the largest unit that needs no decimals. */
+function writeAge(seconds: number): string {
+  const [unit, size] = Object.entries(timeUnits).findLast(([, one]) => seconds % one === 0) ?? [
+    's',
+    1,
+  ];
+  return `${seconds / size}${unit}`;
+}
+
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
 /** A number of bytes, at least 1. */

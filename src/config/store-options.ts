@@ -13,6 +13,7 @@ import {
   withoutLogin,
 } from './option.ts';
 import {
+  ageType,
   booleanType,
   choiceType,
   hostPortType,
@@ -143,6 +144,11 @@ export const eventsOptions = {
     1024 * MiB,
     "Approximate maximum size of the Redis stream, and never more than a quarter of Redis' maxmemory; beyond it the oldest entries are removed.",
     { since: '0.2.0' },
+  ),
+  keep: optional(
+    ageType('1h'),
+    'Age beyond which click events are removed from the Redis stream, the journal and the dead letters, delivered or not, within an hour.',
+    { otherwise: 'events stay until the other limits remove them', example: '90d', since: '0.2.0' },
   ),
   block_list: statePath('blocked', 'File of the blocked links, unless Redis keeps them.'),
   opt_outs: statePath(

@@ -22,6 +22,14 @@ export function isEventAbout(address: string, text: string): boolean {
   return text.includes(JSON.stringify(address)) && fieldsOfEvent(text)?.['rcpt_to'] === address;
 }
 
+/** When the link was followed, in Unix milliseconds. @returns undefined for a line that does not say so */
+export function timeOfEvent(text: string): number | undefined {
+  const seconds = fieldsOfEvent(text)?.['timestamp'];
+  return typeof seconds === 'string' && /^\d{1,12}$/.test(seconds)
+    ? Number(seconds) * 1000
+    : undefined;
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -87,6 +87,12 @@ export interface Events {
   openConsumer(name: ConsumerName): EventConsumer;
   /** Events that wait on this host until they can be appended where consumers look. */
   waiting(): Promise<Backlog>;
+  /**
+   * Removes the events of clicks before this time, delivered or not.
+   * @param time Unix milliseconds
+   * @returns how many they were
+   */
+  removeBefore(time: number): Promise<number>;
   /** Where events go that cannot be delivered. */
   readonly deadLetters: DeadLetterBox;
   /** Defines gauges for the room that events take, and for its limits. */

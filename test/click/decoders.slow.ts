@@ -12,7 +12,7 @@ import {
   sentLine,
 } from '../../src/store/local/count-file.ts';
 import { DeadLetters } from '../../src/store/local/dead-letters.ts';
-import { forgetInJournal } from '../../src/store/local/forget.ts';
+import { forgetInJournal } from '../../src/store/local/erase.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { JournalConsumer, journalBacklog } from '../../src/store/local/journal-consumer.ts';
 import { JournalReader } from '../../src/store/local/journal-reader.ts';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { WebhookOptions } from '../../src/click/webhook.ts';
 import { DeadLetters } from '../../src/store/local/dead-letters.ts';
-import { forgetInJournal } from '../../src/store/local/forget.ts';
+import { forgetInJournal } from '../../src/store/local/erase.ts';
 import { accept, type ReceivedBatch, status } from '../helpers/webhook-server.ts';
 import { idsOf, range, WebhookFixture } from './webhook-fixture.ts';
 

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import type { WebhookOptions } from '../../src/click/webhook.ts';
-import { forgetInJournal } from '../../src/store/local/forget.ts';
+import { forgetInJournal } from '../../src/store/local/erase.ts';
 import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
 import {
   type Behaviour,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from '../../src/click/webhook.ts';
 import { DeadLetters } from '../../src/store/local/dead-letters.ts';
-import { forgetInJournal } from '../../src/store/local/forget.ts';
+import { forgetInJournal } from '../../src/store/local/erase.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
 import { JournalReader } from '../../src/store/local/journal-reader.ts';

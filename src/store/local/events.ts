@@ -2,6 +2,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Backlog, ConsumerName, EventConsumer, Events, StreamReader } from '../store.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { removeFromJournal } from './erase.ts';
 import { Journal } from './journal.ts';
 import { JournalConsumer, journalBacklog } from './journal-consumer.ts';
 import { type JournalKind, journalFiles } from './journal-file.ts';
@@ -58,6 +59,10 @@ export class LocalEvents implements Events {
 
   waiting(): Promise<Backlog> {
     return journalBacklog(this.#settings.journal, 'pending');
+  }
+
+  removeBefore(time: number): Promise<number> {
+    return removeFromJournal(this.#settings.journal, time);
   }
 
   measure(metrics: Metrics, kind: JournalKind = 'events'): void {

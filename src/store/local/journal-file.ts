@@ -49,6 +49,13 @@ export function newJournalFile(kind: JournalKind, now: Date): JournalFile {
   return ownedHere({ kind, id: `${time}-${order}${randomBytes(3).toString('hex')}` });
 }
 
+/** When a file was begun, in Unix milliseconds: no event in it is older. */
+export function createdAt({ id }: JournalFile): number {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})/.exec(id) ?? [];
+  const [year = 0, month = 1, day, hour, minute, second, ms] = parts.map(Number);
+  return Date.UTC(year, month - 1, day, hour, minute, second, ms);
+}
+
 /** The same file, under the name that makes this process its writer. */
 export function ownedHere(file: { kind: JournalKind; id: string }): JournalFile {
   return { kind: file.kind, id: file.id, host: HOST, pid: process.pid, started: STARTED };

@@ -278,10 +278,10 @@ export class Journal implements EventAppender {
 }
 
 /**
- * @returns how many events from an offset on went with the file; undefined where another process
- * removed it
+ * Removes a file of the journal.
+ * @returns how many events from an offset on went with it; undefined where another process removed it
  */
-async function removeCounted(path: string, offset: number): Promise<number | undefined> {
+export async function removeCounted(path: string, offset: number): Promise<number | undefined> {
   const handle = await open(path).catch(() => undefined);
   try {
     if (!(await removeFile(path))) return undefined;

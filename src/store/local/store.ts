@@ -4,8 +4,8 @@ import { parseStoredToken } from '../../link/stored-token.ts';
 import type { Store } from '../store.ts';
 import { BlockListFile } from './blocks.ts';
 import { FileCounters } from './counters.ts';
+import { forgetInJournal } from './erase.ts';
 import { type JournalSettings, LocalEvents } from './events.ts';
-import { forgetInJournal } from './forget.ts';
 import { OptOutFile } from './opt-outs.ts';
 import { FileReport } from './report.ts';
 

@@ -87,6 +87,11 @@ export class RedisEvents implements Events {
     return this.#options.journal.waiting();
   }
 
+  async removeBefore(time: number): Promise<number> {
+    const inJournal = await this.#options.journal.removeBefore(time);
+    return inJournal + (await this.stream.removeBefore(time));
+  }
+
   measure(metrics: Metrics): void {
     const { journal, settings } = this.#options;
     journal.measure(metrics, 'pending');

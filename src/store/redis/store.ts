@@ -1,7 +1,7 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
+import { forgetInJournal } from '../local/erase.ts';
 import { type JournalSettings, LocalEvents } from '../local/events.ts';
-import { forgetInJournal } from '../local/forget.ts';
 import { OptOutFile } from '../local/opt-outs.ts';
 import { FileReport } from '../local/report.ts';
 import { ReportSum } from '../report-sum.ts';

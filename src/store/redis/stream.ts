@@ -164,6 +164,22 @@ export class RedisStream implements EventAppender {
     return Number(bytes ?? 0);
   }
 
+  /**
+   * Removes the entries of before a time, a portion at a time. XTRIM MINID, which would do so by itself, needs Redis 6.2.
+   * @throws StoreUnavailable
+   */
+  async removeBefore(time: number): Promise<number> {
+    for (let removed = 0; ; ) {
+      const ids = await this.#connection.run(async (client) => {
+        const entries = await client.xrange(this.#key, '-', time - 1, 'COUNT', CHUNK);
+        if (entries.length > 0) await client.xdel(this.#key, ...entries.map(([id]) => id));
+        return entries;
+      });
+      if (ids.length === 0) return removed;
+      removed += ids.length;
+    }
+  }
+
   /** @throws StoreUnavailable */
   async usage(): Promise<StreamUsage> {
     const length = await this.#length();

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metrics } from '../../../src/lib/metrics.ts';
+import { timeOfEvent } from '../../../src/store/event-line.ts';
 import type {
   ConsumerName,
   EventConsumer,
@@ -24,6 +25,8 @@ export class MemoryEvents implements Events {
     const append = async (events: readonly string[]) => void this.#events.push(...events);
     return { append, close: async () => {} };
   }
+
+  removeBefore = async (time: number) => this.erase((event) => (timeOfEvent(event) ?? time) < time);
 
   openReader(from: 'oldest' | 'newest'): StreamReader {
     let at = from === 'oldest' ? 0 : this.#events.length;

@@ -523,6 +523,25 @@ describe('forget, and keep the links', () => {
   });
 });
 
+test('events older than a time are removed from the stream, and no others', async () => {
+  const now = Date.now();
+  await redis.cli(
+    'eval',
+    "for n = 1, 250 do redis.call('XADD', KEYS[1], ARGV[1] .. '-' .. n, 'event', ARGV[2]) end",
+    '1',
+    'clickmilter:events',
+    String(now - 90_001),
+    'old',
+  );
+  for (const id of [now - 90_000, now]) {
+    await redis.cli('xadd', 'clickmilter:events', `${id}-0`, 'event', `new ${id}`);
+  }
+  expect(await store.events.removeBefore(now - 90_000)).toBe(250);
+  const left = await redis.cli('xrange', 'clickmilter:events', '-', '+');
+  expect(left.match(/new \d+/g)).toEqual([`new ${now - 90_000}`, `new ${now}`]);
+  expect(await store.events.removeBefore(now - 90_000)).toBe(0);
+});
+
 describe('opt-outs', () => {
   const somebody = ['somebody@x.example'];
 

@@ -1,0 +1,86 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { noneIfGone, removeFile } from '../../lib/files.ts';
+import { isEventAbout, timeOfEvent } from '../event-line.ts';
+import { deadLetterFiles } from './dead-letters.ts';
+import { removeCounted } from './journal.ts';
+import {
+  createdAt,
+  journalFiles,
+  journalPath,
+  listJournal,
+  offsetPath,
+  readOffset,
+} from './journal-file.ts';
+import { portionsOf } from './line-reader.ts';
+
+/**
+ * Erases a recipient's events from the journal and from the dead letters. Spaces replace each line
+ * in place, so that the writer goes on appending, and readers keep their place.
+ *
+ * @param address compared without regard to case
+ * @returns how many events were erased
+ */
+export async function forgetInJournal(folder: string, address: string): Promise<number> {
+  const wanted = address.toLowerCase();
+  const isWanted = (line: string) => isEventAbout(wanted, line);
+  const seen = new Set<string>();
+  let found = 0;
+  for (;;) {
+    const files = await listJournal(folder, ['events', 'pending']);
+    const paths = files.map((file) => journalPath(folder, file)).filter((path) => !seen.has(path));
+    if (paths.length === 0) break;
+    // A file that was renamed before it was opened is in the next list.
+    for (const path of paths) found += await eraseInPath(path, isWanted);
+    for (const path of paths) seen.add(path);
+  }
+  for (const path of deadLetterFiles(folder)) found += await eraseInPath(path, isWanted);
+  return found;
+}
+
+/**
+ * Removes the events of clicks before a time from the journal and from the dead letters: whole files if they are older,
+ * and lines, as `forgetInJournal` does, in files that are not.
+ *
+ * @param time Unix milliseconds
+ * @returns how many events were removed
+ */
+export async function removeFromJournal(folder: string, time: number): Promise<number> {
+  const isOld = (line: string) => (timeOfEvent(line) ?? time) < time;
+  let removed = 0;
+  for (const file of await journalFiles(folder, ['events', 'pending'])) {
+    if (createdAt(file) >= time) continue;
+    if (file.written >= time) {
+      removed += await eraseInPath(file.path, isOld);
+    } else {
+      removed += (await removeCounted(file.path, await readOffset(folder, file))) ?? 0;
+      await removeFile(offsetPath(folder, file));
+    }
+  }
+  for (const path of deadLetterFiles(folder)) removed += await eraseInPath(path, isOld);
+  return removed;
+}
+
+async function eraseInPath(path: string, isWanted: (line: string) => boolean): Promise<number> {
+  const [handle] = await open(path, 'r+').then((opened) => [opened], noneIfGone);
+  return handle === undefined ? 0 : eraseInFile(handle, isWanted).finally(() => handle.close());
+}
+
+async function eraseInFile(
+  handle: FileHandle,
+  isWanted: (line: string) => boolean,
+): Promise<number> {
+  let found = 0;
+  let offset = 0;
+  for await (const lines of portionsOf(handle)) {
+    for (const { text, end } of lines) {
+      if (isWanted(text)) {
+        const blank = Buffer.alloc(end - 1 - offset, ' ');
+        await handle.write(blank, 0, blank.length, offset);
+        found++;
+      }
+      offset = end;
+    }
+  }
+  await handle.datasync();
+  return found;
+}
