@@ -5,10 +5,14 @@ import { expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-function bench(...options: string[]): Promise<{ stdout: string; stderr: string }> {
-  const command = ['node_modules/.bin/tsx', 'test/bench/bench.ts', '--quick', ...options];
+type Output = Promise<{ stdout: string; stderr: string }>;
+
+function run(script: string, ...options: string[]): Output {
+  const command = ['node_modules/.bin/tsx', `test/bench/${script}.ts`, ...options];
   return promisify(execFile)(process.execPath, command, { cwd: ROOT });
 }
+
+const bench = (...options: string[]) => run('bench', '--quick', ...options);
 
 test('the benchmark runs, every part of it, and leaves no peer out', async () => {
   const { stdout, stderr } = await bench('--long');
@@ -28,8 +32,9 @@ test('the benchmark runs, every part of it, and leaves no peer out', async () =>
   }
 }, 240_000);
 
-test('the milter of an earlier commit is built, and measured in turn with this one', async () => {
-  const { stdout } = await bench('--against', 'HEAD', '--only', '2 KB', 'sealed');
+test('an earlier commit is built, and measured in turn with this one', async () => {
+  const only = ['2 KB', 'sealed', 'redirect', 'postfix'];
+  const { stdout } = await bench('--against', 'HEAD', '--only', ...only);
   const figure = String.raw`[\d.,]+ µs +`;
   const ratio = String.raw`\d+\.\d+`;
   for (const load of ['2 KB of text, 2 links', '20 KB, sealed']) {
@@ -37,5 +42,19 @@ test('the milter of an earlier commit is built, and measured in turn with this o
       new RegExp(`^${load}: CPU per message +new ${figure}old ${figure}${ratio}`, 'm'),
     );
   }
+  for (const what of [
+    'redirect: requests per second',
+    'through Postfix, 20 KB: accepted a second',
+  ]) {
+    expect(stdout).toMatch(new RegExp(`^${what} +new .*old .*${ratio}`, 'm'));
+  }
   expect(stdout).not.toContain('20 KB, not tracked');
 }, 240_000);
+
+test('the soak watches the memory of milter and redirect under traffic', async () => {
+  const { stdout } = await run('soak', '--minutes', '0.1');
+  expect(stdout).toMatch(/^\d+ messages and \d+ clicks in 0.1 minutes$/m);
+  for (const role of ['milter', 'redirect']) {
+    expect(stdout).toMatch(new RegExp(`^${role}: the last sixth has \\d+\\.\\d+ times`, 'm'));
+  }
+}, 120_000);

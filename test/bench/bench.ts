@@ -13,8 +13,8 @@ import { against } from './parts/against.ts';
 import { blocks } from './parts/blocks.ts';
 import { memory } from './parts/memory.ts';
 import { milterAlone } from './parts/milter.ts';
-import { throughPostfix } from './parts/postfix.ts';
-import { redirect } from './parts/redirect.ts';
+import { postfixAgainst, throughPostfix } from './parts/postfix.ts';
+import { redirect, redirectAgainst } from './parts/redirect.ts';
 import { scopes } from './parts/scopes.ts';
 import { store } from './parts/store.ts';
 import { workers } from './parts/workers.ts';
@@ -47,7 +47,7 @@ const options = new Command('bench')
     '--only <names...>',
     `measure only these parts: ${names}; with --against, only such loads`,
   )
-  .option('--against <commit>', 'build that commit too, and measure the milter of both in turn')
+  .option('--against <commit>', 'build that commit too, and measure both in turn')
   .option('--rounds <n>', 'how often the contenders take turns; medians are printed', positive, 5)
   .option('--long', 'also what takes many minutes: memory after 100,000 messages')
   .option('--quick', 'only see that everything runs: no figure means anything')
@@ -81,7 +81,10 @@ function positive(text: string): number {
 }
 
 function chosen({ only, long }: Options): readonly Part[] {
-  if (old !== undefined) return [against(old, only)];
+  if (old !== undefined) {
+    const others = [redirectAgainst(old), postfixAgainst(old)];
+    return [against(old, only), ...others.filter(({ name }) => only?.includes(name) ?? true)];
+  }
   const unknown = only?.find((name) => !PARTS.some((part) => part.name === name));
   if (unknown !== undefined) throw new Error(`no part is called ${unknown}; there are ${names}`);
   return PARTS.filter((part) => only?.includes(part.name) ?? (!part.long || long));

@@ -41,6 +41,8 @@ async function withWrk(wrk: string, load: HttpLoad): Promise<HttpFigures> {
       '-d',
       `${Math.ceil(load.seconds)}s`,
       '--latency',
+      '--timeout',
+      '60s',
     ],
     ...['-H', `Host: ${load.host}`, '-s', peerFile('paths.lua')],
     ...[`http://127.0.0.1:${load.port}`, '--', load.paths],

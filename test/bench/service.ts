@@ -21,6 +21,7 @@ export const UNTRACKED_CLIENT = '192.0.2.1';
  * @param name also names its socket, log and state
  * @param settings.redis keeps links there; without it they are sealed
  * @param settings.cli another build's program
+ * @param settings.isTracked whether any mail is tracked; default: all but that of UNTRACKED_CLIENT
  */
 export async function startService(
   bench: Bench,
@@ -30,6 +31,7 @@ export async function startService(
     workers?: number;
     env?: Readonly<Record<string, string>>;
     cli?: string;
+    isTracked?: boolean;
   } = {},
 ): Promise<Service> {
   const httpPort = await freePort();
@@ -49,7 +51,7 @@ sealed { key_file = "${state}.keys" }
 events { journal = "${state}.events" }
 workers = ${settings.workers ?? 1}
 ESMTP_Listener {
-  click_tracking_enabled = true
+  click_tracking_enabled = ${settings.isTracked ?? true}
   tracking_domain = "${TRACKING_DOMAIN}"
   Peer "${UNTRACKED_CLIENT}" { click_tracking_enabled = false }
 }

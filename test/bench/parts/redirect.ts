@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis as RedisClient } from 'ioredis';
 import type { Redis } from '../../helpers/redis.ts';
+import type { Build } from '../builds.ts';
 import type { Bench, Part } from '../harness.ts';
 import { type HttpFigures, httpLoad } from '../http-load.ts';
 import { bareRedirect, type HttpServer, nginx } from '../http-servers.ts';
@@ -69,6 +70,34 @@ export const redirect: Part = {
     ];
   },
 };
+
+/** The redirect of this build and of an earlier one, in turn. */
+export function redirectAgainst({ cli }: Build): Part {
+  return {
+    name: 'redirect',
+    async run(bench) {
+      const redis = await bench.redis();
+      const contenders: Record<string, (seconds?: number) => Promise<Figures>> = {};
+      for (const [name, settings] of Object.entries({ new: { redis }, old: { redis, cli } })) {
+        const service = await startService(bench, name, settings);
+        const { file } = await pathsFile(bench, service);
+        contenders[name] = (seconds = bench.options.seconds) =>
+          followLinks({ ...service, port: service.httpPort }, file, seconds);
+      }
+      for (const measure of Object.values(contenders)) await measure(10 * bench.options.seconds);
+      const turns = 2 * bench.options.rounds;
+      const rounds = await Rounds.run<keyof Figures>(turns, contenders);
+      return [
+        ...rounds.row('redirect: requests per second', 'rate', '/s', 'new', 'old', {
+          atLeast: 1.3,
+        }),
+        ...rounds.row('redirect: CPU per request', 'cpu', 'µs', 'new', 'old'),
+        ...rounds.row('redirect: p50', 'p50', 'ms', 'new', 'old'),
+        ...rounds.row('redirect: p99', 'p99', 'ms', 'new', 'old', { atMost: 1 }),
+      ];
+    },
+  };
+}
 
 async function followLinks(server: HttpServer, paths: string, seconds: number): Promise<Figures> {
   const before = server.process.cpu();
