@@ -82,12 +82,23 @@ export class RecordReads {
     return values;
   }
 
-  /** In a cluster the two keys are on two nodes, which are asked at the same time. */
+  /**
+   * In a cluster the two keys are on two nodes, which are asked at the same time. Links go on
+   * working while the node of the block list is away: the last known list holds.
+   */
   async #readApart(key: string): Promise<Value> {
-    const [value, version] = await this.#connection.run((client) =>
-      Promise.all([client.getBuffer(key), client.getBuffer(this.#connection.keys.blocksVersion)]),
-    );
-    this.#onBlocksVersion(version?.toString() ?? '');
+    const { keys } = this.#connection;
+    const [value] = await Promise.all([
+      this.#connection.run((client) => client.getBuffer(key)),
+      this.#connection
+        .run((client) => client.get(keys.blocksVersion))
+        .then((version) => this.#onBlocksVersion(version ?? ''))
+        .catch(ignoreUnavailable),
+    ]);
     return value;
   }
+}
+
+function ignoreUnavailable(error: unknown): void {
+  if (!(error instanceof StoreUnavailable)) throw error;
 }

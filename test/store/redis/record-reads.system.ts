@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { StoreUnavailable } from '../../../src/link/link-store.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { startCluster } from '../../helpers/redis-cluster.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 import { tokenOf } from '../../link/token-of.ts';
 import { openStore } from './open-store.ts';
@@ -61,4 +62,26 @@ test('all of them are told that Redis is away, and ask again later', async () =>
   );
   await redis.start(); // with nothing in it
   await expect.poll(() => store.resolver.resolve(token).catch(() => 'away')).toBeUndefined();
+});
+
+test('in a cluster, links of the other nodes work while the node of the block list is away', async () => {
+  const cluster = await startCluster();
+  onTestFinished(() => cluster.stop());
+  for (const node of cluster.nodes) {
+    await node.cli('config', 'set', 'cluster-require-full-coverage', 'no');
+  }
+  const spread = openStore({ url: 'redis://unused', nodes: cluster.addresses });
+  onTestFinished(() => spread.close());
+  const away = await cluster.nodeOf('clickmilter:blocks:version');
+  const tokens: string[] = [];
+  while (tokens.length < 5) {
+    const message = exampleMessage();
+    const issued = spread.issuer.issue(message);
+    const token = tokenOf(issued, { target: 'https://shop.example/', part: 'html' });
+    await issued.commit();
+    if ((await cluster.nodeOf(`clickmilter:m:${message.messageId}`)) !== away) tokens.push(token);
+  }
+  await away.kill();
+  const found = await Promise.all(tokens.map((token) => spread.resolver.resolve(token)));
+  expect(found.map((one) => one?.link.target)).toEqual(tokens.map(() => 'https://shop.example/'));
 });
