@@ -17,10 +17,12 @@ export interface ClusterSetup {
 
 const SLOTS = 16_384;
 
-export async function startCluster(): Promise<ClusterSetup> {
+/** @param host the address of all nodes */
+export async function startCluster(host = '127.0.0.1'): Promise<ClusterSetup> {
   const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
   // Without the default's five seconds in which further replicas might come.
   args.push('--repl-diskless-sync-delay', '0');
+  args.push('--bind', host, '--protected-mode', 'no');
   const nodes = await Promise.all([0, 1, 2].map(() => startRedis({ args })));
   const replicas: Redis[] = [];
   const [first] = nodes;
@@ -29,7 +31,7 @@ export async function startCluster(): Promise<ClusterSetup> {
   for (const [i, node] of nodes.entries()) {
     const last = Math.min((i + 1) * share, SLOTS) - 1;
     await node.cli('cluster', 'addslotsrange', `${i * share}`, `${last}`);
-    if (node !== first) await first.cli('cluster', 'meet', '127.0.0.1', `${node.port}`);
+    if (node !== first) await first.cli('cluster', 'meet', host, `${node.port}`);
   }
   await poll('the cluster to be whole', async () => {
     const infos = await Promise.all(nodes.map((node) => node.cli('cluster', 'info')));
@@ -50,7 +52,7 @@ export async function startCluster(): Promise<ClusterSetup> {
   };
   return {
     nodes,
-    addresses: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    addresses: nodes.map(({ port }) => `${host}:${port}`),
     nodeOf,
     moveSlot: async (key, to) => {
       const slot = await slotOf(key);
@@ -59,7 +61,7 @@ export async function startCluster(): Promise<ClusterSetup> {
       await from.cli('cluster', 'setslot', slot, 'migrating', await idOf(to));
       const keys = (await from.cli('cluster', 'getkeysinslot', slot, '1000')).split('\n');
       for (const name of keys.filter((text) => text !== '')) {
-        await from.cli('migrate', '127.0.0.1', `${to.port}`, name, '0', '5000');
+        await from.cli('migrate', host, `${to.port}`, name, '0', '5000');
       }
       for (const node of [to, from])
         await node.cli('cluster', 'setslot', slot, 'node', await idOf(to));
@@ -67,7 +69,7 @@ export async function startCluster(): Promise<ClusterSetup> {
     addReplica: async (master) => {
       const replica = await startRedis({ args });
       replicas.push(replica);
-      await replica.cli('cluster', 'meet', '127.0.0.1', `${master.port}`);
+      await replica.cli('cluster', 'meet', host, `${master.port}`);
       const id = await idOf(master);
       // Refused until it has heard of its master.
       await poll('the replica to follow', async () => {
