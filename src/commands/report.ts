@@ -4,52 +4,64 @@ import { printable, printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { openStore } from '../store/open-store.ts';
-import type { ReportBy, ReportQuery, ReportRow } from '../store/store.ts';
+import type { Report, ReportBy, ReportQuery, ReportRow } from '../store/store.ts';
 import { configured, stderrLogger } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { reportTable, unknownClicks } from './report-table.ts';
 
-interface ReportOptions {
-  readonly by: ReportBy;
-  readonly campaign?: string;
-  readonly since?: string;
-  readonly until?: string;
+interface ReportOptions extends ReportQuery {
+  readonly all?: boolean;
   readonly json?: true;
+  readonly csv?: true;
 }
 
 const DAY_MS = 86_400_000;
+/** What there is one row for. */
+const ROWS: readonly ReportBy[] = [
+  ...(['campaign', 'link', 'position', 'part', 'pathway', 'tag', 'domain'] as const),
+  ...(['day', 'hour'] as const),
+];
 const NOTES = `
-  messages  messages with tracked links
-  links     tracked links in them
-  clicks    clicks (Momentum's count_clicked)
-  raw       clicked links, each once per message (count_raw_clicked)
-  unique    messages with a clicked link (count_unique_clicked)
+  messages   messages with tracked links
+  links      tracked links in them
+  clicks     people's clicks
+  unique     messages of which people clicked a link
+  rate       unique of messages
+  automatic  share of clicks that programs made, such as scanners and previews
+  unknown    clicks that an earlier release counted, which did not tell them apart
+With --all, clicks, unique and rate are of people and programs, and there is
+  raw        clicked links, each once per message
+--json and --csv have both: Momentum's count_clicked, count_raw_clicked and
+count_unique_clicked of all clicks; people_clicked, people_raw_clicked and
+people_unique_clicked; automatic_clicked and unknown_clicked.
 Messages count on the day of injection, clicks on their own day, raw and unique ones on
-the day of the first click. Days are UTC.`;
+the day of the first click. Days and hours are UTC. Hours go back 14 days, days 400.
+--by domain counts by the recipients' domain; --by position by the part of each link and
+its place among the tracked links of the message, from 0 on, where that is known.`;
 
 /** `clickmilter report` counts messages, links and clicks. */
 export function reportCommand(program: Command): void {
   program
     .command('report')
-    .description('count tracked messages, links and clicks')
-    .addOption(
-      new Option('--by <what>', 'one row per')
-        .choices(['link', 'campaign', 'pathway', 'day'])
-        .default('campaign'),
-    )
+    .description("count tracked messages, links and people's clicks")
+    .addOption(new Option('--by <what>', 'one row per').choices(ROWS).default('campaign'))
     .option('--campaign <id>', 'only this campaign')
     .option('--since <day>', 'first day: 2026-01-31, or 7d for the last seven days', toDay)
     .option('--until <day>', 'last day', toDay)
+    .option('--all', 'count the clicks of people and programs')
     .option('--json', 'print JSON')
+    .addOption(new Option('--csv', 'print CSV').conflicts('json'))
     .addHelpText('after', NOTES)
-    .action(async (options: ReportOptions) => {
-      const { json, ...query } = options;
+    .action(async ({ all = false, json, csv, ...query }: ReportOptions) => {
+      if (query.by === 'position' && query.campaign === undefined) {
+        throw new CommandFailed(exitCode.usage, 'report: --by position: needs --campaign');
+      }
       const store = await openStore(configured(program), stderrLogger, noMetrics);
       try {
         const report = await store.counters.report(query);
-        const text = json
-          ? `${printableJson(JSON.stringify(asJson(query, report), null, 2))}\n`
-          : reportTable(query.by, report, process.stdout.columns ?? 80);
-        process.stdout.write(text);
+        if (json) process.stdout.write(asJson(query, report));
+        else if (csv) process.stdout.write(asCsv(query, report));
+        else process.stdout.write(reportTable(query.by, report, all, process.stdout.columns ?? 80));
         if (report.unreadable > 0) {
           process.stderr.write(
             `clickmilter: report: ${report.unreadable} counts skipped: they cannot be read\n`,
@@ -79,101 +91,41 @@ function toDay(text: string): string {
   return text;
 }
 
-function asJson(
-  query: ReportQuery,
-  { rows, total }: { rows: readonly ReportRow[]; total: ReportRow },
-) {
-  return {
+function asJson(query: ReportQuery, { rows, total }: Report): string {
+  const report = {
     ...query,
     rows: rows.map((row) => ({ [query.by]: row.key, ...numbersOf(row) })),
     total: numbersOf(total),
   };
+  return `${printableJson(JSON.stringify(report, null, 2))}\n`;
 }
 
-/** The numbers under Momentum's names, if it has them. */
-function numbersOf({ messages, links, clicks, rawClicks, uniqueClicks }: ReportRow) {
+/** CSV as RFC 4180 has it, without the total. */
+function asCsv({ by }: ReportQuery, { rows, total }: Report): string {
+  const names = [by, ...Object.keys(numbersOf(total))];
+  const lines = rows.map((row) => [csvText(row.key), ...Object.values(numbersOf(row))]);
+  return [names, ...lines].map((line) => `${line.join(',')}\r\n`).join('');
+}
+
+/** Foreign text: without control characters, and nothing that a spreadsheet takes for a formula. */
+function csvText(text: string): string {
+  const plain = printable(text).replace(/^[=+@-]/, "'$&");
+  return /[",]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}
+
+/** The numbers of a row under Momentum's names, if it has them. */
+function numbersOf(row: ReportRow) {
+  const { messages, links } = row;
   return {
     ...(messages !== undefined && { messages }),
     ...(links !== undefined && { links }),
-    count_clicked: clicks,
-    count_raw_clicked: rawClicks,
-    count_unique_clicked: uniqueClicks,
+    count_clicked: row.clicks,
+    count_raw_clicked: row.rawClicks,
+    count_unique_clicked: row.uniqueClicks,
+    people_clicked: row.peopleClicks,
+    people_raw_clicked: row.peopleRawClicks,
+    people_unique_clicked: row.peopleUniqueClicks,
+    automatic_clicked: row.automaticClicks,
+    unknown_clicked: unknownClicks(row),
   };
-}
-
-/** The key of messages without campaign or pathway. */
-const NONE = '(none)';
-const MIN_KEY = 12;
-
-interface Column {
-  readonly title: string;
-  readonly text: (row: ReportRow) => string;
-}
-
-const count = (value: number | undefined) => (value ?? 0).toLocaleString('en');
-
-const SENT: readonly Column[] = [
-  { title: 'messages', text: (row) => count(row.messages) },
-  { title: 'links', text: (row) => count(row.links) },
-];
-const CLICKED: readonly Column[] = [
-  { title: 'clicks', text: (row) => count(row.clicks) },
-  { title: 'raw', text: (row) => count(row.rawClicks) },
-  { title: 'unique', text: (row) => count(row.uniqueClicks) },
-];
-const RATE: Column = {
-  title: 'rate',
-  text: ({ messages, uniqueClicks }) =>
-    messages ? `${((100 * uniqueClicks) / messages).toFixed(1)}%` : '',
-};
-
-/**
- * A table of plain text, no wider than the terminal. Days are in order, other rows sorted by
- * clicks.
- * @param width in columns
- */
-export function reportTable(
-  by: ReportBy,
-  { rows, total }: { rows: readonly ReportRow[]; total: ReportRow },
-  width: number,
-): string {
-  if (rows.length === 0) return 'No messages or clicks recorded.\n';
-  const columns = by === 'link' ? CLICKED : [...SENT, ...CLICKED, RATE];
-  const sorted = by === 'day' ? rows : [...rows].sort((a, b) => b.clicks - a.clicks);
-  const all = [...sorted, total];
-  const widths = columns.map(({ title, text }) =>
-    Math.max(title.length, ...all.map((row) => text(row).length)),
-  );
-  const room = width - widths.reduce((sum, one) => sum + one + 2, 0);
-  const longest = Math.max(by.length, ...sorted.map((row) => label(row.key).length));
-  const keyWidth = Math.max(MIN_KEY, Math.min(longest, room));
-  const line = (key: string, cells: readonly string[]) =>
-    [cut(key, keyWidth), ...cells.map((cell, at) => cell.padStart(widths[at] ?? 0))]
-      .join('  ')
-      .trimEnd();
-  const lines = [
-    line(
-      by,
-      columns.map(({ title }) => title),
-    ),
-    ...sorted.map((row) =>
-      line(
-        label(row.key),
-        columns.map(({ text }) => text(row)),
-      ),
-    ),
-    line(
-      'total',
-      columns.map(({ text }) => text(total)),
-    ),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-function label(key: string): string {
-  return key === '' ? NONE : printable(key);
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text.padEnd(width) : `${text.slice(0, width - 1)}…`;
 }

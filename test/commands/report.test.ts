@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { eventsCommand } from '../../src/commands/events.ts';
-import { reportCommand, reportTable } from '../../src/commands/report.ts';
+import { reportCommand } from '../../src/commands/report.ts';
+import { reportTable } from '../../src/commands/report-table.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
@@ -13,6 +14,7 @@ let folder: string;
 let events: string;
 
 beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-11-29T12:00:00Z') });
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-report-'));
   events = join(folder, 'events');
   await writeFile(
@@ -22,6 +24,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.restoreAllMocks();
+  vi.useRealTimers();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -49,7 +52,8 @@ const [SUNDAY, MONDAY] = ['2026-11-22', '2026-11-23'].map(Date.parse) as [number
 async function example(): Promise<void> {
   const counters = new FileCounters({ folder: events });
   for (let n = 0; n < 1200; n++) {
-    counters.sent({ time: SUNDAY, campaign: 'spring sale', pathway: 'news', links: 20 });
+    const facts = { campaign: 'spring sale', pathway: 'news', recipientDomain: 'x.example' };
+    counters.sent({ ...facts, time: SUNDAY, links: 20 });
   }
   counters.sent({ time: MONDAY, links: 2 });
   const facts = { campaign: 'spring sale', pathway: 'news' };
@@ -62,10 +66,28 @@ async function example(): Promise<void> {
   await counters.close();
 }
 
+/** Counts of the release before, of which the classes are not known. */
+async function exampleOfBefore(): Promise<void> {
+  const lines = ['["sent","old","news",10,20]', '["click","m","old","news","Shop",4]'];
+  await mkdir(events, { recursive: true });
+  const path = join(events, 'counts-2026-11-20.host.1.jsonl');
+  await writeFile(path, lines.map((line) => `${line}\n`).join(''));
+}
+
 describe('clickmilter report', () => {
-  test('as a table', async () => {
+  const report = async (...args: string[]) => `\n${await clickmilter('report', ...args)}`;
+
+  test('as a table: people first, all with --all', async () => {
     await example();
-    expect(`\n${await clickmilter('report')}`).toMatchInlineSnapshot(`
+    expect(await report()).toMatchInlineSnapshot(`
+      "
+      campaign      messages   links  clicks  unique  rate  automatic
+      spring sale      1,200  24,000     100      42  3.5%      16.7%
+      (none)               1       2       0       0  0.0%
+      total            1,201  24,002     100      42  3.5%      16.7%
+      "
+    `);
+    expect(await report('--all')).toMatchInlineSnapshot(`
       "
       campaign      messages   links  clicks  raw  unique  rate
       spring sale      1,200  24,000     120   66      60  5.0%
@@ -73,20 +95,49 @@ describe('clickmilter report', () => {
       total            1,201  24,002     120   66      60  5.0%
       "
     `);
-    expect(`\n${await clickmilter('report', '--by', 'day')}`).toMatchInlineSnapshot(`
+    expect(await report('--by', 'hour')).toMatchInlineSnapshot(`
       "
-      day           messages   links  clicks  raw  unique  rate
-      2026-11-22       1,200  24,000      60   60      60  5.0%
-      2026-11-23           1       2      60    6       0  0.0%
-      total            1,201  24,002     120   66      60  5.0%
+      hour           messages   links  clicks  unique    rate  automatic
+      2026-11-22T00     1,200  24,000      40      40    3.3%      33.3%
+      2026-11-23T00         1       2      60       2  200.0%       0.0%
+      total             1,201  24,002     100      42    3.5%      16.7%
       "
     `);
-    expect(`\n${await clickmilter('report', '--by', 'link')}`).toMatchInlineSnapshot(`
+    expect(await report('--by', 'link')).toMatchInlineSnapshot(`
       "
-      link          clicks  raw  unique
-      Blog              60    6       6
-      Shop              60   60      60
-      total            120   66      60
+      link          clicks  unique  automatic
+      Blog              60       6       0.0%
+      Shop              40      40      33.3%
+      total            100      42      16.7%
+      "
+    `);
+    expect(await report('--by', 'position', '--campaign', 'spring sale')).toMatchInlineSnapshot(`
+      "
+      position      clicks  unique  automatic
+      html - Blog       60       6       0.0%
+      html - Shop       40      40      33.3%
+      total            100      42      16.7%
+      "
+    `);
+  });
+
+  test('counts of an earlier release are shown as of unknown class', async () => {
+    await example();
+    await exampleOfBefore();
+    expect(await report()).toMatchInlineSnapshot(`
+      "
+      campaign      messages   links  clicks  unique  rate  automatic  unknown
+      spring sale      1,200  24,000     100      42  3.5%      16.7%        0
+      old                 10      20       0       0  0.0%       0.0%        4
+      (none)               1       2       0       0  0.0%                   0
+      total            1,211  24,022     100      42  3.5%      16.1%        4
+      "
+    `);
+    expect(await report('--by', 'domain', '--campaign', 'old')).toMatchInlineSnapshot(`
+      "
+      domain        messages  links  clicks  unique  rate  automatic  unknown
+      (unknown)           10     20       0       0  0.0%       0.0%        4
+      total               10     20       0       0  0.0%       0.0%        4
       "
     `);
   });
@@ -104,17 +155,55 @@ describe('clickmilter report', () => {
             "link": "Blog\\u001b[31m\\u009b",
             "count_clicked": 60,
             "count_raw_clicked": 6,
-            "count_unique_clicked": 6
+            "count_unique_clicked": 6,
+            "people_clicked": 60,
+            "people_raw_clicked": 6,
+            "people_unique_clicked": 6,
+            "automatic_clicked": 0,
+            "unknown_clicked": 0
           }
         ],
         "total": {
           "count_clicked": 60,
           "count_raw_clicked": 6,
-          "count_unique_clicked": 0
+          "count_unique_clicked": 0,
+          "people_clicked": 60,
+          "people_raw_clicked": 6,
+          "people_unique_clicked": 2,
+          "automatic_clicked": 0,
+          "unknown_clicked": 0
         }
       }
       "
     `);
+  });
+
+  test('as CSV, which no spreadsheet takes for formulas', async () => {
+    await example();
+    const counters = new FileCounters({ folder: events });
+    for (const campaign of ['=cmd|"/c calc"!A1', 'a, b', '-1', '\u001b[31m']) {
+      counters.sent({ time: MONDAY, campaign, links: 1 });
+    }
+    await counters.close();
+    expect(await report('--csv', '--since', '2026-11-23')).toMatchInlineSnapshot(`
+      "
+      campaign,messages,links,count_clicked,count_raw_clicked,count_unique_clicked,people_clicked,people_raw_clicked,people_unique_clicked,automatic_clicked,unknown_clicked
+      ,1,2,0,0,0,0,0,0,0,0
+      ,1,1,0,0,0,0,0,0,0,0
+      '-1,1,1,0,0,0,0,0,0,0,0
+      "'=cmd|""/c calc""!A1",1,1,0,0,0,0,0,0,0,0
+      "a, b",1,1,0,0,0,0,0,0,0,0
+      spring sale,0,0,60,6,0,60,6,2,0,0
+      "
+    `);
+  });
+
+  test('by position needs a campaign, and JSON is not CSV', async () => {
+    await expect(clickmilter('report', '--by', 'position')).rejects.toMatchObject({
+      exitCode: 64,
+      message: 'report: --by position: needs --campaign',
+    });
+    await expect(clickmilter('report', '--json', '--csv')).rejects.toThrow(/cannot be used with/);
   });
 
   test('of nothing', async () => {
@@ -157,7 +246,7 @@ test('the table fits the terminal, whatever its names are', () => {
     automaticClicks: 0,
   });
   const rows = [row('a'.repeat(500), 1), row('', 2), row('\u001b[2J\nevil\r', 3)];
-  const text = reportTable('campaign', { rows, total: row('', 6) }, 80);
+  const text = reportTable('campaign', { rows, total: row('', 6) }, false, 80);
   for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   expect(text).not.toContain('\u001b');
   expect(text).not.toContain('\r');

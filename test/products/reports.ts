@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { reportTable } from '../../src/commands/report.ts';
+import { reportTable } from '../../src/commands/report-table.ts';
 import { noNumbers } from '../../src/store/counting.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { FileReport } from '../../src/store/local/report.ts';
@@ -41,7 +41,7 @@ function counted(
     await counters.close();
     const report = await new FileReport(folder).report({ by, until: '2026-12-31' });
     await rm(folder, { recursive: true });
-    return reportTable(by, report, 120).length;
+    return reportTable(by, report, false, 120).length;
   };
   return { bytes, run };
 }
@@ -80,7 +80,7 @@ export const products: Readonly<Record<string, Product>> = {
     const row = { ...noNumbers(), messages: 1, clicks: 1, peopleClicks: 1 };
     const rows = Array.from({ length: n }, (_, i) => ({ ...row, key: `${i}\u009b${long(50)}` }));
     const run = () =>
-      reportTable('campaign', { rows, total: rows[0] ?? { key: '', ...row } }, 500).length;
+      reportTable('campaign', { rows, total: rows[0] ?? { key: '', ...row } }, false, 500).length;
     return { bytes: JSON.stringify(rows).length, run };
   },
 };
