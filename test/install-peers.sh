@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 packages='postfix swaks miltertest libmilter-dev gcc libc6-dev'
 # Stores, certificates, a browser; what reads manual pages, units and completion scripts.
 packages="$packages redis-server redis-tools openssl chromium man-db mandoc systemd zsh fish faketime prometheus caddy haproxy iproute2"
+# What runs and reads images and compose files.
+packages="$packages umoci runc docker-compose python3-yaml"
 # What the benchmark compares us with, and what loads it.
 packages="$packages opendkim nginx-light wrk python3-milter python3-bs4 python3-lxml"
 # What the unpacked Sendmail is linked with.

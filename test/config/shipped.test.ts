@@ -175,6 +175,28 @@ describe('momentum-migration.conf', () => {
   });
 });
 
+describe('the configurations for containers', () => {
+  const ours = 'https://click.example.com';
+  test.each([
+    ['docker-mailserver/clickmilter.conf', { listener: 'ORIGINATING' }, ours],
+    ['docker-mailserver/clickmilter.conf', { listener: 'mail.example.com' }, 'no'],
+    ['mailcow/clickmilter.conf', { listen: '172.22.1.253:587' }, ours],
+    ['mailcow/clickmilter.conf', { listen: '172.22.1.253:465' }, ours],
+    ['mailcow/clickmilter.conf', { listen: '172.22.1.253:588' }, ours],
+    ['mailcow/clickmilter.conf', { listen: '172.22.1.253:25' }, 'no'],
+  ])('%s: %j', (name, facts, expected) => {
+    const { problems, tracked } = load(`examples-container/${name}`);
+    expect(problems).toEqual([]);
+    expect(tracked(facts)).toBe(expected);
+  });
+
+  test('clickmilter.conf gives a sender its domain', () => {
+    const { problems, config } = load('examples-container/clickmilter.conf');
+    expect(problems).toEqual([]);
+    expect([...(config?.scopes.trackingHosts ?? [])]).toContain('click.example.com');
+  });
+});
+
 function descendants(stanza: Stanza): Stanza[] {
   return [stanza, ...[...stanza.children].flatMap(descendants)];
 }
