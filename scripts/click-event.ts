@@ -12,6 +12,7 @@ import {
   LINK_FACTS,
   MESSAGE_FACTS,
   NODE_FACTS,
+  SIGN_FACTS,
 } from '../src/link/facts.ts';
 
 const WIDTH = 100;
@@ -32,7 +33,9 @@ function fieldsOf(table: FactTable, sealedLink: (fact: Fact) => string): readonl
 }
 
 const FIELDS = [
-  ...[NODE_FACTS, EVENT_FACTS, CLICK_FACTS].flatMap((table) => fieldsOf(table, () => 'always')),
+  ...[NODE_FACTS, EVENT_FACTS, SIGN_FACTS, CLICK_FACTS].flatMap((table) =>
+    fieldsOf(table, () => 'always'),
+  ),
   ...[LINK_FACTS, MESSAGE_FACTS].flatMap((table) => fieldsOf(table, inSealedLink)),
 ];
 

@@ -2,23 +2,26 @@ import { hash } from 'node:crypto';
 import { isbot } from 'isbot';
 import { type Address, formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
+import { getOrMake } from '../lib/values.ts';
 import type { AutomationReason } from '../link/facts.ts';
+import { type Ending, MAX_BURST_LINKS } from '../store/store.ts';
 import type { Click } from './click.ts';
+import { signMembers } from './click-event.ts';
 import { NetworkSet } from './networks.ts';
 
 /** No person opens this many links of one mail within seconds. */
 const MANY_LINKS = 5;
 const REMEMBERED = 10_000;
-/** Links remembered of one burst. A message with more links never has the reason `every_link`. */
-const MAX_LINKS = 100;
 /** One client has any number of addresses within a /64. */
 const IPV6_CLIENT_BITS = 64;
+/** The signs that tell of a whole burst, and not of one click. */
+const OF_BURSTS: readonly AutomationReason[] = ['every_link', 'many_links'];
 
-/** The options of the `events` stanza that say what looks automatic, and what is automatic. */
+/**
+ * The options of the `events` stanza that say what looks automatic, and what is automatic.
+ */
 export interface AutomationSettings {
-  /**
-   * The length of a burst, and of the time after the injection; 0 disables the signs of time.
-   */
+  /** The length of a burst, and of the time after the injection; 0 disables the signs of time. */
   readonly automaticWithinMs: number;
   /** The signs that make a click automatic. */
   readonly automaticWhen: readonly AutomationReason[];
@@ -29,30 +32,17 @@ export interface AutomationSettings {
 /** The settings that a reload changes. */
 export type ReloadedSettings = Omit<AutomationSettings, 'automaticWithinMs'>;
 
-/** What is known of a click's origin. */
-export interface Verdict {
-  /** The signs of automation that the click has. */
-  readonly reasons: readonly AutomationReason[];
-  /** Whether one of them makes it automatic. */
-  readonly isAutomatic: boolean;
-}
-
-/** Links of one message that one client clicked within seconds. */
-interface Burst {
-  since: number;
-  readonly links: Set<string>;
-}
-
 /**
- * Looks for signs of automation. Its memory is bounded, and holds the clicks of this process only.
+ * Looks for signs of automation. Some tell themselves from the click; others need what came before
+ * it, which the store knows.
  */
 export class AutomationSigns {
   readonly #withinMs: number;
   #when: ReadonlySet<AutomationReason> = new Set();
   #networks = new NetworkSet([]);
-  readonly #heads = new BoundedCache<string, true>(REMEMBERED);
-  readonly #bursts = new BoundedCache<string, Burst>(REMEMBERED);
   readonly #agents = new BoundedCache<string, boolean>(REMEMBERED);
+  /** By what they depend on. */
+  readonly #endings = new Map<string, readonly Ending[]>();
 
   /** @throws Error that says which network or file cannot be used */
   constructor(settings: AutomationSettings) {
@@ -67,32 +57,47 @@ export class AutomationSigns {
   reload({ automaticWhen, automaticNetworks }: ReloadedSettings): void {
     this.#networks = new NetworkSet(automaticNetworks);
     this.#when = new Set(automaticWhen);
+    this.#endings.clear();
   }
 
-  headSeen(token: string): void {
-    this.#heads.set(keyOf(token), true);
+  /** The endings of a click's event. What came before the click chooses one: the last that fits. */
+  endingsFor(click: Click): readonly Ending[] {
+    const own = this.#ownReasons(click);
+    const { linkCount = 0 } = click.resolved;
+    const all = linkCount > 1 && linkCount <= MAX_BURST_LINKS ? linkCount : 0;
+    // There are few different ones.
+    return getOrMake(this.#endings, `${own} ${all}`, () => this.#makeEndings(own, all));
   }
 
-  judge(click: Click): Verdict {
-    const reasons = this.#reasonsFor(click);
-    return { reasons, isAutomatic: reasons.some((reason) => this.#when.has(reason)) };
-  }
-
-  #reasonsFor(click: Click): AutomationReason[] {
+  #ownReasons(click: Click): readonly AutomationReason[] {
     const reasons: AutomationReason[] = [];
-    const link = keyOf(click.token);
-    const address = click.ip === undefined ? undefined : parseAddress(click.ip);
     if (this.#isProgram(click.userAgent)) reasons.push('user_agent');
     if (click.isPrefetch) reasons.push('prefetch');
+    const address = click.ip === undefined ? undefined : parseAddress(click.ip);
     if (address !== undefined && this.#networks.has(address)) reasons.push('network');
     const age = click.time - click.resolved.message.injectionTime * 1000;
     // A click before the injection only says that a clock is wrong.
     if (age >= 0 && age < this.#withinMs) reasons.push('soon_after_injection');
-    const clicked = this.#clickedInBurst(click, address, link);
-    if (clicked > 1 && clicked === click.resolved.linkCount) reasons.push('every_link');
-    if (clicked >= MANY_LINKS) reasons.push('many_links');
-    if (this.#heads.get(link)) reasons.push('head_request');
     return reasons;
+  }
+
+  /** @param all how many links the message has; 0 where that says nothing */
+  #makeEndings(own: readonly AutomationReason[], all: number): readonly Ending[] {
+    const steps = [1, MANY_LINKS, ...(all > 0 ? [all] : [])].sort((a, b) => a - b);
+    return [...new Set(steps)].flatMap((links) =>
+      [false, true].map((headSeen): Ending => {
+        const reasons = [...own];
+        if (all > 0 && links >= all) reasons.push('every_link');
+        if (links >= MANY_LINKS) reasons.push('many_links');
+        if (headSeen) reasons.push('head_request');
+        const deciding = reasons.filter((reason) => this.#when.has(reason));
+        const isAutomatic = deciding.length > 0;
+        const isBurst = deciding.some((reason) => OF_BURSTS.includes(reason));
+        const kind = isBurst ? 'burst' : isAutomatic ? 'program' : 'person';
+        const members = signMembers({ isAutomatic, automationReasons: reasons });
+        return { links, headSeen, kind, members };
+      }),
+    );
   }
 
   #isProgram(userAgent: string | undefined): boolean {
@@ -100,28 +105,25 @@ export class AutomationSigns {
     // The pattern is long, and most clicks come from the same browsers.
     return this.#agents.getOrMake(userAgent, () => isbot(userAgent));
   }
+}
 
-  /** How many links of the message the client has clicked in its current burst. */
-  #clickedInBurst({ time, resolved }: Click, address: Address | undefined, link: string): number {
-    // Without an address, the clicks of all readers would be one burst.
-    if (address === undefined) return 1;
-    const key = `${resolved.message.messageId} ${clientOf(address)}`;
-    const burst = this.#bursts.getOrMake(key, () => ({ since: time, links: new Set() }));
-    if (time - burst.since >= this.#withinMs) {
-      burst.since = time;
-      burst.links.clear();
-    }
-    if (burst.links.size < MAX_LINKS) burst.links.add(link);
-    return burst.links.size;
-  }
+/** Stands for a link, which may have a token of thousands of characters. */
+export function linkKey(token: string): string {
+  return keyOf(token, 8);
 }
 
 /**
- * Stands for a link: its token, or a digest of a sealed token, which may have thousands of
- * characters.
+ * Stands for the message and the client of a click, which together make a burst; empty where the
+ * client is not known, or asks not to be.
  */
-function keyOf(token: string): string {
-  return token.length <= 40 ? token : hash('sha256', token, 'base64url').slice(0, 8);
+export function burstKey({ ip, isAnonymous, resolved }: Click): string {
+  const address = ip === undefined || isAnonymous ? undefined : parseAddress(ip);
+  if (address === undefined) return '';
+  return keyOf(`${resolved.message.messageId} ${clientOf(address)}`, 16);
+}
+
+function keyOf(text: string, length: number): string {
+  return hash('sha256', text, 'base64url').slice(0, length);
 }
 
 /** The part of an address that identifies a client: all of IPv4, /64 of IPv6. */

@@ -10,9 +10,10 @@ import {
   type MessageFacts,
   NODE_FACTS,
   type NodeFacts,
+  SIGN_FACTS,
+  type SignFacts,
 } from '../link/facts.ts';
 import { withoutReader } from '../link/identity.ts';
-import type { Verdict } from './automation.ts';
 import type { Click } from './click.ts';
 
 /** What all events of a process have in common. */
@@ -22,8 +23,6 @@ export interface EventNode extends NodeFacts {
   /** Whether ip_address is cut to its network. */
   readonly anonymizeIp?: boolean;
 }
-
-const PERSON: Verdict = { reasons: [], isAutomatic: false };
 
 /** Bytes of the longest event. Senders decide how long most fields are. */
 export const MAX_EVENT_BYTES = 64 * 1024;
@@ -48,6 +47,7 @@ const MESSAGE = fieldsOf(MESSAGE_FACTS);
 const LINK = fieldsOf(LINK_FACTS);
 const CLICK = fieldsOf(CLICK_FACTS);
 const EVENT = fieldsOf(EVENT_FACTS);
+const SIGNS = fieldsOf(SIGN_FACTS);
 const NODE = fieldsOf(NODE_FACTS);
 /** What an event that is too long does without, in this order. */
 const DISPENSABLE = [...MESSAGE, ...LINK, ...CLICK, ...EVENT, ...NODE]
@@ -57,6 +57,16 @@ const DISPENSABLE = [...MESSAGE, ...LINK, ...CLICK, ...EVENT, ...NODE]
 /** What stands around the members of an event. */
 const BEFORE = '{"msys":{"track_event":{';
 const BEHIND = '}}}';
+/** Bytes of an event that are left to its signs: their names, and the ids of reclassified events. */
+const ROOM_FOR_SIGNS = 1536;
+
+/** What completes the events of clicks: `start`, members of signs, `reclassifies` and a list, `end`. */
+export const EVENT_ENDING = { reclassifies: ',"reclassifies":', end: BEHIND } as const;
+
+/** The members of an event that tell its signs. */
+export function signMembers(signs: SignFacts): string {
+  return membersOf(SIGNS, signs);
+}
 
 /**
  * Writes the events of a process: JSON of at most MAX_EVENT_BYTES, in valid Unicode without U+0000.
@@ -78,10 +88,10 @@ export class ClickEventWriter {
   }
 
   /**
+   * Writes an event up to its signs.
    * @param count how many clicks the event stands for
-   * @param verdict their signs of automation, and whether these make them automatic
    */
-  write(click: Click, eventId: string, count = 1, verdict: Verdict = PERSON): string {
+  start(click: Click, eventId: string, count: number): string {
     const { message, link } = click.resolved;
     let common = this.#common.get(message);
     if (common === undefined) {
@@ -92,16 +102,11 @@ export class ClickEventWriter {
       common = shortened(clean(messageMembers(known) + this.#node).slice(1));
       this.#common.set(message, common);
     }
-    const event: EventFacts = {
-      eventId,
-      repeatCount: count,
-      isAutomatic: verdict.isAutomatic,
-      automationReasons: verdict.reasons,
-    };
+    const event: EventFacts = { eventId, repeatCount: count };
     const own = clean(
       membersOf(EVENT, event) + membersOf(CLICK, this.#seen(click)) + membersOf(LINK, link),
     );
-    return `${BEFORE}${shortened(common + own)}${BEHIND}`;
+    return BEFORE + shortened(common + own);
   }
 
   /** The facts of a click that its event may have. */
@@ -138,7 +143,7 @@ function membersOf(fields: readonly Field[], facts: object): string {
 
 /** The members of an event without those that it has no room for. */
 function shortened(members: string): string {
-  const most = MAX_EVENT_BYTES - BEFORE.length - BEHIND.length;
+  const most = MAX_EVENT_BYTES - BEFORE.length - BEHIND.length - ROOM_FOR_SIGNS;
   if (members.length <= most / 3 || Buffer.byteLength(members) <= most) return members;
   const event = JSON.parse(`{${members}}`) as Record<string, unknown>;
   let shorter = members;

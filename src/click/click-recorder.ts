@@ -3,16 +3,22 @@ import { inBackground } from '../lib/background.ts';
 import { type Logger, logFailure, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import { countedFacts } from '../link/counted.ts';
-import type { ClickCounter, CountedClick, EventAppender } from '../store/store.ts';
-import { type AutomationSettings, AutomationSigns, type ReloadedSettings } from './automation.ts';
+import type { ClickAppender, ClickCounter, CountedClick } from '../store/store.ts';
+import {
+  type AutomationSettings,
+  AutomationSigns,
+  burstKey,
+  linkKey,
+  type ReloadedSettings,
+} from './automation.ts';
 import type { Click, ClickSink } from './click.ts';
-import { ClickEventWriter, type EventNode } from './click-event.ts';
+import { ClickEventWriter, EVENT_ENDING, type EventNode } from './click-event.ts';
 import { FloodGate, type FloodLimits } from './flood-gate.ts';
 import { unattributed } from './unattributed.ts';
 
 export interface RecorderOptions extends EventNode, AutomationSettings {
   /** Where events are kept. */
-  readonly events: EventAppender;
+  readonly events: ClickAppender;
   readonly counter?: ClickCounter;
   readonly flood?: FloodLimits;
   readonly logger?: Logger;
@@ -42,7 +48,7 @@ export class ClickRecorder implements ClickSink {
   }
 
   headSeen(token: string): void {
-    this.#signs.headSeen(token);
+    this.#options.events.headSeen(linkKey(token));
   }
 
   /** Takes over what a reload changes. @throws Error where it cannot be used */
@@ -71,12 +77,24 @@ export class ClickRecorder implements ClickSink {
 
   async #keep(made: Click, count: number): Promise<void> {
     const { events, counter, metrics = noMetrics } = this.#options;
-    const verdict = this.#signs.judge(made);
     const click = made.isAnonymous ? unattributed(made) : made;
-    await events.append([this.#writer.write(click, randomUUID(), count, verdict)]);
+    const eventId = randomUUID();
+    const endings = this.#signs.endingsFor(made);
+    await events.record({
+      eventId,
+      time: made.time,
+      burst: burstKey(made),
+      link: linkKey(made.token),
+      start: this.#writer.start(click, eventId, count),
+      endings,
+      ...EVENT_ENDING,
+    });
     // The click is kept: a failing counter must not lose it.
     inBackground('count a click', () =>
-      counter?.book(countedClick(click, count), verdict.isAutomatic ? 'automatic' : 'people'),
+      counter?.book(
+        countedClick(click, count),
+        endings[0]?.kind === 'person' ? 'people' : 'automatic',
+      ),
     );
     metrics.count('clicks_total', { outcome: 'kept' }, count);
   }

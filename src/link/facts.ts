@@ -412,11 +412,18 @@ export const EVENT_FACTS = {
       },
     },
   }),
+} as const;
+
+export type EventFacts = FactsOf<typeof EVENT_FACTS>;
+
+/** Facts that follow from a click and from those before it. */
+export const SIGN_FACTS = {
   isAutomatic: fact(truth, {
     required: true,
     event: {
       is_automatic: {
-        description: 'whether a program made the click, as far as is known by then',
+        description:
+          'whether a program made the click, as far as is known by then; see `reclassifies`',
         own: true,
         required: true,
       },
@@ -432,9 +439,21 @@ export const EVENT_FACTS = {
       },
     },
   }),
+  /** The store adds it when it keeps the event. */
+  reclassifies: fact(texts, {
+    event: {
+      reclassifies: {
+        description:
+          'the `event_id` of earlier clicks of the burst, at most 20, which turn out to be ' +
+          'automatic too',
+        schema: { type: 'array', minItems: 1, maxItems: 20, uniqueItems: true, items: text.schema },
+        own: true,
+      },
+    },
+  }),
 } as const;
 
-export type EventFacts = FactsOf<typeof EVENT_FACTS>;
+export type SignFacts = FactsOf<typeof SIGN_FACTS>;
 
 /** Facts that all events of a process have in common. */
 export const NODE_FACTS = {
@@ -473,6 +492,7 @@ export interface TrackEvent
       typeof LINK_FACTS &
       typeof CLICK_FACTS &
       typeof EVENT_FACTS &
+      typeof SIGN_FACTS &
       typeof NODE_FACTS
   > {}
 

@@ -143,7 +143,7 @@ export async function createRedirectHandler(
       resolver: sealed === undefined ? store.resolver : linksOf(store, sealed).resolver,
       http: withDefaults(httpOptions, { checkHost, trustedProxies, respectGpc }),
       events,
-      ...(onClick && { sink: { events: appenderTo(onClick) } }),
+      ...(onClick && { sink: appenderTo(onClick) }),
       logger,
       metrics: noMetrics,
       releasers,
@@ -198,6 +198,5 @@ function appenderTo(onClick: (event: ClickEvent) => void | Promise<void>) {
     async append(events: readonly string[]) {
       for (const event of events) await onClick(JSON.parse(event));
     },
-    close: async () => {},
   };
 }

@@ -8,6 +8,7 @@ import type { Metrics } from '../lib/metrics.ts';
 import type { LinkResolver } from '../link/link-store.ts';
 import { createRedirect, type RedirectOptions } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
+import { LocalClicks, RecentClicks } from '../store/recent-clicks.ts';
 import type { EventAppender, Store } from '../store/store.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
 import type { Releasers } from './releasers.ts';
@@ -25,7 +26,7 @@ export interface RedirectParts {
   >;
   readonly events: Omit<RecorderOptions, 'events' | 'counter'>;
   /** Takes the click events, in place of the store. */
-  readonly sink?: { readonly events: EventAppender & { close(): Promise<void> } };
+  readonly sink?: EventAppender;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly detail?: () => Detail;
@@ -45,7 +46,11 @@ export interface Redirect {
  */
 export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
   const { store, resolver, http, sink, logger, metrics, detail, releasers } = parts;
-  const kept = sink ?? { events: await store.events.openAppender(), counter: store.counters };
+  const { automaticWithinMs } = parts.events;
+  const kept =
+    sink === undefined
+      ? { events: await store.events.openAppender(), counter: store.counters }
+      : { events: new LocalClicks(sink, new RecentClicks(automaticWithinMs)) };
   const clicks = new ClickRecorder({ ...parts.events, ...kept, logger, metrics });
   releasers.addFoundation('clicks', async () => {
     await clicks.close();

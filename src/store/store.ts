@@ -81,7 +81,7 @@ export interface EditableOptOuts extends OptOuts {
 /** Click events, in the order in which they were appended. */
 export interface Events {
   /** Opens the events for appending; one appender per process. */
-  openAppender(): Promise<EventAppender & { close(): Promise<void> }>;
+  openAppender(): Promise<ClickAppender & { close(): Promise<void> }>;
   /** @param from `oldest`: every event that is kept; `newest`: only events appended from now on */
   openReader(from: 'oldest' | 'newest'): StreamReader;
   openConsumer(name: ConsumerName): EventConsumer;
@@ -113,6 +113,56 @@ export interface EventAppender {
    * @throws StoreUnavailable when they may not be kept (some may be: delivery is at least once)
    */
   append(events: readonly string[]): Promise<void>;
+}
+
+/** Keeps the events of clicks with what it knows of the clicks and HEAD requests before them. */
+export interface ClickAppender extends EventAppender {
+  /**
+   * Settles when the click is kept; must be bounded in time.
+   * @throws StoreUnavailable when it may not be kept
+   */
+  record(click: ClickDraft): Promise<void>;
+  /** Remembers a HEAD request for a link. Nobody waits for it. @param link stands for the link */
+  headSeen(link: string): void;
+}
+
+/** Links remembered of one burst. A message with more links never has the sign `every_link`. */
+export const MAX_BURST_LINKS = 100;
+
+/** The event of a click up to its signs, which depend on what came before the click. */
+export interface ClickDraft {
+  readonly eventId: string;
+  /** Unix milliseconds. */
+  readonly time: number;
+  /** Stands for client and message; clicks that share it are a burst. Empty for a click without one. */
+  readonly burst: string;
+  /** Stands for the link: 8 characters of base64url. */
+  readonly link: string;
+  /** The event's JSON, up to its signs. */
+  readonly start: string;
+  /** The possible signs. The last ending that fits holds. */
+  readonly endings: readonly Ending[];
+  /** The JSON before the list of reclassified events. */
+  readonly reclassifies: string;
+  /** The JSON behind everything. */
+  readonly end: string;
+}
+
+/** The signs of a click, for certain clicks before it. */
+export interface Ending {
+  /** How many links of the message the burst has followed at least, this one included. */
+  readonly links: number;
+  /** Whether there was a HEAD request for the link. */
+  readonly headSeen: boolean;
+  /** Who made the click. A `burst` makes the earlier clicks of the burst automatic as well. */
+  readonly kind: 'person' | 'program' | 'burst';
+  /** The JSON members of the signs. */
+  readonly members: string;
+}
+
+/** How long clicks and HEAD requests are remembered. */
+export interface SignSettings {
+  readonly automaticWithinMs: number;
 }
 
 /** Reads every event, independently of other readers. */

@@ -1,27 +1,18 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { type AutomationSettings, AutomationSigns } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
-import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { exampleClick } from './example-click.ts';
+import { Judge } from './judge.ts';
 
 const INJECTED = 1_790_000_000_000;
 const LATER = INJECTED + 3_600_000;
 
-const signsWith = (settings: Partial<AutomationSettings> = {}) =>
-  new AutomationSigns({ ...eventsDefaults, ...settings });
-
-function clicks(
-  signs: AutomationSigns,
-  tokens: string[],
-  click: Partial<Click> = {},
-  linkCount?: number,
-) {
+function clicks(signs: Judge, tokens: string[], click: Partial<Click> = {}, linkCount?: number) {
   return tokens.map((token, index) => {
     const one = exampleClick({ time: LATER + index, ...click, token });
     const resolved = { ...one.resolved, ...(linkCount !== undefined && { linkCount }) };
-    return signs.judge({ ...one, resolved }).reasons;
+    return signs.reasonsFor({ ...one, resolved });
   });
 }
 
@@ -41,12 +32,12 @@ describe('the signs of automation', () => {
   ])('the user agent %j: %j', (userAgent, reasons) => {
     const { userAgent: _, ...click } = exampleClick({ time: LATER });
     const seen = userAgent === undefined ? click : { ...click, userAgent };
-    expect(signsWith().judge(seen).reasons).toEqual(reasons);
+    expect(new Judge().reasonsFor(seen)).toEqual(reasons);
   });
 
   test('sooner after the injection than people read', () => {
-    const signs = signsWith();
-    const at = (time: number) => signs.judge(exampleClick({ time })).reasons;
+    const signs = new Judge();
+    const at = (time: number) => signs.reasonsFor(exampleClick({ time }));
     expect(at(INJECTED + 9_999)).toEqual(['soon_after_injection']);
     expect(at(INJECTED + 10_000)).toEqual([]);
     // The clock of the milter's host is ahead: every click would look automatic.
@@ -55,18 +46,18 @@ describe('the signs of automation', () => {
   });
 
   test('every link of the message', () => {
-    const signs = signsWith();
+    const signs = new Judge();
     expect(clicks(signs, ['a', 'b', 'b', 'c'], {}, 3)).toEqual([[], [], [], ['every_link']]);
-    expect(clicks(signsWith(), ['a'], {}, 1)).toEqual([[]]);
+    expect(clicks(new Judge(), ['a'], {}, 1)).toEqual([[]]);
   });
 
   test('many links, where it is not known how many there are', () => {
-    const reasons = clicks(signsWith(), ['a', 'b', 'c', 'd', 'e', 'f']);
+    const reasons = clicks(new Judge(), ['a', 'b', 'c', 'd', 'e', 'f']);
     expect(reasons).toEqual([[], [], [], [], ['many_links'], ['many_links']]);
   });
 
   test('not when others follow the other links, nor over a long time', () => {
-    const signs = signsWith();
+    const signs = new Judge();
     for (const [index, token] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) {
       expect(clicks(signs, [token], { ip: `192.0.2.${index}` }, 6)).toEqual([[]]);
     }
@@ -83,7 +74,7 @@ describe('the signs of automation', () => {
     ['192.0.2.1', '::ffff:192.0.2.1', true],
     ['192.0.2.1', '192.0.2.2', false],
   ])('%s and %s are the same client: %j', (one, other, isSame) => {
-    const signs = signsWith();
+    const signs = new Judge();
     clicks(signs, ['a'], { ip: one }, 2);
     expect(clicks(signs, ['b'], { ip: other }, 2)).toEqual([isSame ? ['every_link'] : []]);
   });
@@ -91,7 +82,7 @@ describe('the signs of automation', () => {
   test('little is remembered of a token, however long it is', () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
-    const signs = signsWith();
+    const signs = new Judge();
     const filler = 'x'.repeat(5_900);
     const held = () => {
       collect();
@@ -102,7 +93,7 @@ describe('the signs of automation', () => {
       for (let link = 0; link < 100; link++) {
         // As of a request: a text of its own each time.
         const token = Buffer.from(`2${link}${filler}`).toString('latin1');
-        if (link === 0) signs.headSeen(`${client}${token}`);
+        if (link === 0) signs.headSeen(`${client}${token}`, LATER);
         clicks(signs, [token], { ip: `192.0.2.${client}` });
       }
     }
@@ -111,19 +102,56 @@ describe('the signs of automation', () => {
   });
 
   test('clicks whose client is not known are not taken for those of one client', () => {
-    const unknown = clicks(signsWith(), ['a', 'b', 'c', 'd', 'e'], { ip: undefined }, 5);
+    const unknown = clicks(new Judge(), ['a', 'b', 'c', 'd', 'e'], { ip: undefined }, 5);
     expect(unknown.flat()).toEqual([]);
   });
 
   test('HEAD for the same link before', () => {
-    const signs = signsWith();
-    signs.headSeen('a');
+    const signs = new Judge();
+    signs.headSeen('a', LATER - 1000);
     expect(clicks(signs, ['a', 'b'])).toEqual([['head_request'], []]);
+    expect(clicks(signs, ['a'], { time: LATER + 9_000 })).toEqual([[]]);
+  });
+
+  test('a burst that is found reclassifies its clicks before, each once', () => {
+    const judge = new Judge();
+    const seen = (token: string, click: Partial<Click> = {}) =>
+      judge.look(exampleClick({ time: LATER, ip: '198.51.100.1', ...click, token }), `id-${token}`);
+    for (const token of ['a', 'b', 'c']) {
+      expect(seen(token)).toEqual({ is_automatic: false });
+    }
+    expect(seen('d', { userAgent: 'curl/8.5.0' }).is_automatic).toBe(true);
+    expect(seen('e', { ip: '198.51.100.2' })).toEqual({ is_automatic: false });
+    const signs = { is_automatic: true, automation_reasons: ['many_links'] };
+    expect(seen('f')).toEqual({ ...signs, reclassifies: ['id-a', 'id-b', 'id-c'] });
+    expect(seen('g')).toEqual(signs);
+    expect(seen('a', { time: LATER + 10_000 })).toEqual({ is_automatic: false });
+  });
+
+  test('an event reclassifies at most 20 others', () => {
+    const judge = new Judge();
+    const seen = (token: string, id: number) =>
+      judge.look(exampleClick({ time: LATER, ip: '198.51.100.1', token }), `id-${id}`);
+    for (let id = 0; id < 30; id++) seen('a', id);
+    for (const token of ['b', 'c', 'd']) seen(token, 99);
+    expect(seen('e', 100).reclassifies).toEqual(Array.from({ length: 20 }, (_, id) => `id-${id}`));
+  });
+
+  test('signs that do not decide, or that tell of one click, reclassify nothing', () => {
+    const judge = new Judge({ automaticWhen: ['user_agent', 'head_request'] });
+    const all = ['a', 'b', 'c', 'd', 'e'].map((token) =>
+      judge.look(exampleClick({ time: LATER, ip: '198.51.100.1', token })),
+    );
+    expect(all.at(-1)).toEqual({ is_automatic: false, automation_reasons: ['many_links'] });
+    judge.headSeen('f', LATER);
+    const last = judge.look(exampleClick({ time: LATER, ip: '198.51.100.1', token: 'f' }));
+    expect(last.is_automatic).toBe(true);
+    expect(last.reclassifies).toBeUndefined();
   });
 
   test('the last 10,000 links are remembered, and at most twice as many', () => {
-    const signs = signsWith();
-    for (let n = 0; n <= 20_000; n++) signs.headSeen(`token-${n}`);
+    const signs = new Judge();
+    for (let n = 0; n <= 20_000; n++) signs.headSeen(`token-${n}`, LATER);
     expect(clicks(signs, ['token-0', 'token-10001'])).toEqual([[], ['head_request']]);
   });
 
@@ -137,22 +165,24 @@ describe('the signs of automation', () => {
     ['a scanner with IPv6', { ip: '2001:db8:5::1' }, ['network'], true],
     ['no address', { ip: undefined }, [], false],
   ] as const)('%s', (_, click, reasons, isAutomatic) => {
-    const signs = signsWith({ automaticNetworks: ['198.51.100.0/24', '2001:db8:5::/48'] });
-    expect(signs.judge(exampleClick({ time: LATER, ...click }))).toEqual({ reasons, isAutomatic });
+    const signs = new Judge({ automaticNetworks: ['198.51.100.0/24', '2001:db8:5::/48'] });
+    const found = signs.look(exampleClick({ time: LATER, ...click }));
+    expect(found.automation_reasons ?? []).toEqual(reasons);
+    expect(found.is_automatic).toBe(isAutomatic);
   });
 
   test('automatic_when says which signs make a click automatic', () => {
-    const signs = signsWith({ automaticWhen: ['soon_after_injection'] });
-    const isAutomatic = (click: Partial<Click>) => signs.judge(exampleClick(click)).isAutomatic;
+    const signs = new Judge({ automaticWhen: ['soon_after_injection'] });
+    const isAutomatic = (click: Partial<Click>) => signs.look(exampleClick(click)).is_automatic;
     expect(isAutomatic({ time: INJECTED })).toBe(true);
     expect(isAutomatic({ time: LATER, userAgent: 'curl/8.5.0' })).toBe(false);
-    signs.reload({ automaticWhen: ['user_agent'], automaticNetworks: [] });
+    signs.signs.reload({ automaticWhen: ['user_agent'], automaticNetworks: [] });
     expect(isAutomatic({ time: INJECTED })).toBe(false);
     expect(isAutomatic({ time: LATER, userAgent: 'curl/8.5.0' })).toBe(true);
   });
 
   test('0 switches the signs of time off', () => {
-    const signs = signsWith({ automaticWithinMs: 0 });
+    const signs = new Judge({ automaticWithinMs: 0 });
     expect(clicks(signs, ['a', 'b', 'c', 'd', 'e', 'f'], { time: INJECTED }, 6).flat()).toEqual([]);
   });
 });

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { anonymizeIp, ClickEventWriter, MAX_EVENT_BYTES } from '../../src/click/click-event.ts';
 import type { MessageFacts } from '../../src/link/facts.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
-import { bareClick, exampleClick, toClickEvent } from './example-click.ts';
+import { bareClick, eventLine, exampleClick, toClickEvent } from './example-click.ts';
 
-const MANY_LINKS = { reasons: ['many_links'], isAutomatic: true } as const;
+const MANY_LINKS = { automationReasons: ['many_links'], isAutomatic: true } as const;
 const asJson = (value: unknown) => JSON.parse(JSON.stringify(value));
 
 describe('the event of a click', () => {
@@ -16,7 +16,7 @@ describe('the event of a click', () => {
         { nodeName: 'mx1', customerId: '7' },
         'id-1',
         3,
-        { reasons: ['user_agent', 'head_request'], isAutomatic: true },
+        { automationReasons: ['user_agent', 'head_request'], isAutomatic: true },
       ),
     );
     expect(event).toMatchInlineSnapshot(`
@@ -193,7 +193,11 @@ describe('the event of a click', () => {
     });
     fc.assert(
       fc.property(everywhere, ({ facts, click, name }) => {
-        const line = new ClickEventWriter({}).write(exampleClick(click, facts, { name }), 'id');
+        const line = eventLine(
+          new ClickEventWriter({}),
+          exampleClick(click, facts, { name }),
+          'id',
+        );
         expect(JSON.stringify(JSON.parse(line))).not.toMatch(/(?<!\\)(\\\\)*\\u(0000|d[89a-f])/);
         expect(Buffer.from(line).toString()).toBe(line);
         const { track_event } = JSON.parse(line).msys;
@@ -232,7 +236,11 @@ describe('the event of a click', () => {
     });
     fc.assert(
       fc.property(facts, link, text, (known, made, userAgent) => {
-        const line = new ClickEventWriter({}).write(exampleClick({ userAgent }, known, made), 'id');
+        const line = eventLine(
+          new ClickEventWriter({}),
+          exampleClick({ userAgent }, known, made),
+          'id',
+        );
         expect(Buffer.byteLength(line)).toBeLessThanOrEqual(MAX_EVENT_BYTES);
         const { track_event } = JSON.parse(line).msys;
         expect(track_event.message_id).toBe('Zm9vYmFyYmF6cXV4');
@@ -245,7 +253,11 @@ describe('the event of a click', () => {
   test('metadata nested too deeply is left out', () => {
     let nested: unknown = 1;
     for (let depth = 0; depth < 200_000; depth++) nested = [nested];
-    const line = new ClickEventWriter({}).write(exampleClick({}, { metadata: { nested } }), 'id');
+    const line = eventLine(
+      new ClickEventWriter({}),
+      exampleClick({}, { metadata: { nested } }),
+      'id',
+    );
     const { track_event } = JSON.parse(line).msys;
     expect(track_event).toMatchObject({ campaign_id: 'spring' });
     expect(track_event).not.toHaveProperty('rcpt_meta');
@@ -253,7 +265,8 @@ describe('the event of a click', () => {
 
   test('cuts texts, and leaves out metadata, then tags, then other texts', () => {
     const fieldsOf = (facts: Parameters<typeof exampleClick>[1]) =>
-      JSON.parse(new ClickEventWriter({}).write(exampleClick({}, facts), 'id')).msys.track_event;
+      JSON.parse(eventLine(new ClickEventWriter({}), exampleClick({}, facts), 'id')).msys
+        .track_event;
     const long = 'x'.repeat(1001);
     const tags = Array.from({ length: 80 }, () => long);
     expect(fieldsOf({ subject: long }).subject).toHaveLength(1000);
@@ -269,7 +282,11 @@ describe('the event of a click', () => {
   test('a target of the longest length there is stands in it whole', () => {
     const target = `https://example.org/${'x'.repeat(8192 - 20)}`;
     const metadata = { all: 'y'.repeat(40_000) };
-    const line = new ClickEventWriter({}).write(exampleClick({}, { metadata }, { target }), 'id');
+    const line = eventLine(
+      new ClickEventWriter({}),
+      exampleClick({}, { metadata }, { target }),
+      'id',
+    );
     expect(JSON.parse(line).msys.track_event).toMatchObject({
       target_link_url: target,
       rcpt_meta: metadata,
@@ -288,7 +305,7 @@ describe('the event of a click', () => {
     ] as const) {
       const click = exampleClick({}, {}, { name });
       const changedClick = { ...click, resolved: { ...click.resolved, message: changed } };
-      const line = writer.write(changedClick, name, 2, MANY_LINKS);
+      const line = eventLine(writer, changedClick, name, 2, MANY_LINKS);
       expect(JSON.parse(line)).toEqual(
         asJson(toClickEvent(changedClick, node, name, 2, MANY_LINKS)),
       );

@@ -5,6 +5,7 @@ import { StoreUnavailable } from '../../src/link/link-store.ts';
 import { FailoverAppender } from '../../src/store/redis/failover.ts';
 import type { ClickClass, CountedClick, EventAppender } from '../../src/store/store.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
+import { localClicks } from '../helpers/local-clicks.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { recordedLog, recordedMetrics } from '../helpers/recorded.ts';
 import { exampleClick } from './example-click.ts';
@@ -24,7 +25,8 @@ class Kept implements EventAppender {
 }
 
 const recorders: ClickRecorder[] = [];
-function recorder(events: EventAppender, options: Partial<RecorderOptions> = {}): ClickRecorder {
+function recorder(kept: EventAppender, options: Partial<RecorderOptions> = {}): ClickRecorder {
+  const events = localClicks(kept);
   const made = new ClickRecorder({ ...eventsDefaults, nodeName: undefined, events, ...options });
   recorders.push(made);
   return made;
@@ -151,7 +153,12 @@ describe('stream first, else journal', () => {
     const [stream, journal] = [new Kept(), new Kept()];
     const { logger, lines } = recordedLog();
     vi.useFakeTimers({ toFake: ['performance'] });
-    const both = new FailoverAppender({ stream, journal, pauseMs: 30, logger });
+    const both = new FailoverAppender({
+      stream: localClicks(stream),
+      journal: localClicks(journal),
+      pauseMs: 30,
+      logger,
+    });
     await both.append(['1']);
     stream.fail = new StoreUnavailable('away');
     await both.append(['2']);
@@ -177,7 +184,12 @@ describe('stream first, else journal', () => {
     const [stream, journal] = [new Kept(), new Kept()];
     stream.fail = new StoreUnavailable('away');
     vi.useFakeTimers({ toFake: ['Date', 'performance'] });
-    const both = new FailoverAppender({ stream, journal, pauseMs: 30, logger: silent });
+    const both = new FailoverAppender({
+      stream: localClicks(stream),
+      journal: localClicks(journal),
+      pauseMs: 30,
+      logger: silent,
+    });
     await both.append(['1']);
     vi.setSystemTime(Date.now() - 3_600_000);
     stream.fail = undefined;
@@ -190,7 +202,11 @@ describe('stream first, else journal', () => {
     const [stream, journal] = [new Kept(), new Kept()];
     stream.fail = new StoreUnavailable('away');
     journal.fail = new StoreUnavailable('disk full');
-    const both = new FailoverAppender({ stream, journal, logger: silent });
+    const both = new FailoverAppender({
+      stream: localClicks(stream),
+      journal: localClicks(journal),
+      logger: silent,
+    });
     await expect(both.append(['1'])).rejects.toBe(journal.fail);
   });
 });

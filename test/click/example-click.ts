@@ -1,7 +1,11 @@
-import type { Verdict } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
-import { ClickEventWriter, type EventNode } from '../../src/click/click-event.ts';
-import type { ClickEvent, MessageFacts, TrackedLink } from '../../src/link/facts.ts';
+import {
+  ClickEventWriter,
+  EVENT_ENDING,
+  type EventNode,
+  signMembers,
+} from '../../src/click/click-event.ts';
+import type { ClickEvent, MessageFacts, SignFacts, TrackedLink } from '../../src/link/facts.ts';
 
 const FACTS: MessageFacts = {
   messageId: 'Zm9vYmFyYmF6cXV4',
@@ -60,11 +64,22 @@ export function bareClick(): Click {
   };
 }
 
+/** The line of an event, with the signs of a click that nothing came before. */
+export function eventLine(
+  writer: ClickEventWriter,
+  click: Click,
+  eventId: string,
+  count = 1,
+  signs: SignFacts = { isAutomatic: false, automationReasons: [] },
+): string {
+  return writer.start(click, eventId, count) + signMembers(signs) + EVENT_ENDING.end;
+}
+
 /** An event as its readers see it. */
 export function toClickEvent(
   click: Click,
   node: EventNode,
-  ...others: [eventId: string, count?: number, verdict?: Verdict]
+  ...others: [eventId: string, count?: number, signs?: SignFacts]
 ): ClickEvent {
-  return JSON.parse(new ClickEventWriter(node).write(click, ...others)) as ClickEvent;
+  return JSON.parse(eventLine(new ClickEventWriter(node), click, ...others)) as ClickEvent;
 }

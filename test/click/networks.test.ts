@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { AutomationSigns } from '../../src/click/automation.ts';
 import { NetworkSet } from '../../src/click/networks.ts';
 import { parseAddress } from '../../src/lib/address.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { exampleClick } from './example-click.ts';
+import { Judge } from './judge.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-networks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -51,15 +51,15 @@ describe('networks of scanners', () => {
 
   test('a reload reads the file again; a mistake in it leaves the old networks in use', () => {
     const settings = { ...eventsDefaults, automaticNetworks: [`file:${file}`] };
-    const reasons = () => signs.judge(exampleClick({ ip: '192.0.2.1' })).reasons;
+    const reasons = () => judge.reasonsFor(exampleClick({ ip: '192.0.2.1' }));
     writeFileSync(file, '');
-    const signs = new AutomationSigns(settings);
+    const judge = new Judge(settings);
     expect(reasons()).toEqual([]);
     writeFileSync(file, '192.0.2.0/24');
-    signs.reload(settings);
+    judge.signs.reload(settings);
     expect(reasons()).toEqual(['network']);
     writeFileSync(file, '192.0.2.0/24\nnonsense');
-    expect(() => signs.reload(settings)).toThrow('nonsense');
+    expect(() => judge.signs.reload(settings)).toThrow('nonsense');
     expect(reasons()).toEqual(['network']);
   });
 });

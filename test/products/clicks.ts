@@ -5,6 +5,7 @@ import { createRedirect } from '../../src/redirect/redirect.ts';
 import { withEncodedTarget } from '../../src/redirect/unreadable-requests.ts';
 import { BlockSet } from '../../src/store/block-set.ts';
 import type { Block } from '../../src/store/store.ts';
+import { localClicks } from '../helpers/local-clicks.ts';
 import { eventsDefaults, httpDefaults } from '../helpers/option-defaults.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { DOMAIN, resolvedLink, tokenNamed } from '../redirect/fake-links.ts';
@@ -39,15 +40,14 @@ function requests(
   const run = async () => {
     let output = 0;
     const set = new BlockSet(blocks);
+    const append = async (events: readonly string[]) => {
+      for (const event of events) output += event.length;
+    };
     const clicks = new ClickRecorder({
       ...eventsDefaults,
       automaticWithinMs: 2000,
       automaticNetworks: networks,
-      events: {
-        append: async (events) => {
-          for (const event of events) output += event.length;
-        },
-      },
+      events: localClicks({ append }),
     });
     const answer = createRedirect({
       clicks,

@@ -18,6 +18,7 @@ import { RedisCounters } from '../../src/store/redis/counters.ts';
 import { Keys } from '../../src/store/redis/keys.ts';
 import type { CountedClick } from '../../src/store/store.ts';
 import { exampleClick } from '../click/example-click.ts';
+import { localClicks } from '../helpers/local-clicks.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
 
 const boom = () => {
@@ -80,7 +81,7 @@ const tasks: Record<string, () => Promise<void>> = {
   async 'count a click'() {
     const kept: string[] = [];
     const recorder = new ClickRecorder({
-      events: { append: async (events) => void kept.push(...events) },
+      events: localClicks({ append: async (events) => void kept.push(...events) }),
       ...eventsDefaults,
       counter: { book: boom },
     });
@@ -108,12 +109,12 @@ const tasks: Record<string, () => Promise<void>> = {
     const fail = { now: true };
     const kept: string[] = [];
     const recorder = new ClickRecorder({
-      events: {
+      events: localClicks({
         async append(events) {
           if (fail.now && kept.length > 0) boom();
           kept.push(...events);
         },
-      },
+      }),
       ...eventsDefaults,
       flood: { perSecond: 1, flushMs: 1000 },
       logger: booming,

@@ -1,6 +1,14 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
-import type { Backlog, ConsumerName, EventConsumer, Events, StreamReader } from '../store.ts';
+import { LocalClicks, RecentClicks } from '../recent-clicks.ts';
+import type {
+  Backlog,
+  ConsumerName,
+  EventConsumer,
+  Events,
+  SignSettings,
+  StreamReader,
+} from '../store.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { removeFromJournal } from './erase.ts';
 import { Journal } from './journal.ts';
@@ -19,20 +27,21 @@ export interface JournalSettings {
 /** Click events in the journal of this host, where they stay. */
 export class LocalEvents implements Events {
   readonly deadLetters: DeadLetters;
-  readonly #settings: JournalSettings;
+  readonly #settings: JournalSettings & SignSettings;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
 
-  constructor(settings: JournalSettings, logger: Logger, metrics: Metrics) {
+  constructor(settings: JournalSettings & SignSettings, logger: Logger, metrics: Metrics) {
     this.#settings = settings;
     this.#logger = logger;
     this.#metrics = metrics;
     this.deadLetters = new DeadLetters(settings.journal);
   }
 
-  async openAppender(): Promise<Journal> {
-    await adoptPending(this.#settings.journal);
-    return this.openJournal('events');
+  async openAppender(): Promise<LocalClicks> {
+    const { journal: folder, automaticWithinMs } = this.#settings;
+    await adoptPending(folder);
+    return new LocalClicks(this.openJournal('events'), new RecentClicks(automaticWithinMs));
   }
 
   openJournal(kind: JournalKind): Journal {

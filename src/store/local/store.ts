@@ -1,7 +1,7 @@
 import { type Logger, logLimited } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { parseStoredToken } from '../../link/stored-token.ts';
-import type { Store } from '../store.ts';
+import type { SignSettings, Store } from '../store.ts';
 import { BlockListFile } from './blocks.ts';
 import { FileCounters } from './counters.ts';
 import { forgetInJournal } from './erase.ts';
@@ -10,12 +10,13 @@ import { OptOutFile } from './opt-outs.ts';
 import { FileReport } from './report.ts';
 
 export interface LocalSettings {
-  readonly events: JournalSettings & {
-    /** The file of the block list. */
-    readonly blockList: string;
-    /** The file of the opt-outs. */
-    readonly optOuts: string;
-  };
+  readonly events: JournalSettings &
+    SignSettings & {
+      /** The file of the block list. */
+      readonly blockList: string;
+      /** The file of the opt-outs. */
+      readonly optOuts: string;
+    };
 }
 
 /** A store in files of one host, for sealed links: it keeps no records of links. */

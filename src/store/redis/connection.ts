@@ -228,6 +228,11 @@ export class RedisConnection {
   }
 }
 
+/** Whether an error is an answer of Redis, and not the lack of one. */
+export function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
 /** Whether Redis refuses scripts: the ACL user lacks +eval, or the server has no EVAL. */
 export function areScriptsRefused(error: unknown): boolean {
   return error instanceof Error && /^(NOPERM|ERR unknown command)/.test(error.message);

@@ -2,13 +2,15 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { JournalSettings, LocalEvents } from '../local/events.ts';
 import { JournalReplay } from '../local/journal-replay.ts';
+import { LocalClicks, RecentClicks } from '../recent-clicks.ts';
 import type {
   Backlog,
+  ClickAppender,
   ConsumerName,
   DeadLetterBox,
-  EventAppender,
   EventConsumer,
   Events,
+  SignSettings,
   StoredEvent,
   StreamReader,
 } from '../store.ts';
@@ -22,7 +24,7 @@ import { RedisStream, type StreamLimits } from './stream.ts';
 interface RedisEventsOptions {
   readonly connection: RedisConnection;
   readonly redis: RedisOptions;
-  readonly settings: JournalSettings & StreamLimits;
+  readonly settings: JournalSettings & StreamLimits & SignSettings;
   readonly journal: LocalEvents;
   readonly logger: Logger;
 }
@@ -33,26 +35,32 @@ interface RedisEventsOptions {
 export class RedisEvents implements Events {
   readonly stream: RedisStream;
   readonly #options: RedisEventsOptions;
+  /** What this process remembers while Redis cannot. */
+  readonly #recent: RecentClicks;
 
   constructor(options: RedisEventsOptions) {
     this.#options = options;
     const { connection, settings } = options;
-    this.stream = new RedisStream(connection, settings);
+    this.#recent = new RecentClicks(settings.automaticWithinMs);
+    this.stream = new RedisStream(connection, settings, this.#recent);
   }
 
   get deadLetters(): DeadLetterBox {
     return this.#options.journal.deadLetters;
   }
 
-  async openAppender(): Promise<EventAppender & { close(): Promise<void> }> {
+  async openAppender(): Promise<ClickAppender & { close(): Promise<void> }> {
     const { settings, logger } = this.#options;
     const { stream } = this;
     const journal = this.#options.journal.openJournal('pending');
-    const appender = new FailoverAppender({ stream, journal, logger });
+    const local = new LocalClicks(journal, this.#recent);
+    const appender = new FailoverAppender({ stream, journal: local, logger });
     const folder = settings.journal;
     const replay = new JournalReplay({ folder, journal, target: stream, logger });
     return {
       append: (events) => appender.append(events),
+      record: (click) => appender.record(click),
+      headSeen: (link) => appender.headSeen(link),
       async close() {
         await replay.close();
         await journal.close();

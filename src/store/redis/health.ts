@@ -14,6 +14,7 @@ interface ServerHealth {
   readonly usedMemory: number;
   readonly persistence: 'aof' | 'rdb' | 'none' | 'unknown';
   readonly runsScripts: boolean;
+  readonly tellsTime: boolean;
 }
 
 /** Redis is nearly full above this share of its limits. */
@@ -113,6 +114,10 @@ async function examine(server: Redis): Promise<ServerHealth> {
       () => true,
       (error) => !areScriptsRefused(error),
     ),
+    tellsTime: await server.time().then(
+      () => true,
+      (error) => !areScriptsRefused(error),
+    ),
   };
 }
 
@@ -148,6 +153,11 @@ function warningsAbout(server: ServerHealth): string[] {
   if (!server.runsScripts) {
     warnings.push(
       'Redis does not let us run scripts: nothing is counted, reports stay empty; an ACL user needs +eval',
+    );
+  }
+  if (server.runsScripts && !server.tellsTime) {
+    warnings.push(
+      'Redis does not tell us the time: each worker knows the signs of automation of its own clicks only; an ACL user needs +time',
     );
   }
   if (server.maxMemory > 0 && server.usedMemory > server.maxMemory * NEARLY) {

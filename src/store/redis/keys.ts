@@ -44,6 +44,14 @@ export class Keys {
     return `${this.#prefix}events`;
   }
 
+  /**
+   * The clicks and HEAD requests of the current period and of the one before, by turns: hashes. In a
+   * cluster they lie on the node of the stream, because one script writes all three.
+   */
+  get recentClicks(): readonly [string, string] {
+    return [`${this.#prefix}r:{${this.events}}:0`, `${this.#prefix}r:{${this.events}}:1`];
+  }
+
   /** A table of counts: a hash. The name of a campaign may be long, and its tables are many. */
   table({ day, by, campaign }: Table): string {
     const start = `${this.#prefix}t:${day}:${by}`;

@@ -5,7 +5,7 @@ import { type JournalSettings, LocalEvents } from '../local/events.ts';
 import { OptOutFile } from '../local/opt-outs.ts';
 import { FileReport } from '../local/report.ts';
 import { ReportSum } from '../report-sum.ts';
-import type { Store } from '../store.ts';
+import type { SignSettings, Store } from '../store.ts';
 import { RedisBlocks } from './blocks.ts';
 import type { RedisOptions } from './client.ts';
 import { OutageLog, RedisConnection } from './connection.ts';
@@ -21,7 +21,7 @@ import type { StreamLimits } from './stream.ts';
 
 export interface RedisSettings {
   readonly redis: RedisOptions;
-  readonly events: JournalSettings & StreamLimits & { readonly optOuts: string };
+  readonly events: JournalSettings & StreamLimits & SignSettings & { readonly optOuts: string };
 }
 
 /** A store in Redis. Clicks that Redis does not take wait in the journal of this host. */

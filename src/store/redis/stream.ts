@@ -1,8 +1,10 @@
 import { inBackground } from '../../lib/background.ts';
 import { firstWithin } from '../../lib/first-within.ts';
-import type { EventAppender } from '../store.ts';
+import type { RecentClicks } from '../recent-clicks.ts';
+import type { ClickAppender, ClickDraft, SignSettings } from '../store.ts';
 import { mastersOf, type RedisClient } from './client.ts';
-import { areScriptsRefused, type RedisConnection } from './connection.ts';
+import { isReply, type RedisConnection } from './connection.ts';
+import { type Entry, entryArguments, RECORD } from './recent-clicks-script.ts';
 
 /** Limits of the click stream, roughly; beyond them the oldest entries are dropped. */
 export interface StreamLimits {
@@ -21,12 +23,6 @@ export interface StreamUsage {
 /** Events, and bytes of them, in one command. */
 const CHUNK = 100;
 const CHUNK_BYTES = 1024 * 1024;
-/** KEYS: the stream; ARGV: the most entries it may have, then the events. */
-const APPEND = `
-for i = 2, #ARGV do
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[i])
-end`;
-
 /**
  * The stream is measured after this share of its limit was appended: measuring takes Redis 13 ms
  * per GiB.
@@ -43,24 +39,44 @@ const MAX_ROUNDS = 12;
  * command appends the events that come at the same time: under load, commands are the largest cost
  * of an event. Redis bounds streams only by their entries; this class bounds their bytes as well.
  */
-export class RedisStream implements EventAppender {
+export class RedisStream implements ClickAppender {
   readonly #connection: RedisConnection;
   readonly #key: string;
-  readonly #limits: StreamLimits;
-  #gathered: string[] = [];
+  readonly #limits: StreamLimits & SignSettings;
+  readonly #recent: RecentClicks;
+  #gathered: Entry[] = [];
   #appended: Promise<void> | undefined;
   /** Bytes appended since the last check; at first the size is not known. */
   #unchecked = Number.POSITIVE_INFINITY;
   #trimming = false;
 
-  constructor(connection: RedisConnection, limits: StreamLimits) {
+  /** @param recent what this process remembers of clicks, where Redis refuses to */
+  constructor(
+    connection: RedisConnection,
+    limits: StreamLimits & SignSettings,
+    recent: RecentClicks,
+  ) {
     this.#connection = connection;
     this.#key = connection.keys.events;
     this.#limits = limits;
+    this.#recent = recent;
   }
 
   append(events: readonly string[]): Promise<void> {
-    for (const event of events) this.#gathered.push(event);
+    return this.#gather(events);
+  }
+
+  record(click: ClickDraft): Promise<void> {
+    return this.#gather([this.#limits.automaticWithinMs > 0 ? click : this.#recent.finish(click)]);
+  }
+
+  headSeen(link: string): void {
+    if (this.#limits.automaticWithinMs === 0) return;
+    inBackground('remember a HEAD request', () => this.#gather([{ head: link }]).catch(() => {}));
+  }
+
+  #gather(entries: readonly Entry[]): Promise<void> {
+    for (const entry of entries) this.#gathered.push(entry);
     // In the next tick, when everything that can go on by now has done so.
     this.#appended ??= new Promise((resolve, reject) => {
       process.nextTick(() => {
@@ -72,32 +88,50 @@ export class RedisStream implements EventAppender {
   }
 
   async #appendGathered(): Promise<void> {
-    const events = this.#gathered;
+    const entries = this.#gathered;
     this.#gathered = [];
     this.#appended = undefined;
-    for (let start = 0; start < events.length; ) {
-      const chunk = firstWithin(
-        events.slice(start, start + CHUNK),
-        (text) => text,
-        CHUNK,
-        CHUNK_BYTES,
-      );
+    for (let start = 0; start < entries.length; ) {
+      const chunk = firstWithin(entries.slice(start, start + CHUNK), textOf, CHUNK, CHUNK_BYTES);
       start += chunk.length;
       await this.#send(chunk);
-      this.#checkSize(chunk.reduce((sum, event) => sum + event.length, 0));
+      this.#checkSize(chunk.reduce((sum, entry) => sum + textOf(entry).length, 0));
     }
   }
 
-  #send(events: readonly string[]): Promise<unknown> {
-    const { streamMaxLength } = this.#limits;
+  #send(entries: readonly Entry[]): Promise<unknown> {
+    const { streamMaxLength, automaticWithinMs } = this.#limits;
+    const { keys } = this.#connection;
+    const [only] = entries;
     return this.#connection.run((client) =>
-      events.length === 1
-        ? this.#addEach(client, events)
-        : client.eval(APPEND, 1, this.#key, streamMaxLength, ...events).catch((error: unknown) => {
-            if (!areScriptsRefused(error)) throw error;
-            return this.#addEach(client, events);
-          }),
+      typeof only === 'string' && entries.length === 1
+        ? this.#addEach(client, [only])
+        : client
+            .eval(
+              RECORD,
+              3,
+              this.#key,
+              ...keys.recentClicks,
+              streamMaxLength,
+              Math.max(1, automaticWithinMs),
+              ...entryArguments(entries),
+            )
+            .catch((error: unknown) => {
+              // It may lack a right, or a foreign value may be in the way.
+              if (!isReply(error)) throw error;
+              return this.#addEach(client, this.#completed(entries));
+            }),
     );
+  }
+
+  /** The events, with what this process remembers. */
+  #completed(entries: readonly Entry[]): readonly string[] {
+    return entries.flatMap((entry) => {
+      if (typeof entry === 'string') return entry;
+      if (!('head' in entry)) return this.#recent.finish(entry);
+      this.#recent.headSeen(entry.head);
+      return [];
+    });
   }
 
   /**
@@ -186,4 +220,9 @@ export class RedisStream implements EventAppender {
     const bytes = await this.#bytes().catch(() => undefined);
     return bytes === undefined ? { length } : { length, bytes };
   }
+}
+
+function textOf(entry: Entry): string {
+  if (typeof entry === 'string') return entry;
+  return 'head' in entry ? entry.head : entry.start;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metrics } from '../../../src/lib/metrics.ts';
 import { timeOfEvent } from '../../../src/store/event-line.ts';
+import { LocalClicks, RecentClicks } from '../../../src/store/recent-clicks.ts';
 import type {
   ConsumerName,
   EventConsumer,
@@ -23,7 +24,7 @@ export class MemoryEvents implements Events {
 
   async openAppender() {
     const append = async (events: readonly string[]) => void this.#events.push(...events);
-    return { append, close: async () => {} };
+    return new LocalClicks({ append }, new RecentClicks(10_000));
   }
 
   removeBefore = async (time: number) => this.erase((event) => (timeOfEvent(event) ?? time) < time);

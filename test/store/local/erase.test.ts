@@ -13,14 +13,14 @@ import { forgetInJournal, removeFromJournal } from '../../../src/store/local/era
 import { journalBacklog } from '../../../src/store/local/journal-consumer.ts';
 import { JournalReader } from '../../../src/store/local/journal-reader.ts';
 import { JournalReplay } from '../../../src/store/local/journal-replay.ts';
-import { exampleClick } from '../../click/example-click.ts';
+import { eventLine, exampleClick } from '../../click/example-click.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 import { event, JournalFolder } from './journal-folder.ts';
 
 const folder = new JournalFolder();
 const writer = new ClickEventWriter({});
 const eventOf = (recipient: string, n: number) =>
-  writer.write(exampleClick({}, { recipients: [recipient] }), `event-${n}`);
+  eventLine(writer, exampleClick({}, { recipients: [recipient] }), `event-${n}`);
 
 test('of a recipient nothing remains but blanks, and everybody else stays in his place', async () => {
   const journal = folder.open({ kind: 'pending' });
@@ -73,7 +73,7 @@ describe('events older than a time', () => {
   const DAY = 86_400_000;
   const now = Date.UTC(2026, 10, 29, 12);
   const at = (days: number, n: number) =>
-    writer.write(exampleClick({ time: now - days * DAY }), `event-${n}`);
+    eventLine(writer, exampleClick({ time: now - days * DAY }), `event-${n}`);
   const blank = (line: string) => ' '.repeat(Buffer.byteLength(line));
 
   /** A file that was begun and last changed so many days ago. */

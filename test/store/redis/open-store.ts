@@ -5,6 +5,7 @@ import { noMetrics } from '../../../src/lib/metrics.ts';
 import type { RedisOptions } from '../../../src/store/redis/client.ts';
 import { createRedisStore, type RedisStore } from '../../../src/store/redis/store.ts';
 import type { StreamLimits } from '../../../src/store/redis/stream.ts';
+import type { SignSettings } from '../../../src/store/store.ts';
 import { eventsDefaults, redisDefaults } from '../../helpers/option-defaults.ts';
 
 /** The folder of the journal behind Redis; most tests write nothing to it. */
@@ -13,7 +14,7 @@ export const JOURNAL = join(tmpdir(), `clickmilter-store-${process.pid}`);
 export const TIMEOUT_MS = 1_000;
 
 export interface OpenOptions extends Partial<RedisOptions> {
-  readonly stream?: StreamLimits;
+  readonly stream?: Partial<StreamLimits & SignSettings>;
   readonly logger?: Logger;
 }
 

@@ -44,7 +44,7 @@ const shapes: Readonly<Record<string, () => Promise<Shape>>> = {
           `tls-key-file ${files.key}`,
           'tls-auth-clients yes',
           'user default off',
-          'user clickmilter on >s3cret/:@ ~clickmilter:* -@all +@read +@write +@connection +info +wait +eval +config|get',
+          'user clickmilter on >s3cret/:@ ~clickmilter:* -@all +@read +@write +@connection +info +time +wait +eval +config|get',
         ].join('\n'),
         args: ['--port', '0', '--tls-port', `${port}`],
       });
