@@ -1,26 +1,16 @@
 import type { Command } from 'commander';
-import { silent } from '../lib/logger.ts';
-import { noMetrics } from '../lib/metrics.ts';
-import { type Links, openLinks } from '../service/links.ts';
-import { blockKey, browserUrl } from '../store/block-set.ts';
-import { openStore } from '../store/open-store.ts';
+import type { Links } from '../service/links.ts';
+import { rulingKey } from '../store/block-set.ts';
 import type { Block, EditableBlockList } from '../store/store.ts';
-import { configured, whileAvailable } from './configured.ts';
+import { chooseLinks, possibleKeys, print, WHAT, withBlocks, withLinks } from './choose-links.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { findLink, parseLinkArgument } from './link.ts';
 
 interface BlockOptions {
   readonly domain?: string;
-  readonly list?: true;
   readonly json?: true;
 }
 
-const WHAT = 'a tracked URL, a token, a message id, or a target URL';
-
-/**
- * `clickmilter block` and `unblock`. Blocked links answer 410 from the next request on, on every
- * host.
- */
+/** `clickmilter block` and `unblock`. Blocked links answer 410 from the next request on, on every host. */
 export function blockCommand(program: Command): void {
   program
     .command('block')
@@ -37,7 +27,7 @@ export function blockCommand(program: Command): void {
         : withLinks(program, async (links) => {
             const block = await chosen(links, what, options);
             const added = await links.store.blocks.add(block);
-            print(`${added ? 'blocked' : 'already blocked'}: ${blockKey(block)}`);
+            print(`${added ? 'blocked' : 'already blocked'}: ${rulingKey(block)}`);
           }),
     );
   program
@@ -49,51 +39,32 @@ export function blockCommand(program: Command): void {
       withLinks(program, async (links) => {
         const block = (await listed(links, what, options)) ?? (await chosen(links, what, options));
         if (!(await links.store.blocks.remove(block))) {
-          throw new CommandFailed(exitCode.dataError, `not blocked: ${blockKey(block)}`);
+          throw new CommandFailed(exitCode.dataError, `not blocked: ${rulingKey(block)}`);
         }
-        print(`unblocked: ${blockKey(block)}`);
+        print(`unblocked: ${rulingKey(block)}`);
       }),
     );
 }
 
-async function withLinks(program: Command, action: (links: Links) => Promise<void>): Promise<void> {
-  const links = await openLinks(configured(program), silent, noMetrics);
-  try {
-    await whileAvailable(() => action(links));
-  } finally {
-    await links.close();
-  }
-}
-
-/** Opens the store alone: listing blocks needs no keys, and opening links would create them. */
-async function withBlocks(
-  program: Command,
-  action: (list: EditableBlockList) => Promise<void>,
-): Promise<void> {
-  const store = await openStore(configured(program), silent, noMetrics);
-  try {
-    await whileAvailable(() => action(store.blocks));
-  } finally {
-    await store.close();
-  }
-}
-
 async function list(blockList: EditableBlockList, { json }: BlockOptions): Promise<void> {
-  const blocks = await blockList.all();
+  const blocks = await blocksIn(blockList);
   if (json) print(JSON.stringify(blocks, null, 2));
-  else print(blocks.length === 0 ? 'no blocks' : blocks.map(blockKey).join('\n'));
+  else print(blocks.length === 0 ? 'no blocks' : blocks.map(rulingKey).join('\n'));
 }
 
-/** Finds a block by its text: its link may be gone by now, or the text may be spelt by hand. */
+async function blocksIn(list: EditableBlockList): Promise<readonly Block[]> {
+  return (await list.all()).filter((ruling) => ruling.to === undefined);
+}
+
+/** Finds a block by its text. */
 async function listed(
   { store }: Links,
   what: string | undefined,
   { domain }: BlockOptions,
 ): Promise<Block | undefined> {
   if (what === undefined || domain !== undefined) return undefined;
-  const argument = parseLinkArgument(what);
-  const keys = [`url ${what}`, ...(argument?.kind === 'token' ? [`token ${argument.token}`] : [])];
-  return (await store.blocks.all()).find((block) => keys.includes(blockKey(block)));
+  const keys = possibleKeys(what);
+  return (await blocksIn(store.blocks)).find((block) => keys.includes(rulingKey(block)));
 }
 
 /** @throws CommandFailed for what cannot be blocked */
@@ -102,29 +73,14 @@ async function chosen(
   what: string | undefined,
   { domain }: BlockOptions,
 ): Promise<Block> {
-  if ((what === undefined) === (domain === undefined)) {
+  if (what !== undefined && domain === undefined) {
+    const { kind, value } = await chooseLinks(links, what);
+    return { kind, value };
+  }
+  if (what !== undefined || domain === undefined) {
     throw new CommandFailed(exitCode.usage, `expected one of: ${WHAT}, or --domain NAME`);
   }
-  if (domain !== undefined) return { kind: 'domain', value: asDomain(domain) };
-  const argument = parseLinkArgument(what ?? '');
-  if (argument === undefined) {
-    throw new CommandFailed(exitCode.usage, `"${what}": expected ${WHAT}`);
-  }
-  if (argument.kind === 'message') return { kind: 'message', value: argument.messageId };
-  if (argument.kind === 'url') return { kind: 'url', value: browserUrl(argument.url) };
-  // A URL that looks like a tracked link may be a target.
-  const resolved = await findLink(links.resolver, argument);
-  if (resolved !== undefined) return { kind: 'token', value: argument.token };
-  if (argument.host !== undefined) {
-    process.stderr.write(
-      'clickmilter: not one of our tracked links; blocking it as a target URL\n',
-    );
-    return { kind: 'url', value: browserUrl(what ?? '') };
-  }
-  throw new CommandFailed(
-    exitCode.dataError,
-    `"${argument.token}" not found: unknown, expired or damaged, or its tracking domain is not configured here`,
-  );
+  return { kind: 'domain', value: asDomain(domain) };
 }
 
 /** The form of a domain in URLs: lower case, punycode. */
@@ -136,8 +92,4 @@ function asDomain(text: string): string {
     exitCode.usage,
     `"${text}" is not a domain: expected a name like shop.example`,
   );
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

@@ -5,8 +5,9 @@ import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
 import { isMessageId } from '../link/message-id.ts';
 import { isSealedToken } from '../link/sealed-token.ts';
 import { isStoredToken } from '../link/stored-token.ts';
-import { destinationOf } from '../redirect/destination.ts';
+import { destinationOf, leadsBack } from '../redirect/destination.ts';
 import { openLinks } from '../service/links.ts';
+import type { Retarget } from '../store/store.ts';
 import { configured, stderrLogger, whileAvailable } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
@@ -68,7 +69,8 @@ export function linkCommand(program: Command): void {
           `"${text}" is not a tracked link: it does not end in a token`,
         );
       }
-      const links = await openLinks(configured(program), stderrLogger, noMetrics);
+      const config = configured(program);
+      const links = await openLinks(config, stderrLogger, noMetrics);
       try {
         await whileAvailable(async () => {
           const { token, host } = argument;
@@ -79,14 +81,23 @@ export function linkCommand(program: Command): void {
               `"${token}" not found: unknown, expired or damaged, or its tracking domain is not configured here`,
             );
           }
-          const block = await links.store.blocks.find(token, resolved);
+          const ruling = await links.store.blocks.find(token, resolved);
           const { link, message } = resolved;
           const clicks = await links.store.counters.clicksOf(
             message.messageId,
             link.name ?? link.target,
           );
           const foreign = host !== undefined && !resolved.isFor(host);
-          const found = { ...describe(token, resolved), clicks, blocked: block?.kind ?? false };
+          const isBlocked = ruling !== undefined && ruling.to === undefined;
+          const retarget =
+            ruling?.to === undefined || leadsBack(ruling.to, config.scopes.trackingHosts, resolved)
+              ? undefined
+              : ruling;
+          const found = {
+            ...describe(token, resolved, retarget),
+            clicks,
+            blocked: isBlocked && ruling.kind,
+          };
           process.stdout.write(
             json ? `${printableJson(JSON.stringify(found, null, 2))}\n` : tableOf(found),
           );
@@ -102,13 +113,17 @@ export function linkCommand(program: Command): void {
     });
 }
 
-function describe(token: string, resolved: ResolvedLink) {
+function describe(token: string, resolved: ResolvedLink, retarget: Retarget | undefined) {
   const { link, message, linkCount } = resolved;
-  const leadsTo = destinationOf(resolved);
+  const leadsTo = retarget?.to ?? destinationOf(resolved);
   const count = message.recipientCount ?? message.recipients.length;
   return {
     target: link.target,
     leads_to: leadsTo === link.target ? undefined : leadsTo,
+    retargeted: retarget?.kind,
+    retargeted_by: retarget?.by,
+    retargeted_at: retarget?.since,
+    retargeted_why: retarget?.why,
     name: link.name,
     part: link.part,
     unsubscribe: link.unsubscribe,

@@ -11,6 +11,7 @@ const commands = {
   report: async () => (await import('./report.ts')).reportCommand,
   link: async () => (await import('./link.ts')).linkCommand,
   block: async () => (await import('./block.ts')).blockCommand,
+  retarget: async () => (await import('./retarget.ts')).retargetCommand,
   optout: async () => (await import('./optout.ts')).optOutCommand,
   forget: async () => (await import('./forget.ts')).forgetCommand,
   keygen: async () => (await import('./keygen.ts')).keygenCommand,

@@ -150,7 +150,10 @@ export const eventsOptions = {
     'Age beyond which click events are removed from the Redis stream, the journal and the dead letters, delivered or not, within an hour.',
     { otherwise: 'events stay until the other limits remove them', example: '90d', since: '0.2.0' },
   ),
-  block_list: statePath('blocked', 'File of the blocked links, unless Redis keeps them.'),
+  block_list: statePath(
+    'blocked',
+    'File of the blocked and retargeted links, unless Redis keeps them.',
+  ),
   opt_outs: statePath(
     'opt-outs',
     'File of the recipients who opted out (clickmilter optout), as digests. With Redis, its list holds as well as this file.',

@@ -9,8 +9,6 @@ type Values = Readonly<Record<(typeof appendableValues)[number], string | undefi
 const MAX_TEMPLATE = 128;
 /** Characters after which a value is cut. */
 const MAX_VALUE = 256;
-/** Characters of the longest URL, that of any target. */
-const MAX_URL = 8192;
 
 /**
  * Parses a template such as `utm_source=news&utm_campaign={campaign_id}`. An empty text appends
@@ -45,7 +43,7 @@ export function parseAppendQuery(text: string): string | undefined {
  * the URL has already, and those with a value that is not known or empty. Every other byte of the
  * URL stays.
  * @param template as it was read back from a record or token
- * @returns the URL itself where the result, or the template, would be too long
+ * @returns the URL itself where the template is too long
  */
 export function appendQuery(url: string, template: string, values: Values): string {
   if (template.length > MAX_TEMPLATE) return url;
@@ -61,8 +59,9 @@ export function appendQuery(url: string, template: string, values: Values): stri
       (parameter) => fillBraces(parameter, (name) => encoded(values[name as keyof Values])) ?? [],
     );
   const separator = question < 0 ? '?' : /(?:^|&)$/.test(query) ? '' : '&';
-  const longer = `${url.slice(0, end)}${separator}${added.join('&')}${url.slice(end)}`;
-  return added.length === 0 || longer.length > MAX_URL ? url : longer;
+  return added.length === 0
+    ? url
+    : `${url.slice(0, end)}${separator}${added.join('&')}${url.slice(end)}`;
 }
 
 /** The names of parameters as servers compare them, some of which ignore case and separate by `;`. */

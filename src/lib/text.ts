@@ -5,6 +5,14 @@ export function isPrintableAscii(text: string): boolean {
 
 const UNPRINTABLE = /[^!-~]/;
 
+// Visible ASCII and space: such a URL cannot end a header line.
+const SAFE_URL = /^https?:\/\/[\x20-\x7e]+$/i;
+
+/** Whether readers may be sent to a URL, whatever a record, token or ruling says. */
+export function isSafeUrl(url: string): boolean {
+  return SAFE_URL.test(url);
+}
+
 /** The domain of `user@domain` in lower case, or undefined where there is no `@`. */
 export function domainOf(address: string): string | undefined {
   const at = address.lastIndexOf('@');

@@ -301,6 +301,17 @@ export const CLICK_FACTS = {
       },
     },
   }),
+  /** Where an operator has the link lead instead of its target (`clickmilter retarget`). */
+  redirectedTo: fact(text, {
+    event: {
+      redirected_to: {
+        description: 'where `clickmilter retarget` has the link lead instead of its target',
+        schema: { type: 'string', pattern: '^[Hh][Tt][Tt][Pp][Ss]?://[ -~]+$' },
+        maxLength: 8192,
+        own: true,
+      },
+    },
+  }),
   /** The client's address, after trusted proxies; absent where it is not to be kept. */
   ip: fact(text, {
     personal: true,

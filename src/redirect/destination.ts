@@ -1,26 +1,36 @@
 import { appendQuery } from '../lib/append-query.ts';
+import { hostName } from '../lib/host-name.ts';
+import { isSafeUrl } from '../lib/text.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
-
-// Visible ASCII and space: such a URL cannot end a header line.
-const SAFE_URL = /^https?:\/\/[\x20-\x7e]+$/i;
-
-/** Whether a reader may be sent there, whatever a record or token says. */
-export function isSafeUrl(url: string): boolean {
-  return SAFE_URL.test(url);
-}
+import { MAX_TARGET } from '../link/message-record.ts';
 
 /**
- * Where a link leads: its target with the parameters of `append_query`.
+ * Where a link leads, unless an operator has decided otherwise: its target with the parameters of
+ * `append_query`.
  * @param isAnonymous whether nothing may tell the site whose link it is
  */
 export function destinationOf({ link, message }: ResolvedLink, isAnonymous = false): string {
   const { target, asWritten } = link;
   if (message.appendQuery === undefined || asWritten) return target;
-  const longer = appendQuery(target, message.appendQuery, {
+  const values = {
     campaign_id: message.campaignId,
     link_name: link.name,
     pathway: message.pathway,
     message_id: isAnonymous ? undefined : message.messageId,
-  });
-  return isSafeUrl(longer) ? longer : target;
+  };
+  const longer = appendQuery(target, message.appendQuery, values);
+  return longer.length <= MAX_TARGET && isSafeUrl(longer) ? longer : target;
+}
+
+/**
+ * Whether a URL leads to a host of tracked links, so that a link which leads there may never end.
+ * @param trackingHosts in lower case, without ports
+ */
+export function leadsBack(
+  url: string,
+  trackingHosts?: ReadonlySet<string>,
+  link?: Pick<ResolvedLink, 'isFor'>,
+): boolean {
+  const host = hostName(new URL(url).host);
+  return trackingHosts?.has(host) === true || link?.isFor(host) === true;
 }

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Click } from '../click/click.ts';
-import { detached } from '../lib/text.ts';
+import { detached, isSafeUrl } from '../lib/text.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 import { isSealedToken, MAX_TOKEN } from '../link/sealed-token.ts';
 import { isStoredToken } from '../link/stored-token.ts';
-import type { BlockList, OptOuts } from '../store/store.ts';
-import { isSafeUrl } from './destination.ts';
+import type { BlockList, OptOuts, Retarget } from '../store/store.ts';
+import { leadsBack } from './destination.ts';
 
 /** The URL without query and fragment. */
 export function pathOf(url: string): string {
@@ -70,12 +70,25 @@ export interface FoundLink {
   /** The token as it was issued. */
   readonly token: string;
   readonly resolved: ResolvedLink;
+  /** Where an operator has it lead instead of its target. */
+  readonly retarget?: Retarget;
 }
 
 /** The outcome of following a link. */
 export type Followed =
   | { readonly kind: 'unknown' }
   | ({ readonly kind: 'blocked' | 'live' | 'expired' } & FoundLink);
+
+/** What links are looked up in. */
+export interface LinkSources {
+  readonly resolver: LinkResolver;
+  readonly blocks: BlockList;
+  /**
+   * The hosts of tracked links, in lower case and without ports: a retarget to one of them is
+   * ignored. That of the link itself need not be among them.
+   */
+  readonly trackingHosts?: () => ReadonlySet<string>;
+}
 
 /**
  * Looks up the first known token and decides whether its link may be followed.
@@ -85,7 +98,7 @@ export type Followed =
  * @throws StoreUnavailable where the store cannot be read
  */
 export async function followLink(
-  { resolver, blocks }: { readonly resolver: LinkResolver; readonly blocks: BlockList },
+  { resolver, blocks, trackingHosts }: LinkSources,
   tokens: readonly string[],
   host: string | undefined,
   now: number,
@@ -99,18 +112,20 @@ export async function followLink(
       : await findOther(resolver, otherSpellings(token), host);
   }
   if (found === undefined) return { kind: 'unknown' };
-  const { token, resolved } = found;
+  const { resolved } = found;
   try {
-    const block = blocks.find(token, resolved);
-    if ((block instanceof Promise ? await block : block) !== undefined) {
-      return { kind: 'blocked', token, resolved };
+    const answer = blocks.find(found.token, resolved);
+    const ruling = answer instanceof Promise ? await answer : answer;
+    if (ruling !== undefined && ruling.to === undefined) return { kind: 'blocked', ...found };
+    if (ruling !== undefined && !leadsBack(ruling.to, trackingHosts?.(), resolved)) {
+      found = { ...found, retarget: ruling };
     }
   } catch (error) {
     // A link that was resolved goes on working while the block list cannot be read; the list itself
     // goes on blocking what it knows to be blocked.
     if (!(error instanceof StoreUnavailable)) throw error;
   }
-  return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', token, resolved };
+  return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', ...found };
 }
 
 /**
@@ -148,7 +163,7 @@ const AHEAD = /\b(?:prefetch|prerender|preview)\b/i;
  * The click of a followed link, with the headers as the browser sent them, up to a useful length.
  */
 export function clickOn(
-  { token, resolved }: FoundLink,
+  { token, resolved, retarget }: FoundLink,
   time: number,
   ip: string | undefined,
   headers: IncomingHttpHeaders,
@@ -157,6 +172,7 @@ export function clickOn(
   return {
     token,
     resolved,
+    redirectedTo: retarget?.to,
     isAnonymous,
     time,
     ip,

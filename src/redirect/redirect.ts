@@ -2,14 +2,15 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { ClickSink } from '../click/click.ts';
 import { type Detail, type Logger, logFailure, showTarget, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
-import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
-import type { BlockList, OptOuts } from '../store/store.ts';
+import type { ResolvedLink } from '../link/link-store.ts';
+import type { OptOuts } from '../store/store.ts';
 import { destinationOf } from './destination.ts';
 import {
   asksForPrivacy,
   clickOn,
   followLink,
   hasOptedOut,
+  type LinkSources,
   pathOf,
   tokensIn,
 } from './follow-link.ts';
@@ -28,9 +29,7 @@ import {
 import { isStaticPath, readStaticFile } from './static-files.ts';
 import { clientReader } from './trusted-proxies.ts';
 
-export interface RedirectOptions {
-  readonly resolver: LinkResolver;
-  readonly blocks: BlockList;
+export interface RedirectOptions extends LinkSources {
   readonly optOuts: OptOuts;
   readonly clicks: ClickSink;
   /** Whether a link answers only to the host it was made for. */
@@ -58,8 +57,7 @@ const MAX_PATH = 8192;
  * @throws TypeError for an entry of trustedProxies that is none
  */
 export function createRedirect(options: RedirectOptions): RequestListener {
-  const { resolver, blocks, optOuts, clicks, staticFolder, checkHost, trustedProxies, respectGpc } =
-    options;
+  const { optOuts, clicks, staticFolder, checkHost, trustedProxies, respectGpc } = options;
   const { logger = silent, detail = () => 'none', metrics = noMetrics } = options;
   const clientOf = clientReader(trustedProxies);
 
@@ -93,9 +91,9 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     const client = clientOf(request);
     const host = checkHost ? normalHost(askedHost ?? client.host) : undefined;
     const now = Date.now();
-    const followed = await followLink({ resolver, blocks }, tokens, host, now);
+    const followed = await followLink(options, tokens, host, now);
     if (followed.kind === 'unknown') return send(response, NOT_FOUND);
-    const { token, resolved } = followed;
+    const { token, resolved, retarget } = followed;
     const isAnonymous =
       (respectGpc && asksForPrivacy(request.headers)) || (await hasOptedOut(optOuts, resolved));
     if (followed.kind === 'live') {
@@ -112,7 +110,9 @@ export function createRedirect(options: RedirectOptions): RequestListener {
       }
     }
     const page =
-      followed.kind === 'blocked' ? BLOCKED : redirectTo(destinationOf(resolved, isAnonymous));
+      followed.kind === 'blocked'
+        ? BLOCKED
+        : redirectTo(retarget?.to ?? destinationOf(resolved, isAnonymous));
     send(response, page);
     logFollowed(page.status, resolved, isAnonymous);
   }

@@ -9,6 +9,7 @@ import { httpOptions } from '../config/listener-options.ts';
 import type { Definitions, Fields } from '../config/option.ts';
 import { stanzaFields } from '../config/stanza.ts';
 import { eventsOptions, redisOptions, sealedOptions } from '../config/store-options.ts';
+import { hostName } from '../lib/host-name.ts';
 import { type Logger, logFailure, reasonOf, silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { parseRedisUrl } from '../lib/redis-url.ts';
@@ -74,7 +75,10 @@ export interface RedirectHandlerOptions {
   readonly events?: ClickEventOptions;
   /** Whether the Host of a request must be the tracking domain of its link; default true. */
   readonly checkHost?: boolean;
-  /** The tracking domains of sealed links. Needed only where `checkHost` is false. */
+  /**
+   * The tracking domains, which no link is made to lead to by `clickmilter retarget`. Needed where
+   * `checkHost` is false and links are sealed.
+   */
   readonly trackingDomains?: readonly string[];
   /**
    * Addresses and networks of the proxies whose X-Forwarded-For and X-Forwarded-Host headers are
@@ -138,8 +142,10 @@ export async function createRedirectHandler(
     );
     releasers.addFoundation('store', () => store.close());
     const sealed = keys && createSealedLinks(keys.keys, () => options.trackingDomains ?? []);
+    const trackingHosts = new Set(options.trackingDomains?.map(hostName));
     const { handler } = await openRedirect({
       store,
+      trackingHosts: () => trackingHosts,
       resolver: sealed === undefined ? store.resolver : linksOf(store, sealed).resolver,
       http: withDefaults(httpOptions, { checkHost, trustedProxies, respectGpc }),
       events,

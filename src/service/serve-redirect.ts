@@ -20,6 +20,7 @@ export interface RedirectParts {
   readonly store: Store;
   /** Finds links of the store, and sealed ones. */
   readonly resolver: LinkResolver;
+  readonly trackingHosts: () => ReadonlySet<string>;
   readonly http: Pick<
     RedirectOptions,
     'checkHost' | 'trustedProxies' | 'respectGpc' | 'staticFolder'
@@ -45,7 +46,7 @@ export interface Redirect {
  * nowhere.
  */
 export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
-  const { store, resolver, http, sink, logger, metrics, detail, releasers } = parts;
+  const { store, resolver, trackingHosts, http, sink, logger, metrics, detail, releasers } = parts;
   const { automaticWithinMs } = parts.events;
   const kept =
     sink === undefined
@@ -61,6 +62,7 @@ export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
     resolver: timedResolver(resolver, metrics),
     blocks: store.blocks,
     optOuts: store.optOuts,
+    trackingHosts,
     clicks,
     logger,
     metrics,
@@ -78,6 +80,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const { http, events } = config();
   const redirect = await openRedirect({
     ...links,
+    trackingHosts: () => config().scopes.trackingHosts,
     http,
     events,
     logger,

@@ -30,20 +30,37 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Why a link answers 410. */
+/** A decision of an operator about links: they answer 410, or lead elsewhere. */
+export type Ruling = Block | Retarget;
+
+/** Links that answer 410. */
 export interface Block {
   readonly kind: 'token' | 'message' | 'url' | 'domain';
   readonly value: string;
+  readonly to?: undefined;
 }
 
-/** Links that an operator has switched off. */
+/** Links that lead elsewhere than they were sent to lead. */
+export interface Retarget {
+  readonly kind: 'token' | 'message' | 'url';
+  readonly value: string;
+  /** Where they lead: an http or https URL. */
+  readonly to: string;
+  /** Who decided that. */
+  readonly by: string;
+  /** When: ISO 8601. */
+  readonly since: string;
+  readonly why?: string | undefined;
+}
+
+/** What operators have decided about links. */
 export interface BlockList {
   /**
-   * Finds the block that holds for a link which this store, or a sealed token, has just resolved;
-   * at once where possible.
+   * Finds the ruling that holds for a link which this store, or a sealed token, has just resolved;
+   * at once where possible. A block goes before a retarget, and holds for where that leads too.
    * @throws StoreUnavailable when the answer cannot be known now
    */
-  find(token: string, resolved: ResolvedLink): Block | undefined | Promise<Block | undefined>;
+  find(token: string, resolved: ResolvedLink): Ruling | undefined | Promise<Ruling | undefined>;
 }
 
 /**
@@ -51,11 +68,17 @@ export interface BlockList {
  * shares the store.
  */
 export interface EditableBlockList extends BlockList {
-  /** @returns false where the block existed already */
-  add(block: Block): Promise<boolean>;
-  /** @returns false where there was no such block */
-  remove(block: Block): Promise<boolean>;
-  all(): Promise<readonly Block[]>;
+  /**
+   * Adds a ruling. A retarget replaces another one of the same links.
+   * @returns false where there was one of these links already
+   */
+  add(ruling: Ruling): Promise<boolean>;
+  /**
+   * Removes the ruling of its kind about the same links.
+   * @returns false where there was none
+   */
+  remove(ruling: Ruling): Promise<boolean>;
+  all(): Promise<readonly Ruling[]>;
 }
 
 /** Recipients who do not want to be tracked. */

@@ -6,6 +6,7 @@ import { blockCommand } from '../../src/commands/block.ts';
 import { forgetCommand } from '../../src/commands/forget.ts';
 import { keygenCommand } from '../../src/commands/keygen.ts';
 import { linkCommand } from '../../src/commands/link.ts';
+import { retargetCommand } from '../../src/commands/retarget.ts';
 import { SealKeyFile } from '../../src/link/seal-key-file.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { BlockListFile } from '../../src/store/local/blocks.ts';
@@ -102,6 +103,131 @@ describe('link', () => {
     ['a token of nobody', `2${'A'.repeat(100)}`],
   ])('%s', async (_, text) => {
     expect(await run(linkCommand, 'link', text)).toMatchSnapshot();
+  });
+});
+
+describe('retarget', () => {
+  const NEW = 'https://www.shop.example/right?a=1#top';
+  const retarget = (...args: string[]) => run(retargetCommand, 'retarget', ...args);
+  const listed = async () => JSON.parse((await retarget('--list', '--json')).stdout);
+
+  test('a link leads elsewhere, and `link` says where, by whom, when and why', async () => {
+    const token = await sealedToken();
+    const url = `http://click.example.com/${token}`;
+    const { stdout } = await retarget(url, NEW, '--why', 'wrong\u001b[31m price');
+    expect(stdout).toBe(`retargeted: token ${token} leads to ${NEW}\n`);
+    const { stdout: json } = await run(linkCommand, 'link', url, '--json');
+    expect(JSON.parse(json)).toMatchObject({
+      target: TARGET,
+      leads_to: NEW,
+      retargeted: 'token',
+      retargeted_by: expect.stringMatching(/^.+@.+$/),
+      retargeted_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.\d{3}Z$/),
+      retargeted_why: 'wrong\u001b[31m price',
+      blocked: false,
+    });
+    expect((await run(linkCommand, 'link', url)).stdout).toMatch(/retargeted_why +wrong price\n/);
+    expect((await retarget('--list')).stdout).toMatch(
+      /^token 4\S+ leads to https:\S+ \(\d{4}-\S+Z, \S+@\S+: wrong price\)\n$/,
+    );
+    expect((await retarget(token, 'https://b.example')).stdout).toBe(
+      `retargeted: token ${token} leads to https://b.example, no longer to ${NEW}\n`,
+    );
+    expect(await listed()).toMatchObject([
+      { kind: 'token', value: token, to: 'https://b.example' },
+    ]);
+    expect((await retarget(url, '--undo')).stdout).toBe(`no longer retargeted: token ${token}\n`);
+    expect(await retarget(url, '--undo')).toMatchObject({ code: 65 });
+    expect((await retarget('--list')).stdout).toBe('no retargets\n');
+    expect((await run(linkCommand, 'link', url)).stdout).not.toContain('leads_to');
+  });
+
+  test.each([
+    ['a link', async () => `http://click.example.com/${await sealedToken()}`],
+    ['a target', async () => TARGET],
+    ['a target, spelt differently', async () => 'HTTPS://www.Shop.example:443/offer?id=1'],
+  ])('everywhere, by %s', async (_, text) => {
+    const what = await text();
+    const { stdout } = await retarget(what, NEW, '--everywhere');
+    expect(stdout).toBe(`retargeted: url ${TARGET} leads to ${NEW}\n`);
+    const { stdout: json } = await run(linkCommand, 'link', await sealedToken(), '--json');
+    expect(JSON.parse(json)).toMatchObject({ leads_to: NEW, retargeted: 'url' });
+    expect(await retarget(what, '--everywhere', '--undo')).toMatchObject({ code: 0 });
+    expect(await listed()).toEqual([]);
+  });
+
+  test('all links of a message', async () => {
+    await retarget(message.messageId, NEW);
+    expect(await listed()).toMatchObject([{ kind: 'message', value: message.messageId, to: NEW }]);
+    const { stdout: json } = await run(linkCommand, 'link', await sealedToken(), '--json');
+    expect(JSON.parse(json)).toMatchObject({ leads_to: NEW, retargeted: 'message' });
+    expect(await retarget(message.messageId, '--undo')).toMatchObject({ code: 0 });
+  });
+
+  test('blocks and retargets do not mix, and a block goes before', async () => {
+    const token = await sealedToken();
+    await retarget(token, NEW);
+    await run(blockCommand, 'block', token);
+    expect((await run(blockCommand, 'block')).stdout).toBe(`token ${token}\n`);
+    const { stdout: json } = await run(linkCommand, 'link', token, '--json');
+    expect(JSON.parse(json)).toMatchObject({ blocked: 'token' });
+    await run(blockCommand, 'unblock', token);
+    expect(await listed()).toHaveLength(1);
+    expect(await run(blockCommand, 'unblock', token)).toMatchObject({ code: 65 });
+    // A list that was edited by hand, or of another configuration, leads no reader in a circle.
+    const list = join(folder, 'blocks');
+    const text = await readFile(list, 'utf8');
+    await writeFile(list, text.replace(NEW, 'https://click.example.com/x'));
+    expect((await run(linkCommand, 'link', token)).stdout).not.toContain('leads_to');
+  });
+
+  test('a retarget is undone although its link leads nowhere any more', async () => {
+    const url = `http://click.example.com/${await sealedToken()}`;
+    await retarget(url, NEW);
+    for (const file of ['keys', 'keys.made']) await rm(join(folder, file));
+    expect(await retarget(url, '--undo')).toMatchObject({ code: 0 });
+    expect(await listed()).toEqual([]);
+  });
+
+  test('a URL is written as a browser would ask for it', async () => {
+    await retarget(message.messageId, 'https://Bücher.example/für alle');
+    expect(await listed()).toMatchObject([{ to: 'https://xn--bcher-kva.example/f%C3%BCr%20alle' }]);
+  });
+
+  test('the list has a limit, and what is there can be changed beyond it', async () => {
+    const details = '{"to":"https://b.example/","by":"a@b","since":"2026-11-29T12:00:00.000Z"}';
+    const lines = Array.from(
+      { length: 10_000 },
+      (_, i) => `retarget url https://a.example/${i} ${details}`,
+    );
+    await writeFile(join(folder, 'blocks'), `${lines.join('\n')}\n`);
+    expect(await retarget(message.messageId, NEW)).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining('there are 10000 retargets already'),
+    });
+    expect(await retarget('https://a.example/7', NEW, '--everywhere')).toMatchObject({ code: 0 });
+    expect(await listed()).toHaveLength(10_000);
+  });
+
+  test.each([
+    ['another scheme', [message.messageId, 'ftp://a.example/']],
+    ['a script', [message.messageId, 'javascript:alert(1)']],
+    ['no URL', [message.messageId, 'https://']],
+    ['a line break', [message.messageId, 'https://a.example/\r\nX: y']],
+    ['too long a URL', [message.messageId, 'https://a.example/'.padEnd(8193, 'x')]],
+    ['a tracking domain', [message.messageId, 'https://CLICK.example.com./x']],
+    ['a tracking domain on another port', [message.messageId, 'http://click.example.com:8080/x']],
+    ['a target without --everywhere', [TARGET, NEW]],
+    ['a message everywhere', [message.messageId, NEW, '--everywhere']],
+    ['no new URL', [message.messageId]],
+    ['two wishes', [message.messageId, NEW, '--undo']],
+    ['a list of one', [message.messageId, '--list']],
+    ['nothing to undo', ['--undo']],
+    ['a long reason', [message.messageId, NEW, '--why', 'x'.repeat(501)]],
+    ['neither', ['hello', NEW]],
+  ])('%s is refused', async (_, args) => {
+    expect(await retarget(...args)).toMatchObject({ code: 64 });
+    expect(await listed()).toEqual([]);
   });
 });
 

@@ -57,13 +57,11 @@ describe('what is appended', () => {
     expect(appendQuery(url, template, values)).toBe(expected);
   });
 
-  test('long values are cut, and a URL that would pass 8192 characters stays as it is', () => {
+  test('long values are cut', () => {
     const values = { ...nothing, pathway: 'p'.repeat(10_000) };
-    const appended = (url: string) => appendQuery(url, 'p={pathway}', values);
-    expect(appended('https://a.example/')).toBe(`https://a.example/?p=${'p'.repeat(256)}`);
-    const longest = 'https://a.example/'.padEnd(8192 - '?p='.length - 256, 'x');
-    expect(appended(longest)).toHaveLength(8192);
-    expect(appended(`${longest}x`)).toBe(`${longest}x`);
+    expect(appendQuery('https://a.example/', 'p={pathway}', values)).toBe(
+      `https://a.example/?p=${'p'.repeat(256)}`,
+    );
   });
 
   test('browsers and servers see the parameters of the URL first, and then those that it lacked', () => {

@@ -6,7 +6,7 @@ import {
   type ResolvedLink,
   StoreUnavailable,
 } from '../../src/link/link-store.ts';
-import type { BlockList, OptOuts } from '../../src/store/store.ts';
+import type { BlockList, OptOuts, Retarget } from '../../src/store/store.ts';
 
 export const DOMAIN = 'click.example.com:8080';
 
@@ -42,6 +42,7 @@ export function resolvedLink(
 export class FakeLinks implements LinkResolver, BlockList, OptOuts, ClickSink {
   readonly links = new Map<string, ResolvedLink>();
   readonly blocked = new Set<string>();
+  readonly retargets = new Map<string, Retarget>();
   readonly clicks: Click[] = [];
   readonly heads: string[] = [];
   readonly optedOut = new Set<string>();
@@ -59,7 +60,8 @@ export class FakeLinks implements LinkResolver, BlockList, OptOuts, ClickSink {
 
   async find(token: string) {
     if (token === tokenNamed('unlisted')) throw new StoreUnavailable('the block list is away');
-    return this.blocked.has(token) ? { kind: 'token' as const, value: token } : undefined;
+    if (this.blocked.has(token)) return { kind: 'token' as const, value: token };
+    return this.retargets.get(token);
   }
 
   async hasAny(addresses: readonly string[]) {

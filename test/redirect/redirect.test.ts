@@ -423,6 +423,57 @@ test('append_query: parameters before the fragment, and the click has the target
   expect(anonymous.headers.get('location')).toBe(appended.replace('&id=AAAAAAAAAAAAAAAA', ''));
 });
 
+describe('a retargeted link', () => {
+  const TO = "https://new.example/a%2Fb/../c?q=1&r=%E4'*,;@!~|{}#frag";
+  const retarget = (name: string, to: string) =>
+    links.retargets.set(tokenNamed(name), {
+      kind: 'token',
+      value: tokenNamed(name),
+      to,
+      by: 'alice@mx1',
+      since: '2026-11-29T12:00:00.000Z',
+    });
+  const locationOf = async (name: string, headers = '', method = 'GET') => {
+    const { status, headers: answered } = await get(`/${tokenNamed(name)}`, headers, method);
+    expect(status).toBe(302);
+    return answered.get('location');
+  };
+
+  test('leads to the new URL as it is, and the click has both', async () => {
+    await start();
+    for (const name of ['live', 'appended', 'expired']) retarget(name, TO);
+    expect(await locationOf('live')).toBe(TO);
+    expect(await locationOf('live', '', 'HEAD')).toBe(TO);
+    expect(await locationOf('appended')).toBe(TO);
+    expect(await locationOf('expired')).toBe(TO);
+    expect(links.clicks.map((click) => [click.resolved.link.target, click.redirectedTo])).toEqual([
+      [TARGET, TO],
+      [TARGET, TO],
+    ]);
+    expect(await locationOf('aswritten')).toBe(TARGET);
+    expect(links.clicks.at(-1)?.redirectedTo).toBeUndefined();
+  });
+
+  test.each([
+    `http://${DOMAIN}/${LIVE}`,
+    `http://CLICK.example.com./${LIVE}`,
+    'https://click.example.com:4443/',
+    'https://track.example.net/x',
+    'https://user@track.example.net:8443',
+  ])('leads to its own target if the new URL is %s: readers would never arrive', async (to) => {
+    await start({ trackingHosts: () => new Set(['track.example.net']) });
+    retarget('live', to);
+    expect(await locationOf('live')).toBe(TARGET);
+    expect(links.clicks[0]?.redirectedTo).toBeUndefined();
+  });
+
+  test('answers 410 while it is blocked', async () => {
+    await start();
+    retarget('blocked', TO);
+    expect((await get(`/${tokenNamed('blocked')}`)).status).toBe(410);
+  });
+});
+
 test('what an unknown token costs is bounded, whatever it looks like', async () => {
   await start();
   const most = async (path: string) => {

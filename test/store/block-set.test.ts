@@ -1,10 +1,10 @@
-import { expect, test } from 'vitest';
-import { BlockSet, blockKey, parseBlock } from '../../src/store/block-set.ts';
-import type { Block } from '../../src/store/store.ts';
+import { describe, expect, test } from 'vitest';
+import { BlockSet, parseRuling, rulingLine, splitRulingLine } from '../../src/store/block-set.ts';
+import type { Block, Ruling } from '../../src/store/store.ts';
 import { exampleMessage } from '../link/example-message.ts';
 
 const message = exampleMessage();
-const found = (blocks: readonly Block[], target: string, token = 'T') =>
+const found = (blocks: readonly Ruling[], target: string, token = 'T') =>
   new BlockSet(blocks).find(token, {
     link: { target, part: 'html' },
     message,
@@ -70,10 +70,98 @@ test('a URL that is not ASCII is known as well by a process that has looked for 
   expect(found([block], 'https://xn--bcher-kva.example/x')).toEqual(block);
 });
 
-test('a block is one line of text', () => {
-  const block = { kind: 'url', value: 'https://a.example/?x=y' } as const;
-  expect(parseBlock(blockKey(block))).toEqual(block);
-  for (const text of ['', 'url', 'url ', 'host a.example', 'url a b', ' url a']) {
-    expect(parseBlock(text)).toBeUndefined();
-  }
+describe('retargets', () => {
+  const made = { by: 'alice@mx1', since: '2026-11-29T12:00:00.000Z' };
+  const target = 'https://a.example/';
+  const byToken = { kind: 'token', value: 'T', to: 'https://b.example/1', ...made } as const;
+  const byMessage = {
+    kind: 'message',
+    value: message.messageId,
+    to: 'https://b.example/2',
+    ...made,
+  } as const;
+  const byUrl = {
+    kind: 'url',
+    value: 'HTTPS://A.example',
+    to: 'https://b.example/3',
+    ...made,
+  } as const;
+  const others = [
+    { ...byToken, value: 'U' },
+    { ...byMessage, value: 'AAAAAAAAAAAAAAAA' },
+    { ...byUrl, value: 'https://a.example/x' },
+  ];
+
+  test.each([
+    ['the token', [byUrl, byMessage, byToken], byToken],
+    ['the message', [byUrl, byMessage], byMessage],
+    ['the target', [byUrl], byUrl],
+    ['none', [], undefined],
+  ])('of several, that of %s holds', (_, rulings, expected) => {
+    expect(found([...others, ...rulings], target)).toEqual(expected);
+  });
+
+  test.each<[string, Block]>([
+    ['the link', { kind: 'token', value: 'T' }],
+    ['its message', { kind: 'message', value: message.messageId }],
+    ['its target', { kind: 'url', value: target }],
+    ['the domain of its target', { kind: 'domain', value: 'a.example' }],
+    ['the new URL', { kind: 'url', value: 'https://b.example/1' }],
+    ['the domain of the new URL', { kind: 'domain', value: 'b.example' }],
+  ])('a block of %s goes before', (_, block) => {
+    expect(found([byToken, byMessage, byUrl, block], target)).toEqual(block);
+  });
+
+  test('lead nowhere but once: the new URL may be retargeted itself', () => {
+    const back = { kind: 'url', value: byUrl.to, to: target, ...made } as const;
+    expect(found([byUrl, back], target)).toEqual(byUrl);
+    expect(found([byUrl, back], byUrl.to)).toEqual(back);
+  });
+});
+
+describe('a ruling is one line of text', () => {
+  const retarget = {
+    kind: 'url',
+    value: 'https://a.example/?x={"y"}',
+    to: 'https://b.example/x y',
+    by: 'alice@mx1',
+    since: '2026-11-29T12:00:00.000Z',
+    why: 'wrong {"price"}\r\n',
+  } as const;
+  const read = (line: string) => parseRuling(...splitRulingLine(line));
+
+  test.each<Ruling>([
+    { kind: 'url', value: 'https://a.example/?x=y' },
+    { kind: 'domain', value: 'a.example' },
+    retarget,
+    { ...retarget, kind: 'token', value: 'T', why: undefined },
+  ])('%j', (ruling) => {
+    const line = rulingLine(ruling);
+    expect(line).not.toMatch(/[\r\n]/);
+    expect(read(line)).toEqual(ruling);
+  });
+
+  test.each(['', 'url', 'url ', 'host a.example', 'url a b', ' url a'])('%j is none', (line) => {
+    expect(read(line)).toBeUndefined();
+  });
+
+  const details = (changed: object) => JSON.stringify({ ...retarget, ...changed });
+  test.each([
+    ['no details', 'retarget url https://a.example/'],
+    ['a domain', `retarget domain a.example ${details({})}`],
+    ['no JSON', 'retarget token T {'],
+    ['no object', 'retarget token T {}'],
+    ['another scheme', `retarget token T ${details({ to: 'javascript:alert(1)' })}`],
+    ['a line break', `retarget token T ${details({ to: 'https://b.example/\r\nX: y' })}`],
+    ['beyond ASCII', `retarget token T ${details({ to: 'https://b.example/ü' })}`],
+    ['no host', `retarget token T ${details({ to: 'https://' })}`],
+    ['a list', `retarget token T ${details({ to: ['https://b.example/'] })}`],
+    ['too long', `retarget token T ${details({ to: 'https://b.example/'.padEnd(8193, 'x') })}`],
+    ['nobody', `retarget token T ${details({ by: undefined })}`],
+    ['no time', `retarget token T ${details({ since: 1 })}`],
+    ['no reason', `retarget token T ${details({ why: {} })}`],
+    ['details without end', `retarget token T ${details({ why: 'x'.repeat(20_000) })}`],
+  ])('a retarget with %s is ignored', (_, line) => {
+    expect(read(line)).toBeUndefined();
+  });
 });

@@ -221,6 +221,34 @@ export function storeContract(open: () => Store, numRuns = 100): void {
         expect(await blocks.all()).toEqual([]);
       },
     );
+
+    test('a link is retargeted from the next request on, and again, and no more', async () => {
+      const { token, message } = await issue();
+      const { blocks } = open();
+      const found = async () => {
+        const resolved = await links().resolver.resolve(token);
+        return resolved && blocks.find(token, resolved);
+      };
+      const made = { by: 'alice@mx1', since: '2026-11-29T12:00:00.000Z' };
+      const first = { kind: 'token', value: token, to: 'https://b.example/1', ...made } as const;
+      const second = { ...first, to: 'https://b.example/2', why: 'a "reason"\n' };
+      const other = { ...first, kind: 'message', value: message.messageId } as const;
+      expect(await blocks.add(first)).toBe(true);
+      expect(await found()).toEqual(first);
+      expect(await blocks.add(second)).toBe(false);
+      expect(await found()).toEqual(second);
+      expect(await blocks.add(other)).toBe(true);
+      expect(await blocks.all()).toEqual(expect.arrayContaining([second, other]));
+      const block = { kind: 'token', value: token } as const;
+      expect(await blocks.add(block)).toBe(true);
+      expect(await found()).toEqual(block);
+      expect(await blocks.remove(block)).toBe(true);
+      expect(await blocks.remove(first)).toBe(true);
+      expect(await found()).toEqual(other);
+      expect(await blocks.remove(other)).toBe(true);
+      expect(await found()).toBeUndefined();
+      expect(await blocks.all()).toEqual([]);
+    });
   });
 
   describe('opt-outs', () => {

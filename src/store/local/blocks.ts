@@ -5,11 +5,12 @@ import { codeOf, locked, makeFile, makeFolder, type Owner } from '../../lib/file
 import { type Logger, silent } from '../../lib/logger.ts';
 import type { ResolvedLink } from '../../link/link-store.ts';
 import { newMessageId } from '../../link/message-id.ts';
-import { BlockSet, blockKey, parseBlock } from '../block-set.ts';
-import type { Block, EditableBlockList } from '../store.ts';
+import { BlockSet, parseRuling, rulingKey, rulingLine, splitRulingLine } from '../block-set.ts';
+import type { EditableBlockList, Ruling } from '../store.ts';
 
-const HEAD = `# What clickmilter blocks, one per line: "token T", "message M", "url U" or "domain D".
-# Read again whenever it changes; "clickmilter block" and "unblock" edit it.
+const FORMS = '"token T", "message M", "url U", "domain D" or "retarget …"';
+const HEAD = `# What clickmilter blocks or retargets, one per line: ${FORMS}.
+# Read again whenever it changes; "clickmilter block", "unblock" and "retarget" edit it.
 `;
 
 /**
@@ -48,7 +49,7 @@ export class BlockListFile implements EditableBlockList {
     this.#logger = logger;
   }
 
-  async find(token: string, resolved: ResolvedLink): Promise<Block | undefined> {
+  async find(token: string, resolved: ResolvedLink): Promise<Ruling | undefined> {
     const state = this.#look();
     if (state !== this.#state || performance.now() >= this.#retryAt) {
       this.#state = state;
@@ -60,19 +61,31 @@ export class BlockListFile implements EditableBlockList {
     return this.#set.find(token, resolved);
   }
 
-  add(block: Block): Promise<boolean> {
-    const key = blockKey(block);
-    return this.#edit((lines) => (lines.includes(key) ? lines : [...lines, key]));
+  async add(ruling: Ruling): Promise<boolean> {
+    const line = rulingLine(ruling);
+    let isNew = false;
+    await this.#edit((lines) => {
+      if (lines.includes(line)) return lines;
+      const others = linesOfOthers(lines, ruling);
+      isNew = others.length === lines.length;
+      return [...others, line];
+    });
+    return isNew;
   }
 
-  remove(block: Block): Promise<boolean> {
-    const key = blockKey(block);
-    return this.#edit((lines) => lines.filter((line) => line !== key));
+  async remove(ruling: Ruling): Promise<boolean> {
+    let isRemoved = false;
+    await this.#edit((lines) => {
+      const others = linesOfOthers(lines, ruling);
+      isRemoved = others.length < lines.length;
+      return isRemoved ? others : lines;
+    });
+    return isRemoved;
   }
 
-  async all(): Promise<readonly Block[]> {
+  async all(): Promise<readonly Ruling[]> {
     const { lines } = await this.#list();
-    return lines.flatMap((line) => parseBlock(line) ?? []).sort(byKey);
+    return lines.flatMap((line) => parseRuling(...splitRulingLine(line)) ?? []).sort(byKey);
   }
 
   /** A text that differs after each change of the file, and where its state cannot be read. */
@@ -89,15 +102,15 @@ export class BlockListFile implements EditableBlockList {
 
   async #read(): Promise<void> {
     try {
-      const blocks: Block[] = [];
+      const rulings: Ruling[] = [];
       let invalid = 0;
       for (const [index, line] of (await this.#list()).lines.entries()) {
-        const block = parseBlock(line);
-        if (block !== undefined) blocks.push(block);
+        const ruling = parseRuling(...splitRulingLine(line));
+        if (ruling !== undefined) rulings.push(ruling);
         else if (line !== '' && !line.startsWith('#') && ++invalid <= MAX_NAMED) {
           this.#logger.error(
             { place: `${this.#path}:${index + 1}`, line: line.slice(0, MAX_SHOWN) },
-            'invalid line in block list, ignored: expected "token T", "message M", "url U" or "domain D"',
+            `invalid line in block list, ignored: expected ${FORMS}`,
           );
         }
       }
@@ -107,7 +120,7 @@ export class BlockListFile implements EditableBlockList {
           'further invalid lines in block list, ignored',
         );
       }
-      this.#set = new BlockSet(blocks);
+      this.#set = new BlockSet(rulings);
       this.#failure = '';
     } catch (error) {
       const { message } = error as Error;
@@ -137,15 +150,13 @@ export class BlockListFile implements EditableBlockList {
     }
   }
 
-  /** @returns whether there is a change */
-  async #edit(change: (lines: readonly string[]) => readonly string[]): Promise<boolean> {
+  /** @param change returns the same lines where nothing changes */
+  async #edit(change: (lines: readonly string[]) => readonly string[]): Promise<void> {
     await makeFolder(dirname(this.#path), 0o750);
-    return locked(`${this.#path}.lock`, async () => {
+    await locked(`${this.#path}.lock`, async () => {
       const before = await this.#list();
       const lines = change(before.lines);
-      if (lines.length === before.lines.length) return false;
-      await this.#replace({ ...before, lines });
-      return true;
+      if (lines !== before.lines) await this.#replace({ ...before, lines });
     });
   }
 
@@ -169,6 +180,12 @@ export class BlockListFile implements EditableBlockList {
   }
 }
 
-function byKey(a: Block, b: Block): number {
-  return blockKey(a) < blockKey(b) ? -1 : 1;
+/** The lines but those of a ruling about the same links. */
+function linesOfOthers(lines: readonly string[], ruling: Ruling): readonly string[] {
+  const key = rulingKey(ruling);
+  return lines.filter((line) => splitRulingLine(line)[0] !== key);
+}
+
+function byKey(a: Ruling, b: Ruling): number {
+  return rulingKey(a) < rulingKey(b) ? -1 : 1;
 }

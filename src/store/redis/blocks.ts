@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { ResolvedLink } from '../../link/link-store.ts';
 import { isStoredToken } from '../../link/stored-token.ts';
-import { BlockSet, blockKey, parseBlock } from '../block-set.ts';
-import type { Block, EditableBlockList } from '../store.ts';
+import { BlockSet, parseRuling, retargetDetails, rulingKey } from '../block-set.ts';
+import type { EditableBlockList, Ruling } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 
 /** A number, because earlier releases count up from it. */
@@ -34,7 +34,7 @@ export class RedisBlocks implements EditableBlockList {
    * While Redis is away, the last known list holds for sealed links, which need no Redis.
    * @throws StoreUnavailable for a stored link when the list has changed and cannot be read
    */
-  find(token: string, resolved: ResolvedLink): Block | undefined | Promise<Block | undefined> {
+  find(token: string, resolved: ResolvedLink): Ruling | undefined | Promise<Ruling | undefined> {
     // The record of a stored link was read a moment ago, a sealed link came without a round trip.
     const latest = isStoredToken(token) ? this.#latest : undefined;
     return latest !== undefined && latest === this.#version
@@ -46,7 +46,7 @@ export class RedisBlocks implements EditableBlockList {
     token: string,
     resolved: ResolvedLink,
     latest: string | undefined,
-  ): Promise<Block | undefined> {
+  ): Promise<Ruling | undefined> {
     try {
       const version = latest ?? (await this.#readVersion());
       if (version !== this.#version) await this.#refresh(version);
@@ -58,27 +58,29 @@ export class RedisBlocks implements EditableBlockList {
     return this.#set.find(token, resolved);
   }
 
-  async add(block: Block): Promise<boolean> {
+  async add(ruling: Ruling): Promise<boolean> {
     const { blocks } = this.#connection.keys;
-    const since = new Date().toISOString();
-    const added = await this.#connection.run((c) => c.hset(blocks, blockKey(block), since));
+    const details = ruling.to === undefined ? new Date().toISOString() : retargetDetails(ruling);
+    const added = await this.#connection.run((c) => c.hset(blocks, rulingKey(ruling), details));
     await this.#changed();
     return added > 0;
   }
 
-  async remove(block: Block): Promise<boolean> {
+  async remove(ruling: Ruling): Promise<boolean> {
     const removed = await this.#connection.run((c) =>
-      c.hdel(this.#connection.keys.blocks, blockKey(block)),
+      c.hdel(this.#connection.keys.blocks, rulingKey(ruling)),
     );
     await this.#changed();
     return removed > 0;
   }
 
-  async all(): Promise<readonly Block[]> {
+  async all(): Promise<readonly Ruling[]> {
     const fields = await this.#connection.run((client) =>
-      client.hkeys(this.#connection.keys.blocks),
+      client.hgetall(this.#connection.keys.blocks),
     );
-    return fields.sort().flatMap((field) => parseBlock(field) ?? []);
+    return Object.keys(fields)
+      .sort()
+      .flatMap((key) => parseRuling(key, fields[key] ?? '') ?? []);
   }
 
   /** Requests that come while the list is read share that read. */

@@ -2,10 +2,10 @@ import { hostName } from '../../../src/lib/host-name.ts';
 import type { MessageFacts, TrackedLink } from '../../../src/link/facts.ts';
 import { isMessageId, newMessageId } from '../../../src/link/message-id.ts';
 import { formatStoredToken, LinkChecks, parseStoredToken } from '../../../src/link/stored-token.ts';
-import { BlockSet, blockKey } from '../../../src/store/block-set.ts';
+import { BlockSet, rulingKey } from '../../../src/store/block-set.ts';
 import { isEventAbout } from '../../../src/store/event-line.ts';
 import { optOutDigest } from '../../../src/store/opt-outs.ts';
-import type { Block, Store } from '../../../src/store/store.ts';
+import type { Ruling, Store } from '../../../src/store/store.ts';
 import { MemoryCounters } from './counters.ts';
 import { MemoryEvents } from './events.ts';
 
@@ -18,7 +18,7 @@ interface MessageRecord {
 /** A store in the memory of one process, for tests: what one more backend takes. */
 export function createMemoryStore(): Store {
   const records = new Map<string, MessageRecord>();
-  const blocks = new Map<string, Block>();
+  const blocks = new Map<string, Ruling>();
   const optOuts = new Map<string, string>();
   const events = new MemoryEvents();
   return {
@@ -49,11 +49,11 @@ export function createMemoryStore(): Store {
     blocks: {
       find: (token, resolved) => new BlockSet(blocks.values()).find(token, resolved),
       async add(block) {
-        const isNew = !blocks.has(blockKey(block));
-        blocks.set(blockKey(block), block);
+        const isNew = !blocks.has(rulingKey(block));
+        blocks.set(rulingKey(block), block);
         return isNew;
       },
-      remove: async (block) => blocks.delete(blockKey(block)),
+      remove: async (block) => blocks.delete(rulingKey(block)),
       all: async () => [...blocks.values()],
     },
     optOuts: {

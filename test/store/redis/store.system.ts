@@ -122,7 +122,7 @@ describe('blocks', () => {
     await blockOf(other, token);
     await store.blocks.add(block);
     const reads = async () =>
-      Number(/cmdstat_hkeys:calls=(\d+)/.exec(await redis.cli('info', 'commandstats'))?.[1] ?? 0);
+      Number(/cmdstat_hgetall:calls=(\d+)/.exec(await redis.cli('info', 'commandstats'))?.[1] ?? 0);
     const before = await reads();
     const found = await Promise.all(Array.from({ length: 50 }, () => blockOf(other, token)));
     expect(found).toEqual(Array(50).fill(block));
