@@ -233,17 +233,17 @@ describe('retarget', () => {
 
 describe('block and unblock', () => {
   test.each([
-    ['a token', async () => [await sealedToken()], /^blocked: token 4\S+\n$/],
+    ['a token', async () => [await sealedToken()], /^blocked: token 6\S+\n$/],
     [
       'a tracked URL',
       async () => [`http://click.example.com/${await sealedToken()}`],
-      /^blocked: token 4\S+\n$/,
+      /^blocked: token 6\S+\n$/,
     ],
     ['a message', async () => ['AbCdEfGhIjKlMn-_'], 'blocked: message AbCdEfGhIjKlMn-_\n'],
     [
       'a tracked URL with a slash behind it',
       async () => [`http://click.example.com/${await sealedToken()}/`],
-      /^blocked: token 4\S+\n$/,
+      /^blocked: token 6\S+\n$/,
     ],
     ['a target', async () => ['https://evil.example/'], 'blocked: url https://evil.example/\n'],
     [
@@ -285,7 +285,7 @@ describe('block and unblock', () => {
     const url = `http://click.example.com/${await sealedToken()}`;
     await run(blockCommand, 'block', url);
     for (const file of ['keys', 'keys.made']) await rm(join(folder, file));
-    expect((await run(blockCommand, 'unblock', url)).stdout).toMatch(/^unblocked: token 4/);
+    expect((await run(blockCommand, 'unblock', url)).stdout).toMatch(/^unblocked: token 6/);
     expect((await run(blockCommand, 'block')).stdout).toBe('no blocks\n');
   });
 

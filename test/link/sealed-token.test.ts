@@ -1,5 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { readBase128 } from '../../src/lib/base128.ts';
 import type { TrackedLink } from '../../src/link/facts.ts';
 import { parseSealKeys } from '../../src/link/seal-keys.ts';
 import { openToken, Sealer } from '../../src/link/sealed-token.ts';
@@ -34,28 +35,36 @@ async function openIndependently(token: string): Promise<Buffer> {
     master,
     256,
   );
-  const hmac = { name: 'HMAC', hash: 'SHA-256' };
-  const signer = await subtle.importKey('raw', subkey, hmac, false, ['sign']);
-  const messageKey = await subtle.sign(hmac, signer, bytes.subarray(3, 19));
-  const opener = await subtle.importKey('raw', messageKey, 'AES-GCM', false, ['decrypt']);
-  const iv = Buffer.alloc(12);
-  iv[11] = bytes[19] ?? 0;
-  const additionalData = Buffer.from(HOST);
-  const algorithm = { name: 'AES-GCM', iv, tagLength: 96, additionalData };
-  return Buffer.from(await subtle.decrypt(algorithm, opener, bytes.subarray(20)));
+  const hmac = (hash: string) => ({ name: 'HMAC', hash });
+  const sign = async (hash: string, key: Buffer, data: Buffer) => {
+    const signer = await subtle.importKey('raw', key, hmac(hash), false, ['sign']);
+    return Buffer.from(await subtle.sign(hmac(hash), signer, data));
+  };
+  const both = await sign('SHA-512', Buffer.from(subkey), bytes.subarray(3, 19));
+  const name = Buffer.concat([Buffer.of(0, HOST.length), Buffer.from(HOST)]);
+  const authenticated = Buffer.concat([name, bytes.subarray(0, -12)]);
+  const tag = await sign('SHA-256', both.subarray(32), authenticated);
+  expect(bytes.subarray(-12)).toEqual(tag.subarray(0, 12));
+  const opener = await subtle.importKey('raw', both.subarray(0, 32), 'AES-CTR', false, ['decrypt']);
+  const counter = Buffer.alloc(16);
+  counter[15] = bytes[19] ?? 0;
+  const algorithm = { name: 'AES-CTR', counter, length: 64 };
+  return Buffer.from(await subtle.decrypt(algorithm, opener, bytes.subarray(20, -12)));
 }
 
 test('a token is what its description says', async () => {
   const sealer = new Sealer(keys, message);
-  sealer.seal({ target: 'https://first.example/', part: 'text' });
+  const firstToken = sealed(sealer, { target: 'https://first.example/', part: 'text' });
   const token = sealed(sealer, { target: 'https://www.QQQ/', part: 'html', name: 'Logo' });
 
   const bytes = Buffer.from(token.slice(1), 'base64url');
-  expect(token[0]).toBe('4');
+  expect(token[0]).toBe('6');
   expect(bytes[0]).toBe(0x5c);
   expect(bytes.readUInt16BE(1)).toBe(20_780);
   expect(bytes.toString('base64url', 3, 15)).toBe('AbCdEfGhIjKlMn-_');
-  expect(bytes[19]).toBe(1);
+  // Behind the blocks of the first link.
+  const first = Buffer.from(firstToken.slice(1), 'base64url');
+  expect(bytes[19]).toBe(Math.ceil((first.length - 20 - 12) / 16));
 
   const contents = await openIndependently(token);
   const [html, days, campaign, name, recipient, further] = [1, 2, 4, 8, 16, 64];
@@ -101,7 +110,7 @@ test('tokens begin and end with a letter or digit, whatever their length', () =>
 
 /** The text of a token's bytes. */
 function tokenOf(bytes: Buffer): string {
-  return `4${bytes.toString('base64url')}${bytes.length % 3 === 0 ? 'A' : ''}`;
+  return `6${bytes.toString('base64url')}${bytes.length % 3 === 0 ? 'A' : ''}`;
 }
 
 test('one link has one token: its number is read in no other form, or a block were evaded', () => {
@@ -124,8 +133,41 @@ test('tokens of earlier releases open', () => {
     { target: 'https://www.shop.example/autumn?utm_source=newsletter', part: 'html', name: 'Logo' },
     { target: 'https://shop.example/ü', part: 'text' },
   ]);
+  expect(GOLDEN_6.map((token) => openToken(keys, token, [HOST])?.link)).toEqual([
+    { target: 'https://www.shop.example/autumn?utm_source=newsletter', part: 'html', name: 'Logo' },
+    { target: 'https://shop.example/x', part: 'text' },
+  ]);
 });
 
+test('no two links share a byte of the key stream, however long they are', () => {
+  const sealer = new Sealer(keys, message);
+  let next = 0;
+  for (const length of [0, 1, 15, 16, 17, 700, 2048, 3000, 5, 3500]) {
+    const target = `https://a.example/${'x'.repeat(length)}`;
+    const token = sealed(sealer, { target, part: 'html' });
+    const bytes = Buffer.from(token.slice(1), 'base64url');
+    const { value, end } = readBase128(bytes, 19) ?? { value: -1, end: 0 };
+    expect(value).toBeGreaterThanOrEqual(next);
+    next = value + Math.ceil((bytes.length - end - 12) / 16);
+    expect(openToken(keys, token, [HOST])?.link.target).toBe(target);
+  }
+});
+
+test('a part of the domain cannot pass for a part of the contents', () => {
+  const token = sealed(new Sealer(keys, message), { target: 'https://a.example/', part: 'text' });
+  for (let cut = 1; cut < HOST.length; cut++) {
+    expect(openToken(keys, token, [HOST.slice(cut), HOST.slice(0, -cut)])).toBeUndefined();
+  }
+});
+
+const GOLDEN_6 = [
+  '6XFEsAbCdEfGhIjKlMn-_pbps8wAOch1ISU0dtPI6eGK9_Pho-vuQEfI8F2DZcG7pPKfrLhEZL9YQvigquxQefQr7B' +
+    'XxikhAIio-cnAbEugb_RiSL33bnnl3LlZEbtKwh9EoBzxy-yU4nLlef5Lt2asmRFocrTAMWzfNBcrwmV3Mo77jFeFL' +
+    'wsDNpKFxFsda-I_sPo4JDi31uHWAs0w',
+  '6XFEsAbCdEfGhIjKlMn-_pbps8wgBICJZIz5O-xq2aGVDlEgbaCJSEvu8-RAOwgSLvwta2t8Fc5WbVSF4XZowal5h0' +
+    'pUIdEDVGsecEZsTwHMH6FoQbm9AKAwznoFDDHbBkS_TJ6jIXc6hLMOSx5UWJZ5gySPb_nQ_2n2zOjSJ3vaOyV9zJ40' +
+    'dy1OSysAK6r8yx46HBKrt5Slba4hFVGsy72KOyAQ',
+];
 const GOLDEN = [
   '2XFEnAbCdEfGhIjKlMn-_Hl1VmAC59b-9fBDY6rf0GiH24cXPn3XqFn0aFEA1RHBsJH7LbbT7f93wlX0xVX91NFL4c' +
     'uOV0m-TTvsISF-zLdhfDiJxhaRG7X7-OQ7-f_RzHsKtK2D5wF7biFYWBOSn7_FwK1vY9Tafun0ZpmAlIlntUzQCQCO' +
