@@ -54,21 +54,21 @@ export async function trackLinks(
   const base = `${clickTrackingScheme}://${trackingDomain}/`;
   const isAnyExcluded = facts.appendQuery !== undefined && excludeAppend.patterns.length > 0;
   let issued: IssuedLinks | undefined;
-  const urls = new Map<FoundLink, string>();
-  let handled = 0;
-  for (const link of read.links) {
+  const urls: (string | undefined)[] = [];
+  const urlOf = (link: FoundLink): string | undefined => {
     const { target, part, name, unsubscribe, sublink, reason } = link;
-    if (reason !== undefined) continue;
-    if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) continue;
+    if (reason !== undefined) return undefined;
+    if (issuer.maxTarget !== undefined && target.length > issuer.maxTarget) return undefined;
     issued ??= issuer.issue(facts);
     const asWritten =
       (isAnyExcluded && excludeAppend.matches(new URL(target).hostname)) || undefined;
     const token = issued.token({ target, part, name, unsubscribe, asWritten });
-    if (token !== undefined) {
-      urls.set(link, base + (sublink === undefined ? token : `f/${sublink}/${token}`));
-    }
-    if (++handled % LINKS_PER_TURN === 0) await nextTurn();
+    if (token === undefined) return undefined;
+    return base + (sublink === undefined ? token : `f/${sublink}/${token}`);
+  };
+  for (const link of read.links) {
+    if (urls.push(urlOf(link)) % LINKS_PER_TURN === 0) await nextTurn();
   }
-  const { body, links } = read.rewrite((link) => urls.get(link));
+  const { body, links } = read.rewrite((_, index) => urls[index]);
   return { body, links, issued, kind: issuer.kind };
 }

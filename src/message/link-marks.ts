@@ -109,10 +109,10 @@ const marksIn = (place: Mark['place']) => MARKS.filter((mark) => mark.place === 
 const BY_ATTRIBUTE = new Map(marksIn('attribute').map((mark) => [mark.name, mark]));
 const CLASSES = marksIn('class').map(({ name }) => name);
 const ANY_CLASS = new RegExp(`(?:^|\\s)(?:${CLASSES.join('|')})(?=\\s|$)`, 'i');
-const ANY_QUERY = new RegExp(
-  `[?&](?:amp;)?(?:${marksIn('query').map(({ name }) => name)})(?=[&#]|$)`,
-  'i',
-);
+const QUERIES = marksIn('query').map(({ name }) => name);
+const ANY_QUERY = new RegExp(`[?&](?:amp;)?(?:${QUERIES.join('|')})(?=[&#]|$)`, 'i');
+/** A pattern of letters alone is found several times as fast. */
+const QUERY_NAME = new RegExp(QUERIES.join('|'), 'i');
 
 /** The attributes that may hold marks. */
 export const MARKED_ATTRIBUTES: readonly string[] = [...BY_ATTRIBUTE.keys(), 'class'];
@@ -166,7 +166,7 @@ export function isMarkedClass(classes: string): boolean {
 
 /** Whether the query of a URL holds a mark. */
 export function isOptedOutByQuery(url: string): boolean {
-  return ANY_QUERY.test(url);
+  return QUERY_NAME.test(url) && ANY_QUERY.test(url);
 }
 
 /**

@@ -83,5 +83,9 @@ export interface RewrittenMessage {
   readonly links: readonly RewrittenLink[];
 }
 
-/** Gives a found link its tracked URL, or undefined to leave the link alone. */
-export type UrlFor = (link: FoundLink) => string | undefined;
+/**
+ * Gives a found link its tracked URL, or undefined to leave the link alone.
+ *
+ * @param index of the link in all links that were found
+ */
+export type UrlFor = (link: FoundLink, index: number) => string | undefined;

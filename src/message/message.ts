@@ -112,13 +112,11 @@ export class LinkRewriter extends Transform {
 
   async #rewrite(): Promise<void> {
     const message = (this.#open ?? this.#openMessage()).end();
-    const urls = new Map<FoundLink, string | undefined>();
+    const urls: (string | undefined)[] = [];
     for (const link of message.links) {
-      if (link.reason === undefined) {
-        urls.set(link, await this.#options.urlFor(link));
-      }
+      urls.push(link.reason === undefined ? await this.#options.urlFor(link) : undefined);
     }
-    const { body, links } = message.rewrite((link) => urls.get(link));
+    const { body, links } = message.rewrite((_, index) => urls[index]);
     this.#options.onRewritten?.({ links, reason: message.reason });
     const { preface, fields = [], separator } = this.#header ?? {};
     const header = [preface, ...fields.map(({ bytes }) => bytes), separator];

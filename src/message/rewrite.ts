@@ -31,8 +31,10 @@ export function rewriteParts(
   for (const { part, links: classified, mayChange } of parts) {
     const marks = mayChange ? part.scanned.marks : [];
     const edits: Edit[] = marks.map((mark) => ({ ...part.bytesOf(mark), bytes: '' }));
-    const plans = classified.map((one) => {
-      const plan = planFor(part, one, urlFor);
+    const before = links.length;
+    const plans = classified.map((one, index) => {
+      const url = one.link.reason === undefined ? urlFor(one.link, before + index) : undefined;
+      const plan = planFor(part, one, url);
       const { edit } = plan;
       if (edit !== undefined) {
         room -= Math.max(0, edit.bytes.length - (edit.end - edit.start));
@@ -71,8 +73,11 @@ interface Plan {
   readonly edit?: Edit;
 }
 
-function planFor(part: ReadPart, { candidate, link }: ClassifiedLink, urlFor: UrlFor): Plan {
-  const url = link.reason === undefined ? urlFor(link) : undefined;
+function planFor(
+  part: ReadPart,
+  { candidate, link }: ClassifiedLink,
+  url: string | undefined,
+): Plan {
   if (url === undefined) {
     return { link, reason: link.reason ?? 'too-long' };
   }

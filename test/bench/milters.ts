@@ -31,7 +31,7 @@ export interface Work {
 }
 
 /**
- * Has a milter filter messages over so many connections for one measurement's time.
+ * Has a milter filter messages over so many connections, for one measurement's time by default.
  * @returns messages a second, and microseconds of CPU a message
  */
 export async function costOf(
@@ -39,12 +39,12 @@ export async function costOf(
   work: Work,
   recordings: readonly Recording[],
   connections: number,
-  seconds = bench.options.seconds,
+  until: { readonly seconds: number } | { readonly messages: number } = bench.options,
 ): Promise<Record<MilterFigure, number>> {
   const { milter, body } = work;
   const mta = await Mta.open(milter.socket, connections, work.client);
   const before = milter.process.cpu();
-  const sent = await mta.send(recordings, { seconds });
+  const sent = await mta.send(recordings, until);
   const cpu = (milter.process.cpu() - before) / sent.messages;
   mta.close();
   const expected = {
@@ -70,7 +70,7 @@ export async function warmUp(
   recordings: readonly Recording[],
 ): Promise<void> {
   for (const work of works) {
-    if (work) await costOf(bench, work, recordings, 8, 10 * bench.options.seconds);
+    if (work) await costOf(bench, work, recordings, 8, { seconds: 10 * bench.options.seconds });
   }
 }
 
