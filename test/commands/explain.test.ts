@@ -105,6 +105,28 @@ describe('one message', () => {
     expect(stdout).toMatchSnapshot();
   });
 
+  test('the links of a part that is not tracked', async () => {
+    const [settings, file] = [join(folder, 'parts.conf'), join(folder, 'parts.eml')];
+    writeFileSync(
+      settings,
+      'ESMTP_Listener { click_tracking_enabled = on  click_tracking_parts = html }',
+    );
+    writeFileSync(
+      file,
+      'Content-Type: multipart/alternative; boundary=b\n\n--b\n\nhttps://a.example/\n--b\n' +
+        'Content-Type: text/html\n\n<a href="https://a.example/">x</a>\n--b--\n',
+    );
+    const args = ['-c', settings, 'explain', '--message', file];
+    const { stdout } = await runCommand(explainCommand, args);
+    expect(stdout.replaceAll(`${folder}/`, '')).toMatch(
+      /click_tracking_parts = html +parts\.conf:1, ESMTP_Listener\n/,
+    );
+    expect(stdout).toMatch(
+      /text {2}in a part that is not tracked \(click_tracking_parts\) +https:\/\/a\.example\/\n +html {2}tracked/,
+    );
+    expect(stdout).toContain('1 of 2 links tracked.');
+  });
+
   test.each([
     [['--peer', '192.0.2.9'], 'This message is untouched: click_tracking_enabled is off.'],
     [
