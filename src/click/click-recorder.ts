@@ -66,7 +66,7 @@ export class ClickRecorder implements ClickSink {
     const { logger = silent, metrics = noMetrics } = this.#options;
     // The caller of `record` learns of other losses, but repeats have no caller any more.
     const kept = this.#keep(click, count).catch((error) => {
-      metrics.count('clicks_total', { outcome: 'lost' }, count);
+      metrics.count('clicks_total', { outcome: 'lost', automatic: '' }, count);
       logFailure(logger, 'error', error, 'clicks lost: they could be kept nowhere', {
         clicks: count,
       });
@@ -89,14 +89,13 @@ export class ClickRecorder implements ClickSink {
       endings,
       ...EVENT_ENDING,
     });
+    const by = endings[0]?.kind === 'person' ? 'people' : 'automatic';
     // The click is kept: a failing counter must not lose it.
-    inBackground('count a click', () =>
-      counter?.book(
-        countedClick(click, count),
-        endings[0]?.kind === 'person' ? 'people' : 'automatic',
-      ),
-    );
-    metrics.count('clicks_total', { outcome: 'kept' }, count);
+    inBackground('count a click', () => counter?.book(countedClick(click, count), by));
+    const automatic = String(by === 'automatic');
+    const campaign = click.resolved.message.campaignId ?? '';
+    metrics.count('clicks_total', { outcome: 'kept', automatic }, count);
+    metrics.count('campaign_clicks_total', { campaign, automatic }, count);
   }
 }
 

@@ -5,6 +5,8 @@ export interface Definition {
   readonly labels: readonly string[];
   /** The upper bounds of a histogram's buckets, in seconds. */
   readonly buckets?: readonly number[];
+  /** Of a counter whose first label is text from outside: the most values of a UTC day. */
+  readonly mostPerDay?: number;
 }
 
 const gauge = (help: string) => ({ type: 'gauge', help, labels: [] }) as const;
@@ -31,7 +33,19 @@ export const definitions = {
     buckets: [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.1, 0.25, 1, 2.5],
   },
   redirects_total: counter('Answers of the redirect endpoint', 'status'),
-  clicks_total: counter('Clicks on tracked links', 'outcome'),
+  clicks_total: counter(
+    'Clicks on tracked links: kept ones with whether a program made them, and lost ones',
+    'outcome',
+    'automatic',
+  ),
+  campaign_messages_total: {
+    ...counter('Tracked messages of the campaigns of this UTC day', 'campaign'),
+    mostPerDay: 50,
+  },
+  campaign_clicks_total: {
+    ...counter('Clicks on the links of the campaigns of this UTC day', 'campaign', 'automatic'),
+    mostPerDay: 50,
+  },
   events_dead_lettered_total: counter('Clicks that the webhook could not deliver', 'reason'),
   events_undelivered: gauge('Clicks that wait for delivery'),
   events_oldest_undelivered_seconds: gauge('Age of the oldest click that waits for delivery'),

@@ -103,7 +103,7 @@ export function createRedirect(options: RedirectOptions): RequestListener {
           await clicks.record(clickOn(followed, now, client.ip, request.headers, isAnonymous));
         } catch (error) {
           // The reader is redirected all the same.
-          metrics.count('clicks_total', { outcome: 'lost' });
+          metrics.count('clicks_total', { outcome: 'lost', automatic: '' });
           const message = 'click lost: neither the store nor the journal could keep it';
           logFailure(logger, 'error', error, message, {}, 'click');
         }

@@ -48,7 +48,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-type Count = { readonly labels: Readonly<Record<string, string>>; by: number };
+type Labels = Readonly<Record<string, string>>;
 
 /**
  * The metrics of one process, kept with prom-client. Each series carries the process's slot as the
@@ -57,7 +57,7 @@ type Count = { readonly labels: Readonly<Record<string, string>>; by: number };
  */
 export class ProcessMetrics implements Metrics {
   readonly #registry = new Registry();
-  readonly #counts = new Map<MetricName, Map<string, Count>>();
+  readonly #counts = new Map<MetricName, CountsOf>();
   readonly #histograms = new Map<MetricName, Histogram>();
 
   /** @param worker the slot of this process; `main` for the primary, or where it is the only one */
@@ -68,7 +68,8 @@ export class ProcessMetrics implements Metrics {
     for (const [name, definition] of Object.entries(definitions) as [MetricName, Definition][]) {
       const { help, labels, buckets } = definition;
       const described = { name: `clickmilter_${name}`, help, labelNames: [...labels], registers };
-      if (definition.type === 'counter') this.#counts.set(name, countsOf(described));
+      if (definition.type === 'counter')
+        this.#counts.set(name, new CountsOf(described, definition.mostPerDay));
       if (buckets !== undefined) {
         this.#histograms.set(name, new Histogram({ ...described, buckets: [...buckets] }));
       }
@@ -78,15 +79,11 @@ export class ProcessMetrics implements Metrics {
     new Gauge(described).set({ version }, 1);
   }
 
-  count(name: MetricName, labels: Count['labels'], by = 1): void {
-    const counts = this.#counts.get(name);
-    const series = Object.values(labels).join('\0');
-    const count = counts?.get(series);
-    if (count === undefined) counts?.set(series, { labels, by });
-    else count.by += by;
+  count(name: MetricName, labels: Labels, by = 1): void {
+    this.#counts.get(name)?.add(labels, by);
   }
 
-  observe(name: MetricName, labels: Count['labels'], value: number): void {
+  observe(name: MetricName, labels: Labels, value: number): void {
     this.#histograms.get(name)?.observe(labels, value);
   }
 
@@ -112,20 +109,61 @@ export class ProcessMetrics implements Metrics {
   }
 }
 
+/** Characters of a label's value that comes from outside. */
+const MAX_VALUE = 100;
+const DAY_MS = 86_400_000;
+
 /**
- * The counts of a new counter. prom-client gets them when Prometheus asks, so that counting costs
- * next to nothing.
+ * The counts of one counter. prom-client gets them when Prometheus asks, so that counting costs next
+ * to nothing.
  */
-function countsOf(described: ConstructorParameters<typeof Counter>[0]): Map<string, Count> {
-  const counts = new Map<string, Count>();
-  new Counter({
-    ...described,
-    collect() {
-      for (const { labels, by } of counts.values()) this.inc(labels, by);
-      counts.clear();
-    },
-  });
-  return counts;
+class CountsOf {
+  readonly #counter: Counter;
+  readonly #mostPerDay: number | undefined;
+  readonly #counts = new Map<string, { readonly labels: Labels; by: number }>();
+  /** The values that the first label has had today, where their number is bounded. */
+  readonly #values = new Set<string>();
+  #day = 0;
+
+  constructor(described: ConstructorParameters<typeof Counter>[0], mostPerDay?: number) {
+    this.#counter = new Counter({ ...described, collect: () => this.#collect() });
+    this.#mostPerDay = mostPerDay;
+  }
+
+  add(labels: Labels, by: number): void {
+    const most = this.#mostPerDay;
+    const counted = most === undefined ? labels : this.#bounded(labels, most);
+    const series = Object.values(counted).join('\0');
+    const count = this.#counts.get(series);
+    if (count === undefined) this.#counts.set(series, { labels: counted, by });
+    else count.by += by;
+  }
+
+  #collect(): void {
+    if (this.#mostPerDay !== undefined) this.#beginDay();
+    for (const { labels, by } of this.#counts.values()) this.#counter.inc(labels, by);
+    this.#counts.clear();
+  }
+
+  #bounded(labels: Labels, most: number): Labels {
+    this.#beginDay();
+    const [[label, text] = ['', '']] = Object.entries(labels);
+    const value = text === '' ? '(none)' : text.slice(0, MAX_VALUE);
+    const isKnown = this.#values.has(value);
+    if (!isKnown && this.#values.size >= most) return { ...labels, [label]: '(other)' };
+    if (!isKnown) this.#values.add(value);
+    return { ...labels, [label]: value };
+  }
+
+  /** Each day begins without series: to Prometheus, the counters of a process that starts. */
+  #beginDay(): void {
+    const today = Math.floor(Date.now() / DAY_MS);
+    if (today === this.#day) return;
+    this.#day = today;
+    this.#values.clear();
+    this.#counts.clear();
+    this.#counter.reset();
+  }
 }
 
 /** The metrics of one process or of several, as Prometheus reads them. */

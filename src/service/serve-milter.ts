@@ -105,11 +105,15 @@ function quarterOfMemory(): number {
   return Math.min(totalmem(), constrained) / 4;
 }
 
-function observe(metrics: Metrics, { verdict, reason, milliseconds, links }: MessageReport): void {
+function observe(metrics: Metrics, report: MessageReport): void {
+  const { verdict, reason, milliseconds, links, campaignId = '' } = report;
   metrics.count('messages_total', { verdict, reason: reason ?? '' });
   metrics.observe('message_duration_seconds', {}, milliseconds / 1000);
   const tracked = verdict === 'tracked' ? links.filter((link) => link.tracked).length : 0;
-  if (tracked > 0) metrics.count('links_total', { outcome: 'tracked', reason: '' }, tracked);
+  if (tracked > 0) {
+    metrics.count('links_total', { outcome: 'tracked', reason: '' }, tracked);
+    metrics.count('campaign_messages_total', { campaign: campaignId });
+  }
   for (const [why, count] of leftAloneBy(links)) {
     metrics.count('links_total', { outcome: 'left alone', reason: why }, count);
   }

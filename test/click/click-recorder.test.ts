@@ -144,7 +144,11 @@ describe('a flood on one token', () => {
     for (let n = 0; n < 10; n++) await clicks.record(exampleClick());
     kept.fail = new StoreUnavailable('away');
     await clicks.close();
-    expect(counts).toEqual(['clicks_total kept', ...Array(9).fill('clicks_total lost')]);
+    expect(counts).toEqual([
+      'clicks_total kept false',
+      'campaign_clicks_total spring false',
+      ...Array(9).fill('clicks_total lost '),
+    ]);
   });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
-import { follow } from '../helpers/follow.ts';
+import { ask } from '../helpers/follow.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { type PeerProcess, requireProgram, startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
@@ -25,6 +25,7 @@ beforeAll(async () => {
     `workers = 2
      link_store = redis
      redis { url = "${redis.url}" command_timeout = 0.3 }
+     events { automatic_within = 0 }
      ESMTP_Listener { click_tracking_enabled = on  tracking_domain = "click.test" }`,
   );
   const port = await freePort();
@@ -70,9 +71,13 @@ async function everythingHappens(): Promise<void> {
     'a successor',
     () => service.log().filter((line) => line['event'] === 'ready').length > 2,
   );
-  const [tracked] = /http:\/\/click\.test\/[\w-]+/.exec(await mail('text/html')) ?? [];
+  const [tracked = ''] = /http:\/\/click\.test\/[\w-]+/.exec(await mail('text/html')) ?? [];
   await mail('multipart/signed; boundary=x');
-  expect((await follow(service.httpPort, tracked ?? '')).status).toBe(302);
+  for (const agent of ['Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101', 'curl/8']) {
+    const headers = { Host: 'click.test', 'User-Agent': agent };
+    const path = new URL(tracked).pathname;
+    expect((await ask({ port: service.httpPort, path, headers })).status).toBe(302);
+  }
   await redis.kill();
   await mail('text/html');
   await redis.start();

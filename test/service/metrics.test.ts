@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { definitions } from '../../src/lib/metrics.ts';
 import {
   exposition,
@@ -30,8 +30,8 @@ describe('metrics of a process', () => {
     metrics.count('store_errors_total', { operation: 'save' });
     metrics.count('redirects_total', { status: '302' });
     metrics.count('redirects_total', { status: '404' });
-    metrics.count('clicks_total', { outcome: 'kept' });
-    metrics.count('clicks_total', { outcome: 'lost' });
+    metrics.count('clicks_total', { outcome: 'kept', automatic: 'false' });
+    metrics.count('clicks_total', { outcome: 'lost', automatic: '' });
     metrics.count('worker_events_total', { event: 'hung' });
     metrics.gauge('events_undelivered', () => 7);
     expect((await series(metrics)).join('\n')).toMatchInlineSnapshot(`
@@ -47,12 +47,42 @@ describe('metrics of a process', () => {
       clickmilter_store_duration_seconds_count{operation="save",worker="main"} 2
       clickmilter_redirects_total{status="302",worker="main"} 1
       clickmilter_redirects_total{status="404",worker="main"} 1
-      clickmilter_clicks_total{outcome="kept",worker="main"} 1
-      clickmilter_clicks_total{outcome="lost",worker="main"} 1
+      clickmilter_clicks_total{outcome="kept",automatic="false",worker="main"} 1
+      clickmilter_clicks_total{outcome="lost",automatic="",worker="main"} 1
       clickmilter_worker_events_total{event="hung",worker="main"} 1
       clickmilter_build_info{version="1.2.3",worker="main"} 1
       clickmilter_events_undelivered{worker="main"} 7"
     `);
+  });
+
+  test('campaigns without end are few series, and each day begins without any', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-11-23T12:00:00Z') });
+    const metrics = new ProcessMetrics('main', '1.2.3');
+    const click = (campaign: string, automatic = 'false') =>
+      metrics.count('campaign_clicks_total', { campaign, automatic });
+    const counted = async () =>
+      (await series(metrics)).filter((line) => line.startsWith('clickmilter_campaign_clicks'));
+    click('');
+    for (let n = 0; n < 1000; n++) click(`c${n}`);
+    click('c7', 'true');
+    click('x'.repeat(5000), 'true');
+    const lines = await counted();
+    expect(lines).toHaveLength(53);
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'clickmilter_campaign_clicks_total{campaign="(none)",automatic="false",worker="main"} 1',
+        'clickmilter_campaign_clicks_total{campaign="c7",automatic="true",worker="main"} 1',
+        'clickmilter_campaign_clicks_total{campaign="(other)",automatic="false",worker="main"} 951',
+        'clickmilter_campaign_clicks_total{campaign="(other)",automatic="true",worker="main"} 1',
+      ]),
+    );
+    vi.setSystemTime(Date.parse('2026-11-24T00:00:01Z'));
+    expect(await counted()).toEqual([]);
+    click('c999');
+    expect(await counted()).toEqual([
+      'clickmilter_campaign_clicks_total{campaign="c999",automatic="false",worker="main"} 1',
+    ]);
+    vi.useRealTimers();
   });
 
   test('a gauge that cannot be read is absent, also after it could be', async () => {

@@ -263,7 +263,7 @@ export class Journal implements EventAppender {
     if (kind === 'events') {
       logger.warn({ path, events }, 'the journal is full: its oldest file was removed');
     } else {
-      metrics.count('clicks_total', { outcome: 'lost' }, events);
+      metrics.count('clicks_total', { outcome: 'lost', automatic: '' }, events);
       logger.error({ path, events }, 'the journal is full: clicks that Redis never got are lost');
     }
   }

@@ -148,7 +148,7 @@ describe('the replay', () => {
     expect(lines).toMatchObject([
       { events: 200, message: 'the journal is full: clicks that Redis never got are lost' },
     ]);
-    expect(counts).toEqual(Array(200).fill('clicks_total lost'));
+    expect(counts).toEqual(Array(200).fill('clicks_total lost '));
     expect((await readdir(folder.path)).filter((name) => name.endsWith('.offset'))).toEqual([]);
     await replaying.close();
   });
