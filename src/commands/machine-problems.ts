@@ -6,6 +6,7 @@ import { configuredStore } from '../config/cross-checks.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
 import { reasonOf } from '../lib/logger.ts';
+import { readOwnPages } from '../redirect/own-pages.ts';
 import type { Setting } from '../scope/option-value.ts';
 import { groupId, type Listener, listeners, stanzaOf, userId } from '../service/listen.ts';
 
@@ -34,7 +35,13 @@ export function machineProblems(
   const http = enabled.find(({ definition }) => definition.id === stanzaOf.redirect);
   const { stanza } = configuredStore(root);
   const server = stanza === undefined ? undefined : root.child(stanza);
-  return [...owners, ...tlsProblems(http), ...tlsProblems(server), ...networkProblems(root, http)];
+  return [
+    ...owners,
+    ...tlsProblems(http),
+    ...problemOf('pages', http?.settings.get('pages'), readOwnPages),
+    ...tlsProblems(server),
+    ...networkProblems(root, http),
+  ];
 }
 
 /** Checks the files of networks, which the redirect endpoint reads. */

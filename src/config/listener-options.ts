@@ -1,6 +1,7 @@
 import { type Definitions, option, optional } from './option.ts';
 import {
   booleanType,
+  contactType,
   fileModeType,
   integerType,
   listType,
@@ -115,6 +116,16 @@ export const httpOptions = {
     false,
     'Whether a click is counted without its recipient, message and reader if the browser sends Sec-GPC: 1 (Global Privacy Control) or DNT: 1.',
     { since: '0.2.0' },
+  ),
+  contact: optional(
+    contactType,
+    'Whom readers may ask, an address or a URL: shown by the page at / and the pages of links that lead nowhere.',
+    { example: '"postmaster@example.com"', since: '0.2.0' },
+  ),
+  pages: optional(
+    pathType,
+    'Folder of your own pages in place of the shipped ones: index.html for /, 404.html, 410.html and 503.html. 404.de.html is for readers of German; 404.html for all others. A page is UTF-8 of up to 64K, with its styles and images (data:) in it: browsers are told to load no other file.',
+    { example: '"/etc/clickmilter/pages"', since: '0.2.0' },
   ),
   static_folder: optional(
     pathType,

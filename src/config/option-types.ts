@@ -296,6 +296,14 @@ export const networksType = listType(
   ),
 );
 
+export const contactType = scalarType(
+  'an address such as "postmaster@example.com", or an http:// or https:// URL',
+  (text) => {
+    if (/^https?:\/\//i.test(text)) return URL.canParse(text) ? new URL(text).href : undefined;
+    return /^[^\s<>"@]{1,64}@[^\s<>"@]{1,253}$/.test(text) ? text : undefined;
+  },
+);
+
 export const redisUrlType = scalarType('a redis://, rediss:// or unix:// URL', (text) => {
   parseRedisUrl(text);
   return text;

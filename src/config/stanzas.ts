@@ -99,6 +99,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     name: 'HTTP_Listener',
     options: { enable, ...httpOptions },
     within: ['global'],
+    reloads: ['contact', 'pages'],
     description:
       'The redirect endpoint, which readers reach, usually through a web server with TLS. Without a Listen it listens at 127.0.0.1:8080.',
   },

@@ -14,18 +14,8 @@ import {
   pathOf,
   tokensIn,
 } from './follow-link.ts';
-import {
-  BAD_REQUEST,
-  BLOCKED,
-  HOME,
-  NOT_ALLOWED,
-  NOT_FOUND,
-  OPTIONS,
-  type Page,
-  redirectTo,
-  TOO_LONG,
-  UNAVAILABLE,
-} from './pages.ts';
+import type { PageName } from './page-texts.ts';
+import { BAD_REQUEST, OPTIONS, type Page, type Pages, redirectTo } from './pages.ts';
 import { isStaticPath, readStaticFile } from './static-files.ts';
 import { clientReader } from './trusted-proxies.ts';
 
@@ -39,6 +29,8 @@ export interface RedirectOptions extends LinkSources {
    * sockets.
    */
   readonly trustedProxies: readonly string[];
+  /** The pages for readers. Called for each, so that a reload applies to the next one. */
+  readonly pages: () => Pages;
   /** Whether clicks of readers whose browser asks not to be tracked are attributed to nobody. */
   readonly respectGpc: boolean;
   /** Folder with robots.txt, favicon.ico, .well-known/… */
@@ -62,22 +54,23 @@ export function createRedirect(options: RedirectOptions): RequestListener {
   const clientOf = clientReader(trustedProxies);
 
   return (request, response) => {
-    answer(request, response).catch((error) => fail(response, error));
+    answer(request, response).catch((error) => fail(request, response, error));
   };
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!hasRightHosts(request)) return send(response, BAD_REQUEST);
     const { method, url = '' } = request;
     if (method === 'OPTIONS') return send(response, OPTIONS);
-    if (method !== 'GET' && method !== 'HEAD') return send(response, NOT_ALLOWED);
+    if (method !== 'GET' && method !== 'HEAD') return show(request, response, 'notAllowed');
     const { path, host } = parseRequestTarget(url);
-    if (path === '/' || path === '') return send(response, HOME);
-    if (path.length > MAX_PATH) return send(response, TOO_LONG);
+    if (path === '/' || path === '') return show(request, response, 'home');
+    if (path.length > MAX_PATH) return show(request, response, 'tooLong');
     if (isStaticPath(path)) {
-      return send(response, (await readStaticFile(staticFolder, path)) ?? NOT_FOUND);
+      const file = await readStaticFile(staticFolder, path);
+      return file === undefined ? show(request, response, 'notFound') : send(response, file);
     }
     const tokens = tokensIn(path);
-    if (tokens.length === 0) return send(response, NOT_FOUND);
+    if (tokens.length === 0) return show(request, response, 'notFound');
     return follow(request, response, tokens, host);
   }
 
@@ -92,7 +85,7 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     const host = checkHost ? normalHost(askedHost ?? client.host) : undefined;
     const now = Date.now();
     const followed = await followLink(options, tokens, host, now);
-    if (followed.kind === 'unknown') return send(response, NOT_FOUND);
+    if (followed.kind === 'unknown') return show(request, response, 'notFound');
     const { token, resolved, retarget } = followed;
     const isAnonymous =
       (respectGpc && asksForPrivacy(request.headers)) || (await hasOptedOut(optOuts, resolved));
@@ -111,21 +104,29 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     }
     const page =
       followed.kind === 'blocked'
-        ? BLOCKED
+        ? pageFor(request, 'blocked')
         : redirectTo(retarget?.to ?? destinationOf(resolved, isAnonymous));
     send(response, page);
     logFollowed(page.status, resolved, isAnonymous);
   }
 
-  function fail(response: ServerResponse, error: unknown): void {
+  function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     try {
       // The reason may name the message, so it is not part of the kind.
       logFailure(logger, 'error', error, 'link lookup failed; answered 503', {}, 'link');
-      send(response, UNAVAILABLE);
+      show(request, response, 'unavailable');
     } catch {
       // Half of an answer has been sent already, or even that page cannot be sent.
       response.destroy();
     }
+  }
+
+  function pageFor({ headers }: IncomingMessage, name: PageName): Page {
+    return options.pages().find(name, headers['accept-language']);
+  }
+
+  function show(request: IncomingMessage, response: ServerResponse, name: PageName): void {
+    send(response, pageFor(request, name));
   }
 
   function send(response: ServerResponse, { status, headers, body }: Page): void {

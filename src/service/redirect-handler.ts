@@ -87,6 +87,10 @@ export interface RedirectHandlerOptions {
   readonly trustedProxies?: readonly string[];
   /** Whether clicks of readers whose browser sends Sec-GPC or DNT are counted but attributed to nobody; default false. */
   readonly respectGpc?: boolean;
+  /** Whom readers may ask, an address or a URL, for the pages that say so; default: nobody. */
+  readonly contact?: string;
+  /** The folder of your own pages: `404.html`, `404.de.html` …; default: the shipped pages. */
+  readonly pages?: string;
   /** The log, such as a pino logger; default: nothing is logged. */
   readonly logger?: Logger;
 }
@@ -124,7 +128,7 @@ export async function createRedirectHandler(
     ...stanzaFields(table, undefined, context),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   });
-  const { checkHost, trustedProxies, respectGpc } = options;
+  const { checkHost, trustedProxies, respectGpc, contact, pages } = options;
   const events = withDefaults(eventsOptions, options.events);
   const releasers = new Releasers();
   const close = () => releasers.release(CLOSE_MS);
@@ -147,7 +151,7 @@ export async function createRedirectHandler(
       store,
       trackingHosts: () => trackingHosts,
       resolver: sealed === undefined ? store.resolver : linksOf(store, sealed).resolver,
-      http: withDefaults(httpOptions, { checkHost, trustedProxies, respectGpc }),
+      http: withDefaults(httpOptions, { checkHost, trustedProxies, respectGpc, contact, pages }),
       events,
       ...(onClick && { sink: appenderTo(onClick) }),
       logger,

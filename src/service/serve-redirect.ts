@@ -6,6 +6,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { type Detail, type Logger, logFailure } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { LinkResolver } from '../link/link-store.ts';
+import { Pages, type PagesOptions } from '../redirect/pages.ts';
 import { createRedirect, type RedirectOptions } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
 import { LocalClicks, RecentClicks } from '../store/recent-clicks.ts';
@@ -24,7 +25,8 @@ export interface RedirectParts {
   readonly http: Pick<
     RedirectOptions,
     'checkHost' | 'trustedProxies' | 'respectGpc' | 'staticFolder'
-  >;
+  > &
+    PagesOptions;
   readonly events: Omit<RecorderOptions, 'events' | 'counter'>;
   /** Takes the click events, in place of the store. */
   readonly sink?: EventAppender;
@@ -37,8 +39,8 @@ export interface RedirectParts {
 
 export interface Redirect {
   readonly handler: RequestListener;
-  /** Takes over what looks automatic. @throws Error where it cannot be used */
-  reload(settings: ReloadedSettings): void;
+  /** Takes over what looks automatic, and reads the pages again. @throws Error where one of them cannot be used */
+  reload(settings: ReloadedSettings, pages: PagesOptions): void;
 }
 
 /**
@@ -52,6 +54,7 @@ export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
     sink === undefined
       ? { events: await store.events.openAppender(), counter: store.counters }
       : { events: new LocalClicks(sink, new RecentClicks(automaticWithinMs)) };
+  let pages = new Pages(http);
   const clicks = new ClickRecorder({ ...parts.events, ...kept, logger, metrics });
   releasers.addFoundation('clicks', async () => {
     await clicks.close();
@@ -63,17 +66,25 @@ export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
     blocks: store.blocks,
     optOuts: store.optOuts,
     trackingHosts,
+    pages: () => pages,
     clicks,
     logger,
     metrics,
     ...(detail && { detail }),
   });
-  return { handler, reload: (settings) => clicks.reload(settings) };
+  return {
+    handler,
+    reload(settings, options) {
+      const read = new Pages(options);
+      clicks.reload(settings);
+      pages = read;
+    },
+  };
 }
 
 /**
  * Serves the redirect endpoint until it is released.
- * @returns `reload` reads certificate, key and scanners' networks again
+ * @returns `reload` reads certificate, key, pages and scanners' networks again
  */
 export async function serveRedirect(listens: readonly Place[], context: Context) {
   const { logger, metrics, links, releasers, config } = context;
@@ -101,7 +112,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   }
   const reload = ({ http: next, events: nextEvents }: Configuration): void => {
     const { tls } = readTls(next);
-    redirect.reload(nextEvents);
+    redirect.reload(nextEvents, next);
     if (tls !== undefined) server.setTls(tls);
   };
   const { tlsCertificate, tlsKey } = http;

@@ -50,6 +50,8 @@ test.each<[string, (string | RegExp)[]]>([
     'link_store = redis redis { tls_ca = "no.pem" }',
     [/: tls_ca cannot be used here: the file has no PEM certificate/],
   ],
+  ['HTTP_Listener { pages = "none" }', [/^1:17: pages cannot be used here: ENOENT: .*none/]],
+  ['HTTP_Listener { enable = off pages = "none" }', []],
   ['redis { tls_ca = "no.pem" }', []],
   ['HTTP_Listener { enable = off tls_certificate = "none.pem" tls_key = "none.pem" }', []],
 ])('%s', (text, expected) => {

@@ -1,11 +1,16 @@
 import { httpOptions } from '../../src/config/listener-options.ts';
 import { stanzaFields } from '../../src/config/stanza.ts';
 import { eventsOptions, redisOptions } from '../../src/config/store-options.ts';
+import { Pages } from '../../src/redirect/pages.ts';
 
 const context = { file: '/etc/clickmilter/clickmilter.conf', stateDirectory: '/nonexistent-state' };
 
 // The options of stanzas that set nothing: components have no defaults of their own.
-export const httpDefaults = stanzaFields(httpOptions, undefined, context);
+const shipped = new Pages({});
+export const httpDefaults = {
+  ...stanzaFields(httpOptions, undefined, context),
+  pages: () => shipped,
+};
 export const redisDefaults = stanzaFields(redisOptions, undefined, context);
 export const eventsDefaults = {
   ...stanzaFields(eventsOptions, undefined, context),
