@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # The MTAs, their clients, and what speaks the milter protocol beside us.
 packages='postfix swaks miltertest libmilter-dev gcc libc6-dev'
 # Stores, certificates, a browser; what reads manual pages, units and completion scripts.
-packages="$packages redis-server redis-tools openssl chromium man-db mandoc systemd zsh fish faketime prometheus caddy haproxy iproute2"
+packages="$packages redis-server redis-tools openssl chromium man-db mandoc systemd zsh fish faketime prometheus caddy haproxy iproute2 lintian"
 # What runs and reads images and compose files.
 packages="$packages umoci runc docker-compose python3-yaml"
 # What the benchmark compares us with, and what loads it.

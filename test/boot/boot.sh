@@ -40,12 +40,14 @@ trap 'exit 1' HUP INT TERM
 
 mkdir -p "$BOOT_FOLDER" /run/systemd/nspawn
 for suite in $BOOT_SUITES; do
-  flock "$BOOT_FOLDER/lock" timeout 400 sh test/boot/make-root.sh "$suite" "$BOOT_FOLDER" ||
+  flock "$BOOT_FOLDER/lock" timeout 600 sh test/boot/make-root.sh "$suite" "$BOOT_FOLDER" ||
     give_up "$suite cannot be made; DEBIAN_MIRROR names another mirror; the end of $BOOT_FOLDER/$suite.log:
 $(tail -n 5 "$BOOT_FOLDER/$suite.log" 2>/dev/null)"
 done
-npm run --silent deb -- "$BOOT_PACKAGES" all
-mv "$BOOT_PACKAGES"/clickmilter_*.deb "$BOOT_PACKAGES/clickmilter.deb"
+architecture=$(dpkg --print-architecture)
+DPKG_DEB_COMPRESSOR_TYPE=none npm run --silent deb -- "$BOOT_PACKAGES" all "$architecture"
+mv "$BOOT_PACKAGES"/clickmilter_*_all.deb "$BOOT_PACKAGES/without-node.deb"
+mv "$BOOT_PACKAGES"/clickmilter_*_"$architecture".deb "$BOOT_PACKAGES/clickmilter.deb"
 sh test/packaging/successor.sh "$BOOT_PACKAGES/clickmilter.deb" "$BOOT_PACKAGES/successor.deb"
 
 # Of its own: the network (loopback only, which the machines share with the tests, so that theirs are the ports 25 and

@@ -40,7 +40,7 @@ export async function startMailServer(
   milter = 'inet:127.0.0.1:8893',
   prepare = '',
 ): Promise<MailServer> {
-  const machine = await bootMachine(suite);
+  const machine = await bootMachine(`${suite}-mail`);
   const catcher = await catchMail();
   await machine.run(`apt-get install -y -qq ${packages.current}
     ${prepare}

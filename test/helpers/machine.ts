@@ -7,7 +7,7 @@ import { poll } from './poll.ts';
 /** The Debian releases that the boot tests run on, by `test/boot/boot.sh`. */
 export const suites = setting('BOOT_SUITES').split(/\s+/);
 
-/** A Debian with systemd as its first process, Postfix, Redis and Node; clickmilter is at hand, but not installed. */
+/** A Debian with systemd as its first process and without Node.js; clickmilter is at hand, but not installed. */
 export interface Machine {
   /** Runs a shell script as root: exit code and output. */
   sh(script: string): Promise<{ readonly status: number; readonly output: string }>;
@@ -20,18 +20,20 @@ export interface Machine {
   stop(): Promise<void>;
 }
 
-/** The package, and the same one as a later version, as a machine sees them. */
+/** The package with Node.js, the same one as a later version, and the one without, as a machine sees them. */
 export const packages = {
   current: '/packages/clickmilter.deb',
   successor: '/packages/successor.deb',
+  withoutNode: '/packages/without-node.deb',
 } as const;
 
 /**
  * Boots a machine and waits until systemd has started everything. It shares the network of the test, which has only
  * a loopback: its ports are ours.
+ * @param tree as `test/boot/make-root.sh` makes them: `SUITE` for a bare Debian, `SUITE-mail` with Postfix and Redis
  */
-export async function bootMachine(suite: string): Promise<Machine> {
-  const cgroup = mkdtempSync(join(setting('BOOT_CGROUP'), `${suite}-`));
+export async function bootMachine(tree: string): Promise<Machine> {
+  const cgroup = mkdtempSync(join(setting('BOOT_CGROUP'), `${tree}-`));
   const nspawn = startPeer(
     requireProgram('sh', 'dash'),
     [
@@ -47,7 +49,7 @@ export async function bootMachine(suite: string): Promise<Machine> {
       '--console=pipe',
       '--volatile=overlay',
       '--machine=mx1',
-      `--directory=${join(setting('BOOT_FOLDER'), suite)}`,
+      `--directory=${join(setting('BOOT_FOLDER'), tree)}`,
       `--bind-ro=${setting('BOOT_PACKAGES')}:/packages`,
       '--boot',
     ],
@@ -55,7 +57,7 @@ export async function bootMachine(suite: string): Promise<Machine> {
   );
 
   const init = await poll(
-    `the first process of ${suite}`,
+    `the first process of ${tree}`,
     async () => {
       if (!nspawn.running) throw new Error(`systemd-nspawn ended:\n${nspawn.output()}`);
       const { output } = await execute('pgrep', ['-P', String(nspawn.pid)]);
@@ -88,7 +90,7 @@ export async function bootMachine(suite: string): Promise<Machine> {
     return output;
   };
   await poll(
-    `${suite} to boot`,
+    `${tree} to boot`,
     async () =>
       /^(running|degraded)$/m.test((await sh('systemctl is-system-running || true')).output),
     90_000,
