@@ -1,12 +1,15 @@
 import { isSafeUrl } from '../lib/text.ts';
 import { parseJson } from '../lib/values.ts';
-import { object } from '../link/fact.ts';
+import { object, text } from '../link/fact.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import { MAX_TARGET } from '../link/message-record.ts';
 import type { Block, Retarget, Ruling } from './store.ts';
 
 /** Characters of the longest name in DNS (RFC 1035 §2.3.4): no blocked domain is longer. */
 const MAX_DOMAIN = 253;
+
+/** Characters of the longest details of a retarget: a URL, and some sentences. */
+const MAX_DETAILS = 2 * MAX_TARGET;
 
 /** The rulings of an operator, to be searched for each link. */
 export class BlockSet {
@@ -69,12 +72,12 @@ export class BlockSet {
  * Spells a URL as browsers do, whether it comes from an address bar, an event or a mail; other
  * texts stay unchanged.
  */
-export function browserUrl(text: string): string {
+export function browserUrl(url: string): string {
   try {
     // Node 20's `URL.canParse` refuses letters of latin1 once it is compiled.
-    return new URL(text).href;
+    return new URL(url).href;
   } catch {
-    return text;
+    return url;
   }
 }
 
@@ -96,22 +99,16 @@ export function parseRuling(key: string, details: string): Ruling | undefined {
   if (retarget === undefined) return { kind: kind as Block['kind'], value };
   const given = details.length > MAX_DETAILS ? undefined : parseJson(details);
   if (kind === 'domain' || !object.isValid(given)) return undefined;
-  const { to, by, since, why } = given;
-  return isDestination(to) && isText(by) && isText(since) && (why === undefined || isText(why))
-    ? { kind: kind as Retarget['kind'], value, to, by, since, why }
+  const { to, by, since, why = '' } = given;
+  const isWhole = text.isValid(by) && text.isValid(since) && text.isValid(why);
+  return isWhole && isDestination(to)
+    ? { kind: kind as Retarget['kind'], value, to, by, since, ...(why !== '' && { why }) }
     : undefined;
 }
 
-/** Characters of the longest details: a URL, and some sentences. */
-const MAX_DETAILS = 2 * MAX_TARGET;
-
 /** Whether links may be made to lead there. */
 export function isDestination(url: unknown): url is string {
-  return isText(url) && url.length <= MAX_TARGET && isSafeUrl(url) && URL.canParse(url);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string';
+  return text.isValid(url) && url.length <= MAX_TARGET && isSafeUrl(url) && URL.canParse(url);
 }
 
 /** A ruling as one line of a file: its key, and for a retarget a space and its details. */

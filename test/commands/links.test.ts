@@ -128,7 +128,7 @@ describe('retarget', () => {
     });
     expect((await run(linkCommand, 'link', url)).stdout).toMatch(/retargeted_why +wrong price\n/);
     expect((await retarget('--list')).stdout).toMatch(
-      /^token 4\S+ leads to https:\S+ \(\d{4}-\S+Z, \S+@\S+: wrong price\)\n$/,
+      /^token \S+ leads to https:\S+ \(\d{4}-\S+Z, \S+@\S+: wrong price\)\n$/,
     );
     expect((await retarget(token, 'https://b.example')).stdout).toBe(
       `retargeted: token ${token} leads to https://b.example, no longer to ${NEW}\n`,
