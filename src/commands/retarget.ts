@@ -39,8 +39,8 @@ export function retargetCommand(program: Command): void {
     .command('retarget')
     .summary('let links lead elsewhere')
     .description(
-      'let links lead to another URL from the next request on; clicks are recorded with the old ' +
-        'target and the new one. A block of a link goes before. Without arguments, list the retargets',
+      'let links lead to another URL from the next request on; events have the old target and the ' +
+        'new one, and blocked links stay blocked. Without arguments, list the retargets',
     )
     .argument('[what]', WHAT)
     .argument('[new]', 'the URL to lead to')

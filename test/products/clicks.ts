@@ -4,7 +4,7 @@ import { encodeRecord, MAX_TARGET, OpenRecord } from '../../src/link/message-rec
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { withEncodedTarget } from '../../src/redirect/unreadable-requests.ts';
 import { BlockSet } from '../../src/store/block-set.ts';
-import type { Block } from '../../src/store/store.ts';
+import type { Block, Retarget, Ruling } from '../../src/store/store.ts';
 import { localClicks } from '../helpers/local-clicks.ts';
 import { eventsDefaults, httpDefaults } from '../helpers/option-defaults.ts';
 import { exampleMessage } from '../link/example-message.ts';
@@ -21,7 +21,7 @@ interface Request {
 interface Endpoint {
   /** By default each token is that of a link of a message of its own. */
   readonly resolve?: Parameters<typeof createRedirect>[0]['resolver']['resolve'];
-  readonly blocks?: readonly Block[];
+  readonly blocks?: readonly Ruling[];
   readonly networks?: readonly string[];
 }
 
@@ -174,6 +174,21 @@ export const products: Readonly<Record<string, Product>> = {
     };
     const mail = links.reduce((sum, { target }) => sum + target.length, 0);
     return requests(links.length, (i) => ({ path: path(i) }), { resolve }, mail);
+  },
+  'parameters of a target × clicks that append some': (n) => {
+    const target = `https://example.org/?${'a=1&'.repeat(n)}`.slice(0, MAX_TARGET);
+    const appendQuery = `a=1&b=${'{pathway}'.repeat(13)}`;
+    const facts = { appendQuery, pathway: 'ü'.repeat(n) };
+    const resolve = async (token: string) => linkOf(token, target, facts);
+    return requests(n / 20, (i) => ({ path: path(i) }), { resolve }, target.length + 2 * n);
+  },
+  'retargets × clicks': (n) => {
+    const blocks = Array.from({ length: n / 20 }, (_, i): Retarget => {
+      const kinds = ['token', 'message', 'url'] as const;
+      const to = `https://example.net/${i}`;
+      return { kind: kinds[i % 3] ?? 'url', value: token(i), to, by: 'a@b', since: '2026-11-29' };
+    });
+    return requests(n / 5, (i) => ({ path: path(i) }), { blocks }, JSON.stringify(blocks).length);
   },
   'blocks × clicks': (n) => {
     const blocks = Array.from({ length: n / 5 }, (_, i): Block => {

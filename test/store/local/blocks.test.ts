@@ -74,6 +74,18 @@ test('it may be edited by hand; what is no block is said, the rest holds', async
   expect(await readFile(path, 'utf8')).toContain('\n# mine\nshop.example\n');
 });
 
+test('a retarget that leads nowhere is said as well, and none holds', async () => {
+  const { logger, lines } = recordedLog();
+  const service = new BlockListFile(path, logger);
+  const made = { by: 'alice@mx1', since: '2026-11-29T12:00:00.000Z' };
+  await service.add({ kind: 'token', value: 'T', to: 'https://b.example/', ...made });
+  await writeFile(path, (await readFile(path, 'utf8')).replace('https:', 'javascript:'));
+  expect(await service.find('T', resolved)).toBeUndefined();
+  expect(lines).toMatchObject([
+    { place: `${path}:3`, line: expect.stringMatching(/^retarget token T \{"to":"javascript:/) },
+  ]);
+});
+
 test('of a file that is no block list, a few lines are said', async () => {
   const { logger, lines } = recordedLog();
   await mkdir(dirname(path));
