@@ -74,6 +74,9 @@ export class BatchDelivery {
     this.#options = options;
     this.#logger = options.logger ?? silent;
     this.#metrics = options.metrics ?? noMetrics;
+    for (const reason of ['refused', 'given up', 'lost']) {
+      this.#metrics.count('events_dead_lettered_total', { reason }, 0);
+    }
     this.#maxBytes = options.webhookBatchBytes;
   }
 

@@ -38,6 +38,7 @@ export class ClickRecorder implements ClickSink {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    options.metrics?.count('clicks_total', { outcome: 'lost', automatic: '' }, 0);
     this.#writer = new ClickEventWriter(options);
     this.#signs = new AutomationSigns(options);
     this.#gate = new FloodGate((click, count) => this.#keepRepeats(click, count), options.flood);

@@ -23,6 +23,7 @@ export const definitions = {
     labels: [],
     buckets: [1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
   },
+  ready: gauge('Whether the service can work, as /readyz reports: 1 or 0'),
   message_bytes: gauge('Bytes of the messages under way, bounded by max_memory'),
   milter_connections: gauge('Open connections of MTAs'),
   store_errors_total: counter('Failed store operations', 'operation'),
@@ -46,6 +47,7 @@ export const definitions = {
     ...counter('Clicks on the links of the campaigns of this UTC day', 'campaign', 'automatic'),
     mostPerDay: 50,
   },
+  tls_certificate_end_seconds: gauge('When tls_certificate expires, as Unix time'),
   events_dead_lettered_total: counter('Clicks that the webhook could not deliver', 'reason'),
   events_undelivered: gauge('Clicks that wait for delivery'),
   events_oldest_undelivered_seconds: gauge('Age of the oldest click that waits for delivery'),
@@ -75,7 +77,11 @@ type Labels<Name extends MetricName> = Readonly<
 
 /** The metrics of a process, as every room sees them. */
 export interface Metrics {
-  /** Adds to a counter. @param by default: 1 */
+  /**
+   * Adds to a counter.
+   * @param by default: 1; 0 makes a series that alerts need from the start, since Prometheus sees no
+   * increase in one that appears
+   */
   count<Name extends OfType<'counter'>>(name: Name, labels: Labels<Name>, by?: number): void;
   /** Adds one value to a histogram. */
   observe<Name extends OfType<'histogram'>>(name: Name, labels: Labels<Name>, value: number): void;

@@ -27,15 +27,17 @@ export async function serveControl(
   roles: readonly Role[],
   workers?: OtherProcesses,
 ): Promise<void> {
+  const ready = async () => {
+    const store = links.store.health().then(
+      () => [],
+      (error: Error) => [error.message],
+    );
+    return [...(workers?.serving() === 0 ? ['no worker serves'] : []), ...(await store)];
+  };
+  metrics.gauge('ready', async () => ((await missing({ ready })).length === 0 ? 1 : 0));
   for (const place of listens) {
     const server = createControlServer({
-      async ready() {
-        const store = links.store.health().then(
-          () => [],
-          (error: Error) => [error.message],
-        );
-        return [...(workers?.serving() === 0 ? ['no worker serves'] : []), ...(await store)];
-      },
+      ready,
       inUse: async () => ({
         pid: process.pid,
         file: config().file,
@@ -129,15 +131,24 @@ async function answer(routes: Routes, request: IncomingMessage): Promise<Answer>
   }
 }
 
-async function readiness({ ready, readyWithinMs = 2_000 }: ControlOptions): Promise<Answer> {
+async function readiness(options: ControlOptions): Promise<Answer> {
+  const lines = await missing(options);
+  if (lines.length === 0) return { status: 200, text: 'ready\n' };
+  return { status: 503, text: `${lines.join('\n')}\n` };
+}
+
+/** What is missing to be ready: one line for each thing. */
+async function missing({
+  ready,
+  readyWithinMs = 2_000,
+}: Pick<ControlOptions, 'ready' | 'readyWithinMs'>): Promise<readonly string[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<readonly string[]>((resolve) => {
     timer = setTimeout(resolve, readyWithinMs, [`no answer within ${readyWithinMs} ms`]);
   });
-  const missing = await Promise.race([ready().catch((error) => [reasonOf(error)]), late]);
+  const lines = await Promise.race([ready().catch((error) => [reasonOf(error)]), late]);
   clearTimeout(timer);
-  if (missing.length === 0) return { status: 200, text: 'ready\n' };
-  return { status: 503, text: `${missing.join('\n')}\n` };
+  return lines;
 }
 
 function send(reply: Answer, request: IncomingMessage, response: ServerResponse): void {

@@ -32,6 +32,7 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
     (milter.maxMemory ?? quarterOfMemory()) / workerCount(config().workers),
   );
   metrics.gauge('message_bytes', () => memory.held);
+  metrics.count('messages_total', { verdict: 'tracked', reason: '' }, 0);
   const full = new OncePerInterval(60_000);
   const onReport = (report: MessageReport) => {
     logMessage(logger, config().log.detail, report);

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { ReloadedSettings } from '../click/automation.ts';
@@ -99,11 +100,12 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     detail: () => config().log.detail,
     releasers,
   });
+  let { tls } = readTls(http);
   const server = new RedirectServer(redirect.handler, {
     ...http,
     logger,
     metrics,
-    ...readTls(http),
+    ...(tls && { tls }),
   });
   releasers.add('redirect', (hurry) => server.close(config().milter.drainTimeoutMs, hurry));
   for (const place of listens) {
@@ -111,12 +113,15 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     await grantAccess(place);
   }
   const reload = ({ http: next, events: nextEvents }: Configuration): void => {
-    const { tls } = readTls(next);
+    const renewed = readTls(next).tls;
     redirect.reload(nextEvents, next);
-    if (tls !== undefined) server.setTls(tls);
+    if (renewed === undefined) return;
+    server.setTls(renewed);
+    tls = renewed;
   };
   const { tlsCertificate, tlsKey } = http;
   if (tlsCertificate !== undefined && tlsKey !== undefined) {
+    metrics.gauge('tls_certificate_end_seconds', () => tls && endOf(tls.cert));
     // Not every certificate tool sends SIGHUP after a renewal.
     const renewed = () => {
       try {
@@ -136,6 +141,11 @@ function readTls({ tlsCertificate, tlsKey }: Configuration['http']) {
   if (tlsCertificate === undefined || tlsKey === undefined) return {};
   const cert = readNamed('tls_certificate', tlsCertificate);
   return { tls: { cert, key: readNamed('tls_key', tlsKey) } };
+}
+
+/** When a certificate expires, as Unix time. */
+function endOf(pem: Buffer): number {
+  return Date.parse(new X509Certificate(pem).validTo) / 1000;
 }
 
 function readNamed(option: string, file: string): Buffer {

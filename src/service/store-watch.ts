@@ -40,6 +40,7 @@ function kindOf(warning: string): string {
 
 /** A resolver that measures each look-up. */
 export function timedResolver(resolver: LinkResolver, metrics: Metrics): LinkResolver {
+  metrics.count('store_errors_total', { operation: 'resolve' }, 0);
   return {
     resolve: (token, host) =>
       timed(metrics, 'resolve', performance.now(), resolver.resolve(token, host)),
@@ -49,6 +50,7 @@ export function timedResolver(resolver: LinkResolver, metrics: Metrics): LinkRes
 /** An issuer that measures each save. */
 export function timedIssuer(issuer: LinkIssuer, metrics: Metrics): LinkIssuer {
   if (issuer.kind === 'sealed') return issuer; // there is no store to wait for
+  metrics.count('store_errors_total', { operation: 'save' }, 0);
   return {
     kind: issuer.kind,
     issue(message) {

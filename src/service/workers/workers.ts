@@ -107,7 +107,9 @@ export class Workers {
       lastDied() {},
       ...options,
     };
-    options.metrics.gauge('workers', () => this.serving.length);
+    const { metrics } = options;
+    metrics.gauge('workers', () => this.serving.length);
+    for (const event of Object.keys(EVENTS)) metrics.count('worker_events_total', { event }, 0);
   }
 
   /**
