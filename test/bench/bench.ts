@@ -15,6 +15,7 @@ import { memory } from './parts/memory.ts';
 import { milterAlone } from './parts/milter.ts';
 import { postfixAgainst, throughPostfix } from './parts/postfix.ts';
 import { redirect, redirectAgainst } from './parts/redirect.ts';
+import { reports } from './parts/reports.ts';
 import { scopes } from './parts/scopes.ts';
 import { store } from './parts/store.ts';
 import { workers } from './parts/workers.ts';
@@ -29,6 +30,7 @@ const PARTS: readonly Part[] = [
   blocks,
   store,
   redirect,
+  reports,
   memory,
 ];
 

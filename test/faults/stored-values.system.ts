@@ -22,6 +22,8 @@ import { openStore } from '../store/redis/open-store.ts';
 const TODAY = new Date().toISOString().slice(0, 10);
 const KEYS = {
   events: 'clickmilter:events',
+  table: `clickmilter:t:${TODAY}:day`,
+  links: `clickmilter:t:${TODAY}:link`,
   counts: `clickmilter:n:${TODAY}`,
   linkCounts: `clickmilter:l:${TODAY}`,
   blocks: 'clickmilter:blocks',
@@ -134,16 +136,19 @@ test('foreign fields in counters and foreign entries in the stream are left out,
   const link = await issue();
   expect(await click(link)).toBe(302);
   await client.hset(KEYS.linkCounts, 'foreign', '1', '["clicks","",""]', 'many', '7', '7');
+  await client.hset(KEYS.counts, 'foreign', '1');
+  await client.hset(KEYS.links, 'foreign', 'many');
   await client.xadd(KEYS.events, '*', 'event', '{"msys":', 'x', 'y');
   for (let i = 0; i < 100; i++) await client.xadd(KEYS.events, '*', 'x', 'y');
   const again = await issue();
   expect(await click(again)).toBe(302);
   const said = await expectCommandsEnd(link.url);
-  expect(said['report']).toContain('3 counts skipped: they cannot be read');
+  expect(said['report']).toContain('4 counts skipped: they cannot be read');
   expect(said['events']).toContain('101 entries skipped: they are not events');
   const { stdout } = await command('events');
   expect(stdout.toString()).toContain(/[\w-]{16}/.exec(again.key.slice(-16))?.[0] ?? '?');
-  await client.hdel(KEYS.linkCounts, 'foreign', '["clicks","",""]', '7');
+  await client.del(KEYS.linkCounts, KEYS.counts);
+  await client.hdel(KEYS.links, 'foreign');
   await expectWell();
 });
 

@@ -11,30 +11,68 @@ const PORTION = 500;
 /** Days that are read at a time. */
 const DAYS = 50;
 
+interface CountedDay {
+  readonly day: string;
+  readonly hasTables: boolean;
+  /** Whether an earlier release counted on this day. */
+  readonly hasOldCounts: boolean;
+}
+
 /** Reports what RedisCounters counted, in this release and in earlier ones. */
 export class RedisReport {
   readonly #connection: RedisConnection;
+  /** Look-ups under way: the reports of one view share them. */
+  readonly #lookups = new Map<string, Promise<CountedDay[]>>();
 
   constructor(connection: RedisConnection) {
     this.#connection = connection;
   }
 
   async addTo(sum: ReportSum): Promise<void> {
-    const { days } = sum;
+    const days = await this.#countedDays(sum);
     for (let start = 0; start < days.length; start += DAYS) {
       const some = days.slice(start, start + DAYS);
-      await Promise.all(
-        some.flatMap((day) => [this.#addTables(sum, day), this.#addOldCounts(sum, day)]),
-      );
+      await Promise.all(some.map((counted) => this.#addDay(sum, counted)));
     }
   }
 
-  async #addTables(sum: ReportSum, day: string): Promise<void> {
+  async #addDay(sum: ReportSum, { day, hasTables, hasOldCounts }: CountedDay): Promise<void> {
     const { rows, total } = sum.tablesOf(day);
     await Promise.all([
-      this.#addTable(sum, rows, (key, numbers) => sum.addRow(rows, key, numbers)),
-      total && this.#addTable(sum, total, (_, numbers) => sum.addToTotal(numbers)),
+      hasTables && this.#addTable(sum, rows, (key, numbers) => sum.addRow(rows, key, numbers)),
+      hasTables && total && this.#addTable(sum, total, (_, numbers) => sum.addToTotal(numbers)),
+      hasOldCounts && this.#addOldCounts(sum, day),
     ]);
+  }
+
+  /** The days on which something was counted: a campaign has few of a year. */
+  #countedDays({ days, query }: ReportSum): Promise<CountedDay[]> {
+    // The rows of campaigns are of all mail.
+    const campaign = query.by === 'campaign' ? undefined : query.campaign;
+    const about = JSON.stringify([days[0], days.at(-1), campaign]);
+    const underWay = this.#lookups.get(about);
+    if (underWay !== undefined) return underWay;
+    const lookup = this.#lookUp(days, campaign).finally(() => this.#lookups.delete(about));
+    this.#lookups.set(about, lookup);
+    return lookup;
+  }
+
+  async #lookUp(days: readonly string[], campaign: string | undefined): Promise<CountedDay[]> {
+    const { keys } = this.#connection;
+    const scope = campaign === undefined ? {} : { campaign };
+    const found = await this.#connection.run((client) =>
+      Promise.all(
+        days.map(async (day): Promise<CountedDay> => {
+          // Whatever is counted is in these two, whatever else it is in.
+          const [tables, old] = await Promise.all([
+            client.exists(keys.table({ day, by: 'day', ...scope })),
+            client.exists(keys.counts(day)),
+          ]);
+          return { day, hasTables: tables > 0, hasOldCounts: old > 0 };
+        }),
+      ),
+    );
+    return found.filter(({ hasTables, hasOldCounts }) => hasTables || hasOldCounts);
   }
 
   async #addTable(

@@ -1,0 +1,38 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FileCounters } from '../../../src/store/local/counters.ts';
+import { FileReport } from '../../../src/store/local/report.ts';
+import type { Counters } from '../../../src/store/store.ts';
+import { countYear, timeOf, VIEWS } from '../../helpers/year-of-counts.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-views-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+function open(name: string): Counters {
+  const counters = new FileCounters({ folder: join(folder, name), flushMs: 60_000 });
+  const reports = new FileReport(join(folder, name));
+  return {
+    sent: (message) => counters.sent(message),
+    book: (click, by) => counters.book(click, by),
+    flush: () => counters.flush(),
+    report: (query) => reports.report(query),
+    clicksOf: (...link) => reports.clicksOf(...link),
+  };
+}
+
+test('once files are read, five times the campaigns of a year make no view slow', async () => {
+  const [few, many] = [open('few'), open('many')];
+  await countYear(few, 150, 20);
+  await countYear(many, 750, 20);
+  for (const [name, view] of Object.entries(VIEWS)) {
+    const [before, after] = [await timeOf(() => view(few)), await timeOf(() => view(many))];
+    expect(after, name).toBeLessThan(4 * before + 50);
+  }
+  const { total } = await many.report({ by: 'day', campaign: 'Newsletter 0' });
+  expect(total).toMatchObject({ messages: 20, clicks: 10 });
+});
