@@ -114,12 +114,14 @@ export function linkKey(token: string): string {
 
 /**
  * Stands for the message and the client of a click, which together make a burst; empty where the
- * client is not known, or asks not to be.
+ * client is not known, asks not to be, or may not be kept (`click_identity`).
  */
 export function burstKey({ ip, isAnonymous, resolved }: Click): string {
-  const address = ip === undefined || isAnonymous ? undefined : parseAddress(ip);
+  const { messageId, identity } = resolved.message;
+  const isKept = ip !== undefined && !isAnonymous && identity !== 'none';
+  const address = isKept ? parseAddress(ip) : undefined;
   if (address === undefined) return '';
-  return keyOf(`${resolved.message.messageId} ${clientOf(address)}`, 16);
+  return keyOf(`${messageId} ${clientOf(address)}`, 16);
 }
 
 function keyOf(text: string, length: number): string {

@@ -19,6 +19,8 @@ export function describeDecision(from: Decider): string {
       return `context variable ${from.name}, ${describeSource(from.setting)}`;
     case 'header':
       return `X-MSYS-API ${from.field}`;
+    case 'vendor':
+      return from.header;
     case 'configuration':
       return describeSource(from.setting);
   }

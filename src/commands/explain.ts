@@ -51,7 +51,7 @@ export function explainCommand(program: Command): void {
     const explained: Explained = {
       facts: transaction.facts,
       decision: transaction.decision,
-      ...(!transaction.believed && { ignored: whyIgnored(config, transaction.decision) }),
+      ...(!transaction.believesXMsysApi && { ignored: whyIgnored(config, transaction.decision) }),
       ...(tried && { report: tried.report }),
     };
     const text = options.json
@@ -98,8 +98,11 @@ function asText(
     ...section('Matching scopes, most specific first', chain.length > 0 ? chain : ['none']),
     ...section('Options and their sources', table(options)),
     ...(decision.problems.length > 0 ? section('Ignored', decision.problems) : []),
-    ...(decision.notDone.length > 0
-      ? section('Not implemented by clickmilter', [`X-MSYS-API ${decision.notDone.join(', ')}`])
+    ...(decision.notDone.length + decision.notDoneHeaders.length > 0
+      ? section('Not implemented by clickmilter', [
+          ...(decision.notDone.length > 0 ? [`X-MSYS-API ${decision.notDone.join(', ')}`] : []),
+          ...decision.notDoneHeaders,
+        ])
       : []),
     ...(report?.links.length ? section('Links', linkLines(report)) : []),
     verdict(decision, ignored, report),
@@ -175,7 +178,7 @@ function asJson({ facts, decision, ignored, report }: Explained): object {
     xMsysApi: ignored === undefined ? { read: true } : { read: false, reason: ignored },
     refusedDomain: decision.refusedDomain,
     problems: decision.problems,
-    notDone: decision.notDone,
+    notDone: [...decision.notDone, ...decision.notDoneHeaders],
     ...(report && {
       message: {
         verdict: report.verdict,

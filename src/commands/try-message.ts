@@ -1,5 +1,4 @@
 import type { MessageReport } from '../filter/report.ts';
-import { SMTPAPI } from '../filter/smtpapi.ts';
 import {
   type Envelope,
   type FilterParts,
@@ -37,11 +36,9 @@ export async function tryMessage(
   transaction.body(file.body);
   const ending = await transaction.end(undefined);
   const report = header.report ?? ending.report ?? transaction.report('untouched');
-  if (ending.body === undefined && ending.smtpapiHeaders === 0) return untouched(report);
+  if (ending.body === undefined && ending.headersToRemove.size === 0) return untouched(report);
 
-  const kept = file.fields.filter(
-    ({ name }) => ending.smtpapiHeaders === 0 || name.toLowerCase() !== SMTPAPI,
-  );
+  const kept = file.fields.filter(({ name }) => !ending.headersToRemove.has(name.toLowerCase()));
   const pieces = [
     file.preface,
     ...kept.map(({ bytes }) => bytes),

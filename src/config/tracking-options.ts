@@ -1,5 +1,6 @@
 import { contextVariableNames, maxLinkExpiry } from '../scope/context-variables.ts';
 import { domainMatcher, recipientMatcher, urlMatcher } from '../scope/pattern-matcher.ts';
+import type { Vendor } from '../scope/tracking-options.ts';
 import { type Definitions, option } from './option.ts';
 import {
   appendQueryType,
@@ -17,6 +18,14 @@ import {
   urlPatternType,
   usedAs,
 } from './option-types.ts';
+
+const VENDORS = [
+  'mailgun',
+  'postmark',
+  'sendgrid',
+  'mandrill',
+  'mailjet',
+] as const satisfies readonly Vendor[];
 
 /** The options of every tracking scope: ESMTP_Listener, Listen, Peer, pathway and pathway_group. */
 export const trackingOptions = {
@@ -120,6 +129,12 @@ export const trackingOptions = {
     choiceType('authenticated', 'any', 'none'),
     'authenticated',
     'Whose X-MSYS-API headers are honoured, if there is an smtpapi stanza: those of authenticated senders, of any sender, or of none.',
+  ),
+  accept_headers: option(
+    usedAs(listType(choiceType(...VENDORS)), (vendors) => vendors as readonly Vendor[]),
+    [],
+    'Other services whose per-message headers are honoured, of the senders that accept_x_msys_api names: X-Mailgun-Track-Clicks, X-PM-TrackLinks, X-SMTPAPI, X-MC-Track, X-Mailjet-TrackClick and more (docs/from-other-services.md). Honoured headers are removed. X-MSYS-API goes before them.',
+    { example: '( "mailgun" "postmark" "sendgrid" "mandrill" "mailjet" )', since: '0.2.0' },
   ),
   click_identity: option(
     choiceType('recipient', 'domain', 'none'),

@@ -5,7 +5,6 @@ import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
 import { longestMacroName, type MacroSettings } from '../scope/facts.ts';
 import type { MessageReport } from './report.ts';
-import { SMTPAPI } from './smtpapi.ts';
 import { type FilterParts, type FilterSettings, Transaction } from './transaction.ts';
 
 export interface ClickFilterOptions extends FilterParts {
@@ -87,7 +86,7 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
       if (ending?.tempfail) {
         return reply(451, '4.3.0', 'Click tracking is not available at the moment, try again');
       }
-      removeSmtpapi(message, ending?.smtpapiHeaders ?? 0);
+      removeHeaders(message, ending?.headersToRemove ?? new Map());
       if (ending?.body !== undefined) message.replaceBody(ending.body);
       return 'accept';
     },
@@ -100,8 +99,10 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
   };
 }
 
-function removeSmtpapi(message: EndOfMessage, count: number): void {
-  for (let index = count; index > 0; index--) message.deleteHeader(SMTPAPI, index);
+function removeHeaders(message: EndOfMessage, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) {
+    for (let index = count; index > 0; index--) message.deleteHeader(name, index);
+  }
 }
 
 /**

@@ -6,9 +6,8 @@ import type { HeaderField } from '../message/header-fields.ts';
 import type { RewrittenLink } from '../message/link.ts';
 import { type OpenMessage, openMessage, type ReadingLimits } from '../message/open-message.ts';
 import type { Limits } from '../milter/options.ts';
-import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames, type MessageFieldLimits } from '../scope/context-variables.ts';
-import { type Decision, decide, type SmtpapiHeader } from '../scope/decide.ts';
+import { type Decision, decide, type SenderWishes } from '../scope/decide.ts';
 import { type Facts, type MacroLookup, type MacroSettings, readFacts } from '../scope/facts.ts';
 import type { Match } from '../scope/match.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
@@ -16,7 +15,8 @@ import type { OptOuts, SentCounter } from '../store/store.ts';
 import { messageFacts } from './message-facts.ts';
 import { MemoryShare, type MessageMemory } from './message-memory.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
-import { isBelieved, parseSmtpapi, SMTPAPI } from './smtpapi.ts';
+import { SenderHeaders } from './sender-headers.ts';
+import { isBelieved } from './smtpapi.ts';
 import { readingOptions, type TrackedMessage, trackLinks } from './track-links.ts';
 
 /** The settings that a transaction uses. It keeps to one snapshot. */
@@ -68,13 +68,15 @@ export type BeforeBody =
 export interface Ending {
   /** The new body, if it changes. */
   readonly body?: readonly Buffer[] | undefined;
-  /** How many X-MSYS-API header fields to remove. */
-  readonly smtpapiHeaders: number;
+  /** How many header fields to remove, by their name in lower case. */
+  readonly headersToRemove: ReadonlyMap<string, number>;
   /** Whether to answer with a temporary failure. */
   readonly tempfail: boolean;
   /** The report, unless the end of headers had one. */
   readonly report?: MessageReport;
 }
+
+const NO_HEADERS: ReadonlyMap<string, number> = new Map();
 
 /** Approximate bytes that a recipient or header field takes in addition to its text. */
 const ENTRY_BYTES = 100;
@@ -87,8 +89,6 @@ const ENTRY_BYTES = 100;
 export class Transaction {
   /** The facts by which the scopes were matched. */
   readonly facts: Facts;
-  /** Whether an X-MSYS-API header is honoured, and therefore removed. */
-  readonly believed: boolean;
   readonly #start = performance.now();
   readonly #settings: FilterSettings;
   readonly #parts: FilterParts;
@@ -98,10 +98,7 @@ export class Transaction {
   /** As received. A recipient that is named twice gets the message once. */
   readonly #recipients = new Set<string>();
   readonly #headers: HeaderField[] = [];
-  /** The values of believed X-MSYS-API headers. */
-  readonly #smtpapi: string[] = [];
-  /** How many there are, which is known without memory for their values. */
-  #smtpapiCount = 0;
+  readonly #senderHeaders: SenderHeaders;
   readonly #variables: ReadonlyMap<string, string> | undefined;
   #decision: Decision;
   #open: OpenMessage | undefined;
@@ -123,7 +120,13 @@ export class Transaction {
     const match = settings.scopes.match(this.facts);
     this.#variables = contextVariables(macro);
     this.#decision = this.#decide(match);
-    this.believed = settings.smtpapi && isBelieved(this.#decision.options, macro);
+    const { options } = this.#decision;
+    const believed =
+      (settings.smtpapi || options.acceptHeaders.length > 0) && isBelieved(options, macro);
+    this.#senderHeaders = new SenderHeaders(
+      settings.smtpapi && believed,
+      believed ? options.acceptHeaders : [],
+    );
   }
 
   /** The decision, which may change at the end of headers. */
@@ -131,14 +134,19 @@ export class Transaction {
     return this.#decision;
   }
 
-  #decide(match: Match, header?: SmtpapiHeader): Decision {
+  /** Whether an X-MSYS-API header is honoured, and therefore removed. */
+  get believesXMsysApi(): boolean {
+    return this.#senderHeaders.believesXMsysApi;
+  }
+
+  #decide(match: Match, header?: SenderWishes): Decision {
     const { engagementTracker } = this.#settings;
     return decide(match, header, this.#variables, engagementTracker, this.#senderDomain);
   }
 
   /** Whether the message will be left untouched, whatever follows MAIL. */
   get isOff(): boolean {
-    return !this.believed && !this.#decision.options.clickTrackingEnabled;
+    return !this.#senderHeaders.areHonoured && !this.#decision.options.clickTrackingEnabled;
   }
 
   recipient(address: string): void {
@@ -147,12 +155,10 @@ export class Transaction {
 
   header(field: HeaderField): void {
     const { name, value } = field;
-    const isSmtpapi =
-      this.believed && name.length === SMTPAPI.length && name.toLowerCase() === SMTPAPI;
-    if (isSmtpapi) this.#smtpapiCount++;
+    const take = this.#senderHeaders.count(name);
     if (!this.#takes(name.length + value.length + ENTRY_BYTES)) return;
     this.#headers.push(field);
-    if (isSmtpapi) this.#smtpapi.push(fromUtf8(value));
+    take?.(value);
   }
 
   /** @returns the answer, and the report unless the body is needed */
@@ -161,9 +167,8 @@ export class Transaction {
       this.#isReported = true;
       return { answer: this.#withoutBody, report: this.report('untouched', 'memory') };
     }
-    if (this.#smtpapi.length > 0) {
-      const limits = this.#settings.engagementTracker;
-      const parsed = parseSmtpapi(this.#smtpapi, limits);
+    const parsed = this.#senderHeaders.read(this.#settings.engagementTracker);
+    if (parsed !== undefined) {
       if ('reject' in parsed) {
         const { dryRun } = this.#decision.options;
         const report = this.report(dryRun ? 'dry-run' : 'rejected', 'smtpapi');
@@ -173,7 +178,7 @@ export class Transaction {
           report: { ...report, reply: parsed.reject },
         };
       }
-      this.#decision = this.#decide(this.#decision.match, parsed.header);
+      this.#decision = this.#decide(this.#decision.match, parsed.wishes);
     }
     const reason = this.#whyNotToRead();
     if (reason === undefined) {
@@ -188,7 +193,7 @@ export class Transaction {
 
   /** The answer at the end of headers if the body does not change. */
   get #withoutBody(): BeforeBody {
-    return this.#headersToRemove > 0 ? 'skip body' : 'accept';
+    return this.#headersToRemove.size > 0 ? 'skip body' : 'accept';
   }
 
   #whyNotToRead(): WhyUntouched | undefined {
@@ -224,7 +229,7 @@ export class Transaction {
   async end(queueId: string | undefined, givenUp?: GivenUp): Promise<Ending> {
     try {
       return {
-        smtpapiHeaders: this.#headersToRemove,
+        headersToRemove: this.#headersToRemove,
         tempfail: false,
         ...(await this.#rewrite(queueId, givenUp)),
       };
@@ -295,7 +300,8 @@ export class Transaction {
     reason?: WhyUntouched,
     made?: { links: readonly RewrittenLink[]; kind?: 'stored' | 'sealed'; facts?: MessageFacts },
   ): MessageReport {
-    const { match, problems, notDone, message } = this.#decision;
+    const { match, problems, message } = this.#decision;
+    const notDone = [...this.#decision.notDone, ...this.#decision.notDoneHeaders];
     const [scope] = match.chain();
     return {
       verdict,
@@ -324,8 +330,8 @@ export class Transaction {
     return false;
   }
 
-  get #headersToRemove(): number {
-    return this.#decision.options.dryRun ? 0 : this.#smtpapiCount;
+  get #headersToRemove(): ReadonlyMap<string, number> {
+    return this.#decision.options.dryRun ? NO_HEADERS : this.#senderHeaders.counts;
   }
 
   #messageFacts(queueId: string | undefined): MessageFacts {

@@ -18,6 +18,15 @@ export interface SmtpapiHeader extends MessageFields {
   readonly notDone?: readonly string[];
 }
 
+/** What the header fields of a sender ask for: X-MSYS-API, and those of other vendors. */
+export interface SenderWishes extends SmtpapiHeader {
+  readonly clickTrackingParts?: TrackingOptions['clickTrackingParts'];
+  /** The header of another vendor that asked for a field above, by the field's name. */
+  readonly askedBy?: ReadonlyMap<string, string>;
+  /** Header fields of other vendors, and parts of them, that clickmilter does not implement. */
+  readonly notDoneHeaders?: readonly string[];
+}
+
 /** The source of a value. */
 export type Decider =
   /** An MTA macro that has the name of a context variable. */
@@ -27,6 +36,8 @@ export type Decider =
   | { readonly kind: 'context'; readonly name: string; readonly setting: Effective }
   /** A field of the X-MSYS-API header. */
   | { readonly kind: 'header'; readonly field: string }
+  /** A header of another vendor (`accept_headers`). */
+  | { readonly kind: 'vendor'; readonly header: string }
   | { readonly kind: 'configuration'; readonly setting: Effective };
 
 interface Reason {
@@ -52,6 +63,8 @@ export interface Decision {
   readonly problems: readonly string[];
   /** Fields of X-MSYS-API that clickmilter does not implement. */
   readonly notDone: readonly string[];
+  /** The same of headers of other vendors. */
+  readonly notDoneHeaders: readonly string[];
   /** The source of each option, and of each field of the message that is set. */
   reasons(): ReadonlyMap<string, Reason>;
 }
@@ -70,7 +83,7 @@ const byConfiguration = new WeakMap<Match, Decision>();
  */
 export function decide(
   match: Match,
-  header: SmtpapiHeader | undefined,
+  header: SenderWishes | undefined,
   macros: ReadonlyMap<string, string> = noMacros,
   limits: MessageFieldLimits,
   senderDomain?: string,
@@ -97,25 +110,35 @@ class MessageDecision implements Decision {
   readonly refusedDomain?: string;
   readonly problems: string[];
   readonly notDone: readonly string[];
+  readonly notDoneHeaders: readonly string[];
   readonly message: MessageFields;
+  /** The parts that a header asks for. */
+  readonly #parts: Reason | undefined;
   /** The values that header, macros and context variables set. */
   readonly #decided = new Map<VariableName, { readonly value: Value; readonly from: Decider }>();
 
   constructor(
     match: Match,
-    header: SmtpapiHeader,
+    header: SenderWishes,
     macros: ReadonlyMap<string, string>,
     limits: MessageFieldLimits,
     senderDomain?: string,
   ) {
     this.problems = [...(header.problems ?? [])];
     this.notDone = header.notDone ?? [];
+    this.notDoneHeaders = header.notDoneHeaders ?? [];
+    const { clickTrackingParts: parts, askedBy } = header;
+    const by = askedBy?.get('clickTrackingParts') ?? '';
+    this.#parts = parts && { value: parts, from: { kind: 'vendor', header: by } };
     const pathway = macros.get('pathway');
     this.match = pathway ? match.withPathway(pathway) : match;
     this.#readHeader(header);
     this.#readVariables(macros, limits);
     this.message = this.#valuesFor('field');
-    const overrides = this.#valuesFor('option');
+    const overrides = {
+      ...this.#valuesFor('option'),
+      ...(parts && { clickTrackingParts: parts }),
+    };
     const { options } = this.match;
     this.options = Object.keys(overrides).length === 0 ? options : { ...options, ...overrides };
     const { trackingDomain, trackingDomainsAllowed } = this.options;
@@ -137,6 +160,7 @@ class MessageDecision implements Decision {
     for (const [name, { value, from }] of this.#decided) {
       reasons.set(name, { value: isRecord(value) ? JSON.stringify(value) : value, from });
     }
+    if (this.#parts) reasons.set('click_tracking_parts', this.#parts);
     const from = this.#pathwayDecider();
     if (from) reasons.set('pathway', { value: this.match.pathway ?? '', from });
     return reasons;
@@ -166,16 +190,22 @@ class MessageDecision implements Decision {
     return values;
   }
 
-  #readHeader(header: SmtpapiHeader): void {
-    const { clickTracking } = header;
+  #readHeader(header: SenderWishes): void {
+    const { clickTracking, askedBy } = header;
+    const from = (wish: string, field: string): Decider => {
+      const vendor = askedBy?.get(wish);
+      return vendor ? { kind: 'vendor', header: vendor } : { kind: 'header', field };
+    };
     if (clickTracking !== undefined) {
-      const from = headerField('options.click_tracking');
-      this.#decided.set('click_tracking_enabled', { value: clickTracking, from });
+      this.#decided.set('click_tracking_enabled', {
+        value: clickTracking,
+        from: from('clickTracking', 'options.click_tracking'),
+      });
     }
     for (const name of variableNames) {
       const { field }: ContextVariable = contextVariables[name];
       const value = field && header[field];
-      if (value !== undefined) this.#decided.set(name, { value, from: headerField(name) });
+      if (field && value !== undefined) this.#decided.set(name, { value, from: from(field, name) });
     }
   }
 
@@ -198,10 +228,6 @@ class MessageDecision implements Decision {
       this.#decided.set(key, { value, from });
     }
   }
-}
-
-function headerField(field: string): Decider {
-  return { kind: 'header', field };
 }
 
 function macroNamed(name: string): Decider {

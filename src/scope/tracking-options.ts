@@ -4,6 +4,9 @@ import type { Matcher } from './pattern-matcher.ts';
 type OnFailure = 'accept' | 'tempfail' | 'seal';
 
 /** Whose X-MSYS-API headers are honoured; `authenticated` means that the MTA reports a login. */
+/** Vendors whose per-message headers may be honoured. */
+export type Vendor = 'mailgun' | 'postmark' | 'sendgrid' | 'mandrill' | 'mailjet';
+
 type AcceptXMsysApi = 'authenticated' | 'any' | 'none';
 
 /**
@@ -44,6 +47,8 @@ export interface TrackingOptions {
   /** Matches an envelope recipient without angle brackets. */
   readonly excludeRecipients: Matcher;
   readonly acceptXMsysApi: AcceptXMsysApi;
+  /** Other vendors whose headers are honoured, of the senders of `acceptXMsysApi`. */
+  readonly acceptHeaders: readonly Vendor[];
   /** How much of the recipient links, events, log and counts may hold. */
   readonly clickIdentity: 'recipient' | 'domain' | 'none';
   readonly dryRun: boolean;

@@ -664,6 +664,75 @@ describe('X-MSYS-API', () => {
   });
 });
 
+describe('headers of other vendors', () => {
+  const login = { mail: { '{auth_authen}': 'me' } };
+  const fields = [
+    'X-Mailgun-Tag: one',
+    'X-PM-TrackLinks: HtmlAndText',
+    'x-mailgun-tag: two',
+    'X-Mailgun-Dkim: yes',
+    'X-Mailer: x',
+  ];
+  const sent = message(fields.map((field) => `${field}\r\n`).join(''));
+  const accept = (...names: string[]) =>
+    configure(`ESMTP_Listener { accept_headers = ( ${names.join(' ')} ) }`);
+
+  test('switch tracking on, and do not go out; others of the same vendor are named, and stay', async () => {
+    accept('mailgun', 'postmark');
+    const text = (await send({ message: sent, macros: login })).message.toString();
+    expect(text).toContain('localhost:8080/stored-1');
+    expect(text.match(/^x-.*/gim)).toEqual(['X-Mailgun-Dkim: yes', 'X-Mailer: x']);
+    expect(stored.saved[0]?.message).toMatchObject({ tags: ['one', 'two'] });
+    expect(reports).toMatchObject([{ verdict: 'tracked', notDone: ['X-Mailgun-Dkim'] }]);
+  });
+
+  test.each([
+    ['of another vendor', ['mailgun'], login],
+    ['of a stranger', ['mailgun', 'postmark'], {}],
+    ['by default', [], login],
+  ])('%s do not count, and stay', async (_name, names, macros) => {
+    if (names.length > 0) accept(...names);
+    const { message } = await send({ message: sent, macros });
+    expect(message.toString()).toContain('X-PM-TrackLinks: HtmlAndText');
+    expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'off' }]);
+  });
+
+  test('of any sender, where X-MSYS-API would be', async () => {
+    configure('ESMTP_Listener { accept_headers = postmark accept_x_msys_api = any }');
+    await send({ message: sent });
+    expect(reports).toMatchObject([{ verdict: 'tracked' }]);
+  });
+
+  test('X-MSYS-API goes before them, a context variable before both', async () => {
+    configure(`smtpapi {} ESMTP_Listener { accept_headers = ( postmark mailgun ) }`);
+    const both = message(
+      'X-MSYS-API: {"options":{"click_tracking":false},"tags":["t"]}\r\nX-PM-TrackLinks: HtmlOnly\r\nX-PM-Tag: p\r\n',
+    );
+    const result = await send({ message: both, macros: login });
+    expect(result.message.toString()).not.toMatch(/^x-/im);
+    expect(reports).toMatchObject([{ reason: 'off' }]);
+    const macros = { mail: { ...login.mail, '{smtpapi_click_tracking}': '1' } };
+    const withHtml = Buffer.from(
+      both
+        .toString()
+        .replace('Subject', 'Content-Type: text/html\r\nSubject')
+        .replace(/See.*/s, '<a href="https://a.example/">x</a>'),
+    );
+    await send({ message: withHtml, macros });
+    expect(stored.saved[0]?.message.tags).toEqual(['t']);
+  });
+
+  test('only HTML: the text stays as it was', async () => {
+    accept('mailgun');
+    const text = message('X-Mailgun-Track-Clicks: htmlonly\r\n');
+    await send({ message: text, macros: login });
+    expect(reports[0]?.links.map(({ reason }) => reason)).toEqual([
+      'untracked-part',
+      'untracked-part',
+    ]);
+  });
+});
+
 test.each([
   ['', 0],
   ['macros { long_names = on }', 2],

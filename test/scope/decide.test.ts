@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { contextVariableNames } from '../../src/scope/context-variables.ts';
-import { decide, type SmtpapiHeader } from '../../src/scope/decide.ts';
+import { decide, type SenderWishes } from '../../src/scope/decide.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
 const { scopes } = configurationOf(`
@@ -32,7 +32,7 @@ const limits = { maxMetadataLen: 1000 };
 
 function decided(
   facts: { peer: string },
-  header?: SmtpapiHeader,
+  header?: SenderWishes,
   macros: Record<string, string> = {},
 ) {
   return decide(scopes.match(facts), header, new Map(Object.entries(macros)), limits);
@@ -42,6 +42,7 @@ function decided(
 function why(decision: ReturnType<typeof decide>, option: string): string {
   const from = decision.reasons().get(option)?.from;
   if (from?.kind === 'header') return `header ${from.field}`;
+  if (from?.kind === 'vendor') return `vendor ${from.header}`;
   if (from?.kind !== 'configuration') return from ? `${from.kind} ${from.name}` : 'nothing';
   return from.setting.origin === 'default' ? 'default' : `line ${from.setting.origin.line}`;
 }

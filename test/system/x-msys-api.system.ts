@@ -15,7 +15,9 @@ let postfix: Postfix;
 
 beforeAll(async () => {
   catcher = await catchMail();
-  service = await startService('smtpapi { }\nESMTP_Listener { tracking_domain = "click.test" }');
+  service = await startService(
+    'smtpapi { }\nESMTP_Listener { tracking_domain = "click.test" accept_headers = ( mailgun sendgrid ) }',
+  );
   postfix = await startPostfix({
     deliverTo: catcher.port,
     milters: `{ ${service.milter}, default_action=tempfail }`,
@@ -72,6 +74,17 @@ test('every one of several, an empty one among them, is deleted, and the fields 
   const out = (await delivered(withFields(...fields), login)).toString('latin1');
   expect(out).not.toMatch(/x-msys-api/i);
   htmlOnly.urlsIn(Buffer.from(out.replace('X-Between: 1\r\n', ''), 'latin1'));
+});
+
+test('headers of another service do the same', async () => {
+  const fields = [
+    'X-Mailgun-Tag: a',
+    'X-SMTPAPI: {"filters":{"clicktrack":{"settings":\r\n {"enable":1}}}}',
+    'X-Mailgun-Tag: b',
+  ];
+  const out = await delivered(withFields(...fields), login);
+  expect(htmlOnly.urlsIn(out)[0]).toContain('click.test');
+  expect(await delivered(withFields(...fields), {})).toEqual(withFields(...fields));
 });
 
 test('where nothing is tracked it is deleted too', async () => {

@@ -1,0 +1,203 @@
+import { decodeEncodedWords } from '../message/header-fields.ts';
+import {
+  boundTags,
+  isCampaignId,
+  isJsonObject,
+  maxCampaignIdLength,
+} from '../scope/context-variables.ts';
+import type { Vendor } from '../scope/tracking-options.ts';
+
+/** What header fields of other vendors ask for, while they are read. */
+export interface VendorWishes {
+  clickTracking?: boolean;
+  clickTrackingParts?: 'both' | 'html' | 'text';
+  campaignId?: string;
+  readonly tags: string[];
+  /** The header that asked for each of these, by its name here. */
+  readonly askedBy: Map<string, string>;
+  /** Rejected values, as sentences for the log. */
+  readonly problems: string[];
+  /** Header fields, and parts of them, that clickmilter does not act upon. */
+  readonly notDone: string[];
+}
+
+interface VendorHeader {
+  /** As the vendor writes it. */
+  readonly name: string;
+  /** Takes over one value, without folds and encoded words. @returns what a valid value is, if this is not one */
+  read(value: string, wishes: VendorWishes): string | undefined;
+}
+
+interface VendorHeaders {
+  readonly headers: readonly VendorHeader[];
+  /** The beginnings of its other headers, in lower case: they are not done. */
+  readonly others: readonly string[];
+}
+
+/** A value of a header, in lower case, and what it asks for. */
+type Words = Readonly<Record<string, Pick<VendorWishes, 'clickTracking' | 'clickTrackingParts'>>>;
+
+const ON = { clickTracking: true } as const;
+const OFF = { clickTracking: false } as const;
+const BOTH = { clickTracking: true, clickTrackingParts: 'both' } as const;
+const HTML = { clickTracking: true, clickTrackingParts: 'html' } as const;
+const TEXT = { clickTracking: true, clickTrackingParts: 'text' } as const;
+
+/** The per-message headers of other vendors, as they document them: `accept_headers`. */
+export const VENDOR_HEADERS: Readonly<Record<Vendor, VendorHeaders>> = {
+  mailgun: {
+    // The one for clicks is more specific, so it is read after the one for all tracking.
+    headers: [
+      choice('X-Mailgun-Track', { yes: {}, true: {}, no: OFF, false: OFF }),
+      choice('X-Mailgun-Track-Clicks', { yes: ON, true: ON, htmlonly: HTML, no: OFF, false: OFF }),
+      tags('X-Mailgun-Tag', (value) => [value]),
+    ],
+    others: ['x-mailgun-'],
+  },
+  postmark: {
+    headers: [
+      choice('X-PM-TrackLinks', { none: OFF, htmlandtext: BOTH, htmlonly: HTML, textonly: TEXT }),
+      tags('X-PM-Tag', (value) => [value]),
+    ],
+    others: ['x-pm-'],
+  },
+  sendgrid: { headers: [{ name: 'X-SMTPAPI', read: readXSmtpapi }], others: [] },
+  mandrill: {
+    headers: [
+      { name: 'X-MC-Track', read: readXMcTrack },
+      tags('X-MC-Tags', (value) => value.split(',')),
+    ],
+    others: ['x-mc-'],
+  },
+  mailjet: {
+    headers: [
+      choice('X-Mailjet-TrackClick', { 1: ON, 0: OFF }),
+      { name: 'X-Mailjet-Campaign', read: readCampaign },
+    ],
+    others: ['x-mailjet-', 'x-mj-'],
+  },
+};
+
+const ASKED = ['clickTracking', 'clickTrackingParts', 'campaignId', 'tags'] as const;
+
+/** Not done, and named so in the log line: characters of a name, and how many names. */
+const MAX_NAME_LENGTH = 40;
+const MAX_NAMES = 20;
+
+/**
+ * Reads the fields of these vendors' headers.
+ * @param valuesOf the values of a header, by its name in lower case
+ * @param others names of their other header fields, as they were received
+ */
+export function readVendorHeaders(
+  vendors: readonly Vendor[],
+  valuesOf: ReadonlyMap<string, readonly string[]>,
+  others: Iterable<string>,
+): VendorWishes {
+  const wishes: VendorWishes = {
+    tags: [],
+    askedBy: new Map(),
+    problems: [],
+    notDone: [...others],
+  };
+  for (const { name, read } of vendors.flatMap((vendor) => VENDOR_HEADERS[vendor].headers)) {
+    for (const raw of valuesOf.get(name.toLowerCase()) ?? []) {
+      const value = decodeEncodedWords(raw.replace(/\r?\n[ \t]*/g, ' ').trim());
+      if (value === '') continue;
+      const before = ASKED.map((wish) => `${wishes[wish]}`);
+      const expected = read(value, wishes);
+      for (const [at, wish] of ASKED.entries()) {
+        if (`${wishes[wish]}` !== before[at]) wishes.askedBy.set(wish, name);
+      }
+      if (expected !== undefined) wishes.problems.push(`${name} ignored: it must be ${expected}`);
+    }
+  }
+  const names = [...new Set(wishes.notDone.map((name) => name.slice(0, MAX_NAME_LENGTH)))];
+  return { ...wishes, tags: [...boundTags(wishes.tags)], notDone: names.slice(0, MAX_NAMES) };
+}
+
+function choice(name: string, words: Words): VendorHeader {
+  return {
+    name,
+    read(value, wishes) {
+      const word = value.toLowerCase();
+      if (!Object.hasOwn(words, word)) return Object.keys(words).join(', ');
+      Object.assign(wishes, words[word]);
+      return undefined;
+    },
+  };
+}
+
+function tags(name: string, split: (value: string) => readonly string[]): VendorHeader {
+  return {
+    name,
+    read(value, wishes) {
+      for (const tag of split(value)) {
+        if (tag.trim() !== '' && wishes.tags.length < MAX_NAMES) wishes.tags.push(tag.trim());
+      }
+      return undefined;
+    },
+  };
+}
+
+function readCampaign(value: string, wishes: VendorWishes): string | undefined {
+  if (!isCampaignId(value)) return `at most ${maxCampaignIdLength} bytes`;
+  wishes.campaignId = value;
+  return undefined;
+}
+
+/** A list of what is tracked: clicks that it does not name are not. */
+function readXMcTrack(value: string, wishes: VendorWishes): string | undefined {
+  const clicks: Words = {
+    clicks: BOTH,
+    clicks_all: BOTH,
+    clicks_htmlonly: HTML,
+    clicks_textonly: TEXT,
+  };
+  wishes.clickTracking = false;
+  for (const word of value.toLowerCase().split(',', MAX_NAMES)) {
+    const kind = word.trim();
+    if (Object.hasOwn(clicks, kind)) Object.assign(wishes, clicks[kind]);
+    else if (kind !== '') wishes.notDone.push(`X-MC-Track ${kind}`);
+  }
+  return undefined;
+}
+
+/** JSON with the settings of filters, categories, and much that is not done. A value that cannot be read may have said no. */
+function readXSmtpapi(value: string, wishes: VendorWishes): string | undefined {
+  const fields = jsonObject(value);
+  if (fields === undefined) {
+    wishes.clickTracking = false;
+    return 'a JSON object; the message is not tracked';
+  }
+  const { category, filters, ...others } = fields;
+  const categories = Array.isArray(category) ? category : [category];
+  for (const tag of categories) if (typeof tag === 'string' && tag !== '') wishes.tags.push(tag);
+  const { clicktrack, ...otherFilters } = isJsonObject(filters) ? filters : {};
+  wishes.notDone.push(
+    ...Object.keys(others).map((name) => `X-SMTPAPI ${name}`),
+    ...Object.keys(otherFilters).map((name) => `X-SMTPAPI filters.${name}`),
+  );
+  const settings = isJsonObject(clicktrack) ? clicktrack['settings'] : undefined;
+  if (!isJsonObject(settings)) return undefined;
+  const [enable, text] = [settings['enable'], settings['enable_text']].map(booleanOf);
+  if (enable !== undefined) wishes.clickTracking = enable;
+  if (text !== undefined) wishes.clickTrackingParts = text ? 'both' : 'html';
+  return undefined;
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Libraries write 1, "1" and true. */
+function booleanOf(value: unknown): boolean | undefined {
+  if (value === 1 || value === '1' || value === true || value === 'true') return true;
+  if (value === 0 || value === '0' || value === false || value === 'false') return false;
+  return undefined;
+}
