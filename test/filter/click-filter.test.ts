@@ -351,7 +351,13 @@ test('what a click will report is saved with the links', async () => {
     { target: 'https://example.com/b', part: 'text' },
   ]);
   expect(counted).toEqual([
-    { day: new Date().toISOString().slice(0, 10), campaign: 'autumn', pathway: 'p', links: 2 },
+    {
+      time: 1000 * facts.injectionTime,
+      campaign: 'autumn',
+      pathway: 'p',
+      recipientDomain: 'example.net',
+      links: 2,
+    },
   ]);
 });
 
