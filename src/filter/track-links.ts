@@ -6,8 +6,24 @@ import type { ReadingLimits, ReadingOptions, ReadMessage } from '../message/open
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
 
+/** The reading options by the options they were made of, which the messages of a scope share. */
+const made = new WeakMap<TrackingOptions, { limits: ReadingLimits; reading: ReadingOptions }>();
+
 /** The options by which a message is read: which of its links may be tracked. */
 export function readingOptions(
+  limits: ReadingLimits,
+  scopes: ScopeTree,
+  options: TrackingOptions,
+): ReadingOptions {
+  const known = made.get(options);
+  // Options belong to the scopes they come from.
+  if (known?.limits === limits) return known.reading;
+  const reading = makeReadingOptions(limits, scopes, options);
+  made.set(options, { limits, reading });
+  return reading;
+}
+
+function makeReadingOptions(
   limits: ReadingLimits,
   { trackingDomains }: ScopeTree,
   options: TrackingOptions,

@@ -32,7 +32,7 @@ export class RelatedRoots {
    * @returns the part that counted as the root until now, where this part is the root instead
    */
   begins(node: MimeNode): MimeNode | undefined {
-    const [parent] = ancestors(node);
+    const parent = (node.parentNode || undefined) as MimeNode | undefined;
     if (parent?.multipart !== 'related') {
       return undefined;
     }
@@ -66,6 +66,9 @@ export class RelatedRoots {
 
   /** Each multipart/related around a part, with its child that holds the part. */
   #around(node: MimeNode) {
+    if (this.#related.size === 0) {
+      return []; // as in most messages
+    }
     const path = [node, ...ancestors(node)];
     return path.flatMap((child, depth) => {
       const parent = path[depth + 1];
