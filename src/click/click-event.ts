@@ -92,7 +92,7 @@ export class ClickEventWriter {
    * @param count how many clicks the event stands for
    */
   start(click: Click, eventId: string, count: number): string {
-    const { message, link } = click.resolved;
+    const { message, link, position } = click.resolved;
     let common = this.#common.get(message);
     if (common === undefined) {
       const customerId = message.customerId ?? this.#customerId;
@@ -102,7 +102,7 @@ export class ClickEventWriter {
       common = shortened(clean(messageMembers(known) + this.#node).slice(1));
       this.#common.set(message, common);
     }
-    const event: EventFacts = { eventId, repeatCount: count };
+    const event: EventFacts = { eventId, repeatCount: count, position };
     const own = clean(
       membersOf(EVENT, event) + membersOf(CLICK, this.#seen(click)) + membersOf(LINK, link),
     );

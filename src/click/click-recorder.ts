@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { inBackground } from '../lib/background.ts';
 import { type Logger, logFailure, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
-import { countedFacts } from '../link/counted.ts';
-import type { ClickAppender, ClickCounter, CountedClick } from '../store/store.ts';
+import type { ClickAppender } from '../store/store.ts';
 import {
   type AutomationSettings,
   AutomationSigns,
@@ -19,7 +18,6 @@ import { unattributed } from './unattributed.ts';
 export interface RecorderOptions extends EventNode, AutomationSettings {
   /** Where events are kept. */
   readonly events: ClickAppender;
-  readonly counter?: ClickCounter;
   readonly flood?: FloodLimits;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
@@ -77,38 +75,17 @@ export class ClickRecorder implements ClickSink {
   }
 
   async #keep(made: Click, count: number): Promise<void> {
-    const { events, counter, metrics = noMetrics } = this.#options;
+    const { events } = this.#options;
     const click = made.isAnonymous ? unattributed(made) : made;
     const eventId = randomUUID();
-    const endings = this.#signs.endingsFor(made);
     await events.record({
       eventId,
       time: made.time,
       burst: burstKey(made),
       link: linkKey(made.token),
       start: this.#writer.start(click, eventId, count),
-      endings,
+      endings: this.#signs.endingsFor(made),
       ...EVENT_ENDING,
     });
-    const by = endings[0]?.kind === 'person' ? 'people' : 'automatic';
-    // The click is kept: a failing counter must not lose it.
-    inBackground('count a click', () => counter?.book(countedClick(click, count), by));
-    const automatic = String(by === 'automatic');
-    const campaign = click.resolved.message.campaignId ?? '';
-    metrics.count('clicks_total', { outcome: 'kept', automatic }, count);
-    metrics.count('campaign_clicks_total', { campaign, automatic }, count);
   }
-}
-
-function countedClick({ time, resolved }: Click, count: number): CountedClick {
-  const { link, message, position } = resolved;
-  return {
-    ...countedFacts(message),
-    time,
-    messageId: message.messageId,
-    link: link.name ?? link.target,
-    part: link.part,
-    ...(position !== undefined && { position }),
-    count,
-  };
 }

@@ -1,5 +1,4 @@
-import { domainOf } from '../lib/text.ts';
-import type { MessageFacts } from './facts.ts';
+import { commonDomain, type MessageFacts } from './facts.ts';
 
 /** The facts of a message by which it and its clicks are counted. None of them is an address. */
 export interface CountedFacts {
@@ -21,12 +20,16 @@ export function countedFacts({
   tags,
   recipients,
 }: MessageFacts): CountedFacts {
-  const domain = domainOf(recipients[0] ?? '');
-  const isCommon = recipients.every((recipient) => domainOf(recipient) === domain);
+  const recipientDomain = commonDomain(recipients);
   return {
     ...(campaignId !== undefined && { campaign: campaignId }),
     ...(pathway !== undefined && { pathway }),
-    ...(tags !== undefined && tags.length > 0 && { tags: [...new Set(tags.slice(0, MAX_TAGS))] }),
-    ...(domain && isCommon && { recipientDomain: domain }),
+    ...(tags !== undefined && tags.length > 0 && { tags: countedTags(tags) }),
+    ...(recipientDomain && { recipientDomain }),
   };
+}
+
+/** The tags that are counted. */
+export function countedTags(tags: readonly string[]): readonly string[] {
+  return [...new Set(tags.slice(0, MAX_TAGS))];
 }

@@ -97,9 +97,9 @@ export const MESSAGE_FACTS = {
         drop: 8,
       },
       recipient_domain: {
-        description: "the domain of the recipient's address, in lower case",
+        description: 'the domain of the recipients, in lower case; absent if they have several',
         schema: text.schema,
-        from: (recipients) => domainOf(onlyOne(recipients) ?? ''),
+        from: commonDomain,
         drop: 10,
       },
     },
@@ -234,6 +234,9 @@ export const MESSAGE_FACTS = {
 
 export type MessageFacts = FactsOf<typeof MESSAGE_FACTS>;
 
+/** The name of links that have none. */
+export const RAW_URL = 'Raw URL';
+
 /** Facts of one link. */
 export const LINK_FACTS = {
   /** The exact original target, an http or https URL of ASCII characters. */
@@ -257,7 +260,7 @@ export const LINK_FACTS = {
         description: '`data-msys-linkname`, or `Raw URL`',
         schema: { type: 'string', minLength: 1 },
         required: true,
-        from: (name = 'Raw URL') => name,
+        from: (name = RAW_URL) => name,
       },
     },
   }),
@@ -423,6 +426,16 @@ export const EVENT_FACTS = {
       },
     },
   }),
+  position: fact(count, {
+    event: {
+      link_position: {
+        description:
+          'the place of the link among the tracked links of the message, from 0 on; ' +
+          'absent for a sealed link',
+        own: true,
+      },
+    },
+  }),
 } as const;
 
 export type EventFacts = FactsOf<typeof EVENT_FACTS>;
@@ -526,6 +539,13 @@ function isListed(recipients: readonly string[]): boolean {
     recipients.length < 2 ||
     recipients.reduce((sum, { length }) => sum + length + 3, 0) <= MAX_RECIPIENTS_LENGTH
   );
+}
+
+/** The domain that all recipients have in common, in lower case. */
+export function commonDomain(recipients: readonly string[] = []): string | undefined {
+  const domain = domainOf(recipients[0] ?? '');
+  const isCommon = recipients.every((recipient) => domainOf(recipient) === domain);
+  return isCommon ? domain || undefined : undefined;
 }
 
 /** @returns undefined also for an address that was forgotten, which is empty, and for one that is only a domain */

@@ -11,6 +11,7 @@ import { Pages, type PagesOptions } from '../redirect/pages.ts';
 import { createRedirect, type RedirectOptions } from '../redirect/redirect.ts';
 import { RedirectServer } from '../redirect/redirect-server.ts';
 import { LocalClicks, RecentClicks } from '../store/recent-clicks.ts';
+import { Settlement } from '../store/settlement.ts';
 import type { EventAppender, Store } from '../store/store.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
 import type { Releasers } from './releasers.ts';
@@ -51,16 +52,22 @@ export interface Redirect {
 export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
   const { store, resolver, trackingHosts, http, sink, logger, metrics, detail, releasers } = parts;
   const { automaticWithinMs } = parts.events;
-  const kept =
+  const events =
     sink === undefined
-      ? { events: await store.events.openAppender(), counter: store.counters }
-      : { events: new LocalClicks(sink, new RecentClicks(automaticWithinMs)) };
+      ? await store.events.openAppender()
+      : new LocalClicks(sink, new RecentClicks(automaticWithinMs));
   let pages = new Pages(http);
-  const clicks = new ClickRecorder({ ...parts.events, ...kept, logger, metrics });
+  const clicks = new ClickRecorder({ ...parts.events, events, logger, metrics });
   releasers.addFoundation('clicks', async () => {
     await clicks.close();
-    await kept.events.close();
+    await events.close();
   });
+  if (sink === undefined) {
+    const { events, counters } = store;
+    const settlement = new Settlement({ events, counters, automaticWithinMs, logger, metrics });
+    settlement.start();
+    releasers.add('counting clicks', () => settlement.close());
+  }
   const handler = createRedirect({
     ...http,
     resolver: timedResolver(resolver, metrics),

@@ -108,6 +108,8 @@ export interface Events {
   /** @param from `oldest`: every event that is kept; `newest`: only events appended from now on */
   openReader(from: 'oldest' | 'newest'): StreamReader;
   openConsumer(name: ConsumerName): EventConsumer;
+  /** The right to do something that one process at a time does for all that share the events. */
+  lease(name: string): Lease;
   /** Events that wait on this host until they can be appended where consumers look. */
   waiting(): Promise<Backlog>;
   /**
@@ -225,6 +227,14 @@ export interface EventConsumer extends EventReader {
   acknowledge(events: readonly StoredEvent[]): Promise<void>;
   /** Events that no consumer has acknowledged yet. */
   backlog(): Promise<Backlog>;
+}
+
+/** A right that one process at a time has. It ends some seconds after its holder fell silent. */
+export interface Lease {
+  /** Takes the right, or keeps it. @returns whether this process has it */
+  hold(): Promise<boolean>;
+  /** Gives up the right, if this process has it. */
+  release(): Promise<void>;
 }
 
 /** Events that wait. */

@@ -3,7 +3,7 @@ import { ClickRecorder, type RecorderOptions } from '../../src/click/click-recor
 import { silent } from '../../src/lib/logger.ts';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
 import { FailoverAppender } from '../../src/store/redis/failover.ts';
-import type { ClickClass, CountedClick, EventAppender } from '../../src/store/store.ts';
+import type { EventAppender } from '../../src/store/store.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { localClicks } from '../helpers/local-clicks.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
@@ -37,35 +37,17 @@ afterEach(async () => {
 });
 
 describe('recording', () => {
-  test('each click is one event with an id of its own, and is counted', async () => {
+  test('each click is one event with an id of its own', async () => {
     const kept = new Kept();
-    const counted: [CountedClick, ClickClass][] = [];
-    const counter = { book: (...booked: [CountedClick, ClickClass]) => void counted.push(booked) };
-    const clicks = recorder(kept, { counter });
+    const clicks = recorder(kept);
     await Promise.all([clicks.record(exampleClick()), clicks.record(exampleClick())]);
     expect(kept.events.flatMap((line) => schemaErrors(JSON.parse(line)))).toEqual([]);
     expect(new Set(kept.tracked.map(({ event_id }) => event_id)).size).toBe(2);
-    const one = {
-      time: exampleClick().time,
-      messageId: 'Zm9vYmFyYmF6cXV4',
-      campaign: 'spring',
-      pathway: 'newsletters',
-      recipientDomain: 'example.org',
-      tags: ['a', 'b'],
-      link: 'https://example.org/offer?id=1',
-      part: 'html',
-      count: 1,
-    };
-    expect(counted).toEqual([
-      [one, 'people'],
-      [one, 'people'],
-    ]);
   });
 
-  test('an anonymous click is counted, and nothing leads to message, recipient or reader', async () => {
+  test('of an anonymous click nothing leads to message, recipient or reader', async () => {
     const kept = new Kept();
-    const counted: CountedClick[] = [];
-    const clicks = recorder(kept, { counter: { book: (click) => void counted.push(click) } });
+    const clicks = recorder(kept);
     const ofTwo = [{}, {}, { messageId: 'AAAAAAAAAAAAAAAA' }];
     for (const facts of ofTwo) await clicks.record(exampleClick({ isAnonymous: true }, facts));
     expect(kept.events.flatMap((line) => schemaErrors(JSON.parse(line)))).toEqual([]);
@@ -91,18 +73,13 @@ describe('recording', () => {
     const [first, again, other] = kept.tracked.map(({ message_id }) => message_id);
     expect(first).toBe(again);
     expect(new Set([first, other, 'Zm9vYmFyYmF6cXV4', 'AAAAAAAAAAAAAAAA']).size).toBe(4);
-    expect(counted.map(({ messageId }) => messageId)).toEqual([first, first, other]);
-    expect(counted[0]).toMatchObject({ campaign: 'spring', pathway: 'newsletters', count: 1 });
   });
 
-  test('a click that is kept nowhere is told, and not counted', async () => {
+  test('a click that is kept nowhere is told', async () => {
     const kept = new Kept();
     kept.fail = new StoreUnavailable('away');
-    const counted: [CountedClick, ClickClass][] = [];
-    const counter = { book: (...booked: [CountedClick, ClickClass]) => void counted.push(booked) };
-    const clicks = recorder(kept, { counter });
+    const clicks = recorder(kept);
     await expect(clicks.record(exampleClick())).rejects.toBe(kept.fail);
-    expect(counted).toEqual([]);
   });
 });
 
@@ -144,11 +121,7 @@ describe('a flood on one token', () => {
     for (let n = 0; n < 10; n++) await clicks.record(exampleClick());
     kept.fail = new StoreUnavailable('away');
     await clicks.close();
-    expect(counts).toEqual([
-      'clicks_total kept false',
-      'campaign_clicks_total spring false',
-      ...Array(9).fill('clicks_total lost '),
-    ]);
+    expect(counts).toEqual([...Array(9).fill('clicks_total lost ')]);
   });
 });
 

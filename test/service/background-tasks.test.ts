@@ -78,17 +78,6 @@ const tasks: Record<string, () => Promise<void>> = {
     expect(JSON.stringify(commands.slice(1))).toContain('x:c:Zm9vYmFyYmF6cXV4');
     counters.stop();
   },
-  async 'count a click'() {
-    const kept: string[] = [];
-    const recorder = new ClickRecorder({
-      events: localClicks({ append: async (events) => void kept.push(...events) }),
-      ...eventsDefaults,
-      counter: { book: boom },
-    });
-    await recorder.record(exampleClick());
-    await recorder.close();
-    expect(kept).toHaveLength(1);
-  },
   async 'write the counters (files)'() {
     const counters = new FileCounters({
       folder: join(folder, 'file', 'below'),

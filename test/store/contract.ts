@@ -191,6 +191,20 @@ export function storeContract(open: () => Store, numRuns = 100): void {
     return { all, skipped: reader.skipped };
   };
 
+  test('a lease has one holder at a time, until it gives it up', async () => {
+    const [first, second] = [open().events.lease('test'), open().events.lease('test')];
+    expect([await first.hold(), await second.hold(), await first.hold()]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    await second.release();
+    expect(await second.hold()).toBe(false);
+    await first.release();
+    expect([await second.hold(), await first.hold()]).toEqual([true, false]);
+    await second.release();
+  });
+
   describe('links', () => linksContract(links, numRuns));
 
   describe('blocks', () => {

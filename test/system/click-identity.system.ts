@@ -47,6 +47,7 @@ describe.each(['redis', 'sealed'])('link_store = %s', (linkStore) => {
     service = await startService(`
       link_store = ${linkStore}
       redis { url = "${redis.url}" key_prefix = "${linkStore}:" }
+      events { automatic_within = 0 }
       smtpapi { }
       HTTP_Listener { trusted_proxies = ( "127.0.0.1" ) respect_gpc = on }
       ESMTP_Listener { click_tracking_enabled = on tracking_domain = "${DOMAIN}" accept_x_msys_api = any }

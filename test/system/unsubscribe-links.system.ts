@@ -20,6 +20,7 @@ describe.each(['sealed', 'redis'])('with links that are %s', (linkStore) => {
     service = await startService(`
       link_store = ${linkStore}
       redis { url = "${redis.url}" }
+      events { automatic_within = 0 }
       ESMTP_Listener { click_tracking_enabled = on tracking_domain = "click.test" unsubscribe_links = track }`);
   });
   afterAll(() => service?.stop());

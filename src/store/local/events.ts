@@ -6,6 +6,7 @@ import type {
   ConsumerName,
   EventConsumer,
   Events,
+  Lease,
   SignSettings,
   StreamReader,
 } from '../store.ts';
@@ -16,6 +17,7 @@ import { JournalConsumer, journalBacklog } from './journal-consumer.ts';
 import { type JournalKind, journalFiles } from './journal-file.ts';
 import { JournalReader, UnreadableFiles } from './journal-reader.ts';
 import { adoptPending } from './journal-replay.ts';
+import { FileLease } from './lease.ts';
 
 export interface JournalSettings {
   /** The folder of the journal. */
@@ -64,6 +66,10 @@ export class LocalEvents implements Events {
 
   openConsumer({ group }: ConsumerName): EventConsumer {
     return new JournalConsumer(this.#settings.journal, group, this.#logger);
+  }
+
+  lease(name: string): Lease {
+    return new FileLease(this.#settings.journal, name);
   }
 
   waiting(): Promise<Backlog> {

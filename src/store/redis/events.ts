@@ -10,6 +10,7 @@ import type {
   DeadLetterBox,
   EventConsumer,
   Events,
+  Lease,
   SignSettings,
   StoredEvent,
   StreamReader,
@@ -19,6 +20,7 @@ import { RedisConnection } from './connection.ts';
 import { RedisEventConsumer } from './event-consumer.ts';
 import { RedisEventReader } from './event-reader.ts';
 import { FailoverAppender } from './failover.ts';
+import { RedisLease } from './lease.ts';
 import { RedisStream, type StreamLimits } from './stream.ts';
 
 interface RedisEventsOptions {
@@ -89,6 +91,10 @@ export class RedisEvents implements Events {
 
   #ownConnection(): RedisConnection {
     return new RedisConnection(this.#options.redis, { blocking: true });
+  }
+
+  lease(name: string): Lease {
+    return new RedisLease(this.#options.connection, name);
   }
 
   waiting(): Promise<Backlog> {

@@ -44,6 +44,11 @@ export class Keys {
     return `${this.#prefix}events`;
   }
 
+  /** The holder of a right that one process at a time has. */
+  lease(name: string): string {
+    return `${this.#prefix}lease:${name}`;
+  }
+
   /**
    * The clicks and HEAD requests of the current period and of the one before, by turns: hashes. In a
    * cluster they lie on the node of the stream, because one script writes all three.

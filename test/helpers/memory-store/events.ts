@@ -6,6 +6,7 @@ import type {
   ConsumerName,
   EventConsumer,
   Events,
+  Lease,
   StoredEvent,
   StreamReader,
 } from '../../../src/store/store.ts';
@@ -14,6 +15,7 @@ import type {
 export class MemoryEvents implements Events {
   readonly #events: string[] = [];
   readonly #dead: string[] = [];
+  readonly #leases = new Map<string, object>();
   /** By group: how far it has read, and the events that are not acknowledged. */
   readonly #groups = new Map<string, { at: number; pending: StoredEvent[] }>();
 
@@ -28,6 +30,15 @@ export class MemoryEvents implements Events {
   }
 
   removeBefore = async (time: number) => this.erase((event) => (timeOfEvent(event) ?? time) < time);
+
+  lease(name: string): Lease {
+    const holder = {};
+    const isFree = () => (this.#leases.get(name) ?? holder) === holder;
+    return {
+      hold: async () => isFree() && this.#leases.set(name, holder) !== undefined,
+      release: async () => void (isFree() && this.#leases.delete(name)),
+    };
+  }
 
   openReader(from: 'oldest' | 'newest'): StreamReader {
     let at = from === 'oldest' ? 0 : this.#events.length;

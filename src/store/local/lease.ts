@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { locked, makeFolder, removeFile, replaceFile } from '../../lib/files.ts';
+import { parseJson } from '../../lib/values.ts';
+import type { Lease } from '../store.ts';
+
+/** How long a holder may be silent. */
+const LEASE_MS = 10_000;
+
+/** A lease in a file beside the journal, which names its holder and when it ends. */
+export class FileLease implements Lease {
+  readonly #folder: string;
+  readonly #file: string;
+  readonly #holder = randomUUID();
+  /** When to write the file again, by performance.now. */
+  #renewAt = 0;
+
+  constructor(folder: string, name: string) {
+    this.#folder = folder;
+    this.#file = join(folder, `${name}.lease.json`);
+  }
+
+  async hold(): Promise<boolean> {
+    const isOurs = await this.#isOurs();
+    if (isOurs === false || (isOurs && performance.now() < this.#renewAt)) return isOurs;
+    await makeFolder(this.#folder, 0o750);
+    return locked(`${this.#file}.lock`, async () => {
+      if ((await this.#isOurs()) === false) return false;
+      const lease = { holder: this.#holder, until: Date.now() + LEASE_MS };
+      await replaceFile(this.#file, JSON.stringify(lease));
+      this.#renewAt = performance.now() + LEASE_MS / 3;
+      return true;
+    });
+  }
+
+  async release(): Promise<void> {
+    if (await this.#isOurs()) await removeFile(this.#file);
+  }
+
+  /** @returns undefined where nobody holds the lease */
+  async #isOurs(): Promise<boolean | undefined> {
+    const text = await readFile(this.#file, 'utf8').catch(() => '');
+    const { holder, until } = Object(parseJson(text)) as Record<string, unknown>;
+    const left = typeof until === 'number' ? until - Date.now() : 0;
+    // The clock may have been set back.
+    return left > 0 && left <= LEASE_MS ? holder === this.#holder : undefined;
+  }
+}

@@ -1,0 +1,234 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BoundedCache } from '../lib/bounded-cache.ts';
+import { type Logger, logFailure } from '../lib/logger.ts';
+import type { Metrics } from '../lib/metrics.ts';
+import { countedTags } from '../link/counted.ts';
+import { texts } from '../link/fact.ts';
+import { RAW_URL } from '../link/facts.ts';
+import { StoreUnavailable } from '../link/link-store.ts';
+import { countOf } from './counting.ts';
+import { fieldsOfEvent, timeOfEvent } from './event-line.ts';
+import type {
+  ClickCounter,
+  CountedClick,
+  EventConsumer,
+  Events,
+  Lease,
+  SignSettings,
+  StoredEvent,
+} from './store.ts';
+
+export interface SettlementOptions extends SignSettings {
+  readonly events: Pick<Events, 'openConsumer' | 'lease'>;
+  readonly counters: ClickCounter & { flush(): Promise<void> };
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** How often events are read and clicks booked; default 1,000 ms. */
+  readonly intervalMs?: number;
+}
+
+/** The consumer group, and the name under which the journal's offsets are kept. */
+const GROUP = 'counters';
+/** Events that wait, and their bytes; beyond them the oldest are booked early. */
+const MAX_WAITING = 20_000;
+const MAX_BYTES = 32 * 1024 * 1024;
+/** Events that are read or acknowledged at once. */
+const PORTION = 1_000;
+/** Events booked last, by id: one that comes again, as after an outage, is not booked again. */
+const REMEMBERED = 20_000;
+
+interface Waiting {
+  readonly id: string;
+  readonly eventId: string;
+  readonly bytes: number;
+  /** When its class is settled, by performance.now. */
+  readonly due: number;
+  /** Absent for an event that is not booked. */
+  readonly click?: CountedClick;
+  isAutomatic: boolean;
+}
+
+/**
+ * Books the clicks of events: the one place where clicks are counted. A click waits until no later
+ * event can reclassify it any more. It waits in the stream or the journal, as an event that was not
+ * acknowledged, so a crash loses none; it may count some twice. Of all processes, one settles.
+ */
+export class Settlement {
+  readonly #options: SettlementOptions;
+  readonly #lease: Lease;
+  readonly #stopped = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #consumer: EventConsumer | undefined;
+  /** Whether events may be there that an earlier process read and did not book. */
+  #isResuming = true;
+  /** In the order of the events. */
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+  readonly #byId = new Map<string, Waiting>();
+  /** Booked, and not acknowledged yet. */
+  #booked: StoredEvent[] = [];
+  readonly #known = new BoundedCache<string, true>(REMEMBERED);
+  #isFailing = false;
+
+  constructor(options: SettlementOptions) {
+    this.#options = options;
+    this.#lease = options.events.lease(GROUP);
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+    await this.#leave();
+    await this.#lease.release().catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    const { intervalMs = 1000, logger } = this.#options;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        await this.#turn();
+        this.#isFailing = false;
+      } catch (error) {
+        // An outage of the store is logged where it is noticed.
+        if (!(error instanceof StoreUnavailable) && !this.#isFailing) {
+          logFailure(logger, 'error', error, 'clicks cannot be counted yet');
+          this.#isFailing = true;
+        }
+      }
+      await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  /** Reads what is new, and books what is due. */
+  async #turn(): Promise<void> {
+    if (!(await this.#lease.hold())) return this.#leave();
+    this.#consumer ??= this.#options.events.openConsumer({ group: GROUP, name: GROUP });
+    await this.#acknowledge(this.#consumer);
+    while (!this.#stopped.signal.aborted && !this.#isFull) {
+      const events = await this.#read(this.#consumer);
+      for (const event of events) this.#take(event);
+      if (events.length === 0) break;
+    }
+    await this.#book();
+    await this.#acknowledge(this.#consumer);
+  }
+
+  async #read(consumer: EventConsumer): Promise<readonly StoredEvent[]> {
+    if (!this.#isResuming) return consumer.next(PORTION, 0);
+    // They stay the same until they are acknowledged.
+    if (this.#waiting.length > 0) return [];
+    const events = await consumer.unacknowledged(2 * MAX_WAITING, 2 * MAX_BYTES);
+    const bytes = events.reduce((sum, { event }) => sum + event.length, 0);
+    this.#isResuming = events.length > MAX_WAITING || bytes > MAX_BYTES;
+    return events.length > 0 ? events : this.#read(consumer);
+  }
+
+  get #isFull(): boolean {
+    return this.#waiting.length > MAX_WAITING || this.#bytes > MAX_BYTES;
+  }
+
+  #take({ id, event: text }: StoredEvent): void {
+    const { automaticWithinMs } = this.#options;
+    // Earlier releases counted the clicks of their events, which have no class, themselves.
+    const fields = text.includes('"is_automatic":') ? fieldsOfEvent(text) : undefined;
+    const eventId = textOf(fields?.['event_id']) ?? '';
+    const isNew = !this.#byId.has(eventId) && this.#known.get(eventId) === undefined;
+    const click = fields && isNew ? clickOf(fields, timeOfEvent(text)) : undefined;
+    const waiting: Waiting = {
+      id,
+      eventId,
+      bytes: text.length,
+      due: performance.now() + automaticWithinMs,
+      isAutomatic: fields?.['is_automatic'] === true,
+      ...(click && { click }),
+    };
+    this.#waiting.push(waiting);
+    this.#bytes += waiting.bytes;
+    if (click) this.#byId.set(eventId, waiting);
+    const reclassified = fields?.['reclassifies'];
+    for (const other of Array.isArray(reclassified) ? reclassified : []) {
+      const earlier = this.#byId.get(String(other));
+      if (earlier !== undefined) earlier.isAutomatic = true;
+    }
+  }
+
+  /** Books what is due, and what there is no room for. */
+  async #book(): Promise<void> {
+    const now = performance.now();
+    let settled = 0;
+    for (const waiting of this.#waiting) {
+      const left = this.#waiting.length - settled;
+      if (waiting.due > now && left <= MAX_WAITING && this.#bytes <= MAX_BYTES) break;
+      settled++;
+      this.#bytes -= waiting.bytes;
+      this.#bookOne(waiting);
+    }
+    if (settled === 0) return;
+    this.#waiting.splice(0, settled);
+    await this.#options.counters.flush();
+  }
+
+  #bookOne({ id, eventId, click, isAutomatic }: Waiting): void {
+    this.#booked.push({ id, event: '' });
+    if (click === undefined) return;
+    this.#byId.delete(eventId);
+    this.#known.set(eventId, true);
+    const { counters, metrics } = this.#options;
+    counters.book(click, isAutomatic ? 'automatic' : 'people');
+    const automatic = String(isAutomatic);
+    metrics.count('clicks_total', { outcome: 'kept', automatic }, click.count);
+    const campaign = click.campaign ?? '';
+    metrics.count('campaign_clicks_total', { campaign, automatic }, click.count);
+  }
+
+  async #acknowledge(consumer: EventConsumer): Promise<void> {
+    while (this.#booked.length > 0) {
+      await consumer.acknowledge(this.#booked.slice(0, PORTION));
+      this.#booked.splice(0, PORTION);
+    }
+  }
+
+  /** Forgets what waits: the next holder of the lease reads it again. */
+  async #leave(): Promise<void> {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    this.#isResuming = true;
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#booked = [];
+    this.#byId.clear();
+    await consumer?.close();
+  }
+}
+
+/** Reads what is counted of a click from its event. @returns undefined where something is missing */
+function clickOf(
+  fields: Readonly<Record<string, unknown>>,
+  time: number | undefined,
+): CountedClick | undefined {
+  const name = textOf(fields['target_link_name']);
+  const link = name === undefined || name === RAW_URL ? textOf(fields['target_link_url']) : name;
+  const messageId = textOf(fields['message_id']);
+  const { part, rcpt_tags: tags } = fields;
+  if (time === undefined || link === undefined || messageId === undefined) return undefined;
+  if (part !== 'text' && part !== 'html') return undefined;
+  const facts = {
+    campaign: textOf(fields['campaign_id']),
+    pathway: textOf(fields['pathway']),
+    recipientDomain: textOf(fields['recipient_domain']),
+    tags: texts.isValid(tags) ? countedTags(tags) : undefined,
+    position: countOf(fields['link_position']),
+  };
+  const known = Object.entries(facts).filter(([, value]) => value !== undefined);
+  const count = countOf(fields['repeat_count']) ?? 1;
+  return { ...Object.fromEntries(known), time, messageId, link, part, count };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
