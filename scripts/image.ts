@@ -40,9 +40,16 @@ const run = (program: string, args: readonly string[], cwd = checkout) =>
   execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 
 /** The time of all files: the same commit makes the same image of the same Debian packages. */
-const time = new Date(
-  1000 * Number(process.env['SOURCE_DATE_EPOCH'] ?? run('git', ['log', '-1', '--format=%ct'])),
-);
+const time = new Date(1000 * Number(process.env['SOURCE_DATE_EPOCH'] ?? commitTime()));
+
+/** In Unix seconds; now, where this is not a clone. */
+function commitTime(): string {
+  try {
+    return run('git', ['log', '-1', '--format=%ct']);
+  } catch {
+    return String(Math.floor(Date.now() / 1000));
+  }
+}
 
 interface Blob {
   readonly mediaType: string;

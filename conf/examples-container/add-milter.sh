@@ -1,6 +1,7 @@
 #!/bin/sh
-# Lists clickmilter before the other milters of Postfix, so that links change before DKIM signs. It may run many times.
-# For boky/postfix it is a file of /docker-init.db, for docker-mailserver its user-patches.sh.
+# Lists clickmilter before the other milters of Postfix, so that links change before DKIM signs.
+# Running it again changes nothing. For boky/postfix it is a file of /docker-init.db, for
+# docker-mailserver its user-patches.sh.
 milters=$(postconf -h smtpd_milters)
 case $milters in
   *inet:clickmilter-milter:8893*) ;;
