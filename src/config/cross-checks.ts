@@ -21,6 +21,7 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkSockets(root, problems);
   checkTrackingDomain(root, problems);
   checkSenderDomains(root, problems);
+  checkHostOff(root, problems);
   checkPairs(root, problems);
   checkRedis(root, problems);
   checkMacroNames(root, problems);
@@ -138,6 +139,21 @@ function checkSenderDomains(root: Stanza, problems: Problems): void {
       `tracking_domain is ${value}: set tracking_domains_allowed to what it may become, such as ${withSenderDomain(String(value), 'example.com')}`,
     );
   }
+}
+
+/** More than this many domains make a request for an invalid token noticeably slow. */
+const maxDomainsTried = 100;
+
+/** A sealed link is bound to its host. Where that is not known, each domain is tried. */
+function checkHostOff(root: Stanza, problems: Problems): void {
+  const checkHost = root.child('http_listener')?.settings.get('check_host');
+  if (checkHost?.value !== false) return;
+  const { size } = buildScopes(root).trackingDomains;
+  if (size <= maxDomainsTried) return;
+  problems.warning(
+    checkHost.origin,
+    `check_host is off, so each sealed link is tried with all of the ${size} tracking domains: let the proxy pass on the Host`,
+  );
 }
 
 function isLoopback(address: Address | undefined): boolean {
