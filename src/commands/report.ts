@@ -4,7 +4,7 @@ import { printable, printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { openStore } from '../store/open-store.ts';
-import type { Report, ReportBy, ReportQuery, ReportRow } from '../store/store.ts';
+import { REPORT_BY, type Report, type ReportQuery, type ReportRow } from '../store/store.ts';
 import { configured, stderrLogger } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { reportTable, unknownClicks } from './report-table.ts';
@@ -16,11 +16,6 @@ interface ReportOptions extends ReportQuery {
 }
 
 const DAY_MS = 86_400_000;
-/** What there is one row for. */
-const ROWS: readonly ReportBy[] = [
-  ...(['campaign', 'link', 'position', 'part', 'pathway', 'tag', 'domain'] as const),
-  ...(['day', 'hour'] as const),
-];
 const NOTES = `
   messages   messages with tracked links
   links      tracked links in them
@@ -44,7 +39,7 @@ export function reportCommand(program: Command): void {
   program
     .command('report')
     .description("count tracked messages, links and people's clicks")
-    .addOption(new Option('--by <what>', 'one row per').choices(ROWS).default('campaign'))
+    .addOption(new Option('--by <what>', 'one row per').choices(REPORT_BY).default('campaign'))
     .option('--campaign <id>', 'only this campaign')
     .option('--since <day>', 'first day: 2026-01-31, or 7d for the last seven days', toDay)
     .option('--until <day>', 'last day', toDay)

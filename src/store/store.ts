@@ -307,16 +307,18 @@ export interface Reports {
 }
 
 /** A report has one row for each of these. `hour` and `day` make series. */
-export type ReportBy =
-  | 'day'
-  | 'hour'
-  | 'campaign'
-  | 'pathway'
-  | 'tag'
-  | 'domain'
-  | 'part'
-  | 'link'
-  | 'position';
+export const REPORT_BY = [
+  'campaign',
+  'link',
+  'position',
+  'part',
+  'pathway',
+  'tag',
+  'domain',
+  'day',
+  'hour',
+] as const;
+export type ReportBy = (typeof REPORT_BY)[number];
 
 export interface ReportQuery {
   /** `position` needs a campaign. `hour` goes back 14 days, everything else 400. */

@@ -1,6 +1,6 @@
 import { getOrMake } from '../lib/values.ts';
 import { addNumbers, type Numbers, noNumbers, OTHER_KEY } from './counting.ts';
-import type { ReportBy } from './store.ts';
+import { REPORT_BY, type ReportBy } from './store.ts';
 
 /**
  * What a message or a click on it is counted by; each text as it is counted, and empty where there
@@ -93,7 +93,7 @@ export const BREAKDOWNS: Readonly<Record<ReportBy, Breakdown>> = {
   },
 };
 const NO_KEY = [''];
-const ALL = Object.entries(BREAKDOWNS) as [ReportBy, Breakdown][];
+const ALL = REPORT_BY.map((by) => [by, BREAKDOWNS[by]] as const);
 
 /** The place of a link: `html 3 Shop`. */
 function placeKey({ part, position, label }: NonNullable<Counted['link']>): string {

@@ -31,7 +31,7 @@ export async function countYear(
   }
 }
 
-export const campaignOf = (n: number) => `Newsletter ${n}`;
+const campaignOf = (n: number) => `Newsletter ${n}`;
 
 /** What a page asks for, all at once: of all mail in the last thirty days, or of one campaign in a year. */
 export const VIEWS = {

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { noneIfGone, removeFile } from '../../lib/files.ts';
-import { isEventAbout, timeOfEvent } from '../event-line.ts';
+import { isMessageId } from '../../link/message-id.ts';
+import { fieldsOfEvent, isEventAbout, timeOfEvent } from '../event-line.ts';
 import { deadLetterFiles } from './dead-letters.ts';
 import { removeCounted } from './journal.ts';
 import {
@@ -12,9 +13,11 @@ import {
   readOffset,
 } from './journal-file.ts';
 import { portionsOf } from './line-reader.ts';
+import { unlinkCounts } from './unlink-counts.ts';
 
 /**
- * Erases a recipient's events from the journal and from the dead letters. Spaces replace each line
+ * Erases a recipient's events from the journal and from the dead letters, and the way from them to
+ * counts. Spaces replace each line
  * in place, so that the writer goes on appending, and readers keep their place.
  *
  * @param address compared without regard to case
@@ -22,7 +25,13 @@ import { portionsOf } from './line-reader.ts';
  */
 export async function forgetInJournal(folder: string, address: string): Promise<number> {
   const wanted = address.toLowerCase();
-  const isWanted = (line: string) => isEventAbout(wanted, line);
+  const messageIds = new Set<string>();
+  const isWanted = (line: string) => {
+    const isAbout = isEventAbout(wanted, line);
+    const messageId = isAbout ? fieldsOfEvent(line)?.['message_id'] : undefined;
+    if (typeof messageId === 'string' && isMessageId(messageId)) messageIds.add(messageId);
+    return isAbout;
+  };
   const seen = new Set<string>();
   let found = 0;
   for (;;) {
@@ -34,12 +43,13 @@ export async function forgetInJournal(folder: string, address: string): Promise<
     for (const path of paths) seen.add(path);
   }
   for (const path of deadLetterFiles(folder)) found += await eraseInPath(path, isWanted);
+  await unlinkCounts(folder, messageIds);
   return found;
 }
 
 /**
- * Removes the events of clicks before a time from the journal and from the dead letters: whole files if they are older,
- * and lines, as `forgetInJournal` does, in files that are not.
+ * Removes the events of clicks before a time from the journal and from the dead letters: whole
+ * files if they are older, and lines, as `forgetInJournal` does, in files that are not.
  *
  * @param time Unix milliseconds
  * @returns how many events were removed
