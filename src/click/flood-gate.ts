@@ -42,7 +42,9 @@ export class FloodGate {
 
   /** Whether this click becomes an event of its own; if not, it is counted among the repeats. */
   admits(click: Click): boolean {
-    const count = getOrMake(this.#counts, click.token, (): Count => ({ admitted: 0, repeats: 0 }));
+    // Anonymous clicks apart, because the repeats are released as the last of them is.
+    const key = click.isAnonymous ? `anonymous ${click.token}` : click.token;
+    const count = getOrMake(this.#counts, key, (): Count => ({ admitted: 0, repeats: 0 }));
     if (count.admitted < this.#limit) {
       count.admitted++;
       return true;
@@ -56,10 +58,10 @@ export class FloodGate {
   flush(): void {
     const counts = this.#counts;
     this.#counts = new Map();
-    for (const [token, { repeats, last }] of counts) {
+    for (const [key, { repeats, last }] of counts) {
       if (!last) continue;
       // A flood that goes on admits no further click.
-      if (repeats >= this.#limit) this.#counts.set(token, { admitted: this.#limit, repeats: 0 });
+      if (repeats >= this.#limit) this.#counts.set(key, { admitted: this.#limit, repeats: 0 });
       this.#release(last, repeats);
     }
   }

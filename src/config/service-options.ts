@@ -29,7 +29,7 @@ export const globalOptions = {
   state_directory: derived(
     pathType,
     ({ file }) => defaultStateDirectory(file),
-    'Folder of the keys of sealed links, the click journal and the block list.',
+    'Folder of the keys of sealed links, the click journal, the block list and the opt-outs.',
     {
       example: '"/var/lib/clickmilter"',
       otherwise:

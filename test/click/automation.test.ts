@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { burstKey } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
 import { exampleClick } from './example-click.ts';
 import { Judge } from './judge.ts';
@@ -77,6 +78,14 @@ describe('the signs of automation', () => {
     const signs = new Judge();
     clicks(signs, ['a'], { ip: one }, 2);
     expect(clicks(signs, ['b'], { ip: other }, 2)).toEqual([isSame ? ['every_link'] : []]);
+  });
+
+  test('a client that may not be kept makes no burst', () => {
+    const key = (click: Partial<Click>, facts = {}) => burstKey(exampleClick(click, facts));
+    expect(key({})).toMatch(/^[\w-]{16}$/);
+    expect(key({ isAnonymous: true })).toBe('');
+    expect(key({}, { identity: 'none' })).toBe('');
+    expect(key({}, { identity: 'domain' })).toBe(key({}));
   });
 
   test('little is remembered of a token, however long it is', () => {

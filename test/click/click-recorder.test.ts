@@ -102,6 +102,20 @@ describe('a flood on one token', () => {
     expect(kept.tracked.at(-1)?.repeat_count).toBeUndefined();
   });
 
+  test('of readers some of whom are anonymous is not attributed to the others', async () => {
+    const kept = new Kept();
+    const clicks = recorder(kept, { flood: { perSecond: 1, flushMs: 1000 } });
+    for (let n = 0; n < 10; n++) await clicks.record(exampleClick({ isAnonymous: n % 5 > 0 }));
+    await clicks.close();
+    const seen = kept.tracked.map(({ rcpt_to, repeat_count }) => [rcpt_to, repeat_count ?? 1]);
+    expect(seen).toEqual([
+      ['anna.smith@example.org', 1],
+      [undefined, 1],
+      ['anna.smith@example.org', 1],
+      [undefined, 7],
+    ]);
+  });
+
   test('what was held back is kept on close', async () => {
     const kept = new Kept();
     const clicks = recorder(kept, { flood: { perSecond: 5, flushMs: 3_600_000 / 720 } });

@@ -62,6 +62,22 @@ test('fields of X-MSYS-API that are not done are named', async () => {
   expect(notDone.join(', ')).toBe(names);
 });
 
+test('headers of other vendors decide, and are named where they are not done', async () => {
+  const other = join(folder, 'vendors.conf');
+  writeFileSync(other, 'ESMTP_Listener { accept_headers = ( postmark ) }');
+  const file = join(folder, 'vendors.eml');
+  const fields = 'X-PM-TrackLinks: HtmlOnly\nX-PM-Tag: welcome\nX-PM-Metadata-Color: blue';
+  writeFileSync(file, `From: a@b.example\n${fields}\n\nhttp://example.org/\n`);
+  const args = ['-c', other, 'explain', '--macro', '{auth_authen}=me', '--message', file];
+  const { stdout } = await runCommand(explainCommand, args);
+  expect(stdout).toMatch(/^ {2}click_tracking_enabled = true +X-PM-TrackLinks$/m);
+  expect(stdout).toMatch(/^ {2}click_tracking_parts = html +X-PM-TrackLinks$/m);
+  expect(stdout).toMatch(/^ {2}tags = \( welcome \) +X-PM-Tag$/m);
+  expect(stdout).toContain('Not implemented by clickmilter\n  X-PM-Metadata-Color\n');
+  const json = JSON.parse((await runCommand(explainCommand, [...args, '--json'])).stdout);
+  expect(json.notDone).toEqual(['X-PM-Metadata-Color']);
+});
+
 describe('mail of a kind', () => {
   test('nothing known', async () => {
     expect((await explain()).stdout).toMatchSnapshot();
