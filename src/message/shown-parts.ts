@@ -99,11 +99,22 @@ function idOf(text: string): string {
  * may be text to one reader and an attachment to another.
  */
 export function isAmbiguous({ headers }: MimeNode): boolean {
-  return ['content-type', 'content-transfer-encoding'].some((name) => {
-    const [first, ...others] = headers ? headers.get(name) : [];
-    return others.some((other) => other !== first);
-  });
+  if (!headers) {
+    return false;
+  }
+  // Parts with the same header share its parsed fields.
+  let isAmbiguous = ambiguous.get(headers);
+  if (isAmbiguous === undefined) {
+    isAmbiguous = ['content-type', 'content-transfer-encoding'].some((name) => {
+      const [first, ...others] = headers.get(name);
+      return others.some((other) => other !== first);
+    });
+    ambiguous.set(headers, isAmbiguous);
+  }
+  return isAmbiguous;
 }
+
+const ambiguous = new WeakMap<object, boolean>();
 
 /** Which top part readers make of a part, if it is the first of its kind. */
 export function shownAs(node: MimeNode): TopPart | undefined {
