@@ -126,8 +126,8 @@ function makeProgram(root: string, architecture: string): void {
     rmSync(join(tree, part), { recursive: true });
   }
   const program = join(tree, 'dist/cli.js');
-  const [, ...code] = readFileSync(program, 'utf8').split('\n');
-  writeFileSync(program, ['#!/usr/bin/node', ...code].join('\n'));
+  const code = readFileSync(program, 'utf8').replace(/^#!.*\n/, '');
+  writeFileSync(program, `#!/usr/bin/node\n${code}`);
   chmodSync(program, 0o755);
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
   symlinkSync(`${HOME}/runtime/node`, join(root, 'usr/bin/node'));

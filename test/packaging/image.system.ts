@@ -235,6 +235,16 @@ describe('the containers of compose.yaml', () => {
     expect(events).toContain(`"target_link_url":"${TARGET}"`);
   });
 
+  test('have the commands of clickmilter', () => {
+    const { version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+    const asked = exec('clickmilter-redirect', 'clickmilter', '--version');
+    expect(asked).toEqual({ status: 0, text: expect.stringContaining(version) });
+    const wrong = exec('clickmilter-redirect', 'clickmilter', '--no-such-option');
+    expect(wrong.status).toBe(64);
+    const checked = exec('clickmilter-milter', 'clickmilter', 'check');
+    expect(checked.status).toBe(0);
+  });
+
   test('are not root, and can write to the state folder only', () => {
     const script = `const { writeFileSync } = require('node:fs');
 const tries = ['/x', '/etc/x', '/tmp/x', '/usr/lib/clickmilter/x', '/var/lib/clickmilter/x'].map((path) => {
