@@ -49,7 +49,7 @@ test('a stored link is looked up, blocked for the running service, and forgotten
   await issued.commit(new AbortController().signal);
   const { messageId } = message;
   const click = { messageId, link: 'Logo', part: 'html', count: 3 } as const;
-  service.counters.book({ ...click, time: Date.now() }, 'people');
+  service.counters.book({ ...click, time: Date.parse('2026-11-23T12:00:00Z') }, 'people');
   await service.counters.flush();
 
   const url = `https://click.example.com/${token}`;
@@ -101,7 +101,11 @@ test('after links were sealed, events and reports show what was before Redis as 
   await journal.append([about('sealed-1'), about('sealed-2')]);
   await journal.close();
   await service.events.stream.append([about('redis-1')]);
-  const facts = { time: Date.now(), messageId: 'AAAAAAAAAAAAAAAA', part: 'html' } as const;
+  const facts = {
+    time: Date.parse('2026-11-23T12:00:00Z'),
+    messageId: 'AAAAAAAAAAAAAAAA',
+    part: 'html',
+  } as const;
   const clicked = { ...facts, link: 'Shop', count: 2 };
   const files = new FileCounters({ folder: join(folder, 'events') });
   files.book(clicked, 'people');
@@ -153,7 +157,7 @@ test('forget says what it could not read, and ends with 65', async () => {
   expect(stdout).toContain('0 stored messages: erased');
   expect(stdout).toContain('What this cannot erase');
   expect(stderr).toMatchInlineSnapshot(`
-    "clickmilter: 1 stored messages could not be read, and may still hold this recipient; the reason for the last of them: record of message AAAAAAAAAAAAAAAA: message record of format 9, this release reads formats 1 and 3
+    "clickmilter: 1 stored messages could not be read, and may still hold this recipient; the reason for the last of them: record of message AAAAAAAAAAAAAAAA: message record of format 9, this release reads formats 1, 3 and 4
     "
   `);
 });
