@@ -5,7 +5,7 @@ import { loadProgram } from '../src/commands/program.ts';
 import { version } from '../src/version.ts';
 import { eventPage, eventSchema } from './click-event.ts';
 import { shells } from './completions.ts';
-import { commandPage } from './manual-command-page.ts';
+import { commandPages } from './manual-command-page.ts';
 import { configPage } from './manual-config-page.ts';
 import { referenceFile, referencePage } from './reference.ts';
 
@@ -27,7 +27,10 @@ async function builtFiles(): Promise<ReadonlyMap<string, string>> {
   const program = await loadProgram();
   const date = sourceDate();
   return new Map([
-    ['dist/man/clickmilter.8', commandPage(program, version, date)],
+    ...[...commandPages(program, version, date)].map(([name, page]): [string, string] => [
+      `dist/man/${name}`,
+      page,
+    ]),
     ['dist/man/clickmilter.conf.5', configPage(version, date)],
     ...Object.entries(shells).map(([shell, script]): [string, string] => [
       `dist/completions/clickmilter.${shell}`,

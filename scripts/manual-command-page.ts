@@ -33,10 +33,37 @@ const ENVIRONMENT = [
   ],
 ] as const;
 
-/** clickmilter(8), from the description of the command line. */
-export function commandPage(program: Command, version: string, date: string): string {
-  const help = program.createHelp();
-  const commands = help.visibleCommands(program).filter((command) => command.name() !== 'help');
+/**
+ * The manual pages of the program by their names: clickmilter(8), and one per command, such as clickmilter-run(8), which
+ * `man clickmilter run` finds. They follow from the description of the command line.
+ */
+export function commandPages(
+  program: Command,
+  version: string,
+  date: string,
+): ReadonlyMap<string, string> {
+  return new Map([
+    ['clickmilter.8', programPage(program, version, date)],
+    ...visibleCommands(program).map((command): [string, string] => {
+      const name = `clickmilter-${command.name()}`;
+      return [`${name}.8`, commandPage(name, command, version, date)];
+    }),
+  ]);
+}
+
+function commandPage(name: string, command: Command, version: string, date: string): string {
+  return [
+    heading(name, 8, version, date),
+    section('NAME', paragraph(`${name} - ${lowerFirst(command.description())}`)),
+    section('SYNOPSIS', `.B clickmilter\n[options]\n.I ${command.name()}\n[arguments]\n`),
+    section('DESCRIPTION', ...commandEntries(command, '')),
+    section('EXIT STATUS', ...exitStatus()),
+    section('SEE ALSO', '.BR clickmilter (8),\n.BR clickmilter.conf (5)\n'),
+  ].join('');
+}
+
+function programPage(program: Command, version: string, date: string): string {
+  const commands = visibleCommands(program);
   return [
     heading('clickmilter', 8, version, date),
     section('NAME', `clickmilter \\- ${roff(lowerFirst(program.description()))}\n`),
@@ -72,10 +99,7 @@ export function commandPage(program: Command, version: string, date: string): st
 /** A command with its arguments and options, or the commands below it. */
 function commandEntries(command: Command, prefix: string): string[] {
   const name = `${prefix}${command.name()}`;
-  const below = command
-    .createHelp()
-    .visibleCommands(command)
-    .filter((one) => one.name() !== 'help');
+  const below = visibleCommands(command);
   if (below.length > 0) return below.flatMap((one) => commandEntries(one, `${name} `));
   const usage = [name, ...command.registeredArguments.map(argumentText)].join(' ');
   return [
@@ -86,6 +110,13 @@ function commandEntries(command: Command, prefix: string): string[] {
       ...options(command),
     ),
   ];
+}
+
+function visibleCommands(command: Command): Command[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((one) => one.name() !== 'help');
 }
 
 function options(command: Command): string[] {

@@ -48,6 +48,7 @@ architecture=$(dpkg --print-architecture)
 DPKG_DEB_COMPRESSOR_TYPE=none npm run --silent deb -- "$BOOT_PACKAGES" all "$architecture"
 mv "$BOOT_PACKAGES"/clickmilter_*_all.deb "$BOOT_PACKAGES/without-node.deb"
 mv "$BOOT_PACKAGES"/clickmilter_*_"$architecture".deb "$BOOT_PACKAGES/clickmilter.deb"
+npm run --silent tarball -- "$BOOT_PACKAGES" "$architecture"
 sh test/packaging/successor.sh "$BOOT_PACKAGES/clickmilter.deb" "$BOOT_PACKAGES/successor.deb"
 
 # Of its own: the network (loopback only, which the machines share with the tests, so that theirs are the ports 25 and

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the file trees that machines of the boot tests start from: SUITE, a bare Debian with systemd, and SUITE-mail, the
+# Makes the file trees that machines of the boot tests start from: SUITE, a bare system with systemd, and SUITE-mail, the
 # same with Postfix and Redis. Neither has Node.js. Packages that tests install later are in apt's cache, since the
 # machines have no network.
-# Usage: make-root.sh SUITE FOLDER   SUITE is a name of Debian's: trixie, bookworm
+# Usage: make-root.sh SUITE FOLDER   SUITE is a name of Debian's or Ubuntu's: trixie, bookworm, noble, jammy
 # Trees that this script made are left as they are; those of an older version of it are made again.
 set -eu
 umask 022
@@ -14,9 +14,12 @@ recipe=$(sha256sum "$0" | cut -d ' ' -f 1)
 
 echo "make-root: $suite: about a minute and 1 GB" >&2
 rm -rf "$root" "$mail" "$root.recipe"
+case $suite in
+  noble | jammy) set -- ubuntu main,universe "${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}" ;;
+  *) set -- debian main "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" ;;
+esac
 debootstrap --variant=minbase --include=systemd-sysv,dbus,adduser,ca-certificates,logrotate,procps,man-db \
-  --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
-  "$suite" "$root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$root.log"
+  --keyring="/usr/share/keyrings/$1-archive-keyring.gpg" --components="$2" "$suite" "$root" "$3" >"$root.log"
 
 echo mx1 >"$root/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 mx1.example.com mx1\n::1 localhost\n' >"$root/etc/hosts"

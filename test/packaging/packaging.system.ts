@@ -256,6 +256,17 @@ END
     expect(maps).toMatch(/by hand.*\n {2}\/etc\/postfix\/milter_maps, line 3\n/);
     expect(maps).not.toContain('postconf');
 
+    install(deb);
+    root.sh(`postconf -X smtpd_milter_maps
+      postconf -e 'tracking = inet:127.0.0.1:8893' 'smtpd_milters = inet:localhost:8891, $tracking' \
+        'relayhost = clickmilter.example'`);
+    const indirect = root.sh('dpkg --remove clickmilter').output;
+    expect(indirect).toMatch(/asks this milter.*:\n {2}tracking = inet:127\.0\.0\.1:8893\nTake/);
+    root.sh(
+      [...indirect.matchAll(/^ {2}(postconf .*)$/gm)].map(([, command]) => command).join('\n'),
+    );
+    expect(root.sh('postconf -hx smtpd_milters').output).toBe('inet:localhost:8891,\n');
+
     root.sh("postconf -e 'smtpd_milter_maps = inline:{127.0.0.5=DISABLE}'");
     install(deb);
     expect(root.sh('dpkg --purge clickmilter').output).not.toContain('Postfix');
@@ -284,8 +295,10 @@ END
       '',
     ]);
     expect(root.sh('clickmilter check').output).not.toContain('error');
-    expect(root.sh('man -w clickmilter clickmilter.conf').output).toBe(
-      '/usr/share/man/man8/clickmilter.8.gz\n/usr/share/man/man5/clickmilter.conf.5.gz\n',
+    expect(root.sh('man -w clickmilter clickmilter.conf clickmilter-doctor').output).toBe(
+      ['man8/clickmilter.8', 'man5/clickmilter.conf.5', 'man8/clickmilter-doctor.8']
+        .map((page) => `/usr/share/man/${page}.gz\n`)
+        .join(''),
     );
 
     // It runs as its own user, with an administrator's change to the configuration.
