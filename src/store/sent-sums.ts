@@ -19,13 +19,16 @@ export class SentSums {
     return this.#sums.size;
   }
 
-  count({ time, links, ...facts }: SentMessage): void {
-    this.add({ ...countedKeys(facts), ...dayAndHour(time), messages: 1, links });
+  count(message: SentMessage): void {
+    const { campaign, pathway, recipientDomain, tags } = countedKeys(message);
+    const { day, hour } = dayAndHour(message.time);
+    const { links } = message;
+    this.add({ day, hour, campaign, pathway, recipientDomain, tags, messages: 1, links });
   }
 
   add(sum: SentSum): void {
-    const { hour, recipientDomain, campaign, pathway, tags } = sum;
-    const key = [hour, recipientDomain, campaign, pathway, ...tags].join('\0');
+    let key = `${sum.hour}\0${sum.recipientDomain}\0${sum.campaign}\0${sum.pathway}`;
+    for (const tag of sum.tags) key += `\0${tag}`;
     const known = this.#sums.get(key);
     if (known === undefined) {
       this.#sums.set(key, sum);

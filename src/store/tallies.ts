@@ -34,10 +34,7 @@ interface Breakdown {
 }
 
 const KEEP_DAYS = 400;
-/**
- * Positions that are counted. Newsletters have fewer links; those that have more do not know them
- * apart.
- */
+/** The last position that is counted as such; newsletters have fewer links. */
 const MAX_POSITION = 999;
 
 /** Every breakdown. Links and parts of one campaign are sums of its positions. */

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { countedFacts } from '../../src/link/counted.ts';
+import { exampleMessage } from './example-message.ts';
+
+test.each<[what: string, recipients: readonly string[], domain: string | undefined]>([
+  ['one recipient', ['A.User@Example.ORG'], 'example.org'],
+  ['several of one domain', ['a@x.example', 'b@X.example'], 'x.example'],
+  ['several domains', ['a@x.example', 'b@y.example'], undefined],
+  ['one that was forgotten', ['', 'b@y.example'], undefined],
+  ['a domain only', ['@x.example'], 'x.example'],
+  ['no domain', ['root'], undefined],
+  ['none known', [], undefined],
+])('the domain that recipients have in common: %s', (_, recipients, recipientDomain) => {
+  expect(countedFacts(exampleMessage({ recipients })).recipientDomain).toBe(recipientDomain);
+});
+
+test('of many tags the first ten count, each once, and no address does', () => {
+  const tags = ['a', 'a', ...Array.from({ length: 1000 }, (_, n) => `t${n}`)];
+  const message = exampleMessage({ tags, recipients: ['anna.smith@x.example'] });
+  const counted = countedFacts(message);
+  expect(counted.tags).toEqual(['a', ...Array.from({ length: 8 }, (_, n) => `t${n}`)]);
+  expect(JSON.stringify(counted)).not.toContain('anna');
+});
