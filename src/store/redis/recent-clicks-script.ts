@@ -1,5 +1,6 @@
+import { getOrMake } from '../../lib/values.ts';
 import { MAX_RECLASSIFIED } from '../recent-clicks.ts';
-import { type ClickDraft, MAX_BURST_LINKS } from '../store.ts';
+import { type ClickDraft, type Ending, MAX_BURST_LINKS } from '../store.ts';
 
 /** Bursts and HEAD requests of one period; while there are more, the others are not remembered. */
 const MAX_REMEMBERED = 50_000;
@@ -13,9 +14,10 @@ const MAX_IDS_LENGTH = MAX_RECLASSIFIED * 37 - 1;
  * length of a burst; it expires when the period after it has passed. The time is that of Redis,
  * which all hosts share.
  * KEYS: the stream, and the two hashes. ARGV: the most entries of the stream, the length of a
- * burst, the text before the list of reclassified events, the text at the end of an event; then
+ * burst, the text before the list of reclassified events, the text at the end of an event; the
+ * number of the different endings, and each: how many choices it has, of four arguments; then
  * entries: a text and the number of its endings, 0 for a complete event, -1 for the link of a HEAD
- * request. A click goes on with its event id, burst, link, and endings of four arguments.
+ * request. A click goes on with its event id, burst and link.
  */
 export const RECORD = `
 local within, list, finish = tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -31,12 +33,18 @@ local function set(field, value)
     redis.call('HSET', young, field, value)
   end
 end
-local at, events = 5, {}
+local at, events, endings = 5, {}, {}
 local function take()
   at = at + 1
   return ARGV[at - 1]
 end
-local function complete(text, endings)
+for i = 1, tonumber(take()) do
+  endings[i] = {}
+  for choice = 1, tonumber(take()) do
+    endings[i][choice] = { tonumber(take()), take(), take(), take() }
+  end
+end
+local function complete(text, choices)
   local id, burst, link = take(), take(), take() .. '.'
   local since, links, ids = now, '', ''
   if burst ~= '' then
@@ -48,9 +56,8 @@ local function complete(text, endings)
   end
   local followed, head = #links / #link, now - (get('h' .. link) or 0) < within and '1' or '0'
   local kind, members = 'person', ''
-  for _ = 1, endings do
-    local least, seen, which, those = take(), take(), take(), take()
-    if tonumber(least) <= followed and seen == head then kind, members = which, those end
+  for _, choice in ipairs(choices) do
+    if choice[1] <= followed and choice[2] == head then kind, members = choice[3], choice[4] end
   end
   text = text .. members
   if kind == 'burst' and ids ~= '' then
@@ -63,10 +70,10 @@ local function complete(text, endings)
   return text .. finish
 end
 while at <= #ARGV do
-  local text, endings = take(), tonumber(take())
-  if endings < 0 then set('h' .. text .. '.', now)
-  elseif endings == 0 then events[#events + 1] = text
-  else events[#events + 1] = complete(text, endings) end
+  local text, ending = take(), tonumber(take())
+  if ending < 0 then set('h' .. text .. '.', now)
+  elseif ending == 0 then events[#events + 1] = text
+  else events[#events + 1] = complete(text, endings[ending]) end
 end
 redis.call('PEXPIREAT', young, string.format('%.0f', (period + 2) * within))
 for _, event in ipairs(events) do
@@ -85,18 +92,28 @@ export type Entry = string | ClickDraft | HeadRequest;
 export function entryArguments(entries: readonly Entry[]): readonly (string | number)[] {
   const click = entries.find((entry) => typeof entry === 'object' && 'start' in entry);
   const { reclassifies, end } = (click ?? { reclassifies: '', end: '' }) as ClickDraft;
-  return [reclassifies, end, ...entries.flatMap(argumentsOf)];
+  // Clicks share endings, which are longer than all else of a click.
+  const numbers = new Map<readonly Ending[], number>();
+  const written: (string | number)[] = [];
+  for (const entry of entries) {
+    if (typeof entry === 'string') written.push(entry, 0);
+    else if ('head' in entry) written.push(entry.head, -1);
+    else {
+      const { start, eventId, burst, link } = entry;
+      const number = getOrMake(numbers, entry.endings, () => numbers.size + 1);
+      written.push(start, number, eventId, burst, link);
+    }
+  }
+  const endings = [...numbers.keys()].flatMap(choicesOf);
+  return [reclassifies, end, numbers.size, ...endings, ...written];
 }
 
-function argumentsOf(entry: Entry): readonly (string | number)[] {
-  if (typeof entry === 'string') return [entry, 0];
-  if ('head' in entry) return [entry.head, -1];
-  const { start, endings, eventId, burst, link } = entry;
-  const flat = endings.flatMap(({ links, headSeen, kind, members }) => [
+function choicesOf(endings: readonly Ending[]): readonly (string | number)[] {
+  const choices = endings.flatMap(({ links, headSeen, kind, members }) => [
     links,
     headSeen ? 1 : 0,
     kind,
     members,
   ]);
-  return [start, endings.length, eventId, burst, link, ...flat];
+  return [endings.length, ...choices];
 }
