@@ -78,6 +78,12 @@ async function everythingHappens(): Promise<void> {
     const path = new URL(tracked).pathname;
     expect((await ask({ port: service.httpPort, path, headers })).status).toBe(302);
   }
+  // Counted, since Redis loses the events that wait for it.
+  await poll('the clicks in the metrics', async () => {
+    const metrics = await fetch(`http://127.0.0.1:${controlPort()}/metrics`);
+    const counted = (await metrics.text()).match(/^clickmilter_clicks_total\{outcome="kept"/gm);
+    return counted?.length === 2;
+  });
   await redis.kill();
   await mail('text/html');
   await redis.start();
