@@ -1,6 +1,7 @@
 import { type Logger, logLimited } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { parseStoredToken } from '../../link/stored-token.ts';
+import { loggedOptOuts } from '../opt-outs.ts';
 import type { SignSettings, Store } from '../store.ts';
 import { BlockListFile } from './blocks.ts';
 import { FileCounters } from './counters.ts';
@@ -42,7 +43,7 @@ export function createLocalStore(
       },
     },
     blocks: new BlockListFile(events.blockList, logger),
-    optOuts: new OptOutFile(events.optOuts, logger),
+    optOuts: loggedOptOuts(new OptOutFile(events.optOuts, logger), logger),
     events: new LocalEvents(events, logger, metrics),
     counters: {
       sent: (message) => counters.sent(message),

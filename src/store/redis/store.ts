@@ -4,6 +4,7 @@ import { forgetInJournal } from '../local/erase.ts';
 import { type JournalSettings, LocalEvents } from '../local/events.ts';
 import { OptOutFile } from '../local/opt-outs.ts';
 import { FileReport } from '../local/report.ts';
+import { loggedOptOuts } from '../opt-outs.ts';
 import { ReportSum } from '../report-sum.ts';
 import type { SignSettings, Store } from '../store.ts';
 import { RedisBlocks } from './blocks.ts';
@@ -66,7 +67,10 @@ export function createRedisStore(
           ),
     resolver: links,
     blocks,
-    optOuts: new RedisOptOuts(connection, new OptOutFile(settings.optOuts, logger)),
+    optOuts: loggedOptOuts(
+      new RedisOptOuts(connection, new OptOutFile(settings.optOuts, logger)),
+      logger,
+    ),
     events,
     counters: {
       sent: (message) => counters.sent(message),

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StoreUnavailable } from '../../../src/link/link-store.ts';
 import { OptOutFile } from '../../../src/store/local/opt-outs.ts';
-import { optOutDigest } from '../../../src/store/opt-outs.ts';
+import { loggedOptOuts, optOutDigest } from '../../../src/store/opt-outs.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 
 let folder: string;
@@ -63,4 +63,21 @@ test('a list that cannot be read is not an empty one', async () => {
   await expect(file.hasAny(['a@x.example'])).rejects.toBeInstanceOf(StoreUnavailable);
   await expect(file.hasAny(['a@x.example'])).rejects.toBeInstanceOf(StoreUnavailable);
   await expect(file.add([digest])).rejects.toBeInstanceOf(StoreUnavailable);
+});
+
+test('the log says once that nothing is tracked, and once that it is again', async () => {
+  mkdirSync(path, { recursive: true });
+  const { logger, lines } = recordedLog();
+  const optOuts = loggedOptOuts(new OptOutFile(path), logger);
+  for (let i = 0; i < 3; i++) await expect(optOuts.hasAny(['a@x.example'])).rejects.toThrow();
+  rmSync(path, { recursive: true });
+  for (let i = 0; i < 3; i++) expect(await optOuts.hasAny(['a@x.example'])).toBe(false);
+  expect(lines).toMatchObject([
+    {
+      level: 'error',
+      message: 'opt-outs are not known: mail is not tracked',
+      reason: expect.stringMatching(/^opt-outs: EISDIR/),
+    },
+    { level: 'info', message: 'opt-outs are known again' },
+  ]);
 });
