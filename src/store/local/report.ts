@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
+import { NumberSet } from '../../lib/number-set.ts';
 import { clickNumbers, countedText } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
 import type { Report, ReportQuery, Reports } from '../store.ts';
@@ -15,10 +16,10 @@ import {
 } from './count-file.ts';
 
 /**
- * Messages and links whose first click is remembered, in some 200 MB; first clicks on others are
+ * Messages and links whose first click is remembered, in some 130 MB; first clicks on others are
  * not counted as such.
  */
-const MAX_FOLLOWED = 4_000_000;
+const MAX_FOLLOWED = 8_000_000;
 /** Rows of all tables, in some 200 MB. */
 const MAX_ROWS = 1_000_000;
 
@@ -33,7 +34,7 @@ export class FileReport implements Reports {
   /** How much of each file has been read. */
   #read = new Map<string, number>();
   /** Messages and links that have been clicked, and by people, by digest. */
-  #clicked = new Set<number>();
+  #clicked = new NumberSet();
   #days = new Set<string>();
   #unreadable = 0;
   #reading: Promise<void> = Promise.resolve();
@@ -84,7 +85,7 @@ export class FileReport implements Reports {
   #forget(): void {
     this.#tallies = new Tallies(MAX_ROWS);
     this.#read = new Map();
-    this.#clicked = new Set();
+    this.#clicked = new NumberSet();
     this.#days = new Set();
     this.#unreadable = 0;
   }
@@ -113,10 +114,7 @@ export class FileReport implements Reports {
   }
 
   #isFirst(id: number): boolean {
-    const seen = this.#clicked;
-    if (seen.has(id) || seen.size >= MAX_FOLLOWED) return false;
-    seen.add(id);
-    return true;
+    return this.#clicked.size < MAX_FOLLOWED && this.#clicked.add(id);
   }
 
   async clicksOf(messageId: string, link: string): Promise<number> {
