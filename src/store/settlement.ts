@@ -114,7 +114,7 @@ export class Settlement {
       for (const event of events) this.#take(event);
       if (events.length === 0) break;
     }
-    await this.#book();
+    this.#book();
     await this.#acknowledge(this.#consumer);
   }
 
@@ -158,7 +158,7 @@ export class Settlement {
   }
 
   /** Books what is due, and what there is no room for. */
-  async #book(): Promise<void> {
+  #book(): void {
     const now = performance.now();
     let settled = 0;
     for (const waiting of this.#waiting) {
@@ -168,9 +168,7 @@ export class Settlement {
       this.#bytes -= waiting.bytes;
       this.#bookOne(waiting);
     }
-    if (settled === 0) return;
     this.#waiting.splice(0, settled);
-    await this.#options.counters.flush();
   }
 
   #bookOne({ id, eventId, click, isAutomatic }: Waiting): void {
@@ -187,6 +185,7 @@ export class Settlement {
   }
 
   async #acknowledge(consumer: EventConsumer): Promise<void> {
+    if (this.#booked.length > 0) await this.#options.counters.flush();
     while (this.#booked.length > 0) {
       await consumer.acknowledge(this.#booked.slice(0, PORTION));
       this.#booked.splice(0, PORTION);

@@ -30,6 +30,11 @@ export function draftOf(signs: AutomationSigns, click: Click, eventId: string): 
   };
 }
 
+/** A draft whose event readers take for one. */
+export function envelope(draft: ClickDraft): ClickDraft {
+  return { ...draft, start: `{"msys":{"track_event":${draft.start}`, end: '}}}' };
+}
+
 /** Judges clicks as one process does. */
 export class Judge {
   readonly signs: AutomationSigns;

@@ -1,12 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { AutomationSigns } from '../../src/click/automation.ts';
 import type { TrackedLink } from '../../src/link/facts.ts';
 import type { LinkIssuer, LinkResolver } from '../../src/link/link-store.ts';
+import { newMessageId } from '../../src/link/message-id.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { linksOf } from '../../src/service/links.ts';
 import { optOutDigest } from '../../src/store/opt-outs.ts';
 import type { Block, Store } from '../../src/store/store.ts';
+import { exampleClick } from '../click/example-click.ts';
+import { draftOf, envelope } from '../click/judge.ts';
+import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { poll } from '../helpers/poll.ts';
 import { recordedMetrics } from '../helpers/recorded.ts';
 import { exampleLinks, exampleMessage } from '../link/example-message.ts';
@@ -301,6 +306,31 @@ export function storeContract(open: () => Store, numRuns = 100): void {
   });
 
   describe('events', () => {
+    test('a click is kept with what is known of the clicks before it', async () => {
+      const signs = new AutomationSigns(eventsDefaults);
+      const messageId = newMessageId();
+      const reader = open().events.openReader('newest');
+      await reader.next(1, 0);
+      const appender = await open().events.openAppender();
+      for (const link of [1, 2, 3, 4, 5]) {
+        const click = exampleClick({ time: Date.now(), token: `${link}` }, { messageId });
+        await appender.record(envelope(draftOf(signs, click, `id-${link}`)));
+      }
+      await appender.close();
+      const read: string[] = [];
+      while (read.length < 5) read.push(...textsOf(await reader.next(10, 1_000)));
+      await reader.close();
+      expect(read.map((text) => JSON.parse(text).msys.track_event)).toEqual([
+        ...[1, 2, 3, 4].map((link) => ({ event_id: `id-${link}`, is_automatic: false })),
+        {
+          event_id: 'id-5',
+          is_automatic: true,
+          automation_reasons: ['many_links'],
+          reclassifies: ['id-1', 'id-2', 'id-3', 'id-4'],
+        },
+      ]);
+    });
+
     test('are read in order, by readers of everything and by readers of new events', async () => {
       const { all: before } = await readAll();
       const reader = open().events.openReader('newest');

@@ -13,7 +13,7 @@ export interface FileCountersOptions {
   readonly folder: string;
   /** Bytes of all files; beyond them the oldest days go. Default 256 MiB. */
   readonly maxTotalBytes?: number;
-  /** How often counts are written; default 1,000 ms. A crash loses the counts of this time. */
+  /** How often counts are written; default 1,000 ms. A crash loses the messages of this time. */
   readonly flushMs?: number;
   readonly logger?: Logger;
 }

@@ -14,8 +14,8 @@ const MAX_SENT_SUMS = 2_000;
 
 /**
  * Counts for reports, in batches of a second that nobody waits for. While Redis is away the numbers
- * are kept, added up. A crash loses at most the numbers of the last second; a batch whose answer
- * was lost may count twice.
+ * are kept, added up. A crash loses at most the numbers of messages of the last second: clicks are
+ * booked again. A batch whose answer was lost may count twice.
  */
 export class RedisCounters implements SentCounter, ClickCounter {
   readonly #connection: RedisConnection;

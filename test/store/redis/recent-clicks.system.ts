@@ -5,7 +5,7 @@ import { AutomationSigns, linkKey } from '../../../src/click/automation.ts';
 import { RecentClicks } from '../../../src/store/recent-clicks.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { exampleClick } from '../../click/example-click.ts';
-import { draftOf } from '../../click/judge.ts';
+import { draftOf, envelope } from '../../click/judge.ts';
 import { eventsDefaults } from '../../helpers/option-defaults.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { type OpenOptions, openStore } from './open-store.ts';
@@ -40,12 +40,6 @@ const entries = async () => {
   await reader.close();
   return all;
 };
-/** Events that a reader takes for events. */
-const envelope = (draft: ReturnType<typeof draftOf>) => ({
-  ...draft,
-  start: `{"msys":{"track_event":${draft.start}`,
-  end: '}}}',
-});
 const clickOf = (client: number, link: number, linkCount = 0) => {
   const click = exampleClick({
     time: Date.now(),
@@ -96,6 +90,22 @@ test('more than 20 clicks, and more than 100 links, are forgotten as a process f
   const [hash = ''] = (await redis.cli('keys', 'clickmilter:r:*')).split('\n');
   const [value = ''] = (await redis.cli('hvals', hash)).split('\n');
   expect(value.length).toBeLessThan(2_000);
+});
+
+test('Redis remembers no more than a bound, and keeps every click', async () => {
+  const most = 50_000;
+  const fill = `for i = 1, ${most} do redis.call('HSET', KEYS[1], i, '') end`;
+  for (const n of [0, 1]) {
+    await redis.cli('eval', fill, '1', `clickmilter:r:{clickmilter:events}:${n}`);
+  }
+  const { stream } = open().events;
+  const drafts = [0, 1, 2, 3, 4].map((n) => envelope(draftOf(signs, clickOf(1, n), idOf(n))));
+  for (const draft of drafts) await stream.record(draft);
+  expect(await entries()).toHaveLength(5);
+  for (const n of [0, 1]) {
+    const count = await redis.cli('hlen', `clickmilter:r:{clickmilter:events}:${n}`);
+    expect(Number(count)).toBeLessThanOrEqual(most);
+  }
 });
 
 test('a click and its signs are one command', async () => {
