@@ -3,12 +3,28 @@
  * follows.
  */
 export function base128(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  const bytes = Buffer.alloc(MAX_BYTES);
+  return bytes.subarray(0, writeBase128(value, bytes, 0));
 }
+
+/** @returns the offset behind the number */
+export function writeBase128(value: number, into: Buffer, offset: number): number {
+  let at = offset;
+  let rest = value;
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) into[at++] = (rest % 128) | 0x80;
+  into[at++] = rest;
+  return at;
+}
+
+/** The number of bytes of a number. */
+export function bytesOfBase128(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
+/** Bytes of the longest number that is safe. */
+const MAX_BYTES = 8;
 
 /**
  * Takes a number only as `base128` writes it: with zeros behind it, a link would have more tokens

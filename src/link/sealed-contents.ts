@@ -1,5 +1,6 @@
 import { base128, readBase128 } from '../lib/base128.ts';
 import { isPrintableAscii } from '../lib/text.ts';
+import { getOrMake } from '../lib/values.ts';
 import { type Fact, type FactTable, factsIn, jsonOf, object } from './fact.ts';
 import { LINK_FACTS, MESSAGE_FACTS, type MessageFacts, type TrackedLink } from './facts.ts';
 import { expandUrl, shortenUrl } from './url-shorthand.ts';
@@ -67,6 +68,7 @@ export class ContentsPacker {
   readonly #further: readonly Member[];
   /** What was made of them, by which there is room for: a bit each. */
   readonly #furtherOf = new Map<number, Buffer>();
+  readonly #unnamedWith = new Map<Buffer, Buffer>();
 
   constructor(message: MessageFacts) {
     const { recipients, injectionTime, expires } = message;
@@ -109,12 +111,23 @@ export class ContentsPacker {
       (name.length > 0 ? Flag.name : 0) |
       (further.length > 0 ? Flag.further : 0) |
       (plain ? Flag.plain : 0);
-    let at = 1;
-    for (const part of [this.#before, name, this.#behind, further, target]) {
-      packed.set(part, at);
-      at += part.length;
+    if (name.length === 0) {
+      packed.set(this.#unnamed(further), 1);
+    } else {
+      packed.set(this.#before, 1);
+      packed.set(name, 1 + this.#before.length);
+      packed.set(this.#behind, 1 + this.#before.length + name.length);
+      packed.set(further, length - target.length);
     }
+    packed.set(target, packed.length - target.length);
     return packed;
+  }
+
+  /** Everything between the flags and the target of a link without a name, as of nearly all. */
+  #unnamed(further: Buffer): Buffer {
+    return getOrMake(this.#unnamedWith, further, () =>
+      Buffer.concat([this.#before, this.#behind, further]),
+    );
   }
 
   #furtherWithin(room: number, ofLink: readonly Member[]): Buffer {

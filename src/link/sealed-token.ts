@@ -7,7 +7,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
-import { base128, readBase128 } from '../lib/base128.ts';
+import { bytesOfBase128, readBase128, writeBase128 } from '../lib/base128.ts';
 import { hostName } from '../lib/host-name.ts';
 import type { MessageFacts, TrackedLink } from './facts.ts';
 import type { SealKeys } from './seal-keys.ts';
@@ -50,6 +50,8 @@ export const MAX_TOKEN = 6_000;
 /** The longest target that leaves room for everything else. */
 export const MAX_TARGET = 3_600;
 const BLOCK = 16;
+/** Bytes of the number of a block, at most. */
+const MAX_NUMBER_BYTES = 5;
 
 export interface OpenedToken extends SealedContents {
   readonly messageId: string;
@@ -90,14 +92,16 @@ export class Sealer {
   /** @returns undefined for a link whose token would be too long to be opened */
   seal(link: TrackedLink): string | undefined {
     if (link.target.length > MAX_TARGET) return undefined;
-    const number = base128(this.#stream.block);
-    const contents = this.#contents.pack(link, FIXED + number.length + TAG_BYTES);
-    const bytes = Buffer.allocUnsafe(FIXED + number.length + contents.length + TAG_BYTES);
-    bytes.set(this.#header);
-    bytes.set(number, FIXED);
-    this.#stream.encrypt(contents, bytes, FIXED + number.length);
-    bytes.write(this.#tags.of(bytes.subarray(0, -TAG_BYTES)), bytes.length - TAG_BYTES, 'latin1');
-    const token = textOf('6', bytes);
+    const { block } = this.#stream;
+    const contents = this.#contents.pack(link, FIXED + bytesOfBase128(block) + TAG_BYTES);
+    const bytes = this.#tags.space(FIXED + MAX_NUMBER_BYTES + contents.length + TAG_BYTES);
+    const { start } = this.#tags;
+    bytes.set(this.#header, start);
+    const sealed = writeBase128(block, bytes, start + FIXED);
+    this.#stream.encrypt(contents, bytes, sealed);
+    const end = sealed + contents.length;
+    bytes.write(this.#tags.tag(end), end, 'latin1');
+    const token = textOf('6', bytes, start, end + TAG_BYTES);
     return token.length > MAX_TOKEN ? undefined : token;
   }
 }
@@ -134,17 +138,21 @@ class KeyStream {
 /** Bytes of the key stream that are made at a time: those of some twenty links. */
 const STREAM_BYTES = 2048;
 
-/** HMAC-SHA256 (RFC 2104) under one key, for one tracking domain; an Hmac object for each tag would take ten times as long. */
+/**
+ * HMAC-SHA256 (RFC 2104) under one key, for one tracking domain. An Hmac object for each tag would
+ * take ten times as long.
+ */
 class Authenticator {
-  /** The padded key, and what is authenticated. */
+  /** Where the bytes to authenticate begin in their space. */
+  readonly start: number;
+  /** The padded key, the domain, and the bytes to authenticate. */
   #inner: Buffer;
-  readonly #start: number;
   readonly #outer = Buffer.alloc(HASH_BLOCK + HASH_BYTES, 0x5c);
 
   constructor(key: Buffer, domain: string) {
     const host = associated(domain);
-    this.#start = HASH_BLOCK + 2 + host.length;
-    this.#inner = Buffer.alloc(this.#start + 1024, 0x36);
+    this.start = HASH_BLOCK + 2 + host.length;
+    this.#inner = Buffer.alloc(this.start + 512, 0x36);
     for (const [i, byte] of key.entries()) {
       this.#inner[i] = 0x36 ^ byte;
       this.#outer[i] = 0x5c ^ byte;
@@ -153,14 +161,15 @@ class Authenticator {
     this.#inner.set(host, HASH_BLOCK + 2);
   }
 
-  /** @returns the tag, one latin1 character per byte */
-  of(bytes: Buffer): string {
-    const end = this.#start + bytes.length;
-    if (end > this.#inner.length) {
-      this.#inner = Buffer.concat([this.#inner.subarray(0, this.#start), bytes]);
-    } else {
-      this.#inner.set(bytes, this.#start);
-    }
+  /** Gives a buffer to write so many bytes to, from `start` on. */
+  space(length: number): Buffer {
+    const missing = this.start + length - this.#inner.length;
+    if (missing > 0) this.#inner = Buffer.concat([this.#inner, Buffer.alloc(missing)]);
+    return this.#inner;
+  }
+
+  /** @returns the tag of the bytes from `start` to `end`, one latin1 character per byte */
+  tag(end: number): string {
     const digest = hash('sha256', this.#inner.subarray(0, end), 'binary');
     this.#outer.write(digest, HASH_BLOCK, 'latin1');
     return hash('sha256', this.#outer, 'binary').slice(0, TAG_BYTES);
@@ -186,9 +195,9 @@ function counterOf(block: number): Buffer {
   return bytes;
 }
 
-function textOf(form: Form, bytes: Buffer): string {
-  const end = form !== '2' && bytes.length % 3 === 0 ? 'A' : '';
-  return `${form}${bytes.toString('base64url')}${end}`;
+function textOf(form: Form, bytes: Buffer, start = 0, end = bytes.length): string {
+  const padding = form !== '2' && (end - start) % 3 === 0 ? 'A' : '';
+  return `${form}${bytes.toString('base64url', start, end)}${padding}`;
 }
 
 type Form = '2' | '4' | '6';
@@ -248,9 +257,12 @@ type Counter = NonNullable<ReturnType<typeof readBase128>>;
 
 function opener(subkey: Buffer, bytes: Buffer, { value: block, end }: Counter): Opener {
   const { encryption, authentication } = messageKeys(subkey, bytes);
+  const authenticated = bytes.subarray(0, -TAG_BYTES);
   const tag = bytes.subarray(-TAG_BYTES);
   return (host = '') => {
-    const right = new Authenticator(authentication, host).of(bytes.subarray(0, -TAG_BYTES));
+    const tags = new Authenticator(authentication, host);
+    tags.space(authenticated.length).set(authenticated, tags.start);
+    const right = tags.tag(tags.start + authenticated.length);
     if (!timingSafeEqual(Buffer.from(right, 'latin1'), tag)) return undefined;
     const sealed = bytes.subarray(end, -TAG_BYTES);
     return createDecipheriv('aes-256-ctr', encryption, counterOf(block)).update(sealed);
