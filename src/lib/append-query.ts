@@ -55,9 +55,7 @@ export function appendQuery(url: string, template: string, values: Values): stri
   const added = template
     .split('&')
     .filter((parameter) => !parameterNames(parameter).some((name) => present.has(name)))
-    .flatMap(
-      (parameter) => fillBraces(parameter, (name) => encoded(values[name as keyof Values])) ?? [],
-    );
+    .flatMap((parameter) => fillBraces(parameter, (name) => encoded(own(values, name))) ?? []);
   const separator = question < 0 ? '?' : /(?:^|&)$/.test(query) ? '' : '&';
   return added.length === 0
     ? url
@@ -72,6 +70,11 @@ function parameterNames(query: string): string[] {
 
 function nameOf(parameter: string): string {
   return parameter.slice(0, parameter.indexOf('='));
+}
+
+/** @param name as a record has it, perhaps one that every object has, such as `constructor` */
+function own(values: Values, name: string): string | undefined {
+  return Object.hasOwn(values, name) ? values[name as keyof Values] : undefined;
 }
 
 /** Percent-encodes a value. A lone surrogate, which has no encoding, becomes U+FFFD. */

@@ -119,9 +119,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     await server.listen(listenOptions(place));
     await grantAccess(place);
   }
-  const reload = ({ http: next, events: nextEvents }: Configuration): void => {
-    const renewed = readTls(next).tls;
-    redirect.reload(nextEvents, next);
+  const use = (renewed: typeof tls): void => {
     if (renewed === undefined) return;
     server.setTls(renewed);
     tls = renewed;
@@ -129,10 +127,11 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
   const { tlsCertificate, tlsKey } = http;
   if (tlsCertificate !== undefined && tlsKey !== undefined) {
     metrics.gauge('tls_certificate_end_seconds', () => tls && endOf(tls.cert));
-    // Not every certificate tool sends SIGHUP after a renewal.
+    // Not every certificate tool sends SIGHUP after a renewal. What else a reload reads may be half
+    // edited just then, and would keep the new certificate out.
     const renewed = () => {
       try {
-        reload(config());
+        use(readTls(config().http).tls);
         logger.info({ tlsCertificate }, 'certificate renewed: new connections use it');
       } catch (error) {
         const message = 'renewed certificate cannot be used; the old one stays in use';
@@ -141,6 +140,11 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     };
     releasers.add('certificate', watchFiles([tlsCertificate, tlsKey], renewed));
   }
+  const reload = ({ http: next, events: nextEvents }: Configuration): void => {
+    const renewed = readTls(next).tls;
+    redirect.reload(nextEvents, next);
+    use(renewed);
+  };
   return { reload };
 }
 

@@ -46,6 +46,8 @@ describe('what is appended', () => {
     ],
     // what only a damaged record says
     ['https://a.example/', 'c={subject}', 'https://a.example/'],
+    ['https://a.example/', 'c={constructor}', 'https://a.example/'],
+    ['https://a.example/', 'c={__proto__}&x=1', 'https://a.example/?x=1'],
     ['https://a.example/', 'x='.padEnd(129, '1'), 'https://a.example/'],
   ])('%s and %s: %s', (url, template, expected) => {
     const values = {
