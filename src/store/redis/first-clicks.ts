@@ -24,12 +24,15 @@ const MAX_WAITING = 20_000;
 const KEEP_SECONDS = 90 * 86_400;
 /**
  * One command for many messages. Where two hosts see the first clicks on a message at the same
- * moment, one of them learns that it was the first. A message's hash has the digest of each clicked
- * link and its number of clicks; with + before it, that of people's clicks; and + alone, those of
- * people on any link. KEYS: the messages' hashes; ARGV: seconds to keep them, then for each message
- * the number of its links, and each link with its number of clicks, and of people's clicks. Returns
- * for each link the sum of 1: it had not been clicked before, 2: not by people, 4: nor had another
- * link of the message, 8: not by people; -1 where a foreign value stands there.
+ * moment, one of them learns that it was the first.
+ *
+ * A message's hash has the digest of each clicked link and its number of clicks; with + before the
+ * digest, the number of people's clicks; and in the field + that of people's clicks on any link.
+ * KEYS: the messages' hashes.
+ * ARGV: seconds to keep them; then for each message the number of its links, and for each link its
+ * digest, its number of clicks, and that of people's clicks.
+ * Returns a sum for each link. 1: it had not been clicked before. 2: not by people. 4: no link of
+ * the message had. 8: not by people. -1: a foreign value stands there.
  */
 const MARK = `${IS_FOREIGN}
 local at, reply = 2, {}
@@ -45,7 +48,8 @@ for _, key in ipairs(KEYS) do
       elseif type(now) == 'table' then return now
       elseif now == tonumber(by) then firsts = firsts + flag end
     end
-    local failed = first(ARGV[i], ARGV[i + 1], 1) or first('+' .. ARGV[i], ARGV[i + 2], 2) or first('+', ARGV[i + 2], 8)
+    local failed = first(ARGV[i], ARGV[i + 1], 1) or first('+' .. ARGV[i], ARGV[i + 2], 2)
+      or first('+', ARGV[i + 2], 8)
     if failed then return failed end
     reply[#reply + 1] = firsts
     fresh = false

@@ -19,10 +19,13 @@ const MAX_NEW_ROWS = 50_000;
 const DAY_SECONDS = 86_400;
 /**
  * Adds numbers to rows. A row is a field of its table's hash, and holds its numbers in the order of
- * METRICS with commas between them, without the zeros at its end. KEYS: the tables; ARGV: for each
- * table the seconds to keep it, the most rows it may have, the number of rows, and each row and its
- * numbers. Returns how many rows could not be added because of a foreign value, how many are new,
- * and then the positions of those for which their table has no room.
+ * METRICS with commas between them, without the zeros at its end.
+ *
+ * KEYS: the tables.
+ * ARGV: for each table the seconds to keep it, the most rows it may have, the number of rows that
+ * follow, and each row and its numbers.
+ * Returns how many rows could not be added because of a foreign value, how many are new, and then
+ * the positions of those for which their table has no room.
  */
 const ADD = `${IS_FOREIGN}
 local function sum(old, new)
