@@ -24,7 +24,13 @@ export function isEventAbout(address: string, text: string): boolean {
 
 /** When the link was followed, in Unix milliseconds. @returns undefined for a line that does not say so */
 export function timeOfEvent(text: string): number | undefined {
-  const seconds = fieldsOfEvent(text)?.['timestamp'];
+  const fields = fieldsOfEvent(text);
+  return fields && timeIn(fields);
+}
+
+/** When the link was followed, by the fields of its event. */
+export function timeIn(fields: Readonly<Record<string, unknown>>): number | undefined {
+  const seconds = fields['timestamp'];
   return typeof seconds === 'string' && /^\d{1,12}$/.test(seconds)
     ? Number(seconds) * 1000
     : undefined;

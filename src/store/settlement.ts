@@ -7,7 +7,7 @@ import { texts } from '../link/fact.ts';
 import { RAW_URL } from '../link/facts.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { countOf } from './counting.ts';
-import { fieldsOfEvent, timeOfEvent } from './event-line.ts';
+import { fieldsOfEvent, timeIn } from './event-line.ts';
 import type {
   ClickCounter,
   CountedClick,
@@ -138,7 +138,7 @@ export class Settlement {
     const fields = text.includes('"is_automatic":') ? fieldsOfEvent(text) : undefined;
     const eventId = textOf(fields?.['event_id']) ?? '';
     const isNew = !this.#byId.has(eventId) && this.#known.get(eventId) === undefined;
-    const click = fields && isNew ? clickOf(fields, timeOfEvent(text)) : undefined;
+    const click = fields && isNew ? clickOf(fields) : undefined;
     const waiting: Waiting = {
       id,
       eventId,
@@ -206,10 +206,8 @@ export class Settlement {
 }
 
 /** Reads what is counted of a click from its event. @returns undefined where something is missing */
-function clickOf(
-  fields: Readonly<Record<string, unknown>>,
-  time: number | undefined,
-): CountedClick | undefined {
+function clickOf(fields: Readonly<Record<string, unknown>>): CountedClick | undefined {
+  const time = timeIn(fields);
   const name = textOf(fields['target_link_name']);
   const link = name === undefined || name === RAW_URL ? textOf(fields['target_link_url']) : name;
   const messageId = textOf(fields['message_id']);
