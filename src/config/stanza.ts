@@ -53,6 +53,10 @@ export class Stanza {
     this.#children.set(`${child.definition.id} ${key}`, child);
   }
 
+  addChildrenOf(other: Stanza): void {
+    for (const [key, child] of other.#children) this.#children.set(key, child);
+  }
+
   /** The name with the label: `Listen "*:587"`. */
   get title(): string {
     const { name } = this.definition;
@@ -97,6 +101,8 @@ function childAfterReload(before?: Stanza, after?: Stanza): Stanza | undefined {
     if (!reloads.includes(name)) mixed.settings.set(name, setting);
   for (const [name, setting] of taken)
     if (reloads.includes(name)) mixed.settings.set(name, setting);
+  // The sockets of a listener are opened at the start.
+  if (before !== undefined) mixed.addChildrenOf(before);
   return mixed;
 }
 

@@ -49,6 +49,14 @@ test.each<[string, string, { reload?: string[]; restart?: string[] }]>([
       restart: ['Milter_Listener > Listen "127.0.0.1:1"', 'Milter_Listener > Listen "127.0.0.1:2"'],
     },
   ],
+  [
+    'HTTP_Listener { Listen "127.0.0.1:1" { } contact = "a@a.example" }',
+    'HTTP_Listener { Listen "127.0.0.1:2" { } contact = "b@b.example" }',
+    {
+      reload: ['HTTP_Listener > contact'],
+      restart: ['HTTP_Listener > Listen "127.0.0.1:1"', 'HTTP_Listener > Listen "127.0.0.1:2"'],
+    },
+  ],
   ['redis { password = a }', 'redis { password = b }', { restart: ['redis > password'] }],
   ['', RESTARTS, { restart: ['Milter_Listener > idle_timeout', 'log > file', 'workers'] }],
 ])('from %j to %j: %j', (before, after, expected) => {
@@ -85,4 +93,12 @@ test('a reload takes over scopes, X-MSYS-API, metadata, and of the log level and
 test('the hashes of secrets are too short to guess them by', () => {
   const settings = load('redis { password = "hunter2" }').config.settings();
   expect(settings['redis > password']).toMatch(/^restart [0-9a-f]{4}$/);
+});
+
+test('a listener of which a reload takes some options keeps its sockets', () => {
+  const { inUse, next } = change(
+    'HTTP_Listener { Listen "127.0.0.1:1" { } contact = "a@a.example" }',
+    'HTTP_Listener { Listen "127.0.0.1:1" { } contact = "b@b.example" }',
+  );
+  expect(inUse.http).toEqual(next.http);
 });
