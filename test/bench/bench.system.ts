@@ -26,6 +26,7 @@ test('the benchmark runs, every part of it, and leaves no peer out', async () =>
     'two workers',
     'scope of a client',
     'transform',
+    'campaign from files',
     'resident after',
   ]) {
     expect(stdout).toContain(subject);
