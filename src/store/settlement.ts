@@ -151,8 +151,8 @@ export class Settlement {
     this.#bytes += waiting.bytes;
     if (click) this.#byId.set(eventId, waiting);
     const reclassified = fields?.['reclassifies'];
-    for (const other of Array.isArray(reclassified) ? reclassified : []) {
-      const earlier = this.#byId.get(String(other));
+    for (const other of texts.isValid(reclassified) ? reclassified : []) {
+      const earlier = this.#byId.get(other);
       if (earlier !== undefined) earlier.isAutomatic = true;
     }
   }

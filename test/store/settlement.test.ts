@@ -146,7 +146,7 @@ describe.each(Object.keys(stores))('%s', (name) => {
     const line = (fields: object) => JSON.stringify({ msys: { track_event: fields } });
     const now = { ...old, is_automatic: true, event_id: '1' };
     await appender.append([line(old), line(now), line(now), line({ ...now, part: 'x' })]);
-    await appender.append([line({ ...now, event_id: '2', reclassifies: [1, {}, '1'] })]);
+    await appender.append([line({ ...now, event_id: '2', reclassifies: [{ toString: 1 }, '1'] })]);
     await record({});
     settle();
     await expect.poll(() => booked.length).toBe(3);
