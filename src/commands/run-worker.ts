@@ -5,7 +5,7 @@ import { complain } from '../lib/systemd-journal.ts';
 import type { Role } from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { startService } from '../service/service.ts';
-import { serveUnderPrimary } from '../service/workers/worker.ts';
+import { isSuccessor, serveUnderPrimary } from '../service/workers/worker.ts';
 import { exitCode } from './exit-code.ts';
 
 /**
@@ -27,7 +27,12 @@ export async function runWorker(
     log = openLog(config.log);
     const { logger, reopen, flush, flushNow } = log;
     process.once('exit', flushNow);
-    const service = await startService(config, { logger, roles, worker: String(slot) });
+    const service = await startService(config, {
+      logger,
+      roles,
+      worker: String(slot),
+      mustServe: isSuccessor(),
+    });
     const refresh = () => {
       reopen();
       inBackground('read the keys', () => service.readKeys());

@@ -37,6 +37,8 @@ export interface RedirectParts {
   readonly detail?: () => Detail;
   /** Releases what is opened here. */
   readonly releasers: Releasers;
+  /** Whether to serve without pages and networks that cannot be read; default: throws. */
+  readonly mustServe?: boolean | undefined;
 }
 
 export interface Redirect {
@@ -56,8 +58,28 @@ export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
     sink === undefined
       ? await store.events.openAppender()
       : new LocalClicks(sink, new RecentClicks(automaticWithinMs));
-  let pages = new Pages(http);
-  const clicks = new ClickRecorder({ ...parts.events, events, logger, metrics });
+  const readOr = <T>(read: () => T, otherwise: () => T, message: string): T => {
+    try {
+      return read();
+    } catch (error) {
+      if (!parts.mustServe) throw error;
+      logFailure(logger, 'error', error, message);
+      return otherwise();
+    }
+  };
+  const { pages: _own, ...shipped } = http;
+  let pages = readOr(
+    () => new Pages(http),
+    () => new Pages(shipped),
+    'pages cannot be used: readers get the shipped ones until a reload',
+  );
+  const recorder = (settings: RedirectParts['events']) =>
+    new ClickRecorder({ ...settings, events, logger, metrics });
+  const clicks = readOr(
+    () => recorder(parts.events),
+    () => recorder({ ...parts.events, automaticNetworks: [] }),
+    'automatic_networks cannot be used: no network is a sign of automation until a reload',
+  );
   releasers.addFoundation('clicks', async () => {
     await clicks.close();
     await events.close();
@@ -92,9 +114,14 @@ export async function openRedirect(parts: RedirectParts): Promise<Redirect> {
 
 /**
  * Serves the redirect endpoint until it is released.
+ * @param mustServe as in RedirectParts
  * @returns `reload` reads certificate, key, pages and scanners' networks again
  */
-export async function serveRedirect(listens: readonly Place[], context: Context) {
+export async function serveRedirect(
+  listens: readonly Place[],
+  context: Context,
+  mustServe?: boolean,
+) {
   const { logger, metrics, links, releasers, config } = context;
   const { http, events } = config();
   const redirect = await openRedirect({
@@ -106,6 +133,7 @@ export async function serveRedirect(listens: readonly Place[], context: Context)
     metrics,
     detail: () => config().log.detail,
     releasers,
+    mustServe,
   });
   let { tls } = readTls(http);
   const server = new RedirectServer(redirect.handler, {

@@ -22,6 +22,11 @@ export interface ServiceOptions {
   readonly metrics?: ProcessMetrics;
   /** The slot of this process, where it is a worker. */
   readonly worker?: string;
+  /**
+   * Whether pages and networks that cannot be read are no reason not to start, as for a worker that
+   * replaces one hours later: they may have been edited since.
+   */
+  readonly mustServe?: boolean;
   /** The workers, where this process is their primary. */
   readonly workers?: OtherProcesses;
 }
@@ -104,7 +109,7 @@ async function compose(
   const milter = await open('milter');
   if (milter !== undefined) await serveMilter(milter, context);
   const http = await open('redirect');
-  const certificates = http && (await serveRedirect(http, context));
+  const certificates = http && (await serveRedirect(http, context, options.mustServe));
   if (wanted.has('events')) serveEvents(context);
   try {
     const control = await open('control');

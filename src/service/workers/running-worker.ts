@@ -4,6 +4,7 @@ import {
   HEARTBEAT,
   readFromWorker,
   SLOT,
+  SUCCESSOR,
   type ToWorker,
 } from './worker-messages.ts';
 
@@ -71,11 +72,16 @@ export class RunningWorker {
    * Forks it. It loads the program, and waits for `begin`.
    * @param heartbeatMs milliseconds between its heartbeats
    * @param startMs how long it may take to its first heartbeat, beyond what is a hang later
+   * @param isSuccessor whether it replaces another worker
    */
-  constructor(slot: number, heartbeatMs = HEARTBEAT_MS, startMs = START_MS) {
+  constructor(slot: number, heartbeatMs = HEARTBEAT_MS, startMs = START_MS, isSuccessor = false) {
     this.slot = slot;
     this.missed = -Math.ceil(startMs / heartbeatMs);
-    const forked = fork({ [SLOT]: slot, [HEARTBEAT]: heartbeatMs });
+    const forked = fork({
+      [SLOT]: slot,
+      [HEARTBEAT]: heartbeatMs,
+      [SUCCESSOR]: isSuccessor ? '1' : '',
+    });
     const worker = forked instanceof Error ? undefined : forked;
     this.#worker = worker;
     this.pid = worker?.process.pid ?? 0;

@@ -30,6 +30,8 @@ export type FromWorker =
 
 /** Environment of a worker: its slot, from 1. A replacement has the slot of the one it replaces. */
 export const SLOT = 'CLICKMILTER_WORKER';
+/** Environment of a worker that replaces another one: `1`. */
+export const SUCCESSOR = 'CLICKMILTER_SUCCESSOR';
 /** Environment of a worker: milliseconds between heartbeats. */
 export const HEARTBEAT = 'CLICKMILTER_HEARTBEAT';
 

@@ -6,6 +6,7 @@ import {
   HEARTBEAT,
   readToWorker,
   SLOT,
+  SUCCESSOR,
   type ToWorker,
 } from './worker-messages.ts';
 
@@ -32,6 +33,11 @@ export interface WorkerOptions {
 export function workerSlot(): number | undefined {
   const slot = process.env[SLOT];
   return slot === undefined ? undefined : Number(slot);
+}
+
+/** Whether this worker replaces another one. */
+export function isSuccessor(): boolean {
+  return process.env[SUCCESSOR] === '1';
 }
 
 /**

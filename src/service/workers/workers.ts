@@ -208,9 +208,10 @@ export class Workers {
     await Promise.all([...this.#all()].map((worker) => worker.ready));
   }
 
-  #fork(slot: number): RunningWorker {
+  #fork(slot: number, isSuccessor = false): RunningWorker {
     const { heartbeatMs, startMs } = this.#options;
-    return new RunningWorker(slot, heartbeatMs, startMs).begin(() => this.#configuration);
+    const worker = new RunningWorker(slot, heartbeatMs, startMs, isSuccessor);
+    return worker.begin(() => this.#configuration);
   }
 
   /** Makes a ready worker the one of its slot. */
@@ -252,7 +253,7 @@ export class Workers {
   /** The present worker of the slot, where there is one, goes when its successor is ready. */
   async #startSuccessor(number: number): Promise<void> {
     const slot = this.#slot(number);
-    const successor = this.#fork(number);
+    const successor = this.#fork(number, true);
     this.#others.add(successor);
     const failed = await successor.failure();
     this.#others.delete(successor);
