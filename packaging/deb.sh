@@ -41,6 +41,9 @@ mv "$lib/completions/clickmilter.fish" "$share/fish/vendor_completions.d/clickmi
 rmdir "$lib/man" "$lib/completions"
 mv "$lib/README.md" "$lib/CHANGELOG.md" "$lib/docs" "$lib/conf" "$share/doc/clickmilter"
 mv "$lib/LICENSE" "$share/doc/clickmilter/copyright"
+echo '
+The dependencies in /usr/lib/clickmilter/node_modules, and Node.js in /usr/lib/clickmilter/runtime, have licences of
+their own beside them.' >>"$share/doc/clickmilter/copyright"
 
 maintainer=$(node -p 'require("./package.json").author')
 printf 'clickmilter (%s) stable; urgency=medium\n\n  * CHANGELOG.md lists what changed.\n\n -- %s  %s\n' \

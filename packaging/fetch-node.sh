@@ -21,7 +21,7 @@ trap 'rm -rf "$work"' EXIT
 (cd "$work" && timeout 300 npm pack --silent --prefer-offline "node-linux-$arch@$2") >/dev/null ||
   { echo "fetch-node: npm pack node-linux-$arch@$2 failed" >&2; exit 69; }
 tarball=$work/node-linux-$arch-$2.tgz
-integrity=sha512-$(openssl dgst -sha512 -binary "$tarball" | openssl base64 -A)
+integrity=sha512-$(node -p 'crypto.createHash("sha512").update(fs.readFileSync(process.argv[1])).digest("base64")' "$tarball")
 [ "$integrity" = "$3" ] ||
   { echo "fetch-node: node-linux-$arch@$2: integrity $integrity: expected $3" >&2; exit 65; }
 tar -xzf "$tarball" -C "$folder" --no-same-owner --strip-components=1 package/LICENSE

@@ -13,7 +13,7 @@ mkdir -p "$(dirname "$1")"
 mkdir "$1"
 tree=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
-for program in node npm openssl; do
+for program in node npm; do
   command -v $program >/dev/null || { echo "tree: $program is missing" >&2; exit 69; }
 done
 node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' ||

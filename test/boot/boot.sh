@@ -1,6 +1,7 @@
 #!/bin/sh
 # Boots Debian 13 and 12, systemd as process 1, in namespaces of this machine, and runs the boot tests in them.
-# Usage, as root: boot.sh [ARGUMENTS FOR VITEST]   BOOT_SUITES="trixie" for one of them
+# Usage, as root: boot.sh [ARGUMENTS FOR VITEST]   BOOT_SUITES="trixie" for one of them, or "noble jammy" for Ubuntu, whose
+# keys must be in /usr/share/keyrings/ubuntu-archive-keyring.gpg
 # Nothing outlives it but the cached file trees. It ends within 20 minutes. Exit codes: vitest's, 69 where it cannot run
 # here, 124 where the time was too short.
 set -eu

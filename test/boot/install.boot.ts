@@ -68,7 +68,7 @@ describe.each(suites)('%s', (suite) => {
     const { status, output } = await machine.sh(`apt-get install -q ${packages.withoutNode} 2>&1`);
     if (suite !== 'trixie') {
       expect(status).not.toBe(0);
-      expect(output).toMatch(/Depends: nodejs \(>= 20\.19\) but 1[28]\.\S+ is to be installed/);
+      expect(output).toMatch(/Depends: nodejs \(>= 20\.19\)/);
       return;
     }
     expect({ status, output }).toMatchObject({ status: 0 });

@@ -15,11 +15,12 @@ recipe=$(sha256sum "$0" | cut -d ' ' -f 1)
 echo "make-root: $suite: about a minute and 1 GB" >&2
 rm -rf "$root" "$mail" "$root.recipe"
 case $suite in
-  noble | jammy) set -- ubuntu main,universe "${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}" ;;
-  *) set -- debian main "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" ;;
+  noble | jammy) set -- ubuntu main,universe "${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}" gutsy ;;
+  *) set -- debian main "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" sid ;;
 esac
 debootstrap --variant=minbase --include=systemd-sysv,dbus,adduser,ca-certificates,logrotate,procps,man-db \
-  --keyring="/usr/share/keyrings/$1-archive-keyring.gpg" --components="$2" "$suite" "$root" "$3" >"$root.log"
+  --keyring="/usr/share/keyrings/$1-archive-keyring.gpg" --components="$2" \
+  "$suite" "$root" "$3" "/usr/share/debootstrap/scripts/$4" >"$root.log"
 
 echo mx1 >"$root/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 mx1.example.com mx1\n::1 localhost\n' >"$root/etc/hosts"
