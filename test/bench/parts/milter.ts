@@ -71,11 +71,11 @@ export const milterAlone: Part = {
       const works = connections === 8 ? toAll : toNoop;
       rows.push(
         ...(await compare('20 KB', small, works, [
-          ['rate', OURS, 'C no-op', goal(1)],
+          ['rate', OURS, 'C no-op'],
           ...others({ opendkim: 0.15, python: 1 / 20 }),
         ])),
         ...(await compare('100 KB', large, works, [
-          ['rate', OURS, 'C no-op', goal(0.4)],
+          ['rate', OURS, 'C no-op'],
           ...others({ opendkim: 0.45, python: 1 / 40 }),
         ])),
         ...(await compare('5 MB', huge, toReplace, [['rate', OURS, 'C replace', goal(0.25)]])),
