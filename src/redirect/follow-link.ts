@@ -172,7 +172,8 @@ export function clickOn(
   return {
     token,
     resolved,
-    redirectedTo: retarget?.to,
+    // Where a retarget is about one message, its URL leads to that message.
+    redirectedTo: isAnonymous && retarget?.kind !== 'url' ? undefined : retarget?.to,
     isAnonymous,
     time,
     ip,

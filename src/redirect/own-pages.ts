@@ -19,12 +19,13 @@ const NAMES: Readonly<Record<string, PageName>> = {
 const FILE = /^(index|404|410|503)(?:\.([a-z]{2,8}(?:-[a-z\d]{1,8})*))?\.html$/i;
 
 /**
- * Reads the pages in a folder. Files that are not named .html are left alone.
+ * Reads the pages in a folder. Files that are not named .html are left alone, and
+ * hidden ones, such as locks of editors.
  * @throws Error that says what is wrong with the folder, or a page in it
  */
 export function readOwnPages(folder: string): OwnPages {
   const pages = new Map<PageName, Map<string, Buffer>>();
-  const files = readdirSync(folder).filter((name) => /\.html?$/i.test(name));
+  const files = readdirSync(folder).filter((name) => /^[^.].*\.html?$/i.test(name));
   if (files.length === 0) {
     throw new Error(
       `${folder} has no page: expected one of index.html, 404.html, 410.html, 503.html`,

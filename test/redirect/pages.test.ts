@@ -100,6 +100,8 @@ test('an own page goes before the shipped one: that of the language, else the on
     '410.pt-BR.html': '<p>desligado',
     'INDEX.HTML': '<p>hello',
     'readme.txt': 'ignored',
+    '.#404.html': 'ignored',
+    '._404.html': '',
   });
   const own = new Pages({ pages });
   const body = (name: PageName, language?: string) => own.find(name, language).body.toString();

@@ -425,9 +425,9 @@ test('append_query: parameters before the fragment, and the click has the target
 
 describe('a retargeted link', () => {
   const TO = "https://new.example/a%2Fb/../c?q=1&r=%E4'*,;@!~|{}#frag";
-  const retarget = (name: string, to: string) =>
+  const retarget = (name: string, to: string, kind: 'token' | 'message' | 'url' = 'token') =>
     links.retargets.set(tokenNamed(name), {
-      kind: 'token',
+      kind,
       value: tokenNamed(name),
       to,
       by: 'alice@mx1',
@@ -466,6 +466,20 @@ describe('a retargeted link', () => {
     expect(await locationOf('live')).toBe(TARGET);
     expect(links.clicks[0]?.redirectedTo).toBeUndefined();
   });
+
+  test.each([
+    ['token', undefined],
+    ['message', undefined],
+    ['url', TO],
+  ] as const)(
+    'an anonymous click has the new URL where that tells no message: %s',
+    async (kind, redirectedTo) => {
+      await start({ respectGpc: true });
+      retarget('live', TO, kind);
+      expect(await locationOf('live', 'Sec-GPC: 1\r\n')).toBe(TO);
+      expect(links.clicks.map((click) => click.redirectedTo)).toEqual([redirectedTo]);
+    },
+  );
 
   test('answers 410 while it is blocked', async () => {
     await start();
