@@ -104,16 +104,22 @@ export function readVendorHeaders(
     for (const raw of valuesOf.get(name.toLowerCase()) ?? []) {
       const value = decodeEncodedWords(raw.replace(/\r?\n[ \t]*/g, ' ').trim());
       if (value === '') continue;
-      const before = ASKED.map((wish) => `${wishes[wish]}`);
+      const before = asked(wishes);
       const expected = read(value, wishes);
+      const after = asked(wishes);
       for (const [at, wish] of ASKED.entries()) {
-        if (`${wishes[wish]}` !== before[at]) wishes.askedBy.set(wish, name);
+        if (after[at] !== before[at]) wishes.askedBy.set(wish, name);
       }
       if (expected !== undefined) wishes.problems.push(`${name} ignored: it must be ${expected}`);
     }
   }
   const names = [...new Set(wishes.notDone.map((name) => name.slice(0, MAX_NAME_LENGTH)))];
   return { ...wishes, tags: [...boundTags(wishes.tags)], notDone: names.slice(0, MAX_NAMES) };
+}
+
+/** What is asked for so far. Of the tags, their number: a sender decides how many headers and tags there are. */
+function asked(wishes: VendorWishes): readonly unknown[] {
+  return ASKED.map((wish) => (wish === 'tags' ? wishes.tags.length : wishes[wish]));
 }
 
 function choice(name: string, words: Words): VendorHeader {
@@ -172,11 +178,13 @@ function readXSmtpapi(value: string, wishes: VendorWishes): string | undefined {
   }
   const { category, filters, ...others } = fields;
   const categories = Array.isArray(category) ? category : [category];
-  for (const tag of categories) if (typeof tag === 'string' && tag !== '') wishes.tags.push(tag);
+  for (const tag of categories.slice(0, MAX_NAMES)) {
+    if (typeof tag === 'string' && tag !== '') wishes.tags.push(tag);
+  }
   const { clicktrack, ...otherFilters } = isJsonObject(filters) ? filters : {};
   wishes.notDone.push(
-    ...Object.keys(others).map((name) => `X-SMTPAPI ${name}`),
-    ...Object.keys(otherFilters).map((name) => `X-SMTPAPI filters.${name}`),
+    ...namesIn(others).map((name) => `X-SMTPAPI ${name}`),
+    ...namesIn(otherFilters).map((name) => `X-SMTPAPI filters.${name}`),
   );
   const settings = isJsonObject(clicktrack) ? clicktrack['settings'] : undefined;
   if (!isJsonObject(settings)) return undefined;
@@ -184,6 +192,10 @@ function readXSmtpapi(value: string, wishes: VendorWishes): string | undefined {
   if (enable !== undefined) wishes.clickTracking = enable;
   if (text !== undefined) wishes.clickTrackingParts = text ? 'both' : 'html';
   return undefined;
+}
+
+function namesIn(fields: object): readonly string[] {
+  return Object.keys(fields).slice(0, MAX_NAMES);
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -128,3 +128,13 @@ test('docs/from-other-services.md has every header', () => {
     for (const { name } of VENDOR_HEADERS[vendor].headers) expect(page).toContain(`\`${name}\``);
   }
 });
+
+test('what it costs to read headers grows with their bytes, not with their number times their length', () => {
+  const long = JSON.stringify({ category: Array.from({ length: 200_000 }, () => 'a') });
+  const values = new Map([['x-smtpapi', [long, ...Array.from({ length: 2000 }, () => '{}')]]]);
+  expect(readVendorHeaders(['sendgrid'], values, []).tags).toHaveLength(10);
+
+  const fields = Object.fromEntries(Array.from({ length: 150_000 }, (_, i) => [`k${i}`, 0]));
+  const many = new Map([['x-smtpapi', [JSON.stringify({ ...fields, filters: fields })]]]);
+  expect(readVendorHeaders(['sendgrid'], many, []).notDone).toHaveLength(20);
+});
