@@ -15,8 +15,6 @@ export interface VendorWishes {
   readonly tags: string[];
   /** The header that asked for each of these, by its name here. */
   readonly askedBy: Map<string, string>;
-  /** Rejected values, as sentences for the log. */
-  readonly problems: string[];
   /** Header fields, and parts of them, that clickmilter does not act upon. */
   readonly notDone: string[];
 }
@@ -93,13 +91,10 @@ export function readVendorHeaders(
   vendors: readonly Vendor[],
   valuesOf: ReadonlyMap<string, readonly string[]>,
   others: Iterable<string>,
-): VendorWishes {
-  const wishes: VendorWishes = {
-    tags: [],
-    askedBy: new Map(),
-    problems: [],
-    notDone: [...others],
-  };
+): VendorWishes & { readonly problems: readonly string[] } {
+  const wishes: VendorWishes = { tags: [], askedBy: new Map(), notDone: [...others] };
+  // The log has each once, however many fields a sender repeats it in.
+  const problems = new Set<string>();
   for (const { name, read } of vendors.flatMap((vendor) => VENDOR_HEADERS[vendor].headers)) {
     for (const raw of valuesOf.get(name.toLowerCase()) ?? []) {
       const value = decodeEncodedWords(raw.replace(/\r?\n[ \t]*/g, ' ').trim());
@@ -110,11 +105,16 @@ export function readVendorHeaders(
       for (const [at, wish] of ASKED.entries()) {
         if (after[at] !== before[at]) wishes.askedBy.set(wish, name);
       }
-      if (expected !== undefined) wishes.problems.push(`${name} ignored: it must be ${expected}`);
+      if (expected !== undefined) problems.add(`${name} ignored: it must be ${expected}`);
     }
   }
   const names = [...new Set(wishes.notDone.map((name) => name.slice(0, MAX_NAME_LENGTH)))];
-  return { ...wishes, tags: [...boundTags(wishes.tags)], notDone: names.slice(0, MAX_NAMES) };
+  return {
+    ...wishes,
+    tags: [...boundTags(wishes.tags)],
+    problems: [...problems],
+    notDone: names.slice(0, MAX_NAMES),
+  };
 }
 
 /** What is asked for so far. Of the tags, their number: a sender decides how many headers and tags there are. */

@@ -135,6 +135,8 @@ test('what it costs to read headers grows with their bytes, not with their numbe
   expect(readVendorHeaders(['sendgrid'], values, []).tags).toHaveLength(10);
 
   const fields = Object.fromEntries(Array.from({ length: 150_000 }, (_, i) => [`k${i}`, 0]));
+  const wrong = new Map([['x-mailgun-track', Array.from({ length: 2000 }, (_, i) => `maybe${i}`)]]);
+  expect(readVendorHeaders(['mailgun'], wrong, []).problems).toHaveLength(1);
   const many = new Map([['x-smtpapi', [JSON.stringify({ ...fields, filters: fields })]]]);
   expect(readVendorHeaders(['sendgrid'], many, []).notDone).toHaveLength(20);
 });
