@@ -57,10 +57,14 @@ const DISPENSABLE = [...MESSAGE, ...LINK, ...CLICK, ...EVENT, ...NODE]
 /** What stands around the members of an event. */
 const BEFORE = '{"msys":{"track_event":{';
 const BEHIND = '}}}';
-/** Bytes of an event that are left to its signs: their names, and the ids of reclassified events. */
+/**
+ * Bytes of an event that are left to its signs: their names, and the ids of reclassified events.
+ */
 const ROOM_FOR_SIGNS = 1536;
 
-/** What completes the events of clicks: `start`, members of signs, `reclassifies` and a list, `end`. */
+/**
+ * What completes the events of clicks: `start`, members of signs, `reclassifies` and a list, `end`.
+ */
 export const EVENT_ENDING = { reclassifies: ',"reclassifies":', end: BEHIND } as const;
 
 /** The members of an event that tell its signs. */

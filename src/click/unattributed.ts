@@ -6,9 +6,9 @@ import type { Click } from './click.ts';
 const SECRET = randomBytes(32);
 
 /**
- * A click that can be counted, but that nothing leads from to its recipient: neither the message's facts, nor the
- * id, nor the second of the injection. Another id stands for the message, so that its clicks count as those of one
- * message. Only this process can make that id again.
+ * A click that can be counted, but that nothing leads from to its recipient: neither the message's
+ * facts, nor the id, nor the second of the injection. Another id stands for the message, so that
+ * its clicks count as those of one message. Only this process can make that id again.
  */
 export function unattributed(click: Click): Click {
   const { resolved } = click;

@@ -10,7 +10,10 @@ interface BlockOptions {
   readonly json?: true;
 }
 
-/** `clickmilter block` and `unblock`. Blocked links answer 410 from the next request on, on every host. */
+/**
+ * `clickmilter block` and `unblock`. Blocked links answer 410 from the next request on, on every
+ * host.
+ */
 export function blockCommand(program: Command): void {
   program
     .command('block')

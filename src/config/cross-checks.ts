@@ -107,7 +107,9 @@ function checkTrackingDomain(root: Stanza, problems: Problems): void {
   }
 }
 
-/** Values of tracking_domain with {sender_domain}, and of tracking_domains_allowed, that never meet. */
+/**
+ * Values of tracking_domain with {sender_domain}, and of tracking_domains_allowed, that never meet.
+ */
 function checkSenderDomains(root: Stanza, problems: Problems): void {
   const set = (option: string) =>
     [...descendants(root)].flatMap(({ settings }) => settings.get(option) ?? []);

@@ -60,7 +60,7 @@ export const trackingOptions = {
   on_failure: option(
     choiceType('accept', 'tempfail', 'seal'),
     'accept',
-    'What happens when the link store is unavailable: accept delivers the message untracked, tempfail makes the sender try again, seal tracks it with sealed links.',
+    'What happens when the link store is unavailable: accept delivers the message untracked, tempfail makes the sender try again, seal tracks it with sealed links, unless its recipients may have opted out.',
   ),
   rewrite_signed: option(
     booleanType,

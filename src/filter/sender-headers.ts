@@ -5,7 +5,10 @@ import type { Vendor } from '../scope/tracking-options.ts';
 import { parseSmtpapi, SMTPAPI } from './smtpapi.ts';
 import { readVendorHeaders, VENDOR_HEADERS } from './vendor-headers.ts';
 
-/** The header fields of one message by which its sender says how it is tracked: those that are honoured. */
+/**
+ * The header fields of one message by which its sender says how it is tracked: those that are
+ * honoured.
+ */
 export class SenderHeaders {
   /** Whether X-MSYS-API is honoured. */
   readonly believesXMsysApi: boolean;

@@ -271,7 +271,10 @@ export class Transaction {
     return { body: made.body, report: this.report('tracked', undefined, { ...made, facts }) };
   }
 
-  /** What becomes of a message that cannot be tracked now, or of which it is not known whether it may be. */
+  /**
+   * What becomes of a message that cannot be tracked now, or of which it is not known whether it
+   * may be.
+   */
   #storeAway(error: unknown, links: readonly RewrittenLink[]): Partial<Ending> {
     if (!(error instanceof StoreUnavailable)) throw error;
     const tempfail = this.#decision.options.onFailure === 'tempfail';

@@ -22,7 +22,10 @@ export interface VendorWishes {
 interface VendorHeader {
   /** As the vendor writes it. */
   readonly name: string;
-  /** Takes over one value, without folds and encoded words. @returns what a valid value is, if this is not one */
+  /**
+   * Takes over one value, without folds and encoded words.
+   * @returns what a valid value is, if this is not one
+   */
   read(value: string, wishes: VendorWishes): string | undefined;
 }
 
@@ -117,7 +120,10 @@ export function readVendorHeaders(
   };
 }
 
-/** What is asked for so far. Of the tags, their number: a sender decides how many headers and tags there are. */
+/**
+ * What is asked for so far. Of the tags, their number: a sender decides how many headers and tags
+ * there are.
+ */
 function asked(wishes: VendorWishes): readonly unknown[] {
   return ASKED.map((wish) => (wish === 'tags' ? wishes.tags.length : wishes[wish]));
 }
@@ -169,7 +175,10 @@ function readXMcTrack(value: string, wishes: VendorWishes): string | undefined {
   return undefined;
 }
 
-/** JSON with the settings of filters, categories, and much that is not done. A value that cannot be read may have said no. */
+/**
+ * JSON with the settings of filters, categories, and much that is not done. A value that cannot be
+ * read may have said no.
+ */
 function readXSmtpapi(value: string, wishes: VendorWishes): string | undefined {
   const fields = jsonObject(value);
   if (fields === undefined) {

@@ -62,7 +62,9 @@ export function appendQuery(url: string, template: string, values: Values): stri
     : `${url.slice(0, end)}${separator}${added.join('&')}${url.slice(end)}`;
 }
 
-/** The names of parameters as servers compare them, some of which ignore case and separate by `;`. */
+/**
+ * The names of parameters as servers compare them, some of which ignore case and separate by `;`.
+ */
 function parameterNames(query: string): string[] {
   const parameters = new URLSearchParams(query.replaceAll(';', '&'));
   return [...parameters.keys()].map((name) => name.toLowerCase());

@@ -79,8 +79,8 @@ type Labels<Name extends MetricName> = Readonly<
 export interface Metrics {
   /**
    * Adds to a counter.
-   * @param by default: 1; 0 makes a series that alerts need from the start, since Prometheus sees no
-   * increase in one that appears
+   * @param by default: 1; 0 makes a series that alerts need from the start, since Prometheus sees
+   * no increase in one that appears
    */
   count<Name extends OfType<'counter'>>(name: Name, labels: Labels<Name>, by?: number): void;
   /** Adds one value to a histogram. */

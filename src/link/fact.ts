@@ -110,8 +110,8 @@ export interface FactOptions<T> {
   readonly personal?: true;
   /**
    * Whether sealed links hold it: all of them, all unless it is longer than 255 bytes, or those
-   * that have room, in the order of this rank (below 1: all of them, since the event or the redirect
-   * would be wrong without it). Absent for none.
+   * that have room, in the order of this rank (below 1: all of them, since the event or the
+   * redirect would be wrong without it). Absent for none.
    */
   readonly sealed?: 'always' | 'bounded' | number;
   /** Fields of click events, by name. */

@@ -548,7 +548,10 @@ export function commonDomain(recipients: readonly string[] = []): string | undef
   return isCommon ? domain || undefined : undefined;
 }
 
-/** @returns undefined also for an address that was forgotten, which is empty, and for one that is only a domain */
+/**
+ * @returns undefined also for an address that was forgotten, which is empty, and for one that is
+ * only a domain
+ */
 function onlyAddress(recipients?: readonly string[]): string | undefined {
   const address = onlyOne(recipients);
   return address?.startsWith('@') ? undefined : address;

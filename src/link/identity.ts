@@ -6,8 +6,8 @@ import { CLICK_FACTS, type ClickFacts, MESSAGE_FACTS, type MessageFacts } from '
 export type ClickIdentity = 'recipient' | 'domain' | 'none';
 
 /**
- * The facts of a message without those that tell more of the recipient than allowed. The message keeps the limit as a
- * fact of its own, which holds for its clicks too.
+ * The facts of a message without those that tell more of the recipient than allowed. The message
+ * keeps the limit as a fact of its own, which holds for its clicks too.
  */
 export function limitIdentity(message: MessageFacts, limit: ClickIdentity): MessageFacts {
   if (limit === 'recipient') return message;
@@ -16,7 +16,8 @@ export function limitIdentity(message: MessageFacts, limit: ClickIdentity): Mess
   const domain = domainOf((recipients.length === 1 && recipients[0]) || '');
   return {
     ...withoutPersonal(MESSAGE_FACTS, message),
-    // An address without its local part: events have its domain, and records and sealed links hold it as any address.
+    // An address without its local part: events have its domain, and records and sealed links hold
+    // it as any address.
     recipients: limit === 'domain' && domain ? [`@${domain}`] : [],
     recipientCount,
     identity: limit,

@@ -21,7 +21,9 @@ const TAB = 0x09;
 const LF = 0x0a;
 const QUESTION = 0x3f;
 
-/** Packing is synchronous, so all messages share this memory, but for those with very many links. */
+/**
+ * Packing is synchronous, so all messages share this memory, but for those with very many links.
+ */
 const SHARED = Buffer.allocUnsafeSlow(256 * 1024);
 
 /**

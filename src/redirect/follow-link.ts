@@ -155,7 +155,9 @@ function mayFollow(
   );
 }
 
-/** Headers in which browsers say why they load a page; Chromium, WebKit and Gecko have had several. */
+/**
+ * Headers in which browsers say why they load a page; Chromium, WebKit and Gecko have had several.
+ */
 const PURPOSES = ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'] as const;
 const AHEAD = /\b(?:prefetch|prerender|preview)\b/i;
 
@@ -183,7 +185,10 @@ export function clickOn(
   };
 }
 
-/** Whether the recipient of a link has opted out since it was sent. Where that cannot be known now, it may be so. */
+/**
+ * Whether the recipient of a link has opted out since it was sent. Where that cannot be known now,
+ * it may be so.
+ */
 export async function hasOptedOut(
   optOuts: OptOuts,
   { message: { recipients } }: ResolvedLink,
@@ -198,7 +203,10 @@ export async function hasOptedOut(
   }
 }
 
-/** Whether a browser sends the signal that its reader does not want to be tracked: Global Privacy Control, or Do Not Track. */
+/**
+ * Whether a browser sends the signal that its reader does not want to be tracked: Global Privacy
+ * Control, or Do Not Track.
+ */
 export function asksForPrivacy(headers: IncomingHttpHeaders): boolean {
   return headers['sec-gpc'] === '1' || headers['dnt'] === '1';
 }

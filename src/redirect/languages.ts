@@ -8,8 +8,8 @@ interface Range {
 }
 
 /**
- * Chooses the language that a reader wants most (RFC 9110 § 12.5.4, RFC 4647 § 3.4): of `de-AT`, de-at if there is such a
- * page, else de.
+ * Chooses the language that a reader wants most (RFC 9110 § 12.5.4, RFC 4647 § 3.4): of `de-AT`,
+ * de-at if there is such a page, else de.
  * @param header Accept-Language
  * @param available tags in lower case
  * @returns undefined where the reader names none of them

@@ -2,7 +2,9 @@
 export const PAGES = {
   /** At `/`. */
   home: 200,
-  /** Unknown, expired, forged, another host's, or not a link at all. The page does not tell which. */
+  /**
+   * Unknown, expired, forged, another host's, or not a link at all. The page does not tell which.
+   */
   notFound: 404,
   /** A link can only be opened. */
   notAllowed: 405,
@@ -10,18 +12,27 @@ export const PAGES = {
   blocked: 410,
   /** Longer than any tracked link. */
   tooLong: 414,
-  /** The link may exist, but the store is unavailable, its record is unreadable, or the lookup failed. */
+  /**
+   * The link may exist, but the store is unavailable, its record is unreadable, or the lookup
+   * failed.
+   */
   unavailable: 503,
 } as const;
 
 export type PageName = keyof typeof PAGES;
 
-/** The words of one language: a title and a text for each page, and what stands before the address to ask. */
+/**
+ * The words of one language: a title and a text for each page, and what stands before the address
+ * to ask.
+ */
 type Texts = Readonly<Record<PageName, readonly [title: string, text: string]>> & {
   readonly contact: string;
 };
 
-/** By language tag; the first stands in for every other language. No word of these needs escaping in HTML. */
+/**
+ * By language tag; the first stands in for every other language. No word of these needs escaping in
+ * HTML.
+ */
 export const TEXTS = {
   en: {
     home: [

@@ -27,7 +27,8 @@ const OWN_HEADERS: Readonly<Partial<Record<PageName, Readonly<Record<string, str
 /** The pages that say whom to ask. */
 const WITH_CONTACT: ReadonlySet<PageName> = new Set(['home', 'notFound', 'blocked']);
 
-// The pages repeat nothing of the request, load nothing and run nothing, so there is nothing to inject into.
+// The pages repeat nothing of the request, load nothing and run nothing, so there is nothing to
+// inject into.
 const STYLE =
   ':root{color-scheme:light dark}' +
   'body{margin:0;min-height:100vh;display:grid;place-items:center;' +
@@ -42,7 +43,10 @@ export interface PagesOptions {
   readonly contact?: string;
 }
 
-/** The pages for readers, in the languages that there are: the operator's own where there is one, else the shipped one. */
+/**
+ * The pages for readers, in the languages that there are: the operator's own where there is one,
+ * else the shipped one.
+ */
 export class Pages {
   readonly #own: OwnPages;
   readonly #shipped: OwnPages;

@@ -75,8 +75,8 @@ const noMacros: ReadonlyMap<string, string> = new Map();
 const byConfiguration = new WeakMap<Match, Decision>();
 
 /**
- * Decides how one message is tracked. Without header, macros and {sender_domain}, the decision is the
- * same object for all messages of a match.
+ * Decides how one message is tracked. Without header, macros and {sender_domain}, the decision is
+ * the same object for all messages of a match.
  * @param macros the MTA's macros that have the name of a context variable, without braces. They are
  * about this message, so they go before the variables of the `context` option
  * @param senderDomain of the envelope sender

@@ -18,7 +18,9 @@ export interface TrackingOptions {
   /** The parts whose links are tracked. */
   readonly clickTrackingParts: 'both' | 'html' | 'text';
   readonly clickTrackingScheme: 'http' | 'https';
-  /** In lower case, with its port if it has one. A decision has the domain of the sender filled in. */
+  /**
+   * In lower case, with its port if it has one. A decision has the domain of the sender filled in.
+   */
   readonly trackingDomain: string;
   /** The values that `trackingDomain` may take where it depends on the sender. */
   readonly trackingDomainsAllowed: ReadonlySet<string>;

@@ -114,8 +114,8 @@ const MAX_VALUE = 100;
 const DAY_MS = 86_400_000;
 
 /**
- * The counts of one counter. prom-client gets them when Prometheus asks, so that counting costs next
- * to nothing.
+ * The counts of one counter. prom-client gets them when Prometheus asks, so that counting costs
+ * next to nothing.
  */
 class CountsOf {
   readonly #counter: Counter;

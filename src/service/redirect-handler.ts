@@ -85,7 +85,10 @@ export interface RedirectHandlerOptions {
    * trusted; `unix` for those that connect to a unix socket. Default: none.
    */
   readonly trustedProxies?: readonly string[];
-  /** Whether clicks of readers whose browser sends Sec-GPC or DNT are counted but attributed to nobody; default false. */
+  /**
+   * Whether clicks of readers whose browser sends Sec-GPC or DNT are counted but attributed to
+   * nobody; default false.
+   */
   readonly respectGpc?: boolean;
   /** Whom readers may ask, an address or a URL, for the pages that say so; default: nobody. */
   readonly contact?: string;

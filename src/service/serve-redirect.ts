@@ -43,7 +43,10 @@ export interface RedirectParts {
 
 export interface Redirect {
   readonly handler: RequestListener;
-  /** Takes over what looks automatic, and reads the pages again. @throws Error where one of them cannot be used */
+  /**
+   * Takes over what looks automatic, and reads the pages again.
+   * @throws Error where one of them cannot be used
+   */
   reload(settings: ReloadedSettings, pages: PagesOptions): void;
 }
 

@@ -81,7 +81,10 @@ export function browserUrl(url: string): string {
   }
 }
 
-/** What a ruling is about: `domain shop.example` is blocked, `retarget url https://…` leads elsewhere. */
+/**
+ * What a ruling is about: `domain shop.example` is blocked, `retarget url https://…` leads
+ * elsewhere.
+ */
 export function rulingKey({ kind, value, to }: Ruling): string {
   return `${to === undefined ? '' : 'retarget '}${kind} ${value}`;
 }

@@ -22,7 +22,10 @@ export function isEventAbout(address: string, text: string): boolean {
   return text.includes(JSON.stringify(address)) && fieldsOfEvent(text)?.['rcpt_to'] === address;
 }
 
-/** When the link was followed, in Unix milliseconds. @returns undefined for a line that does not say so */
+/**
+ * When the link was followed, in Unix milliseconds.
+ * @returns undefined for a line that does not say so
+ */
 export function timeOfEvent(text: string): number | undefined {
   const fields = fieldsOfEvent(text);
   return fields && timeIn(fields);

@@ -10,8 +10,8 @@ export const OPT_OUT_DIGEST = /^[\w-]{22}$/;
 const DIGEST_BYTES = 16;
 
 /**
- * The digest of a recipient's address, in any spelling of its domain and without regard to case. The same on all hosts
- * and for both kinds of stores, so that a list can move between them.
+ * The digest of a recipient's address, in any spelling of its domain and without regard to case.
+ * The same on all hosts and for both kinds of stores, so that a list can move between them.
  */
 export function optOutDigest(address: string): string {
   const at = address.lastIndexOf('@');
@@ -20,7 +20,10 @@ export function optOutDigest(address: string): string {
   return digest.toString('base64url', 0, DIGEST_BYTES);
 }
 
-/** Opt-outs that log when they cannot be known, because mail is not tracked then, and when they can be again. */
+/**
+ * Opt-outs that log when they cannot be known, because mail is not tracked then, and when they can
+ * be again.
+ */
 export function loggedOptOuts(optOuts: EditableOptOuts, logger: Logger): EditableOptOuts {
   let areKnown = true;
   return {

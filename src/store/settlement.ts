@@ -205,7 +205,10 @@ export class Settlement {
   }
 }
 
-/** Reads what is counted of a click from its event. @returns undefined where something is missing */
+/**
+ * Reads what is counted of a click from its event.
+ * @returns undefined where something is missing
+ */
 function clickOf(fields: Readonly<Record<string, unknown>>): CountedClick | undefined {
   const time = timeIn(fields);
   const name = textOf(fields['target_link_name']);

@@ -91,7 +91,10 @@ export interface OptOuts {
   hasAny(addresses: readonly string[]): Promise<boolean>;
 }
 
-/** Opt-outs that operators edit. A change holds within a second, on every host that shares the store. */
+/**
+ * Opt-outs that operators edit. A change holds within a second, on every host that shares the
+ * store.
+ */
 export interface EditableOptOuts extends OptOuts {
   /** @param digests of `optOutDigest`. @returns how many of them are new */
   add(digests: readonly string[]): Promise<number>;
@@ -159,7 +162,9 @@ export interface ClickDraft {
   readonly eventId: string;
   /** Unix milliseconds. */
   readonly time: number;
-  /** Stands for client and message; clicks that share it are a burst. Empty for a click without one. */
+  /**
+   * Stands for client and message; clicks that share it are a burst. Empty for a click without one.
+   */
   readonly burst: string;
   /** Stands for the link: 8 characters of base64url. */
   readonly link: string;

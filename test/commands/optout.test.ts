@@ -1,18 +1,25 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { Readable } from 'node:stream';
+import { afterAll, expect, test, vi } from 'vitest';
+import { optOutCommand } from '../../src/commands/optout.ts';
 import { optOutDigest } from '../../src/store/opt-outs.ts';
-import { runCli } from '../helpers/run-cli.ts';
+import { runCommand } from '../helpers/run-command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-optout-'));
 const config = join(folder, 'clickmilter.conf');
 writeFileSync(config, `state_directory = "${join(folder, 'var')}"\n`);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function optout(args: readonly string[], stdin = '') {
-  const { code, stdout, stderr } = await runCli(['--config', config, 'optout', ...args], stdin);
-  return { code, stdout: stdout.toString(), stderr };
+async function optout(args: readonly string[], input = '') {
+  const stdin = Object.assign(Readable.from([input]), { fd: 0 as const });
+  const spy = vi.spyOn(process, 'stdin', 'get').mockReturnValue(stdin as typeof process.stdin);
+  try {
+    return await runCommand(optOutCommand, ['--config', config, 'optout', ...args]);
+  } finally {
+    spy.mockRestore();
+  }
 }
 
 test('recipients opt out, are listed as digests, and are tracked again', async () => {
@@ -41,7 +48,7 @@ test('recipients opt out, are listed as digests, and are tracked again', async (
   expect((await optout(['-'], listed.stdout)).stdout).toBe(
     '1 opted out, 2 had opted out already\n',
   );
-}, 60_000);
+});
 
 test.each([
   [[], 'expected addresses, or --list'],

@@ -279,7 +279,8 @@ export class Journal implements EventAppender {
 
 /**
  * Removes a file of the journal.
- * @returns how many events from an offset on went with it; undefined where another process removed it
+ * @returns how many events from an offset on went with it; undefined where another process removed
+ * it
  */
 export async function removeCounted(path: string, offset: number): Promise<number | undefined> {
   const handle = await open(path).catch(() => undefined);

@@ -10,8 +10,8 @@ import type { EditableOptOuts } from '../store.ts';
 const LINE = /^(-?)([\w-]{22}) (\S+)$/;
 
 /**
- * The opt-outs of a host without Redis: a file that grows by a line with each change, so that no reader sees half of one.
- * It is looked at for each message, and read again when it has changed.
+ * The opt-outs of a host without Redis: a file that grows by a line with each change, so that no
+ * reader sees half of one. It is looked at for each message, and read again when it has changed.
  */
 export class OptOutFile implements EditableOptOuts {
   readonly #path: string;

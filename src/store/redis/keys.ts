@@ -50,8 +50,8 @@ export class Keys {
   }
 
   /**
-   * The clicks and HEAD requests of the current period and of the one before, by turns: hashes. In a
-   * cluster they lie on the node of the stream, because one script writes all three.
+   * The clicks and HEAD requests of the current period and of the one before, by turns: hashes. In
+   * a cluster they lie on the node of the stream, because one script writes all three.
    */
   get recentClicks(): readonly [string, string] {
     return [`${this.#prefix}r:{${this.events}}:0`, `${this.#prefix}r:{${this.events}}:1`];

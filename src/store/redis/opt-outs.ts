@@ -2,7 +2,10 @@ import { OPT_OUT_DIGEST, optOutDigest } from '../opt-outs.ts';
 import type { EditableOptOuts } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 
-/** A field that says that there is a list, so that one command tells that and more. No digest is so short. */
+/**
+ * A field that says that there is a list, so that one command tells that and more. No digest is so
+ * short.
+ */
 const MARKER = '-';
 /** Digests in one command: Redis does nothing else meanwhile. */
 const CHUNK = 1000;
@@ -10,8 +13,8 @@ const CHUNK = 1000;
 const EMPTY_MS = 1000;
 
 /**
- * The opt-outs in Redis: a hash of digests, each with its time. It is asked once for each message, however long the list
- * is; where nobody has opted out, once per second.
+ * The opt-outs in Redis: a hash of digests, each with its time. It is asked once for each message,
+ * however long the list is; where nobody has opted out, once per second.
  */
 export class RedisOptOuts implements EditableOptOuts {
   readonly #connection: RedisConnection;

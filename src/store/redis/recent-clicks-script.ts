@@ -4,7 +4,9 @@ import { type ClickDraft, type Ending, MAX_BURST_LINKS } from '../store.ts';
 
 /** Bursts and HEAD requests of one period; while there are more, the others are not remembered. */
 const MAX_REMEMBERED = 50_000;
-/** Characters of the names of links, each with a dot behind it, and of event ids with their commas. */
+/**
+ * Characters of the names of links, each with a dot behind it, and of event ids with their commas.
+ */
 const MAX_LINKS_LENGTH = MAX_BURST_LINKS * 9;
 const MAX_IDS_LENGTH = MAX_RECLASSIFIED * 37 - 1;
 

@@ -199,7 +199,8 @@ export class RedisStream implements ClickAppender {
   }
 
   /**
-   * Removes the entries of before a time, a portion at a time. XTRIM MINID, which would do so by itself, needs Redis 6.2.
+   * Removes the entries of before a time, a portion at a time. XTRIM MINID, which would do so by
+   * itself, needs Redis 6.2.
    * @throws StoreUnavailable
    */
   async removeBefore(time: number): Promise<number> {
