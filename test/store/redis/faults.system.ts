@@ -290,7 +290,7 @@ test('a record of a later release is a reason to wait, not to say that the link 
   const token = await save(store);
   await redis.cli('set', `clickmilter:m:${token.slice(1, 17)}`, '\x09...');
   expect(await outcome(store.resolver.resolve(token))).toMatch(
-    /^record of message \S{16}: message record of format 9, this release reads formats 1 and 3$/,
+    /^record of message \S{16}: message record of format 9, this release reads formats [\d, ]+ and \d$/,
   );
 });
 
