@@ -256,7 +256,15 @@ HTTP_Listener { trusted_proxies = ( "127.0.0.1" ) }`;
   test('the first request to each domain is served, by its own certificate', async () => {
     const links = [await tracked(service, 'x@a.example'), await tracked(service, 'x@B.example')];
     expect(links.map(({ host }) => host)).toEqual(['click.a.example', 'click.b.example']);
-    const answers = await Promise.all(links.map((link) => follow(link)));
+    // One after the other, so that Caddy's output tells which of them failed.
+    const answers: Awaited<ReturnType<typeof follow>>[] = [];
+    for (const link of links) {
+      answers.push(
+        await follow(link).catch((cause: unknown) => {
+          throw new Error(caddy.peer.output(), { cause });
+        }),
+      );
+    }
     expect(answers.map(({ status, location }) => [status, location])).toEqual([
       [302, TARGET],
       [302, TARGET],

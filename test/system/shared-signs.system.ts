@@ -14,7 +14,7 @@ afterEach(async () => {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Follows a link on a connection of its own, so that any worker may accept it. */
+/** Follows a link on a connection of its own. */
 function click(port: number, url: string, client: string): Promise<number> {
   const { host, pathname } = new URL(url);
   const headers = {
@@ -54,8 +54,17 @@ test('a scanner whose requests go to several workers of two services is found as
   const tracked = message.toString().match(/http:\/\/\S+/g) ?? [];
   expect(tracked).toHaveLength(9);
 
+  const workers = await poll('two workers', () => {
+    const ready = one.log().filter(({ event }) => event === 'ready');
+    return ready.length === 2 && ready.map(({ workerPid }) => Number(workerPid));
+  });
   for (const [n, url] of tracked.entries()) {
-    expect(await click(n % 3 === 2 ? two.httpPort : one.httpPort, url, '198.51.100.7')).toBe(302);
+    // While one of its two workers stands still, the other one accepts the connection.
+    const still = workers[n % 3];
+    if (still !== undefined) process.kill(still, 'SIGSTOP');
+    const { httpPort } = still === undefined ? two : one;
+    expect(await click(httpPort, url, '198.51.100.7')).toBe(302);
+    if (still !== undefined) process.kill(still, 'SIGCONT');
     // A person, at the same time, at another address.
     if (n < 2) await click(two.httpPort, url, '203.0.113.5');
   }
@@ -66,9 +75,11 @@ test('a scanner whose requests go to several workers of two services is found as
     const all = events.map((line): Fields => JSON.parse(line).msys.track_event);
     return all.length === 11 && all;
   });
-  const lines = services.flatMap((service) => service.log());
-  const followed = lines.filter(({ msg }) => msg === 'link followed');
-  expect(new Set(followed.map(({ pid }) => pid)).size).toBe(3);
+  await poll('the log to have clicks of all three workers', () => {
+    const lines = services.flatMap((service) => service.log());
+    const followed = lines.filter(({ msg }) => msg === 'link followed');
+    return new Set(followed.map(({ pid }) => pid)).size === 3;
+  });
   const from = (ip: string) => fields.filter(({ ip_address }) => ip_address === ip);
   const scanner = from('198.51.100.7');
   expect(from('203.0.113.5').map(({ is_automatic }) => is_automatic)).toEqual([false, false]);
