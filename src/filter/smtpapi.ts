@@ -41,8 +41,7 @@ export function isBelieved({ acceptXMsysApi }: TrackingOptions, macro: MacroLook
  * not tracked, since the missing part may have said so.
  * @param values of the fields, with their folds, decoded as UTF-8
  * @returns the wishes of the sender, or the SMTP reply that rejects the message, in Momentum's
- * words
- *   where they are known
+ * words where they are known
  */
 export function parseSmtpapi(
   values: readonly string[],

@@ -277,7 +277,8 @@ export class Transaction {
    */
   #storeAway(error: unknown, links: readonly RewrittenLink[]): Partial<Ending> {
     if (!(error instanceof StoreUnavailable)) throw error;
-    const tempfail = this.#decision.options.onFailure === 'tempfail';
+    const { onFailure, dryRun } = this.#decision.options;
+    const tempfail = onFailure === 'tempfail' && !dryRun;
     const verdict = tempfail ? 'tempfailed' : 'untouched';
     const report = this.report(verdict, 'store-unavailable', { links: links.map(asFound) });
     return { tempfail, report };

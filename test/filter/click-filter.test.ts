@@ -592,6 +592,15 @@ test('dry_run works everything out and changes nothing', async () => {
   expect(reports).toMatchObject([{ verdict: 'dry-run', links: [{ tracked: true }, {}] }]);
 });
 
+test('dry_run defers no mail while opt-outs are not known', async () => {
+  configure('ESMTP_Listener { click_tracking_enabled = on dry_run = on on_failure = tempfail }');
+  optedOut = () => {
+    throw new StoreUnavailable('away');
+  };
+  expect(await send()).toMatchObject({ answer: 'accept', modifications: [] });
+  expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'store-unavailable' }]);
+});
+
 describe('X-MSYS-API', () => {
   const authenticated = { mail: { '{auth_authen}': 'me', '{auth_type}': 'PLAIN' } };
   const header = (json: string) => message(`X-MSYS-API: ${json}\r\n`);

@@ -1,3 +1,4 @@
+import { noNumbers } from '../../../src/store/counting.ts';
 import type {
   ClickClass,
   CountedClick,
@@ -16,17 +17,7 @@ interface Count {
   readonly sums: Partial<Sums>;
 }
 
-const NONE: Sums = {
-  messages: 0,
-  links: 0,
-  clicks: 0,
-  rawClicks: 0,
-  uniqueClicks: 0,
-  peopleClicks: 0,
-  peopleRawClicks: 0,
-  peopleUniqueClicks: 0,
-  automaticClicks: 0,
-};
+const NONE: Sums = noNumbers();
 
 /** Counts in memory: a list of everything, which each report goes through. */
 export class MemoryCounters implements Counters {
