@@ -211,8 +211,7 @@ function associated(domain: string): Buffer {
  * @param hosts for which the token may have been sealed, in any spelling of `tracking_domain`; form
  * 2 needs none
  * @returns undefined for a token that none of the keys has sealed for one of the hosts: truncated,
- * changed, foreign, or
- *   not a token
+ * changed, foreign, or not a token
  */
 export function openToken(
   keys: SealKeys,
