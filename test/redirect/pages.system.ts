@@ -1,22 +1,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer } from '../../src/redirect/redirect-server.ts';
+import { startBrowser } from '../helpers/browser.ts';
 import { httpDefaults } from '../helpers/option-defaults.ts';
-import { requireProgram } from '../helpers/peer-process.ts';
 import { FakeLinks, resolvedLink, tokenNamed } from './fake-links.ts';
 
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 /** The smallest telephones, a usual one, and a desktop. */
 const SCREENS = [
   { width: 320, height: 480 },
@@ -61,10 +52,7 @@ const target = createServer((request, response) => {
 });
 
 beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: requireProgram('chromium', 'chromium'),
-    args: FLAGS,
-  });
+  browser = await startBrowser();
   server = new RedirectServer(
     createRedirect({
       resolver: links,

@@ -1,9 +1,8 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, createConnection } from 'node:net';
-import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
-import { requireProgram } from '../helpers/peer-process.ts';
+import { startBrowser } from '../helpers/browser.ts';
 import { poll } from '../helpers/poll.ts';
 import { rawHttp } from '../helpers/raw-http.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
@@ -135,10 +134,7 @@ describe.each(['stored', 'sealed'])('links that are %s', (kind) => {
   });
 
   test('Chromium arrives, whatever was appended', async () => {
-    const browser: Browser = await chromium.launch({
-      executablePath: requireProgram('chromium', 'chromium'),
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-    });
+    const browser = await startBrowser();
     try {
       const page = await browser.newPage();
       for (const [target, path] of [...links].slice(0, 2)) {
