@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Links } from '../service/links.ts';
 import { rulingKey } from '../store/block-set.ts';
-import type { Block, EditableBlockList } from '../store/store.ts';
-import { chooseLinks, possibleKeys, print, WHAT, withBlocks, withLinks } from './choose-links.ts';
+import { type Rulings, WHAT } from '../store/rulings.ts';
+import type { Block } from '../store/store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { print, withListedRulings, withRulings } from './with-rulings.ts';
 
 interface BlockOptions {
   readonly domain?: string;
@@ -26,11 +26,10 @@ export function blockCommand(program: Command): void {
     .option('--json', 'print the list as JSON')
     .action((what: string | undefined, options: BlockOptions) =>
       what === undefined && options.domain === undefined
-        ? withBlocks(program, (blocks) => list(blocks, options))
-        : withLinks(program, async (links) => {
-            const block = await chosen(links, what, options);
-            const added = await links.store.blocks.add(block);
-            print(`${added ? 'blocked' : 'already blocked'}: ${rulingKey(block)}`);
+        ? withListedRulings(program, (rulings) => list(rulings, options))
+        : withRulings(program, async (rulings) => {
+            const { block, isNew } = await rulings.block(named(what, options));
+            print(`${isNew ? 'blocked' : 'already blocked'}: ${rulingKey(block)}`);
           }),
     );
   program
@@ -39,47 +38,24 @@ export function blockCommand(program: Command): void {
     .argument('[what]', WHAT)
     .option('--domain <name>', 'the domain that was blocked')
     .action((what: string | undefined, options: BlockOptions) =>
-      withLinks(program, async (links) => {
-        const block = (await listed(links, what, options)) ?? (await chosen(links, what, options));
-        if (!(await links.store.blocks.remove(block))) {
-          throw new CommandFailed(exitCode.dataError, `not blocked: ${rulingKey(block)}`);
-        }
-        print(`unblocked: ${rulingKey(block)}`);
+      withRulings(program, async (rulings) => {
+        print(`unblocked: ${rulingKey(await rulings.unblock(named(what, options)))}`);
       }),
     );
 }
 
-async function list(blockList: EditableBlockList, { json }: BlockOptions): Promise<void> {
-  const blocks = await blocksIn(blockList);
+async function list(rulings: Rulings, { json }: BlockOptions): Promise<void> {
+  const blocks = await rulings.blocks();
   if (json) print(JSON.stringify(blocks, null, 2));
   else print(blocks.length === 0 ? 'no blocks' : blocks.map(rulingKey).join('\n'));
 }
 
-async function blocksIn(list: EditableBlockList): Promise<readonly Block[]> {
-  return (await list.all()).filter((ruling) => ruling.to === undefined);
-}
-
-/** Finds a block by its text. */
-async function listed(
-  { store }: Links,
-  what: string | undefined,
-  { domain }: BlockOptions,
-): Promise<Block | undefined> {
-  if (what === undefined || domain !== undefined) return undefined;
-  const keys = possibleKeys(what);
-  return (await blocksIn(store.blocks)).find((block) => keys.includes(rulingKey(block)));
-}
-
-/** @throws CommandFailed for what cannot be blocked */
-async function chosen(
-  links: Links,
-  what: string | undefined,
-  { domain }: BlockOptions,
-): Promise<Block> {
-  if (what !== undefined && domain === undefined) {
-    const { kind, value } = await chooseLinks(links, what);
-    return { kind, value };
-  }
+/**
+ * What the arguments name: a domain, or links by a text.
+ * @throws CommandFailed for both or neither of them
+ */
+function named(what: string | undefined, { domain }: BlockOptions): string | Block {
+  if (what !== undefined && domain === undefined) return what;
   if (what !== undefined || domain === undefined) {
     throw new CommandFailed(exitCode.usage, `expected one of: ${WHAT}, or --domain NAME`);
   }

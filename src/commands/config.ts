@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
+import { describeSource } from '../config/describe-source.ts';
 import { evaluate, type OptionPath, parseOptionPath, stanzaAt } from '../config/option-path.ts';
 import { stanzaJson, stanzaLines } from '../config/stanza.ts';
 import { jsonValue, type Showing, visible, writeValue } from '../config/write-value.ts';
 import type { Effective } from '../scope/option-value.ts';
 import { configuredFully } from './configured.ts';
-import { describeSource } from './describe-source.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 interface Options extends Showing {

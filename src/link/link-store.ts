@@ -45,6 +45,19 @@ export interface ResolvedLink {
   isFor(host: string): boolean;
 }
 
+/** A message as its record holds it. */
+export interface StoredMessage {
+  readonly message: MessageFacts;
+  /** In the order of their positions. */
+  readonly links: readonly StoredLink[];
+}
+
+export interface StoredLink {
+  readonly link: TrackedLink;
+  /** Every token that leads to the link: the one that is issued today, and those of before. */
+  readonly tokens: readonly [string, ...string[]];
+}
+
 /** Resolves tokens. */
 export interface LinkResolver {
   /**

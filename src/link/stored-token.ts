@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import type { MessageFacts, TrackedLink } from './facts.ts';
+import type { StoredMessage } from './link-store.ts';
 
 /**
  * The token of a stored link: its form, the message id, a check, the link's index.
@@ -54,7 +56,24 @@ export function isStoredToken(token: string): boolean {
 }
 
 export function formatStoredToken(messageId: string, index: number, checks: LinkChecks): string {
-  return `3${messageId}${checks.of(index, 3)}${inDigits(index, FORMS[3].digits)}`;
+  return inForm(3, messageId, index, checks);
+}
+
+/** The links of a message with their tokens, of which a record does not say the form. */
+export function storedMessage(
+  message: MessageFacts,
+  links: readonly TrackedLink[],
+  checks: LinkChecks,
+): StoredMessage {
+  const tokenOf = (form: Form, index: number) => inForm(form, message.messageId, index, checks);
+  return {
+    message,
+    links: links.map((link, index) => ({ link, tokens: [tokenOf(3, index), tokenOf(1, index)] })),
+  };
+}
+
+function inForm(form: Form, messageId: string, index: number, checks: LinkChecks): string {
+  return `${form}${messageId}${checks.of(index, form)}${inDigits(index, FORMS[form].digits)}`;
 }
 
 /** @returns undefined for a text that is not a stored token */

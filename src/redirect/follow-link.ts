@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Click } from '../click/click.ts';
 import { detached, isSafeUrl } from '../lib/text.ts';
+import { leadsBack } from '../link/destination.ts';
 import { type LinkResolver, type ResolvedLink, StoreUnavailable } from '../link/link-store.ts';
 import { isSealedToken, MAX_TOKEN } from '../link/sealed-token.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 import type { BlockList, OptOuts, Retarget } from '../store/store.ts';
-import { leadsBack } from './destination.ts';
 
 /** The URL without query and fragment. */
 export function pathOf(url: string): string {

@@ -2,9 +2,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { ClickSink } from '../click/click.ts';
 import { type Detail, type Logger, logFailure, showTarget, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
+import { destinationOf } from '../link/destination.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 import type { OptOuts } from '../store/store.ts';
-import { destinationOf } from './destination.ts';
 import {
   asksForPrivacy,
   clickOn,

@@ -1,7 +1,7 @@
 import type { Metrics } from '../lib/metrics.ts';
 import type { CountedFacts } from '../link/counted.ts';
-import type { TrackedLink } from '../link/facts.ts';
-import type { LinkIssuer, LinkResolver, ResolvedLink } from '../link/link-store.ts';
+import type { MessageFacts, TrackedLink } from '../link/facts.ts';
+import type { LinkIssuer, LinkResolver, ResolvedLink, StoredMessage } from '../link/link-store.ts';
 
 /**
  * Everything that clickmilter keeps. Each folder beside this file is one backend; `openStore`
@@ -15,6 +15,11 @@ export interface Store {
   readonly issuer?: LinkIssuer;
   /** Finds stored links; a store without records finds none. */
   readonly resolver: LinkResolver;
+  /**
+   * Finds a message by its id, with all of its links; a store without records finds none.
+   * @throws StoreUnavailable when the answer cannot be known now
+   */
+  findMessage(messageId: string): Promise<StoredMessage | undefined>;
   readonly blocks: EditableBlockList;
   readonly optOuts: EditableOptOuts;
   readonly events: Events;
@@ -110,6 +115,11 @@ export interface Events {
   openAppender(): Promise<ClickAppender & { close(): Promise<void> }>;
   /** @param from `oldest`: every event that is kept; `newest`: only events appended from now on */
   openReader(from: 'oldest' | 'newest'): StreamReader;
+  /**
+   * Reads the last events that are kept where readers look, without reading the others.
+   * @returns at most `max`, the newest last; from several files of a journal, by their seconds
+   */
+  recent(max: number): Promise<readonly StoredEvent[]>;
   openConsumer(name: ConsumerName): EventConsumer;
   /** The right to do something that one process at a time does for all that share the events. */
   lease(name: string): Lease;
@@ -304,11 +314,17 @@ export interface Counters extends SentCounter, ClickCounter, Reports {
   flush(): Promise<void>;
 }
 
+/** A message, and when it was injected: nobody clicks before. */
+export type SentAt = Pick<MessageFacts, 'messageId' | 'injectionTime'>;
+
 /** Reads sums that were made as clicks were counted: no report reads events. */
 export interface Reports {
   report(query: ReportQuery): Promise<Report>;
-  /** How many clicks on a link of a message were counted. @param link its name, else its target */
-  clicksOf(messageId: string, link: string): Promise<number>;
+  /**
+   * How many clicks on each of these links of a message were counted.
+   * @param links the name of each, else its target
+   */
+  clicksOf(message: SentAt, links: readonly string[]): Promise<readonly number[]>;
 }
 
 /** A report has one row for each of these. `hour` and `day` make series. */

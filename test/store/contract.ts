@@ -8,7 +8,7 @@ import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';
 import { linksOf } from '../../src/service/links.ts';
 import { optOutDigest } from '../../src/store/opt-outs.ts';
-import type { Block, Store } from '../../src/store/store.ts';
+import type { Block, Store, StoredEvent } from '../../src/store/store.ts';
 import { exampleClick } from '../click/example-click.ts';
 import { draftOf, envelope } from '../click/judge.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
@@ -212,6 +212,25 @@ export function storeContract(open: () => Store, numRuns = 100): void {
 
   describe('links', () => linksContract(links, numRuns));
 
+  test('a message is found by its id, with every token of its links', async () => {
+    const message = exampleMessage();
+    const { issuer, resolver } = links();
+    const issued = issuer.issue(message);
+    const tokens = exampleLinks.map((link) => tokenOf(issued, link));
+    await issued.commit(noAbort());
+    const found = await open().findMessage(message.messageId);
+    if (open().issuer === undefined) return expect(found).toBeUndefined();
+    expect(found?.message).toMatchObject(message);
+    expect(found?.links.map(({ link }) => link)).toEqual(exampleLinks);
+    expect(found?.links.map((link) => link.tokens[0])).toEqual(tokens);
+    for (const [position, { tokens: all, link }] of (found?.links ?? []).entries()) {
+      for (const token of all)
+        expect(await resolver.resolve(token)).toMatchObject({ position, link });
+    }
+    expect(await open().findMessage(exampleMessage().messageId)).toBeUndefined();
+    expect(await open().findMessage('no id')).toBeUndefined();
+  });
+
   describe('blocks', () => {
     test.each<[string, (issued: Issued) => Block]>([
       ['a domain', () => ({ kind: 'domain', value: 'shop.example' })],
@@ -343,6 +362,17 @@ export function storeContract(open: () => Store, numRuns = 100): void {
       expect(await reader.next(10, 50)).toEqual([]);
       await reader.close();
       expect(await readAll()).toEqual({ all: [...before, ...events], skipped: 0 });
+    });
+
+    test('the last ones are found without the others, as a reader gives them', async () => {
+      const reader = open().events.openReader('newest');
+      await reader.next(1, 0);
+      await append(...Array.from({ length: 70 }, (_, n) => eventAbout(n)));
+      const read: StoredEvent[] = [];
+      while (read.length < 70) read.push(...(await reader.next(100, 1_000)));
+      await reader.close();
+      for (const max of [1, 40, 70])
+        expect(await open().events.recent(max)).toEqual(read.slice(-max));
     });
 
     test('are shared by the consumers of a group, and stay until they are acknowledged', async () => {

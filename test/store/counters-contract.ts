@@ -86,8 +86,8 @@ export function countersContract(open: () => Store, numRuns = 20): void {
       expect((await counters.report(later)).rows).toEqual([
         { key: dayOf(at(1)), messages: 0, links: 0, ...only, ...person, automaticClicks: 0 },
       ]);
-      expect(await counters.clicksOf('m1', 'Logo')).toBe(5);
-      expect(await counters.clicksOf('m1', 'none')).toBe(0);
+      const sentAt = { messageId: 'm1', injectionTime: 0 };
+      expect(await counters.clicksOf(sentAt, ['none', 'Logo'])).toEqual([0, 5]);
     });
 
     test('of anything are those of a list of everything', async () => {

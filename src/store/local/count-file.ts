@@ -78,15 +78,17 @@ export function clickLine({ messageId, clicks, counted }: ClickSum): string {
 /**
  * Reads the lines of a file from an offset on, some at a time, and where the next ones begin.
  * Undefined stands for a line that cannot be read, as after a crash.
+ * @param about a message id: lines without it are left out, before they are parsed
  */
 export async function* readCountFile(
   { path, day }: CountFile,
   from = 0,
+  about = '',
 ): AsyncGenerator<{ lines: readonly (CountLine | undefined)[]; end: number }> {
   const handle = await open(path);
   try {
     for await (const portion of portionsOf(handle, from)) {
-      const lines = portion.filter(({ text }) => !isErasedLine(text));
+      const lines = portion.filter(({ text }) => text.includes(about) && !isErasedLine(text));
       yield {
         lines: lines.map(({ text }) => parseCountLine(text, day)),
         end: portion.at(-1)?.end ?? from,

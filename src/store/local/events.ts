@@ -8,6 +8,7 @@ import type {
   Events,
   Lease,
   SignSettings,
+  StoredEvent,
   StreamReader,
 } from '../store.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -17,6 +18,7 @@ import { JournalConsumer, journalBacklog } from './journal-consumer.ts';
 import { type JournalKind, journalFiles } from './journal-file.ts';
 import { JournalReader, UnreadableFiles } from './journal-reader.ts';
 import { adoptPending } from './journal-replay.ts';
+import { lastEvents } from './journal-tail.ts';
 import { FileLease } from './lease.ts';
 
 export interface JournalSettings {
@@ -62,6 +64,13 @@ export class LocalEvents implements Events {
   ): StreamReader {
     const unreadable = new UnreadableFiles(this.#logger);
     return new JournalReader({ folder: this.#settings.journal, kinds, from, unreadable });
+  }
+
+  recent(
+    max: number,
+    kinds: readonly JournalKind[] = ['events', 'pending'],
+  ): Promise<readonly StoredEvent[]> {
+    return lastEvents(this.#settings.journal, kinds, max);
   }
 
   openConsumer({ group }: ConsumerName): EventConsumer {

@@ -11,7 +11,7 @@ import {
   journalPath,
   listJournal,
 } from './journal-file.ts';
-import { isErasedLine, readLines } from './line-reader.ts';
+import { isErasedLine, type Line, readLines } from './line-reader.ts';
 
 /** How far each file has been read, by the id of the file. */
 export type Offsets = ReadonlyMap<string, number>;
@@ -142,10 +142,11 @@ export class JournalReader implements StreamReader {
       if (found.length === 0) break;
       for (const line of found) {
         if (line.end > end) return left;
-        if (isEventLine(line.text)) {
+        const event = eventIn(id, line);
+        if (event !== undefined) {
           left -= Buffer.byteLength(line.text);
           if (left < 0 && events.length > 0) return 0;
-          events.push({ id: `${id}:${line.end}`, event: line.text });
+          events.push(event);
         } else if (!isErasedLine(line.text)) {
           this.skipped++;
         }
@@ -157,6 +158,11 @@ export class JournalReader implements StreamReader {
     }
     return left;
   }
+}
+
+/** The event in a line. @param id of the file @returns undefined for a line that is not an event */
+export function eventIn(id: string, { text, end }: Line): StoredEvent | undefined {
+  return isEventLine(text) ? { id: `${id}:${end}`, event: text } : undefined;
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -3,9 +3,9 @@ import { stat } from 'node:fs/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { NumberSet } from '../../lib/number-set.ts';
-import { clickNumbers, countedText } from '../counting.ts';
+import { clickNumbers, countedText, dayAndHour } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
-import type { Report, ReportQuery, Reports } from '../store.ts';
+import type { Report, ReportQuery, Reports, SentAt } from '../store.ts';
 import { Tallies } from '../tallies.ts';
 import {
   type ClickSum,
@@ -22,6 +22,7 @@ import {
 const MAX_FOLLOWED = 8_000_000;
 /** Rows of all tables, in some 200 MB. */
 const MAX_ROWS = 1_000_000;
+const DAY_MS = 86_400_000;
 
 /**
  * Reports what FileCounters counted. The first report reads all files, each further one what was
@@ -117,26 +118,32 @@ export class FileReport implements Reports {
     return this.#clicked.size < MAX_FOLLOWED && this.#clicked.add(id);
   }
 
-  async clicksOf(messageId: string, link: string): Promise<number> {
-    const label = countedText(link);
-    let found = 0;
+  async clicksOf(
+    { messageId, injectionTime }: SentAt,
+    links: readonly string[],
+  ): Promise<readonly number[]> {
+    const found = new Map<string, number>();
+    // Another host may have counted by a clock that is a little behind.
+    const { day: firstDay } = dayAndHour(injectionTime * 1000 - DAY_MS);
     for (const file of await listCountFiles(this.#folder)) {
-      for await (const { lines } of this.#portionsOf(file, 0)) {
+      if (file.day < firstDay) continue;
+      for await (const { lines } of this.#portionsOf(file, 0, messageId)) {
         for (const line of lines) {
           if (line === undefined || !('clicked' in line)) continue;
           const { counted, clicks } = line.clicked;
-          if (line.clicked.messageId === messageId && counted.link.label === label) {
-            found += clicks.people + clicks.automatic + (clicks.unknown ?? 0);
-          }
+          if (line.clicked.messageId !== messageId) continue;
+          const { label } = counted.link;
+          const sum = clicks.people + clicks.automatic + (clicks.unknown ?? 0);
+          found.set(label, (found.get(label) ?? 0) + sum);
         }
       }
     }
-    return found;
+    return links.map((link) => found.get(countedText(link)) ?? 0);
   }
 
-  async *#portionsOf(file: CountFile, from: number) {
+  async *#portionsOf(file: CountFile, from: number, about?: string) {
     try {
-      yield* readCountFile(file, from);
+      yield* readCountFile(file, from, about);
     } catch (error) {
       // The oldest files are removed at any time.
       if (codeOf(error) === 'ENOENT') return;

@@ -42,6 +42,7 @@ export function createLocalStore(
         return undefined;
       },
     },
+    findMessage: async () => undefined,
     blocks: new BlockListFile(events.blockList, logger),
     optOuts: loggedOptOuts(new OptOutFile(events.optOuts, logger), logger),
     events: new LocalEvents(events, logger, metrics),
@@ -50,7 +51,7 @@ export function createLocalStore(
       book: (click, by) => counters.book(click, by),
       flush: () => counters.flush(),
       report: (query) => reports.report(query),
-      clicksOf: (messageId, link) => reports.clicksOf(messageId, link),
+      clicksOf: (...links) => reports.clicksOf(...links),
     },
     async forget({ address }) {
       const found = await forgetInJournal(folder, address);

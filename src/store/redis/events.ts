@@ -1,5 +1,6 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
+import { isEventLine } from '../event-line.ts';
 import type { JournalSettings, LocalEvents } from '../local/events.ts';
 import { JournalReplay } from '../local/journal-replay.ts';
 import { LocalClicks, RecentClicks } from '../recent-clicks.ts';
@@ -18,7 +19,7 @@ import type {
 import type { RedisOptions } from './client.ts';
 import { RedisConnection } from './connection.ts';
 import { RedisEventConsumer } from './event-consumer.ts';
-import { RedisEventReader } from './event-reader.ts';
+import { ENTRIES_AT_ONCE, eventsOf, RedisEventReader } from './event-reader.ts';
 import { FailoverAppender } from './failover.ts';
 import { RedisLease } from './lease.ts';
 import { RedisStream, type StreamLimits } from './stream.ts';
@@ -78,6 +79,22 @@ export class RedisEvents implements Events {
           this.#options.journal.openReader('oldest', ['events']),
           this.#streamReader('0'),
         );
+  }
+
+  async recent(max: number): Promise<readonly StoredEvent[]> {
+    const { connection } = this.#options;
+    const newestFirst: StoredEvent[] = [];
+    for (let before = '+'; newestFirst.length < max; ) {
+      const count = Math.min(max - newestFirst.length, ENTRIES_AT_ONCE);
+      const entries = await connection.run((client) =>
+        client.xrevrange(connection.keys.events, before, '-', 'COUNT', count),
+      );
+      const events = eventsOf(entries);
+      newestFirst.push(...events.filter(({ event }) => isEventLine(event)));
+      if (events.length < count) break;
+      before = `(${events.at(-1)?.id}`;
+    }
+    return newestFirst.reverse();
   }
 
   #streamReader(after: string): StreamReader {

@@ -1,5 +1,6 @@
 import { countOf, type Numbers } from '../counting.ts';
 import type { ReportSum } from '../report-sum.ts';
+import type { SentAt } from '../store.ts';
 import type { Table } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
 import { parseField } from './count-fields.ts';
@@ -111,9 +112,12 @@ export class RedisReport {
     } while (cursor !== '0');
   }
 
-  async clicksOf(messageId: string, link: string): Promise<number> {
+  async clicksOf({ messageId }: SentAt, links: readonly string[]): Promise<readonly number[]> {
+    if (links.length === 0) return [];
     const key = this.#connection.keys.clicked(messageId);
-    const clicks = await this.#connection.run((client) => client.hget(key, shortDigest(link)));
-    return countOf(clicks) ?? 0;
+    const counts = await this.#connection.run((client) =>
+      client.hmget(key, ...links.map(shortDigest)),
+    );
+    return counts.map((clicks) => countOf(clicks) ?? 0);
   }
 }

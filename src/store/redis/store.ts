@@ -66,6 +66,7 @@ export function createRedisStore(
             new ReplicatedWrites(saving, waitReplicas, waitTimeoutMs),
           ),
     resolver: links,
+    findMessage: (messageId) => links.findMessage(messageId),
     blocks,
     optOuts: loggedOptOuts(
       new RedisOptOuts(connection, new OptOutFile(settings.optOuts, logger)),
@@ -82,8 +83,12 @@ export function createRedisStore(
         await files.addTo(sum);
         return sum.report();
       },
-      clicksOf: async (messageId, link) =>
-        (await reports.clicksOf(messageId, link)) + (await files.clicksOf(messageId, link)),
+      async clicksOf(message, of) {
+        const before = await files.clicksOf(message, of);
+        return (await reports.clicksOf(message, of)).map(
+          (clicks, at) => clicks + (before[at] ?? 0),
+        );
+      },
     },
     async forget(request) {
       // Before the stream: events that leave the journal meanwhile are found in the stream.

@@ -7,6 +7,7 @@ import type {
   LinkIssuer,
   LinkResolver,
   ResolvedLink,
+  StoredMessage,
 } from '../../link/link-store.ts';
 import { isMessageId, newMessageId } from '../../link/message-id.ts';
 import {
@@ -17,7 +18,12 @@ import {
   OpenRecord,
   templateIdOf,
 } from '../../link/message-record.ts';
-import { formatStoredToken, LinkChecks, parseStoredToken } from '../../link/stored-token.ts';
+import {
+  formatStoredToken,
+  LinkChecks,
+  parseStoredToken,
+  storedMessage,
+} from '../../link/stored-token.ts';
 import type { RedisConnection } from './connection.ts';
 import { RecordReads, UnreadableRecord } from './record-reads.ts';
 import type { ReplicatedWrites } from './replicated-writes.ts';
@@ -102,6 +108,14 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
       position: index,
       isFor: (host) => host === message.domain || hostName(host) === hostName(message.domain),
     };
+  }
+
+  async findMessage(messageId: string): Promise<StoredMessage | undefined> {
+    if (!isMessageId(messageId)) return undefined;
+    const value = await this.#reads.read(messageId);
+    if (value === null) return undefined;
+    const { message, secret, links } = await this.contents(value, messageId);
+    return storedMessage(message, links, new LinkChecks(secret));
   }
 
   /**

@@ -7,6 +7,7 @@ import type {
   ReportBy,
   ReportQuery,
   ReportRow,
+  SentAt,
   SentMessage,
 } from '../../../src/store/store.ts';
 
@@ -84,8 +85,8 @@ export class MemoryCounters implements Counters {
     };
   }
 
-  async clicksOf(messageId: string, link: string) {
-    return this.#clicks.get(`${messageId} ${link}`) ?? 0;
+  async clicksOf({ messageId }: SentAt, links: readonly string[]) {
+    return links.map((link) => this.#clicks.get(`${messageId} ${link}`) ?? 0);
   }
 }
 

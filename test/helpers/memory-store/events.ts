@@ -54,6 +54,8 @@ export class MemoryEvents implements Events {
     };
   }
 
+  recent = async (max: number) => this.#after(0, Number.POSITIVE_INFINITY).slice(-max);
+
   openConsumer({ group }: ConsumerName): EventConsumer {
     const state = this.#groups.get(group) ?? { at: 0, pending: [] };
     this.#groups.set(group, state);

@@ -1,7 +1,12 @@
 import { hostName } from '../../../src/lib/host-name.ts';
 import type { MessageFacts, TrackedLink } from '../../../src/link/facts.ts';
 import { isMessageId, newMessageId } from '../../../src/link/message-id.ts';
-import { formatStoredToken, LinkChecks, parseStoredToken } from '../../../src/link/stored-token.ts';
+import {
+  formatStoredToken,
+  LinkChecks,
+  parseStoredToken,
+  storedMessage,
+} from '../../../src/link/stored-token.ts';
 import { BlockSet, rulingKey } from '../../../src/store/block-set.ts';
 import { isEventAbout } from '../../../src/store/event-line.ts';
 import { optOutDigest } from '../../../src/store/opt-outs.ts';
@@ -45,6 +50,10 @@ export function createMemoryStore(): Store {
         const isFor = (host: string) => hostName(host) === hostName(message.domain);
         return { link, message, linkCount: links.length, position: parsed.index, isFor };
       },
+    },
+    async findMessage(messageId) {
+      const record = records.get(messageId);
+      return record && storedMessage(record.message, record.links, record.checks);
     },
     blocks: {
       find: (token, resolved) => new BlockSet(blocks.values()).find(token, resolved),

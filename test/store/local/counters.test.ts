@@ -138,10 +138,12 @@ describe('reports without Redis', () => {
     expect((await report.report({ by: 'day', campaign: 'none' })).rows).toEqual([]);
   });
 
-  test('clicks of one link', async () => {
-    expect(await report.clicksOf('m1', 'Shop')).toBe(5);
-    expect(await report.clicksOf('m1', 'Sho')).toBe(0);
-    expect(await report.clicksOf('m9', 'Shop')).toBe(0);
+  test('clicks of the links of a message, on files from its injection on', async () => {
+    const clicksOf = (messageId: string, injectedOn: string) =>
+      report.clicksOf({ messageId, injectionTime: Date.parse(injectedOn) / 1000 }, ['Sho', 'Shop']);
+    expect(await clicksOf('m1', MONDAY)).toEqual([0, 5]);
+    expect(await clicksOf('m9', MONDAY)).toEqual([0, 0]);
+    expect(await clicksOf('m1', '2026-11-30')).toEqual([0, 0]);
   });
 });
 
@@ -230,7 +232,7 @@ describe('the files', () => {
         reason: expect.stringContaining('ELOOP'),
       },
     ]);
-    expect(await telling.clicksOf('m1', 'Shop')).toBe(5);
+    expect(await telling.clicksOf({ messageId: 'm1', injectionTime: 0 }, ['Shop'])).toEqual([5]);
   });
 
   test('nothing is written through a symbolic link', async () => {

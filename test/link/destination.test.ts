@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { destinationOf } from '../../src/redirect/destination.ts';
-import { resolvedLink } from './fake-links.ts';
+import { destinationOf } from '../../src/link/destination.ts';
+import { resolvedLink } from '../redirect/fake-links.ts';
 
 test('a destination is at most as long as a target', () => {
   const longest = 'https://a.example/'.padEnd(8192 - '?p='.length - 256, 'x');

@@ -1,6 +1,6 @@
-import { formatOrigin } from '../config/problem.ts';
 import type { Decider } from '../scope/decide.ts';
 import type { Effective } from '../scope/option-value.ts';
+import { formatOrigin } from './problem.ts';
 
 /** Describes where a value of the configuration is set. */
 export function describeSource({ origin, scope }: Effective): string {
