@@ -1,11 +1,12 @@
 import { parseJson } from '../lib/values.ts';
+import type { EventFields } from './store.ts';
 
 /**
- * Reads the fields of an event (`track_event`); their types are not checked.
+ * Reads the fields of an event.
  * @returns undefined for a line that is not an event, such as a torn write or a line of another
  * program
  */
-export function fieldsOfEvent(text: string): Readonly<Record<string, unknown>> | undefined {
+export function fieldsOfEvent(text: string): EventFields | undefined {
   const event = text.startsWith('{"msys":') ? parseJson(text) : undefined;
   const msys = isObject(event) ? event['msys'] : undefined;
   const fields = isObject(msys) ? msys['track_event'] : undefined;
@@ -32,7 +33,7 @@ export function timeOfEvent(text: string): number | undefined {
 }
 
 /** When the link was followed, by the fields of its event. */
-export function timeIn(fields: Readonly<Record<string, unknown>>): number | undefined {
+export function timeIn(fields: EventFields): number | undefined {
   const seconds = fields['timestamp'];
   return typeof seconds === 'string' && /^\d{1,12}$/.test(seconds)
     ? Number(seconds) * 1000

@@ -12,6 +12,7 @@ import type {
   ClickCounter,
   CountedClick,
   EventConsumer,
+  EventFields,
   Events,
   Lease,
   SignSettings,
@@ -43,8 +44,8 @@ interface Waiting {
   readonly bytes: number;
   /** When its class is settled, by performance.now. */
   readonly due: number;
-  /** Absent for an event that is not booked. */
-  readonly click?: CountedClick;
+  /** Undefined for an event that is not booked. */
+  readonly click: CountedClick | undefined;
   isAutomatic: boolean;
 }
 
@@ -65,6 +66,9 @@ export class Settlement {
   #waiting: Waiting[] = [];
   #bytes = 0;
   readonly #byId = new Map<string, Waiting>();
+  /** Clicks of each campaign that are booked and not yet in the metrics. */
+  readonly #people = new Map<string, number>();
+  readonly #automatic = new Map<string, number>();
   /** Booked, and not acknowledged yet. */
   #booked: StoredEvent[] = [];
   readonly #known = new BoundedCache<string, true>(REMEMBERED);
@@ -111,7 +115,8 @@ export class Settlement {
     await this.#acknowledge(this.#consumer);
     while (!this.#stopped.signal.aborted && !this.#isFull) {
       const events = await this.#read(this.#consumer);
-      for (const event of events) this.#take(event);
+      const due = performance.now() + this.#options.automaticWithinMs;
+      for (const event of events) this.#take(event, due);
       if (events.length === 0) break;
     }
     this.#book();
@@ -132,21 +137,12 @@ export class Settlement {
     return this.#waiting.length > MAX_WAITING || this.#bytes > MAX_BYTES;
   }
 
-  #take({ id, event: text }: StoredEvent): void {
-    const { automaticWithinMs } = this.#options;
-    // Earlier releases counted the clicks of their events, which have no class, themselves.
-    const fields = text.includes('"is_automatic":') ? fieldsOfEvent(text) : undefined;
+  #take({ id, event: text, fields = fieldsOfEvent(text) }: StoredEvent, due: number): void {
     const eventId = textOf(fields?.['event_id']) ?? '';
     const isNew = !this.#byId.has(eventId) && this.#known.get(eventId) === undefined;
     const click = fields && isNew ? clickOf(fields) : undefined;
-    const waiting: Waiting = {
-      id,
-      eventId,
-      bytes: text.length,
-      due: performance.now() + automaticWithinMs,
-      isAutomatic: fields?.['is_automatic'] === true,
-      ...(click && { click }),
-    };
+    const isAutomatic = fields?.['is_automatic'] === true;
+    const waiting: Waiting = { id, eventId, bytes: text.length, due, click, isAutomatic };
     this.#waiting.push(waiting);
     this.#bytes += waiting.bytes;
     if (click) this.#byId.set(eventId, waiting);
@@ -169,6 +165,7 @@ export class Settlement {
       this.#bookOne(waiting);
     }
     this.#waiting.splice(0, settled);
+    this.#countBooked();
   }
 
   #bookOne({ id, eventId, click, isAutomatic }: Waiting): void {
@@ -176,12 +173,23 @@ export class Settlement {
     if (click === undefined) return;
     this.#byId.delete(eventId);
     this.#known.set(eventId, true);
-    const { counters, metrics } = this.#options;
-    counters.book(click, isAutomatic ? 'automatic' : 'people');
-    const automatic = String(isAutomatic);
-    metrics.count('clicks_total', { outcome: 'kept', automatic }, click.count);
-    const campaign = click.campaign ?? '';
-    metrics.count('campaign_clicks_total', { campaign, automatic }, click.count);
+    this.#options.counters.book(click, isAutomatic ? 'automatic' : 'people');
+    const { campaign = '', count } = click;
+    const counts = isAutomatic ? this.#automatic : this.#people;
+    counts.set(campaign, (counts.get(campaign) ?? 0) + count);
+  }
+
+  /** Many clicks at once: metrics bound the number of campaigns, which takes a while. */
+  #countBooked(): void {
+    const { metrics } = this.#options;
+    for (const counts of [this.#people, this.#automatic]) {
+      const automatic = String(counts === this.#automatic);
+      for (const [campaign, clicks] of counts) {
+        metrics.count('clicks_total', { outcome: 'kept', automatic }, clicks);
+        metrics.count('campaign_clicks_total', { campaign, automatic }, clicks);
+      }
+      counts.clear();
+    }
   }
 
   async #acknowledge(consumer: EventConsumer): Promise<void> {
@@ -209,7 +217,9 @@ export class Settlement {
  * Reads what is counted of a click from its event.
  * @returns undefined where something is missing
  */
-function clickOf(fields: Readonly<Record<string, unknown>>): CountedClick | undefined {
+function clickOf(fields: EventFields): CountedClick | undefined {
+  // Earlier releases counted the clicks of their events, which have no class, themselves.
+  if (fields['is_automatic'] === undefined) return undefined;
   const time = timeIn(fields);
   const name = textOf(fields['target_link_name']);
   const link = name === undefined || name === RAW_URL ? textOf(fields['target_link_url']) : name;
@@ -217,16 +227,18 @@ function clickOf(fields: Readonly<Record<string, unknown>>): CountedClick | unde
   const { part, rcpt_tags: tags } = fields;
   if (time === undefined || link === undefined || messageId === undefined) return undefined;
   if (part !== 'text' && part !== 'html') return undefined;
-  const facts = {
+  return {
+    time,
+    messageId,
+    link,
+    part,
+    position: countOf(fields['link_position']),
+    count: countOf(fields['repeat_count']) ?? 1,
     campaign: textOf(fields['campaign_id']),
     pathway: textOf(fields['pathway']),
     recipientDomain: textOf(fields['recipient_domain']),
     tags: texts.isValid(tags) ? countedTags(tags) : undefined,
-    position: countOf(fields['link_position']),
   };
-  const known = Object.entries(facts).filter(([, value]) => value !== undefined);
-  const count = countOf(fields['repeat_count']) ?? 1;
-  return { ...Object.fromEntries(known), time, messageId, link, part, count };
 }
 
 function textOf(value: unknown): string | undefined {

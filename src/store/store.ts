@@ -142,7 +142,12 @@ export interface StoredEvent {
   /** Opaque; unique within its stream or journal. */
   readonly id: string;
   readonly event: string;
+  /** The fields of the event, where its reader has parsed it anyway. */
+  readonly fields?: EventFields;
 }
+
+/** The fields of an event (`track_event`); their types are not checked. */
+export type EventFields = Readonly<Record<string, unknown>>;
 
 export interface EventAppender {
   /**
@@ -303,7 +308,7 @@ export interface CountedClick extends CountedFacts {
    * The link's place among the tracked links of its message, from 0 on; absent where it is not
    * known.
    */
-  readonly position?: number;
+  readonly position?: number | undefined;
   /** How many clicks this stands for, at least 1. */
   readonly count: number;
 }

@@ -18,7 +18,7 @@ export interface Counted {
   readonly link?: {
     readonly label: string;
     readonly part: string;
-    readonly position?: number;
+    readonly position?: number | undefined;
   };
 }
 

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
-import { isEventLine, READ_BYTES } from '../event-line.ts';
+import { fieldsOfEvent, READ_BYTES } from '../event-line.ts';
 import type { StoredEvent, StreamReader } from '../store.ts';
 import {
   isAbandoned,
@@ -162,7 +162,8 @@ export class JournalReader implements StreamReader {
 
 /** The event in a line. @param id of the file @returns undefined for a line that is not an event */
 export function eventIn(id: string, { text, end }: Line): StoredEvent | undefined {
-  return isEventLine(text) ? { id: `${id}:${end}`, event: text } : undefined;
+  const fields = fieldsOfEvent(text);
+  return fields && { id: `${id}:${end}`, event: text, fields };
 }
 
 async function sizeOf(path: string): Promise<number> {

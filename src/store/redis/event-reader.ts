@@ -1,4 +1,4 @@
-import { isEventLine } from '../event-line.ts';
+import { fieldsOfEvent } from '../event-line.ts';
 import type { StoredEvent, StreamReader } from '../store.ts';
 import { LONGEST_BLOCK_MS, SHORTEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
@@ -22,7 +22,10 @@ type Entry = readonly [id: string, fields: readonly string[] | null];
 export function eventsOfFirstStream(reply: unknown): StoredEvent[] {
   const [stream] = (reply ?? []) as readonly (readonly [string, readonly Entry[]])[];
   const events = eventsOf(stream?.[1] ?? []);
-  return events.map(({ id, event }) => ({ id, event: isEventLine(event) ? event : '' }));
+  return events.map(({ id, event }) => {
+    const fields = fieldsOfEvent(event);
+    return fields === undefined ? { id, event: '' } : { id, event, fields };
+  });
 }
 
 /** Reads the entries of an answer of XRANGE or XCLAIM. */

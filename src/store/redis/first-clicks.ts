@@ -1,11 +1,15 @@
+import { getOrMake } from '../../lib/values.ts';
 import {
   addClasses,
+  addNumbers,
   type ByClass,
   byClass,
   clickNumbers,
   countedKeys,
   countedText,
   dayAndHour,
+  type Numbers,
+  noNumbers,
 } from '../counting.ts';
 import type { ClickClass, CountedClick } from '../store.ts';
 import type { Counted, Tallies } from '../tallies.ts';
@@ -77,6 +81,7 @@ export class FirstClicks {
   #waiting = new Map<string, Map<string, ClickedLink>>();
   /** How many links these are. */
   #links = 0;
+  readonly #sums = new ClickSums();
   /** Whether a portion could not be marked. */
   #isStopped = false;
 
@@ -91,11 +96,13 @@ export class FirstClicks {
   }
 
   add(click: CountedClick, by: ClickClass): void {
-    const { messageId, time, link, part, position } = click;
-    const place = { label: countedText(link), part, ...(position !== undefined && { position }) };
+    const { messageId, link, part, position } = click;
+    const { campaign, pathway, tags, recipientDomain } = countedKeys(click);
+    const { day, hour } = dayAndHour(click.time);
+    const place = { label: countedText(link), part, position };
     this.#gather(messageId, {
       digest: shortDigest(link),
-      counted: { ...countedKeys(click), ...dayAndHour(time), link: place },
+      counted: { day, hour, campaign, pathway, tags, recipientDomain, link: place },
       clicks: byClass(click, by),
     });
   }
@@ -144,6 +151,7 @@ export class FirstClicks {
         break;
       }
     }
+    this.#sums.moveTo(this.#tallies);
     return problem;
   }
 
@@ -171,7 +179,7 @@ export class FirstClicks {
       for (const { counted, clicks } of links.values()) {
         const firsts = Math.max(0, reply[at++] ?? 0);
         const is = (flag: number) => (firsts & flag) !== 0;
-        this.#tallies.add(
+        this.#sums.add(
           counted,
           clickNumbers(clicks, {
             link: is(1),
@@ -189,6 +197,28 @@ export class FirstClicks {
     for (const [messageId, links] of messages) {
       for (const clicked of links.values()) this.#gather(messageId, clicked);
     }
+  }
+}
+
+/**
+ * Adds up clicks that are counted alike: a click counts in some twenty rows, and many clicks on one
+ * newsletter in the same ones.
+ */
+class ClickSums {
+  #sums = new Map<string, { readonly counted: Counted; readonly numbers: Numbers }>();
+
+  add(counted: Counted, numbers: Partial<Numbers>): void {
+    const { hour, campaign, pathway, recipientDomain, link } = counted;
+    let key = `${hour}\0${link?.part}\0${link?.position}\0${link?.label}\0`;
+    key += `${campaign}\0${pathway}\0${recipientDomain}`;
+    for (const tag of counted.tags) key += `\0${tag}`;
+    const sum = getOrMake(this.#sums, key, () => ({ counted, numbers: noNumbers() }));
+    addNumbers(sum.numbers, numbers);
+  }
+
+  moveTo(tallies: Tallies): void {
+    for (const { counted, numbers } of this.#sums.values()) tallies.add(counted, numbers);
+    this.#sums = new Map();
   }
 }
 
