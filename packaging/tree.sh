@@ -31,7 +31,7 @@ rm -r "$tree/package-lock.json" "$tree/.npmrc" "$tree/node_modules/.package-lock
 find "$tree/node_modules" -depth -name '.?*' -exec rm -r {} +
 find "$tree/node_modules" -type d \( -name test -o -name tests -o -name 'benchmark*' -o -name 'example*' \) \
   -prune -exec rm -r {} +
-find "$tree/node_modules" -type f ! -name '*.js' ! -name '*.cjs' ! -name '*.mjs' ! -name '*.json' \
+find "$tree/node_modules" -type f ! -name '*.js' ! -name '*.cjs' ! -name '*.mjs' ! -name '*.json' ! -name '*.css' \
   ! -iname 'licen[cs]e*' -delete
 find "$tree/node_modules" -type f \( -name 'tsconfig*.json' -o -name bin.js \) -delete
 find "$tree/node_modules" -type d -empty -delete

@@ -1,5 +1,6 @@
 import { printable } from '../lib/printable.ts';
 import type { Report, ReportBy, ReportRow } from '../store/store.ts';
+import { unknownClicks } from '../web/report-formats.ts';
 
 /** The key of messages without campaign, pathway, tag or recipients' domain. */
 const NONE = '(none)';
@@ -49,11 +50,6 @@ const ALL = {
   after: [],
 };
 const UNKNOWN = column('unknown', unknownClicks);
-
-/** Clicks that an earlier release counted, which did not tell people and machines apart. */
-export function unknownClicks({ clicks, peopleClicks, automaticClicks }: ReportRow): number {
-  return Math.max(0, clicks - peopleClicks - automaticClicks);
-}
 
 /**
  * A table of plain text, no wider than the terminal. Days and hours are in order, other rows sorted

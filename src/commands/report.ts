@@ -1,13 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { noMetrics } from '../lib/metrics.ts';
-import { printable, printableJson } from '../lib/printable.ts';
+import { printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { openStore } from '../store/open-store.ts';
-import { REPORT_BY, type Report, type ReportQuery, type ReportRow } from '../store/store.ts';
+import { REPORT_BY, type Report, type ReportQuery } from '../store/store.ts';
+import { numbersOf, reportCsv } from '../web/report-formats.ts';
 import { configured, stderrLogger } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-import { reportTable, unknownClicks } from './report-table.ts';
+import { reportTable } from './report-table.ts';
 
 interface ReportOptions extends ReportQuery {
   readonly all?: boolean;
@@ -55,7 +56,7 @@ export function reportCommand(program: Command): void {
       try {
         const report = await store.counters.report(query);
         if (json) process.stdout.write(asJson(query, report));
-        else if (csv) process.stdout.write(asCsv(query, report));
+        else if (csv) process.stdout.write(reportCsv(query.by, report));
         else process.stdout.write(reportTable(query.by, report, all, process.stdout.columns ?? 80));
         if (report.unreadable > 0) {
           process.stderr.write(
@@ -93,34 +94,4 @@ function asJson(query: ReportQuery, { rows, total }: Report): string {
     total: numbersOf(total),
   };
   return `${printableJson(JSON.stringify(report, null, 2))}\n`;
-}
-
-/** CSV as RFC 4180 has it, without the total. */
-function asCsv({ by }: ReportQuery, { rows, total }: Report): string {
-  const names = [by, ...Object.keys(numbersOf(total))];
-  const lines = rows.map((row) => [csvText(row.key), ...Object.values(numbersOf(row))]);
-  return [names, ...lines].map((line) => `${line.join(',')}\r\n`).join('');
-}
-
-/** Foreign text: without control characters, and nothing that a spreadsheet takes for a formula. */
-function csvText(text: string): string {
-  const plain = printable(text).replace(/^[=+@-]/, "'$&");
-  return /[",]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
-}
-
-/** The numbers of a row under Momentum's names, if it has them. */
-function numbersOf(row: ReportRow) {
-  const { messages, links } = row;
-  return {
-    ...(messages !== undefined && { messages }),
-    ...(links !== undefined && { links }),
-    count_clicked: row.clicks,
-    count_raw_clicked: row.rawClicks,
-    count_unique_clicked: row.uniqueClicks,
-    people_clicked: row.peopleClicks,
-    people_raw_clicked: row.peopleRawClicks,
-    people_unique_clicked: row.peopleUniqueClicks,
-    automatic_clicked: row.automaticClicks,
-    unknown_clicked: unknownClicks(row),
-  };
 }

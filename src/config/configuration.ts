@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { buildScopes } from './build-scopes.ts';
 import { listenAddresses } from './listen-addresses.ts';
-import { httpOptions, milterOptions } from './listener-options.ts';
+import { httpOptions, milterOptions, webOptions } from './listener-options.ts';
 import type { Definitions, Fields } from './option.ts';
 import {
   defaultStateDirectory,
@@ -43,6 +43,10 @@ export function buildConfiguration(root: Stanza, file: string) {
       ...fields(httpOptions, 'http_listener'),
     },
     control: { listen: listenAddresses(root, 'control_listener', context) },
+    web: {
+      listen: listenAddresses(root, 'web_listener', context),
+      ...fields(webOptions, 'web_listener'),
+    },
     redis: fields(redisOptions, 'redis'),
     sealed: fields(sealedOptions, 'sealed'),
     events: fields(eventsOptions, 'events'),

@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from '../lib/address.ts';
+import { isLoopback } from '../lib/address.ts';
 import { namesInBraces } from '../lib/braces.ts';
 import { parseRedisUrl } from '../lib/redis-url.ts';
 import { longestMacroName } from '../scope/facts.ts';
@@ -22,6 +22,7 @@ export function crossCheck(root: Stanza, problems: Problems): void {
   checkTrackingDomain(root, problems);
   checkSenderDomains(root, problems);
   checkHostOff(root, problems);
+  checkWeb(root, problems);
   checkPairs(root, problems);
   checkRedis(root, problems);
   checkMacroNames(root, problems);
@@ -95,7 +96,12 @@ function checkTrackingDomain(root: Stanza, problems: Problems): void {
   const http = root.child('http_listener');
   const isPublic = http?.childrenOf('socket').some((socket) => {
     const listen = parseListen(socket.label ?? '');
-    return socket.isEnabled && listen && 'port' in listen && !isLoopback(listen.address);
+    return (
+      socket.isEnabled &&
+      listen &&
+      'port' in listen &&
+      !(listen.address && isLoopback(listen.address))
+    );
   });
   if (!isPublic || !http?.isEnabled) return;
   for (const { enabled, domain } of trackedToDefault(root, buildScopes(root))) {
@@ -158,9 +164,19 @@ function checkHostOff(root: Stanza, problems: Problems): void {
   );
 }
 
-function isLoopback(address: Address | undefined): boolean {
-  if (!address) return false;
-  return address.length === 4 ? address[0] === 127 : formatAddress(address) === '::1';
+/** The engagement page is not for the public. */
+function checkWeb(root: Stanza, problems: Problems): void {
+  const web = root.child('web_listener');
+  if (!web?.isEnabled || web.settings.has('token_file')) return;
+  for (const socket of web.childrenOf('socket')) {
+    const listen = parseListen(socket.label ?? '');
+    if (!socket.isEnabled || !listen || 'path' in listen) continue;
+    if (listen.address && isLoopback(listen.address)) continue;
+    problems.error(
+      socket.origin,
+      `${socket.title} of Web_Listener is reached from other hosts: set token_file, or use an address such as "127.0.0.1:8896"`,
+    );
+  }
 }
 
 /** Options that need each other. */

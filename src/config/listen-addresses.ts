@@ -22,9 +22,13 @@ const defaultAddresses = {
   milter_listener: { host: '127.0.0.1', port: 8893 },
   http_listener: { host: '127.0.0.1', port: 8080 },
   control_listener: { host: '127.0.0.1', port: 8894 },
+  web_listener: { host: '127.0.0.1', port: 8896 },
 } as const;
 
 export type ListenerId = keyof typeof defaultAddresses;
+
+/** Whether a listener is off without its stanza. */
+const isOffByDefault = (id: ListenerId) => id === 'web_listener';
 
 /** The addresses of one of clickmilter's own listeners. */
 export function listenAddresses(
@@ -33,7 +37,7 @@ export function listenAddresses(
   context: DefaultContext,
 ): readonly ListenAddress[] {
   const listener = root.child(id);
-  if (listener && !listener.isEnabled) return [];
+  if (listener ? !listener.isEnabled : isOffByDefault(id)) return [];
   const sockets = listener?.childrenOf('socket') ?? [];
   if (sockets.length === 0) return [defaultAddresses[id]];
   return sockets
@@ -98,6 +102,7 @@ function socketsOf(root: Stanza, id: ListenerId): readonly Socket[] {
       return listen ? { listener, listen, origin } : [];
     });
   }
+  if (stanza === undefined && isOffByDefault(id)) return [];
   const { host, port } = defaultAddresses[id];
   const listen = parseListen(`${host}:${port}`);
   return listen && stanza?.isEnabled !== false ? [{ listener, listen }] : [];

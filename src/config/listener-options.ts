@@ -3,6 +3,7 @@ import {
   booleanType,
   contactType,
   fileModeType,
+  hostNameType,
   integerType,
   listType,
   pathType,
@@ -146,4 +147,33 @@ export const httpOptions = {
     'Maximum number of simultaneous connections per worker.',
   ),
   request_timeout: option(secondsType(1, 600), 10, 'Timeout for a request to arrive, in seconds.'),
+} satisfies Definitions;
+
+export const webOptions = {
+  token_file: optional(
+    pathType,
+    'File with the token of the login: one line of 16 to 512 printable characters. Connections from other hosts need the login to look, and all but those to a unix socket need it to block, unblock or retarget links. Without the file, other hosts cannot look. A reload reads the file again.',
+    { example: '"/etc/clickmilter/web-token"', since: '0.2.0' },
+  ),
+  hosts: option(
+    listType(hostNameType),
+    [],
+    'Names by which browsers reach the page, such as that of a reverse proxy. localhost and the address of the connection work without it. A request for another name gets the status 421, because the page of a stranger may have sent it.',
+    { example: '( "clicks.example.com" )', since: '0.2.0' },
+  ),
+  max_connections: option(
+    integerType(1, 100_000),
+    100,
+    'Maximum number of simultaneous connections.',
+    { since: '0.2.0' },
+  ),
+  max_requests: option(
+    integerType(1, 1000),
+    8,
+    'Maximum number of requests that are answered at the same time. More get the status 503, so that looking slows neither mail nor clicks.',
+    { since: '0.2.0' },
+  ),
+  request_timeout: option(secondsType(1, 600), 10, 'Timeout for a request to arrive, in seconds.', {
+    since: '0.2.0',
+  }),
 } satisfies Definitions;

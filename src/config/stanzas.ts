@@ -1,4 +1,4 @@
-import { httpOptions, milterOptions, socketOptions } from './listener-options.ts';
+import { httpOptions, milterOptions, socketOptions, webOptions } from './listener-options.ts';
 import type { Definition, Definitions } from './option.ts';
 import {
   engagementTrackerOptions,
@@ -112,11 +112,19 @@ export const stanzas: readonly StanzaDefinition[] = [
       'Health and metrics; keep them private. Without a Listen it listens at 127.0.0.1:8894.',
   },
   {
+    id: 'web_listener',
+    name: 'Web_Listener',
+    options: { enable, ...webOptions },
+    within: ['global'],
+    description:
+      'The engagement page: who clicked what, for operators. There is no page without this stanza. Without a Listen it listens at 127.0.0.1:8896.',
+  },
+  {
     id: 'socket',
     name: 'Listen',
     label: { kind: 'listen', required: true },
     options: { enable, ...socketOptions },
-    within: ['milter_listener', 'http_listener', 'control_listener'],
+    within: ['milter_listener', 'http_listener', 'control_listener', 'web_listener'],
     description: 'An address and port to listen at, or the path of a unix socket.',
   },
   {

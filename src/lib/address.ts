@@ -86,3 +86,8 @@ export function formatNetwork({ address, length }: Network): string {
   const masked = formatAddress(maskAddress(address, length));
   return length === address.length * 8 ? masked : `${masked}/${length}`;
 }
+
+/** Whether an address is one of this host alone: 127.0.0.0/8, or ::1. */
+export function isLoopback(address: Address): boolean {
+  return address.length === 4 ? address[0] === 127 : formatAddress(address) === '::1';
+}

@@ -9,12 +9,12 @@ import { inheritedSockets } from './systemd.ts';
 /** Where a server listens: an address of the configuration, or a socket that systemd opened. */
 export type Place = ListenAddress | { readonly fd: number };
 
-/** The parts of the service; `control` is health and metrics. */
-export const roles = ['milter', 'redirect', 'events', 'control'] as const;
+/** The parts of the service; `web` is the engagement page, `control` is health and metrics. */
+export const roles = ['milter', 'redirect', 'events', 'web', 'control'] as const;
 export type Role = (typeof roles)[number];
 
 /** The roles that listen; systemd passes their sockets under these names. */
-export const listeners = ['milter', 'redirect', 'control'] as const;
+export const listeners = ['milter', 'redirect', 'web', 'control'] as const;
 export type Listener = (typeof listeners)[number];
 
 /** Whether the workers share a role's work; the primary does the work of the other roles. */
@@ -25,16 +25,17 @@ export const isShared = (role: Role): role is 'milter' | 'redirect' =>
 export const stanzaOf = {
   milter: 'milter_listener',
   redirect: 'http_listener',
+  web: 'web_listener',
   control: 'control_listener',
 } as const satisfies Record<Listener, string>;
 
 /** Where a role listens: the sockets inherited under its name, or else its configured addresses. */
 export function placesOf(
   role: Listener,
-  { milter, http, control }: Pick<Configuration, 'milter' | 'http' | 'control'>,
+  { milter, http, web, control }: Pick<Configuration, 'milter' | 'http' | 'web' | 'control'>,
   inherited = inheritedSockets(),
 ): readonly Place[] {
-  const configured = { milter, redirect: http, control }[role].listen;
+  const configured = { milter, redirect: http, web, control }[role].listen;
   return inherited.get(role)?.map((fd) => ({ fd })) ?? configured;
 }
 

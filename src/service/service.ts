@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Settings } from '../config/settings.ts';
 import { reportBackgroundFailures } from '../lib/background.ts';
-import { type Logger, logFailure } from '../lib/logger.ts';
+import { type Logger, logFailure, reasonOf } from '../lib/logger.ts';
 import { version } from '../version.ts';
 import { type OtherProcesses, serveControl } from './control.ts';
 import { type Links, openLinks } from './links.ts';
@@ -11,6 +11,7 @@ import { Releasers } from './releasers.ts';
 import { serveEvents } from './serve-events.ts';
 import { serveMilter } from './serve-milter.ts';
 import { serveRedirect } from './serve-redirect.ts';
+import { serveWeb } from './serve-web.ts';
 import { watchStore } from './store-watch.ts';
 
 export interface ServiceOptions {
@@ -106,11 +107,24 @@ async function compose(
     return listens;
   };
 
+  const openWeb = async () => {
+    try {
+      const places = await open('web');
+      return places && (await serveWeb(places, context));
+    } catch (error) {
+      if (addresses.size === 1) throw error;
+      const reason = reasonOf(error);
+      logger.error({ reason }, 'engagement page failed: it is not served, mail and clicks are');
+      return undefined;
+    }
+  };
+
   const milter = await open('milter');
   if (milter !== undefined) await serveMilter(milter, context);
   const http = await open('redirect');
   const certificates = http && (await serveRedirect(http, context, options.mustServe));
   if (wanted.has('events')) serveEvents(context);
+  const web = await openWeb();
   try {
     const control = await open('control');
     if (control !== undefined) await serveControl(control, context, [...wanted], options.workers);
@@ -135,6 +149,7 @@ async function compose(
     async reload(next) {
       await links.keys.reload();
       certificates?.reload(next);
+      await web?.reload();
       logger.level = next.log.level;
       config = next;
     },

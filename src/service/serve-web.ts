@@ -1,0 +1,44 @@
+import { createServer } from 'node:http';
+import { noMetrics } from '../lib/metrics.ts';
+import { openStore } from '../store/open-store.ts';
+import { version } from '../version.ts';
+import { createWeb } from '../web/web.ts';
+import { describePlace, listening, type Place } from './listen.ts';
+import type { Context } from './service.ts';
+
+/** Bytes of request line and headers together: names of campaigns stand in addresses. */
+const MAX_HEADER_SIZE = 65_536;
+
+/**
+ * Serves the engagement page until it is released. It has a store of its own, so that what it reads
+ * waits behind no mail and no click.
+ * @returns `reload` reads the token again
+ */
+export async function serveWeb(listens: readonly Place[], context: Context) {
+  const { logger, releasers, config } = context;
+  const { web } = config();
+  const store = await openStore(config(), logger, noMetrics);
+  releasers.addFoundation('store of the engagement page', () => store.close());
+  const page = await createWeb({ ...web, version, reports: store.counters, logger });
+  releasers.addFoundation('engagement page', () => page.close());
+  const { requestTimeoutMs: requestTimeout, maxConnections } = web;
+  for (const place of listens) {
+    const options = {
+      maxHeaderSize: MAX_HEADER_SIZE,
+      requestTimeout,
+      headersTimeout: requestTimeout,
+      connectionsCheckingInterval: Math.min(1000, requestTimeout),
+    };
+    const server = createServer(options);
+    page.attach(server);
+    server.maxConnections = maxConnections;
+    await listening(server, place);
+    releasers.add('engagement page', () => {
+      server.close();
+      server.closeAllConnections();
+    });
+    const at = describePlace(place);
+    logger.info(`engagement page on ${'port' in place ? `http://${at}/` : at}`);
+  }
+  return { reload: async () => {} };
+}

@@ -1,0 +1,100 @@
+import { type Static, Type } from 'typebox';
+import { BadRequest } from './errors.ts';
+
+const DAY_MS = 86_400_000;
+const DEFAULT_DAYS = 30;
+/** Hours are counted for so many days. */
+const HOUR_DAYS = 14;
+
+/** The longest period: so many days are counted. */
+const MAX_DAYS = 400;
+
+const day = (description: string) =>
+  Type.Optional(Type.String({ format: 'date', pattern: '^2', description }));
+const name = (description: string) => Type.Optional(Type.String({ maxLength: 4096, description }));
+
+/** The parameters of every view. */
+export const Filters = {
+  since: day('First UTC day, such as 2026-01-31; default: 29 days before `until`.'),
+  until: day('Last UTC day; default: today.'),
+  campaign: name('Only this campaign. At most one of campaign, pathway and tag.'),
+  pathway: name('Only this pathway.'),
+  tag: name('Only messages with this tag.'),
+};
+
+/** The query of a view that takes nothing but filters. */
+export const FilterQuery = Type.Object(Filters, { additionalProperties: false });
+export type FilterQuery = Static<typeof FilterQuery>;
+
+/** The fields by which a view can be narrowed, one at a time. */
+export const NARROWING = ['campaign', 'pathway', 'tag'] as const;
+type Narrowing = (typeof NARROWING)[number];
+
+/** UTC days, both included. */
+export interface Period {
+  readonly since: string;
+  readonly until: string;
+}
+
+/** What a view is about: a period, narrowed by at most one name. */
+export type Selection = Period & Readonly<Partial<Record<Narrowing, string>>>;
+
+/** The selection in an answer. */
+export const Selected = {
+  since: Type.String(),
+  until: Type.String(),
+  campaign: Type.Optional(Type.String()),
+  pathway: Type.Optional(Type.String()),
+  tag: Type.Optional(Type.String()),
+};
+
+/** @throws BadRequest for filters that contradict each other */
+export function selectionOf(query: FilterQuery, now = Date.now()): Selection {
+  const until = query.until ?? dayOf(now);
+  const since = query.since ?? shift(until, 1 - DEFAULT_DAYS);
+  if (since > until) throw new BadRequest(`since is ${since}: expected a day up to ${until}`);
+  if (daysOf({ since, until }) > MAX_DAYS) {
+    throw new BadRequest(`${since} to ${until}: expected at most ${MAX_DAYS} days`);
+  }
+  const set = NARROWING.filter((field) => query[field] !== undefined);
+  if (set.length > 1) {
+    throw new BadRequest(`${set.join(' and ')} are both set: expected at most one of them`);
+  }
+  return { since, until, ...Object.fromEntries(set.map((field) => [field, query[field]])) };
+}
+
+/** The period of the same length before it. */
+export function periodBefore({ since, until }: Period): Period {
+  const days = daysOf({ since, until });
+  return { since: shift(since, -days), until: shift(since, -1) };
+}
+
+/** The part of a period for which hours are counted; undefined if there is none. */
+export function hoursOf({ since, until }: Period, now = Date.now()): Period | undefined {
+  const first = shift(dayOf(now), 1 - HOUR_DAYS);
+  return until < first ? undefined : { since: since > first ? since : first, until };
+}
+
+/** The address of a view with these parameters; those that are undefined are left out. */
+export function addressOf(
+  path: string,
+  parameters: Readonly<Record<string, string | undefined>>,
+): string {
+  const set = Object.entries(parameters).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, value]],
+  );
+  const query = new URLSearchParams(set).toString();
+  return query === '' ? path : `${path}?${query}`;
+}
+
+function daysOf({ since, until }: Period): number {
+  return (Date.parse(until) - Date.parse(since)) / DAY_MS + 1;
+}
+
+function shift(day: string, days: number): string {
+  return dayOf(Date.parse(day) + days * DAY_MS);
+}
+
+function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}

@@ -1,0 +1,19 @@
+import { type Html, html } from './html.ts';
+
+/** A whole number for people: `12,345`. */
+export const shownCount = (value: number): string => value.toLocaleString('en');
+
+/** A share for people: `12.3%`, or a dash where there is none. */
+export function shownShare(share: number | null): string {
+  return share === null ? '–' : `${(100 * share).toFixed(1)}%`;
+}
+
+/** A share of a whole; null where there is no whole. */
+export function shareOf(part: number, whole: number): number | null {
+  return whole > 0 ? part / whole : null;
+}
+
+/** A number that leads to the rows behind it. */
+export function countLink(value: number, address: string): Html {
+  return html`<data value="${value}"><a href="${address}">${shownCount(value)}</a></data>`;
+}

@@ -1,0 +1,44 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { TSchema } from 'typebox';
+import type { Html } from './html.ts';
+import { Page, Problem } from './schemas.ts';
+
+/** Whether JSON is asked for: pages are for everyone who does not say that they prefer it. */
+export function wantsJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
+  const accepted = new Map<string, number>();
+  for (const range of (headers.accept ?? '').split(',').slice(0, 50)) {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
+    accepted.set(type, quality === undefined ? 1 : Number(quality) || 0);
+  }
+  const json = accepted.get('application/json') ?? 0;
+  return json > (accepted.get('text/html') ?? 0);
+}
+
+/** Sends JSON where the client prefers it, and a page to everyone else. */
+export function respond<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  json: T,
+  page: (json: T) => Html,
+): FastifyReply {
+  reply.header('vary', 'Accept');
+  if (wantsJson(request)) return reply.type('application/json').send(json);
+  return reply.type('text/html; charset=utf-8').send(page(json).toString());
+}
+
+/** The answers of a view, for the OpenAPI document and for writing JSON. */
+export function answers(description: string, json: TSchema) {
+  const problem = (text: string) => ({
+    description: text,
+    content: { 'application/json': { schema: Problem }, 'text/html': { schema: Page } },
+  });
+  return {
+    200: {
+      description,
+      content: { 'application/json': { schema: json }, 'text/html': { schema: Page } },
+    },
+    400: problem('A parameter is not right.'),
+    503: problem('The store is away, or too many requests are in progress.'),
+  };
+}

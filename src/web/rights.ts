@@ -1,0 +1,39 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { isLoopback, parseAddress } from '../lib/address.ts';
+
+/** What a request may do. */
+export interface Rights {
+  readonly look: boolean;
+  /** Whether it may block, unblock and retarget links. */
+  readonly change: boolean;
+}
+
+const NONE: Rights = { look: false, change: false };
+
+/** Headers by which a proxy says that a request is not its own. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+
+/** Connections to unix sockets; a connection that broke off cannot be told from one by itself. */
+const toUnixSockets = new WeakSet<Socket>();
+
+/** Remembers which connections of a server come in at a unix socket. */
+export function observeConnections(server: Server): void {
+  server.on('connection', (socket: Socket) => {
+    const address = server.address();
+    if (address === null || typeof address === 'string') toUnixSockets.add(socket);
+  });
+}
+
+/**
+ * What a request may do: with a login, everything. Without one, a connection to a unix socket may
+ * too, since the permissions of the socket say who connects; one from this host may look. A request
+ * that a proxy forwards needs a login, as it comes from somewhere else.
+ */
+export function rightsOf({ headers, socket }: IncomingMessage, hasLogin: boolean): Rights {
+  if (hasLogin) return { look: true, change: true };
+  if (FORWARDED.some((name) => headers[name] !== undefined)) return NONE;
+  if (toUnixSockets.has(socket)) return { look: true, change: true };
+  const address = parseAddress(socket.remoteAddress ?? '');
+  return address !== undefined && isLoopback(address) ? { look: true, change: false } : NONE;
+}

@@ -1,0 +1,50 @@
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { silent } from '../../src/lib/logger.ts';
+import { ProcessMetrics } from '../../src/service/metrics.ts';
+import { Releasers } from '../../src/service/releasers.ts';
+import { serveWeb } from '../../src/service/serve-web.ts';
+import type { Context } from '../../src/service/service.ts';
+import { freePort } from '../helpers/free-port.ts';
+
+/** Serves the page of a configuration. @param listener what stands in Web_Listener */
+async function serve(listener: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'clickmilter-web-'));
+  const file = join(folder, 'clickmilter.conf');
+  writeFileSync(file, `Web_Listener { ${listener.replaceAll('DIR', folder)} }`);
+  const { config } = loadConfig(file);
+  if (config === undefined) throw new Error('the configuration has errors');
+  const releasers = new Releasers();
+  onTestFinished(async () => {
+    await releasers.release(1000);
+    await rm(folder, { recursive: true });
+  });
+  const metrics = new ProcessMetrics('main', '1');
+  const context = { logger: silent, metrics, releasers, config: () => config };
+  await serveWeb(config.web.listen, context as unknown as Context);
+  return { folder };
+}
+
+const statusOf = (options: object) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    const sent = request({ path: '/', ...options }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    sent.on('error', reject).end();
+  });
+
+test('serves every address, unix sockets among them', async () => {
+  const port = await freePort();
+  const { folder } = await serve(`Listen "127.0.0.1:${port}" { } Listen "DIR/web.sock" { }`);
+  expect(await statusOf({ port, host: '127.0.0.1' })).toBe(200);
+  expect(await statusOf({ socketPath: join(folder, 'web.sock') })).toBe(200);
+  const headers = { 'x-forwarded-for': '192.0.2.1' };
+  expect(await statusOf({ port, host: '127.0.0.1', headers })).toBe(403);
+  expect(await statusOf({ socketPath: join(folder, 'web.sock'), headers })).toBe(403);
+});

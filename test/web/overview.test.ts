@@ -1,0 +1,101 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { openWeb } from '../helpers/web.ts';
+
+const NOW = Date.parse('2026-03-10T12:00:00Z');
+const DAY = 86_400_000;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOW, toFake: ['Date'] });
+  return () => vi.useRealTimers();
+});
+
+/** Two days of two campaigns, and a message in the period before. */
+async function seeded() {
+  const web = await openWeb();
+  const { counters } = web.store;
+  const sent = (daysAgo: number, campaign: string, count = 1) => {
+    for (let index = 0; index < count; index++) {
+      counters.sent({ time: NOW - daysAgo * DAY, campaign, links: 2 });
+    }
+  };
+  const click = (daysAgo: number, campaign: string, message: string, by: 'people' | 'automatic') =>
+    counters.book(
+      {
+        time: NOW - daysAgo * DAY,
+        campaign,
+        messageId: message,
+        link: `https://${campaign}.example/`,
+        part: 'html',
+        position: 0,
+        count: 1,
+      },
+      by,
+    );
+  sent(0, 'spring', 3);
+  sent(1, 'spring');
+  sent(1, 'winter', 4);
+  sent(31, 'winter', 4);
+  click(0, 'spring', 'a', 'people');
+  click(0, 'spring', 'a', 'people');
+  click(0, 'spring', 'b', 'automatic');
+  click(1, 'winter', 'c', 'people');
+  click(31, 'winter', 'd', 'people');
+  return web;
+}
+
+describe('the overview', () => {
+  test('compares the last 30 days with those before', async () => {
+    const { json } = await seeded();
+    const { status, body } = await json('/');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      since: '2026-02-09',
+      until: '2026-03-10',
+      before: { since: '2026-01-10', until: '2026-02-08' },
+      messages: { value: 8, before: 4 },
+      people_unique_clicked: { value: 2, before: 1 },
+      rate: { value: 0.25, before: 0.25 },
+      automatic_share: { value: 0.25, before: 0 },
+      unreadable: 0,
+    });
+    const keys = (rows: readonly { key: string }[]) => rows.map(({ key }) => key);
+    expect(keys(body.days)).toEqual(['2026-03-09', '2026-03-10']);
+    expect(keys(body.hours)).toEqual(['2026-03-09T12', '2026-03-10T12']);
+    expect(keys(body.campaigns)).toEqual(['spring', 'winter']);
+    expect(keys(body.links)).toEqual(['https://spring.example/', 'https://winter.example/']);
+  });
+
+  test('of one campaign', async () => {
+    const { json } = await seeded();
+    const { body } = await json('/?campaign=winter&since=2026-03-09&until=2026-03-09');
+    expect(body).toMatchObject({
+      campaign: 'winter',
+      messages: { value: 4, before: 0 },
+      people_unique_clicked: { value: 1, before: 0 },
+      campaigns: [],
+    });
+  });
+
+  test('of a store without counts', async () => {
+    const { json, get } = await openWeb();
+    expect((await json('/')).body).toMatchObject({
+      messages: { value: 0, before: 0 },
+      rate: { value: null, before: null },
+      days: [],
+    });
+    expect((await get('/')).statusCode).toBe(200);
+  });
+
+  test('is a page of tables, whose numbers lead to their rows', async () => {
+    const { get } = await seeded();
+    const { body, headers } = await get('/', { accept: 'text/html' });
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(body).toContain('<figure class="plot" data-plot="time">');
+    expect(body).toContain('<time datetime="2026-03-10T12:00Z">');
+    expect(body).toContain('<th scope="col" data-series="people">');
+    expect(body).toContain('+100.0% against the period before');
+    const address = '/rows?by=link&amp;since=2026-03-10&amp;until=2026-03-10';
+    expect(body).toContain(`<data value="2"><a href="${address}">2</a></data>`);
+    expect(body).not.toMatch(/<script(?! type="module" src)|<style| style="| on\w+="/);
+  });
+});

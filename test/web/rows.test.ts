@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { REPORT_BY } from '../../src/store/store.ts';
+import { openWeb } from '../helpers/web.ts';
+
+const HOSTILE = [
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  "' onmouseover='alert(1)",
+  '=HYPERLINK("http://x")',
+  'nul \0 here',
+  '\u202egnp.exe',
+  'x'.repeat(10_000),
+  '<b>'.repeat(3000),
+];
+
+async function hostile() {
+  const web = await openWeb();
+  const { counters } = web.store;
+  for (const [index, name] of HOSTILE.entries()) {
+    const facts = { campaign: name, pathway: name, tags: [name], recipientDomain: name };
+    const time = Date.now();
+    counters.sent({ ...facts, time, links: 1 });
+    const messageId = String(index);
+    const link = name;
+    counters.book({ ...facts, time, messageId, link, part: 'html', count: 1 }, 'people');
+  }
+  return web;
+}
+
+const parameters = (by: string) =>
+  by === 'position' ? `by=${by}&campaign=nul%20%00%20here` : `by=${by}`;
+
+test.each(REPORT_BY)('names are text in the page, by %s', async (by) => {
+  const { get } = await hostile();
+  for (const view of [`/rows?${parameters(by)}`, '/']) {
+    const { statusCode, body } = await get(view);
+    expect(statusCode).toBe(200);
+    expect(body).not.toMatch(/<script>|<img|<b>|\0| on\w+=['"]/);
+    expect(body.length).toBeLessThan(300_000);
+  }
+});
+
+test.each(REPORT_BY)('JSON and CSV have every row, by %s', async (by) => {
+  const { get, json } = await hostile();
+  const { status, body } = await json(`/rows?${parameters(by)}`);
+  expect(status).toBe(200);
+  const { rows } = await (await hostile()).store.counters.report({
+    by,
+    ...(by === 'position' && { campaign: 'nul \0 here' }),
+  });
+  expect(body.rows.map(({ key }: { key: string }) => key)).toEqual(rows.map(({ key }) => key));
+  const csv = await get(`/rows.csv?${parameters(by)}`);
+  expect(csv.headers['content-disposition']).toMatch(/^attachment; filename="[\w.-]+"$/);
+  expect(csv.body.split('\r\n')).toHaveLength(rows.length + 2);
+  expect(csv.body).not.toMatch(/\0|^=/m);
+});
+
+test.each([
+  ['/rows', 'must have required property'],
+  ['/rows?by=nothing', 'must be equal to one of the allowed values'],
+  ['/rows?by=position', 'by is position: expected a campaign too'],
+  ['/rows?by=link&from=2026-01-01', 'must NOT have additional properties'],
+  ['/?since=2026-02-30', 'must match format'],
+  ['/?since=0001-01-01&until=0001-01-02', 'must match pattern'],
+  ['/?campaign=a&campaign=b', 'must be string'],
+  ['/?campaign=a&tag=b', 'both set'],
+])('%s answers 400', async (address, sentence) => {
+  const { json, get } = await openWeb();
+  const { status, body } = await json(address);
+  expect([status, body.error]).toEqual([400, expect.stringContaining(sentence)]);
+  const page = await get(address);
+  expect([page.statusCode, page.headers['content-type']]).toEqual([
+    400,
+    'text/html; charset=utf-8',
+  ]);
+});
+
+test('an input that is left empty is no filter', async () => {
+  const { json } = await hostile();
+  const { body } = await json('/rows?by=campaign&since=&until=&campaign=&pathway=&tag=');
+  expect(body.rows).toHaveLength(HOSTILE.length);
+});
