@@ -34,7 +34,7 @@ export async function tryMessage(
   const header = transaction.endOfHeaders();
   if (header.report !== undefined && header.answer !== 'skip body') return untouched(header.report);
   transaction.body(file.body);
-  const ending = await transaction.end(undefined);
+  const ending = await transaction.end();
   const report = header.report ?? ending.report ?? transaction.report('untouched');
   if (ending.body === undefined && ending.headersToRemove.size === 0) return untouched(report);
 

@@ -1,6 +1,6 @@
 import { namesInBraces } from '../lib/braces.ts';
 import { reply } from '../milter/answer.ts';
-import type { EndOfMessage, Filter, MacroRequest, Message } from '../milter/filter.ts';
+import type { EndOfMessage, Filter, MacroRequest } from '../milter/filter.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
 import { longestMacroName, type MacroSettings } from '../scope/facts.ts';
@@ -27,9 +27,8 @@ interface State {
  * TCP for one more at DATA. A decision that falls earlier, or an error, is kept until then.
  */
 export function clickFilter(options: ClickFilterOptions): Filter<State> {
-  const report = ({ queueId }: Message, made: MessageReport | undefined) => {
-    if (made === undefined) return;
-    options.onReport(queueId === undefined ? made : { ...made, queueId });
+  const report = (made: MessageReport | undefined) => {
+    if (made !== undefined) options.onReport(made);
   };
 
   return {
@@ -47,12 +46,12 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
         const value = message.macro(name) ?? (name === 'client_addr' ? client?.address : undefined);
         return value && fromUtf8(value);
       };
-      const envelope = { macro, sender: fromUtf8(sender.address) };
+      const envelope = { macro, sender: fromUtf8(sender.address), queueId: () => message.queueId };
       const transaction = new Transaction(options.settings(), options, envelope);
       const isGranted = ACTIONS.every((action) => message.connection.actions.has(action));
       if (transaction.isOff || !isGranted) {
         const reason = transaction.isOff ? 'off' : 'not-granted';
-        report(message, transaction.report('untouched', reason));
+        report(transaction.report('untouched', reason));
         return 'accept';
       }
       message.state.transaction = transaction;
@@ -69,7 +68,7 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
 
     endOfHeaders(message) {
       const { answer, report: made } = message.state.transaction?.endOfHeaders() ?? {};
-      report(message, made);
+      report(made);
       if (typeof answer === 'object') {
         return reply(550, '5.6.0', answer.reject.replace(/^550 5\.6\.0 /, ''));
       }
@@ -81,8 +80,8 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
     },
 
     async endOfMessage(message) {
-      const ending = await message.state.transaction?.end(message.queueId, message);
-      report(message, ending?.report);
+      const ending = await message.state.transaction?.end(message);
+      report(ending?.report);
       if (ending?.tempfail) {
         return reply(451, '4.3.0', 'Click tracking is not available at the moment, try again');
       }
@@ -91,10 +90,9 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
       return 'accept';
     },
 
-    abort(message, reason) {
-      const { transaction } = message.state;
+    abort({ state: { transaction } }, reason) {
       transaction?.close();
-      if (reason === 'over-limit') report(message, transaction?.report('untouched', 'over-limit'));
+      if (reason === 'over-limit') report(transaction?.report('untouched', 'over-limit'));
     },
   };
 }

@@ -43,20 +43,23 @@ export function explainReason(reason: WhyUntouched): string {
   return { ...message, ...part, ...link }[reason];
 }
 
-/** The report of one message, for the log, the metrics and `explain`. */
+/**
+ * The report of one message, for the log, the metrics and `explain`. Every message has one, and an
+ * object of one form costs less than members that may be absent.
+ */
 export interface MessageReport {
   readonly verdict: Verdict;
-  readonly reason?: WhyUntouched;
+  readonly reason?: WhyUntouched | undefined;
   /** The SMTP reply that rejects the message, or would do so without `dry_run`. */
-  readonly reply?: string;
+  readonly reply?: string | undefined;
   /** The most specific scope that matched. */
-  readonly scope?: string;
-  readonly queueId?: string;
+  readonly scope?: string | undefined;
+  readonly queueId?: string | undefined;
   /** Only if the message has tracked links. */
-  readonly messageId?: string;
-  readonly campaignId?: string;
-  readonly pathway?: string;
-  readonly kind?: 'stored' | 'sealed';
+  readonly messageId?: string | undefined;
+  readonly campaignId?: string | undefined;
+  readonly pathway?: string | undefined;
+  readonly kind?: 'stored' | 'sealed' | undefined;
   /** All links that were found, tracked or not. */
   readonly links: readonly RewrittenLink[];
   /** Bytes of the body that were read, before the rewrite. */
@@ -64,7 +67,7 @@ export interface MessageReport {
   /** Milliseconds from MAIL to the verdict, including the time the MTA takes. */
   readonly milliseconds: number;
   /** Members of X-MSYS-API that clickmilter does not support. */
-  readonly notDone?: readonly string[];
+  readonly notDone?: readonly string[] | undefined;
   /** Sentences about settings that were ignored because of their value. */
   readonly problems: readonly string[];
 }

@@ -52,6 +52,8 @@ export interface Envelope {
   readonly facts?: Facts;
   /** Without angle brackets: empty for the null sender, undefined if it is not known. */
   readonly sender: string | undefined;
+  /** Looks up the queue id, which the MTA knows at the end of the message at the latest. */
+  readonly queueId?: () => string | undefined;
 }
 
 /** The answer at the end of headers. */
@@ -73,8 +75,11 @@ export interface Ending {
   /** Whether to answer with a temporary failure. */
   readonly tempfail: boolean;
   /** The report, unless the end of headers had one. */
-  readonly report?: MessageReport;
+  readonly report: MessageReport | undefined;
 }
+
+/** The part of a `TrackedMessage` that a report is about. */
+type Reported = Partial<Pick<TrackedMessage, 'links' | 'kind'>>;
 
 const NO_HEADERS: ReadonlyMap<string, number> = new Map();
 
@@ -95,6 +100,7 @@ export class Transaction {
   readonly #memory: MemoryShare;
   readonly #sender: string | undefined;
   readonly #senderDomain: string | undefined;
+  readonly #queueId: () => string | undefined;
   /** As received. A recipient that is named twice gets the message once. */
   readonly #recipients = new Set<string>();
   readonly #headers: HeaderField[] = [];
@@ -108,15 +114,18 @@ export class Transaction {
   /** Whether the end of headers had the report, for lack of memory. */
   #isReported = false;
 
-  constructor(settings: FilterSettings, parts: FilterParts, { macro, facts, sender }: Envelope) {
+  constructor(settings: FilterSettings, parts: FilterParts, envelope: Envelope) {
+    const { macro, facts, sender, queueId } = envelope;
     this.#settings = settings;
     this.#parts = parts;
     this.#memory = new MemoryShare(parts.memory);
     this.#sender = sender;
     this.#senderDomain = domainOf(sender ?? '');
+    this.#queueId = queueId ?? (() => undefined);
     const lookup: MacroLookup = (name) =>
       name === 'sender_domain' ? this.#senderDomain : macro(name);
-    this.facts = { ...readFacts(settings.macros, lookup, settings.scopes), ...facts };
+    const read = readFacts(settings.macros, lookup, settings.scopes);
+    this.facts = facts === undefined ? read : { ...read, ...facts };
     const match = settings.scopes.match(this.facts);
     this.#variables = contextVariables(macro);
     this.#decision = this.#decide(match);
@@ -171,12 +180,10 @@ export class Transaction {
     if (parsed !== undefined) {
       if ('reject' in parsed) {
         const { dryRun } = this.#decision.options;
-        const report = this.report(dryRun ? 'dry-run' : 'rejected', 'smtpapi');
+        const verdict = dryRun ? 'dry-run' : 'rejected';
+        const report = this.report(verdict, 'smtpapi', undefined, undefined, parsed.reject);
         this.close();
-        return {
-          answer: dryRun ? 'accept' : parsed,
-          report: { ...report, reply: parsed.reject },
-        };
+        return { answer: dryRun ? 'accept' : parsed, report };
       }
       this.#decision = this.#decide(this.#decision.match, parsed.wishes);
     }
@@ -223,30 +230,25 @@ export class Transaction {
 
   /**
    * Makes the new body and saves its links. If the store is unavailable, `on_failure` decides.
-   * @param queueId of the MTA, which knows it at the end of the message at the latest
    * @param givenUp aborted when the MTA no longer waits
    */
-  async end(queueId: string | undefined, givenUp?: GivenUp): Promise<Ending> {
+  async end(givenUp?: GivenUp): Promise<Ending> {
     try {
-      return {
-        headersToRemove: this.#headersToRemove,
-        tempfail: false,
-        ...(await this.#rewrite(queueId, givenUp)),
-      };
+      return await this.#rewrite(givenUp);
     } finally {
       this.close();
     }
   }
 
-  async #rewrite(queueId: string | undefined, givenUp?: GivenUp): Promise<Partial<Ending>> {
-    if (this.#isReported) return {};
+  async #rewrite(givenUp?: GivenUp): Promise<Ending> {
+    if (this.#isReported) return this.#ending(undefined);
     if (this.#memory.isExceeded) return this.#untouched('memory', []);
     const read = this.#open?.end();
-    if (read === undefined) return {};
+    if (read === undefined) return this.#ending(undefined);
     if (read.reason !== undefined) return this.#untouched(read.reason, []);
 
     const { options } = this.#decision;
-    const facts = this.#messageFacts(queueId);
+    const facts = this.#messageFacts();
     let made = await trackLinks(read, this.#parts.issuer, facts, options);
     if (made.body === undefined) return this.#nothingToTrack(made);
     // Old and new body are held until the store has answered.
@@ -257,7 +259,7 @@ export class Transaction {
     } catch (error) {
       return this.#storeAway(error, made.links);
     }
-    if (options.dryRun) return { report: this.report('dry-run', undefined, { ...made, facts }) };
+    if (options.dryRun) return this.#ending(this.report('dry-run', undefined, made, facts));
     try {
       await made.issued?.commit(givenUp);
     } catch (error) {
@@ -268,28 +270,36 @@ export class Transaction {
       await made.issued?.commit(givenUp);
     }
     if (made.issued !== undefined) this.#count(facts, made.links);
-    return { body: made.body, report: this.report('tracked', undefined, { ...made, facts }) };
+    return this.#ending(this.report('tracked', undefined, made, facts), made.body);
+  }
+
+  #ending(
+    report: MessageReport | undefined,
+    body?: readonly Buffer[] | undefined,
+    tempfail = false,
+  ): Ending {
+    return { report, body, tempfail, headersToRemove: this.#headersToRemove };
   }
 
   /**
    * What becomes of a message that cannot be tracked now, or of which it is not known whether it
    * may be.
    */
-  #storeAway(error: unknown, links: readonly RewrittenLink[]): Partial<Ending> {
+  #storeAway(error: unknown, links: readonly RewrittenLink[]): Ending {
     if (!(error instanceof StoreUnavailable)) throw error;
     const { onFailure, dryRun } = this.#decision.options;
     const tempfail = onFailure === 'tempfail' && !dryRun;
     const verdict = tempfail ? 'tempfailed' : 'untouched';
     const report = this.report(verdict, 'store-unavailable', { links: links.map(asFound) });
-    return { tempfail, report };
+    return this.#ending(report, undefined, tempfail);
   }
 
-  #nothingToTrack({ links }: TrackedMessage): Partial<Ending> {
+  #nothingToTrack({ links }: TrackedMessage): Ending {
     return this.#untouched(links.length > 0 ? 'nothing-to-track' : 'no-links', links);
   }
 
-  #untouched(reason: WhyUntouched, links: readonly RewrittenLink[]): Partial<Ending> {
-    return { report: this.report('untouched', reason, { links }) };
+  #untouched(reason: WhyUntouched, links: readonly RewrittenLink[]): Ending {
+    return this.#ending(this.report('untouched', reason, { links }));
   }
 
   /** Ends the transaction and gives back its memory. Further calls have no effect. */
@@ -302,26 +312,28 @@ export class Transaction {
   report(
     verdict: Verdict,
     reason?: WhyUntouched,
-    made?: { links: readonly RewrittenLink[]; kind?: 'stored' | 'sealed'; facts?: MessageFacts },
+    { links = [], kind }: Reported = {},
+    facts?: MessageFacts,
+    reply?: string,
   ): MessageReport {
     const { match, problems, message } = this.#decision;
     const notDone = [...this.#decision.notDone, ...this.#decision.notDoneHeaders];
-    const [scope] = match.chain();
     return {
       verdict,
-      links: made?.links ?? [],
+      reason,
+      reply,
+      scope: match.chain()[0],
+      queueId: this.#queueId(),
+      // Beside the queue id, it would lead from the MTA's log to the clicks of a recipient.
+      messageId: facts?.identity === undefined ? facts?.messageId : undefined,
+      campaignId: message.campaignId,
+      pathway: match.pathway,
+      kind,
+      links,
       bodySize: this.#bodySize,
       milliseconds: performance.now() - this.#start,
+      notDone: notDone.length > 0 ? notDone : undefined,
       problems,
-      ...(notDone.length > 0 && { notDone }),
-      ...(reason !== undefined && { reason }),
-      ...(scope !== undefined && { scope }),
-      ...(message.campaignId !== undefined && { campaignId: message.campaignId }),
-      ...(match.pathway !== undefined && { pathway: match.pathway }),
-      ...(made?.kind !== undefined && { kind: made.kind }),
-      // Beside the queue id, it would lead from the MTA's log to the clicks of a recipient.
-      ...(made?.facts !== undefined &&
-        made.facts.identity === undefined && { messageId: made.facts.messageId }),
     };
   }
 
@@ -338,9 +350,9 @@ export class Transaction {
     return this.#decision.options.dryRun ? NO_HEADERS : this.#senderHeaders.counts;
   }
 
-  #messageFacts(queueId: string | undefined): MessageFacts {
+  #messageFacts(): MessageFacts {
     const received = {
-      queueId,
+      queueId: this.#queueId(),
       sender: this.#sender ?? '',
       recipients: [...this.#recipients],
       headers: this.#headers,
@@ -351,11 +363,11 @@ export class Transaction {
   }
 
   #count(message: MessageFacts, links: readonly RewrittenLink[]) {
-    this.#parts.counter.sent({
-      ...countedFacts(message),
-      time: message.injectionTime * 1000,
-      links: links.reduce((count, link) => count + Number(link.tracked), 0),
-    });
+    let tracked = 0;
+    for (const link of links) if (link.tracked) tracked++;
+    const time = message.injectionTime * 1000;
+    // The spread comes last: members behind one cost V8 a hundred times as much.
+    this.#parts.counter.sent({ time, links: tracked, ...countedFacts(message) });
   }
 }
 

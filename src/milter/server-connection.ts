@@ -43,6 +43,10 @@ export class ServerConnection<State> {
   /** Whether the end of the connection needs no `disconnected` event. */
   #isExplained = false;
   #linger: NodeJS.Timeout | undefined;
+  /** Whether the hook of the end of a message is running. */
+  #isEnding = false;
+  /** One timer for all messages: a timer per message would cost more than its replies. */
+  readonly #progress: NodeJS.Timeout;
   /** Runs until negotiation is complete, whatever the peer sends meanwhile. */
   #negotiation: NodeJS.Timeout | undefined;
 
@@ -57,7 +61,11 @@ export class ServerConnection<State> {
     const isTcp = socket.remoteAddress !== undefined;
     this.session = new Session(filter, demand, options, isTcp, () => this.#sendProgress());
     socket.setNoDelay(true);
-    this.#negotiation = setTimeout(() => this.#timeout(), options.timeouts.negotiation);
+    const { negotiation, progress } = options.timeouts;
+    this.#negotiation = setTimeout(() => this.#timeout(), negotiation);
+    this.#progress = setInterval(() => {
+      if (this.#isEnding) this.#sendProgress();
+    }, progress);
     socket.on('data', (chunk: Buffer) => {
       if (this.#isEnded) return;
       this.#reader.push(chunk);
@@ -76,6 +84,7 @@ export class ServerConnection<State> {
       this.#isSocketClosed = true;
       clearTimeout(this.#linger);
       clearTimeout(this.#negotiation);
+      clearInterval(this.#progress);
       this.#lost();
       this.#checkGone();
     });
@@ -125,17 +134,21 @@ export class ServerConnection<State> {
 
   /** Waits for a hook, and sends SMFIR_PROGRESS meanwhile if the MTA allows it. */
   #wait(pending: Promise<Replies>, isEnd: boolean): void {
-    const { progress } = this.#options.timeouts;
-    const timer = isEnd ? setInterval(() => this.#sendProgress(), progress) : undefined;
+    this.#isEnding = isEnd;
     pending.then(
       (replies) => {
-        clearInterval(timer);
+        this.#isEnding = false;
         this.#reply(replies, isEnd);
-        if (this.#isSocketClosed) this.#checkGone();
-        else this.#run();
+        if (this.#isSocketClosed) {
+          this.#checkGone();
+          return;
+        }
+        // Writing a reply restarts the timeout by itself.
+        if (replies.length === 0) this.#socket.setTimeout(this.#options.timeouts.idle);
+        this.#run();
       },
       (error: Error) => {
-        clearInterval(timer);
+        this.#isEnding = false;
         this.#socket.destroy(error);
       },
     );
@@ -206,13 +219,17 @@ export class ServerConnection<State> {
     }
     let milliseconds = timeouts.idle;
     if (this.#isDraining) milliseconds = timeouts.write;
-    // A running hook has no timeout of the server's: the MTA has one.
-    else if (this.#negotiation !== undefined || this.session.isRunning) milliseconds = 0;
+    else if (this.#negotiation !== undefined) milliseconds = 0;
     if (socket.timeout !== milliseconds) socket.setTimeout(milliseconds);
   }
 
   #timeout(): void {
-    const { connection, queueId, isNegotiated } = this.session;
+    const { connection, queueId, isNegotiated, isRunning } = this.session;
+    if (isRunning && !this.#isDraining) {
+      // A running hook has no timeout of the server's: the MTA has one. The wait begins again.
+      this.#socket.setTimeout(this.#options.timeouts.idle);
+      return;
+    }
     const waitingFor = this.#isDraining ? 'write' : isNegotiated ? 'command' : 'negotiation';
     this.#options.event({ type: 'timeout', connection, queueId, waitingFor });
     this.destroy();

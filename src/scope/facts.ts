@@ -1,17 +1,17 @@
 import { fillBraces } from '../lib/braces.ts';
 
-/** Facts about one transaction from the MTA's macros. Unknown facts are absent. */
+/** Facts about one transaction from the MTA's macros. Unknown facts are undefined. */
 export interface Facts {
   /** The name of the listener, such as Postfix's `{daemon_name}`. */
-  readonly listener?: string;
+  readonly listener?: string | undefined;
   /**
    * The place where the MTA accepted the connection: `address:port`, `[v6]:port` or a unix path.
    */
-  readonly listen?: string;
+  readonly listen?: string | undefined;
   /** The client's IP address, in any spelling, also `IPv6:2001:db8::1`. */
-  readonly peer?: string;
+  readonly peer?: string | undefined;
   /** The pathway that the `pathway` macro names. It is ignored unless it is configured. */
-  readonly pathway?: string;
+  readonly pathway?: string | undefined;
 }
 
 /**
@@ -23,16 +23,13 @@ export function readFacts(
   lookup: MacroLookup,
   scopes: { hasPathway(name: string): boolean },
 ): Facts {
-  const [listener] = expandMacros(settings.listener, lookup);
-  const [listen] = expandMacros(settings.listen, lookup);
-  const [peer] = expandMacros(settings.peer, lookup);
-  const pathways = expandMacros(settings.pathway, lookup);
-  const pathway = pathways.find((name) => scopes.hasPathway(name)) ?? pathways[0];
   return {
-    ...(listener !== undefined && { listener }),
-    ...(listen !== undefined && { listen }),
-    ...(peer !== undefined && { peer }),
-    ...(pathway !== undefined && { pathway }),
+    listener: firstFilled(settings.listener, lookup),
+    listen: firstFilled(settings.listen, lookup),
+    peer: firstFilled(settings.peer, lookup),
+    pathway:
+      firstFilled(settings.pathway, lookup, (name) => scopes.hasPathway(name)) ??
+      firstFilled(settings.pathway, lookup),
   };
 }
 
@@ -57,7 +54,15 @@ export type MacroLookup = (name: string) => string | undefined;
 /** MAXMACNAMELEN. If a milter asks for a longer name, Sendmail refuses all mail with 554. */
 export const longestMacroName = 25;
 
-/** Fills in the templates and returns those whose macros are all set, in order. */
-function expandMacros(templates: readonly string[], lookup: MacroLookup): string[] {
-  return templates.flatMap((template) => fillBraces(template, lookup) ?? []);
+/** Fills in the templates and returns the first whose macros are all set, and that is wanted. */
+function firstFilled(
+  templates: readonly string[],
+  lookup: MacroLookup,
+  isWanted: (text: string) => boolean = () => true,
+): string | undefined {
+  for (const template of templates) {
+    const text = fillBraces(template, lookup);
+    if (text !== undefined && isWanted(text)) return text;
+  }
+  return undefined;
 }

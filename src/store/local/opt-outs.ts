@@ -6,16 +6,21 @@ import { StoreUnavailable } from '../../link/link-store.ts';
 import { optOutDigest } from '../opt-outs.ts';
 import type { EditableOptOuts } from '../store.ts';
 
+/** How long the file is not looked at again: a look costs a message more than its decision. */
+const LOOK_MS = 500;
+
 /** A digest and the time of the opt-out; with `-` before them, the end of that opt-out. */
 const LINE = /^(-?)([\w-]{22}) (\S+)$/;
 
 /**
  * The opt-outs of a host without Redis: a file that grows by a line with each change, so that no
- * reader sees half of one. It is looked at for each message, and read again when it has changed.
+ * reader sees half of one. It is looked at now and then, and read again when it has changed.
  */
 export class OptOutFile implements EditableOptOuts {
   readonly #path: string;
   readonly #logger: Logger;
+  /** By performance.now: the wall clock may jump. */
+  #isKnownUntil = Number.NEGATIVE_INFINITY;
   #state = '';
   #digests: ReadonlyMap<string, string> = new Map();
 
@@ -49,6 +54,7 @@ export class OptOutFile implements EditableOptOuts {
     line: (digest: string) => string,
     isListed: boolean,
   ): Promise<number> {
+    this.#isKnownUntil = Number.NEGATIVE_INFINITY;
     const known = this.#read();
     const changed = [...new Set(digests)].filter((digest) => known.has(digest) === isListed);
     if (changed.length === 0) return 0;
@@ -60,12 +66,15 @@ export class OptOutFile implements EditableOptOuts {
       await file.datasync();
     } finally {
       await file.close();
+      this.#isKnownUntil = Number.NEGATIVE_INFINITY;
     }
     return changed.length;
   }
 
   /** @throws StoreUnavailable where the list exists and cannot be read */
   #read(): ReadonlyMap<string, string> {
+    const now = performance.now();
+    if (now < this.#isKnownUntil) return this.#digests;
     try {
       // Synchronous, because a turn through the thread pool takes many times longer.
       const found = statSync(this.#path, { throwIfNoEntry: false });
@@ -74,6 +83,7 @@ export class OptOutFile implements EditableOptOuts {
         this.#digests = found ? this.#parse(readFileSync(this.#path, 'utf8')) : new Map();
         this.#state = state;
       }
+      this.#isKnownUntil = now + LOOK_MS;
       return this.#digests;
     } catch (error) {
       throw new StoreUnavailable(`opt-outs: ${(error as Error).message}`, { cause: error });

@@ -85,9 +85,8 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
         links.push(link);
         return formatStoredToken(message.messageId, links.length - 1, checks);
       },
-      commit: async (givenUp) => {
-        if (links.length > 0) await this.#save({ message, secret, links }, givenUp);
-      },
+      commit: (givenUp) =>
+        links.length > 0 ? this.#save({ message, secret, links }, givenUp) : Promise.resolve(),
     };
   }
 
@@ -161,18 +160,16 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
     }
   }
 
-  async #write(
+  #write(
     { messageId, expires }: MessageFacts,
     value: Buffer,
     givenUp: GivenUp | undefined,
-  ): Promise<void> {
+  ): Promise<unknown> {
     const key = this.#connection.keys.message(messageId);
     const lifetime = Math.max(1, expires - Math.floor(Date.now() / 1000));
-    if (this.#replicated !== undefined) {
-      await this.#replicated.set(key, value, lifetime, givenUp);
-    } else {
-      await this.#connection.run((client) => client.set(key, value, 'EX', lifetime), givenUp);
-    }
+    return this.#replicated === undefined
+      ? this.#connection.run((client) => client.set(key, value, 'EX', lifetime), givenUp)
+      : this.#replicated.set(key, value, lifetime, givenUp);
   }
 }
 

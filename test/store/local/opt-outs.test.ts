@@ -8,7 +8,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { StoreUnavailable } from '../../../src/link/link-store.ts';
 import { OptOutFile } from '../../../src/store/local/opt-outs.ts';
 import { loggedOptOuts, optOutDigest } from '../../../src/store/opt-outs.ts';
@@ -20,7 +20,10 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'clickmilter-opt-outs-'));
   path = join(folder, 'state/opt-outs');
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  vi.useRealTimers();
+  rmSync(folder, { recursive: true });
+});
 
 const digest = optOutDigest('ada@x.example');
 
@@ -36,16 +39,33 @@ test('the file holds no address, and stays what a crash has left of it', async (
   expect(await others.hasAny(['b@x.example'])).toBe(false);
 });
 
-test('another process sees each change', async () => {
+test('another process sees each change within a second, its own sees it at once', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
   const [file, other] = [new OptOutFile(path), new OptOutFile(path)];
-  expect(await other.hasAny(['ada@x.example'])).toBe(false);
+  const isOptedOut = async () => {
+    const own = await file.hasAny(['ada@x.example']);
+    vi.advanceTimersByTime(999);
+    return [own, await other.hasAny(['ada@x.example'])];
+  };
+  expect(await isOptedOut()).toEqual([false, false]);
   await file.add([digest]);
-  expect(await other.hasAny(['ada@x.example'])).toBe(true);
+  expect(await isOptedOut()).toEqual([true, true]);
   await file.remove([digest]);
-  expect(await other.hasAny(['ada@x.example'])).toBe(false);
+  expect(await isOptedOut()).toEqual([false, false]);
   await file.add([digest]);
   rmSync(path);
+  vi.advanceTimersByTime(999);
+  expect(await isOptedOut()).toEqual([false, false]);
+});
+
+test('the messages of the same moment share one look at the file', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const other = new OptOutFile(path);
   expect(await other.hasAny(['ada@x.example'])).toBe(false);
+  await new OptOutFile(path).add([digest]);
+  expect(await other.hasAny(['ada@x.example'])).toBe(false);
+  vi.advanceTimersByTime(999);
+  expect(await other.hasAny(['ada@x.example'])).toBe(true);
 });
 
 test('lines that are no opt-outs are named in the log, and the others hold', async () => {
