@@ -29,7 +29,7 @@ export const globalOptions = {
   state_directory: derived(
     pathType,
     ({ file }) => defaultStateDirectory(file),
-    'Folder of the keys of sealed links, the click journal, the block list and the opt-outs.',
+    'Folder of the keys of sealed links, the click journal, the block list, the opt-outs and the previews.',
     {
       example: '"/var/lib/clickmilter"',
       otherwise:

@@ -159,6 +159,11 @@ export const eventsOptions = {
     'File of the recipients who opted out (clickmilter optout), as digests. With Redis, its list holds as well as this file.',
     { since: '0.2.0' },
   ),
+  previews: statePath(
+    'previews',
+    'Folder of the skeletons of newsletters (preview), unless Redis keeps them.',
+    { since: '0.2.0' },
+  ),
   webhook: optional(
     webhookType,
     'URL to which batches of events are posted, as Momentum and SparkPost do.',

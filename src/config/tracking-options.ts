@@ -142,6 +142,18 @@ export const trackingOptions = {
     'How much of the recipient and the reader links, events, log and counts may hold: recipient, all that is known; domain, the domain of the recipient and the network of the reader; or none of both (docs/privacy.md). Links already sent keep what they were sent with.',
     { since: '0.2.0' },
   ),
+  preview: option(
+    booleanType,
+    false,
+    'Whether a skeleton of each newsletter is kept for the click map of the engagement page: its layout, the places of its links, and the text that copies to different recipients have in common (docs/privacy.md). Mail that names no campaign has none.',
+    { since: '0.2.0' },
+  ),
+  preview_days: option(
+    integerType(1, 400),
+    90,
+    'Days after the last copy for which the skeleton of a newsletter is kept.',
+    { since: '0.2.0' },
+  ),
   dry_run: option(
     booleanType,
     false,

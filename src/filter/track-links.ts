@@ -3,6 +3,7 @@ import type { MessageFacts } from '../link/facts.ts';
 import type { IssuedLinks, LinkIssuer } from '../link/link-store.ts';
 import type { FoundLink, RewrittenLink } from '../message/link.ts';
 import type { ReadingLimits, ReadingOptions, ReadMessage } from '../message/open-message.ts';
+import type { NewsletterCopy } from '../preview/copies.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import type { TrackingOptions } from '../scope/tracking-options.ts';
 
@@ -49,6 +50,8 @@ export interface TrackedMessage {
   /** The new body, or undefined if no byte changes. */
   readonly body?: readonly Buffer[] | undefined;
   readonly links: readonly RewrittenLink[];
+  /** The URL of each link that has a token, by its index in `links`; of links left alone, too. */
+  readonly urls: readonly (string | undefined)[];
   /** The tokens, which lead nowhere before `commit`. Undefined if no link may be tracked. */
   readonly issued: IssuedLinks | undefined;
   readonly kind: 'stored' | 'sealed';
@@ -86,5 +89,20 @@ export async function trackLinks(
     if (urls.push(urlOf(link)) % LINKS_PER_TURN === 0) await nextTurn();
   }
   const { body, links } = read.rewrite((_, index) => urls[index]);
-  return { body, links, issued, kind: issuer.kind };
+  return { body, links, urls, issued, kind: issuer.kind };
+}
+
+/** The HTML part of a tracked message, with every href replaced. */
+export function htmlForPreview(
+  read: ReadMessage,
+  { urls }: TrackedMessage,
+  hrefOf: Parameters<NewsletterCopy['html']>[0],
+): string | undefined {
+  let tokens = 0;
+  // Clicks are counted by the place of a link among those that have a token.
+  const positions = urls.map((url) => (url === undefined ? undefined : tokens++));
+  return read.html(({ name, target }, index) => {
+    const position = positions[index];
+    return hrefOf(position === undefined ? undefined : { position, label: name ?? target });
+  });
 }

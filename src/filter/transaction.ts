@@ -4,8 +4,14 @@ import type { MessageFacts } from '../link/facts.ts';
 import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 import type { RewrittenLink } from '../message/link.ts';
-import { type OpenMessage, openMessage, type ReadingLimits } from '../message/open-message.ts';
+import {
+  type OpenMessage,
+  openMessage,
+  type ReadingLimits,
+  type ReadMessage,
+} from '../message/open-message.ts';
 import type { Limits } from '../milter/options.ts';
+import type { CopySink } from '../preview/copies.ts';
 import { contextVariableNames, type MessageFieldLimits } from '../scope/context-variables.ts';
 import { type Decision, decide, type SenderWishes } from '../scope/decide.ts';
 import { type Facts, type MacroLookup, type MacroSettings, readFacts } from '../scope/facts.ts';
@@ -17,7 +23,7 @@ import { MemoryShare, type MessageMemory } from './message-memory.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
 import { SenderHeaders } from './sender-headers.ts';
 import { isBelieved } from './smtpapi.ts';
-import { readingOptions, type TrackedMessage, trackLinks } from './track-links.ts';
+import { htmlForPreview, readingOptions, type TrackedMessage, trackLinks } from './track-links.ts';
 
 /** The settings that a transaction uses. It keeps to one snapshot. */
 export interface FilterSettings {
@@ -40,6 +46,8 @@ export interface FilterParts {
   readonly sealed: LinkIssuer;
   readonly counter: SentCounter;
   readonly optOuts: OptOuts;
+  /** Undefined for commands, which keep no previews. */
+  readonly previews?: CopySink | undefined;
   /** Undefined for commands, which read one message at a time. */
   readonly memory?: MessageMemory;
 }
@@ -269,7 +277,10 @@ export class Transaction {
       if (made.body === undefined) return this.#nothingToTrack(made);
       await made.issued?.commit(givenUp);
     }
-    if (made.issued !== undefined) this.#count(facts, made.links);
+    if (made.issued !== undefined) {
+      this.#count(facts, made.links);
+      if (options.preview) this.#offerCopy(read, made);
+    }
     return this.#ending(this.report('tracked', undefined, made, facts), made.body);
   }
 
@@ -360,6 +371,19 @@ export class Transaction {
     };
     const { clickTrackingIncludeMetadata } = this.#settings.engagementTracker;
     return messageFacts(received, this.#decision, clickTrackingIncludeMetadata, Date.now());
+  }
+
+  /** Offers a tracked message as a copy of its campaign's newsletter. */
+  #offerCopy(read: ReadMessage, made: TrackedMessage): void {
+    const { options, message } = this.#decision;
+    if (message.campaignId === undefined) return;
+    this.#parts.previews?.offer({
+      campaign: message.campaignId,
+      recipients: [...this.#recipients],
+      days: options.previewDays,
+      links: made.links.length,
+      html: (hrefOf) => htmlForPreview(read, made, hrefOf),
+    });
   }
 
   #count(message: MessageFacts, links: readonly RewrittenLink[]) {

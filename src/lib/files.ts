@@ -119,7 +119,7 @@ export async function removeFile(path: string): Promise<boolean> {
  * Replaces the content of a file atomically: readers see the old or the new content, also after a
  * crash.
  */
-export async function replaceFile(path: string, content: string): Promise<void> {
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const next = `${path}.${process.pid}.tmp`;
   await writeFile(next, content, { mode: 0o640, flush: true });
   await rename(next, path);

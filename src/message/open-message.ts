@@ -2,7 +2,7 @@ import { classifyLinks } from './classify-links.ts';
 import { type HeaderField, protectionByHeaders } from './header-fields.ts';
 import type { FoundLink, RewrittenMessage, TopPart, UrlFor } from './link.ts';
 import { readPart } from './read-part.ts';
-import { rewriteParts } from './rewrite.ts';
+import { htmlWith, rewriteParts } from './rewrite.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { type PartFound, TopParts } from './top-parts.ts';
 
@@ -135,6 +135,13 @@ export interface ReadMessage {
    * @param urlFor called with each object of `links` that has no reason, in any order
    */
   rewrite(urlFor: UrlFor): RewrittenMessage;
+  /**
+   * The HTML part as Unicode text, with other URLs in all of its links. Undefined where no HTML part
+   * was read, or its text is not certain.
+   *
+   * @param urlFor called with each object of `links` that is in the HTML part
+   */
+  html(urlFor: (link: FoundLink, index: number) => string): string | undefined;
 }
 
 /**
@@ -202,6 +209,7 @@ class IncomingMessage implements OpenMessage {
       parts: overview,
       ...(whole !== undefined && { reason: whole }),
       rewrite: (urlFor) => rewriteParts(body, classified, urlFor, growth),
+      html: (urlFor) => htmlWith(classified, urlFor),
     };
   }
 }
@@ -220,5 +228,5 @@ function leaveAlone(reason: SkipReason): OpenMessage {
 }
 
 function untouched(reason: SkipReason): ReadMessage {
-  return { links: [], parts: [], reason, rewrite: () => ({ links: [] }) };
+  return { links: [], parts: [], reason, rewrite: () => ({ links: [] }), html: () => undefined };
 }

@@ -20,6 +20,8 @@ export interface ReadPart {
   bytesOf(range: Range): Range;
   /** Encodes ASCII text in the charset of the part. */
   encode(ascii: string): string;
+  /** Decodes bytes of the part. Gives undefined where the text is not certain. */
+  decode(bytes: string): string | undefined;
   /** Whether browsers send non-ASCII characters of a query as UTF-8. */
   readonly utf8Queries: boolean;
 }
@@ -75,6 +77,7 @@ export function readPart(
         ? { start: start * unit, end: end * unit }
         : { start: unflowed.origin(start), end: unflowed.origin(end - 1) + 1 },
     encode: charset.encode,
+    decode: charset.decode,
     utf8Queries: charset.utf8Queries,
   };
 }

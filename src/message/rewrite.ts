@@ -1,7 +1,7 @@
 import type { BodyChunks } from './body-chunks.ts';
 import type { ClassifiedLink, ClassifiedPart } from './classify-links.ts';
 import type { Edit, Spliced } from './content.ts';
-import type { RewrittenLink, RewrittenMessage, UrlFor } from './link.ts';
+import type { FoundLink, RewrittenLink, RewrittenMessage, UrlFor } from './link.ts';
 import type { ReadPart } from './read-part.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
@@ -63,6 +63,34 @@ export function rewriteParts(
   }
   keep(body.length);
   return { body: pieces.filter(({ length }) => length > 0), links };
+}
+
+/**
+ * The HTML part as Unicode text, with other URLs in its links; undefined where there is none, or its
+ * text is not certain.
+ * @param urlFor called with each of its links, and the index in those of all parts
+ */
+export function htmlWith(
+  parts: readonly ClassifiedPart[],
+  urlFor: (link: FoundLink, index: number) => string,
+): string | undefined {
+  let index = 0;
+  for (const { part, links } of parts) {
+    if (part.found.part !== 'html') {
+      index += links.length;
+      continue;
+    }
+    const { bytes } = part.content;
+    const pieces: string[] = [];
+    let copied = 0;
+    for (const { candidate, link } of links) {
+      const { start, end } = part.bytesOf(candidate);
+      pieces.push(bytes.slice(copied, start), part.encode(candidate.escape(urlFor(link, index++))));
+      copied = end;
+    }
+    return part.decode(pieces.join('') + bytes.slice(copied));
+  }
+  return undefined;
 }
 
 /** A link with either the edit that replaces it, or the reason why it stays. */

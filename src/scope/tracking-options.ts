@@ -53,6 +53,9 @@ export interface TrackingOptions {
   readonly acceptHeaders: readonly Vendor[];
   /** How much of the recipient links, events, log and counts may hold. */
   readonly clickIdentity: 'recipient' | 'domain' | 'none';
+  /** Whether skeletons of newsletters are kept, and for how many days after the last copy. */
+  readonly preview: boolean;
+  readonly previewDays: number;
   readonly dryRun: boolean;
   /** The context variables that the scope sets. */
   readonly context: ReadonlyMap<string, string>;

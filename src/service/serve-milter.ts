@@ -19,6 +19,7 @@ import type { RewrittenLink } from '../message/link.ts';
 import type { SkipReason } from '../message/skip-reasons.ts';
 import type { MilterEvent } from '../milter/options.ts';
 import { createMilterServer } from '../milter/server.ts';
+import { Copies } from '../preview/copies.ts';
 import { filterSettings } from './filter-settings.ts';
 import { listening, type Place } from './listen.ts';
 import type { Context } from './service.ts';
@@ -55,6 +56,7 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
   const filter = clickFilter({
     ...links,
     memory,
+    previews: new Copies(links.store.previews),
     issuer: timedIssuer(links.issuer, metrics),
     settings() {
       const now = config();

@@ -2,6 +2,7 @@ import type { Metrics } from '../lib/metrics.ts';
 import type { CountedFacts } from '../link/counted.ts';
 import type { MessageFacts, TrackedLink } from '../link/facts.ts';
 import type { LinkIssuer, LinkResolver, ResolvedLink, StoredMessage } from '../link/link-store.ts';
+import type { PreviewVersion } from '../preview/versions.ts';
 
 /**
  * Everything that clickmilter keeps. Each folder beside this file is one backend; `openStore`
@@ -24,6 +25,7 @@ export interface Store {
   readonly optOuts: EditableOptOuts;
   readonly events: Events;
   readonly counters: Counters;
+  readonly previews: Previews;
   /** Erases everything that is stored about a recipient. */
   forget(request: ForgetRequest): Promise<Forgotten>;
   /**
@@ -394,6 +396,24 @@ export interface Report {
   readonly total: ReportRow;
   /** Counts left out because they cannot be read: another program or damage put them there. */
   readonly unreadable: number;
+}
+
+/**
+ * Skeletons of newsletters, for the click map. They hold no text of a single recipient, so nothing
+ * of them is erased for one.
+ */
+export interface Previews {
+  /**
+   * Adds what copies of a newsletter have in common to what is kept of its campaign. Text is only
+   * taken away, whatever else is added at the same time.
+   * @param days for which it is kept
+   */
+  add(campaign: string, skeleton: string, days: number): Promise<void>;
+  /**
+   * The versions of a campaign's newsletter, those seen last first.
+   * @throws Error where they are damaged
+   */
+  of(campaign: string): Promise<readonly PreviewVersion[]>;
 }
 
 export interface ForgetRequest {

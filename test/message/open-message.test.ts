@@ -645,3 +645,33 @@ describe('rewriting', () => {
     expect(rewrite(source)).toBe('> See https://t.example/T for more.');
   });
 });
+
+describe('the HTML part with other URLs', () => {
+  const BASE64 = 'Content-Transfer-Encoding: base64';
+  const html = '<p>Grüße</p><a href="/1">1</a> <a href="mailto:x@y.example">2</a>';
+
+  test.each<[string, BufferEncoding]>([
+    ['utf-8', 'utf8'],
+    ['utf-16le', 'utf16le'],
+    ['iso-8859-1', 'latin1'],
+  ])('is decoded from %s in base64, and has all of its links replaced', (charset, encoding) => {
+    const body = Buffer.from(html, encoding).toString('base64');
+    const type = `Content-Type: text/html; charset=${charset}\n${BASE64}`;
+    const { message } = read(`${type}\n\n${body}\n`);
+    expect(message.html((link, index) => `${index} ${link.reason ?? 'T'}`)).toBe(
+      html.replace('/1', '0 relative').replace('mailto:x@y.example', '1 scheme'),
+    );
+  });
+
+  const uncertain = Buffer.from('<a href="https://x.example">\xff', 'latin1').toString('base64');
+  test.each([
+    ['no HTML part', 'Content-Type: text/plain\n\nhttps://x.example\n'],
+    ['uncertain text', `Content-Type: text/html; charset=utf-8\n${BASE64}\n\n${uncertain}\n`],
+    [
+      'a signature',
+      'DKIM-Signature: v=1\nContent-Type: text/html\n\n<a href="https://x.example">\n',
+    ],
+  ])('is not there with %s', (_, source) => {
+    expect(read(source).message.html(() => 'T')).toBeUndefined();
+  });
+});

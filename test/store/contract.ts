@@ -17,6 +17,7 @@ import { recordedMetrics } from '../helpers/recorded.ts';
 import { exampleLinks, exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
 import { countersContract } from './counters-contract.ts';
+import { previewsContract } from './previews-contract.ts';
 
 export interface LinksUnderTest {
   readonly issuer: LinkIssuer;
@@ -406,6 +407,8 @@ export function storeContract(open: () => Store, numRuns = 100): void {
   });
 
   countersContract(open, numRuns / 5);
+
+  previewsContract(open);
 
   test('forget erases a recipient from records, events and dead letters', async () => {
     const store = open();

@@ -8,6 +8,7 @@ import { FileCounters } from './counters.ts';
 import { forgetInJournal } from './erase.ts';
 import { type JournalSettings, LocalEvents } from './events.ts';
 import { OptOutFile } from './opt-outs.ts';
+import { PreviewFiles } from './previews.ts';
 import { FileReport } from './report.ts';
 
 export interface LocalSettings {
@@ -17,6 +18,8 @@ export interface LocalSettings {
       readonly blockList: string;
       /** The file of the opt-outs. */
       readonly optOuts: string;
+      /** The folder of the previews. */
+      readonly previews: string;
     };
 }
 
@@ -53,6 +56,7 @@ export function createLocalStore(
       report: (query) => reports.report(query),
       clicksOf: (...links) => reports.clicksOf(...links),
     },
+    previews: new PreviewFiles(events.previews),
     async forget({ address }) {
       const found = await forgetInJournal(folder, address);
       return { records: 0, shared: 0, events: found, unreadable: 0 };

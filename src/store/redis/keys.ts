@@ -63,6 +63,16 @@ export class Keys {
     return campaign === undefined ? start : `${start}:${shortDigest(campaign)}`;
   }
 
+  /** The skeletons of a campaign's newsletter. @param campaign its short digest */
+  preview(campaign: string): string {
+    return `${this.#prefix}p:${campaign}`;
+  }
+
+  /** The campaigns that have skeletons, by the time when these expire: a sorted set. */
+  get previews(): string {
+    return `${this.#prefix}previews`;
+  }
+
   /** Counts of one UTC day by campaign and pathway, of earlier releases: a hash. */
   counts(day: string): string {
     return `${this.#prefix}n:${day}`;

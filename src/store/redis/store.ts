@@ -15,6 +15,7 @@ import { RedisEvents } from './events.ts';
 import { forgetRecipient } from './forget.ts';
 import { redisHealth } from './health.ts';
 import { RedisOptOuts } from './opt-outs.ts';
+import { RedisPreviews } from './previews.ts';
 import { ReplicatedWrites } from './replicated-writes.ts';
 import { RedisReport } from './report.ts';
 import { StoredLinks } from './stored-links.ts';
@@ -90,6 +91,7 @@ export function createRedisStore(
         );
       },
     },
+    previews: new RedisPreviews(connection),
     async forget(request) {
       // Before the stream: events that leave the journal meanwhile are found in the stream.
       const journalled = await forgetInJournal(settings.journal, request.address);

@@ -7,6 +7,7 @@ import {
   parseStoredToken,
   storedMessage,
 } from '../../../src/link/stored-token.ts';
+import { addToValue, decodeVersions } from '../../../src/preview/versions.ts';
 import { BlockSet, rulingKey } from '../../../src/store/block-set.ts';
 import { isEventAbout } from '../../../src/store/event-line.ts';
 import { optOutDigest } from '../../../src/store/opt-outs.ts';
@@ -25,6 +26,7 @@ export function createMemoryStore(): Store {
   const records = new Map<string, MessageRecord>();
   const blocks = new Map<string, Ruling>();
   const optOuts = new Map<string, string>();
+  const previews = new Map<string, Buffer>();
   const events = new MemoryEvents();
   return {
     issuer: {
@@ -77,6 +79,16 @@ export function createMemoryStore(): Store {
     },
     events,
     counters: new MemoryCounters(),
+    previews: {
+      async add(campaign, skeleton, days) {
+        const { value } = addToValue(previews.get(campaign), skeleton, days);
+        previews.set(campaign, value);
+      },
+      async of(campaign) {
+        const value = previews.get(campaign);
+        return value === undefined ? [] : decodeVersions(value);
+      },
+    },
     async forget({ address }) {
       const wanted = address.toLowerCase();
       let erased = 0;

@@ -17,6 +17,7 @@ const events = {
   journalFsyncMs: 1000,
   blockList: join(folder, 'blocks'),
   optOuts: join(folder, 'opt-outs'),
+  previews: join(folder, 'previews'),
   automaticWithinMs: 10_000,
 };
 const store = createLocalStore({ events }, logger, noMetrics);
