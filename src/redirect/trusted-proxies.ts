@@ -25,6 +25,12 @@ export interface Client {
  */
 export function clientReader(proxies: readonly string[]): (request: IncomingMessage) => Client {
   const trusts = trustTest(proxies);
+  if (proxies.length === 0) {
+    return ({ headers, socket }) => ({
+      host: headers.host ?? '',
+      ip: clientAddress(socket.remoteAddress),
+    });
+  }
   return (request) => {
     const { headers, socket } = request;
     const forwarded = headers['x-forwarded-host'];

@@ -27,12 +27,16 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local period = math.floor(now / within)
 local young, old = KEYS[2 + period % 2], KEYS[3 - period % 2]
-local function get(field)
-  return redis.call('HGET', young, field) or redis.call('HGET', old, field)
+local room = ${MAX_REMEMBERED} - redis.call('HLEN', young)
+local function get(a, b)
+  local found = redis.call('HMGET', young, a, b)
+  if found[1] and found[2] then return found[1], found[2] end
+  local before = redis.call('HMGET', old, a, b)
+  return found[1] or before[1], found[2] or before[2]
 end
 local function set(field, value)
-  if redis.call('HLEN', young) < ${MAX_REMEMBERED} or redis.call('HEXISTS', young, field) == 1 then
-    redis.call('HSET', young, field, value)
+  if room > 0 or redis.call('HEXISTS', young, field) == 1 then
+    room = room - redis.call('HSET', young, field, value)
   end
 end
 local at, events, endings = 5, {}, {}
@@ -49,17 +53,17 @@ end
 local function complete(text, choices)
   local id, burst, link = take(), take(), take() .. '.'
   local since, links, ids = now, '', ''
-  if burst ~= '' then
-    local a, b, c = string.match(get('b' .. burst) or '', '^(%d+) (%S*) (%S*)$')
-    if a and now - a < within then since, links, ids = a, b, c end
-  end
+  -- No burst has an empty name, so there is nothing under it.
+  local before, head = get('b' .. burst, 'h' .. link)
+  local a, b, c = string.match(before or '', '^(%d+) (%S*) (%S*)$')
+  if a and now - a < within then since, links, ids = a, b, c end
   if not string.find(links, link, 1, true) and #links < ${MAX_LINKS_LENGTH} then
     links = links .. link
   end
-  local followed, head = #links / #link, now - (get('h' .. link) or 0) < within and '1' or '0'
+  local followed, seen = #links / #link, now - (head or 0) < within and '1' or '0'
   local kind, members = 'person', ''
   for _, choice in ipairs(choices) do
-    if choice[1] <= followed and choice[2] == head then kind, members = choice[3], choice[4] end
+    if choice[1] <= followed and choice[2] == seen then kind, members = choice[3], choice[4] end
   end
   text = text .. members
   if kind == 'burst' and ids ~= '' then
