@@ -28,7 +28,7 @@ export type FilterQuery = Static<typeof FilterQuery>;
 
 /** The fields by which a view can be narrowed, one at a time. */
 export const NARROWING = ['campaign', 'pathway', 'tag'] as const;
-type Narrowing = (typeof NARROWING)[number];
+export type Narrowing = (typeof NARROWING)[number];
 
 /** UTC days, both included. */
 export interface Period {

@@ -1,4 +1,4 @@
-import { addressOf, NARROWING, type Selection } from './filters.ts';
+import { addressOf, NARROWING, type Narrowing, type Selection } from './filters.ts';
 import { type Content, Html, html } from './html.ts';
 
 /** The views that stand in the navigation. */
@@ -10,13 +10,16 @@ export interface PageOptions {
   readonly path: string;
   /** Absent for pages without filters. */
   readonly selection?: Selection;
+  /** What the filters can narrow the view to; all by default. */
+  readonly narrowing?: readonly Narrowing[];
   /** More parameters that the form of the filters keeps. */
   readonly keep?: Readonly<Record<string, string>>;
   readonly content: Content;
 }
 
 /** A whole page, with navigation and filters. */
-export function page({ title, path, selection, keep = {}, content }: PageOptions): Html {
+export function page(options: PageOptions): Html {
+  const { title, path, selection, content } = options;
   const days = selection && { since: selection.since, until: selection.until };
   return html`${DOCTYPE}
 <html lang="en">
@@ -24,12 +27,14 @@ export function page({ title, path, selection, keep = {}, content }: PageOptions
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title} · clickmilter</title>
+<link rel="icon" href="/assets/icon.svg">
 <link rel="stylesheet" href="/assets/uPlot.min.css">
 <link rel="stylesheet" href="/assets/style.css">
 <script type="module" src="/assets/plots.js"></script>
 </head>
 <body>
 <header>
+<a class="brand" href="/">clickmilter</a>
 <nav aria-label="Views"><ul>${VIEWS.map(
     ([at, name]) =>
       html`<li><a href="${addressOf(at, days ?? {})}"${at === path && html` aria-current="page"`}>${name}</a></li>`,
@@ -37,7 +42,7 @@ export function page({ title, path, selection, keep = {}, content }: PageOptions
 </header>
 <main>
 <h1>${title}</h1>
-${selection && filterForm(path, selection, keep)}
+${selection && filterForm(selection, options)}
 ${content}
 </main>
 </body>
@@ -47,21 +52,26 @@ ${content}
 
 const DOCTYPE = new Html('<!doctype html>');
 
+const NAMES: Readonly<Record<Narrowing, string>> = {
+  campaign: 'Campaign',
+  pathway: 'Pathway',
+  tag: 'Tag',
+};
+
 function filterForm(
-  path: string,
   selection: Selection,
-  keep: Readonly<Record<string, string>>,
+  { path, keep = {}, narrowing = NARROWING }: PageOptions,
 ): Html {
   const hidden = Object.entries(keep).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   );
-  const names = NARROWING.map(
+  const names = narrowing.map(
     (name) =>
-      html`<label>${name} <input type="text" name="${name}" value="${selection[name] ?? ''}"></label>`,
+      html`<label>${NAMES[name]} <input type="text" name="${name}" value="${selection[name] ?? ''}"></label>`,
   );
   return html`<form class="filters" action="${path}" method="get">${hidden}
-<label>since <input type="date" name="since" value="${selection.since}"></label>
-<label>until <input type="date" name="until" value="${selection.until}"></label>
+<label>Since (UTC) <input type="date" name="since" value="${selection.since}"></label>
+<label>Until <input type="date" name="until" value="${selection.until}"></label>
 ${names}
 <button type="submit">Show</button>
 </form>`;

@@ -1,6 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import { REPORT_BY, type Report, type ReportBy, type Reports } from '../store/store.ts';
+import {
+  REPORT_BY,
+  type Report,
+  type ReportBy,
+  type ReportRow,
+  type Reports,
+} from '../store/store.ts';
 import { BadRequest } from './errors.ts';
 import { addressOf, Filters, Selected, type Selection, selectionOf } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
@@ -9,6 +15,7 @@ import { shareOf, shownCount, shownShare } from './numbers.ts';
 import { numbersOf, reportCsv } from './report-formats.ts';
 import { answers, respond } from './respond.ts';
 import { Problem, Row, Total, Unreadable } from './schemas.ts';
+import { type Column, table } from './table.ts';
 
 const RowsQuery = Type.Object(
   {
@@ -100,15 +107,12 @@ function rowsPage(by: ReportBy, selection: Selection, { rows, total, unreadable 
   const sorted = IN_ORDER.includes(by)
     ? rows
     : [...rows].sort((a, b) => b.peopleClicks - a.peopleClicks || b.clicks - a.clicks);
-  const hasMessages = total.messages !== undefined;
-  const line = (name: Html, row: Report['total']) =>
-    html`<tr><th scope="row">${name}</th>${hasMessages && html`<td>${shownCount(row.messages ?? 0)}</td><td>${shownCount(row.links ?? 0)}</td>`}<td>${shownCount(row.peopleClicks)}</td><td>${shownCount(row.peopleUniqueClicks)}</td>${hasMessages && html`<td>${shownShare(shareOf(row.peopleUniqueClicks, row.messages ?? 0))}</td>`}<td>${shownCount(row.clicks)}</td><td>${shownShare(shareOf(row.automaticClicks, row.clicks))}</td></tr>`;
   const others = REPORT_BY.filter(
     (other) => other !== 'position' || selection.campaign !== undefined,
   ).map((other) =>
     other === by
-      ? html`<li aria-current="true">${other}</li>`
-      : html`<li><a href="${addressOf('/rows', { by: other, ...selection })}">${other}</a></li>`,
+      ? html`<li aria-current="true">${TITLES[other]}</li>`
+      : html`<li><a href="${addressOf('/rows', { by: other, ...selection })}">${TITLES[other]}</a></li>`,
   );
   return page({
     title: `Rows by ${by}`,
@@ -116,12 +120,55 @@ function rowsPage(by: ReportBy, selection: Selection, { rows, total, unreadable 
     selection,
     keep: { by },
     content: html`<nav aria-label="Breakdowns"><ul>${others}</ul></nav>
-<p><a href="${addressOf('/rows.csv', { by, ...selection })}" download>CSV of this table</a></p>
 ${unreadable > 0 && html`<p role="alert">${shownCount(unreadable)} counts are left out: they cannot be read.</p>`}
-<table>
-<thead><tr><th scope="col">${by}</th>${hasMessages && html`<th scope="col">Messages</th><th scope="col">Links</th>`}<th scope="col">People’s clicks</th><th scope="col">People who clicked</th>${hasMessages && html`<th scope="col">Rate</th>`}<th scope="col">All clicks</th><th scope="col">Automatic</th></tr></thead>
-<tbody>${sorted.map((row) => line(shownName(row.key), row))}</tbody>
-<tfoot>${line(html`Total`, total)}</tfoot>
-</table>`,
+${table({
+  label: `Rows by ${by}`,
+  columns: [
+    { title: TITLES[by], cell: (row) => (row === total ? 'Total' : shownName(row.key)) },
+    ...columns(total.messages !== undefined),
+  ],
+  rows: sorted,
+  foot: total,
+  csv: addressOf('/rows.csv', { by, ...selection }),
+})}`,
   });
 }
+
+/** @param hasMessages whether messages are counted by row */
+function columns(hasMessages: boolean): Column<ReportRow>[] {
+  const count = (title: string, value: (row: ReportRow) => number) => ({
+    title,
+    cell: (row: ReportRow) => html`<data value="${value(row)}">${shownCount(value(row))}</data>`,
+  });
+  const share = (title: string, value: (row: ReportRow) => number | null) => ({
+    title,
+    cell: (row: ReportRow) => shownShare(value(row)),
+  });
+  return [
+    ...(hasMessages
+      ? [
+          count('Messages', ({ messages = 0 }) => messages),
+          count('Links', ({ links = 0 }) => links),
+          share('Rate', (row) => shareOf(row.peopleUniqueClicks, row.messages ?? 0)),
+        ]
+      : []),
+    count('People who clicked', (row) => row.peopleUniqueClicks),
+    count('People’s clicks', (row) => row.peopleClicks),
+    count('Automatic clicks', (row) => row.automaticClicks),
+    count('All clicks', (row) => row.clicks),
+    share('Automatic share', (row) => shareOf(row.automaticClicks, row.clicks)),
+  ];
+}
+
+/** What the rows of a breakdown are about. */
+const TITLES: Readonly<Record<ReportBy, string>> = {
+  campaign: 'Campaign',
+  link: 'Link',
+  position: 'Part, place and link',
+  part: 'Part',
+  pathway: 'Pathway',
+  tag: 'Tag',
+  domain: 'Recipients’ domain',
+  day: 'Day (UTC)',
+  hour: 'Hour (UTC)',
+};

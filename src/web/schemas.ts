@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 
 const count = (description: string) => Type.Integer({ minimum: 0, description });
 
@@ -25,6 +25,7 @@ export const Row = Type.Object({
   key: Type.String({ description: 'What the row is about; empty where a message had none.' }),
   ...Numbers,
 });
+export type Row = Static<typeof Row>;
 
 /** Counts that were left out. */
 export const Unreadable = count('Counts left out because they cannot be read.');

@@ -5,6 +5,7 @@ import { type Logger, logFailure, reasonOf } from '../lib/logger.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { Reports } from '../store/store.ts';
 import { assets } from './assets.ts';
+import { campaignView } from './campaign.ts';
 import { html } from './html.ts';
 import { page } from './layout.ts';
 import { describeRoutes } from './openapi.ts';
@@ -21,6 +22,9 @@ export interface WebOptions {
   readonly reports: Reports;
   readonly logger: Logger;
 }
+
+/** The engagement page, which listens nowhere. */
+export type Web = Awaited<ReturnType<typeof createWeb>>;
 
 /** Nothing is loaded but from here, and nothing runs that is not a file. */
 const POLICY = [
@@ -49,7 +53,6 @@ const HEADERS = {
   'cache-control': 'no-store',
 };
 
-/** Creates the engagement page, which listens nowhere. */
 export async function createWeb({ version, maxRequests, reports, logger }: WebOptions) {
   const app = fastify({
     bodyLimit: 16_384,
@@ -93,6 +96,7 @@ export async function createWeb({ version, maxRequests, reports, logger }: WebOp
   await describeRoutes(app, version);
   await app.register(assets);
   await app.register(overviewView, { reports });
+  await app.register(campaignView, { reports });
   await app.register(rowsView, { reports });
   await app.ready();
   return {

@@ -93,7 +93,7 @@ describe('the overview', () => {
     expect(body).toContain('<figure class="plot" data-plot="time">');
     expect(body).toContain('<time datetime="2026-03-10T12:00Z">');
     expect(body).toContain('<th scope="col" data-series="people">');
-    expect(body).toContain('+100.0% against the period before');
+    expect(body).toContain('+100.0% from 4');
     const address = '/rows?by=link&amp;since=2026-03-10&amp;until=2026-03-10';
     expect(body).toContain(`<data value="2"><a href="${address}">2</a></data>`);
     expect(body).not.toMatch(/<script(?! type="module" src)|<style| style="| on\w+="/);

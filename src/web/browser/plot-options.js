@@ -50,6 +50,12 @@ const HEIGHT = 240;
 const BAR_HEIGHT = 30;
 /** Longer names are never shown whole. */
 const MAX_NAME = 100;
+/** @type {uPlot.Series} */
+const BAR = {
+  width: 1,
+  points: { show: false },
+  ...(uPlot.paths.bars && { paths: uPlot.paths.bars({ size: [0.7, 20] }) }),
+};
 const COMPACT = new Intl.NumberFormat('en', { notation: 'compact' });
 /**
  * @param {string} kind
@@ -75,14 +81,10 @@ export function optionsOf(kind, table, canvas) {
       splits.map((value) => COMPACT.format(value)),
   };
   const bars = kind === 'bars';
-  const series = table.series.map(({ name, label }) => ({
-    label,
-    ...looks(
-      name,
-      colour(`--series-${name}`) || colour('--series-other'),
-      bars && colour('--panel'),
-    ),
-  }));
+  const series = table.series.map(({ name }) => {
+    const own = colour(`--series-${name}`) || colour('--series-other');
+    return bars ? barOf(name, own, colour('--panel')) : lineOf(name, own);
+  });
   return {
     width: canvas.clientWidth,
     height: bars ? table.rows.length * BAR_HEIGHT + 40 : HEIGHT,
@@ -101,15 +103,26 @@ export function optionsOf(kind, table, canvas) {
  * @param {uPlot.Axis} counts
  * @returns {Pick<uPlot.Options, 'scales' | 'axes'>}
  */
-function linePlot(kind, { rows }, axis, counts) {
-  if (kind !== 'log-hours') {
-    return {
-      scales: { y: { range: fromZero } },
-      axes: [{ ...axis, values: TIMES, size: 42 }, counts],
-    };
-  }
+function linePlot(kind, { rows, series }, axis, counts) {
   const first = rows[0]?.x ?? 1;
   const last = rows.at(-1)?.x ?? first;
+  if (kind !== 'log-hours') {
+    const half = ((rows[1]?.x ?? first + 3600) - first) / 2;
+    return {
+      scales: {
+        x: { range: [first - half, last + half] },
+        y: { range: fromZero },
+        messages: { range: fromZero },
+      },
+      axes: [
+        { ...axis, values: TIMES, size: 42 },
+        counts,
+        ...(series.some(({ name }) => name === 'messages')
+          ? [{ ...counts, scale: 'messages', side: 1, size: 44, grid: { show: false } }]
+          : []),
+      ],
+    };
+  }
   return {
     scales: {
       // A single point has room on both sides.
@@ -199,28 +212,30 @@ function fromZero(_plot, _min, max) {
 }
 
 /**
+ * A line over time. Messages, which are many more than clicks, are bars behind the lines, with an axis of their own.
  * @param {string} name
  * @param {string} colour
- * @param {string | false} paper what bars stand on; false for lines
  * @returns {uPlot.Series}
  */
-function looks(name, colour, paper) {
-  const { dash, hatch } = PATTERNS.get(name) ?? PLAIN;
-  if (paper === false) {
-    return {
-      stroke: colour,
-      width: 2,
-      dash,
-      ...(hatch ? {} : { fill: `color-mix(in srgb, ${colour} 14%, transparent)` }),
-    };
+function lineOf(name, colour) {
+  const { dash } = PATTERNS.get(name) ?? PLAIN;
+  const pale = (/** @type {number} */ part) =>
+    `color-mix(in srgb, ${colour} ${part}%, transparent)`;
+  if (name === 'messages') {
+    return { ...BAR, scale: 'messages', stroke: pale(60), fill: pale(25) };
   }
-  return {
-    stroke: colour,
-    width: 1,
-    fill: hatch ? strokes(colour, hatch, paper) : colour,
-    points: { show: false },
-    ...(uPlot.paths.bars && { paths: uPlot.paths.bars({ size: [0.7, 20] }) }),
-  };
+  return { stroke: colour, width: 2, dash, ...(dash.length === 0 && { fill: pale(14) }) };
+}
+
+/**
+ * @param {string} name
+ * @param {string} colour
+ * @param {string} paper what bars stand on
+ * @returns {uPlot.Series}
+ */
+function barOf(name, colour, paper) {
+  const { hatch } = PATTERNS.get(name) ?? PLAIN;
+  return { ...BAR, stroke: colour, fill: hatch ? strokes(colour, hatch, paper) : colour };
 }
 
 /**

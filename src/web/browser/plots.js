@@ -24,7 +24,7 @@ function draw(figure) {
   if (!(data.rows.length && data.series.length)) return;
   plots.get(figure)?.destroy();
   canvas.replaceChildren();
-  const values = writeKeys(canvas, data);
+  const values = writeKeys(canvas, kind, data);
   const options = optionsOf(kind, data, canvas);
   const xs = data.rows.map(({ x }) => x);
   const plot = new uPlot(
@@ -76,17 +76,18 @@ function numberIn(cell) {
 /**
  * Writes the key of the series, and beside it the values under the cursor.
  * @param {HTMLElement} canvas
+ * @param {string} kind
  * @param {Table} table
  * @returns {(row: number | null | undefined) => void} shows the values of a row
  */
-function writeKeys(canvas, { rows, series }) {
+function writeKeys(canvas, kind, { rows, series }) {
   const keys = document.createElement('div');
   keys.className = 'keys';
   for (const { name, label } of series) {
     const key = document.createElement('span');
     key.className = 'key';
     key.dataset['series'] = name;
-    key.textContent = label;
+    key.textContent = kind === 'time' && name === 'messages' ? `${label} (right axis)` : label;
     keys.append(key);
   }
   const output = document.createElement('output');

@@ -1,0 +1,203 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { type Static, Type } from 'typebox';
+import type { ReportBy, Reports } from '../store/store.ts';
+import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
+import { type Html, html, shownName } from './html.ts';
+import { page } from './layout.ts';
+import { countLink, shareOf, shownShare } from './numbers.ts';
+import { answers, respond } from './respond.ts';
+import { Row } from './schemas.ts';
+import { SinceFirst, sinceFirst } from './since-first.ts';
+import { figuresOf, mostClicked, readSummary, Summary, timelines } from './summary.ts';
+import { type Column, plot, table } from './table.ts';
+
+/** Rows of each list: the whole of it is at /rows. */
+const MOST_ROWS = 20;
+
+const CampaignQuery = Type.Object(
+  {
+    since: Filters.since,
+    until: Filters.until,
+    campaign: Type.String({ minLength: 1, maxLength: 4096, description: 'The campaign.' }),
+  },
+  { additionalProperties: false },
+);
+
+const ranked = (what: string) =>
+  Type.Array(Row, { description: `The ${MOST_ROWS} ${what} that people clicked most.` });
+
+const Campaign = Type.Object({
+  ...Summary,
+  since_first: Type.Array(SinceFirst, {
+    description: 'Clicks since the first message of the period.',
+  }),
+  links: ranked('links'),
+  positions: ranked('places of links'),
+  parts: Type.Array(Row),
+  domains: ranked("recipients' domains"),
+});
+type Campaign = Static<typeof Campaign>;
+
+/** `/campaign`: what was sent and clicked in one campaign. */
+export const campaignView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> = async (
+  app,
+  { reports },
+) => {
+  app.get(
+    '/campaign',
+    {
+      schema: {
+        summary: 'What was sent and clicked in one campaign',
+        querystring: CampaignQuery,
+        response: answers('Figures, series, links, parts and domains.', Campaign),
+      },
+    },
+    async (request, reply) => {
+      const selection = selectionOf(request.query);
+      const campaign = await readCampaign(reports, selection);
+      return respond(request, reply, campaign, () => campaignPage(selection, campaign));
+    },
+  );
+};
+
+async function readCampaign(reports: Reports, selection: Selection): Promise<Campaign> {
+  const { summary, lists } = await readSummary(reports, selection, selection, [
+    'link',
+    'position',
+    'part',
+    'domain',
+  ]);
+  return {
+    ...summary,
+    since_first: sinceFirst(summary.hours),
+    links: mostClicked(lists.link, MOST_ROWS),
+    positions: mostClicked(lists.position, MOST_ROWS),
+    parts: mostClicked(lists.part, MOST_ROWS),
+    domains: mostClicked(lists.domain, MOST_ROWS),
+  };
+}
+
+function campaignPage(selection: Selection, campaign: Campaign): Html {
+  const { campaign: name = '' } = selection;
+  const clicks = campaign.days.reduce((sum, row) => sum + row.people_clicked, 0);
+  const list = (by: ReportBy): List => {
+    const all = addressOf('/rows', { by, ...selection });
+    return {
+      all,
+      csv: addressOf('/rows.csv', { by, ...selection }),
+      columns: clickColumns(clicks, all),
+    };
+  };
+  const { columns, ...places } = list('position');
+  return page({
+    title: `Campaign ${name}`,
+    path: '/campaign',
+    selection,
+    narrowing: ['campaign'],
+    content: html`${figuresOf(selection, campaign)}
+${sincePlot(selection, campaign.since_first, clicks)}
+${timelines(selection, campaign)}
+${rankedPlot('Links', 'Link', campaign.links, list('link'))}
+<section><h2>Places of links</h2>
+${table({
+  label: 'Places of links',
+  columns: [{ title: 'Part, place and link', cell: ({ key }) => shownName(key) }, ...columns],
+  rows: campaign.positions,
+  ...places,
+})}</section>
+${rankedPlot('Parts', 'Part', campaign.parts, list('part'))}
+${rankedPlot('Recipients’ domains', 'Domain', campaign.domains, list('domain'))}`,
+  });
+}
+
+/** What the lists of a campaign have in common. */
+interface List {
+  readonly all: string;
+  readonly csv: string;
+  readonly columns: readonly Column<Row>[];
+}
+
+/** People's and automatic clicks, and the share of a row in all clicks of people. */
+function clickColumns(clicks: number, rows: string): readonly Column<Row>[] {
+  return [
+    {
+      title: 'People’s clicks',
+      series: 'people',
+      cell: (row) => countLink(row.people_clicked, rows),
+    },
+    {
+      title: 'Automatic clicks',
+      series: 'automatic',
+      cell: (row) => countLink(row.automatic_clicked, rows),
+    },
+    {
+      title: 'Share of people’s clicks',
+      cell: (row) => shownShare(shareOf(row.people_clicked, clicks)),
+    },
+  ];
+}
+
+/** Messages of a row, where they are counted, and the share of them that people clicked. */
+function sentColumns(rows: string): readonly Column<Row>[] {
+  return [
+    { title: 'Messages', cell: (row) => countLink(row.messages ?? 0, rows) },
+    {
+      title: 'Rate',
+      cell: (row) => shownShare(shareOf(row.people_unique_clicked, row.messages ?? 0)),
+    },
+  ];
+}
+
+function rankedPlot(
+  label: string,
+  title: string,
+  rows: readonly Row[],
+  { columns, ...addresses }: List,
+): Html | false {
+  if (rows.length === 0) return false;
+  const first = { title, cell: ({ key }: Row) => shownName(key) };
+  const sent = rows.some(({ messages }) => messages !== undefined)
+    ? sentColumns(addresses.all)
+    : [];
+  return plot({ kind: 'bars', label, columns: [first, ...columns, ...sent], rows, ...addresses });
+}
+
+function sincePlot(
+  selection: Selection,
+  rows: readonly SinceFirst[],
+  clicks: number,
+): Html | false {
+  if (rows.length === 0) return false;
+  const hours = addressOf('/rows', { by: 'hour', ...selection });
+  return plot({
+    kind: 'log-hours',
+    label: 'Clicks since the first message',
+    columns: [
+      {
+        title: 'Time since the first message',
+        cell: ({ hours }) => html`<data value="${hours}">${shownHours(hours)}</data>`,
+      },
+      {
+        title: 'People’s clicks until then',
+        series: 'people',
+        cell: (row) => countLink(row.people_clicked, hours),
+      },
+      {
+        title: 'Automatic clicks until then',
+        series: 'automatic',
+        cell: (row) => countLink(row.automatic_clicked, hours),
+      },
+      {
+        title: 'Share of people’s clicks',
+        cell: (row) => shownShare(shareOf(row.people_clicked, clicks)),
+      },
+    ],
+    rows,
+    all: hours,
+    csv: addressOf('/rows.csv', { by: 'hour', ...selection }),
+  });
+}
+
+function shownHours(hours: number): string {
+  return hours % 24 === 0 ? `${hours / 24} d` : `${hours} h`;
+}

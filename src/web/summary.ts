@@ -1,0 +1,201 @@
+import { type Static, Type } from 'typebox';
+import type { Report, ReportBy, ReportRow, Reports } from '../store/store.ts';
+import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
+import { type Html, html } from './html.ts';
+import { countLink, shareOf, shownCount, shownShare } from './numbers.ts';
+import { numbersOf } from './report-formats.ts';
+import { Row, Unreadable } from './schemas.ts';
+import { plot } from './table.ts';
+
+const HOUR_MS = 3_600_000;
+
+const figure = (description: string) =>
+  Type.Object(
+    {
+      value: Type.Union([Type.Number(), Type.Null()], { description: 'In the period.' }),
+      before: Type.Union([Type.Number(), Type.Null()], {
+        description: 'In the period of the same length before it.',
+      }),
+    },
+    { description },
+  );
+type Figure = Static<ReturnType<typeof figure>>;
+
+/** What Overview and Campaign begin with: the members of their answers. */
+export const Summary = {
+  ...Selected,
+  before: Type.Object({ since: Type.String(), until: Type.String() }),
+  messages: figure('Messages with tracked links.'),
+  people_unique_clicked: figure('Messages of which people clicked a link.'),
+  rate: figure('The share of messages of which people clicked a link; null without messages.'),
+  automatic_share: figure('The share of clicks that programs made; null without clicks.'),
+  days: Type.Array(Row),
+  hours: Type.Array(Row),
+  unreadable: Unreadable,
+};
+type Summary = Static<ReturnType<typeof Type.Object<typeof Summary>>>;
+
+/**
+ * @param hourly the part of the period of which hours are shown, if any
+ * @param lists the further breakdowns of the view
+ */
+export async function readSummary<By extends ReportBy>(
+  reports: Reports,
+  selection: Selection,
+  hourly: Period | undefined,
+  lists: readonly By[],
+): Promise<{ summary: Summary; lists: Readonly<Record<By, readonly ReportRow[]>> }> {
+  const before = periodBefore(selection);
+  const read = (by: ReportBy, period: Period = selection) =>
+    reports.report({ ...selection, ...period, by });
+  const [days, daysBefore, hours, ...others] = await Promise.all([
+    read('day'),
+    read('day', before),
+    hourly && read('hour', hourly),
+    ...lists.map((by) => read(by)),
+  ]);
+  const compare = (value: (total: ReportRow) => number | null): Figure => ({
+    value: value(days.total),
+    before: value(daysBefore.total),
+  });
+  const all = [days, daysBefore, hours, ...others];
+  const summary = {
+    ...selection,
+    before,
+    messages: compare(({ messages = 0 }) => messages),
+    people_unique_clicked: compare((total) => total.peopleUniqueClicks),
+    rate: compare(({ peopleUniqueClicks, messages = 0 }) => shareOf(peopleUniqueClicks, messages)),
+    automatic_share: compare(({ automaticClicks, clicks }) => shareOf(automaticClicks, clicks)),
+    days: days.rows.map(asJson),
+    hours: (hours?.rows ?? []).map(asJson),
+    unreadable: all.reduce((sum, report) => sum + (report?.unreadable ?? 0), 0),
+  };
+  const rowsOf = lists.map((by, n): [By, Report['rows']] => [by, others[n]?.rows ?? []]);
+  return { summary, lists: Object.fromEntries(rowsOf) as Record<By, readonly ReportRow[]> };
+}
+
+/** A row as it is in answers. */
+const asJson = (row: ReportRow): Row => ({ key: row.key, ...numbersOf(row) });
+
+/** The rows that people clicked most. */
+export function mostClicked(rows: readonly ReportRow[], most: number): Row[] {
+  const byPeople = (a: ReportRow, b: ReportRow) =>
+    b.peopleClicks - a.peopleClicks || b.clicks - a.clicks;
+  return [...rows].sort(byPeople).slice(0, most).map(asJson);
+}
+
+/** Figures with their changes. */
+export function figuresOf(selection: Selection, summary: Summary): Html {
+  const rowsAt = (by: ReportBy) => addressOf('/rows', { by, ...selection });
+  const { messages, people_unique_clicked: people, rate, automatic_share: automatic } = summary;
+  return html`<dl class="figures">
+${card('Messages', messages, rowsAt('day'), 'count')}
+${card('People who clicked', people, rowsAt('day'), 'count')}
+${card('Rate', rate, rowsAt('day'), 'share')}
+${card('Automatic clicks', automatic, rowsAt('day'), 'share')}
+</dl>
+<p class="quiet">Changes are against ${summary.before.since} to ${summary.before.until}.</p>
+${summary.unreadable > 0 && html`<p role="alert">${shownCount(summary.unreadable)} counts are left out: they cannot be read.</p>`}`;
+}
+
+/** Clicks and messages over time. */
+export function timelines(selection: Selection, { hours, days }: Summary): Html {
+  return html`${timeline('hour', selection, hours)}
+${timeline('day', selection, days)}`;
+}
+
+/** A figure with its change against the period before: counts in per cent, shares in points. */
+function card(
+  title: string,
+  { value, before }: Figure,
+  address: string,
+  kind: 'count' | 'share',
+): Html {
+  const shown = kind === 'share' ? shownShare(value) : shownCount(value ?? 0);
+  return html`<div><dt>${title}</dt><dd><a href="${address}"><data value="${value ?? ''}">${shown}</data></a></dd>
+<dd>${change(value, before, kind)}</dd></div>`;
+}
+
+function change(value: number | null, before: number | null, kind: 'count' | 'share'): string {
+  const isShare = kind === 'share';
+  if (value === null || before === null || (before === 0 && !isShare)) return 'nothing before';
+  const difference = isShare ? 100 * (value - before) : (100 * (value - before)) / before;
+  const sign = difference > 0 ? '+' : difference < 0 ? '−' : '±';
+  const from = isShare ? shownShare(before) : shownCount(before);
+  return `${sign}${Math.abs(difference).toFixed(1)}${isShare ? ' points' : '%'} from ${from}`;
+}
+
+function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Row[]): Html | false {
+  const rows = withoutGaps(by, selection, counted);
+  if (rows.length === 0) return false;
+  const rowsAt = (of: ReportBy, { key }: Row) => {
+    const day = key.slice(0, 10);
+    return addressOf('/rows', { by: of, ...selection, since: day, until: day });
+  };
+  return plot({
+    kind: 'time',
+    label: `Clicks by ${by}`,
+    columns: [
+      { title: by === 'hour' ? 'Hour (UTC)' : 'Day (UTC)', cell: ({ key }) => timeCell(key) },
+      {
+        title: 'People’s clicks',
+        series: 'people',
+        cell: (row) => countLink(row.people_clicked, rowsAt('link', row)),
+      },
+      {
+        title: 'Automatic clicks',
+        series: 'automatic',
+        cell: (row) => countLink(row.automatic_clicked, rowsAt('link', row)),
+      },
+      {
+        title: 'Messages',
+        series: 'messages',
+        cell: (row) => countLink(row.messages ?? 0, rowsAt('hour', row)),
+      },
+    ],
+    rows,
+    all: addressOf('/rows', { by, ...selection }),
+    csv: addressOf('/rows.csv', { by, ...selection }),
+  });
+}
+
+const NOTHING = {
+  count_clicked: 0,
+  count_raw_clicked: 0,
+  count_unique_clicked: 0,
+  people_clicked: 0,
+  people_raw_clicked: 0,
+  people_unique_clicked: 0,
+  automatic_clicked: 0,
+  unknown_clicked: 0,
+};
+
+/** The hours or days from the first that was counted to the end of the period or now, whatever is earlier. */
+function withoutGaps(
+  by: 'hour' | 'day',
+  { until }: Period,
+  counted: readonly Row[],
+  now = Date.now(),
+): Row[] {
+  const [first] = counted;
+  if (first === undefined) return [];
+  const known = new Map(counted.map((row) => [row.key, row]));
+  const end = Math.min(now, Date.parse(until) + 24 * HOUR_MS - 1);
+  const rows: Row[] = [];
+  const step = by === 'hour' ? HOUR_MS : 24 * HOUR_MS;
+  for (let time = timeOf(first.key); time <= end; time += step) {
+    const key = new Date(time).toISOString().slice(0, by === 'hour' ? 13 : 10);
+    rows.push(known.get(key) ?? { key, ...NOTHING });
+  }
+  return rows;
+}
+
+/** Unix milliseconds of a UTC day or hour (YYYY-MM-DDTHH). */
+export function timeOf(key: string): number {
+  return Date.parse(key.length > 10 ? `${key}:00Z` : key);
+}
+
+function timeCell(key: string): Html {
+  const iso = key.length > 10 ? `${key}:00Z` : key;
+  return html`<time datetime="${iso}">${key.replace('T', ' ')}${key.length > 10 && ':00'}</time>`;
+}

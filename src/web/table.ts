@@ -1,0 +1,54 @@
+import { type Content, type Html, html } from './html.ts';
+
+/** What a column counts: it gives a plot its colour and pattern. */
+export type SeriesName = 'people' | 'automatic' | 'messages';
+
+/** A column: its head, and what it shows of a row. */
+export interface Column<R> {
+  readonly title: string;
+  readonly cell: (row: R) => Content;
+  /** Absent for a column that no plot draws. */
+  readonly series?: SeriesName;
+}
+
+export interface TableOptions<R> {
+  /** What the table shows: its name for screen readers. */
+  readonly label: string;
+  /** The first column names the row. */
+  readonly columns: readonly [Column<R>, ...Column<R>[]];
+  readonly rows: readonly R[];
+  /** The last row, of the sum of all. */
+  readonly foot?: R;
+  /** Where all rows are, of which these may be some. */
+  readonly all?: string;
+  /** All rows as CSV. */
+  readonly csv?: string;
+}
+
+/** A table in a box of its own, in which it scrolls where it is too wide for the page. */
+export function table<R>({ label, columns, rows, foot, all, csv }: TableOptions<R>): Html {
+  const [first, ...others] = columns;
+  const line = (row: R) =>
+    html`<tr><th scope="row">${first.cell(row)}</th>${others.map(({ cell }) => html`<td>${cell(row)}</td>`)}</tr>`;
+  const heads = columns.map(
+    ({ title, series }) =>
+      html`<th scope="col"${series !== undefined && html` data-series="${series}"`}>${title}</th>`,
+  );
+  return html`<div class="table" role="region" aria-label="${label}" tabindex="0"><table class="numbers">
+<thead><tr>${heads}</tr></thead>
+<tbody>${rows.map(line)}</tbody>
+${foot !== undefined && html`<tfoot>${line(foot)}</tfoot>`}
+</table></div>
+${(all !== undefined || csv !== undefined) && html`<p class="quiet">${all !== undefined && html`<a href="${all}">All rows</a> `}${csv !== undefined && html`<a href="${csv}" download>CSV</a>`}</p>`}`;
+}
+
+export interface PlotOptions<R> extends TableOptions<R> {
+  /** The scale of the first column. */
+  readonly kind: 'time' | 'log-hours' | 'bars';
+}
+
+/** A table that the scripts of the page draw as a plot, where they run. */
+export function plot<R>({ kind, ...options }: PlotOptions<R>): Html {
+  return html`<figure class="plot" data-plot="${kind}"><figcaption>${options.label}</figcaption><div class="canvas"></div>
+<details open><summary>Table</summary>${table(options)}</details></figure>`;
+}

@@ -1,0 +1,146 @@
+import { mkdirSync } from 'node:fs';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { barriers, startBrowser, visit } from '../helpers/browser.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { AUTUMN, countMonth, HOSTILE } from '../helpers/month-of-clicks.ts';
+import { poll } from '../helpers/poll.ts';
+import { type Redis, startRedis } from '../helpers/redis.ts';
+import { type Service, startService } from '../helpers/service.ts';
+import { openStore } from '../store/redis/open-store.ts';
+
+// The engagement page of the running service as people see it, with a month of a shop's mail behind it.
+
+const of = (campaign: string) => `/campaign?${new URLSearchParams({ campaign })}`;
+/** Every view, by the name of its picture. */
+const VIEWS = {
+  overview: '/',
+  campaign: of(AUTUMN),
+  rows: `/rows?${new URLSearchParams({ by: 'link', campaign: AUTUMN })}`,
+} as const;
+/** Pages beside them whose names try to be more than names. */
+const HOSTILE_PAGES = {
+  markup: of(HOSTILE.markup),
+  word: of(HOSTILE.word),
+  turned: of(HOSTILE.turned),
+  links: '/rows?by=link',
+  tags: '/rows?by=tag',
+  refused: `/rows?${new URLSearchParams({ by: 'link', campaign: HOSTILE.word, tag: 'x' })}`,
+} as const;
+const WIDTHS = [390, 768, 1440];
+/** A folder for a picture of each view at each width: `npm run screenshots`. */
+const PICTURES = process.env['SCREENSHOTS'];
+
+let redis: Redis;
+let service: Service;
+let browser: Browser;
+let base: string;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  const store = openStore({ url: redis.url });
+  await countMonth(store.counters);
+  await store.close();
+  const port = await freePort();
+  base = `http://127.0.0.1:${port}`;
+  service = await startService(`link_store = redis
+redis { url = "${redis.url}" }
+Web_Listener { Listen "127.0.0.1:${port}" { } }
+ESMTP_Listener { click_tracking_enabled = on  tracking_domain = "localhost" }`);
+  browser = await startBrowser();
+  await poll('the engagement page', async () => (await fetch(base)).ok);
+  if (PICTURES) mkdirSync(PICTURES, { recursive: true });
+}, 180_000);
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+  await redis?.stop();
+});
+
+/** Whether the page is wider than its window. */
+const OVERFLOW = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
+const DRAWN = `[...document.querySelectorAll('figure.plot')].every((one) => one.querySelector('canvas'))`;
+
+describe.each(Object.entries(VIEWS))('the view %s', (name, path) => {
+  test.each(WIDTHS)('fits a window of %d pixels', async (width) => {
+    const viewport = { width, height: 900 };
+    await visit(browser, base + path, { viewport }, async ({ page, complaints }) => {
+      await page.waitForFunction(DRAWN);
+      expect(await page.evaluate(OVERFLOW)).toBe(false);
+      expect(complaints).toEqual([]);
+      const file = `${PICTURES}/${name}-${width}.png`;
+      if (PICTURES) await page.screenshot({ path: file, fullPage: true });
+    });
+  });
+
+  test.each(['light', 'dark'] as const)('has no barriers in %s mode', async (colorScheme) => {
+    await visit(browser, base + path, { colorScheme }, async ({ page, complaints }) => {
+      await page.waitForFunction(DRAWN);
+      expect(await barriers(page)).toEqual([]);
+      // Behind the plots, too.
+      await page.evaluate(
+        "for (const one of document.querySelectorAll('details')) one.open = true",
+      );
+      expect(await barriers(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+    });
+  });
+
+  test('shows every number of its JSON without scripts', async () => {
+    const response = await fetch(base + path, { headers: { Accept: 'application/json' } });
+    const numbers = new Set(countsOf(await response.json()));
+    expect(numbers.size).toBeGreaterThan(5);
+    await visit(
+      browser,
+      base + path,
+      { javaScriptEnabled: false },
+      async ({ page, complaints }) => {
+        const seen = await page.locator('td:visible, dd:visible').allInnerTexts();
+        const shown = new Set(seen.flatMap((text) => text.match(/[\d,]*\d/g) ?? []));
+        expect([...numbers].filter((number) => !shown.has(number.toLocaleString('en')))).toEqual(
+          [],
+        );
+        expect(complaints).toEqual([]);
+      },
+    );
+  });
+});
+
+/** The numbers of people, programs and messages in an answer. */
+function countsOf(json: unknown): number[] {
+  if (typeof json !== 'object' || json === null) return [];
+  return Object.entries(json).flatMap(([key, value]) =>
+    typeof value === 'number' && ['messages', 'people_clicked', 'automatic_clicked'].includes(key)
+      ? [value]
+      : countsOf(value),
+  );
+}
+
+test.each(Object.entries(HOSTILE_PAGES))('%s is shown as text, and fits', async (_name, path) => {
+  const viewport = { width: 390, height: 900 };
+  await visit(browser, base + path, { viewport }, async ({ page, complaints }) => {
+    await page.waitForFunction(DRAWN);
+    expect(await page.evaluate(OVERFLOW)).toBe(false);
+    expect(await page.locator('main img, main script').count()).toBe(0);
+    expect(complaints.filter((one) => !one.includes('status of 400'))).toEqual([]);
+  });
+});
+
+test('the filters work without scripts', async () => {
+  await visit(browser, base, { javaScriptEnabled: false }, async ({ page }) => {
+    await page.fill('input[name="campaign"]', AUTUMN);
+    await page.click('form.filters button');
+    expect(new URL(page.url()).searchParams.get('campaign')).toBe(AUTUMN);
+    expect(await page.locator('dl.figures dd').first().textContent()).toBe('900');
+  });
+});
+
+test('a number leads to the rows behind it', async () => {
+  await visit(browser, base, {}, async ({ page }) => {
+    await page.click('section tbody th a');
+    await page.waitForURL(/\/campaign\?/);
+    await page.click('dl.figures a');
+    await page.waitForURL(/\/rows\?/);
+    expect(await page.locator('tbody tr').count()).toBeGreaterThan(5);
+  });
+});
