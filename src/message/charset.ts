@@ -4,6 +4,8 @@ import { isUtf8 } from 'node:buffer';
 export interface Charset {
   /** Bytes of an ASCII character, and of each character of `scannable`. */
   readonly unit: 1 | 2;
+  /** Whether `scannable` overwrites characters, and what it overwrites depends on those before. */
+  readonly masks: boolean;
   /**
    * Whether browsers send non-ASCII characters of queries as UTF-8 from documents in this charset.
    */
@@ -51,6 +53,7 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
   }
   return {
     unit: 1,
+    masks: encoding !== undefined && MULTIBYTE.has(encoding),
     // To browsers, us-ascii is windows-1252.
     utf8Queries: encoding === 'utf-8' || (encoding === undefined && !US_ASCII.test(name)),
     scannable: (text) => maskMultibyte(text, encoding),
@@ -146,6 +149,7 @@ function utf16(name: string, mark: string | undefined): Charset | undefined {
   };
   return {
     unit: 2,
+    masks: false,
     utf8Queries: true,
     scannable,
     decode: scannable,

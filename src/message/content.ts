@@ -1,3 +1,5 @@
+import type { SkipReason } from './skip-reasons.ts';
+
 /** Replaces the decoded bytes from start to end, which are at least one. */
 export interface Edit {
   readonly start: number;
@@ -26,6 +28,17 @@ export interface Spliced {
 }
 
 export type Refusal = 'line-too-long' | 'malformed-encoding';
+
+/** Applies edits to a text, of which they have the offsets. */
+export function edited(text: string, edits: readonly Edit[]): string {
+  const pieces: string[] = [];
+  let copied = 0;
+  for (const { start, end, bytes } of edits) {
+    pieces.push(text.slice(copied, start), bytes);
+    copied = end;
+  }
+  return pieces.join('') + text.slice(copied);
+}
 
 /** Replaces raw bytes by text with one latin1 character per byte. */
 export interface RawPatch {
@@ -102,4 +115,16 @@ function endOfLine(raw: Buffer, from: number): number {
     return raw.length;
   }
   return lineFeed > from && raw[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
+}
+
+/** Why inline PGP (RFC 9580 §6.2 and §7) forbids any change of the message. */
+export function protectionByContent(content: string): SkipReason | undefined {
+  // Hyphens are frequent: a search for them takes ten times as long.
+  if (!content.includes('BEGIN PGP ')) {
+    return undefined;
+  }
+  if (content.includes('-----BEGIN PGP SIGNED MESSAGE-----')) {
+    return 'signed';
+  }
+  return content.includes('-----BEGIN PGP MESSAGE-----') ? 'encrypted' : undefined;
 }

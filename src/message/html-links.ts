@@ -1,33 +1,14 @@
 import { decodeHTML, decodeHTMLAttribute } from 'entities/decode';
-import { HtmlScanner } from './html-scanner.ts';
-import { type Attribute, NameSet, type Tag, tagAt } from './html-tag.ts';
-import { readTree } from './html-tree.ts';
+import { type Outline, outlineOf, outlookLinks, surveyOf } from './html-outline.ts';
+import type { Attribute, Tag } from './html-tag.ts';
 import type { Candidate, Range, Read, Scanned } from './link.ts';
-import {
-  isMarkedClass,
-  MARKED_ATTRIBUTES,
-  notrackAt,
-  OWN_MARK,
-  readMarks,
-  withoutNotrack,
-} from './link-marks.ts';
+import { isMarkedClass, notrackAt, OWN_MARK, readMarks, withoutNotrack } from './link-marks.ts';
 import type { ReadingOptions } from './open-message.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { plainHostInHtml } from './target.ts';
 
 export type HtmlOptions = Pick<ReadingOptions, 'excludeSelectors' | 'trackUrlText' | 'limits'> &
   Partial<Pick<ReadingOptions, 'unsubscribeLinks'>>;
-
-/** Elements that change what tags mean. A document that has one needs a tree. */
-const NEED_TREE = ['svg', 'math', 'select', 'template', 'frameset'];
-
-/** Attributes that hold links or marks. */
-const ATTRIBUTES = new NameSet(['href', 'xlink:href', ...MARKED_ATTRIBUTES], OWN_MARK);
-
-const DOCUMENT = new HtmlScanner(['a', 'area', 'base', ...NEED_TREE], ATTRIBUTES);
-
-/** Outlook reads conditional comments, and draws buttons with VML. */
-const CONDITIONAL_COMMENT = new HtmlScanner(['a', 'area', 'v:*'], ATTRIBUTES);
 
 /**
  * Finds the links of an HTML document: `<a>` and `<area>` as a browser finds them, and those in
@@ -39,9 +20,39 @@ export function scanHtml(
   read: Read,
 ): Scanned | 'html-too-complex' | 'too-many-links' {
   const outline = outlineOf(html, options);
-  if (outline === undefined) {
-    return 'html-too-complex';
+  return outline === undefined ? 'html-too-complex' : linksOf(html, outline, options, read);
+}
+
+/**
+ * Finds the links of a piece of a document that begins in text, as `scanHtml` would find them there.
+ *
+ * @returns undefined where that depends on the rest of the document, or the rest on the piece
+ */
+export function scanPiece(
+  html: string,
+  options: HtmlOptions,
+  read: Read,
+  isLast: boolean,
+): Scanned | undefined {
+  const { needsTree, endsInText, ...outline } = surveyOf(html, options.limits.links);
+  if (needsTree || outline.base !== undefined || (!isLast && !endsInText)) {
+    return undefined;
   }
+  const scanned = linksOf(html, outline, options, read);
+  return typeof scanned === 'string' ? undefined : scanned;
+}
+
+/** Whether options make the meaning of a link depend on what stands around it. */
+export function needsWholeDocument({ excludeSelectors, trackUrlText }: HtmlOptions): boolean {
+  return excludeSelectors.length > 0 || !trackUrlText;
+}
+
+function linksOf(
+  html: string,
+  outline: Outline,
+  options: HtmlOptions,
+  read: Read,
+): Scanned | 'too-many-links' {
   const { links } = options.limits;
   const candidates: Candidate[] = [];
   const marks: Range[] = [];
@@ -58,107 +69,7 @@ export function scanHtml(
     candidates,
     marks: marks.sort(byStart),
     base: base && textOf(base.valueStart, base.valueEnd, read),
-  };
-}
-
-interface Outline {
-  readonly links: readonly Tag[];
-  readonly base: Tag | undefined;
-  readonly comments: readonly Range[];
-  /** Offsets of the tags that `excludeSelectors` match. */
-  readonly selected: ReadonlySet<number>;
-  /** Offsets of the tags inside of SVG. */
-  readonly svg: ReadonlySet<number>;
-}
-
-const NONE: ReadonlySet<number> = new Set();
-
-function outlineOf(html: string, { excludeSelectors, limits }: HtmlOptions): Outline | undefined {
-  const links: Tag[] = [];
-  const comments: Range[] = [];
-  let base: Tag | undefined;
-  let needsTree = false;
-  DOCUMENT.scan(html, {
-    tag(tag) {
-      if (tag.name === 'a' || tag.name === 'area') {
-        collect(links, tag, limits.links);
-      } else if (tag.name !== 'base') {
-        needsTree = true;
-      } else if (tag.attributes.some(({ name }) => name === 'href')) {
-        base ??= tag;
-      }
-    },
-    comment(start, end) {
-      if (isConditional(html, start)) {
-        comments.push({ start, end });
-      }
-    },
-  });
-  if (!needsTree && (excludeSelectors.length === 0 || links.length === 0)) {
-    return { links, base, comments, selected: NONE, svg: NONE };
-  }
-  const tree = readTree(html, excludeSelectors, limits);
-  const at = (offset: number) => tagAt(html, offset, ATTRIBUTES);
-  return (
-    tree && {
-      links: tree.links
-        .map(at)
-        .filter((tag) => tag !== undefined)
-        .filter(hasLinkOrMark),
-      base: tree.base === undefined ? undefined : at(tree.base),
-      comments: tree.comments,
-      selected: tree.selected,
-      svg: tree.svgLinks,
-    }
-  );
-}
-
-/**
- * Collects the tags that matter, and no more than show that there are too many: each takes much
- * more memory than its text.
- */
-function collect(tags: Tag[], tag: Tag, maxLinks: number): void {
-  if (tags.length <= maxLinks && hasLinkOrMark(tag)) {
-    tags.push(tag);
-  }
-}
-
-function hasLinkOrMark({ attributes }: Tag): boolean {
-  return attributes.some(
-    ({ name }) => name === 'href' || name === 'xlink:href' || name.startsWith(OWN_MARK),
-  );
-}
-
-function isConditional(html: string, start: number): boolean {
-  return html[start + 4] === '[' && /^<!--\[if\s/i.test(html.slice(start, start + 8));
-}
-
-/** The links in `<!--[if mso]> … <![endif]-->` and similar comments. */
-function outlookLinks(html: string, comments: readonly Range[], maxLinks: number): Tag[] {
-  const tags: Tag[] = [];
-  for (const { start, end } of comments) {
-    if (isConditional(html, start)) {
-      const shift = start + '<!--'.length;
-      CONDITIONAL_COMMENT.scan(html.slice(shift, end - '-->'.length), {
-        tag: (tag) => collect(tags, shifted(tag, shift), maxLinks),
-      });
-    }
-  }
-  return tags;
-}
-
-function shifted(tag: Tag, by: number): Tag {
-  return {
-    name: tag.name,
-    start: tag.start + by,
-    end: tag.end + by,
-    attributes: tag.attributes.map((attribute) => ({
-      ...attribute,
-      start: attribute.start + by,
-      end: attribute.end + by,
-      valueStart: attribute.valueStart + by,
-      valueEnd: attribute.valueEnd + by,
-    })),
+    tags: tags.length,
   };
 }
 

@@ -4,6 +4,8 @@ export interface HtmlSink {
   /** Called for each tag with a wanted name, in the order of the document. */
   tag(tag: Tag): void;
   comment?(start: number, end: number): void;
+  /** Called for each text between markup; it may be empty. */
+  readonly text?: ((start: number, end: number) => void) | undefined;
 }
 
 const BANG = 0x21;
@@ -34,15 +36,20 @@ export class HtmlScanner {
     this.#names = new NameSet([...wanted, ...RAW_TEXT]);
   }
 
-  scan(html: string, sink: HtmlSink): void {
+  /** Gives whether the document ends in text: not in a tag, a comment, or a script. */
+  scan(html: string, sink: HtmlSink): boolean {
+    let text = 0;
     let at = html.indexOf('<');
     while (at !== -1) {
-      const next = this.#markup(html, at, sink);
-      if (next === -1) {
-        return;
+      sink.text?.(text, at);
+      text = this.#markup(html, at, sink);
+      if (text === -1) {
+        return false;
       }
-      at = html.indexOf('<', next);
+      at = html.indexOf('<', text);
     }
+    sink.text?.(text, html.length);
+    return true;
   }
 
   /**

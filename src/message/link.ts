@@ -44,6 +44,8 @@ export interface Scanned {
   readonly marks: readonly Range[];
   /** The URL that relative links are resolved by. */
   readonly base: string | undefined;
+  /** What the limit of links counts: tags, or URLs in text, with a link or a mark. */
+  readonly tags: number;
 }
 
 /**

@@ -1,7 +1,16 @@
-import { type Content, type Edit, patched, type RawPatch, type Refusal } from './content.ts';
+import {
+  type Content,
+  type Edit,
+  edited,
+  patched,
+  type RawPatch,
+  type Refusal,
+  type Spliced,
+} from './content.ts';
 import type { Range } from './link.ts';
 import {
   blankEnd,
+  type Decoded,
   decodeQuotedPrintable,
   hasMalformedEscape,
   isBlank,
@@ -9,6 +18,8 @@ import {
 
 const LF = 0x0a;
 const CR = 0x0d;
+
+export interface QuotedPrintable extends Content, Pick<Decoded, 'malformed' | 'rawOf'> {}
 
 /**
  * Opens quoted-printable content (RFC 2045 §6.7). An edit replaces the raw bytes of the bytes that
@@ -18,45 +29,67 @@ const CR = 0x0d;
  * A `=` that does not begin an escape is literal, as it is to all readers. An edit that contains
  * one is refused.
  */
-export function quotedPrintableContent(raw: Buffer): Content {
-  const decoded = decodeQuotedPrintable(raw);
+export function quotedPrintableContent(raw: Buffer): QuotedPrintable {
+  const { bytes, malformed, rawOf } = decodeQuotedPrintable(raw);
   return {
-    bytes: decoded.bytes,
+    bytes,
     isLiteral: false,
-    splice(edits) {
-      const patches: RawPatch[] = [];
-      const refused = new Map<Edit, Refusal>();
-      let copied = 0;
-      let column = 0;
-      let line: LineEnd = { at: -1, bytes: '' };
-      let last: number | undefined;
-      const places = decoded.rawOf(edits);
-      for (const [index, edit] of edits.entries()) {
-        const { start, end } = places[index] as Range;
-        if (decoded.malformed && hasMalformedEscape(raw, start, end)) {
-          refused.set(edit, 'malformed-encoding');
-          continue;
-        }
-        const lineStart = lineStartBefore(raw, start, copied);
-        column = lineStart > copied ? start - lineStart : column + start - copied;
-        if (line.at < end) {
-          line = lineEndAfter(raw, end);
-        }
-        const restEnd = Math.min(line.at, places[index + 1]?.start ?? line.at);
-        const wrapped = wrap(edit.bytes, column, restEnd - end, restEnd === line.at, line.bytes);
-        last = start > copied ? raw[start - 1] : last;
-        // A blank that now ends its line would be lost as padding, so a soft line break protects
-        // it.
-        const exposed = wrapped.text === '' && isBlank(last) && isLineEnd(raw, blankEnd(raw, end));
-        const text = exposed ? `=${line.bytes}` : wrapped.text;
-        last = text === '' ? last : text.charCodeAt(text.length - 1);
-        patches.push({ start, end, text });
-        column = wrapped.column;
-        copied = end;
-      }
-      return { raw: patched(raw, patches), refused };
-    },
+    malformed,
+    rawOf,
+    splice: (edits) => spliceQuotedPrintable(raw, edits, rawOf(edits), malformed),
   };
+}
+
+/**
+ * Applies edits, of which the raw places are known.
+ *
+ * @param malformed whether the content may have a literal `=`
+ */
+export function spliceQuotedPrintable(
+  raw: Buffer,
+  edits: readonly Edit[],
+  places: readonly Range[],
+  malformed: boolean,
+): Spliced {
+  const patches: RawPatch[] = [];
+  const refused = new Map<Edit, Refusal>();
+  let copied = 0;
+  let column = 0;
+  let line: LineEnd = { at: -1, bytes: '' };
+  let last: number | undefined;
+  for (const [index, edit] of edits.entries()) {
+    const { start, end } = places[index] as Range;
+    if (malformed && hasMalformedEscape(raw, start, end)) {
+      refused.set(edit, 'malformed-encoding');
+      continue;
+    }
+    const lineStart = lineStartBefore(raw, start, copied);
+    column = lineStart > copied ? start - lineStart : column + start - copied;
+    if (line.at < end) {
+      line = lineEndAfter(raw, end);
+    }
+    const restEnd = Math.min(line.at, places[index + 1]?.start ?? line.at);
+    const wrapped = wrap(edit.bytes, column, restEnd - end, restEnd === line.at, line.bytes);
+    last = start > copied ? raw[start - 1] : last;
+    // A blank that now ends its line would be lost as padding, so a soft line break protects
+    // it.
+    const exposed = wrapped.text === '' && isBlank(last) && isLineEnd(raw, blankEnd(raw, end));
+    const text = exposed ? `=${line.bytes}` : wrapped.text;
+    last = text === '' ? last : text.charCodeAt(text.length - 1);
+    patches.push({ start, end, text });
+    column = wrapped.column;
+    copied = end;
+  }
+  return { raw: patched(raw, patches), refused };
+}
+
+/** The decoded bytes of content with edits at raw places. */
+export function decodedWith(raw: Buffer, edits: readonly Edit[]): string {
+  const encoded = edits.map(({ start, end, bytes }) => {
+    return { start, end, bytes: bytes.replace(EVERY_ESCAPE, escapeOf) };
+  });
+  const text = edited(raw.toString('latin1'), encoded);
+  return decodeQuotedPrintable(Buffer.from(text, 'latin1')).bytes;
 }
 
 /** Whether a line ends at an offset. White space before a line end is padding of the transport. */

@@ -1,11 +1,24 @@
 import { base64Content } from './base64.ts';
 import { charsetOf } from './charset.ts';
-import { type Content, literalContent } from './content.ts';
+import {
+  type Content,
+  type Edit,
+  edited,
+  literalContent,
+  protectionByContent,
+  type Spliced,
+} from './content.ts';
 import { type CutText, unflow } from './cut-text.ts';
 import { scanHtml } from './html-links.ts';
+import { keep, mayBeKnown, readKnown } from './known-html.ts';
 import type { Range, Scanned } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
-import { quotedPrintableContent } from './quoted-printable.ts';
+import {
+  decodedWith,
+  type QuotedPrintable,
+  quotedPrintableContent,
+  spliceQuotedPrintable,
+} from './quoted-printable.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { scanText } from './text-links.ts';
 import type { PartFound } from './top-parts.ts';
@@ -14,9 +27,12 @@ import type { PartFound } from './top-parts.ts';
 export interface ReadPart {
   readonly found: PartFound;
   readonly reason?: undefined;
-  readonly content: Content;
+  /** Applies edits, whose offsets are those of `bytesOf`. */
+  splice(edits: readonly Edit[]): Spliced;
+  /** The decoded bytes after all edits. */
+  decodedWith(edits: readonly Edit[]): string;
   readonly scanned: Scanned;
-  /** The decoded bytes of a range of characters. */
+  /** The bytes of a range of the scanned text. */
   bytesOf(range: Range): Range;
   /** Encodes ASCII text in the charset of the part. */
   encode(ascii: string): string;
@@ -43,6 +59,21 @@ export function readPart(
   if (found.reason !== undefined) {
     return { found, reason: found.reason };
   }
+  const isRecognisable = mayBeKnown(found, raw, options);
+  const known = isRecognisable ? readKnown(found, raw, options) : undefined;
+  if (known !== undefined) {
+    const { charset, malformed, scanned } = known;
+    return {
+      found,
+      splice: (edits) => spliceQuotedPrintable(raw, edits, edits, malformed),
+      decodedWith: (edits) => decodedWith(raw, edits),
+      scanned,
+      bytesOf: (range) => range,
+      encode: charset.encode,
+      decode: charset.decode,
+      utf8Queries: charset.utf8Queries,
+    };
+  }
   const content = openContent(raw, found.encoding);
   if (typeof content === 'string') {
     return { found, reason: content };
@@ -68,9 +99,13 @@ export function readPart(
   if (typeof scanned === 'string') {
     return { found, reason: scanned };
   }
+  if (isRecognisable && 'rawOf' in content) {
+    keep(found, raw, content, charset, scanned, options);
+  }
   return {
     found,
-    content,
+    splice: content.splice,
+    decodedWith: (edits) => edited(content.bytes, edits),
     scanned,
     bytesOf: ({ start, end }) =>
       unflowed === undefined
@@ -102,7 +137,7 @@ const BINARY = /^"?binary"?(?:[;,.\s].*)?$/;
 export function openContent(
   raw: Buffer,
   encoding: string,
-): Content | 'unknown-encoding' | 'malformed-encoding' {
+): Content | QuotedPrintable | 'unknown-encoding' | 'malformed-encoding' {
   if (encoding === '' || LINES.test(encoding)) {
     return literalContent(raw, MAX_LINE);
   }
@@ -117,16 +152,4 @@ export function openContent(
     default:
       return 'unknown-encoding';
   }
-}
-
-/** Why inline PGP (RFC 9580 §6.2 and §7) forbids any change of the message. */
-function protectionByContent(content: string): SkipReason | undefined {
-  // Hyphens are frequent: a search for them takes ten times as long.
-  if (!content.includes('BEGIN PGP ')) {
-    return undefined;
-  }
-  if (content.includes('-----BEGIN PGP SIGNED MESSAGE-----')) {
-    return 'signed';
-  }
-  return content.includes('-----BEGIN PGP MESSAGE-----') ? 'encrypted' : undefined;
 }

@@ -48,7 +48,7 @@ export function rewriteParts(
     if (marks.length > 0) {
       edits.sort((a, b) => a.start - b.start);
     }
-    const { raw, refused } = part.content.splice(edits);
+    const { raw, refused } = part.splice(edits);
     if (refused.size < edits.length) {
       keep(part.found.start);
       pieces.push(raw);
@@ -80,15 +80,11 @@ export function htmlWith(
       index += links.length;
       continue;
     }
-    const { bytes } = part.content;
-    const pieces: string[] = [];
-    let copied = 0;
-    for (const { candidate, link } of links) {
+    const edits = links.map(({ candidate, link }) => {
       const { start, end } = part.bytesOf(candidate);
-      pieces.push(bytes.slice(copied, start), part.encode(candidate.escape(urlFor(link, index++))));
-      copied = end;
-    }
-    return part.decode(pieces.join('') + bytes.slice(copied));
+      return { start, end, bytes: part.encode(candidate.escape(urlFor(link, index++))) };
+    });
+    return part.decode(part.decodedWith(edits));
   }
   return undefined;
 }

@@ -61,7 +61,7 @@ export function scanText(
       return 'too-many-links';
     }
   }
-  return { candidates, marks, base: undefined };
+  return { candidates, marks, base: undefined, tags: candidates.length };
 }
 
 function unescaped(url: string): string {

@@ -3,7 +3,8 @@ import { type Newsletter, newsletter } from '../helpers/newsletter.ts';
 import { type Message, Recording } from './recording.ts';
 
 /** So many different ones, that nobody is measured on remembering the last. */
-const DIFFERENT = 16;
+const DIFFERENT = 400;
+const ATTACHMENTS = 16;
 
 const RECIPIENTS = 400;
 
@@ -25,7 +26,7 @@ export function copies(size: number, count = RECIPIENTS, links = LINKS): Recordi
 }
 
 /** The same of 20 KB, with an attachment that makes them as large as asked. */
-export function withAttachment(size: number, count = DIFFERENT): Message[] {
+export function withAttachment(size: number, count = ATTACHMENTS): Message[] {
   return newsletters(20_000, count).map(({ headers, body }) => attach(headers, body, size));
 }
 

@@ -40,7 +40,7 @@ const LOADS: readonly Load[] = [
   },
   {
     what: '100 KB, no template, one recipient',
-    messages: () => record(newsletters(100_000, 16, 64)),
+    messages: () => record(newsletters(100_000, 100, 64)),
     atMost: 0.75,
   },
   { what: '2 KB of text, 2 links', messages: () => record(letters()) },

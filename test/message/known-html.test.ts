@@ -1,0 +1,167 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { mayBeKnown, readKnown } from '../../src/message/known-html.ts';
+import { openMessage } from '../../src/message/open-message.ts';
+import type { PartFound } from '../../src/message/top-parts.ts';
+import { transferEncode } from '../helpers/transfer-encode.ts';
+
+const encoded = (html: string) => transferEncode(Buffer.from(html), 'quoted-printable');
+
+/** Reads an HTML part, and replaces its links. */
+function rewrite(raw: Buffer, charset = 'utf-8', linkLimit = 10_000) {
+  const headers = [
+    { name: 'Content-Type', value: `text/html; charset=${charset}` },
+    { name: 'Content-Transfer-Encoding', value: 'quoted-printable' },
+  ];
+  const open = openMessage(headers, { limits: { links: linkLimit } });
+  open.write(raw);
+  const read = open.end();
+  const { body = [], links } = read.rewrite((_, index) => `https://t.example/${index}?a=${index}`);
+  const html = read.html((_, index) => `#${index}=?`);
+  return { reason: read.reason, links, html, body: Buffer.concat(body).toString('latin1') };
+}
+
+/** The same charset by a name by which no part is kept: the part is read as a whole. */
+const asWhole = (raw: Buffer, linkLimit?: number) => rewrite(raw, 'unicode11utf8', linkLimit);
+
+const OPTIONS = {
+  limits: { links: 10_000 },
+  excludeSelectors: [],
+  trackUrlText: true,
+  unsubscribeLinks: 'leave',
+} as unknown as Parameters<typeof readKnown>[2];
+
+function known(raw: Buffer, options = OPTIONS) {
+  const found = { part: 'html', encoding: 'quoted-printable', charset: 'utf-8' } as PartFound;
+  return mayBeKnown(found, raw, options) ? readKnown(found, raw, options) : undefined;
+}
+
+let newsletters = 0;
+const row = (text: string) =>
+  `<tr>\r\n<td style="color:#123;padding:${'9'.repeat(80)}px">${text}</td></tr>\r\n`;
+
+/** A newsletter like no other, with some rows of its own. */
+function newsletter(rows: readonly string[]): (own: readonly string[], at: number) => string {
+  const number = newsletters++;
+  const link = (at: number) =>
+    row(`<a href="https://a.example/${number}-${at}?b&amp;c=${at}">ä</a>`);
+  const links = Array.from({ length: 24 }, (_, at) => link(at));
+  const before = [...links.slice(0, 9), ...rows, ...links.slice(9)];
+  return (own, at) =>
+    `<!DOCTYPE html>\r\n${before.toSpliced(at, own.length, ...own).join('')}</table>\r\n`;
+}
+
+test('of the third instance, only what differs is read', () => {
+  const instance = newsletter([]);
+  const link = (text: string) =>
+    row(`<p>Dear ${text},</p><a href="https://a.example/u?${text}">x</a>`);
+  for (const name of ['Anna', 'Bartholomäus']) {
+    expect(known(encoded(instance([link(name)], 3)))).toBeUndefined();
+    rewrite(encoded(instance([link(name)], 3)));
+  }
+  const third = encoded(instance([link('Eve')], 3));
+  const { scanned } = known(third) ?? {};
+  expect(scanned?.candidates).toHaveLength(24);
+  const written = scanned?.candidates.map(({ start, end }) => third.toString('latin1', start, end));
+  expect(written?.[3]).toBe('https:/=\r\n/a.example/u?Eve');
+  expect(rewrite(third)).toEqual(asWhole(third));
+});
+
+test('a part that is too large, another charset, or other marks are not those that are kept', () => {
+  const instance = encoded(newsletter([])([], 0));
+  rewrite(instance);
+  rewrite(instance);
+  expect(known(instance)).toBeDefined();
+  expect(known(instance, { ...OPTIONS, unsubscribeLinks: 'track' })).toBeUndefined();
+  expect(known(instance, { ...OPTIONS, trackUrlText: false })).toBeUndefined();
+  expect(known(instance, { ...OPTIONS, excludeSelectors: ['.x'] })).toBeUndefined();
+  expect(known(Buffer.concat([instance, Buffer.alloc(300_000)]))).toBeUndefined();
+});
+
+test('the limit of links holds for the links of all pieces', () => {
+  const instance = newsletter([]);
+  const base = encoded(instance([], 0));
+  rewrite(base);
+  rewrite(base);
+  const more = encoded(instance([row('<a href="https://a.example/more">x</a>').repeat(2)], 5));
+  expect(known(more)?.scanned.tags).toBeGreaterThan(24);
+  expect(rewrite(more, 'utf-8', 24).reason).toBe('too-many-links');
+  expect(rewrite(more, 'utf-8', 25)).toEqual(asWhole(more, 25));
+});
+
+test.each([
+  '<base href="https://b.example/"><a href="/x">y</a>',
+  '<svg><a xlink:href="https://b.example/">y</a></svg>',
+  '<!-- <a href="https://b.example/">y</a>',
+  '<a title="',
+  '<script>',
+  '-----BEGIN PGP MESSAGE-----',
+])('a part is read as a whole where the piece that differs has %s', (text) => {
+  const instance = newsletter(['<a href="/relative">z</a>']);
+  const base = encoded(instance([], 0));
+  rewrite(base);
+  rewrite(base);
+  expect(known(encoded(instance([row('new')], 5)))).toBeDefined();
+  const raw = encoded(instance([row(text)], 5));
+  expect(known(raw)).toBeUndefined();
+  expect(rewrite(raw)).toEqual(asWhole(raw));
+});
+
+/** Text that may change the meaning of what stands behind it, or before. */
+const piece = fc.constantFrom(
+  ...['x', '\r\n', '\n', ' \r\n', '<', '</', '>', '"', "'", '&amp;', 'ü', '=', '<!--', '-->', '<!'],
+  ...['<a href="https://b.example/1?x&amp;y">', '<a href=https://b.example/ü>\r\n', '</a>\r\n'],
+  ...[
+    '<a href="/relative">',
+    '<area href=" https://b.example/2 ">',
+    '<base href="https://c.example/">',
+  ],
+  ...[
+    '<a href="https://b.example/3" data-msys-clicktrack="0">',
+    '<a data-msys-linkname="n"\r\n href="',
+  ],
+  ...[
+    '<style>\r\n',
+    '</style>\r\n',
+    '<script>',
+    '</script>\r\n',
+    '<title>',
+    '</title>',
+    '<textarea>\n',
+  ],
+  ...[
+    '<!--[if mso]>\r\n<a href="https://b.example/4">\r\n<![endif]-->\r\n',
+    '<svg>',
+    '<plaintext>',
+  ],
+  ...['-----BEGIN PGP MESSAGE-----\r\n', '<a href="https+notrack://b.example/5">', 'x'.repeat(200)],
+  ...[row(''), row('<a href="https://b.example/6" class="untracked">'), row('<img alt="a > b">')],
+);
+const pieces = fc.array(piece, { maxLength: 4 }).map((all) => all.join(''));
+const rows = fc.array(pieces, { maxLength: 2 });
+/** Bytes that quoted-printable may have, and no sender should write. */
+const odd = fc.constantFrom('', '', '', '=', '=4', '= \r\n', '=0A', '=3C', '\t\r\n', '=\r\n');
+
+test('an instance of a part that is kept is read as it would be as a whole', () => {
+  let reused = 0;
+  fc.assert(
+    fc.property(
+      ...[rows, rows, rows],
+      ...[fc.nat(24), fc.nat(24), odd, fc.nat(5000), fc.boolean()],
+      (common, first, second, one, other, oddity, place, isCut) => {
+        const instance = newsletter(common);
+        const base = encoded(instance(first, one));
+        rewrite(base);
+        rewrite(base);
+        const whole = encoded(instance(second, other)).toString('latin1');
+        const changed = `${whole.slice(0, place)}${oddity}${whole.slice(place, isCut ? -place : undefined)}`;
+        const raw = Buffer.from(changed, 'latin1');
+        const expected = asWhole(raw);
+        reused += known(raw) === undefined ? 0 : 1;
+        expect(rewrite(raw)).toEqual(expected);
+      },
+    ),
+    { numRuns: 40 },
+  );
+  expect(reused).toBeGreaterThan(0);
+});
