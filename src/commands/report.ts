@@ -4,7 +4,7 @@ import { printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { openStore } from '../store/open-store.ts';
-import { REPORT_BY, type Report, type ReportQuery } from '../store/store.ts';
+import { NotCounted, REPORT_BY, type Report, type ReportQuery } from '../store/store.ts';
 import { numbersOf, reportCsv } from '../web/report-formats.ts';
 import { configured, stderrLogger } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
@@ -31,7 +31,8 @@ With --all, clicks, unique and rate are of people and programs, and there is
 count_unique_clicked of all clicks; people_clicked, people_raw_clicked and
 people_unique_clicked; automatic_clicked and unknown_clicked.
 Messages count on the day of injection, clicks on their own day, raw and unique ones on
-the day of the first click. Days and hours are UTC. Hours go back 14 days, days 400.
+the day of the first click. Days and hours are UTC. Hours go back 14 days, days and the
+hours of one campaign 400. Pathways and tags have days, hours, campaigns and links.
 --by domain counts by the recipients' domain; --by position by the part of each link and
 its place among the tracked links of the message, from 0 on, where that is known.`;
 
@@ -42,6 +43,8 @@ export function reportCommand(program: Command): void {
     .description("count tracked messages, links and people's clicks")
     .addOption(new Option('--by <what>', 'one row per').choices(REPORT_BY).default('campaign'))
     .option('--campaign <id>', 'only this campaign')
+    .option('--pathway <name>', 'only this pathway')
+    .option('--tag <tag>', 'only this tag')
     .option('--since <day>', 'first day: 2026-01-31, or 7d for the last seven days', toDay)
     .option('--until <day>', 'last day', toDay)
     .option('--all', 'count the clicks of people and programs')
@@ -49,9 +52,6 @@ export function reportCommand(program: Command): void {
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
     .addHelpText('after', NOTES)
     .action(async ({ all = false, json, csv, ...query }: ReportOptions) => {
-      if (query.by === 'position' && query.campaign === undefined) {
-        throw new CommandFailed(exitCode.usage, 'report: --by position: needs --campaign');
-      }
       const store = await openStore(configured(program), stderrLogger, noMetrics);
       try {
         const report = await store.counters.report(query);
@@ -66,6 +66,9 @@ export function reportCommand(program: Command): void {
       } catch (error) {
         if (error instanceof StoreUnavailable) {
           throw new CommandFailed(exitCode.unavailable, error.message);
+        }
+        if (error instanceof NotCounted) {
+          throw new CommandFailed(exitCode.usage, `report: ${error.message}`);
         }
         throw error;
       } finally {

@@ -1,14 +1,23 @@
 import { getOrMake } from '../lib/values.ts';
 import {
   addNumbers,
+  countedText,
   dayAndHour,
   type Numbers,
   noNumbers,
   OTHER_KEY,
   UNKNOWN_KEY,
 } from './counting.ts';
-import type { Report, ReportBy, ReportQuery, ReportRow } from './store.ts';
-import { BREAKDOWNS, parsePlace, type Table } from './tallies.ts';
+import {
+  NotCounted,
+  REPORT_SCOPES,
+  type Report,
+  type ReportBy,
+  type ReportFilter,
+  type ReportQuery,
+  type ReportRow,
+} from './store.ts';
+import { KEEP_DAYS, parsePlace, type Scope, sizeOf, sourceOf, type Table } from './tallies.ts';
 
 const DAY_MS = 86_400_000;
 /** Rows of a report; the others are one row with the key OTHER_KEY. */
@@ -22,20 +31,28 @@ const CLICKS_ONLY: readonly ReportBy[] = ['link', 'position', 'part'];
  */
 export class ReportSum {
   readonly query: ReportQuery;
+  /** What the report is limited to; absent for all mail. */
+  readonly scope: Scope | undefined;
   /** Counts left out because they cannot be read. */
   unreadable = 0;
+  /** The breakdown of the tables that hold the rows; absent where each day has one row, its total. */
+  readonly #by: ReportBy | undefined;
   readonly #groups = new Map<string, Numbers>();
   readonly #total = noNumbers();
 
+  /** @throws NotCounted for a query that no counts answer */
   constructor(query: ReportQuery) {
     this.query = query;
+    this.scope = scopeOf(query);
+    this.#by = breakdownOf(query.by, this.scope);
   }
 
   /** The first day that is asked for and kept. */
   get firstDay(): string {
-    const { by, since, until } = this.query;
+    const { since, until } = this.query;
+    const days = this.#by && sizeOf(this.#by, this.scope?.by)?.days;
     const last = until === undefined ? Date.now() : Date.parse(until);
-    const oldest = last - (BREAKDOWNS[by].keepDays - 1) * DAY_MS;
+    const oldest = last - ((days ?? KEEP_DAYS) - 1) * DAY_MS;
     const first = since === undefined ? oldest : Math.max(Date.parse(since), oldest);
     return dayAndHour(first).day;
   }
@@ -50,28 +67,29 @@ export class ReportSum {
     return days;
   }
 
-  /** The tables of a day that hold the rows of the report, and their total. */
-  tablesOf(day: string): { rows: Table; total: Table | undefined } {
-    const { by, campaign } = this.query;
-    if (campaign === undefined) return { rows: { day, by }, total: { day, by: 'day' } };
-    // Other campaigns are in the same table.
-    if (by === 'campaign') return { rows: { day, by }, total: undefined };
-    const isOfPlaces = by === 'link' || by === 'part';
-    return {
-      rows: { day, by: isOfPlaces ? 'position' : by, campaign },
-      total: { day, by: 'day', campaign },
-    };
+  /** The rows that hold the total of a day. Where there are none, nothing was counted. */
+  totalOf(day: string): { readonly table: Table; readonly keys: readonly string[] } {
+    return this.scope === undefined
+      ? { table: { day, by: 'day' }, keys: [day, OTHER_KEY] }
+      : { table: { day, by: this.scope.by }, keys: [this.scope.value] };
   }
 
-  /** Adds a row of the table that `tablesOf` named. */
-  addRow(table: Table, key: string, numbers: Partial<Numbers>): void {
-    const { by, campaign } = this.query;
-    if (by === 'campaign' && campaign !== undefined) {
-      if (key === campaign) {
-        this.#addToGroup(key, numbers);
-        this.addToTotal(numbers);
-      }
-    } else if (by === table.by) {
+  /** The table that holds the rows of a day; absent where its total is its only row. */
+  tableOf(day: string): Table | undefined {
+    return this.#by && { day, by: this.#by, scope: this.scope };
+  }
+
+  /** Adds a row that `totalOf` named. */
+  addTotal(day: string, numbers: Partial<Numbers>): void {
+    addNumbers(this.#total, numbers);
+    if (this.#by === undefined)
+      this.#addToGroup(this.scope?.by === this.query.by ? this.scope.value : day, numbers);
+  }
+
+  /** Adds a row of the table that `tableOf` named. */
+  addRow(key: string, numbers: Partial<Numbers>): void {
+    const { by } = this.query;
+    if (by === this.#by) {
       this.#addToGroup(key, numbers);
     } else {
       const place = parsePlace(key);
@@ -82,24 +100,24 @@ export class ReportSum {
 
   /**
    * Adds a count of an earlier release, which knew no other breakdowns, and no classes.
-   * @param key the pathway or the link; which one, the query says
+   * @param key the pathway; the link in reports by link
    */
   addOldCount(day: string, campaign: string, key: string, numbers: Partial<Numbers>): void {
     const { by } = this.query;
-    if (this.query.campaign !== undefined && this.query.campaign !== campaign) return;
-    const known: Partial<Record<ReportBy, string>> = { day, campaign, pathway: key, link: key };
+    const known: Partial<Record<ReportBy, string>> = {
+      day,
+      campaign,
+      [by === 'link' ? 'link' : 'pathway']: key,
+    };
+    if (this.scope !== undefined && known[this.scope.by] !== this.scope.value) return;
     this.#addToGroup(known[by] ?? UNKNOWN_KEY, numbers);
-    this.addToTotal(numbers);
+    addNumbers(this.#total, numbers);
   }
 
   #addToGroup(key: string, numbers: Partial<Numbers>): void {
     const groups = this.#groups;
     const group = groups.has(key) || groups.size < MAX_ROWS ? key : OTHER_KEY;
     addNumbers(getOrMake(groups, group, noNumbers), numbers);
-  }
-
-  addToTotal(numbers: Partial<Numbers>): void {
-    addNumbers(this.#total, numbers);
   }
 
   report(): Report {
@@ -116,6 +134,33 @@ export class ReportSum {
     const { messages, links, ...clicks } = numbers;
     return { key, ...(!CLICKS_ONLY.includes(this.query.by) && { messages, links }), ...clicks };
   }
+}
+
+/** @throws NotCounted for more than one campaign, pathway or tag */
+function scopeOf(query: ReportFilter): Scope | undefined {
+  const scopes = REPORT_SCOPES.flatMap((by): Scope[] => {
+    const value = query[by];
+    return value === undefined ? [] : [{ by, value: countedText(value) }];
+  });
+  if (scopes.length > 1) {
+    const [one, other] = scopes.map(({ by }) => by);
+    throw new NotCounted(`${one} and ${other}: not counted together; ask for one of them`);
+  }
+  return scopes[0];
+}
+
+/**
+ * The breakdown of the tables that answer a query.
+ * @returns undefined where the totals of days do
+ * @throws NotCounted where no tables do
+ */
+function breakdownOf(by: ReportBy, scope: Scope | undefined): ReportBy | undefined {
+  if (by === 'day' || by === scope?.by) return undefined;
+  const from = sourceOf(by, scope?.by);
+  if (from !== undefined) return from;
+  const places = REPORT_SCOPES.filter((one) => sourceOf(by, one)).map((one) => `of one ${one}`);
+  const all = sourceOf(by, undefined) ? ['of all mail'] : [];
+  throw new NotCounted(`by ${by}: counted only ${[...all, ...places].join(' or ')}`);
 }
 
 function withUniqueOfLink(numbers: Numbers): Numbers {

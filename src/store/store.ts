@@ -326,6 +326,7 @@ export type SentAt = Pick<MessageFacts, 'messageId' | 'injectionTime'>;
 
 /** Reads sums that were made as clicks were counted: no report reads events. */
 export interface Reports {
+  /** @throws NotCounted for a query that no counts answer */
   report(query: ReportQuery): Promise<Report>;
   /**
    * How many clicks on each of these links of a message were counted.
@@ -348,13 +349,24 @@ export const REPORT_BY = [
 ] as const;
 export type ReportBy = (typeof REPORT_BY)[number];
 
-export interface ReportQuery {
-  /** `position` needs a campaign. `hour` goes back 14 days, everything else 400. */
+/** What a report may be limited to. */
+export const REPORT_SCOPES = ['campaign', 'pathway', 'tag'] as const;
+export type ReportScope = (typeof REPORT_SCOPES)[number];
+
+/** Limits a report to one campaign, pathway or tag: it has at most one of these members. */
+export type ReportFilter = { readonly [scope in ReportScope]?: string };
+
+export interface ReportQuery extends ReportFilter {
+  /** `breakdownsOf` in engagement.ts says which are counted, `daysKept` how far they go back. */
   readonly by: ReportBy;
   /** First and last UTC day, YYYY-MM-DD, both included. */
   readonly since?: string;
   readonly until?: string;
-  readonly campaign?: string;
+}
+
+/** A report was asked for whose numbers are not counted. Its message says which ones are. */
+export class NotCounted extends Error {
+  override readonly name = 'NotCounted';
 }
 
 /**

@@ -1,6 +1,6 @@
 import { getOrMake } from '../lib/values.ts';
 import { addNumbers, type Numbers, noNumbers, OTHER_KEY } from './counting.ts';
-import { REPORT_BY, type ReportBy } from './store.ts';
+import { REPORT_BY, type ReportBy, type ReportScope } from './store.ts';
 
 /**
  * What a message or a click on it is counted by; each text as it is counted, and empty where there
@@ -15,85 +15,86 @@ export interface Counted {
   readonly tags: readonly string[];
   readonly recipientDomain: string;
   /** Absent for a message. */
-  readonly link?: {
-    readonly label: string;
-    readonly part: string;
-    readonly position?: number | undefined;
-  };
+  readonly link?: Place;
 }
 
-/** How one breakdown is kept: tables of one day each, of all mail and of each campaign. */
+/** A link, and where it is in its message. */
+interface Place {
+  readonly label: string;
+  readonly part: string;
+  readonly position?: number | undefined;
+}
+
+/** The most rows of a table, and how many days the table is kept. */
+interface Size {
+  readonly rows: number;
+  readonly days: number;
+}
+
+/** How one breakdown is kept: in tables of one UTC day each. */
 interface Breakdown {
-  /** The most rows of a table of all mail; 0 where there are no such tables. */
-  readonly most: number;
-  /** The most rows of a table of one campaign. */
-  readonly mostOfCampaign: number;
-  readonly keepDays: number;
+  /** The tables of all mail, and those of each campaign, pathway and tag, where there are any. */
+  readonly sizes: { readonly [scope in 'all' | ReportScope]?: Size };
   /** The rows that something counts in. */
   keys(counted: Counted): readonly string[];
 }
 
-const KEEP_DAYS = 400;
+/** The days that counts are kept, and those by hour. */
+export const KEEP_DAYS = 400;
+export const HOUR_DAYS = 14;
 /** The last position that is counted as such; newsletters have fewer links. */
 const MAX_POSITION = 999;
 
-/** Every breakdown. Links and parts of one campaign are sums of its positions. */
-export const BREAKDOWNS: Readonly<Record<ReportBy, Breakdown>> = {
-  day: {
-    most: 1,
-    mostOfCampaign: 1,
-    keepDays: KEEP_DAYS,
-    keys: ({ day }) => [day],
+const daily = (rows: number): Size => ({ rows, days: KEEP_DAYS });
+const HOURS: Size = { rows: 24, days: HOUR_DAYS };
+
+/**
+ * Every breakdown. The days of one campaign, pathway or tag are its rows in the tables of all mail;
+ * links and parts of one campaign are sums of its positions.
+ */
+const BREAKDOWNS: Readonly<Record<ReportBy, Breakdown>> = {
+  day: { sizes: { all: daily(1) }, keys: ({ day }) => [day] },
+  hour: {
+    sizes: {
+      all: HOURS,
+      campaign: daily(24),
+      pathway: HOURS,
+      tag: HOURS,
+    },
+    keys: ({ hour }) => [hour],
   },
-  hour: { most: 24, mostOfCampaign: 24, keepDays: 14, keys: ({ hour }) => [hour] },
   campaign: {
-    most: 5000,
-    mostOfCampaign: 0,
-    keepDays: KEEP_DAYS,
+    sizes: { all: daily(5000), pathway: daily(500), tag: daily(500) },
     keys: ({ campaign }) => [campaign],
   },
   pathway: {
-    most: 1000,
-    mostOfCampaign: 50,
-    keepDays: KEEP_DAYS,
+    sizes: { all: daily(1000), campaign: daily(50) },
     keys: ({ pathway }) => [pathway],
   },
   tag: {
-    most: 1000,
-    mostOfCampaign: 50,
-    keepDays: KEEP_DAYS,
+    sizes: { all: daily(1000), campaign: daily(50) },
     keys: ({ tags }) => (tags.length > 0 ? tags : NO_KEY),
   },
   domain: {
-    most: 1000,
-    mostOfCampaign: 100,
-    keepDays: KEEP_DAYS,
+    sizes: { all: daily(1000), campaign: daily(100) },
     keys: ({ recipientDomain }) => [recipientDomain],
   },
   part: {
-    most: 2,
-    mostOfCampaign: 0,
-    keepDays: KEEP_DAYS,
+    sizes: { all: daily(2) },
     keys: ({ link }) => (link === undefined ? [] : [link.part]),
   },
   link: {
-    most: 5000,
-    mostOfCampaign: 0,
-    keepDays: KEEP_DAYS,
+    sizes: { all: daily(5000), pathway: daily(500), tag: daily(500) },
     keys: ({ link }) => (link === undefined ? [] : [link.label]),
   },
   position: {
-    most: 0,
-    mostOfCampaign: 500,
-    keepDays: KEEP_DAYS,
+    sizes: { campaign: daily(500) },
     keys: ({ link }) => (link === undefined ? [] : [placeKey(link)]),
   },
 };
 const NO_KEY = [''];
-const ALL = REPORT_BY.map((by) => [by, BREAKDOWNS[by]] as const);
-
 /** The place of a link: `html 3 Shop`. */
-function placeKey({ part, position, label }: NonNullable<Counted['link']>): string {
+function placeKey({ part, position, label }: Place): string {
   const isKnown = position !== undefined && position <= MAX_POSITION;
   return `${part} ${isKnown ? position : '-'} ${label}`;
 }
@@ -108,9 +109,16 @@ export function parsePlace(key: string): { part: string; label: string } | undef
  * The row that counts in place of one for which a table has no room: a position stays, its link
  * does not.
  */
-export function otherKey({ by }: Table, key: string): string {
+export function otherKey({ by }: Pick<Table, 'by'>, key: string): string {
   const place = by === 'position' ? /^\S+ [\d-]+ /.exec(key)?.[0] : undefined;
   return (place ?? '') + OTHER_KEY;
+}
+
+/** One campaign, pathway or tag. */
+export interface Scope {
+  readonly by: ReportScope;
+  /** As it is counted. A pathway or tag without a text has no tables. */
+  readonly value: string;
 }
 
 /** The numbers of one UTC day by one breakdown. */
@@ -118,13 +126,34 @@ export interface Table {
   readonly day: string;
   readonly by: ReportBy;
   /** Absent for all mail. */
-  readonly campaign?: string;
+  readonly scope?: Scope | undefined;
 }
 
-/** The most rows of a table. */
-export function mostRows({ by, campaign }: Table): number {
-  return BREAKDOWNS[by][campaign === undefined ? 'most' : 'mostOfCampaign'];
+/**
+ * The bounds of the tables of a breakdown.
+ * @param scope of what; absent for all mail
+ * @returns undefined where there are no such tables
+ */
+export function sizeOf(by: ReportBy, scope?: ReportScope): Size | undefined {
+  return BREAKDOWNS[by].sizes[scope ?? 'all'];
 }
+
+/** The breakdown whose tables hold the rows of another one, or its own. */
+export function sourceOf(by: ReportBy, scope?: ReportScope): ReportBy | undefined {
+  if (sizeOf(by, scope) !== undefined) return by;
+  const isOfPlaces = by === 'link' || by === 'part';
+  return isOfPlaces && sizeOf('position', scope) !== undefined ? 'position' : undefined;
+}
+
+const keptWithin = (scope?: ReportScope) =>
+  REPORT_BY.filter((by) => sizeOf(by, scope) !== undefined);
+/** The breakdowns that are kept of all mail, and of each campaign, pathway and tag. */
+const KEPT: Readonly<Record<'all' | ReportScope, readonly ReportBy[]>> = {
+  all: keptWithin(),
+  campaign: keptWithin('campaign'),
+  pathway: keptWithin('pathway'),
+  tag: keptWithin('tag'),
+};
 
 /** A table and its rows by key. */
 export interface Rows {
@@ -132,21 +161,24 @@ export interface Rows {
   readonly rows: Map<string, Numbers>;
 }
 
+/** The tables of one day, of all mail or within one scope. */
+type Tables = Map<ReportBy, Rows>;
+
 /**
  * Adds up numbers in tables. It is bounded: each table has its most rows, and where all have too
  * many, only rows of all mail are added.
  */
 export class Tallies {
   readonly #maxRows: number;
-  readonly #hasTables: (day: string, campaign: string) => boolean;
-  #tables = new Map<string, Rows>();
+  readonly #hasTables: (day: string, scope: Scope) => boolean;
+  #tables = new Map<string, Tables>();
   #size = 0;
 
   /**
    * @param maxRows of all tables; beyond it there are a few per day
-   * @param hasTables whether a campaign has tables of its own on a day
+   * @param hasTables whether a campaign, pathway or tag has tables of its own on a day
    */
-  constructor(maxRows: number, hasTables: (day: string, campaign: string) => boolean = () => true) {
+  constructor(maxRows: number, hasTables: (day: string, scope: Scope) => boolean = () => true) {
     this.#maxRows = maxRows;
     this.#hasTables = hasTables;
   }
@@ -157,25 +189,56 @@ export class Tallies {
 
   /** Adds to every row that a message or click counts in. */
   add(counted: Counted, numbers: Partial<Numbers>): void {
-    const { day, campaign } = counted;
-    const isDetailed = this.#hasTables(day, campaign);
-    for (const [by, { most, mostOfCampaign, keys }] of ALL) {
-      for (const key of keys(counted)) {
-        if (most > 0) this.addRow({ day, by }, key, numbers);
-        if (isDetailed && mostOfCampaign > 0) this.addRow({ day, by, campaign }, key, numbers);
+    const { campaign, pathway, tags } = counted;
+    this.#addWithin(undefined, counted, numbers);
+    this.#addWithin({ by: 'campaign', value: campaign }, counted, numbers);
+    if (pathway !== '') this.#addWithin({ by: 'pathway', value: pathway }, counted, numbers);
+    for (const tag of tags) {
+      if (tag !== '') this.#addWithin({ by: 'tag', value: tag }, counted, numbers);
+    }
+  }
+
+  #addWithin(scope: Scope | undefined, counted: Counted, numbers: Partial<Numbers>): void {
+    const { day } = counted;
+    const tables = this.#tablesWithin(day, scope);
+    if (tables === undefined) return;
+    for (const by of KEPT[scope?.by ?? 'all']) {
+      for (const key of BREAKDOWNS[by].keys(counted)) {
+        const { table, rows } = getOrMake(tables, by, () => newRows({ day, by, scope }));
+        this.#addRow(table, rows, key, numbers);
       }
     }
   }
 
   addRow(table: Table, key: string, numbers: Partial<Numbers>): void {
-    const id = idOf(table);
-    const isFull = this.#size >= this.#maxRows;
-    if (isFull && table.campaign !== undefined && !this.#tables.has(id)) return;
-    const { rows } = getOrMake(this.#tables, id, () => ({ table, rows: new Map() }));
+    const tables = this.#tablesWithin(table.day, table.scope);
+    if (tables === undefined) return;
+    const { rows } = getOrMake(tables, table.by, () => newRows(table));
+    this.#addRow(table, rows, key, numbers);
+  }
+
+  /** @returns undefined where the scope gets no tables */
+  #tablesWithin(day: string, scope: Scope | undefined): Tables | undefined {
+    const id = idOf(day, scope);
+    const known = this.#tables.get(id);
+    if (known !== undefined) return known;
+    if (scope !== undefined && (this.#isFull || !this.#hasTables(day, scope))) return undefined;
+    const tables: Tables = new Map();
+    this.#tables.set(id, tables);
+    return tables;
+  }
+
+  get #isFull(): boolean {
+    return this.#size >= this.#maxRows;
+  }
+
+  #addRow(table: Table, rows: Rows['rows'], key: string, numbers: Partial<Numbers>): void {
     let row = rows.get(key);
     if (row === undefined) {
-      const other = isFull ? OTHER_KEY : otherKey(table, key);
-      const name = isFull || rows.size >= mostRows(table) ? other : key;
+      const most = sizeOf(table.by, table.scope?.by)?.rows ?? 0;
+      // The first row of a table has its name in any case: the total of a day is a first row.
+      const hasRoom = rows.size < (this.#isFull ? 1 : most);
+      const name = hasRoom ? key : this.#isFull ? OTHER_KEY : otherKey(table, key);
       row = getOrMake(rows, name, () => {
         this.#size++;
         return noNumbers();
@@ -185,19 +248,25 @@ export class Tallies {
   }
 
   /** The rows of a table; none where nothing was counted. */
-  rowsOf(table: Table): Iterable<readonly [key: string, numbers: Numbers]> {
-    return this.#tables.get(idOf(table))?.rows ?? [];
+  rowsOf({ day, by, scope }: Table): ReadonlyMap<string, Numbers> {
+    return this.#tables.get(idOf(day, scope))?.get(by)?.rows ?? NO_ROWS;
   }
 
   /** Gives all tables away, and is empty then. */
   take(): Rows[] {
-    const tables = [...this.#tables.values()];
+    const tables = [...this.#tables.values()].flatMap((of) => [...of.values()]);
     this.#tables = new Map();
     this.#size = 0;
     return tables;
   }
 }
 
-function idOf({ day, by, campaign }: Table): string {
-  return campaign === undefined ? `${day} ${by}` : `${day} ${by} ${campaign}`;
+const NO_ROWS: ReadonlyMap<string, Numbers> = new Map();
+
+function newRows(table: Table): Rows {
+  return { table, rows: new Map() };
+}
+
+function idOf(day: string, scope: Scope | undefined): string {
+  return scope === undefined ? day : `${day} ${scope.by} ${scope.value}`;
 }

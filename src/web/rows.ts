@@ -1,6 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
+import { breakdownsOf } from '../store/engagement.ts';
 import {
+  NotCounted,
   REPORT_BY,
   type Report,
   type ReportBy,
@@ -41,10 +43,9 @@ export const rowsView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> 
 ) => {
   const read = async ({ by, ...query }: Static<typeof RowsQuery>) => {
     const selection = selectionOf(query);
-    if (by === 'position' && selection.campaign === undefined) {
-      throw new BadRequest('by is position: expected a campaign too');
-    }
-    const report = await reports.report({ by, ...selection });
+    const report = await reports.report({ by, ...selection }).catch((error: unknown) => {
+      throw error instanceof NotCounted ? new BadRequest(error.message) : error;
+    });
     return { by, selection, report };
   };
   app.get(
@@ -107,9 +108,7 @@ function rowsPage(by: ReportBy, selection: Selection, { rows, total, unreadable 
   const sorted = IN_ORDER.includes(by)
     ? rows
     : [...rows].sort((a, b) => b.peopleClicks - a.peopleClicks || b.clicks - a.clicks);
-  const others = REPORT_BY.filter(
-    (other) => other !== 'position' || selection.campaign !== undefined,
-  ).map((other) =>
+  const others = breakdownsOf(selection).map((other) =>
     other === by
       ? html`<li aria-current="true">${TITLES[other]}</li>`
       : html`<li><a href="${addressOf('/rows', { by: other, ...selection })}">${TITLES[other]}</a></li>`,

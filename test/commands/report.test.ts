@@ -198,11 +198,20 @@ describe('clickmilter report', () => {
     `);
   });
 
-  test('by position needs a campaign, and JSON is not CSV', async () => {
-    await expect(clickmilter('report', '--by', 'position')).rejects.toMatchObject({
+  test.each([
+    ['--by position', 'by position: counted only of one campaign'],
+    ['--by position --tag x', 'by position: counted only of one campaign'],
+    ['--by domain --tag x', 'by domain: counted only of all mail or of one campaign'],
+    ['--by tag --pathway x', 'by tag: counted only of all mail or of one campaign'],
+    ['--campaign x --tag y', 'campaign and tag: not counted together; ask for one of them'],
+  ])('%s is not counted', async (args, message) => {
+    await expect(clickmilter('report', ...args.split(' '))).rejects.toMatchObject({
       exitCode: 64,
-      message: 'report: --by position: needs --campaign',
+      message: `report: ${message}`,
     });
+  });
+
+  test('JSON is not CSV', async () => {
     await expect(clickmilter('report', '--json', '--csv')).rejects.toThrow(/cannot be used with/);
   });
 

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { REPORT_BY, type ReportBy, type SentMessage, type Store } from '../../src/store/store.ts';
+import {
+  NotCounted,
+  REPORT_BY,
+  type ReportBy,
+  type ReportQuery,
+  type SentMessage,
+  type Store,
+} from '../../src/store/store.ts';
 import { MemoryCounters } from '../helpers/memory-store/counters.ts';
 
 /** Noon of a day in the last two weeks, for which everything is kept. */
@@ -96,27 +103,37 @@ export function countersContract(open: () => Store, numRuns = 20): void {
       let run = 0;
       await fc.assert(
         fc.asyncProperty(history, async ({ messages, clicks }) => {
-          // Campaigns of this run alone: reports on them are not about the others.
-          const campaignOf = (which: number) => `${run} ${which % 2}`;
+          // Names of this run alone: reports on them are not about the others.
+          const inRun = (text: string) => `${run} ${text}`;
           run++;
+          const all = messages.map((message, which) => ({
+            ...message,
+            campaign: inRun(NAMES[which % 2] ?? ''),
+            ...(message.pathway && { pathway: inRun(message.pathway) }),
+            ...(message.tags && { tags: message.tags.map(inRun) }),
+          }));
           for (const one of [counters, oracle]) {
-            for (const [which, message] of messages.entries()) {
-              one.sent({ ...message, campaign: campaignOf(which) });
-            }
+            for (const message of all) one.sent(message);
             for (const { which, link, by, isLast, ...click } of clicks) {
-              const { links: _, ...facts } = messages[which] ?? {};
+              const { links: _, ...facts } = all[which] ?? {};
               const place = PLACES[link] ?? PLACES[0];
-              const messageId = `${run} ${which}`;
-              const campaign = campaignOf(which);
-              one.book({ ...facts, ...place, ...click, campaign, messageId }, by);
+              one.book({ ...facts, ...place, ...click, messageId: inRun(`${which}`) }, by);
               if (isLast) await one.flush();
             }
             await one.flush();
           }
-          for (const campaign of [0, 1].map(campaignOf)) {
+          const filters = [
+            ...NAMES.slice(0, 2).map((text) => ({ campaign: inRun(text) })),
+            ...NAMES.flatMap((text) => [{ pathway: inRun(text) }, { tag: inRun(text) }]),
+            { campaign: inRun('news'), tag: inRun('news') },
+          ];
+          for (const filter of filters) {
             for (const by of REPORT_BY) {
-              const query = { by, campaign, since: dayOf(at(6)), until: dayOf(at(0)) };
-              expect(await counters.report(query), by).toEqual(await oracle.report(query));
+              const query = { by, ...filter, since: dayOf(at(6)), until: dayOf(at(0)) };
+              const report = counters.report(query);
+              const about = JSON.stringify(query);
+              if (!isCounted(query)) await expect(report, about).rejects.toThrow(NotCounted);
+              else expect(await report, about).toEqual(await oracle.report(query));
             }
           }
         }),
@@ -133,7 +150,14 @@ const PLACES = [
   { link: 'ü'.repeat(250), part: 'text' },
   { link: 'Blog', part: 'text', position: 17 },
 ] as const;
-const name = fc.constantFrom('news', 'a "b" \u0001', 'ü'.repeat(250));
+const NAMES = ['news', 'a "b" \u0001', 'ü'.repeat(250)] as const;
+const name = fc.constantFrom(...NAMES);
+
+/** What may be asked of one pathway or tag; of one campaign everything. */
+const isCounted = ({ by, campaign, pathway, tag }: ReportQuery) =>
+  (campaign !== undefined && tag === undefined) ||
+  (campaign === undefined &&
+    ['day', 'hour', 'campaign', 'link', pathway === undefined ? 'tag' : 'pathway'].includes(by));
 /** Messages, and clicks on them in order of time: the facts of a message never change. */
 const history = fc.record({
   messages: fc.array(

@@ -58,7 +58,8 @@ test.each(REPORT_BY)('JSON and CSV have every row, by %s', async (by) => {
 test.each([
   ['/rows', 'must have required property'],
   ['/rows?by=nothing', 'must be equal to one of the allowed values'],
-  ['/rows?by=position', 'by is position: expected a campaign too'],
+  ['/rows?by=position', 'by position: counted only of one campaign'],
+  ['/rows?by=domain&tag=a', 'by domain: counted only of all mail or of one campaign'],
   ['/rows?by=link&from=2026-01-01', 'must NOT have additional properties'],
   ['/?since=2026-02-30', 'must match format'],
   ['/?since=0001-01-01&until=0001-01-02', 'must match pattern'],

@@ -57,11 +57,19 @@ export class FileReport implements Reports {
     const { firstDay, query } = sum;
     for (const day of this.#days) {
       if (day < firstDay || day > (query.until ?? '9999')) continue;
-      const { rows, total } = sum.tablesOf(day);
-      for (const [key, numbers] of this.#tallies.rowsOf(rows)) sum.addRow(rows, key, numbers);
-      for (const [, numbers] of total ? this.#tallies.rowsOf(total) : []) sum.addToTotal(numbers);
+      this.#addDay(sum, day);
     }
     sum.unreadable += this.#unreadable;
+  }
+
+  #addDay(sum: ReportSum, day: string): void {
+    const { table, keys } = sum.totalOf(day);
+    const totals = this.#tallies.rowsOf(table);
+    const found = keys.flatMap((key) => totals.get(key) ?? []);
+    for (const numbers of found) sum.addTotal(day, numbers);
+    const rows = found.length > 0 ? sum.tableOf(day) : undefined;
+    if (rows === undefined) return;
+    for (const [key, numbers] of this.#tallies.rowsOf(rows)) sum.addRow(key, numbers);
   }
 
   async #readOn(): Promise<void> {

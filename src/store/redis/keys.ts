@@ -58,9 +58,11 @@ export class Keys {
   }
 
   /** A table of counts: a hash. The name of a campaign may be long, and its tables are many. */
-  table({ day, by, campaign }: Table): string {
+  table({ day, by, scope }: Table): string {
     const start = `${this.#prefix}t:${day}:${by}`;
-    return campaign === undefined ? start : `${start}:${shortDigest(campaign)}`;
+    if (scope === undefined) return start;
+    const kind = scope.by === 'campaign' ? '' : `${scope.by}:`;
+    return `${start}:${kind}${shortDigest(scope.value)}`;
   }
 
   /** The skeletons of a campaign's newsletter. @param campaign its short digest */

@@ -1,4 +1,4 @@
-import { countOf, type Numbers } from '../counting.ts';
+import { countOf } from '../counting.ts';
 import type { ReportSum } from '../report-sum.ts';
 import type { SentAt } from '../store.ts';
 import type { Table } from '../tallies.ts';
@@ -12,9 +12,11 @@ const PORTION = 500;
 /** Days that are read at a time. */
 const DAYS = 50;
 
+/** A day on which something was counted. */
 interface CountedDay {
   readonly day: string;
-  readonly hasTables: boolean;
+  /** The rows of its total; none where this release counted nothing. */
+  readonly totals: readonly string[];
   /** Whether an earlier release counted on this day. */
   readonly hasOldCounts: boolean;
 }
@@ -37,54 +39,52 @@ export class RedisReport {
     }
   }
 
-  async #addDay(sum: ReportSum, { day, hasTables, hasOldCounts }: CountedDay): Promise<void> {
-    const { rows, total } = sum.tablesOf(day);
+  async #addDay(sum: ReportSum, { day, totals, hasOldCounts }: CountedDay): Promise<void> {
+    for (const value of totals) {
+      const numbers = parseNumbers(value);
+      if (numbers === undefined) sum.unreadable++;
+      else sum.addTotal(day, numbers);
+    }
+    const table = totals.length > 0 ? sum.tableOf(day) : undefined;
     await Promise.all([
-      hasTables && this.#addTable(sum, rows, (key, numbers) => sum.addRow(rows, key, numbers)),
-      hasTables && total && this.#addTable(sum, total, (_, numbers) => sum.addToTotal(numbers)),
+      table && this.#addTable(sum, table),
       hasOldCounts && this.#addOldCounts(sum, day),
     ]);
   }
 
   /** The days on which something was counted: a campaign has few of a year. */
-  #countedDays({ days, query }: ReportSum): Promise<CountedDay[]> {
-    // The rows of campaigns are of all mail.
-    const campaign = query.by === 'campaign' ? undefined : query.campaign;
-    const about = JSON.stringify([days[0], days.at(-1), campaign]);
+  #countedDays(sum: ReportSum): Promise<CountedDay[]> {
+    const { days, scope } = sum;
+    const about = JSON.stringify([days[0], days.at(-1), scope]);
     const underWay = this.#lookups.get(about);
     if (underWay !== undefined) return underWay;
-    const lookup = this.#lookUp(days, campaign).finally(() => this.#lookups.delete(about));
+    const lookup = this.#lookUp(sum, days).finally(() => this.#lookups.delete(about));
     this.#lookups.set(about, lookup);
     return lookup;
   }
 
-  async #lookUp(days: readonly string[], campaign: string | undefined): Promise<CountedDay[]> {
+  async #lookUp(sum: ReportSum, days: readonly string[]): Promise<CountedDay[]> {
     const { keys } = this.#connection;
-    const scope = campaign === undefined ? {} : { campaign };
     const found = await this.#connection.run((client) =>
       Promise.all(
         days.map(async (day): Promise<CountedDay> => {
-          // Whatever is counted is in these two, whatever else it is in.
-          const [tables, old] = await Promise.all([
-            client.exists(keys.table({ day, by: 'day', ...scope })),
+          const total = sum.totalOf(day);
+          const [values, old] = await Promise.all([
+            client.hmget(keys.table(total.table), ...total.keys),
             client.exists(keys.counts(day)),
           ]);
-          return { day, hasTables: tables > 0, hasOldCounts: old > 0 };
+          return { day, totals: values.flatMap((value) => value ?? []), hasOldCounts: old > 0 };
         }),
       ),
     );
-    return found.filter(({ hasTables, hasOldCounts }) => hasTables || hasOldCounts);
+    return found.filter(({ totals, hasOldCounts }) => totals.length > 0 || hasOldCounts);
   }
 
-  async #addTable(
-    sum: ReportSum,
-    table: Table,
-    add: (key: string, numbers: Numbers) => void,
-  ): Promise<void> {
+  async #addTable(sum: ReportSum, table: Table): Promise<void> {
     for await (const [key, value] of this.#fields(this.#connection.keys.table(table))) {
       const numbers = parseNumbers(value);
       if (numbers === undefined) sum.unreadable++;
-      else add(key, numbers);
+      else sum.addRow(key, numbers);
     }
   }
 

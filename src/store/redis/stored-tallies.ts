@@ -1,5 +1,14 @@
 import { METRICS, type Numbers, noNumbers } from '../counting.ts';
-import { BREAKDOWNS, mostRows, otherKey, type Rows, type Table, Tallies } from '../tallies.ts';
+import type { ReportScope } from '../store.ts';
+import {
+  KEEP_DAYS,
+  otherKey,
+  type Rows,
+  type Scope,
+  sizeOf,
+  type Table,
+  Tallies,
+} from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
 import { FOREIGN, IS_FOREIGN } from './count-fields.ts';
 
@@ -10,12 +19,14 @@ const COMMANDS = 16;
 /** Rows that wait while Redis is away. */
 const MAX_WAITING = 50_000;
 /**
- * Campaigns for which this process adds to tables of their own in a day; further ones count for all
- * mail only.
+ * Campaigns, pathways and tags for which this process adds to tables of their own in a day, and
+ * rows that these tables get. Further ones count for all mail only.
  */
-const MAX_CAMPAIGNS = 5_000;
-/** Rows that such tables get in a day, from this process. */
-const MAX_NEW_ROWS = 50_000;
+const BUDGETS: Readonly<Record<ReportScope, { readonly names: number; readonly rows: number }>> = {
+  campaign: { names: 5_000, rows: 50_000 },
+  pathway: { names: 500, rows: 10_000 },
+  tag: { names: 500, rows: 10_000 },
+};
 const DAY_SECONDS = 86_400;
 /**
  * Adds numbers to rows. A row is a field of its table's hash, and holds its numbers in the order of
@@ -24,8 +35,8 @@ const DAY_SECONDS = 86_400;
  * KEYS: the tables.
  * ARGV: for each table the seconds to keep it, the most rows it may have, the number of rows that
  * follow, and each row and its numbers.
- * Returns how many rows could not be added because of a foreign value, how many are new, and then
- * the positions of those for which their table has no room.
+ * Returns how many rows could not be added because of a foreign value, how many are new in each
+ * table, and then the positions of those for which their table has no room.
  */
 const ADD = `${IS_FOREIGN}
 local function sum(old, new)
@@ -38,10 +49,11 @@ local function sum(old, new)
     if number > 0 then last = #sums end
   end
 end
-local at, index, reply = 1, 0, { 0, 0 }
-for _, key in ipairs(KEYS) do
+local at, index, reply = 1, 0, { 0, {} }
+for which, key in ipairs(KEYS) do
   local most, last = tonumber(ARGV[at + 1]), at + 2 + 2 * tonumber(ARGV[at + 2])
   local size = redis.pcall('HLEN', key)
+  reply[2][which] = 0
   local bad = foreign(size)
   if not bad and type(size) == 'table' then return size end
   for i = at + 3, last, 2 do
@@ -53,7 +65,7 @@ for _, key in ipairs(KEYS) do
     else
       if not old then
         size = size + 1
-        reply[2] = reply[2] + 1
+        reply[2][which] = reply[2][which] + 1
       end
       redis.call('HSET', key, ARGV[i], old and sum(old, ARGV[i + 1]) or ARGV[i + 1])
     end
@@ -74,10 +86,8 @@ interface Row {
 /** Adds up the numbers of each table, and writes them to a hash each. */
 export class StoredTallies {
   readonly #connection: RedisConnection;
-  readonly #details = new CampaignBudget();
-  readonly tallies = new Tallies(MAX_WAITING, (day, campaign) =>
-    this.#details.admits(day, campaign),
-  );
+  readonly #budget = new ScopeBudget();
+  readonly tallies = new Tallies(MAX_WAITING, (day, scope) => this.#budget.admits(day, scope));
 
   constructor(connection: RedisConnection) {
     this.#connection = connection;
@@ -100,9 +110,12 @@ export class StoredTallies {
   async #send(rows: readonly Row[]): Promise<string | undefined> {
     let left = rows;
     try {
-      const [foreign, full] = await this.#add(rows, mostRows);
+      const [foreign, full] = await this.#add(
+        rows,
+        ({ by, scope }) => sizeOf(by, scope?.by)?.rows ?? 0,
+      );
       left = full.flatMap(({ table, key, numbers }): Row[] =>
-        this.#isClosed(table) ? [] : [{ table, key: otherKey(table, key), numbers }],
+        this.#budget.isSpent(table.scope) ? [] : [{ table, key: otherKey(table, key), numbers }],
       );
       const [more] = left.length > 0 ? await this.#add(left, () => Number.MAX_SAFE_INTEGER) : [0];
       return foreign + more > 0
@@ -120,57 +133,65 @@ export class StoredTallies {
     most: (table: Table) => number,
   ): Promise<[foreign: number, full: readonly Row[]]> {
     const { keys } = this.#connection;
-    const tables: string[] = [];
+    const tables: Table[] = [];
     const args: (string | number)[] = [];
     for (let start = 0; start < rows.length; ) {
       const table = rows[start]?.table;
       if (table === undefined) break;
       let end = start;
       while (rows[end]?.table === table) end++;
-      tables.push(keys.table(table));
+      tables.push(table);
       args.push(
-        BREAKDOWNS[table.by].keepDays * DAY_SECONDS,
-        this.#isClosed(table) ? 0 : most(table),
+        (sizeOf(table.by, table.scope?.by)?.days ?? KEEP_DAYS) * DAY_SECONDS,
+        this.#budget.isSpent(table.scope) ? 0 : most(table),
         end - start,
       );
       for (const { key, numbers } of rows.slice(start, end)) args.push(key, formatNumbers(numbers));
       start = end;
     }
-    const [foreign = 0, added = 0, ...full] = (await this.#connection.run((client) =>
-      client.eval(ADD, tables.length, ...tables, ...args),
-    )) as number[];
-    this.#details.newRows += added;
+    const [foreign, added, ...full] = (await this.#connection.run((client) =>
+      client.eval(ADD, tables.length, ...tables.map((table) => keys.table(table)), ...args),
+    )) as [number, readonly number[], ...number[]];
+    for (const [at, { scope }] of tables.entries()) this.#budget.spend(scope, added[at] ?? 0);
     return [foreign, full.flatMap((at) => rows.slice(at, at + 1))];
-  }
-
-  /** Whether a table takes no further rows: it is of a campaign, and they have too many. */
-  #isClosed({ campaign }: Table): boolean {
-    return campaign !== undefined && this.#details.newRows >= MAX_NEW_ROWS;
   }
 }
 
 /**
- * Bounds what one process adds to the tables of campaigns in a day: senders choose how many
- * campaigns there are.
+ * Bounds what one process adds to the tables of campaigns, pathways and tags in a day: senders
+ * choose how many of them there are.
  */
-class CampaignBudget {
-  newRows = 0;
+class ScopeBudget {
   #day = '';
-  readonly #campaigns = new Set<string>();
+  #spent = nothingSpent();
 
-  /** Whether a campaign has tables of its own. */
-  admits(day: string, campaign: string): boolean {
+  /** Whether a campaign, pathway or tag has tables of its own. */
+  admits(day: string, { by, value }: Scope): boolean {
     if (day > this.#day) {
       this.#day = day;
-      this.newRows = 0;
-      this.#campaigns.clear();
+      this.#spent = nothingSpent();
     }
-    const id = `${day} ${campaign}`;
-    if (this.#campaigns.has(id)) return true;
-    if (this.#campaigns.size >= MAX_CAMPAIGNS) return false;
-    this.#campaigns.add(id);
+    const { names } = this.#spent[by];
+    const id = `${day} ${value}`;
+    if (names.has(id)) return true;
+    if (names.size >= BUDGETS[by].names) return false;
+    names.add(id);
     return true;
   }
+
+  spend(scope: Scope | undefined, newRows: number): void {
+    if (scope !== undefined) this.#spent[scope.by].rows += newRows;
+  }
+
+  /** Whether a table takes no further rows: those of its kind have too many. */
+  isSpent(scope: Scope | undefined): boolean {
+    return scope !== undefined && this.#spent[scope.by].rows >= BUDGETS[scope.by].rows;
+  }
+}
+
+function nothingSpent() {
+  const nothing = () => ({ names: new Set<string>(), rows: 0 });
+  return { campaign: nothing(), pathway: nothing(), tag: nothing() };
 }
 
 /** Spreads rows over commands. In a cluster the keys of one command must lie on one node. */

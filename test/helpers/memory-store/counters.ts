@@ -1,14 +1,16 @@
 import { noNumbers } from '../../../src/store/counting.ts';
-import type {
-  ClickClass,
-  CountedClick,
-  Counters,
-  Report,
-  ReportBy,
-  ReportQuery,
-  ReportRow,
-  SentAt,
-  SentMessage,
+import { ReportSum } from '../../../src/store/report-sum.ts';
+import {
+  type ClickClass,
+  type CountedClick,
+  type Counters,
+  REPORT_SCOPES,
+  type Report,
+  type ReportBy,
+  type ReportQuery,
+  type ReportRow,
+  type SentAt,
+  type SentMessage,
 } from '../../../src/store/store.ts';
 
 type Sums = Omit<Required<ReportRow>, 'key'>;
@@ -61,14 +63,17 @@ export class MemoryCounters implements Counters {
 
   async flush() {}
 
-  async report({ by, since = '', until = '9999', campaign }: ReportQuery): Promise<Report> {
+  async report(query: ReportQuery): Promise<Report> {
+    const { by, since = '', until = '9999' } = new ReportSum(query).query;
     const counts = this.#counts.filter(
       ({ keys }) =>
         (keys.day[0] ?? '') >= since &&
         (keys.day[0] ?? '') <= until &&
-        (campaign === undefined || keys.campaign[0] === campaign),
+        REPORT_SCOPES.every((one) => keys[one].includes(query[one] ?? keys[one][0] ?? '')),
     );
-    const keys = [...new Set(counts.flatMap((one) => one.keys[by]))].sort();
+    const only = REPORT_SCOPES.find((one) => one === by && query[one] !== undefined);
+    const all = new Set(counts.flatMap((one) => one.keys[by]));
+    const keys = [...all].filter((key) => !only || key === query[only]).sort();
     const isOfLinks = by === 'link' || by === 'position';
     return {
       rows: keys.map((key) => {

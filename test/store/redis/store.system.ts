@@ -386,7 +386,8 @@ describe('counts', () => {
     const { counters } = open({ url: redis.url, commandTimeoutMs: 60_000 });
     const most = 5000;
     for (let i = 0; i < 2 * most; i++) {
-      const each = { ...facts, campaign: `c${i}`, recipientDomain: `${i}.example` };
+      const names = { campaign: `c${i}`, pathway: `p${i}`, tags: [`t${i}`, 'all'] };
+      const each = { ...facts, ...names, recipientDomain: `${i}.example` };
       counters.sent({ ...each, links: 1 });
       counters.book({ ...click, ...each, messageId: `${i}`, link: `${i}` }, 'people');
       if (i % most === 0) await counters.flush();
@@ -399,6 +400,14 @@ describe('counts', () => {
       expect(report.rows.length, by).toBeLessThanOrEqual(rows + 1);
       const sum = report.rows.reduce((all, row) => all + row.clicks, 0);
       expect(sum, by).toBe(2 * most);
+    }
+    for (const by of ['campaign', 'link'] as const) {
+      const report = await counters.report({ by, tag: 'all', since: day, until: day });
+      expect(report.rows.length, by).toBeLessThanOrEqual(501);
+      expect(
+        report.rows.reduce((all, row) => all + row.clicks, 0),
+        by,
+      ).toBe(2 * most);
     }
     const script = `local all = 0
       for _, key in ipairs(redis.call('KEYS', '*:t:*')) do all = all + redis.call('HLEN', key) end

@@ -1,0 +1,86 @@
+import {
+  REPORT_BY,
+  REPORT_SCOPES,
+  type ReportBy,
+  type ReportFilter,
+  type ReportRow,
+  type Reports,
+} from './store.ts';
+import { HOUR_DAYS, KEEP_DAYS, sizeOf, sourceOf } from './tallies.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** The breakdowns that are counted of all mail, or of one campaign, pathway or tag. */
+export function breakdownsOf(filter: ReportFilter): readonly ReportBy[] {
+  const scope = scopeIn(filter);
+  return REPORT_BY.filter(
+    (by) => by === 'day' || by === scope || sourceOf(by, scope) !== undefined,
+  );
+}
+
+/** How many days a breakdown goes back. */
+export function daysKept(by: ReportBy, filter: ReportFilter): number {
+  return sizeOf(by, scopeIn(filter))?.days ?? KEEP_DAYS;
+}
+
+function scopeIn(filter: ReportFilter) {
+  return REPORT_SCOPES.find((scope) => filter[scope] !== undefined);
+}
+
+/** The numbers of a campaign in the hours `from` to `to` (excluded) since it began. */
+export interface AgeRow extends ReportRow {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A campaign from its first message to its last click. */
+export interface CampaignLife {
+  /** The UTC hour, or day, of the first message: YYYY-MM-DDTHH, YYYY-MM-DD. */
+  readonly began: string;
+  /**
+   * An hour each in the first 14 days, then a day each; only days where `began` is a day, because
+   * the hours of the first day are not kept any more. Ages without counts are left out.
+   */
+  readonly ages: readonly AgeRow[];
+}
+
+/** @returns undefined for a campaign of which nothing is counted */
+export async function readLife(
+  reports: Reports,
+  campaign: string,
+): Promise<CampaignLife | undefined> {
+  const { rows: days } = await reports.report({ campaign, by: 'day' });
+  const day = firstOf(days)?.key;
+  if (day === undefined) return undefined;
+  const until = dayOf(Date.parse(day) + (HOUR_DAYS - 1) * DAY_MS);
+  const { rows: hours } = await reports.report({ campaign, by: 'hour', since: day, until });
+  const hour = firstOf(hours)?.key;
+  const began = hour?.startsWith(day) ? hour : day;
+  const hasHours = began !== day;
+  const rows = [
+    ...(hasHours ? hours.map((row) => [row, HOUR_MS] as const) : []),
+    ...days.filter(({ key }) => !hasHours || key > until).map((row) => [row, DAY_MS] as const),
+  ];
+  const start = timeOf(began);
+  const ages = rows.map(([row, length]): AgeRow => {
+    const from = timeOf(row.key) - start;
+    return { ...row, from: from / HOUR_MS, to: (from + length) / HOUR_MS };
+  });
+  // Clicks whose hour is not known have no age.
+  return { began, ages: ages.filter(({ from }) => from >= 0) };
+}
+
+/** The first row with messages, else the first: those of a long time ago are not kept. */
+function firstOf(rows: readonly ReportRow[]): ReportRow | undefined {
+  return rows.find(({ messages = 0 }) => messages > 0) ?? rows[0];
+}
+
+/** @param key a UTC day or hour: YYYY-MM-DD, YYYY-MM-DDTHH */
+function timeOf(key: string): number {
+  return Date.parse(key.length === 13 ? `${key}:00Z` : key);
+}
+
+function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
