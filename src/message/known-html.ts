@@ -54,7 +54,7 @@ export function keep(
   options: ReadingOptions,
 ): void {
   const middle = middleLink(raw);
-  if (middle === -1 || charset.masks) {
+  if (middle === -1 || charset.masks || charset.unit !== 1) {
     return;
   }
   const keys = linksAround(raw, middle).map((at) => keyAt(raw, at));

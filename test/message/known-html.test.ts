@@ -78,6 +78,16 @@ test('a part that is too large, another charset, or other marks are not those th
   expect(known(Buffer.concat([instance, Buffer.alloc(300_000)]))).toBeUndefined();
 });
 
+test('a part in UTF-16 is not kept: its characters are not its bytes', () => {
+  const html = `<!-- href href -->\r\n${'<a href="https://a.example/">x</a>'.repeat(9)}`;
+  const bytes = Buffer.from(html, 'utf16le').toString('latin1').replaceAll('\0', '=00');
+  const raw = Buffer.from(`${bytes}<!-- href -->href href\r\n`, 'latin1');
+  const first = rewrite(raw, 'utf-16le');
+  expect(first.links).toHaveLength(9);
+  rewrite(raw, 'utf-16le');
+  expect(rewrite(raw, 'utf-16le')).toEqual(first);
+});
+
 test('the limit of links holds for the links of all pieces', () => {
   const instance = newsletter([]);
   const base = encoded(instance([], 0));
