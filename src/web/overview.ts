@@ -43,13 +43,14 @@ export const overviewView: FastifyPluginAsyncTypebox<{ readonly reports: Reports
 };
 
 async function readOverview(reports: Reports, selection: Selection): Promise<Overview> {
-  // A campaign is the only row of its own campaigns.
-  const by: ReportBy[] = selection.campaign === undefined ? ['link', 'campaign'] : ['link'];
-  const { summary, lists } = await readSummary(reports, selection, hoursOf(selection), by);
+  const { summary, lists } = await readSummary(reports, selection, hoursOf(selection), [
+    'link',
+    'campaign',
+  ]);
   return {
     ...summary,
-    campaigns: mostClicked(lists.campaign ?? [], MOST_ROWS),
-    links: mostClicked(lists.link ?? [], MOST_ROWS),
+    campaigns: mostClicked(lists.campaign, MOST_ROWS),
+    links: mostClicked(lists.link, MOST_ROWS),
   };
 }
 

@@ -44,21 +44,22 @@ export async function readSummary<By extends ReportBy>(
   selection: Selection,
   hourly: Period | undefined,
   lists: readonly By[],
-): Promise<{ summary: Summary; lists: Readonly<Record<By, readonly ReportRow[]>> }> {
+): Promise<{ summary: Summary; lists: Readonly<Record<By, Report>> }> {
   const before = periodBefore(selection);
   const read = (by: ReportBy, period: Period = selection) =>
     reports.report({ ...selection, ...period, by });
-  const [days, daysBefore, hours, ...others] = await Promise.all([
+  const readList = async (by: By): Promise<[By, Report]> => [by, await read(by)];
+  const [days, daysBefore, hours, others] = await Promise.all([
     read('day'),
     read('day', before),
     hourly && read('hour', hourly),
-    ...lists.map((by) => read(by)),
+    Promise.all(lists.map(readList)),
   ]);
   const compare = (value: (total: ReportRow) => number | null): Figure => ({
     value: value(days.total),
     before: value(daysBefore.total),
   });
-  const all = [days, daysBefore, hours, ...others];
+  const all = [days, daysBefore, hours, ...others.map(([, report]) => report)];
   const summary = {
     ...selection,
     before,
@@ -70,15 +71,14 @@ export async function readSummary<By extends ReportBy>(
     hours: (hours?.rows ?? []).map(asJson),
     unreadable: all.reduce((sum, report) => sum + (report?.unreadable ?? 0), 0),
   };
-  const rowsOf = lists.map((by, n): [By, Report['rows']] => [by, others[n]?.rows ?? []]);
-  return { summary, lists: Object.fromEntries(rowsOf) as Record<By, readonly ReportRow[]> };
+  return { summary, lists: Object.fromEntries(others) as Record<By, Report> };
 }
 
 /** A row as it is in answers. */
 const asJson = (row: ReportRow): Row => ({ key: row.key, ...numbersOf(row) });
 
 /** The rows that people clicked most. */
-export function mostClicked(rows: readonly ReportRow[], most: number): Row[] {
+export function mostClicked({ rows }: Report, most: number): Row[] {
   const byPeople = (a: ReportRow, b: ReportRow) =>
     b.peopleClicks - a.peopleClicks || b.clicks - a.clicks;
   return [...rows].sort(byPeople).slice(0, most).map(asJson);

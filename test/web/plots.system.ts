@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Html, html } from '../../src/web/html.ts';
+import { page } from '../../src/web/layout.ts';
+import { shownCount } from '../../src/web/numbers.ts';
+import { plot } from '../../src/web/table.ts';
 import { barriers, startBrowser, visit } from '../helpers/browser.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';
 
@@ -12,50 +16,57 @@ const POLICY =
 const UPLOT = import.meta.resolve('uplot/dist/uPlot.esm.js');
 
 interface Row {
-  readonly first: string;
+  readonly first: Html;
   readonly x: number;
   readonly people: number;
   readonly automatic: number;
+  readonly messages: number;
 }
-const FIGURES: Readonly<Record<string, readonly Row[]>> = {
+const FIGURES: Readonly<Record<'time' | 'log-hours' | 'bars', readonly Row[]>> = {
   time: Array.from({ length: 9 }, (_, n) => ({
-    first: `<time datetime="2026-11-0${n + 1}">${n + 1} November</time>`,
+    first: html`<time datetime="2026-11-0${n + 1}">${n + 1} November</time>`,
     x: Date.UTC(2026, 10, n + 1) / 1000,
     people: 17 * n,
     automatic: 300 - n * n,
+    messages: 1000 * n,
   })),
   'log-hours': [1, 2, 6, 24, 100].map((hours) => ({
-    first: `<data value="${hours}">${hours} h</data>`,
+    first: html`<data value="${hours}">${hours} h</data>`,
     x: hours,
     people: hours * 10,
     automatic: hours,
+    messages: 0,
   })),
-  bars: ['A name that is too long for the room it has on a telephone', '&lt;b&gt;'].map(
-    (first, x) => ({ first, x, people: 40 + x, automatic: 7 }),
-  ),
+  bars: ['A name that is too long for the room it has on a telephone', '<b>'].map((name, x) => ({
+    first: html`${name}`,
+    x,
+    people: 40 + x,
+    automatic: 7,
+    messages: 0,
+  })),
 };
 
-const cell = (value: number) =>
-  `<td><data value="${value}">${value.toLocaleString('en')}</data></td>`;
-const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Plots</title>
-<meta name="viewport" content="width=device-width">
-<link rel="stylesheet" href="/assets/uPlot.min.css"><link rel="stylesheet" href="/assets/style.css">
-<script type="module" src="/assets/plots.js"></script></head><body><main><h1>Plots</h1>
-${Object.entries(FIGURES)
-  .map(
-    ([kind, rows]) => `<figure class="plot" data-plot="${kind}"><figcaption>${kind}</figcaption>
-<div class="canvas"></div><details open><summary>Table</summary><div class="table" tabindex="0"><table>
-<thead><tr><th scope="col">Where</th><th scope="col" data-series="people">People</th>
-<th scope="col">Share</th><th scope="col" data-series="automatic">Automatic</th></tr></thead><tbody>
-${rows
-  .map(
-    (row) => `<tr><td>${row.first}</td>${cell(row.people)}<td>1%</td>${cell(row.automatic)}</tr>`,
-  )
-  .join('')}
-</tbody></table></div></details></figure>`,
-  )
-  .join('')}
-</main></body></html>`;
+const number = (value: number) => html`<data value="${value}">${shownCount(value)}</data>`;
+const drawing = (kind: keyof typeof FIGURES) =>
+  plot<Row>({
+    kind,
+    label: kind,
+    columns: [
+      { title: 'Where', cell: ({ first }) => first },
+      { title: 'People', series: 'people', cell: ({ people }) => number(people) },
+      { title: 'Share', cell: () => '1%' },
+      { title: 'Automatic', series: 'automatic', cell: ({ automatic }) => number(automatic) },
+      kind === 'time'
+        ? { title: 'Messages', series: 'messages', cell: ({ messages }) => number(messages) }
+        : { title: 'Messages', cell: ({ messages }) => number(messages) },
+    ],
+    rows: FIGURES[kind],
+  });
+const PAGE = `${page({
+  title: 'Plots',
+  path: '/',
+  content: [drawing('time'), drawing('log-hours'), drawing('bars')],
+})}`;
 
 const server = createServer((request, response) => {
   const [, name] = /^\/assets\/([\w.-]+)$/.exec(request.url ?? '') ?? [];
@@ -115,7 +126,9 @@ test.each(WIDTHS)('at %d pixels each figure is drawn from its table', async (wid
       const automatic = rows.map((row) => row.automatic);
       // Bars stand on one another.
       const both = rows.map((row) => row.people + row.automatic);
-      const values = kind === 'bars' ? [both, people] : [people, automatic];
+      const messages = rows.map((row) => row.messages);
+      const lines = [people, automatic, ...(kind === 'time' ? [messages] : [])];
+      const values = kind === 'bars' ? [both, people] : lines;
       expect(plots[kind], kind).toEqual([rows.map(({ x }) => x), ...values]);
     }
     for (const series of ['people', 'automatic']) {
@@ -177,10 +190,11 @@ test('arrow keys read the values of each row', async () => {
     for (const [kind, rows] of Object.entries(FIGURES)) {
       const figure = page.locator(`figure[data-plot="${kind}"]`);
       await figure.locator('[role="img"]').focus();
-      const labels = await figure.locator('tbody td:first-child').allTextContents();
+      const labels = await figure.locator('tbody th').allTextContents();
       for (const [n, row] of rows.entries()) {
         await page.keyboard.press(kind === 'bars' ? 'ArrowDown' : 'ArrowRight');
-        const told = `${labels[n]}: People ${row.people.toLocaleString('en')}, Automatic ${row.automatic}`;
+        const messages = kind === 'time' ? `, Messages ${shownCount(row.messages)}` : '';
+        const told = `${labels[n]}: People ${shownCount(row.people)}, Automatic ${row.automatic}${messages}`;
         await expect.poll(() => figure.locator('output').textContent()).toBe(told);
       }
     }

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { barriers, startBrowser, visit } from '../helpers/browser.ts';
+import { barriers, startBrowser, visit, writePicture } from '../helpers/browser.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { AUTUMN, countMonth, HOSTILE } from '../helpers/month-of-clicks.ts';
 import { poll } from '../helpers/poll.ts';
@@ -68,8 +68,7 @@ describe.each(Object.entries(VIEWS))('the view %s', (name, path) => {
       await page.waitForFunction(DRAWN);
       expect(await page.evaluate(OVERFLOW)).toBe(false);
       expect(complaints).toEqual([]);
-      const file = `${PICTURES}/${name}-${width}.png`;
-      if (PICTURES) await page.screenshot({ path: file, fullPage: true });
+      if (PICTURES) await writePicture(page, `${PICTURES}/${name}-${width}.webp`);
     });
   });
 
