@@ -72,7 +72,7 @@ describe('the overview', () => {
       campaign: 'winter',
       messages: { value: 4, before: 0 },
       people_unique_clicked: { value: 1, before: 0 },
-      campaigns: [],
+      campaigns: [{ key: 'winter', messages: 4 }],
     });
   });
 
