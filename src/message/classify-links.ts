@@ -62,14 +62,16 @@ export function classifyLinks(
     return { part, links, mayChange };
   });
   if (!optedOutTargets.isEmpty || !unsubscribeTargets.isEmpty || !listTargets.isEmpty) {
-    for (const { candidate, link, host } of classified.flatMap(({ links }) => links)) {
-      const isPlain = candidate.host !== undefined;
-      link.reason ??= optedOutTargets.get(link.target, host, isPlain);
-      // The mark counts before List-Unsubscribe, in the other part too, where it may be missing.
-      if (unsubscribeTargets.get(link.target, host, isPlain) !== undefined) {
-        link.unsubscribe = true;
-      } else {
-        link.reason ??= listTargets.get(link.target, host, isPlain);
+    for (const { links } of classified) {
+      for (const { candidate, link, host } of links) {
+        const isPlain = candidate.host !== undefined;
+        link.reason ??= optedOutTargets.get(link.target, host, isPlain);
+        // The mark counts before List-Unsubscribe, in the other part too, where it may be missing.
+        if (unsubscribeTargets.get(link.target, host, isPlain) !== undefined) {
+          link.unsubscribe = true;
+        } else {
+          link.reason ??= listTargets.get(link.target, host, isPlain);
+        }
       }
     }
   }

@@ -147,17 +147,21 @@ export function decodeText(payload: Buffer, place: string): string {
   return payload.toString('latin1', 0, end);
 }
 
+const NO_ARGS: readonly string[] = [];
+
 /**
  * Decodes SMFIC_MAIL and SMFIC_RCPT: address NUL, then arguments, each with NUL. Bytes after the
  * last NUL are ignored.
  */
 export function decodeEnvelope(payload: Buffer, place: string): EnvelopeAddress {
-  const [address, ...args] = payload.toString('latin1').split('\0').slice(0, -1);
-  if (address === undefined) throw new ProtocolError(`milter: ${place}: expected address, NUL`);
+  const end = payload.indexOf(0);
+  if (end < 0) throw new ProtocolError(`milter: ${place}: expected address, NUL`);
+  const address = payload.toString('latin1', 0, end);
+  const args = payload.toString('latin1', end + 1);
   return {
     // Postfix sends the addresses of local submission without angle brackets.
     address: address.startsWith('<') && address.endsWith('>') ? address.slice(1, -1) : address,
-    args,
+    args: args === '' ? NO_ARGS : args.split('\0').slice(0, -1),
   };
 }
 

@@ -121,7 +121,7 @@ function observe(
     metrics.count('links_total', { outcome: 'tracked', reason: '' }, tracked);
     metrics.count('campaign_messages_total', { campaign: campaignId });
   }
-  for (const [why, count] of leftAlone) {
+  for (const [why, count] of Object.entries(leftAlone ?? {})) {
     metrics.count('links_total', { outcome: 'left alone', reason: why }, count);
   }
 }
@@ -206,7 +206,7 @@ export function logMessage(
       notDone,
       found: links.length,
       tracked,
-      leftAlone: leftAlone.size > 0 ? Object.fromEntries(leftAlone) : undefined,
+      leftAlone,
       ms: Math.round(milliseconds * 10) / 10,
       links: areShown ? links.map((link) => describeLink(logger, detail, link)) : undefined,
     } satisfies Fields & Record<keyof Omit<MessageReport, 'milliseconds' | 'problems'>, unknown>,
@@ -221,17 +221,19 @@ function describeLink(logger: Logger, detail: Detail, { part, target, reason }: 
 
 interface LinkCounts {
   readonly tracked: number;
-  /** Links left alone, by reason. */
-  readonly leftAlone: ReadonlyMap<SkipReason, number>;
+  /** Links left alone, by reason; undefined where there are none. */
+  readonly leftAlone: Readonly<Partial<Record<SkipReason, number>>> | undefined;
 }
 
 function countLinks(links: readonly RewrittenLink[]): LinkCounts {
   let tracked = 0;
-  const leftAlone = new Map<SkipReason, number>();
+  let leftAlone: Partial<Record<SkipReason, number>> | undefined;
   for (const link of links) {
     if (link.tracked) tracked++;
     const { reason } = link;
-    if (reason !== undefined) leftAlone.set(reason, (leftAlone.get(reason) ?? 0) + 1);
+    if (reason === undefined) continue;
+    leftAlone ??= {};
+    leftAlone[reason] = (leftAlone[reason] ?? 0) + 1;
   }
   return { tracked, leftAlone };
 }
