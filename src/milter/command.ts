@@ -103,13 +103,13 @@ function allowedCommands(protocol: number): readonly number[] {
 }
 
 /** Decodes SMFIC_CONNECT: host NUL family [port address NUL]. */
-export function decodeConnect(payload: Buffer): ConnectInfo {
-  const end = payload.indexOf(0);
+export function decodeConnect(payload: string): ConnectInfo {
+  const end = payload.indexOf('\0');
   if (end < 0 || end + 1 >= payload.length) {
     throw new ProtocolError('milter: connect: no family: expected host, NUL, family');
   }
-  const hostname = payload.toString('latin1', 0, end);
-  const letter = payload.toString('latin1', end + 1, end + 2);
+  const hostname = payload.slice(0, end);
+  const letter = payload.charAt(end + 1);
   if (letter === 'U') return { hostname, family: 'unknown' };
   const family = FAMILIES[letter];
   if (family === undefined) {
@@ -118,11 +118,11 @@ export function decodeConnect(payload: Buffer): ConnectInfo {
     );
   }
   const at = end + 4;
-  if (at >= payload.length || payload[payload.length - 1] !== 0) {
+  if (at >= payload.length || !payload.endsWith('\0')) {
     throw new ProtocolError('milter: connect: expected port, address, NUL after the family');
   }
-  const port = payload.readUInt16BE(end + 2);
-  const text = payload.toString('latin1', at, payload.indexOf(0, at));
+  const port = payload.charCodeAt(end + 2) * 256 + payload.charCodeAt(end + 3);
+  const text = payload.slice(at, payload.indexOf('\0', at));
   // After XCLIENT ADDR=[UNAVAILABLE] Postfix sends no address, but still says family 4.
   if (text === 'unknown' && family !== 'unix') return { hostname, family: 'unknown' };
   const address = family === 'inet6' ? text.replace(/^IPv6:/i, '') : text;
@@ -141,10 +141,10 @@ const FAMILIES: Readonly<Record<string, 'inet' | 'inet6' | 'unix'>> = {
 };
 
 /** Decodes SMFIC_HELO and SMFIC_UNKNOWN: text NUL. */
-export function decodeText(payload: Buffer, place: string): string {
-  const end = payload.indexOf(0);
+export function decodeText(payload: string, place: string): string {
+  const end = payload.indexOf('\0');
   if (end < 0) throw new ProtocolError(`milter: ${place}: expected a text that ends with NUL`);
-  return payload.toString('latin1', 0, end);
+  return payload.slice(0, end);
 }
 
 const NO_ARGS: readonly string[] = [];
@@ -153,11 +153,11 @@ const NO_ARGS: readonly string[] = [];
  * Decodes SMFIC_MAIL and SMFIC_RCPT: address NUL, then arguments, each with NUL. Bytes after the
  * last NUL are ignored.
  */
-export function decodeEnvelope(payload: Buffer, place: string): EnvelopeAddress {
-  const end = payload.indexOf(0);
+export function decodeEnvelope(payload: string, place: string): EnvelopeAddress {
+  const end = payload.indexOf('\0');
   if (end < 0) throw new ProtocolError(`milter: ${place}: expected address, NUL`);
-  const address = payload.toString('latin1', 0, end);
-  const args = payload.toString('latin1', end + 1);
+  const address = payload.slice(0, end);
+  const args = payload.slice(end + 1);
   return {
     // Postfix sends the addresses of local submission without angle brackets.
     address: address.startsWith('<') && address.endsWith('>') ? address.slice(1, -1) : address,
@@ -169,13 +169,13 @@ export function decodeEnvelope(payload: Buffer, place: string): EnvelopeAddress 
  * Decodes SMFIC_HEADER: name NUL value NUL.
  * @param verbatim whether SMFIP_HDR_LEADSPC was agreed
  */
-export function decodeHeader(payload: Buffer, verbatim: boolean): Header {
-  const end = payload.indexOf(0);
-  if (end < 1 || end === payload.length - 1 || payload[payload.length - 1] !== 0) {
+export function decodeHeader(payload: string, verbatim: boolean): Header {
+  const end = payload.indexOf('\0');
+  if (end < 1 || end === payload.length - 1 || !payload.endsWith('\0')) {
     throw new ProtocolError('milter: header: expected name, NUL, value, NUL');
   }
-  const name = payload.toString('latin1', 0, end);
-  const sent = payload.toString('latin1', end + 1, payload.length - 1);
+  const name = payload.slice(0, end);
+  const sent = payload.slice(end + 1, -1);
   if (!verbatim) return { name, value: sent, raw: ` ${sent}` };
   return { name, value: sent.startsWith(' ') ? sent.slice(1) : sent, raw: sent };
 }
@@ -197,11 +197,11 @@ export class Macros {
    * Takes the payload of SMFIC_MACRO: the letter of a command, then name NUL value NUL and so on.
    * The macros replace those of the same command.
    */
-  set(payload: Buffer): void {
-    if (payload.length === 0) throw new ProtocolError('milter: macro: expected a stage');
-    const stage = MACRO_INDEX[payload[0] ?? 0] ?? -1;
+  set(payload: string): void {
+    if (payload === '') throw new ProtocolError('milter: macro: expected a stage');
+    const stage = MACRO_INDEX[payload.charCodeAt(0)] ?? -1;
     if (stage < 0) return;
-    this.#sent[stage] = payload.length > 1 ? payload.toString('latin1', 1) : undefined;
+    this.#sent[stage] = payload.length > 1 ? payload.slice(1) : undefined;
     this.#parsed[stage] = undefined;
   }
 

@@ -10,6 +10,8 @@ export interface Frame {
   /** The letter of the command or reply. */
   readonly command: number;
   readonly payload: Buffer;
+  /** The payload as a byte string, which costs less than the buffer where only text is needed. */
+  readonly text: string;
 }
 
 /**
@@ -19,7 +21,10 @@ export interface Frame {
  */
 export class FrameReader implements Frame {
   command = 0;
-  payload: Buffer = EMPTY;
+  /** The bytes that hold the frame, and its payload in them. */
+  #bytes: Buffer = EMPTY;
+  #start = 0;
+  #end = 0;
 
   #chunks: Buffer[] = [];
   /** The offset in the first chunk. */
@@ -34,6 +39,14 @@ export class FrameReader implements Frame {
     this.#pending += chunk.length;
     // A queue of many small chunks would take much more memory than their bytes.
     if (this.#chunks.length > MAX_CHUNKS) this.#merge();
+  }
+
+  get payload(): Buffer {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  get text(): string {
+    return this.#bytes.toString('latin1', this.#start, this.#end);
   }
 
   /** Bytes that were pushed and not read yet. */
@@ -63,7 +76,9 @@ export class FrameReader implements Frame {
       if (this.#needed === LENGTH) this.#needed += length;
       else {
         this.command = bytes[this.#at + LENGTH] ?? 0;
-        this.payload = bytes.subarray(this.#at + LENGTH + 1, this.#at + this.#needed);
+        this.#bytes = bytes;
+        this.#start = this.#at + LENGTH + 1;
+        this.#end = this.#at + this.#needed;
         this.#advance(this.#needed);
         this.#pending -= this.#needed;
         this.#needed = LENGTH;

@@ -96,9 +96,10 @@ export class Session<State> {
    * Handles a frame. Returns a promise if a hook does; it never rejects because of a hook.
    * @throws ProtocolError if the peer does not speak the protocol
    */
-  receive({ command: letter, payload }: Frame): Replies | Promise<Replies> {
-    if (letter === command.macro) this.#macros.set(payload);
-    else if (this.#protocol === undefined) return this.#negotiate(letter, payload);
+  receive(frame: Frame): Replies | Promise<Replies> {
+    const letter = frame.command;
+    if (letter === command.macro) this.#macros.set(frame.text);
+    else if (this.#protocol === undefined) return this.#negotiate(letter, frame.payload);
     else if (letter === command.quitNewConnection) {
       this.#leave('aborted');
       this.#order.enter(letter);
@@ -107,7 +108,7 @@ export class Session<State> {
       this.#betweenSessions = false;
       this.#order.enter(letter);
       this.#macros.begin(letter);
-      return this.#dispatch(letter, payload);
+      return this.#dispatch(letter, frame);
     }
     return NOTHING;
   }
@@ -143,27 +144,27 @@ export class Session<State> {
     return this.#order.restart(letter);
   }
 
-  #dispatch(letter: number, payload: Buffer): Replies | Promise<Replies> {
+  #dispatch(letter: number, frame: Frame): Replies | Promise<Replies> {
     const filter = this.#filter;
     const connection = this.#connection;
     const { limits } = this.#options;
     switch (letter) {
       case command.connect: {
-        const client = decodeConnect(payload);
+        const client = decodeConnect(frame.text);
         connection.client = client;
         return this.#call('connect', () => filter.connect?.(connection, client));
       }
       case command.helo: {
-        const name = decodeText(payload, 'helo');
+        const name = decodeText(frame.text, 'helo');
         connection.helo = name;
         return this.#call('helo', () => filter.helo?.(connection, name));
       }
       case command.unknown: {
-        const text = decodeText(payload, 'unknown');
+        const text = decodeText(frame.text, 'unknown');
         return this.#call('unknown', () => filter.unknown?.(connection, text));
       }
       case command.mail: {
-        const sender = decodeEnvelope(payload, 'mail');
+        const sender = decodeEnvelope(frame.text, 'mail');
         const message = new MilterMessage<State>(connection);
         this.#message = message;
         return this.#call('mail', () => {
@@ -173,7 +174,7 @@ export class Session<State> {
         });
       }
       case command.rcpt: {
-        const recipient = decodeEnvelope(payload, 'rcpt');
+        const recipient = decodeEnvelope(frame.text, 'rcpt');
         const exceeded = this.#message?.countRecipient(recipient, limits);
         return this.#ask('rcpt', (message) => filter.rcpt?.(message, recipient), exceeded);
       }
@@ -182,17 +183,21 @@ export class Session<State> {
       case command.header: {
         const held = this.#message?.held;
         if (held !== undefined) return this.#answered('header', held);
-        const header = decodeHeader(payload, this.#hasAgreed(protocolFlag.leadingSpace));
+        const header = decodeHeader(frame.text, this.#hasAgreed(protocolFlag.leadingSpace));
         const exceeded = this.#message?.countHeader(header, limits);
         return this.#ask('header', (message) => filter.header?.(message, header), exceeded);
       }
       case command.endOfHeaders:
         return this.#ask('endOfHeaders', (message) => filter.endOfHeaders?.(message));
-      case command.body:
+      case command.body: {
+        const { payload } = frame;
         if (payload.length === 0) throw new ProtocolError('milter: body: expected data');
         return this.#body('body', payload);
-      case command.endOfMessage:
+      }
+      case command.endOfMessage: {
+        const { payload } = frame;
         return payload.length > 0 ? this.#body('bodyAtEnd', payload) : this.#end();
+      }
       case command.abort:
         this.#abandon('aborted');
         this.#macros.clearMessage();
