@@ -9,6 +9,7 @@ import { reasonOf } from '../lib/logger.ts';
 import { readOwnPages } from '../redirect/own-pages.ts';
 import type { Setting } from '../scope/option-value.ts';
 import { groupId, type Listener, listeners, stanzaOf, userId } from '../service/listen.ts';
+import { readLoginToken } from '../web/login-token.ts';
 
 /** Larger than any chain of certificates. */
 const MAX_PEM_BYTES = 1024 * 1024;
@@ -33,12 +34,14 @@ export function machineProblems(
       ...problemOf('file_group', settings.get('file_group'), groupId),
     ]);
   const http = enabled.find(({ definition }) => definition.id === stanzaOf.redirect);
+  const web = enabled.find(({ definition }) => definition.id === stanzaOf.web);
   const { stanza } = configuredStore(root);
   const server = stanza === undefined ? undefined : root.child(stanza);
   return [
     ...owners,
     ...tlsProblems(http),
     ...problemOf('pages', http?.settings.get('pages'), readOwnPages),
+    ...problemOf('token_file', web?.settings.get('token_file'), readLoginToken),
     ...tlsProblems(server),
     ...networkProblems(root, http),
   ];

@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
+import { isLoopback, parseAddress } from '../lib/address.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { openStore } from '../store/open-store.ts';
 import { version } from '../version.ts';
+import { LoginToken, readLoginToken } from '../web/login-token.ts';
 import { createWeb } from '../web/web.ts';
 import { describePlace, listening, type Place } from './listen.ts';
 import type { Context } from './service.ts';
@@ -12,14 +14,16 @@ const MAX_HEADER_SIZE = 65_536;
 /**
  * Serves the engagement page until it is released. It has a store of its own, so that what it reads
  * waits behind no mail and no click.
- * @returns `reload` reads the token again
+ * @returns `reload` reads the token again; another one ends every session
  */
 export async function serveWeb(listens: readonly Place[], context: Context) {
   const { logger, releasers, config } = context;
   const { web } = config();
   const store = await openStore(config(), logger, noMetrics);
   releasers.addFoundation('store of the engagement page', () => store.close());
-  const page = await createWeb({ ...web, version, reports: store.counters, logger });
+  const { tokenFile } = web;
+  const token = tokenFile === undefined ? undefined : new LoginToken(readLoginToken(tokenFile));
+  const page = await createWeb({ ...web, version, token, reports: store.counters, logger });
   releasers.addFoundation('engagement page', () => page.close());
   const { requestTimeoutMs: requestTimeout, maxConnections } = web;
   for (const place of listens) {
@@ -33,6 +37,18 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     page.attach(server);
     server.maxConnections = maxConnections;
     await listening(server, place);
+    const address = server.address();
+    if (
+      token === undefined &&
+      typeof address === 'object' &&
+      address !== null &&
+      !isLocal(address.address)
+    ) {
+      server.close();
+      throw new Error(
+        `${describePlace(place)} is reached from other hosts: set token_file in Web_Listener`,
+      );
+    }
     releasers.add('engagement page', () => {
       server.close();
       server.closeAllConnections();
@@ -40,5 +56,15 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     const at = describePlace(place);
     logger.info(`engagement page on ${'port' in place ? `http://${at}/` : at}`);
   }
-  return { reload: async () => {} };
+  return {
+    reload(): void {
+      if (tokenFile === undefined || !token?.replace(readLoginToken(tokenFile))) return;
+      page.endSessions();
+    },
+  };
+}
+
+function isLocal(text: string): boolean {
+  const address = parseAddress(text);
+  return address !== undefined && isLoopback(address);
 }

@@ -149,7 +149,7 @@ async function compose(
     async reload(next) {
       await links.keys.reload();
       certificates?.reload(next);
-      await web?.reload();
+      web?.reload();
       logger.level = next.log.level;
       config = next;
     },

@@ -26,7 +26,7 @@ export const assets: FastifyPluginAsync = async (app) => {
   const files = readAssets(new URL('./browser/', import.meta.url));
   app.get<{ Params: { name: string } }>(
     '/assets/:name',
-    { schema: { hide: true } },
+    { schema: { hide: true }, config: { isPublic: true } },
     async (request, reply) => {
       const asset = files.get(request.params.name);
       if (asset === undefined) return reply.callNotFound();

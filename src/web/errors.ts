@@ -1,5 +1,27 @@
-/** A request that cannot be answered as it is: the message says what would be right. */
-export class BadRequest extends Error {
+/** A request that gets one sentence for an answer: it says what would be right. */
+class Refusal extends Error {
+  readonly statusCode: number;
+
+  constructor(statusCode: number, message: string) {
+    super(message);
+    this.statusCode = statusCode;
+  }
+}
+
+/** A parameter is not right. */
+export class BadRequest extends Refusal {
   override readonly name = 'BadRequest';
-  readonly statusCode = 400;
+
+  constructor(message: string) {
+    super(400, message);
+  }
+}
+
+/** This request may not do what it asks for. */
+export class Forbidden extends Refusal {
+  override readonly name = 'Forbidden';
+
+  constructor(message: string) {
+    super(403, message);
+  }
 }

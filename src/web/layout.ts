@@ -37,8 +37,8 @@ export function page(options: PageOptions): Html {
 <a class="brand" href="/">clickmilter</a>
 <nav aria-label="Views"><ul>${VIEWS.map(
     ([at, name]) =>
-      html`<li><a href="${addressOf(at, days ?? {})}"${at === path && html` aria-current="page"`}>${name}</a></li>`,
-  )}</ul></nav>
+      html`<li><a href="${addressOf(at, days ?? {})}"${at === path && CURRENT}>${name}</a></li>`,
+  )}<li><a href="/login"${path === '/login' && CURRENT}>Login</a></li></ul></nav>
 </header>
 <main>
 <h1>${title}</h1>
@@ -50,6 +50,7 @@ ${content}
 `;
 }
 
+const CURRENT = html` aria-current="page"`;
 const DOCTYPE = new Html('<!doctype html>');
 
 const NAMES: Readonly<Record<Narrowing, string>> = {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
-import type { Html } from './html.ts';
+import { type Html, html } from './html.ts';
+import { page } from './layout.ts';
 import { Page, Problem } from './schemas.ts';
 
 /** Whether JSON is asked for: pages are for everyone who does not say that they prefer it. */
@@ -42,3 +43,28 @@ export function answers(description: string, json: TSchema) {
     503: problem('The store is away, or too many requests are in progress.'),
   };
 }
+
+/** Answers with one sentence, and with more for people. */
+export function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  sentence: string,
+  more?: Html,
+): FastifyReply {
+  reply.code(status).header('vary', 'Accept');
+  if (wantsJson(request)) return reply.type('application/json').send({ error: sentence });
+  const title = TITLES[status] ?? 'Not possible';
+  const text = page({ title, path: '', content: html`<p role="alert">${sentence}</p>${more}` });
+  return reply.type('text/html; charset=utf-8').send(text.toString());
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'A parameter is not right',
+  401: 'Login',
+  403: 'Not allowed',
+  404: 'Not found',
+  421: 'Another name',
+  429: 'Not now',
+  503: 'Not now',
+};

@@ -1,24 +1,30 @@
 import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import { type Logger, logFailure, reasonOf } from '../lib/logger.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { Reports } from '../store/store.ts';
+import { guard } from './access.ts';
 import { assets } from './assets.ts';
 import { campaignView } from './campaign.ts';
-import { html } from './html.ts';
-import { page } from './layout.ts';
+import { login } from './login.ts';
+import type { LoginToken } from './login-token.ts';
 import { describeRoutes } from './openapi.ts';
 import { overviewView } from './overview.ts';
-import { wantsJson } from './respond.ts';
-import { observeConnections, rightsOf } from './rights.ts';
+import { refuse } from './respond.ts';
+import { observeConnections } from './rights.ts';
 import { rowsView } from './rows.ts';
+import { Sessions } from './sessions.ts';
 
 export interface WebOptions {
   /** The version of the program. */
   readonly version: string;
   /** The most requests that are answered at the same time. */
   readonly maxRequests: number;
+  /** Names by which browsers reach the page, beside localhost and addresses. */
+  readonly hosts: readonly string[];
+  /** The token of the login; absent where there is none. */
+  readonly token?: LoginToken | undefined;
   readonly reports: Reports;
   readonly logger: Logger;
 }
@@ -53,13 +59,8 @@ const HEADERS = {
   'cache-control': 'no-store',
 };
 
-export async function createWeb({ version, maxRequests, reports, logger }: WebOptions) {
-  const app = fastify({
-    bodyLimit: 16_384,
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
-    routerOptions: { maxParamLength: 100 },
-  }).withTypeProvider<TypeBoxTypeProvider>();
-
+/** Refuses requests while too many are in progress. */
+function bound(app: FastifyInstance, maxRequests: number): void {
   let inProgress = 0;
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS);
@@ -69,10 +70,34 @@ export async function createWeb({ version, maxRequests, reports, logger }: WebOp
     }
     inProgress++;
     reply.raw.once('close', () => inProgress--);
-    if (!rightsOf(request.raw, false).look) {
-      return refuse(request, reply, 403, 'only this machine may look: set token_file');
-    }
   });
+}
+
+/** Creates the engagement page, which listens nowhere. */
+export async function createWeb(options: WebOptions) {
+  const app = fastify({
+    bodyLimit: 16_384,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+    routerOptions: { maxParamLength: 100 },
+    // An address that cannot be read comes by no hook.
+    frameworkErrors(_error, _request, reply) {
+      reply.hijack();
+      reply.raw.writeHead(400, { ...HEADERS, 'content-type': 'text/plain' });
+      reply.raw.end('the address is not right\n');
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  const { version, maxRequests, hosts, token, reports, logger } = options;
+  const sessions = new Sessions();
+  bound(app, maxRequests);
+  guard(app, { hosts, sessions, token });
+  // Forms, and JSON of programs that have the token: the text of other sites is not read.
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    async (_request: unknown, body: string) => Object.fromEntries(new URLSearchParams(body)),
+  );
   // An input that is left empty is no filter.
   app.addHook('preValidation', async ({ query }) => {
     const parameters = query as Record<string, unknown>;
@@ -95,6 +120,7 @@ export async function createWeb({ version, maxRequests, reports, logger }: WebOp
 
   await describeRoutes(app, version);
   await app.register(assets);
+  await app.register(login, { token, sessions, logger });
   await app.register(overviewView, { reports });
   await app.register(campaignView, { reports });
   await app.register(rowsView, { reports });
@@ -106,27 +132,8 @@ export async function createWeb({ version, maxRequests, reports, logger }: WebOp
       observeConnections(server);
       server.on('request', (request, response) => app.routing(request, response));
     },
+    /** Ends every session. */
+    endSessions: () => sessions.endAll(),
     close: () => app.close(),
   };
 }
-
-/** Answers with one sentence. */
-function refuse(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  status: number,
-  sentence: string,
-): FastifyReply {
-  reply.code(status).header('vary', 'Accept');
-  if (wantsJson(request)) return reply.type('application/json').send({ error: sentence });
-  const title = TITLES[status] ?? 'Not possible';
-  const text = page({ title, path: '', content: html`<p role="alert">${sentence}</p>` });
-  return reply.type('text/html; charset=utf-8').send(text.toString());
-}
-
-const TITLES: Readonly<Record<number, string>> = {
-  400: 'A parameter is not right',
-  403: 'Not allowed',
-  404: 'Not found',
-  503: 'Not now',
-};

@@ -10,24 +10,43 @@ export interface WebAnswer {
   readonly body: string;
 }
 
+export interface WebRequest {
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The fields of a form. */
+  readonly form?: Readonly<Record<string, string>>;
+  readonly remoteAddress?: string;
+}
+
 /** The engagement page of a store in memory, without a socket. */
 export async function openWeb(options: Partial<WebOptions> = {}) {
   const store = createMemoryStore();
-  const { app, close } = await createWeb({
+  const web = await createWeb({
     version: '1.2.3',
     maxRequests: 8,
+    hosts: [],
     reports: store.counters,
     logger: silent,
     ...options,
   });
-  onTestFinished(close);
-  const get = async (
-    url: string,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<WebAnswer> => app.inject({ url, headers });
+  onTestFinished(web.close);
+  const send = async ({ form, headers, ...request }: WebRequest): Promise<WebAnswer> =>
+    web.app.inject({
+      ...request,
+      headers: {
+        host: 'localhost:8896',
+        ...(form && { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...headers,
+      },
+      ...(form && { payload: new URLSearchParams(form).toString() }),
+    });
+  const get = (url: string, headers: Readonly<Record<string, string>> = {}) =>
+    send({ url, headers });
   return {
-    app,
     store,
+    endSessions: web.endSessions,
+    send,
     get,
     json: async (url: string) => {
       const answer = await get(url, { accept: 'application/json' });

@@ -16,6 +16,7 @@ import { freePort } from '../helpers/free-port.ts';
 async function serve(listener: string) {
   const folder = await mkdtemp(join(tmpdir(), 'clickmilter-web-'));
   const file = join(folder, 'clickmilter.conf');
+  writeFileSync(join(folder, 'token'), 'the first token 1'.replaceAll(' ', '-'));
   writeFileSync(file, `Web_Listener { ${listener.replaceAll('DIR', folder)} }`);
   const { config } = loadConfig(file);
   if (config === undefined) throw new Error('the configuration has errors');
@@ -26,8 +27,8 @@ async function serve(listener: string) {
   });
   const metrics = new ProcessMetrics('main', '1');
   const context = { logger: silent, metrics, releasers, config: () => config };
-  await serveWeb(config.web.listen, context as unknown as Context);
-  return { folder };
+  const { reload } = await serveWeb(config.web.listen, context as unknown as Context);
+  return { folder, reload };
 }
 
 const statusOf = (options: object) =>
@@ -48,3 +49,28 @@ test('serves every address, unix sockets among them', async () => {
   expect(await statusOf({ port, host: '127.0.0.1', headers })).toBe(403);
   expect(await statusOf({ socketPath: join(folder, 'web.sock'), headers })).toBe(403);
 });
+
+test('a reload reads the token again', async () => {
+  const port = await freePort();
+  const { folder, reload } = await serve(`Listen "127.0.0.1:${port}" { } token_file = "token"`);
+  const look = (token: string) =>
+    statusOf({ port, host: '127.0.0.1', headers: { authorization: `Bearer ${token}` } });
+  expect(await look('the-first-token-1')).toBe(200);
+  writeFileSync(join(folder, 'token'), 'the-second-token\n');
+  expect(await look('the-second-token')).toBe(401);
+  reload();
+  expect(await look('the-second-token')).toBe(200);
+  expect(await look('the-first-token-1')).toBe(401);
+  writeFileSync(join(folder, 'token'), 'short');
+  expect(reload).toThrow(/expected one line of 16 to 512/);
+  expect(await look('the-second-token')).toBe(200);
+});
+
+test.each(['127.0.0.1', '[::1]'])(
+  'is not for other hosts without a token, but for %s',
+  async (address) => {
+    const port = await freePort();
+    await serve(`Listen "${address}:${port}" { }`);
+    expect(await statusOf({ port, host: address.replace(/[[\]]/g, '') })).toBe(200);
+  },
+);

@@ -1,0 +1,170 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isLoopback, parseAddress } from '../lib/address.ts';
+import { hostName } from '../lib/host-name.ts';
+import { Forbidden } from './errors.ts';
+import { type Html, html } from './html.ts';
+import type { LoginToken } from './login-token.ts';
+import { refuse } from './respond.ts';
+import { type Rights, rightsOf } from './rights.ts';
+import { type Session, type Sessions, sessionCookie } from './sessions.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks. */
+    access: Access;
+  }
+  interface FastifyContextConfig {
+    /** Whether a stranger may ask for it: the login, and the files of the page. */
+    readonly isPublic?: boolean;
+  }
+}
+
+export interface Access {
+  readonly rights: Rights;
+  readonly session?: Session | undefined;
+  /** Whether the request has the token of the login itself, which no browser adds for another site. */
+  readonly hasBearer: boolean;
+  /** Whether there is a login at all. */
+  readonly canLogIn: boolean;
+  /** Opens a session without a login, for a form. */
+  openSession(): Session;
+}
+
+export interface AccessOptions {
+  /** Names, beside loopback names and addresses, by which browsers reach the page. */
+  readonly hosts: readonly string[];
+  readonly sessions: Sessions;
+  /** Absent where there is no login. */
+  readonly token?: LoginToken | undefined;
+}
+
+/** Lets in those who may look, and nobody else. */
+export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOptions): void {
+  const names = new Set(hosts.map(hostName));
+  const origins = new Set(hosts.map((host) => host.toLowerCase()));
+  app.decorateRequest('access');
+  app.addHook('onRequest', async (request, reply) => {
+    const { headers, method, raw } = request;
+    if (!isOwnName(headers.host, raw, names)) {
+      const expected = 'localhost, the address of the connection, or one of hosts in Web_Listener';
+      return refuse(
+        request,
+        reply,
+        421,
+        `the Host is "${headers.host ?? ''}": expected ${expected}`,
+      );
+    }
+    const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+    const checked = bearer && token?.check(bearer, raw.socket.remoteAddress);
+    if (checked === 'late') return refuseGuess(request, reply);
+    const session = sessions.find(headers.cookie);
+    const hasBearer = checked === 'right';
+    const rights = rightsOf(raw, hasBearer || session?.hasLogin === true);
+    const openSession = () => sessions.open(false);
+    request.access = { rights, session, hasBearer, canLogIn: token !== undefined, openSession };
+    if (bearer !== undefined && !hasBearer) {
+      reply.header('www-authenticate', 'Bearer');
+      return refuse(request, reply, 401, 'the token in Authorization is not right');
+    }
+    if (method !== 'GET' && method !== 'HEAD' && !hasBearer && !isOwnOrigin(request, origins)) {
+      return refuse(request, reply, 403, 'a form of another site, or of none, sent this request');
+    }
+    if (rights.look || request.routeOptions.config.isPublic === true) return;
+    if (token === undefined) {
+      return refuse(
+        request,
+        reply,
+        403,
+        'without token_file in Web_Listener, this host alone looks',
+      );
+    }
+    reply.header('www-authenticate', 'Bearer');
+    return refuse(
+      request,
+      reply,
+      401,
+      'this page needs a login',
+      html`<p><a href="/login">Log in</a></p>`,
+    );
+  });
+}
+
+/** Answers too many wrong tokens. */
+export function refuseGuess(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.header('retry-after', '60');
+  return refuse(request, reply, 429, 'too many wrong tokens: try again in a minute');
+}
+
+/** Why this request cannot change anything; undefined where it can. */
+export function whyReadOnly({ access }: FastifyRequest): string | undefined {
+  if (access.rights.change) return undefined;
+  return access.canLogIn
+    ? 'Log in to block, unblock or retarget links.'
+    : 'Links can be blocked, unblocked and retargeted with token_file in Web_Listener, or over a unix socket.';
+}
+
+/**
+ * Every change asks here first: whether the request may change anything, and was sent by a form of
+ * its own session. @throws Forbidden
+ */
+export function assertMayChange(request: FastifyRequest): void {
+  const reason = whyReadOnly(request);
+  if (reason !== undefined) throw new Forbidden(reason);
+  assertOwnForm(request);
+}
+
+/** @throws Forbidden for a form that is not of this session */
+export function assertOwnForm({ access, body }: FastifyRequest): void {
+  if (access.hasBearer) return;
+  const sent = Buffer.from(String(Object(body)[FORM_TOKEN]));
+  const expected = access.session && Buffer.from(access.session.formToken);
+  if (expected?.length === sent.length && timingSafeEqual(expected, sent)) return;
+  throw new Forbidden('this form is not of your session any more: load its page again');
+}
+
+/** The field that binds a form to its session. */
+const FORM_TOKEN = 'form_token';
+
+/** The input that binds a form to its session; a visitor of a unix socket gets a session by it. */
+export function formTokenField(request: FastifyRequest, reply: FastifyReply): Html {
+  let { session } = request.access;
+  if (session === undefined) {
+    session = request.access.openSession();
+    request.access = { ...request.access, session };
+    reply.header('set-cookie', sessionCookie(session, isHttps(request)));
+  }
+  return html`<input type="hidden" name="${FORM_TOKEN}" value="${session.formToken}">`;
+}
+
+/** Whether the browser speaks HTTPS, as the proxy before the page says. */
+export function isHttps({ headers }: FastifyRequest): boolean {
+  return headers['x-forwarded-proto'] === 'https';
+}
+
+/**
+ * Whether a request is for a name of this page. Another name may lead here by DNS, and let the page
+ * of a stranger read this one.
+ */
+function isOwnName(
+  host: string | undefined,
+  { socket }: IncomingMessage,
+  names: ReadonlySet<string>,
+): boolean {
+  if (host === undefined) return false;
+  const name = hostName(host);
+  if (name === 'localhost' || name.endsWith('.localhost') || names.has(name)) return true;
+  const address = parseAddress(name);
+  if (address === undefined) return false;
+  const local = parseAddress(socket.localAddress ?? '');
+  return isLoopback(address) || (local !== undefined && Buffer.compare(local, address) === 0);
+}
+
+/** Whether a form of this page sent a request: every browser says from which site a POST is. */
+function isOwnOrigin({ headers }: FastifyRequest, origins: ReadonlySet<string>): boolean {
+  const { origin, host } = headers;
+  if (origin === undefined || !URL.canParse(origin)) return false;
+  const from = new URL(origin).host;
+  return from === host?.toLowerCase() || origins.has(from);
+}

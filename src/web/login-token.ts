@@ -1,0 +1,79 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { formatNetwork, parseAddress } from '../lib/address.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
+import { UnusableFile } from '../lib/files.ts';
+import { isPrintableAscii } from '../lib/text.ts';
+
+const MIN_LENGTH = 16;
+const MAX_LENGTH = 512;
+
+/**
+ * Reads the token of the login from its file.
+ * @throws Error that names the file and says what would be right
+ */
+export function readLoginToken(path: string): string {
+  const token = readFileSync(path, 'utf8').trim();
+  if (token.length < MIN_LENGTH || token.length > MAX_LENGTH || !isPrintableAscii(token)) {
+    throw new UnusableFile(
+      `${path}: expected one line of ${MIN_LENGTH} to ${MAX_LENGTH} printable characters without spaces, such as the output of: openssl rand -hex 32`,
+    );
+  }
+  return token;
+}
+
+/** Wrong tokens of one network within a minute, before more are not looked at. */
+const MAX_WRONG = 10;
+const MINUTE_MS = 60_000;
+/** Networks that are remembered. */
+const MAX_NETWORKS = 1000;
+
+/** The token of the login, and who guesses at it. */
+export class LoginToken {
+  #digest: Buffer;
+  readonly #guesses = new BoundedCache<string, { readonly since: number; wrong: number }>(
+    MAX_NETWORKS,
+  );
+
+  constructor(token: string) {
+    this.#digest = digestOf(token);
+  }
+
+  /** @returns whether it is another token than before */
+  replace(token: string): boolean {
+    const digest = digestOf(token);
+    const isOther = !digest.equals(this.#digest);
+    this.#digest = digest;
+    return isOther;
+  }
+
+  /**
+   * Compares a token, in a time that says nothing about the right one.
+   * @param address where it comes from; undefined for a unix socket
+   * @returns `late` where too many wrong ones came from there within a minute
+   */
+  check(token: string, address: string | undefined): 'right' | 'wrong' | 'late' {
+    const network = networkOf(address);
+    const now = performance.now();
+    let guesses = this.#guesses.get(network);
+    if (guesses === undefined || now - guesses.since > MINUTE_MS) {
+      guesses = { since: now, wrong: 0 };
+      this.#guesses.set(network, guesses);
+    }
+    if (guesses.wrong >= MAX_WRONG) return 'late';
+    if (timingSafeEqual(digestOf(token), this.#digest)) return 'right';
+    guesses.wrong++;
+    return 'wrong';
+  }
+}
+
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+/** The network that one client may have as a whole: an IPv6 /64, or an IPv4 address. */
+function networkOf(text = ''): string {
+  const address = parseAddress(text);
+  if (address === undefined) return '';
+  return formatNetwork({ address, length: address.length === 16 ? 64 : 32 });
+}

@@ -1,0 +1,69 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { type Logger, logLimited } from '../lib/logger.ts';
+import { assertOwnForm, formTokenField, isHttps, refuseGuess, whyReadOnly } from './access.ts';
+import { html } from './html.ts';
+import { page } from './layout.ts';
+import type { LoginToken } from './login-token.ts';
+import { type Sessions, sessionCookie } from './sessions.ts';
+
+export interface LoginOptions {
+  /** Absent where there is no login. */
+  readonly token?: LoginToken | undefined;
+  readonly sessions: Sessions;
+  readonly logger: Logger;
+}
+
+const HIDDEN = { hide: true };
+const WRONG = html`<p role="alert">This is not the token.</p>`;
+
+/** `/login` and `/logout`: a session for those who have the token. */
+export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
+  app,
+  { token, sessions, logger },
+) => {
+  app.get('/login', { schema: HIDDEN, config: { isPublic: true } }, async (request, reply) => {
+    const { rights, session } = request.access;
+    const state = session?.hasLogin
+      ? html`<p>You are logged in.</p>
+<form action="/logout" method="post">${formTokenField(request, reply)}<button type="submit">Log out</button></form>`
+      : html`<p>${whyReadOnly(request) ?? 'You may look and change without a login.'}</p>${token && LOGIN_FORM}`;
+    reply.code(rights.look || token !== undefined ? 200 : 403).type('text/html; charset=utf-8');
+    return page({ title: 'Login', path: '/login', content: state }).toString();
+  });
+
+  app.post(
+    '/login',
+    {
+      schema: { ...HIDDEN, body: Type.Object({ token: Type.String({ maxLength: 1000 }) }) },
+      config: { isPublic: true },
+    },
+    async (request, reply) => {
+      const { remoteAddress } = request.raw.socket;
+      const checked = token?.check(request.body.token.trim(), remoteAddress) ?? 'wrong';
+      if (checked === 'right') {
+        // The session before it ends: somebody else may know its cookie.
+        if (request.access.session) sessions.end(request.access.session);
+        reply.header('set-cookie', sessionCookie(sessions.open(true), isHttps(request)));
+        return reply.redirect('/', 303);
+      }
+      const peer = remoteAddress ?? 'a unix socket';
+      logLimited(logger, 'warn', 'engagement page: login with a wrong token', { peer });
+      if (checked === 'late') return refuseGuess(request, reply);
+      reply.code(403).type('text/html; charset=utf-8');
+      return page({ title: 'Login', path: '/login', content: [WRONG, LOGIN_FORM] }).toString();
+    },
+  );
+
+  app.post('/logout', { schema: HIDDEN, config: { isPublic: true } }, async (request, reply) => {
+    assertOwnForm(request);
+    if (request.access.session) sessions.end(request.access.session);
+    reply.header('set-cookie', sessionCookie(undefined, isHttps(request)));
+    return reply.redirect('/login', 303);
+  });
+};
+
+const LOGIN_FORM = html`<form action="/login" method="post">
+<label>Token <input type="password" name="token" required autocomplete="current-password"></label>
+<button type="submit">Log in</button>
+</form>`;

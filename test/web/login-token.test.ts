@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { LoginToken, readLoginToken } from '../../src/web/login-token.ts';
+
+const TOKEN = '0123456789abcdef';
+
+describe('the file', () => {
+  const fileOf = (text: string) => {
+    const folder = mkdtempSync(join(tmpdir(), 'clickmilter-token-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'token');
+    writeFileSync(file, text);
+    return file;
+  };
+  test.each([TOKEN, `${TOKEN}\n`, ` ${TOKEN}\r\n`])('%j has the token', (text) => {
+    expect(readLoginToken(fileOf(text))).toBe(TOKEN);
+  });
+  test.each(['', 'short\n', `${TOKEN}\n${TOKEN}\n`, `${TOKEN} x`, 'x'.repeat(513), 'é'.repeat(20)])(
+    '%j has none',
+    (text) => {
+      expect(() => readLoginToken(fileOf(text))).toThrow(/token: expected one line of 16 to 512/);
+    },
+  );
+  test('that is missing is named', () => {
+    expect(() => readLoginToken('/nonexistent/token')).toThrow('/nonexistent/token');
+  });
+});
+
+describe('guesses', () => {
+  const guess = (token: LoginToken, address: string, times: number) =>
+    Array.from({ length: times }, () => token.check('wrong', address)).at(-1);
+
+  test.each([
+    ['one address', '192.0.2.1', '192.0.2.1'],
+    ['one IPv6 network', '2001:db8::1', '2001:db8::2'],
+    ['one address in two spellings', '::ffff:192.0.2.1', '192.0.2.1'],
+  ])('of %s are bounded', (_name, one, another) => {
+    const token = new LoginToken(TOKEN);
+    expect(guess(token, one, 10)).toBe('wrong');
+    expect(token.check(TOKEN, another)).toBe('late');
+  });
+
+  test.each([
+    ['another address', '192.0.2.1', '192.0.2.2'],
+    ['another network', '2001:db8:0:1::1', '2001:db8:0:2::1'],
+    ['a unix socket', '192.0.2.1', undefined],
+  ])('leave %s its own', (_name, one, another) => {
+    const token = new LoginToken(TOKEN);
+    expect(guess(token, one, 100)).toBe('late');
+    expect(token.check(TOKEN, another)).toBe('right');
+  });
+
+  test('are forgotten after a minute', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const token = new LoginToken(TOKEN);
+    guess(token, '192.0.2.1', 11);
+    vi.advanceTimersByTime(60_001);
+    expect(token.check(TOKEN, '192.0.2.1')).toBe('right');
+  });
+
+  test('right ones are as many as they are', () => {
+    const token = new LoginToken(TOKEN);
+    for (let index = 0; index < 50; index++) expect(token.check(TOKEN, '192.0.2.1')).toBe('right');
+  });
+});
+
+test('another token replaces the one before', () => {
+  const token = new LoginToken(TOKEN);
+  expect(token.replace(TOKEN)).toBe(false);
+  expect(token.replace('fedcba9876543210')).toBe(true);
+  expect(token.check(TOKEN, undefined)).toBe('wrong');
+  expect(token.check('fedcba9876543210', undefined)).toBe('right');
+});

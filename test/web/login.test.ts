@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import { LoginToken } from '../../src/web/login-token.ts';
+import { openWeb, type WebAnswer } from '../helpers/web.ts';
+
+const TOKEN = '0123456789abcdef';
+const FAR = '192.0.2.1';
+const ORIGIN = { origin: 'http://localhost:8896' };
+
+const withLogin = () => openWeb({ token: new LoginToken(TOKEN), hosts: ['clicks.example.com'] });
+type Web = Awaited<ReturnType<typeof withLogin>>;
+
+const logIn = (web: Web, token = TOKEN, headers: Record<string, string> = ORIGIN) =>
+  web.send({ method: 'POST', url: '/login', form: { token }, headers, remoteAddress: FAR });
+const cookieOf = ({ headers }: WebAnswer) => String(headers['set-cookie']).split(';')[0] ?? '';
+
+describe('without a login', () => {
+  test.each([
+    ['this host', {}, '127.0.0.1', 200],
+    ['this host by IPv6', {}, '::1', 200],
+    ['another host', {}, FAR, 403],
+    ['a proxy on this host', { 'x-forwarded-for': FAR }, '127.0.0.1', 403],
+    ['a proxy of another kind', { forwarded: 'for=192.0.2.1' }, '127.0.0.1', 403],
+  ])('%s', async (_name, headers, remoteAddress, status) => {
+    const { send } = await openWeb();
+    for (const url of ['/', '/rows.csv?by=day', '/openapi.json', '/nothing']) {
+      const answer = await send({ url, headers, remoteAddress });
+      expect([url, answer.statusCode]).toEqual([
+        url,
+        status === 200 && url === '/nothing' ? 404 : status,
+      ]);
+    }
+    expect((await send({ url: '/login', headers, remoteAddress })).statusCode).toBe(status);
+  });
+
+  test('nobody logs in', async () => {
+    const { send } = await openWeb();
+    const answer = await send({
+      method: 'POST',
+      url: '/login',
+      form: { token: '' },
+      headers: ORIGIN,
+    });
+    expect(answer.statusCode).toBe(403);
+    expect(answer.headers['set-cookie']).toBeUndefined();
+  });
+});
+
+describe('with a login', () => {
+  test('another host is led to it', async () => {
+    const web = await withLogin();
+    const page = await web.send({ url: '/', remoteAddress: FAR });
+    expect([page.statusCode, page.headers['www-authenticate']]).toEqual([401, 'Bearer']);
+    expect(page.body).toContain('<a href="/login">');
+    const form = await web.send({ url: '/login', remoteAddress: FAR });
+    expect([form.statusCode, form.body]).toEqual([200, expect.stringContaining('type="password"')]);
+    expect((await web.send({ url: '/assets/style.css', remoteAddress: FAR })).statusCode).toBe(200);
+  });
+
+  test('the token opens a session, which a form ends', async () => {
+    const web = await withLogin();
+    const opened = await logIn(web);
+    expect([opened.statusCode, opened.headers['location']]).toEqual([303, '/']);
+    const headers = { cookie: cookieOf(opened), ...ORIGIN };
+    const look = () => web.send({ url: '/login', headers, remoteAddress: FAR });
+    const { body } = await look();
+    expect(body).toContain('You are logged in.');
+    const token = /name="form_token" value="([^"]+)"/.exec(body)?.[1] ?? '';
+    const leave = (form: Record<string, string>) =>
+      web.send({ method: 'POST', url: '/logout', form, headers, remoteAddress: FAR });
+    expect((await leave({ form_token: 'x' })).statusCode).toBe(403);
+    expect((await leave({})).statusCode).toBe(403);
+    expect((await look()).body).toContain('You are logged in.');
+    const left = await leave({ form_token: token });
+    expect([left.statusCode, left.headers['location']]).toEqual([303, '/login']);
+    expect((await web.send({ url: '/', headers, remoteAddress: FAR })).statusCode).toBe(401);
+  });
+
+  test('another token in the file ends every session', async () => {
+    const web = await withLogin();
+    const headers = { cookie: cookieOf(await logIn(web)) };
+    expect((await web.send({ url: '/', headers, remoteAddress: FAR })).statusCode).toBe(200);
+    web.endSessions();
+    expect((await web.send({ url: '/', headers, remoteAddress: FAR })).statusCode).toBe(401);
+  });
+
+  test('a wrong token opens nothing, and too many are not looked at', async () => {
+    const web = await withLogin();
+    for (let index = 0; index < 10; index++) {
+      const { statusCode, headers } = await logIn(web, 'wrong');
+      expect([statusCode, headers['set-cookie']]).toEqual([403, undefined]);
+    }
+    const late = await logIn(web);
+    expect([late.statusCode, late.headers['retry-after']]).toEqual([429, '60']);
+    const bearer = { authorization: `Bearer ${TOKEN}` };
+    expect((await web.send({ url: '/', headers: bearer, remoteAddress: FAR })).statusCode).toBe(
+      429,
+    );
+    const elsewhere = await web.send({ url: '/', headers: bearer, remoteAddress: '192.0.2.2' });
+    expect(elsewhere.statusCode).toBe(200);
+  });
+
+  test.each([
+    ['Bearer', TOKEN, 200],
+    ['bearer', TOKEN, 200],
+    ['Bearer', 'wrong', 401],
+    ['Basic', TOKEN, 401],
+  ])('Authorization: %s %s', async (scheme, token, status) => {
+    const web = await withLogin();
+    const headers = { authorization: `${scheme} ${token}`, accept: 'application/json' };
+    const answer = await web.send({ url: '/', headers, remoteAddress: FAR });
+    expect(answer.statusCode).toBe(status);
+  });
+
+  test.each([
+    [undefined, 403],
+    ['null', 403],
+    ['http://evil.example', 403],
+    ['http://localhost:3000', 403],
+    ['http://localhost:8896.evil.example', 403],
+    ['https://clicks.example.com', 303],
+    ['http://localhost:8896', 303],
+  ])('a login from Origin: %s answers %i', async (origin, status) => {
+    const web = await withLogin();
+    expect((await logIn(web, TOKEN, origin === undefined ? {} : { origin })).statusCode).toBe(
+      status,
+    );
+  });
+
+  test('behind HTTPS the cookie is for HTTPS', async () => {
+    const web = await withLogin();
+    const opened = await logIn(web, TOKEN, { ...ORIGIN, 'x-forwarded-proto': 'https' });
+    expect(opened.headers['set-cookie']).toMatch(/; HttpOnly; SameSite=Strict; Secure$/);
+  });
+});

@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import { StoreUnavailable } from '../../src/link/link-store.ts';
+import type { Report, Reports } from '../../src/store/store.ts';
+import { openWeb } from '../helpers/web.ts';
+
+const failing = (error: Error): Reports => ({
+  report: () => Promise.reject(error),
+  clicksOf: () => Promise.reject(error),
+});
+
+describe.each(['/', '/rows?by=link', '/rows.csv?by=link'])('%s', (url) => {
+  test.each([
+    ['a store that is away', new StoreUnavailable('Redis is <away>'), 503, 'Redis is <away>'],
+    ['a fault', new TypeError('secret detail'), 500, 'this request failed: the log says why'],
+  ])('with %s', async (_name, error, status, sentence) => {
+    const { get, json } = await openWeb({ reports: failing(error) });
+    const page = await get(url);
+    expect([page.statusCode, page.headers['content-type']]).toEqual([
+      status,
+      'text/html; charset=utf-8',
+    ]);
+    expect(page.headers['retry-after']).toBe(status === 503 ? '5' : undefined);
+    expect(page.body).not.toMatch(/secret|<away>/);
+    expect(await json(url)).toEqual({ status, body: { error: sentence } });
+  });
+});
+
+test('more requests than may be in progress are refused at once, and only they', async () => {
+  let finish = (_report: Report) => {};
+  const waiting = new Promise<Report>((resolve) => {
+    finish = resolve;
+  });
+  const { store, get } = await openWeb({
+    maxRequests: 3,
+    reports: { report: () => waiting, clicksOf: async () => [] },
+  });
+  const first = Array.from({ length: 3 }, () => get('/rows?by=day'));
+  const refused = await get('/rows?by=day');
+  expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, '1']);
+  finish(await store.counters.report({ by: 'day' }));
+  for (const answer of await Promise.all(first)) expect(answer.statusCode).toBe(200);
+  expect((await get('/rows?by=day')).statusCode).toBe(200);
+});
+
+test.each([
+  ['GET', '/', 200],
+  ['GET', '/nothing', 404],
+  ['GET', '/rows', 400],
+  ['HEAD', '/', 200],
+  ['POST', '/', 403],
+  ['GET', `/${'x'.repeat(5000)}`, 404],
+  ['GET', '/%00%zz', 400],
+] as const)('%s %s has strict headers', async (method, url, status) => {
+  const { send } = await openWeb();
+  const { statusCode, headers } = await send({ method, url });
+  expect(statusCode).toBe(status);
+  expect(headers).toMatchObject({
+    'content-security-policy': expect.stringMatching(/^default-src 'none'; (?!.*unsafe)/),
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'same-origin',
+    'cache-control': 'no-store',
+  });
+});
+
+test('a body that is too large, or of another type, is not read', async () => {
+  const { send } = await openWeb();
+  const post = (headers: Record<string, string>, token: string) =>
+    send({
+      method: 'POST',
+      url: '/login',
+      form: { token },
+      headers: { origin: 'http://localhost:8896', ...headers },
+    });
+  expect((await post({}, 'x'.repeat(20_000))).statusCode).toBe(413);
+  expect((await post({ 'content-type': 'text/plain' }, 'x')).statusCode).toBe(415);
+  expect((await post({ 'content-type': 'multipart/form-data; boundary=x' }, 'x')).statusCode).toBe(
+    415,
+  );
+});
