@@ -431,7 +431,7 @@ export const EVENT_FACTS = {
       link_position: {
         description:
           'the place of the link among the tracked links of the message, from 0 on; ' +
-          'absent for a sealed link',
+          'a sealed link knows the first 127 places',
         own: true,
       },
     },

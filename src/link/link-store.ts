@@ -36,7 +36,10 @@ export interface ResolvedLink {
   readonly message: MessageFacts;
   /** How many links the message has; absent where unknown (sealed links). */
   readonly linkCount?: number;
-  /** The place of the link among those of the message, from 0 on; absent where unknown (sealed). */
+  /**
+   * The place of the link among those of the message, from 0 on; absent where unknown (sealed links
+   * of releases that did not write it, and links beyond the 127th).
+   */
   readonly position?: number;
   /**
    * Whether the link belongs to this host.

@@ -9,7 +9,8 @@ import { expandUrl, shortenUrl } from './url-shorthand.ts';
  * What a sealed token holds, before it is encrypted:
  *
  *     1  flags, below
- *     3  second of the day of the injection
+ *     3  second of the day of the injection in the lower 17 bits; above them the position of the link
+ *        plus 1, or 0 where it is not known or does not fit
  *     1+ lifetime, base 128, in seconds or (Flag.days) days
  *     4  digest of the tracking domain, in form 2 of the token only
  *     …  campaign, link name, recipient (a length byte and UTF-8 each), number of recipients
@@ -22,6 +23,8 @@ import { expandUrl, shortenUrl } from './url-shorthand.ts';
 export interface SealedContents {
   readonly link: TrackedLink;
   readonly secondOfDay: number;
+  /** The place of the link among those of its message, from 0 on; absent where unknown. */
+  readonly position?: number;
   readonly lifetime: number;
   /** Absent but in form 2. */
   readonly hostDigest?: string;
@@ -43,6 +46,10 @@ const Flag = {
 } as const;
 
 const DAY = 86_400;
+/** Bits of a second of the day. */
+const SECOND_BITS = 17;
+/** The last position that fits into the bits above. */
+const MAX_POSITION = 2 ** (24 - SECOND_BITS) - 2;
 /** Of the whole token, up to which further facts are added: 220 characters. */
 const SHORT_TOKEN_BYTES = 164;
 const MAX_STRING_BYTES = 255;
@@ -96,8 +103,11 @@ export class ContentsPacker {
       (recipientCount ? Flag.recipientCount : 0);
   }
 
-  /** @param overhead bytes of the token beside these contents */
-  pack(link: TrackedLink, overhead: number): Buffer {
+  /**
+   * @param overhead bytes of the token beside these contents
+   * @param position of the link, if it is known
+   */
+  pack(link: TrackedLink, overhead: number, position?: number): Buffer {
     const plain = !isPrintableAscii(link.target);
     const target = plain ? Buffer.from(link.target) : shortenUrl(link.target);
     const name = shortString(link.name) ?? NOTHING;
@@ -120,6 +130,9 @@ export class ContentsPacker {
       packed.set(further, length - target.length);
     }
     packed.set(target, packed.length - target.length);
+    if (position !== undefined && position <= MAX_POSITION) {
+      packed[1] = (packed[1] as number) | ((position + 1) << (SECOND_BITS - 16));
+    }
     return packed;
   }
 
@@ -216,6 +229,8 @@ export function unpackContents(bytes: Buffer, withDigest: boolean): SealedConten
   const linkFacts = values && furtherFacts(FURTHER_OF_LINK, values);
   if (target === undefined || facts === undefined || linkFacts === undefined) return undefined;
 
+  const secondAndPlace = bytes.readUIntBE(1, 3);
+  const place = secondAndPlace >> SECOND_BITS;
   return {
     link: {
       target,
@@ -223,7 +238,8 @@ export function unpackContents(bytes: Buffer, withDigest: boolean): SealedConten
       name,
       ...linkFacts,
     },
-    secondOfDay: bytes.readUIntBE(1, 3),
+    secondOfDay: secondAndPlace & (2 ** SECOND_BITS - 1),
+    ...(place > 0 && { position: place - 1 }),
     lifetime: lifetime.value * (flags & Flag.days ? DAY : 1),
     ...(withDigest && { hostDigest: digest }),
     facts: {

@@ -52,10 +52,12 @@ function resolved({
   messageId,
   injectionTime,
   lifetime,
+  position,
   ...opened
 }: OpenedToken): ResolvedLink {
   return {
     link,
+    ...(position !== undefined && { position }),
     message: {
       messageId,
       injectionTime,

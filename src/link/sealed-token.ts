@@ -33,8 +33,8 @@ import { ContentsPacker, type SealedContents, unpackContents } from './sealed-co
  * Where the number of bytes is a multiple of three, an `A` follows: the last character could be `-`
  * otherwise, and mail programs leave a final `-` out of a link.
  *
- * Two forms are opened forever and no longer written. Form 4 has the number of the link instead of
- * that of a block, and AES-256-GCM with a key and a nonce (the number) for each link. As strong, it
+ * Two forms are opened forever and no longer written. Form 4 has the position of the link instead of
+ * the number of a block, and AES-256-GCM with a key and a nonce (the number) for each link. As strong, it
  * took twice as long: Node.js sets up a cipher for each. Its message key is HMAC-SHA256, the
  * tag cut to 96 bits (NIST SP 800-38D, 5.2.1.2), and the name of the domain the associated data.
  * Form 2 is like form 4, but lacks that `A`, and has a digest of the tracking domain among its
@@ -72,6 +72,8 @@ export class Sealer {
   readonly #tags: Authenticator;
   /** Everything before the number of the block. */
   readonly #header = Buffer.alloc(FIXED);
+  /** Links sealed so far. */
+  #links = 0;
 
   constructor(keys: SealKeys, message: MessageFacts) {
     const keyId = keys.sealing();
@@ -93,7 +95,11 @@ export class Sealer {
   seal(link: TrackedLink): string | undefined {
     if (link.target.length > MAX_TARGET) return undefined;
     const { block } = this.#stream;
-    const contents = this.#contents.pack(link, FIXED + bytesOfBase128(block) + TAG_BYTES);
+    const contents = this.#contents.pack(
+      link,
+      FIXED + bytesOfBase128(block) + TAG_BYTES,
+      this.#links,
+    );
     const bytes = this.#tags.space(FIXED + MAX_NUMBER_BYTES + contents.length + TAG_BYTES);
     const { start } = this.#tags;
     bytes.set(this.#header, start);
@@ -102,7 +108,9 @@ export class Sealer {
     const end = sealed + contents.length;
     bytes.write(this.#tags.tag(end), end, 'latin1');
     const token = textOf('6', bytes, start, end + TAG_BYTES);
-    return token.length > MAX_TOKEN ? undefined : token;
+    if (token.length > MAX_TOKEN) return undefined;
+    this.#links++;
+    return token;
   }
 }
 
@@ -236,6 +244,7 @@ export function openToken(
     return (
       unpacked && {
         ...unpacked,
+        ...(form !== '6' && { position: counter.value }),
         ...(host !== undefined && { host }),
         messageId: bytes.toString('base64url', 3, 15),
         injectionTime: day * DAY + unpacked.secondOfDay,

@@ -116,10 +116,26 @@ describe.each(Object.entries(GOLDEN))('sealed contents with %s', (_, golden) => 
       host: domain,
       injectionTime,
       secondOfDay: 70_000,
+      position: 0,
       lifetime,
       facts: golden.opened,
     });
   });
+});
+
+test('the place of a link is known up to the 127th, at any second of a day', () => {
+  for (const second of [0, 1, 65_535, 65_536, 86_399]) {
+    const packer = new ContentsPacker({ ...least, injectionTime: 20_780 * 86_400 + second });
+    const unplaced = packer.pack(link, 32);
+    expect(unpackContents(unplaced, false)).not.toHaveProperty('position');
+    for (let position = 0; position < 200; position++) {
+      const packed = packer.pack(link, 32, position);
+      expect(packed.length).toBe(unplaced.length);
+      const unpacked = unpackContents(packed, false);
+      expect(unpacked?.secondOfDay).toBe(second);
+      expect(unpacked?.position).toBe(position < 127 ? position : undefined);
+    }
+  }
 });
 
 test('an unsubscribe link says so, however long its target, and beside everything else', () => {

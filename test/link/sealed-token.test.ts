@@ -71,7 +71,8 @@ test('a token is what its description says', async () => {
   expect(contents[0]).toBe(
     [html, days, campaign, name, recipient, further].reduce((sum = 0, flag = 0) => sum | flag),
   );
-  expect(contents.readUIntBE(1, 3)).toBe(70_000);
+  // The second link, so place 1: the number above the 17 bits of the second is one more.
+  expect(contents.readUIntBE(1, 3)).toBe(70_000 + 2 * 2 ** 17);
   // 365 in base 128, lowest first.
   expect([...contents.subarray(4, 6)]).toEqual([0x80 | (365 % 128), 2]);
   const strings = contents.subarray(6).toString('latin1');
@@ -80,6 +81,25 @@ test('a token is what its description says', async () => {
   expect(shown).toMatch(
     /^<11>autumn-2026<4>Logo<11>a@x\.example[^{]+\{"p":"newsletters",.*\}<128>QQQ\/$/,
   );
+});
+
+test('a token without the place of its link goes on working', () => {
+  const token = '6XFEsAbCdEfGhIjKlMn-_xpjYMQFW9kSZDYUWtIof5-7pFBJCZXU3iH9hRA';
+  const opened = openToken(keys, token, [HOST]);
+  expect(opened).toMatchObject({
+    link: { target: 'https://www.QQQ/', part: 'text' },
+    injectionTime: message.injectionTime,
+  });
+  expect(opened).not.toHaveProperty('position');
+});
+
+test('a link that gets no token has no place', () => {
+  const sealer = new Sealer(keys, message);
+  const places = ['a', 'x'.repeat(3_600), 'ж'.repeat(3_500), 'b'].map((path) => {
+    const token = sealer.seal({ target: `https://first.example/${path}`, part: 'html' });
+    return token === undefined ? 'none' : openToken(keys, token, [HOST])?.position;
+  });
+  expect(places).toEqual([0, 'none', 'none', 1]);
 });
 
 test('only the host it was sealed for opens it, however that is spelt', () => {

@@ -69,6 +69,7 @@ export function linksContract(open: () => LinksUnderTest, numRuns = 100): void {
         expect(new Set(tokens).size).toBe(tokens.length);
         const resolved = await Promise.all(tokens.map((token) => open().resolver.resolve(token)));
         expect(resolved.map((found) => found?.link)).toEqual(links);
+        expect(resolved.map((found) => found?.position)).toEqual([...links.keys()]);
       }),
       { numRuns },
     );
