@@ -105,7 +105,7 @@ export const logOptions = {
   detail: option(
     choiceType('none', 'domain', 'full'),
     'domain',
-    'How much of URLs and mail addresses log lines show.',
+    'How much of URLs and mail addresses log lines and the engagement page show of single messages and clicks.',
   ),
 } satisfies Definitions;
 

@@ -123,16 +123,22 @@ export function logFailure(
   }
 }
 
-/** How much of the URLs of links a log shows. */
+/** How much of the URLs of links, and of people, the log and the engagement page show. */
 export type Detail = 'none' | 'domain' | 'full';
 
-/** The fields that show a target at level debug; none at other levels. */
-export function showTarget(
-  logger: Logger,
-  detail: Detail,
-  target: string,
-): { readonly target?: string; readonly host?: string } {
-  if (detail === 'none' || !logger.isLevelEnabled('debug')) return {};
+interface ShownTarget {
+  readonly target?: string;
+  readonly host?: string;
+}
+
+/** The fields that show a target. */
+export function shownTarget(detail: Detail, target: string): ShownTarget {
+  if (detail === 'none') return {};
   if (detail === 'full') return { target };
   return { host: URL.canParse(target) ? new URL(target).host : '' };
+}
+
+/** The fields that show a target at level debug; none at other levels. */
+export function showTarget(logger: Logger, detail: Detail, target: string): ShownTarget {
+  return logger.isLevelEnabled('debug') ? shownTarget(detail, target) : {};
 }

@@ -139,7 +139,8 @@ function choose(
   return name && by ? { name: String(name), by } : undefined;
 }
 
-function lookUp(scopes: readonly Scope[], option: string): Effective | undefined {
+/** The setting of an option in the first of these scopes that has one. */
+export function lookUp(scopes: readonly Scope[], option: string): Effective | undefined {
   for (const { settings, label } of scopes) {
     const setting = settings.get(option);
     if (setting) return { ...setting, scope: label };

@@ -4,8 +4,16 @@ import { hostName } from '../lib/host-name.ts';
 import { contextVariables } from './context-variables.ts';
 import type { Facts } from './facts.ts';
 import { listenKeys, parseListen } from './listen-address.ts';
-import { type Match, type Scope, ScopeMatch, type Scopes, type ScopeWithPeers } from './match.ts';
-import type { OptionValue } from './option-value.ts';
+import {
+  type ListenerScope,
+  lookUp,
+  type Match,
+  type Scope,
+  ScopeMatch,
+  type Scopes,
+  type ScopeWithPeers,
+} from './match.ts';
+import type { Effective, OptionValue } from './option-value.ts';
 import { hasSenderDomain } from './tracking-domain.ts';
 
 const cachedFacts = 8192;
@@ -45,6 +53,29 @@ export class ScopeTree {
 
   hasPathway(name: string): boolean {
     return this.#scopes.pathways.has(name.toLowerCase());
+  }
+
+  /**
+   * Finds what each option may be for a message of which only the pathway is known: the listener
+   * and the client that it came from may matter, or a scope of the pathway decides without them.
+   * @returns one value for each scope that may decide; the default where none has to
+   */
+  possibleSettings(pathway = ''): ReadonlyMap<string, readonly Effective[]> {
+    const { listeners, pathways, defaults } = this.#scopes;
+    const ofPathway = pathways.get(pathway.toLowerCase())?.scopes ?? [];
+    const ofListeners = [...listenerScopes(listeners.values())];
+    // It applies to all mail.
+    const everywhere = listeners.get('');
+    return new Map(
+      [...defaults].map(([option, value]) => {
+        const decided = lookUp(ofPathway, option);
+        if (decided !== undefined) return [option, [decided]];
+        const found = ofListeners.flatMap((scope) => lookUp([scope], option) ?? []);
+        const isAlwaysSet = everywhere?.settings.has(option) === true;
+        const byDefault: Effective = { value, origin: 'default', scope: '' };
+        return [option, isAlwaysSet ? found : [...found, byDefault]];
+      }),
+    );
   }
 
   #find(facts: Facts): readonly Scope[] {
@@ -97,12 +128,16 @@ function trackingDomains(scopes: Scopes): ReadonlySet<string> {
   return domains;
 }
 
-function* allScopes({ listeners, pathways }: Scopes): Iterable<Scope> {
-  for (const listener of listeners.values()) {
+function* listenerScopes(listeners: Iterable<ListenerScope>): Iterable<Scope> {
+  for (const listener of listeners) {
     for (const scope of [listener, ...listener.listens.values()]) {
       yield scope;
       yield* scope.peers.values();
     }
   }
+}
+
+function* allScopes({ listeners, pathways }: Scopes): Iterable<Scope> {
+  yield* listenerScopes(listeners.values());
   for (const pathway of pathways.values()) yield* pathway.scopes;
 }

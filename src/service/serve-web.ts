@@ -23,7 +23,15 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
   releasers.addFoundation('store of the engagement page', () => store.close());
   const { tokenFile } = web;
   const token = tokenFile === undefined ? undefined : new LoginToken(readLoginToken(tokenFile));
-  const page = await createWeb({ ...web, version, token, reports: store.counters, logger });
+  const page = await createWeb({
+    ...web,
+    version,
+    token,
+    reports: store.counters,
+    events: store.events,
+    detail: () => config().log.detail,
+    logger,
+  });
   releasers.addFoundation('engagement page', () => page.close());
   const { requestTimeoutMs: requestTimeout, maxConnections } = web;
   for (const place of listens) {

@@ -2,7 +2,10 @@ import { addressOf, NARROWING, type Narrowing, type Selection } from './filters.
 import { type Content, Html, html } from './html.ts';
 
 /** The views that stand in the navigation. */
-const VIEWS = [['/', 'Overview']] as const;
+const VIEWS = [
+  ['/', 'Overview'],
+  ['/live', 'Live'],
+] as const;
 
 export interface PageOptions {
   readonly title: string;
@@ -14,12 +17,14 @@ export interface PageOptions {
   readonly narrowing?: readonly Narrowing[];
   /** More parameters that the form of the filters keeps. */
   readonly keep?: Readonly<Record<string, string>>;
+  /** A script of browser/ that only this page has. */
+  readonly script?: string;
   readonly content: Content;
 }
 
 /** A whole page, with navigation and filters. */
 export function page(options: PageOptions): Html {
-  const { title, path, selection, content } = options;
+  const { title, path, selection, script, content } = options;
   const days = selection && { since: selection.since, until: selection.until };
   return html`${DOCTYPE}
 <html lang="en">
@@ -31,6 +36,7 @@ export function page(options: PageOptions): Html {
 <link rel="stylesheet" href="/assets/uPlot.min.css">
 <link rel="stylesheet" href="/assets/style.css">
 <script type="module" src="/assets/plots.js"></script>
+${script !== undefined && html`<script type="module" src="/assets/${script}"></script>`}
 </head>
 <body>
 <header>

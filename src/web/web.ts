@@ -1,12 +1,13 @@
 import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance } from 'fastify';
-import { type Logger, logFailure, reasonOf } from '../lib/logger.ts';
+import { type Detail, type Logger, logFailure, reasonOf } from '../lib/logger.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import type { Reports } from '../store/store.ts';
+import type { Events, Reports } from '../store/store.ts';
 import { guard } from './access.ts';
 import { assets } from './assets.ts';
 import { campaignView } from './campaign.ts';
+import { EVENTS_PATH, liveView } from './live.ts';
 import { login } from './login.ts';
 import type { LoginToken } from './login-token.ts';
 import { describeRoutes } from './openapi.ts';
@@ -26,6 +27,11 @@ export interface WebOptions {
   /** The token of the login; absent where there is none. */
   readonly token?: LoginToken | undefined;
   readonly reports: Reports;
+  readonly events: Pick<Events, 'openReader' | 'recent'>;
+  /** `log { detail }` as of now: how much of people and targets is shown. */
+  readonly detail: () => Detail;
+  /** The most viewers of clicks as they come. */
+  readonly maxViewers?: number;
   readonly logger: Logger;
 }
 
@@ -68,6 +74,7 @@ function bound(app: FastifyInstance, maxRequests: number): void {
       reply.header('retry-after', '1');
       return refuse(request, reply, 503, 'too many requests are in progress: try again');
     }
+    if (request.routeOptions.url === EVENTS_PATH) return;
     inProgress++;
     reply.raw.once('close', () => inProgress--);
   });
@@ -124,6 +131,7 @@ export async function createWeb(options: WebOptions) {
   await app.register(overviewView, { reports });
   await app.register(campaignView, { reports });
   await app.register(rowsView, { reports });
+  await app.register(liveView, options);
   await app.ready();
   return {
     app,

@@ -27,6 +27,8 @@ export async function openWeb(options: Partial<WebOptions> = {}) {
     maxRequests: 8,
     hosts: [],
     reports: store.counters,
+    events: store.events,
+    detail: () => 'full',
     logger: silent,
     ...options,
   });
@@ -44,6 +46,7 @@ export async function openWeb(options: Partial<WebOptions> = {}) {
   const get = (url: string, headers: Readonly<Record<string, string>> = {}) =>
     send({ url, headers });
   return {
+    attach: web.attach,
     store,
     endSessions: web.endSessions,
     send,

@@ -38,6 +38,8 @@ for (const name of readdirSync(cases)) {
       const { origin } = found ?? {};
       if (origin === 'default' || origin === undefined) expect(decided).toBe('default');
       else expect(lines[origin.line - 1]).toMatch(new RegExp(`# ${decided}$`));
+      const possible = config?.scopes.possibleSettings(match?.pathway).get(option);
+      expect(possible).toContainEqual(found);
       // A second time, from memory.
       expect(config?.scopes.match(factsOf(given))).toBe(match);
     });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { writeValue } from '../../src/config/write-value.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
 describe('looking scopes up', () => {
@@ -31,6 +32,31 @@ describe('looking scopes up', () => {
         "ESMTP_Listener",
       ]
     `);
+  });
+
+  test.each([
+    ['a pathway that decides', 'news', 'dry_run', ['true: pathway "News"']],
+    ['what all mail has', 'news', 'on_failure', ['tempfail: ESMTP_Listener']],
+    [
+      'what a client decides',
+      'news',
+      'rewrite_signed',
+      ['true: ESMTP_Listener > Peer "10.0.0.0/8"', 'false: '],
+    ],
+    [
+      'another pathway',
+      'other',
+      'dry_run',
+      ['true: ESMTP_Listener "out" > Listen "*:25"', 'false: '],
+    ],
+    ['no pathway', undefined, 'click_tracking_scheme', ['http: ']],
+  ])('says what an option may be for mail of a pathway: %s', (_, pathway, option, expected) => {
+    const { scopes } = configurationOf(`
+      ESMTP_Listener { on_failure = tempfail Peer "10.0.0.0/8" { rewrite_signed = on } }
+      ESMTP_Listener "out" { Listen "*:25" { dry_run = on } }
+      pathway "News" { dry_run = on }`);
+    const found = scopes.possibleSettings(pathway).get(option) ?? [];
+    expect(found.map(({ value, scope }) => `${writeValue(value)}: ${scope}`)).toEqual(expected);
   });
 
   test('knows its options and no others', () => {

@@ -21,11 +21,13 @@ type Entry = readonly [id: string, fields: readonly string[] | null];
  */
 export function eventsOfFirstStream(reply: unknown): StoredEvent[] {
   const [stream] = (reply ?? []) as readonly (readonly [string, readonly Entry[]])[];
-  const events = eventsOf(stream?.[1] ?? []);
-  return events.map(({ id, event }) => {
-    const fields = fieldsOfEvent(event);
-    return fields === undefined ? { id, event: '' } : { id, event, fields };
-  });
+  return eventsOf(stream?.[1] ?? []).map(withFields);
+}
+
+/** Parses an event. One that is gone, or is not an event, is empty. */
+export function withFields({ id, event }: StoredEvent): StoredEvent {
+  const fields = fieldsOfEvent(event);
+  return fields === undefined ? { id, event: '' } : { id, event, fields };
 }
 
 /** Reads the entries of an answer of XRANGE or XCLAIM. */

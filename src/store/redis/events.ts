@@ -1,6 +1,5 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
-import { isEventLine } from '../event-line.ts';
 import type { JournalSettings, LocalEvents } from '../local/events.ts';
 import { JournalReplay } from '../local/journal-replay.ts';
 import { LocalClicks, RecentClicks } from '../recent-clicks.ts';
@@ -19,7 +18,7 @@ import type {
 import type { RedisOptions } from './client.ts';
 import { RedisConnection } from './connection.ts';
 import { RedisEventConsumer } from './event-consumer.ts';
-import { ENTRIES_AT_ONCE, eventsOf, RedisEventReader } from './event-reader.ts';
+import { ENTRIES_AT_ONCE, eventsOf, RedisEventReader, withFields } from './event-reader.ts';
 import { FailoverAppender } from './failover.ts';
 import { RedisLease } from './lease.ts';
 import { RedisStream, type StreamLimits } from './stream.ts';
@@ -90,7 +89,7 @@ export class RedisEvents implements Events {
         client.xrevrange(connection.keys.events, before, '-', 'COUNT', count),
       );
       const events = eventsOf(entries);
-      newestFirst.push(...events.filter(({ event }) => isEventLine(event)));
+      newestFirst.push(...events.map(withFields).filter(({ event }) => event !== ''));
       if (events.length < count) break;
       before = `(${events.at(-1)?.id}`;
     }

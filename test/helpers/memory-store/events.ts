@@ -45,8 +45,12 @@ export class MemoryEvents implements Events {
     return {
       skipped: 0,
       next: async (max, waitMs) => {
-        if (this.#after(at, max).length === 0) await sleep(waitMs);
-        const next = this.#after(at, max);
+        const end = performance.now() + waitMs;
+        let next = this.#after(at, max);
+        while (next.length === 0 && performance.now() < end) {
+          await sleep(5);
+          next = this.#after(at, max);
+        }
         at = Number(next.at(-1)?.id ?? at - 1) + 1;
         return next;
       },
