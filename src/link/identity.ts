@@ -5,6 +5,15 @@ import { CLICK_FACTS, type ClickFacts, MESSAGE_FACTS, type MessageFacts } from '
 /** How much links, events, log and counts may tell of the recipient: `click_identity`. */
 export type ClickIdentity = 'recipient' | 'domain' | 'none';
 
+/** Spread behind facts, these remove the personal ones. Made once, since each message needs them. */
+const WITHOUT_PERSONAL_OF_MESSAGE = withoutPersonal(MESSAGE_FACTS);
+const WITHOUT_PERSONAL_OF_CLICK = withoutPersonal(CLICK_FACTS);
+
+function withoutPersonal(table: FactTable): Readonly<Record<string, undefined>> {
+  const personal = factsIn(table).filter((fact) => fact.personal);
+  return Object.fromEntries(personal.map(({ name }) => [name, undefined]));
+}
+
 /**
  * The facts of a message without those that tell more of the recipient than allowed. The message
  * keeps the limit as a fact of its own, which holds for its clicks too.
@@ -15,7 +24,8 @@ export function limitIdentity(message: MessageFacts, limit: ClickIdentity): Mess
   const recipientCount = message.recipientCount ?? recipients.length;
   const domain = domainOf((recipients.length === 1 && recipients[0]) || '');
   return {
-    ...withoutPersonal(MESSAGE_FACTS, message),
+    ...message,
+    ...WITHOUT_PERSONAL_OF_MESSAGE,
     // An address without its local part: events have its domain, and records and sealed links hold
     // it as any address.
     recipients: limit === 'domain' && domain ? [`@${domain}`] : [],
@@ -26,10 +36,5 @@ export function limitIdentity(message: MessageFacts, limit: ClickIdentity): Mess
 
 /** The facts of a click without those that tell who the reader is. */
 export function withoutReader(click: ClickFacts): ClickFacts {
-  return withoutPersonal(CLICK_FACTS, click);
-}
-
-function withoutPersonal<Facts extends object>(table: FactTable, facts: Facts): Facts {
-  const personal = factsIn(table).filter((fact) => fact.personal);
-  return { ...facts, ...Object.fromEntries(personal.map(({ name }) => [name, undefined])) };
+  return { ...click, ...WITHOUT_PERSONAL_OF_CLICK };
 }
