@@ -30,14 +30,15 @@ export const HOSTILE = {
   turned: 'Invoice \u202egnp.exe\u202c \u0000\u001b[31m',
 } as const;
 
-/** The campaign that the views of one campaign show. */
+/** The campaign that the views of one campaign show, and when it was sent. */
 export const AUTUMN = 'Autumn collection';
+export const SENT_DAYS_AGO = 11;
 
 const CAMPAIGNS: readonly Campaign[] = [
   {
     name: AUTUMN,
     ...news,
-    sent: 11,
+    sent: SENT_DAYS_AGO,
     messages: 900,
     rate: 0.17,
     links: ['Shop now', 'Coats', 'Boots', 'Gift guide', `${SHOP}/scarves?ref=autumn`, 'Imprint'],
