@@ -75,20 +75,22 @@ export class LineSplitter {
   line(line: Buffer): void {
     const { node } = this.#inside;
     const isEmptyLine = line[0] === 0x0a || (line[0] === 0x0d && line[1] === 0x0a);
-    if (!this.inHeader || !node.parentNode || !isEmptyLine) {
+    if (!this.inHeader || !isEmptyLine) {
       this.#process(line);
       return;
     }
-    // The messages of a sender have the same few part headers, and mailsplit parses no headers that
-    // a part has already.
+    // The messages of a sender have the same few headers but for their boundaries, and mailsplit
+    // parses no headers that a part has already.
     const header = Buffer.concat(node._headersLines).toString('latin1');
-    const known = parsedHeaders.get(header);
+    const { key, boundary } = withoutBoundary(header);
+    const known = parsedHeaders.get(key);
     if (known !== undefined) {
-      Object.assign(node, known);
+      Object.assign(node, known, boundary && { _boundary: Buffer.from(boundary) });
     }
     this.#process(line);
-    if (known === undefined && node.headers && header.length <= MAX_KNOWN_HEADER) {
-      parsedHeaders.set(header, parsedFields(node));
+    const isPlain = boundary === undefined || boundary === String(node._boundary);
+    if (known === undefined && node.headers && isPlain && header.length <= MAX_KNOWN_HEADER) {
+      parsedHeaders.set(key, parsedFields(node));
     }
   }
 
@@ -100,6 +102,20 @@ export class LineSplitter {
       }
     });
   }
+}
+
+/**
+ * A header with a boundary in quotes and nothing else that is quoted, in characters that mean
+ * themselves.
+ */
+const WITH_BOUNDARY = /^([^"()\\]*;\s*boundary=")([\w=.-]{1,70})("[^"()\\]*)$/i;
+
+/** What a header is known by, and its boundary, which does not count. */
+function withoutBoundary(header: string): { key: string; boundary?: string } {
+  const [, before = '', boundary, behind = ''] = WITH_BOUNDARY.exec(header) ?? [];
+  return boundary === undefined || /boundary/i.test(before.slice(0, -10) + behind)
+    ? { key: header }
+    : { key: `\n${before}${behind}`, boundary }; // no header begins with a line feed
 }
 
 /** The parsed fields of parts, by the bytes of their headers. */

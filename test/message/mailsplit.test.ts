@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import fc from 'fast-check';
 import { Splitter } from 'mailsplit';
 import { expect, test } from 'vitest';
-import { KNOWN_MAILSPLIT } from '../../src/message/mailsplit.ts';
+import { KNOWN_MAILSPLIT, LineSplitter } from '../../src/message/mailsplit.ts';
 import { DEFAULT_LIMITS } from '../../src/message/open-message.ts';
 import { TopParts } from '../../src/message/top-parts.ts';
 import { type MadeMessage, mimeMessages } from '../helpers/mime-tree.ts';
@@ -58,6 +58,36 @@ async function streamed(
   await finished(splitter);
   return [...parts.values()];
 }
+
+test('headers that differ in their boundaries are parsed as mailsplit parses them', async () => {
+  const parameter = fc.oneof(
+    { weight: 3, arbitrary: fc.stringMatching(/^[Bb]oundary="[\w=.-]{0,9}"$/) },
+    fc.constantFrom('charset="x"', 'boundary=b', ' boundary*0="c"', "boundary*=utf-8''d%20"),
+    fc.constantFrom('boundary=" e "', '(boundary="f")', 'name="=?utf-8?q?g?="', 'start="<h>"'),
+  );
+  const type = fc.constantFrom('multipart/mixed', 'text/plain', 'Multipart/Related');
+  const header = fc
+    .tuple(type, fc.array(parameter, { maxLength: 3 }), fc.constantFrom('', ' ', '\r\n X-Y: z'))
+    .map(([type, all, end]) => `Content-Type: ${[type, ...all].join('; ')}${end}\r\n`);
+  const fields = ({ node }: { node: unknown }) => {
+    const { contentType, charset, filename, multipart, _boundary } = node as Record<
+      string,
+      unknown
+    >;
+    return { contentType, charset, filename, multipart, boundary: String(_boundary) };
+  };
+  await fc.assert(
+    fc.asyncProperty(header, async (text) => {
+      const ours = new LineSplitter({ headerSize: 10_000, parts: 10 });
+      for (const line of [...(text.match(/.*\r\n/g) ?? []), '\r\n']) ours.line(Buffer.from(line));
+      const theirs = new Splitter();
+      const found = new Promise((resolve) => theirs.once('data', resolve));
+      theirs.end(`${text}\r\n`);
+      expect(fields(ours)).toEqual(fields({ node: await found }));
+    }),
+    { numRuns: 300 },
+  );
+});
 
 test('jumping from delimiter to delimiter finds the parts that the stream finds', async () => {
   await fc.assert(
