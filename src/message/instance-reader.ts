@@ -1,12 +1,12 @@
 import type { Charset } from './charset.ts';
 import { protectionByContent } from './content.ts';
 import { scanPiece } from './html-links.ts';
-import type { Candidate, Range, Scanned } from './link.ts';
+import type { Candidate, Range, Scanned, TopPart } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
 import { type QuotedPrintable, quotedPrintableContent } from './quoted-printable.ts';
 
 /** A part that was read. Offsets are those of the raw bytes. */
-export interface ReadHtml {
+export interface ReadInstance {
   readonly scanned: Scanned;
   /** Whether the part has a `=` that is literal. */
   readonly malformed: boolean;
@@ -14,11 +14,12 @@ export interface ReadHtml {
 }
 
 /** A part that is kept, in pieces that begin and end at line ends in text. */
-export interface KnownHtml extends ReadHtml {
+export interface KnownPart extends ReadInstance {
   readonly raw: Buffer;
   /** Where pieces begin, and the end of the last one. */
   readonly cuts: readonly number[];
-  /** What decides beside the bytes how the part is read. */
+  /** What decides beside the bytes how it is read. */
+  readonly part: TopPart;
   readonly charsetLabel: string;
   readonly unsubscribeLinks: ReadingOptions['unsubscribeLinks'];
 }
@@ -33,7 +34,7 @@ const WINDOW = 16 * 1024;
 
 /** Reads one instance of a part that is kept: only the pieces in which the two differ. */
 export class InstanceReader {
-  readonly #of: KnownHtml;
+  readonly #of: KnownPart;
   readonly #raw: Buffer;
   readonly #options: ReadingOptions;
   /** Bytes that may still be read. */
@@ -46,7 +47,7 @@ export class InstanceReader {
   #passed = 0;
   #passedMarks = 0;
 
-  constructor(of: KnownHtml, raw: Buffer, options: ReadingOptions) {
+  constructor(of: KnownPart, raw: Buffer, options: ReadingOptions) {
     this.#of = of;
     this.#raw = raw;
     this.#options = options;
@@ -56,7 +57,7 @@ export class InstanceReader {
   }
 
   /** @returns undefined where the instance has to be read as a whole */
-  read(): ReadHtml | undefined {
+  read(): ReadInstance | undefined {
     const { cuts, charset } = this.#of;
     const { length } = this.#raw;
     let at = 0;
@@ -192,7 +193,7 @@ export function placed(scanned: Scanned, rawOf: QuotedPrintable['rawOf'], shift:
       const { start, end } = places[index] as Range;
       return candidateAt(candidate, start + shift, end + shift);
     }),
-    marks: rawOf(scanned.marks).map(({ start, end }) => ({
+    marks: rawOf(scanned.marks.toSorted((a, b) => a.start - b.start)).map(({ start, end }) => ({
       start: start + shift,
       end: end + shift,
     })),

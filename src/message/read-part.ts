@@ -10,7 +10,7 @@ import {
 } from './content.ts';
 import { type CutText, unflow } from './cut-text.ts';
 import { scanHtml } from './html-links.ts';
-import { keep, mayBeKnown, readKnown } from './known-html.ts';
+import { keep, mayBeKnown, readKnown } from './known-parts.ts';
 import type { Range, Scanned } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
 import {

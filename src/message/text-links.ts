@@ -61,7 +61,8 @@ export function scanText(
       return 'too-many-links';
     }
   }
-  return { candidates, marks, base: undefined, tags: candidates.length };
+  const tags = Math.max(candidates.length, marks.length);
+  return { candidates, marks, base: undefined, tags };
 }
 
 function unescaped(url: string): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mayBeKnown, readKnown } from '../../src/message/known-html.ts';
+import { mayBeKnown, readKnown } from '../../src/message/known-parts.ts';
 import { openMessage } from '../../src/message/open-message.ts';
 import type { PartFound } from '../../src/message/top-parts.ts';
 import { transferEncode } from '../helpers/transfer-encode.ts';
@@ -8,9 +8,9 @@ import { transferEncode } from '../helpers/transfer-encode.ts';
 const encoded = (html: string) => transferEncode(Buffer.from(html), 'quoted-printable');
 
 /** Reads an HTML part, and replaces its links. */
-function rewrite(raw: Buffer, charset = 'utf-8', linkLimit = 10_000) {
+function rewrite(raw: Buffer, charset = 'utf-8', linkLimit = 10_000, subtype = 'html') {
   const headers = [
-    { name: 'Content-Type', value: `text/html; charset=${charset}` },
+    { name: 'Content-Type', value: `text/${subtype}; charset=${charset}` },
     { name: 'Content-Transfer-Encoding', value: 'quoted-printable' },
   ];
   const open = openMessage(headers, { limits: { links: linkLimit } });
@@ -31,8 +31,9 @@ const OPTIONS = {
   unsubscribeLinks: 'leave',
 } as unknown as Parameters<typeof readKnown>[2];
 
-function known(raw: Buffer, options = OPTIONS) {
-  const found = { part: 'html', encoding: 'quoted-printable', charset: 'utf-8' } as PartFound;
+function known(raw: Buffer, options = OPTIONS, more: Partial<PartFound> = {}) {
+  const part = { part: 'html', encoding: 'quoted-printable', charset: 'utf-8' };
+  const found = { ...part, ...more } as PartFound;
   return mayBeKnown(found, raw, options) ? readKnown(found, raw, options) : undefined;
 }
 
@@ -86,6 +87,24 @@ test('a part in UTF-16 is not kept: its characters are not its bytes', () => {
   expect(first.links).toHaveLength(9);
   rewrite(raw, 'utf-16le');
   expect(rewrite(raw, 'utf-16le')).toEqual(first);
+});
+
+test('a text part that is the same again is not read again', () => {
+  const text = 'See https://a.example/text?a=b[[data-msys-clicktrack="0"]] and\r\n';
+  const all = `${text.repeat(9)}<https+notrack://a.example/2> (https://a.example/ü)\r\n`;
+  const read = (raw: Buffer, charset?: string) => rewrite(raw, charset, undefined, 'plain');
+  const find = (raw: Buffer, found: Partial<PartFound>) =>
+    known(raw, OPTIONS, { part: 'text', ...found });
+  const raw = encoded(all);
+  const first = read(raw, 'unicode11utf8');
+  expect(find(raw, {})).toBeUndefined();
+  read(raw);
+  expect(find(raw, {})).toBeDefined();
+  expect(find(raw, { part: 'html' })).toBeUndefined();
+  expect(find(raw, { delSp: true })).toBeUndefined();
+  expect(find(encoded(`${all}x`), {})).toBeUndefined();
+  expect(read(raw)).toEqual(first);
+  expect(rewrite(raw, 'utf-8', 9, 'plain').reason).toBe('too-many-links');
 });
 
 test('the limit of links holds for the links of all pieces', () => {

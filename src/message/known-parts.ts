@@ -3,18 +3,18 @@ import { BoundedCache } from '../lib/bounded-cache.ts';
 import type { Charset } from './charset.ts';
 import { needsWholeDocument } from './html-links.ts';
 import { cutsOf } from './html-outline.ts';
-import { InstanceReader, type KnownHtml, placed, type ReadHtml } from './instance-reader.ts';
-import type { Range, Scanned } from './link.ts';
+import { InstanceReader, type KnownPart, placed, type ReadInstance } from './instance-reader.ts';
+import type { Range, Scanned, TopPart } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
 import type { QuotedPrintable } from './quoted-printable.ts';
 import type { PartFound } from './top-parts.ts';
 
 /*
  * The instances of a newsletter differ in a few places, and to decode and scan the rest of each
- * would be most of the work. So an HTML part that was read is kept for a while, cut into pieces that
- * begin and end at line ends in text. Outside of markup, what a piece means does not depend on
- * what stands before or behind it: equal bytes have equal links. Only the pieces in which an
- * instance differs are read.
+ * would be most of the work. So a part that was read is kept for a while. One in HTML is cut into
+ * pieces that begin and end at line ends in text: outside of markup, what a piece means does not
+ * depend on what stands before or behind it, so that equal bytes have equal links. Only the pieces
+ * in which an instance differs are read. One in plain text is a single piece.
  */
 
 /** Bytes of the longest part that is kept, and of all. A part counts once for each of its keys. */
@@ -22,7 +22,7 @@ const MAX_PART = 256 * 1024;
 const MAX_KEPT = 8 * 1024 * 1024;
 /** What an object of a link takes, roughly. */
 const LINK_BYTES = 500;
-const known = new LRUCache<number, KnownHtml>({
+const known = new LRUCache<number, KnownPart>({
   maxSize: MAX_KEPT,
   sizeCalculation: ({ raw, scanned }) => 2 * raw.length + LINK_BYTES * scanned.candidates.length,
 });
@@ -33,31 +33,30 @@ const sights = new BoundedCache<number, number>(1000);
 /** Whether the instances of a part might be recognised. */
 export function mayBeKnown(found: PartFound, raw: Buffer, options: ReadingOptions): boolean {
   return (
-    found.part === 'html' &&
     found.encoding === 'quoted-printable' &&
     raw.length <= MAX_PART &&
-    !needsWholeDocument(options)
+    (found.part === 'html' ? !needsWholeDocument(options) : !found.delSp)
   );
 }
 
 /**
  * Keeps a part that was read, if one like it was read before.
  *
- * @param links those of the part, at decoded offsets
+ * @param scanned its links, at decoded offsets
  */
 export function keep(
-  { charset: charsetLabel }: PartFound,
+  { part, charset: charsetLabel }: PartFound,
   raw: Buffer,
   { bytes, malformed, rawOf }: QuotedPrintable,
   charset: Charset,
   scanned: Scanned,
   options: ReadingOptions,
 ): void {
-  const middle = middleLink(raw);
+  const middle = middleLink(part, raw);
   if (middle === -1 || charset.masks || charset.unit !== 1) {
     return;
   }
-  const keys = linksAround(raw, middle).map((at) => keyAt(raw, at));
+  const keys = new Set(linksAround(part, raw, middle).map((at) => keyAt(raw, at)));
   let isDue = false;
   for (const key of keys) {
     const count = (sights.get(key) ?? 0) + 1;
@@ -68,7 +67,7 @@ export function keep(
   if (!isDue) {
     return;
   }
-  const cuts = cutsOf(bytes);
+  const cuts = part === 'html' ? cutsOf(bytes) : [];
   if (cuts === undefined) {
     return;
   }
@@ -80,7 +79,7 @@ export function keep(
       raw.length,
     ],
     scanned: placed(scanned, rawOf, 0),
-    ...{ malformed, charset, charsetLabel, unsubscribeLinks: options.unsubscribeLinks },
+    ...{ part, malformed, charset, charsetLabel, unsubscribeLinks: options.unsubscribeLinks },
   };
   for (const key of keys) {
     known.set(key, entry);
@@ -108,7 +107,8 @@ function lineStarts(raw: Buffer, lineFeeds: readonly Range[]): number[] {
 
 const LF = 0x0a;
 
-const HREF = 'href';
+/** What every link has. */
+const SIGNS = { html: 'href', text: '://' };
 const QUESTION = '?'.charCodeAt(0);
 /** Bytes of a link that count at most. */
 const KEY_BYTES = 80;
@@ -127,14 +127,14 @@ function keyAt(raw: Buffer, start: number): number {
 }
 
 /** The middle link of a part, or -1. */
-function middleLink(raw: Buffer): number {
-  return raw.indexOf(HREF, raw.length >> 1, 'latin1');
+function middleLink(part: TopPart, raw: Buffer): number {
+  return raw.indexOf(SIGNS[part], raw.length >> 1, 'latin1');
 }
 
 /** The links that may be the middle ones of instances that are longer or shorter. */
-function linksAround(raw: Buffer, middle: number): number[] {
-  const before = raw.lastIndexOf(HREF, middle - 1, 'latin1');
-  const next = raw.indexOf(HREF, middle + 1, 'latin1');
+function linksAround(part: TopPart, raw: Buffer, middle: number): number[] {
+  const before = raw.lastIndexOf(SIGNS[part], middle - 1, 'latin1');
+  const next = raw.indexOf(SIGNS[part], middle + 1, 'latin1');
   return [before, middle, next].filter((at) => at !== -1);
 }
 
@@ -144,13 +144,15 @@ function linksAround(raw: Buffer, middle: number): number[] {
  * @returns undefined where the part has to be read as a whole
  */
 export function readKnown(
-  { charset: label }: PartFound,
+  { part, charset: label }: PartFound,
   raw: Buffer,
   options: ReadingOptions,
-): ReadHtml | undefined {
-  const middle = middleLink(raw);
+): ReadInstance | undefined {
+  const middle = middleLink(part, raw);
   const of = middle === -1 ? undefined : known.get(keyAt(raw, middle));
-  return of?.charsetLabel === label && of.unsubscribeLinks === options.unsubscribeLinks
+  return of?.part === part &&
+    of.charsetLabel === label &&
+    of.unsubscribeLinks === options.unsubscribeLinks
     ? new InstanceReader(of, raw, options).read()
     : undefined;
 }
