@@ -35,14 +35,31 @@ export function startMeasured(
       env,
     },
   );
-  const sum = (read: (pid: number) => number) =>
-    descendants(peer.pid).reduce((total, pid) => total + read(pid), 0);
+  const { pid } = peer;
   return {
     peer,
-    cpu: () => sum(cpuMicroseconds),
-    memory: () => sum((pid) => statusBytes(pid, 'VmRSS')),
-    peakMemory: () => sum((pid) => statusBytes(pid, 'VmHWM')),
+    cpu: () => cpuOf(pid),
+    memory: () => sumOf(pid, (each) => statusBytes(each, 'VmRSS')),
+    peakMemory: () => sumOf(pid, (each) => statusBytes(each, 'VmHWM')),
   };
+}
+
+/** Microseconds of CPU that a process and its descendants have used so far. */
+export function cpuOf(pid: number): number {
+  return sumOf(pid, cpuMicroseconds);
+}
+
+function sumOf(pid: number, read: (pid: number) => number): number {
+  return descendants(pid).reduce((total, each) => total + orIfGone(() => read(each), 0), 0);
+}
+
+/** Processes and threads may end while they are looked at. */
+function orIfGone<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
 }
 
 /** For `pin`: no confinement. */
@@ -54,16 +71,14 @@ export function pin(pid: number, cores: string): void {
 }
 
 function descendants(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => childrenOf(pid, task));
+  const tasks = orIfGone(() => readdirSync(`/proc/${pid}/task`), []);
+  const children = tasks.flatMap((task) => childrenOf(pid, task));
   return [pid, ...children.map(Number).flatMap(descendants)];
 }
 
 function childrenOf(pid: number, task: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean);
-  } catch {
-    return []; // a thread that has just ended
-  }
+  const file = `/proc/${pid}/task/${task}/children`;
+  return orIfGone(() => readFileSync(file, 'latin1').split(' ').filter(Boolean), []);
 }
 
 /** proc(5): fields 14 to 17 of stat are utime, stime, cutime and cstime, in ticks of 1/100 s. */

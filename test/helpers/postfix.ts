@@ -33,6 +33,8 @@ interface QueuedMail {
 
 /** A private Postfix: its own configuration, queue and ports, nothing of /etc/postfix touched. */
 export interface Postfix {
+  /** Of its master process. */
+  readonly pid: number;
   /** Where a unix-domain milter socket must lie; smtpd's own paths are relative to it. */
   readonly queueDirectory: string;
   /** The port of a service, by default of the first. */
@@ -95,6 +97,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   };
 
   return {
+    pid: master.pid,
     queueDirectory: queue,
     port: (service) => {
       const port = service === undefined ? first : ports.get(service);

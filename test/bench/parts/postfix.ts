@@ -8,7 +8,7 @@ import { type Postfix, startPostfix } from '../../helpers/postfix.ts';
 import type { Redis } from '../../helpers/redis.ts';
 import type { Build } from '../builds.ts';
 import type { Bench, Goal, Part, Row } from '../harness.ts';
-import { CORES, EVERY_CORE, pin } from '../measured-process.ts';
+import { CORES, cpuOf, EVERY_CORE, pin } from '../measured-process.ts';
 import { cMilter, type Milter, opendkim, type Work, warmUp } from '../milters.ts';
 import { newsletters, record } from '../newsletters.ts';
 import type { Message } from '../recording.ts';
@@ -19,6 +19,9 @@ const SESSIONS = 20;
 /** So many messages in one measurement, for each second it is to last. */
 const MESSAGES_A_SECOND = 600;
 const OURS = 'clickmilter';
+
+/** Messages per second, and µs of CPU per message: of the milter, and of Postfix without it. */
+type Figure = 'rate' | 'milter' | 'postfix';
 
 /** Through a real Postfix, everything on all cores, the queue in memory, delivered to nowhere. */
 export const throughPostfix: Part = {
@@ -45,7 +48,10 @@ export const throughPostfix: Part = {
   },
 };
 
-/** The same for this build and an earlier one: tracked mail, and mail that nothing can track. */
+/**
+ * The same for this build and an earlier one, and for opendkim: tracked mail, and mail that nothing
+ * can track.
+ */
 export function postfixAgainst({ cli }: Build): Part {
   return {
     name: 'postfix',
@@ -54,6 +60,7 @@ export function postfixAgainst({ cli }: Build): Part {
       const milters = {
         new: await startService(bench, 'new', { redis }),
         old: await startService(bench, 'old', { redis, cli }),
+        opendkim: await bench.attempt(() => opendkim(bench)),
         'new, untracked': await startService(bench, 'new-untracked', { redis, isTracked: false }),
         'old, untracked': await startService(bench, 'old-untracked', {
           redis,
@@ -65,6 +72,11 @@ export function postfixAgainst({ cli }: Build): Part {
       return turnsThroughPostfix(bench, redis, milters, works, (rounds, size) => [
         ...rounds.row(titleOf(size), 'rate', '/s', 'new', 'old', { atLeast: 1.1 }),
         ...rounds.row(titleOf(size), 'rate', '/s', 'new', 'no milter'),
+        ...rounds.row(titleOf(size), 'rate', '/s', 'new', 'opendkim'),
+        ...rounds.row(`  of ${size}: CPU of the milter`, 'milter', 'µs', 'new', 'old'),
+        ...rounds.row(`  of ${size}: CPU of the milter`, 'milter', 'µs', 'new', 'opendkim'),
+        ...rounds.row(`  of ${size}: CPU of Postfix`, 'postfix', 'µs', 'new', 'opendkim'),
+        ...rounds.row(`  of ${size}: CPU of Postfix`, 'postfix', 'µs', 'new', 'no milter'),
         ...['new, untracked', 'old, untracked'].flatMap((name) =>
           rounds.row(titleOf(size), 'rate', '/s', name, 'no milter'),
         ),
@@ -87,7 +99,7 @@ async function turnsThroughPostfix(
   redis: Redis,
   milters: Readonly<Record<string, Milter | undefined>>,
   works: readonly Work[],
-  rowsOf: (rounds: Rounds<'rate'>, size: string) => Row[],
+  rowsOf: (rounds: Rounds<Figure>, size: string) => Row[],
 ): Promise<Row[]> {
   await warmUp(bench, works, record(newsletters(20_000)));
   pin(process.pid, EVERY_CORE);
@@ -115,12 +127,12 @@ async function turnsThroughPostfix(
     ] as const) {
       const file = join(bench.dir, `${bytes}.eml`);
       await writeFile(file, asText(newsletters(bytes)[0]));
-      const inject = (service: string) => () => accepted(bench, postfix, service, file);
+      const inject = (milter?: Milter) => () => accepted(bench, postfix, milter, file);
       const contenders = Object.entries(milters).map(
-        ([name, milter]) => [name, milter && inject(milter.name)] as const,
+        ([name, milter]) => [name, milter && inject(milter)] as const,
       );
-      const rounds = await Rounds.run<'rate'>(bench.options.rounds, {
-        'no milter': inject('none'),
+      const rounds = await Rounds.run<Figure>(bench.options.rounds, {
+        'no milter': inject(),
         ...Object.fromEntries(contenders),
       });
       rows.push(...rowsOf(rounds, size));
@@ -139,19 +151,26 @@ async function turnsThroughPostfix(
 async function accepted(
   bench: Bench,
   postfix: Postfix,
-  service: string,
+  milter: Milter | undefined,
   file: string,
-): Promise<{ rate: number }> {
+): Promise<Record<Figure, number>> {
   const messages = Math.max(SESSIONS, Math.ceil(MESSAGES_A_SECOND * bench.options.seconds));
   const args = ['-s', String(SESSIONS), '-m', String(messages), '-F', file];
   const envelope = ['-f', 'news@shop.example', '-t', 'someone@recipient.example'];
-  const to = `inet:127.0.0.1:${postfix.port(service)}`;
+  const to = `inet:127.0.0.1:${postfix.port(milter?.name ?? 'none')}`;
+  const cpu = () => [milter?.process.cpu() ?? 0, cpuOf(postfix.pid)] as const;
+  const [milterBefore, postfixBefore] = cpu();
   const start = performance.now();
   // Fails where a message is not accepted.
   await promisify(execFile)(requireProgram('smtp-source', 'postfix'), [...args, ...envelope, to]);
   const seconds = (performance.now() - start) / 1000;
   await poll('the queue to empty', async () => (await postfix.queue()).length === 0, 60_000);
-  return { rate: messages / seconds };
+  const [milterAfter, postfixAfter] = cpu();
+  return {
+    rate: messages / seconds,
+    milter: (milterAfter - milterBefore) / messages,
+    postfix: (postfixAfter - postfixBefore) / messages,
+  };
 }
 
 /** smtp-source adds the line ends of SMTP itself. */
