@@ -7,15 +7,14 @@ import { silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { printableJson } from '../lib/printable.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
+import { pageAddress } from '../service/listen.ts';
 import { startService } from '../service/service.ts';
 import { openStore } from '../store/open-store.ts';
 import type { EventReader } from '../store/store.ts';
 import { configured, whileAvailable } from './configured.ts';
+import { follow, playAudience } from './demo-audience.ts';
 import { examineStore } from './doctor-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
-
-/** The User-Agent of a browser. */
-const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
 /** `clickmilter demo` plays the MTA and a reader against the service. */
 export function demoCommand(program: Command): void {
@@ -42,7 +41,7 @@ export function demoCommand(program: Command): void {
 }
 
 async function demo(config: Configuration, milter: MilterClient): Promise<void> {
-  const before = wholeMessage();
+  const before = messageTo(newsletter.recipient);
   await milter.open({
     macros: {
       connect: {
@@ -57,9 +56,9 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
     sender: `<${newsletter.sender}>`,
     recipients: [`<${newsletter.recipient}>`],
     message: before,
+    macros: { mail: LOGIN },
   });
-  await milter.quit();
-  const links = [...trackedLinks(before, after)];
+  const links = trackedLinks(before, after);
   const [link, another] = links;
   if (link === undefined || another === undefined) {
     const why =
@@ -77,40 +76,75 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   const store = await openStore(config, silent, noMetrics);
   const events = store.events.openReader('newest');
   try {
-    await follow(link, another, events);
+    await followOne(link, events);
+    if (pageAddressOf(config) !== undefined) await fillPage(milter);
+    await milter.quit();
+    await invite(another, events, pageAddressOf(config));
   } finally {
     await events.close();
     await store.close();
   }
 }
 
-async function follow(link: string, another: string, events: EventReader): Promise<void> {
+async function followOne(link: string, events: EventReader): Promise<void> {
   heading('2. A reader clicks a link');
   await events.next(1, 0); // from now on
-  const response = await fetch(link, { redirect: 'manual', headers: { 'user-agent': BROWSER } });
+  const response = await follow(link);
   say(`GET ${link}`);
   say(`${response.status} ${response.statusText}`);
   say(`Location: ${response.headers.get('location')}`);
 
   heading('3. The click event');
-  const print = async (waitMs: number) => {
-    for (const { event } of await events.next(10, waitMs)) {
-      say(printableJson(JSON.stringify(JSON.parse(event), null, 2)));
-    }
-  };
-  await print(10_000);
+  await print(events, 10_000);
+}
 
-  if (process.stdout.isTTY) {
-    heading('4. Your turn');
-    say(`Open this in a browser, and the click shows up here (Ctrl-C ends):\n\n  ${another}\n`);
-    let ended = false;
-    process.once('SIGINT', () => {
-      ended = true;
-    });
-    while (!ended) await print(500);
-  } else {
-    say(`\nAnother one, for a browser: ${another}`);
+async function print(events: EventReader, waitMs: number): Promise<void> {
+  for (const { event } of await events.next(10, waitMs)) {
+    say(printableJson(JSON.stringify(JSON.parse(event), null, 2)));
   }
+}
+
+/** Gives the engagement page something to show. */
+async function fillPage(milter: MilterClient): Promise<void> {
+  heading('4. More readers');
+  const { messages, people, scanned } = await playAudience(
+    milter,
+    `<${newsletter.sender}>`,
+    messageTo,
+    trackedLinks,
+    LOGIN,
+  );
+  say(`The same newsletter to ${messages} more readers: ${people} of them click.`);
+  say(`A scanner follows every link of ${scanned} message, which counts as automatic.`);
+}
+
+/** Shows clicks of the user's own browser on a terminal, until Ctrl-C. */
+async function invite(
+  link: string,
+  events: EventReader,
+  pageAddress: string | undefined,
+): Promise<void> {
+  const isTerminal = process.stdout.isTTY;
+  if (isTerminal) {
+    heading('Your turn');
+    say(`Open this in a browser, and the click shows up here (Ctrl-C ends):\n\n  ${link}\n`);
+    await events.next(1000, 0);
+  } else {
+    say(`\nAnother one, for a browser: ${link}`);
+  }
+  if (pageAddress !== undefined) {
+    say('Clicks are counted when it is known who made them, after some seconds.');
+    say(`Who clicked what, while the service runs: ${pageAddress}`);
+  }
+  let ended = !isTerminal;
+  process.once('SIGINT', () => {
+    ended = true;
+  });
+  while (!ended) await print(events, 500);
+}
+
+function pageAddressOf({ web }: Configuration): string | undefined {
+  return web.listen.map(pageAddress).find((address) => address !== undefined);
 }
 
 /** Describes what is wrong with the link store, if anything is. */
@@ -127,15 +161,20 @@ function connect({ milter }: Configuration): Promise<MilterClient> {
   return connectMilter(where);
 }
 
-function wholeMessage(): Buffer {
-  const headers = newsletter.headers.map(({ name, value }) => `${name}: ${value}\r\n`);
+/** The demo logs in, so that its X-MSYS-API header is believed. */
+const LOGIN = { '{auth_authen}': 'demo' };
+
+function messageTo(recipient: string): Buffer {
+  const headers = newsletter.headers.map(
+    ({ name, value }) => `${name}: ${name === 'To' ? recipient : value}\r\n`,
+  );
   return Buffer.from(`${headers.join('')}\r\n${newsletter.body}`);
 }
 
 /** The URLs that only the new message contains. */
-function* trackedLinks(before: Buffer, after: Buffer): Generator<string> {
+function trackedLinks(before: Buffer, after: Buffer): readonly string[] {
   const known = new Set(urls(before));
-  for (const url of urls(after)) if (!known.has(url)) yield url;
+  return urls(after).filter((url) => !known.has(url));
 }
 
 /** The URLs of the demo's newsletter, whose lines may be wrapped by quoted-printable. */
@@ -180,6 +219,7 @@ export const newsletter = {
     { name: 'Subject', value: 'Bulbs to plant before the frost' },
     { name: 'Message-ID', value: '<demo.1@garden.example>' },
     { name: 'List-Unsubscribe', value: '<https://garden.example/unsubscribe?u=4711>' },
+    { name: 'X-MSYS-API', value: '{"campaign_id":"bulbs"}' },
     { name: 'MIME-Version', value: '1.0' },
     { name: 'Content-Type', value: 'multipart/alternative; boundary="=-demo"' },
   ],

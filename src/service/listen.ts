@@ -103,6 +103,19 @@ export function describePlace(place: Place): string {
 }
 
 /**
+ * Where a browser on this host finds the engagement page; undefined for unix sockets, and for those
+ * of systemd.
+ */
+export function pageAddress(place: Place): string | undefined {
+  return 'port' in place ? `http://${describePlace(reached(place))}/` : undefined;
+}
+
+/** An address that leads to one to listen at. */
+function reached({ host = '0.0.0.0', port }: { readonly host?: string; readonly port: number }) {
+  return { host: { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host, port };
+}
+
+/**
  * How Postfix reaches it, for `smtpd_milters`; undefined for a socket that systemd opened, whose
  * address only its unit knows.
  */
@@ -110,9 +123,7 @@ export function postfixAddress(place: Place): string | undefined {
   if ('fd' in place) return undefined;
   // A relative path is one below the queue directory, whether Postfix is chrooted there or not.
   if ('path' in place) return `unix:${place.path.replace(/^\/var\/spool\/postfix\//, '')}`;
-  const { host = '0.0.0.0', port } = place;
-  const reached = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  return `inet:${describePlace({ host: reached, port })}`;
+  return `inet:${describePlace(reached(place))}`;
 }
 
 /**

@@ -5,7 +5,7 @@ import { openStore } from '../store/open-store.ts';
 import { version } from '../version.ts';
 import { LoginToken, readLoginToken } from '../web/login-token.ts';
 import { createWeb } from '../web/web.ts';
-import { describePlace, listening, type Place } from './listen.ts';
+import { describePlace, listening, type Place, pageAddress } from './listen.ts';
 import type { Context } from './service.ts';
 
 /** Bytes of request line and headers together: names of campaigns stand in addresses. */
@@ -61,8 +61,7 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
       server.close();
       server.closeAllConnections();
     });
-    const at = describePlace(place);
-    logger.info(`engagement page on ${'port' in place ? `http://${at}/` : at}`);
+    logger.info(`engagement page on ${pageAddress(place) ?? describePlace(place)}`);
   }
   return {
     reload(): void {

@@ -35,9 +35,6 @@ export interface WebOptions {
   readonly logger: Logger;
 }
 
-/** The engagement page, which listens nowhere. */
-export type Web = Awaited<ReturnType<typeof createWeb>>;
-
 /** Nothing is loaded but from here, and nothing runs that is not a file. */
 const POLICY = [
   "default-src 'none'",

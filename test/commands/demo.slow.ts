@@ -20,7 +20,7 @@ async function demo(scope: string, more = '') {
      HTTP_Listener { Listen "127.0.0.1:${http}" { } }
      ESMTP_Listener { Listen "*:587" { tracking_domain = "localhost:${http}" ${scope} } }
      Control_Listener { enable = off }
-     state_directory = "${folder}/var"
+     state_directory = "${folder}/var${http}"
      ${more}`,
   );
   return runCli(['-c', config, 'demo']);
@@ -35,6 +35,22 @@ test('the demo shows the message before and after, a link followed, and the clic
   expect(text).toContain('302 Found\nLocation: https://www.example.com/guide/tulips\n');
   expect(text).toContain('"target_link_url": "https://www.example.com/guide/tulips"');
   expect(text).toContain('"rcpt_to": "ada@customer.example"');
+});
+
+test('with the engagement page, the demo fills it and ends with its address', async () => {
+  const port = await freePort();
+  const { code, stdout, stderr } = await demo(
+    'click_tracking_enabled = on',
+    `smtpapi { } Web_Listener { Listen "127.0.0.1:${port}" { } }`,
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const text = stdout.toString();
+  expect(text).toContain('to 12 more readers: 7 of them click.');
+  expect(text.trimEnd().split('\n').at(-1)).toContain(`http://127.0.0.1:${port}/`);
+  const report = await runCli(['-c', join(folder, 'clickmilter.conf'), 'report', '--json']);
+  expect(JSON.parse(report.stdout.toString()).rows).toEqual([
+    expect.objectContaining({ campaign: 'bulbs', messages: 13 }),
+  ]);
 });
 
 // With `seal` too: only Redis knows who has opted out.
