@@ -39,6 +39,8 @@ export class FileReport implements Reports {
   #days = new Set<string>();
   #unreadable = 0;
   #reading: Promise<void> = Promise.resolve();
+  /** A reading that has not begun: the reports of one view share it. */
+  #next: Promise<void> | undefined;
 
   constructor(folder: string, logger: Logger = silent) {
     this.#folder = folder;
@@ -52,7 +54,13 @@ export class FileReport implements Reports {
   }
 
   async addTo(sum: ReportSum): Promise<void> {
-    this.#reading = this.#reading.catch(() => {}).then(() => this.#readOn());
+    this.#next ??= this.#reading
+      .catch(() => {})
+      .then(() => {
+        this.#next = undefined;
+        return this.#readOn();
+      });
+    this.#reading = this.#next;
     await this.#reading;
     const { firstDay, query } = sum;
     for (const day of this.#days) {
