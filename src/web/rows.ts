@@ -123,7 +123,7 @@ ${unreadable > 0 && html`<p role="alert">${shownCount(unreadable)} counts are le
 ${table({
   label: `Rows by ${by}`,
   columns: [
-    { title: TITLES[by], cell: (row) => (row === total ? 'Total' : shownName(row.key)) },
+    { title: TITLES[by], cell: (row) => (row === total ? 'Total' : nameOf(by, selection, row)) },
     ...columns(total.messages !== undefined),
   ],
   rows: sorted,
@@ -131,6 +131,13 @@ ${table({
   csv: addressOf('/rows.csv', { by, ...selection }),
 })}`,
   });
+}
+
+/** The name of a row; that of a campaign leads to its view. */
+function nameOf(by: ReportBy, { since, until }: Selection, { key }: ReportRow): Html {
+  if (by !== 'campaign' || key === '') return shownName(key);
+  const address = addressOf('/campaign', { campaign: key, since, until });
+  return html`<a href="${address}">${shownName(key)}</a>`;
 }
 
 /** @param hasMessages whether messages are counted by row */

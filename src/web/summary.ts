@@ -92,7 +92,7 @@ export function figuresOf(selection: Selection, summary: Summary): Html {
 ${card('Messages', messages, rowsAt('day'), 'count')}
 ${card('People who clicked', people, rowsAt('day'), 'count')}
 ${card('Rate', rate, rowsAt('day'), 'share')}
-${card('Automatic clicks', automatic, rowsAt('day'), 'share')}
+${card('Automatic share', automatic, rowsAt('day'), 'share')}
 </dl>
 <p class="quiet">Changes are against ${summary.before.since} to ${summary.before.until}.</p>
 ${summary.unreadable > 0 && html`<p role="alert">${shownCount(summary.unreadable)} counts are left out: they cannot be read.</p>`}`;

@@ -62,6 +62,17 @@ describe('the view of a campaign', () => {
     expect(body).not.toMatch(/<script(?! type="module" src="\/assets\/)|<img|<style| style="/);
   });
 
+  test('is where the names of campaigns lead, whatever they hold', async () => {
+    const { get } = await seeded();
+    const { body } = await get('/rows?by=campaign');
+    const links = [...body.matchAll(/href="(\/campaign\?[^"]*)"/g)].map(([, link = '']) => link);
+    const names = links.map((link) =>
+      new URL(link.replaceAll('&amp;', '&'), 'http://localhost').searchParams.get('campaign'),
+    );
+    expect(names).toEqual(expect.arrayContaining([AUTUMN, HOSTILE.markup, HOSTILE.word]));
+    for (const name of names) expect((await get(at(name ?? ''))).body).toContain('<figure');
+  });
+
   test('needs a campaign, and nothing else beside days', async () => {
     const { json } = await openWeb();
     for (const query of ['', '?campaign=', '?campaign=x&tag=y']) {
