@@ -12,8 +12,6 @@ export const KEPT_ELEMENTS: ReadonlySet<string> = new Set(
 
 /** Levels of nested elements. */
 export const MAX_DEPTH = 100;
-/** Links of a skeleton: clicks are counted by as many positions. */
-export const MAX_POSITION = 999;
 
 const COLOUR = /^(?:#[\da-f]{3,6}|[a-z]{3,20})$/i;
 const ALIGN = /^(?:left|right|center|justify)$/i;

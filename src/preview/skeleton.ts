@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto';
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, html as spec } from 'parse5';
 import { declarations, hides } from './safe-css.ts';
-import { KEPT_ELEMENTS, MAX_DEPTH, MAX_POSITION, safeAttributes, sanitise } from './safe-html.ts';
-import { MAX_SKELETON, withoutUrls } from './text-runs.ts';
+import { KEPT_ELEMENTS, MAX_DEPTH, safeAttributes, sanitise } from './safe-html.ts';
+import { labelDigest, MAX_SKELETON, withoutUrls } from './text-runs.ts';
 
 /** A tracked link of a newsletter. */
 export interface PreviewLink {
@@ -61,7 +60,7 @@ export function makeSkeleton(
       ...safe
     } = safeAttributes(attributes);
     const link = name === 'a' ? linkOf(attributes['href'] ?? '') : undefined;
-    if (link !== undefined && link.position <= MAX_POSITION) {
+    if (link !== undefined) {
       links++;
       safe['data-link'] = String(link.position);
       safe['data-label'] = labelDigest(link.label);
@@ -82,11 +81,6 @@ export function makeSkeleton(
   if (links === 0) return undefined;
   const skeleton = withoutUrls(sanitise(pieces.join('')));
   return skeleton.length > MAX_SKELETON ? undefined : skeleton;
-}
-
-/** Stands for the name or target of a link, of which reports have the first 300 characters. */
-export function labelDigest(label: string): string {
-  return hash('sha256', label.slice(0, 300), 'base64url').slice(0, 12);
 }
 
 class TooComplex extends Error {}

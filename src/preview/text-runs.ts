@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /*
  * A sanitised skeleton is text and tags by turns. Text that may not be shown becomes a run: blocks
  * of about its length.
@@ -10,7 +12,7 @@ const TAG = /(<[^<>]*>)/;
 const BLOCK = '█';
 
 /** Splits a sanitised skeleton: text at even indexes, a tag at each odd one. */
-function tokensOf(skeleton: string): string[] {
+export function tokensOf(skeleton: string): string[] {
   return skeleton.split(TAG);
 }
 
@@ -27,6 +29,9 @@ function runOf(length: number): string {
 function lengthOf(text: string): number {
   return /^[█ ]+$/.test(text) ? text.replaceAll(' ', '').length : text.length;
 }
+
+/** Finds the runs in a text. */
+export const RUNS = /█[█ ]*/g;
 
 /** A skeleton whose text has runs in place of URLs, addresses, and codes, which may be tokens. */
 export function withoutUrls(skeleton: string): string {
@@ -47,6 +52,28 @@ function isUrl(word: string): boolean {
 
 /** Attributes as the sanitiser writes them. */
 const ATTRIBUTE = / ([a-z-]+)="([^"]*)"/g;
+
+/** The place of a tracked link in a skeleton. */
+export interface Place {
+  readonly position: number;
+  /** The digest of its name or target; absent where copies differ in it. */
+  readonly label?: string;
+}
+
+/** Stands for the name or target of a link, of which reports have the first 300 characters. */
+export function labelDigest(label: string): string {
+  return hash('sha256', label.slice(0, 300), 'base64url').slice(0, 12);
+}
+
+/** The places of the links in a skeleton, or in one of its tags. */
+export function placesOf(skeleton: string): Place[] {
+  return Array.from(skeleton.matchAll(LINK), ([, position, label]) => ({
+    position: Number(position),
+    ...(label !== undefined && { label }),
+  }));
+}
+
+const LINK = /<a(?= )[^<>]*? data-link="(\d{1,3})"(?: data-label="([\w-]{12})")?/g;
 
 /** What copies of one newsletter share whatever they say: elements, and the places of links. */
 export function structureOf(skeleton: string): string {

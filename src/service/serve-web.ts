@@ -28,6 +28,7 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     version,
     token,
     reports: store.counters,
+    previews: store.previews,
     events: store.events,
     detail: () => config().log.detail,
     logger,

@@ -11,7 +11,6 @@ import { Releasers } from './releasers.ts';
 import { serveEvents } from './serve-events.ts';
 import { serveMilter } from './serve-milter.ts';
 import { serveRedirect } from './serve-redirect.ts';
-import { serveWeb } from './serve-web.ts';
 import { watchStore } from './store-watch.ts';
 
 export interface ServiceOptions {
@@ -110,7 +109,10 @@ async function compose(
   const openWeb = async () => {
     try {
       const places = await open('web');
-      return places && (await serveWeb(places, context));
+      if (places === undefined) return undefined;
+      // Loaded only where it is used: its libraries take 40 MB.
+      const { serveWeb } = await import('./serve-web.ts');
+      return await serveWeb(places, context);
     } catch (error) {
       if (addresses.size === 1) throw error;
       const reason = reasonOf(error);

@@ -1,4 +1,5 @@
 import { getOrMake } from '../lib/values.ts';
+import { parsePlace } from '../link/place.ts';
 import {
   addNumbers,
   countedText,
@@ -17,7 +18,7 @@ import {
   type ReportQuery,
   type ReportRow,
 } from './store.ts';
-import { KEEP_DAYS, parsePlace, type Scope, sizeOf, sourceOf, type Table } from './tallies.ts';
+import { KEEP_DAYS, type Scope, sizeOf, sourceOf, type Table } from './tallies.ts';
 
 const DAY_MS = 86_400_000;
 /** Rows of a report; the others are one row with the key OTHER_KEY. */

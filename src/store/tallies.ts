@@ -1,4 +1,5 @@
 import { getOrMake } from '../lib/values.ts';
+import { type LinkPlace, placeKey } from '../link/place.ts';
 import { addNumbers, type Numbers, noNumbers, OTHER_KEY } from './counting.ts';
 import { REPORT_BY, type ReportBy, type ReportScope } from './store.ts';
 
@@ -15,14 +16,7 @@ export interface Counted {
   readonly tags: readonly string[];
   readonly recipientDomain: string;
   /** Absent for a message. */
-  readonly link?: Place;
-}
-
-/** A link, and where it is in its message. */
-interface Place {
-  readonly label: string;
-  readonly part: string;
-  readonly position?: number | undefined;
+  readonly link?: LinkPlace;
 }
 
 /** The most rows of a table, and how many days the table is kept. */
@@ -42,8 +36,6 @@ interface Breakdown {
 /** The days that counts are kept, and those by hour. */
 export const KEEP_DAYS = 400;
 export const HOUR_DAYS = 14;
-/** The last position that is counted as such; newsletters have fewer links. */
-const MAX_POSITION = 999;
 
 const daily = (rows: number): Size => ({ rows, days: KEEP_DAYS });
 const HOURS: Size = { rows: 24, days: HOUR_DAYS };
@@ -93,17 +85,6 @@ const BREAKDOWNS: Readonly<Record<ReportBy, Breakdown>> = {
   },
 };
 const NO_KEY = [''];
-/** The place of a link: `html 3 Shop`. */
-function placeKey({ part, position, label }: Place): string {
-  const isKnown = position !== undefined && position <= MAX_POSITION;
-  return `${part} ${isKnown ? position : '-'} ${label}`;
-}
-
-/** @returns undefined for a key that is not the place of a link */
-export function parsePlace(key: string): { part: string; label: string } | undefined {
-  const [, part, label] = /^(\S+) (?:\d{1,3}|-) (.*)$/s.exec(key) ?? [];
-  return part === undefined || label === undefined ? undefined : { part, label };
-}
 
 /**
  * The row that counts in place of one for which a table has no room: a position stays, its link

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import type { ReportBy, Reports } from '../store/store.ts';
+import type { Previews, ReportBy, Reports } from '../store/store.ts';
+import { ClickMap, clickMapSection, readClickMap } from './click-map.ts';
 import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
 import { page } from './layout.ts';
@@ -35,14 +36,17 @@ const Campaign = Type.Object({
   positions: ranked('places of links'),
   parts: Type.Array(Row),
   domains: ranked("recipients' domains"),
+  click_map: ClickMap,
 });
 type Campaign = Static<typeof Campaign>;
 
+interface CampaignSource {
+  readonly reports: Reports;
+  readonly previews: Previews;
+}
+
 /** `/campaign`: what was sent and clicked in one campaign. */
-export const campaignView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> = async (
-  app,
-  { reports },
-) => {
+export const campaignView: FastifyPluginAsyncTypebox<CampaignSource> = async (app, source) => {
   app.get(
     '/campaign',
     {
@@ -54,13 +58,16 @@ export const campaignView: FastifyPluginAsyncTypebox<{ readonly reports: Reports
     },
     async (request, reply) => {
       const selection = selectionOf(request.query);
-      const campaign = await readCampaign(reports, selection);
+      const campaign = await readCampaign(source, selection);
       return respond(request, reply, campaign, () => campaignPage(selection, campaign));
     },
   );
 };
 
-async function readCampaign(reports: Reports, selection: Selection): Promise<Campaign> {
+async function readCampaign(
+  { reports, previews }: CampaignSource,
+  selection: Selection,
+): Promise<Campaign> {
   const { summary, lists } = await readSummary(reports, selection, selection, [
     'link',
     'position',
@@ -74,6 +81,7 @@ async function readCampaign(reports: Reports, selection: Selection): Promise<Cam
     positions: mostClicked(lists.position, MOST_ROWS),
     parts: mostClicked(lists.part, MOST_ROWS),
     domains: mostClicked(lists.domain, MOST_ROWS),
+    click_map: await readClickMap(previews, selection.campaign ?? '', lists.position),
   };
 }
 
@@ -97,6 +105,7 @@ function campaignPage(selection: Selection, campaign: Campaign): Html {
     content: html`${figuresOf(selection, campaign)}
 ${sincePlot(selection, campaign.since_first, clicks)}
 ${timelines(selection, campaign)}
+${clickMapSection(selection, campaign.click_map)}
 ${rankedPlot('Links', 'Link', campaign.links, list('link'))}
 <section><h2>Places of links</h2>
 ${table({

@@ -25,3 +25,12 @@ export class Forbidden extends Refusal {
     super(403, message);
   }
 }
+
+/** What is asked for is not there. */
+export class NotFound extends Refusal {
+  override readonly name = 'NotFound';
+
+  constructor(message: string) {
+    super(404, message);
+  }
+}

@@ -3,10 +3,11 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance } from 'fastify';
 import { type Detail, type Logger, logFailure, reasonOf } from '../lib/logger.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import type { Events, Reports } from '../store/store.ts';
+import type { Events, Previews, Reports } from '../store/store.ts';
 import { guard } from './access.ts';
 import { assets } from './assets.ts';
 import { campaignView } from './campaign.ts';
+import { clickMapFrame } from './click-map.ts';
 import { EVENTS_PATH, liveView } from './live.ts';
 import { login } from './login.ts';
 import type { LoginToken } from './login-token.ts';
@@ -27,6 +28,7 @@ export interface WebOptions {
   /** The token of the login; absent where there is none. */
   readonly token?: LoginToken | undefined;
   readonly reports: Reports;
+  readonly previews: Previews;
   readonly events: Pick<Events, 'openReader' | 'recent'>;
   /** `log { detail }` as of now: how much of people and targets is shown. */
   readonly detail: () => Detail;
@@ -91,7 +93,7 @@ export async function createWeb(options: WebOptions) {
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  const { version, maxRequests, hosts, token, reports, logger } = options;
+  const { version, maxRequests, hosts, token, reports, previews, logger } = options;
   const sessions = new Sessions();
   bound(app, maxRequests);
   guard(app, { hosts, sessions, token });
@@ -126,7 +128,8 @@ export async function createWeb(options: WebOptions) {
   await app.register(assets);
   await app.register(login, { token, sessions, logger });
   await app.register(overviewView, { reports });
-  await app.register(campaignView, { reports });
+  await app.register(campaignView, { reports, previews });
+  await app.register(clickMapFrame, { reports, previews });
   await app.register(rowsView, { reports });
   await app.register(liveView, options);
   await app.ready();

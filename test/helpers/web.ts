@@ -27,6 +27,7 @@ export async function openWeb(options: Partial<WebOptions> = {}) {
     maxRequests: 8,
     hosts: [],
     reports: store.counters,
+    previews: store.previews,
     events: store.events,
     detail: () => 'full',
     logger: silent,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { labelDigest, makeSkeleton } from '../../src/preview/skeleton.ts';
+import { makeSkeleton } from '../../src/preview/skeleton.ts';
+import { labelDigest } from '../../src/preview/text-runs.ts';
 import { linkByHref, skeletonOf } from './newsletter-copy.ts';
 
 const A = '<a href="link:0">Shop</a>';
