@@ -1,10 +1,15 @@
 import { createServer } from 'node:http';
 import { isLoopback, parseAddress } from '../lib/address.ts';
 import { noMetrics } from '../lib/metrics.ts';
+import { createSealedLinks } from '../link/sealed-links.ts';
 import { openStore } from '../store/open-store.ts';
+import { Rulings } from '../store/rulings.ts';
+import type { Store } from '../store/store.ts';
 import { version } from '../version.ts';
 import { LoginToken, readLoginToken } from '../web/login-token.ts';
 import { createWeb } from '../web/web.ts';
+import { explainPathway } from './explain-pathway.ts';
+import { linksOf } from './links.ts';
 import { describePlace, listening, type Place, pageAddress } from './listen.ts';
 import type { Context } from './service.ts';
 
@@ -30,7 +35,7 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     reports: store.counters,
     previews: store.previews,
     events: store.events,
-    detail: () => config().log.detail,
+    messages: messageSources(store, context),
     logger,
   });
   releasers.addFoundation('engagement page', () => page.close());
@@ -69,6 +74,21 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
       if (tokenFile === undefined || !token?.replace(readLoginToken(tokenFile))) return;
       page.endSessions();
     },
+  };
+}
+
+/** What the view of messages reads and changes: stored links, sealed ones, rulings and scopes. */
+function messageSources(store: Store, { links, config }: Context) {
+  const sealed = createSealedLinks(links.keys.keys, () => config().scopes.trackingDomains);
+  const { resolver } = linksOf(store, sealed);
+  const trackingHosts = () => config().scopes.trackingHosts;
+  return {
+    store,
+    resolver,
+    trackingHosts,
+    rulings: new Rulings({ resolver, blocks: store.blocks, trackingHosts }),
+    detail: () => config().log.detail,
+    explainPathway: (pathway: string | undefined) => explainPathway(config().scopes, pathway),
   };
 }
 

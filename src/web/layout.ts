@@ -4,6 +4,7 @@ import { type Content, Html, html } from './html.ts';
 /** The views that stand in the navigation. */
 const VIEWS = [
   ['/', 'Overview'],
+  ['/message', 'Message'],
   ['/live', 'Live'],
 ] as const;
 

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance } from 'fastify';
-import { type Detail, type Logger, logFailure, reasonOf } from '../lib/logger.ts';
+import { type Logger, logFailure, reasonOf } from '../lib/logger.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { Events, Previews, Reports } from '../store/store.ts';
 import { guard } from './access.ts';
@@ -11,6 +11,9 @@ import { clickMapFrame } from './click-map.ts';
 import { EVENTS_PATH, liveView } from './live.ts';
 import { login } from './login.ts';
 import type { LoginToken } from './login-token.ts';
+import { messageView } from './message.ts';
+import type { ChangeSources } from './message-changes.ts';
+import type { MessageSources } from './message-look-up.ts';
 import { describeRoutes } from './openapi.ts';
 import { overviewView } from './overview.ts';
 import { refuse } from './respond.ts';
@@ -30,8 +33,8 @@ export interface WebOptions {
   readonly reports: Reports;
   readonly previews: Previews;
   readonly events: Pick<Events, 'openReader' | 'recent'>;
-  /** `log { detail }` as of now: how much of people and targets is shown. */
-  readonly detail: () => Detail;
+  /** Where links and messages are found and changed, with `log { detail }`. */
+  readonly messages: Omit<MessageSources & ChangeSources, 'logger'>;
   /** The most viewers of clicks as they come. */
   readonly maxViewers?: number;
   readonly logger: Logger;
@@ -93,7 +96,7 @@ export async function createWeb(options: WebOptions) {
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  const { version, maxRequests, hosts, token, reports, previews, logger } = options;
+  const { version, maxRequests, hosts, token, reports, previews, messages, logger } = options;
   const sessions = new Sessions();
   bound(app, maxRequests);
   guard(app, { hosts, sessions, token });
@@ -131,7 +134,8 @@ export async function createWeb(options: WebOptions) {
   await app.register(campaignView, { reports, previews });
   await app.register(clickMapFrame, { reports, previews });
   await app.register(rowsView, { reports });
-  await app.register(liveView, options);
+  await app.register(messageView, { ...messages, logger });
+  await app.register(liveView, { ...options, detail: messages.detail });
   await app.ready();
   return {
     app,

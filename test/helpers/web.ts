@@ -1,5 +1,10 @@
 import { onTestFinished } from 'vitest';
 import { silent } from '../../src/lib/logger.ts';
+import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
+import { createSealedLinks } from '../../src/link/sealed-links.ts';
+import { linksOf } from '../../src/service/links.ts';
+import { Rulings } from '../../src/store/rulings.ts';
+import type { Store } from '../../src/store/store.ts';
 import { createWeb, type WebOptions } from '../../src/web/web.ts';
 import { createMemoryStore } from './memory-store/store.ts';
 
@@ -19,8 +24,33 @@ export interface WebRequest {
   readonly remoteAddress?: string;
 }
 
+/** Seals links for click.example.com, the tracking domain of these tests. */
+const key = new SealKeys([newSealKey([], 0)]);
+export const sealed = createSealedLinks(
+  () => key,
+  () => ['click.example.com'],
+);
+
+function messages(store: Store): WebOptions['messages'] {
+  const { resolver } = linksOf(store, sealed);
+  const trackingHosts = () => new Set(['click.example.com']);
+  return {
+    store,
+    resolver,
+    trackingHosts,
+    rulings: new Rulings({ resolver, blocks: store.blocks, trackingHosts }),
+    detail: () => 'full',
+    explainPathway: (pathway = 'none') => [
+      { option: 'dry_run', values: [{ value: 'false', source: `pathway ${pathway}` }] },
+    ],
+  };
+}
+
 /** The engagement page of a store in memory, without a socket. */
-export async function openWeb(options: Partial<WebOptions> = {}) {
+export async function openWeb({
+  messages: given = {},
+  ...options
+}: Partial<Omit<WebOptions, 'messages'> & { messages: Partial<WebOptions['messages']> }> = {}) {
   const store = createMemoryStore();
   const web = await createWeb({
     version: '1.2.3',
@@ -29,7 +59,7 @@ export async function openWeb(options: Partial<WebOptions> = {}) {
     reports: store.counters,
     previews: store.previews,
     events: store.events,
-    detail: () => 'full',
+    messages: { ...messages(store), ...given },
     logger: silent,
     ...options,
   });

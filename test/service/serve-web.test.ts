@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { silent } from '../../src/lib/logger.ts';
+import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { Releasers } from '../../src/service/releasers.ts';
 import { serveWeb } from '../../src/service/serve-web.ts';
@@ -26,7 +27,8 @@ async function serve(listener: string) {
     await rm(folder, { recursive: true });
   });
   const metrics = new ProcessMetrics('main', '1');
-  const context = { logger: silent, metrics, releasers, config: () => config };
+  const links = { keys: { keys: () => new SealKeys([newSealKey([], 0)]) } };
+  const context = { logger: silent, metrics, links, releasers, config: () => config };
   const { reload } = await serveWeb(config.web.listen, context as unknown as Context);
   return { folder, reload };
 }

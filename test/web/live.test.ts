@@ -48,7 +48,7 @@ test.each([
   ['domain', false, true],
   ['full', true, true],
 ] as const)('with detail = %s', async (detail, hasPeople, hasDomains) => {
-  const web = await openWeb({ detail: (): Detail => detail });
+  const web = await openWeb({ messages: { detail: (): Detail => detail } });
   const appender = await web.store.events.openAppender();
   const click = exampleClick({ userAgent: HOSTILE }, { subject: 'x' });
   await appender.append([JSON.stringify(toClickEvent(click, {}, 'a'))]);

@@ -1,0 +1,313 @@
+import { type Static, Type } from 'typebox';
+import { hostName } from '../lib/host-name.ts';
+import { type Detail, shownTarget } from '../lib/logger.ts';
+import { describeLink, describeMessage } from '../link/describe-link.ts';
+import type { MessageFacts } from '../link/facts.ts';
+import { type ClickIdentity, limitIdentity } from '../link/identity.ts';
+import { findLink, parseLinkArgument } from '../link/link-argument.ts';
+import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
+import { isStoredToken } from '../link/stored-token.ts';
+import type { Ruling, Store } from '../store/store.ts';
+import { NotFound } from './errors.ts';
+
+/** What an option of the scopes may be for mail of a pathway: one value where that decides it. */
+const PathwayOption = Type.Object({
+  option: Type.String(),
+  values: Type.Array(Type.Object({ value: Type.String(), source: Type.String() })),
+});
+
+export type PathwayOption = Static<typeof PathwayOption>;
+
+/** Where the view finds what it shows. */
+export interface MessageSources {
+  /** Finds links of both kinds. */
+  readonly resolver: LinkResolver;
+  readonly store: Pick<Store, 'findMessage' | 'blocks' | 'counters'>;
+  readonly trackingHosts: () => ReadonlySet<string>;
+  readonly detail: () => Detail;
+  readonly explainPathway: (pathway: string | undefined) => PathwayOption[];
+}
+
+const text = (description: string) => Type.Optional(Type.String({ description }));
+
+/** A ruling that holds, and what it is about. */
+const RulingFound = {
+  blocked: text('What the block is about: `token`, `message`, `url` or `domain`.'),
+  retargeted: text('What the retarget is about: `token`, `message` or `url`.'),
+  retargeted_by: text('Who decided that.'),
+  retargeted_at: text('When: ISO 8601.'),
+  retargeted_why: text('Why.'),
+  leads_to: text('Where the link leads instead of its target; with `detail = full`.'),
+  leads_to_host: text('The host of that; with `detail = domain`.'),
+};
+
+const LinkFound = Type.Object({
+  position: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'The place among the tracked links of the message.' }),
+  ),
+  is_named: Type.Boolean({ description: 'Whether it is the link that was looked up.' }),
+  part: Type.String(),
+  name: text('`data-msys-linkname`.'),
+  target: text('The target; with `detail = full`.'),
+  target_host: text('The host of the target; with `detail = domain`.'),
+  unsubscribe: Type.Optional(Type.Boolean()),
+  clicks: Type.Integer({
+    minimum: 0,
+    description: 'Clicks counted; links of one name, or of one target without a name, share them.',
+  }),
+  ...RulingFound,
+});
+export type LinkFound = Static<typeof LinkFound>;
+
+/** What is known of a link, a message or a target. */
+export const MessageFound = Type.Object({
+  find: Type.String({ description: 'What was asked for.' }),
+  kind: Type.Enum(['stored', 'sealed', 'message', 'target'], {
+    description:
+      '`stored`: a message with its record; `sealed`: a link that holds its message; ' +
+      '`message`: a message without a record; `target`: a URL that links may lead to.',
+  }),
+  message_id: Type.Optional(Type.String()),
+  facts: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'What the record or the sealed link holds, under the names of `clickmilter link`.',
+  }),
+  hidden: Type.Array(Type.String(), {
+    description: 'Facts that are known, and not shown because of `log { detail }`.',
+  }),
+  links: Type.Array(LinkFound),
+  link_count: Type.Optional(Type.Integer({ description: 'How many links the message has.' })),
+  from: Type.Integer({ description: 'The position of the first link in this answer.' }),
+  ...RulingFound,
+  options: Type.Array(PathwayOption, {
+    description: 'The options of the scopes that hold now for mail of the pathway.',
+  }),
+  note: text('What cannot be known, and why.'),
+});
+export type MessageFound = Static<typeof MessageFound>;
+
+/** Links in one answer. */
+export const MOST_LINKS = 100;
+
+/**
+ * Looks up what a token, a tracked URL, a message id or a target stands for.
+ * @param from the position of the first link to show; default: so that the named one is shown
+ * @throws NotFound, StoreUnavailable
+ */
+export async function lookUp(
+  sources: MessageSources,
+  find: string,
+  from?: number,
+): Promise<MessageFound> {
+  const argument = parseLinkArgument(find);
+  if (argument === undefined) throw new NotFound(whyUnknown(find));
+  if (argument.kind === 'url') return lookUpTarget(sources, find, argument.url);
+  if (argument.kind === 'message') return lookUpMessage(sources, find, argument.messageId, from);
+  const { token, host } = argument;
+  const resolved = await findLink(sources.resolver, argument);
+  if (resolved !== undefined) {
+    const { position, message } = resolved;
+    return isStoredToken(token)
+      ? lookUpMessage(sources, find, message.messageId, from, position)
+      : lookUpSealed(sources, find, token, resolved);
+  }
+  if (host !== undefined) return lookUpTarget(sources, find, find);
+  throw new NotFound(
+    'No such link: it is unknown, expired or damaged, or its tracking domain is not configured here.',
+  );
+}
+
+function whyUnknown(find: string): string {
+  return find.includes('@')
+    ? 'A mail cannot be found by its Message-ID or by an address: nothing is stored by them. ' +
+        'Expected a tracked URL, a token, or the message id that clickmilter logs.'
+    : 'Expected a tracked URL, a token, a message id of 16 characters, or a target URL.';
+}
+
+/** @param named the position of the link that was asked for */
+async function lookUpMessage(
+  sources: MessageSources,
+  find: string,
+  messageId: string,
+  from?: number,
+  named?: number,
+): Promise<MessageFound> {
+  const { store } = sources;
+  const found = await store.findMessage(messageId);
+  if (found === undefined) return lookUpUnstored(sources, find, messageId);
+  const { message, links } = found;
+  const isFor = (host: string) => hostName(host) === hostName(message.domain);
+  const start = from ?? (named === undefined ? 0 : named - (named % MOST_LINKS));
+  const some = links.slice(start, start + MOST_LINKS);
+  const clicks = await clicksOf(
+    sources,
+    message,
+    some.map(({ link }) => link),
+  );
+  const described = await Promise.all(
+    some.map(async ({ link, tokens }, at): Promise<LinkFound> => {
+      const position = start + at;
+      const resolved: ResolvedLink = { link, message, position, isFor };
+      const rulings = await Promise.all(tokens.map((token) => store.blocks.find(token, resolved)));
+      const ruling = rulings.find((one) => one !== undefined && one.to === undefined);
+      return {
+        position,
+        is_named: position === named,
+        ...linkFound(sources, resolved, ruling ?? rulings.find((one) => one !== undefined)),
+        clicks: clicks[at] ?? 0,
+      };
+    }),
+  );
+  return {
+    find,
+    kind: 'stored',
+    ...messageFound(sources, message),
+    links: described,
+    link_count: links.length,
+    from: start,
+    ...(await rulingOn(sources, { messageId })),
+  };
+}
+
+async function lookUpSealed(
+  sources: MessageSources,
+  find: string,
+  token: string,
+  resolved: ResolvedLink,
+): Promise<MessageFound> {
+  const { message, link } = resolved;
+  const ruling = await sources.store.blocks.find(token, resolved);
+  const [clicks = 0] = await clicksOf(sources, message, [link]);
+  const found = linkFound(sources, resolved, ruling);
+  const isPathwayKnown = message.pathway !== undefined;
+  return {
+    find,
+    kind: 'sealed',
+    ...messageFound(sources, message),
+    ...(!isPathwayKnown && { options: [] }),
+    links: [{ is_named: true, ...found, clicks }],
+    from: 0,
+    ...(await rulingOn(sources, { messageId: message.messageId })),
+    note:
+      'A sealed link holds one link, and facts as far as there is room: the other links of the message are not known.' +
+      (isPathwayKnown
+        ? ''
+        : ' It holds no pathway, so the options in effect are not known either.'),
+  };
+}
+
+async function lookUpUnstored(
+  sources: MessageSources,
+  find: string,
+  messageId: string,
+): Promise<MessageFound> {
+  return {
+    find,
+    kind: 'message',
+    message_id: messageId,
+    facts: {},
+    hidden: [],
+    links: [],
+    from: 0,
+    options: [],
+    ...(await rulingOn(sources, { messageId })),
+    note:
+      'No record of this message is stored: it is unknown or expired, or its links are sealed. ' +
+      'Sealed links are looked up one by one, by their URL; rulings about the message hold for them.',
+  };
+}
+
+async function lookUpTarget(
+  sources: MessageSources,
+  find: string,
+  target: string,
+): Promise<MessageFound> {
+  return {
+    find,
+    kind: 'target',
+    facts: {},
+    hidden: [],
+    links: [],
+    from: 0,
+    options: [],
+    ...(await rulingOn(sources, { target })),
+    note: 'This is not a tracked link of ours: it is taken as a target that links lead to.',
+  };
+}
+
+/** How much of a person `log { detail }` allows. */
+const IDENTITIES = { none: 'none', domain: 'domain', full: 'recipient' } as const;
+const BY_STRICTNESS: readonly ClickIdentity[] = ['recipient', 'domain', 'none'];
+
+function messageFound({ detail, explainPathway }: MessageSources, message: MessageFacts) {
+  const ofMessage = BY_STRICTNESS.indexOf(message.identity ?? 'recipient');
+  const ofPage = BY_STRICTNESS.indexOf(IDENTITIES[detail()]);
+  const known = describeMessage(message);
+  const allowed = BY_STRICTNESS[Math.max(ofMessage, ofPage)] ?? 'none';
+  const shown = {
+    ...describeMessage(limitIdentity(message, allowed)),
+    click_identity: message.identity,
+  };
+  const changed = Object.entries(known).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(Reflect.get(shown, name)),
+  );
+  return {
+    message_id: message.messageId,
+    facts: Object.fromEntries(Object.entries(shown).filter(([, value]) => value !== undefined)),
+    hidden: changed.map(([name]) => name),
+    options: explainPathway(message.pathway),
+  };
+}
+
+function linkFound(
+  { detail, trackingHosts }: MessageSources,
+  resolved: ResolvedLink,
+  ruling: Ruling | undefined,
+): Omit<LinkFound, 'clicks' | 'position' | 'is_named'> {
+  const { target, blocked, leads_to, ...described } = describeLink(
+    resolved,
+    ruling,
+    trackingHosts(),
+  );
+  const shown = shownTarget(detail(), target);
+  const known = Object.entries(described).filter(([, value]) => value !== undefined);
+  return {
+    ...(Object.fromEntries(known) as { part: string }),
+    ...(shown.target !== undefined && { target: shown.target }),
+    ...(shown.host !== undefined && { target_host: shown.host }),
+    ...(leads_to !== undefined && leadsTo(detail(), leads_to)),
+    ...(blocked !== false && { blocked }),
+  };
+}
+
+function leadsTo(detail: Detail, url: string) {
+  const { target, host } = shownTarget(detail, url);
+  return {
+    ...(target !== undefined && { leads_to: target }),
+    ...(host !== undefined && { leads_to_host: host }),
+  };
+}
+
+/** The ruling about a whole message or a target, whose links need not be known. */
+async function rulingOn(
+  sources: MessageSources,
+  { messageId = '', target = '' }: { readonly messageId?: string; readonly target?: string },
+) {
+  const message = { messageId, injectionTime: 0, expires: 0, domain: '', recipients: [] };
+  const link = { target, part: 'html' } as const;
+  const resolved: ResolvedLink = { link, message, isFor: () => false };
+  const ruling = await sources.store.blocks.find('', resolved);
+  if (ruling === undefined) return {};
+  const { part, target: _, target_host, ...found } = linkFound(sources, resolved, ruling);
+  return found;
+}
+
+function clicksOf(
+  { store }: MessageSources,
+  message: MessageFacts,
+  links: readonly ResolvedLink['link'][],
+): Promise<readonly number[]> {
+  return store.counters.clicksOf(
+    message,
+    links.map(({ name, target }) => name ?? target),
+  );
+}

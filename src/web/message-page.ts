@@ -1,0 +1,184 @@
+import { addressOf } from './filters.ts';
+import { type Content, type Html, html, shownName } from './html.ts';
+import { page } from './layout.ts';
+import { DONE } from './message-changes.ts';
+import { type LinkFound, type MessageFound, MOST_LINKS } from './message-look-up.ts';
+import { countLink, shownCount } from './numbers.ts';
+import { table } from './table.ts';
+
+export interface MessagePage {
+  readonly find: string;
+  readonly found?: MessageFound | undefined;
+  /** Why nothing was found. */
+  readonly problem?: string | undefined;
+  /** The change that was made just now. */
+  readonly done?: keyof typeof DONE | undefined;
+  /** Why nothing can be changed; undefined where it can. */
+  readonly readOnly?: string | undefined;
+  /** The input that binds a form to its session. */
+  readonly formToken?: Html | undefined;
+}
+
+export function messagePage(shown: MessagePage): Html {
+  const { find, found, problem, done } = shown;
+  return page({
+    title: 'Message',
+    path: '/message',
+    content: html`<form action="/message" method="get" role="search">
+<label>Tracked URL, token, message id or target <input type="search" name="find" value="${find}" maxlength="8192" required></label>
+<button type="submit">Find</button>
+</form>
+${done !== undefined && html`<p role="status">${DONE[done]}</p>`}
+${problem !== undefined && html`<p role="alert">${problem}</p>`}
+${found !== undefined && foundSection(found, shown)}`,
+  });
+}
+
+function foundSection(found: MessageFound, shown: MessagePage): Content {
+  const { kind, note, hidden, links, options } = found;
+  return [
+    html`<section><h2>${TITLES[kind]}</h2>
+${note !== undefined && html`<p>${note}</p>`}
+${factList(found)}
+${hidden.length > 0 && html`<p class="quiet">Not shown because of <code>log { detail }</code>: ${hidden.join(', ')}.</p>`}
+${rulingText(found)}
+${kind !== 'stored' && kind !== 'sealed' ? changeForm(found, shown) : html`<details><summary>Change all links of the message</summary>${changeForm(found, shown)}</details>`}
+</section>`,
+    links.length > 0 &&
+      html`<section><h2>Links</h2>${linkTable(found, shown)}${pages(found)}</section>`,
+    options.length > 0 &&
+      html`<section><h2>Options in effect now</h2>${optionTable(found)}</section>`,
+  ];
+}
+
+const TITLES: Readonly<Record<MessageFound['kind'], string>> = {
+  stored: 'A message and its links',
+  sealed: 'A sealed link',
+  message: 'A message that is not stored',
+  target: 'A target',
+};
+
+function factList({ facts }: MessageFound): Html | false {
+  const known = Object.entries(facts).filter(([, value]) => value !== false);
+  if (known.length === 0) return false;
+  return html`<dl class="facts">${known.map(([name, value]) => html`<dt>${name.replaceAll('_', ' ')}</dt><dd>${factValue(name, value)}</dd>`)}</dl>`;
+}
+
+function factValue(name: string, value: unknown): Content {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  if (name === 'campaign') {
+    return html`<a href="${addressOf('/campaign', { campaign: text })}">${shownName(text)}</a>`;
+  }
+  return value === true ? 'yes' : shownName(text);
+}
+
+function linkTable(found: MessageFound, shown: MessagePage): Html {
+  const campaign = found.facts['campaign'];
+  const rows =
+    typeof campaign === 'string'
+      ? addressOf('/rows', { by: 'position', campaign })
+      : addressOf('/rows', { by: 'link' });
+  return table<LinkFound>({
+    label: 'The tracked links of the message',
+    columns: [
+      {
+        title: 'Place',
+        cell: ({ part, position, is_named }) =>
+          html`${part}${position !== undefined && html` ${position}`}${is_named && html`<br><strong>this link</strong>`}`,
+      },
+      {
+        title: 'Link',
+        cell: (link) =>
+          html`${shownName(link.name ?? '', 'no name')}<br><small>${shownName(link.target ?? link.target_host ?? '', 'target not shown')}</small>${link.unsubscribe && html`<br><small>unsubscribes</small>`}`,
+      },
+      { title: 'Clicks', cell: ({ clicks }) => countLink(clicks, rows) },
+      {
+        title: 'Leads to',
+        cell: (link) => html`${rulingText(link)}${changeDetails(found, link, shown)}`,
+      },
+    ],
+    rows: found.links,
+  });
+}
+
+type Ruled = Pick<
+  LinkFound,
+  | 'blocked'
+  | 'retargeted'
+  | 'retargeted_by'
+  | 'retargeted_at'
+  | 'retargeted_why'
+  | 'leads_to'
+  | 'leads_to_host'
+>;
+
+function rulingText(ruled: Ruled): Html | false {
+  const { blocked, retargeted, retargeted_by: by, retargeted_at: at, retargeted_why: why } = ruled;
+  const to = ruled.leads_to ?? ruled.leads_to_host;
+  if (blocked !== undefined) return html`<p><strong>Blocked</strong> (${blocked}): 410 Gone</p>`;
+  if (retargeted !== undefined) {
+    return html`<p><strong>Retargeted</strong> (${retargeted})${to !== undefined && html` to ${shownName(to)}`}<br>
+<small>by ${shownName(by ?? '')}, ${at}${why !== undefined && html`: ${shownName(why)}`}</small></p>`;
+  }
+  return to !== undefined && html`<p>${shownName(to)}</p>`;
+}
+
+function changeDetails(found: MessageFound, link: LinkFound, shown: MessagePage): Html | false {
+  if (shown.readOnly !== undefined) return false;
+  return html`<details><summary>Change</summary>${changeForm(found, shown, link)}</details>`;
+}
+
+/** @param link absent where the whole message, or the target, is meant */
+function changeForm(found: MessageFound, shown: MessagePage, link?: LinkFound): Html {
+  if (shown.readOnly !== undefined) return html`<p class="quiet">${shown.readOnly}</p>`;
+  const isSealedLink = link !== undefined && link.position === undefined;
+  const isTarget = found.kind === 'target';
+  const what = isSealedLink || isTarget ? found.find : (found.message_id ?? found.find);
+  const isEverywhere = link !== undefined || isTarget;
+  return html`<form action="/message/change" method="post">${shown.formToken}
+<input type="hidden" name="find" value="${found.find}">
+<input type="hidden" name="what" value="${what}">
+${link?.position !== undefined && html`<input type="hidden" name="position" value="${link.position}">`}
+<label>New target <input type="url" name="to" maxlength="8192"></label>
+<label>Why <input type="text" name="why" maxlength="500"></label>
+${isEverywhere && html`<label><input type="checkbox" name="everywhere" value="on"> all links to this target, in all messages</label>`}
+<button type="submit" name="action" value="retarget">Retarget</button>
+<button type="submit" name="action" value="undo">Undo retarget</button>
+<button type="submit" name="action" value="block">Block</button>
+<button type="submit" name="action" value="unblock">Unblock</button>
+</form>`;
+}
+
+function pages({
+  find,
+  from,
+  links,
+  link_count: count = links.length,
+}: MessageFound): Html | false {
+  if (count <= links.length && from === 0) return false;
+  const at = (start: number, text: string) =>
+    html`<a href="${addressOf('/message', { find, from: String(start) })}">${text}</a> `;
+  return html`<p>Links ${shownCount(from)} to ${shownCount(from + links.length - 1)} of ${shownCount(count)}.
+${from > 0 && at(Math.max(0, from - MOST_LINKS), 'Before')}${from + links.length < count && at(from + MOST_LINKS, 'After')}</p>`;
+}
+
+function optionTable({ options, facts }: MessageFound): Html {
+  const pathway = facts['pathway'];
+  return html`<p>${typeof pathway === 'string' ? html`For mail of the pathway ${shownName(pathway)}` : 'For mail without a pathway'}.
+A message holds neither its listener nor its client: where these decide, each possible value is named.
+Macros, context variables and X-MSYS-API may have decided otherwise for this message.</p>
+<details><summary>Options and where they are set</summary>${table({
+    label: 'Options and where they are set',
+    columns: [
+      { title: 'Option', cell: ({ option }) => html`<code>${option}</code>` },
+      {
+        title: 'Value',
+        cell: ({ values }: MessageFound['options'][number]) =>
+          values.map(
+            ({ value, source }) => html`<div><code>${value}</code> <small>${source}</small></div>`,
+          ),
+      },
+    ],
+    rows: options,
+  })}</details>`;
+}

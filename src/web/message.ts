@@ -1,0 +1,93 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { assertMayChange, formTokenField, whyReadOnly } from './access.ts';
+import { BadRequest, NotFound } from './errors.ts';
+import { addressOf } from './filters.ts';
+import { ACTIONS, Change, type ChangeSources, change } from './message-changes.ts';
+import { lookUp, MessageFound, type MessageSources } from './message-look-up.ts';
+import { messagePage } from './message-page.ts';
+import { answers, respond, wantsJson } from './respond.ts';
+import { Problem } from './schemas.ts';
+
+const MessageQuery = Type.Object({
+  find: Type.Optional(
+    Type.String({
+      maxLength: 8192,
+      description: 'A tracked URL, a token, a message id, or a target.',
+    }),
+  ),
+  from: Type.Optional(
+    Type.String({ pattern: '^[0-9]{1,6}$', description: 'The position of the first link.' }),
+  ),
+  done: Type.Optional(Type.Enum(ACTIONS, { description: 'The change that was made just now.' })),
+});
+
+/** `/message`, what is known of a message or link, and `/message/change`. */
+export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSources> = async (
+  app,
+  sources,
+) => {
+  app.get(
+    '/message',
+    {
+      schema: {
+        summary: 'What is known of a message, a link or a target',
+        querystring: MessageQuery,
+        response: {
+          ...answers('Facts, links with their clicks, rulings and options.', MessageFound),
+          404: Problem,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { from, done } = request.query;
+      const find = request.query.find?.trim() ?? '';
+      if (find === '' && wantsJson(request)) {
+        throw new BadRequest('find: expected a tracked URL, a token, a message id or a target');
+      }
+      const readOnly = whyReadOnly(request);
+      const shown = {
+        find,
+        done,
+        readOnly,
+        formToken: readOnly === undefined ? formTokenField(request, reply) : undefined,
+      };
+      const send = (text: string) => reply.type('text/html; charset=utf-8').send(text);
+      if (find === '') return send(messagePage(shown).toString());
+      try {
+        const found = await lookUp(sources, find, from === undefined ? undefined : Number(from));
+        return respond(request, reply, found, () => messagePage({ ...shown, found }));
+      } catch (error) {
+        if (!(error instanceof NotFound) || wantsJson(request)) throw error;
+        reply.code(404);
+        return send(messagePage({ ...shown, problem: error.message }).toString());
+      }
+    },
+  );
+
+  app.post(
+    '/message/change',
+    {
+      schema: {
+        summary: 'Blocks, unblocks or retargets links',
+        description:
+          'For logins and unix sockets: with the token in `Authorization`, or a form of the page.',
+        body: Change,
+        response: {
+          200: Type.Object({ done: Type.Enum(ACTIONS) }),
+          303: Type.Null({ description: 'For browsers: the message again.' }),
+          400: Problem,
+          403: Problem,
+        },
+      },
+    },
+    async (request, reply) => {
+      assertMayChange(request);
+      const asked = request.body;
+      await change(sources, asked, request);
+      if (wantsJson(request)) return reply.send({ done: asked.action });
+      const find = asked.find || asked.what;
+      return reply.redirect(addressOf('/message', { find, done: asked.action }), 303);
+    },
+  );
+};
