@@ -31,7 +31,7 @@ export const sealed = createSealedLinks(
   () => ['click.example.com'],
 );
 
-function messages(store: Store): WebOptions['messages'] {
+export function messages(store: Store): WebOptions['messages'] {
   const { resolver } = linksOf(store, sealed);
   const trackingHosts = () => new Set(['click.example.com']);
   return {

@@ -7,6 +7,7 @@ import { createWeb } from '../../src/web/web.ts';
 import { barriers, startBrowser, visit } from '../helpers/browser.ts';
 import { createMemoryStore } from '../helpers/memory-store/store.ts';
 import { poll } from '../helpers/poll.ts';
+import { messages } from '../helpers/web.ts';
 import { skeletonOf } from '../preview/newsletter-copy.ts';
 import { hostilePieces } from './hostile-newsletter.ts';
 
@@ -29,7 +30,7 @@ beforeAll(async () => {
     reports: counters,
     previews,
     events,
-    detail: () => 'full',
+    messages: messages(store),
     logger: silent,
   });
   server = createServer((request, response) => {
