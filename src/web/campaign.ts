@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
+import { readLife } from '../store/engagement.ts';
 import type { Previews, ReportBy, Reports } from '../store/store.ts';
 import { ClickMap, clickMapSection, readClickMap } from './click-map.ts';
 import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
@@ -29,8 +30,13 @@ const ranked = (what: string) =>
 
 const Campaign = Type.Object({
   ...Summary,
+  began: Type.Optional(
+    Type.String({
+      description: 'UTC hour of the first message, or its day where hours are not kept any more.',
+    }),
+  ),
   since_first: Type.Array(SinceFirst, {
-    description: 'Clicks since the first message of the period.',
+    description: 'Clicks since the first message of the campaign, whatever the period.',
   }),
   links: ranked('links'),
   positions: ranked('places of links'),
@@ -68,15 +74,15 @@ async function readCampaign(
   { reports, previews }: CampaignSource,
   selection: Selection,
 ): Promise<Campaign> {
-  const { summary, lists } = await readSummary(reports, selection, selection, [
-    'link',
-    'position',
-    'part',
-    'domain',
+  const { campaign = '' } = selection;
+  const [{ summary, lists }, life] = await Promise.all([
+    readSummary(reports, selection, selection, ['link', 'position', 'part', 'domain']),
+    readLife(reports, campaign),
   ]);
   return {
     ...summary,
-    since_first: sinceFirst(summary.hours),
+    ...(life && { began: life.began }),
+    since_first: sinceFirst(life?.ages ?? []),
     links: mostClicked(lists.link, MOST_ROWS),
     positions: mostClicked(lists.position, MOST_ROWS),
     parts: mostClicked(lists.part, MOST_ROWS),
@@ -103,7 +109,7 @@ function campaignPage(selection: Selection, campaign: Campaign): Html {
     selection,
     narrowing: ['campaign'],
     content: html`${figuresOf(selection, campaign)}
-${sincePlot(selection, campaign.since_first, clicks)}
+${sincePlot(name, campaign)}
 ${timelines(selection, campaign)}
 ${clickMapSection(selection, campaign.click_map)}
 ${rankedPlot('Links', 'Link', campaign.links, list('link'))}
@@ -171,13 +177,11 @@ function rankedPlot(
   return plot({ kind: 'bars', label, columns: [first, ...columns, ...sent], rows, ...addresses });
 }
 
-function sincePlot(
-  selection: Selection,
-  rows: readonly SinceFirst[],
-  clicks: number,
-): Html | false {
-  if (rows.length === 0) return false;
-  const hours = addressOf('/rows', { by: 'hour', ...selection });
+function sincePlot(campaign: string, { began, since_first: rows }: Campaign): Html | false {
+  const last = rows.at(-1);
+  if (last === undefined) return false;
+  const life = { by: 'hour', campaign, since: began?.slice(0, 10) };
+  const hours = addressOf('/rows', life);
   return plot({
     kind: 'log-hours',
     label: 'Clicks since the first message',
@@ -198,12 +202,12 @@ function sincePlot(
       },
       {
         title: 'Share of people’s clicks',
-        cell: (row) => shownShare(shareOf(row.people_clicked, clicks)),
+        cell: (row) => shownShare(shareOf(row.people_clicked, last.people_clicked)),
       },
     ],
     rows,
     all: hours,
-    csv: addressOf('/rows.csv', { by: 'hour', ...selection }),
+    csv: addressOf('/rows.csv', life),
   });
 }
 

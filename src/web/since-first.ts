@@ -1,8 +1,5 @@
 import { type Static, Type } from 'typebox';
-import type { Row } from './schemas.ts';
-import { timeOf } from './summary.ts';
-
-const HOUR_MS = 3_600_000;
+import type { AgeRow } from '../store/engagement.ts';
 
 /** Hours after the first message at which clicks are summed: they are even on a logarithmic axis. */
 const MARKS = [
@@ -12,7 +9,10 @@ const MARKS = [
 
 /** The clicks up to a time after the first message. */
 export const SinceFirst = Type.Object({
-  hours: Type.Integer({ minimum: 1, description: 'Hours since the one of the first message.' }),
+  hours: Type.Integer({
+    minimum: 1,
+    description: 'Hours since the hour of the first message, or since its day.',
+  }),
   people_clicked: Type.Integer({ minimum: 0, description: "People's clicks until then." }),
   automatic_clicked: Type.Integer({ minimum: 0, description: 'Automatic clicks until then.' }),
 });
@@ -20,25 +20,20 @@ export type SinceFirst = Static<typeof SinceFirst>;
 
 /**
  * Sums clicks since the first message, up to the last click.
- * @param hours in their order
+ * @param ages in their order
  */
-export function sinceFirst(hours: readonly Row[]): SinceFirst[] {
-  const start = hours.findIndex(({ messages = 0 }) => messages > 0);
-  const first = hours[start];
-  if (first === undefined) return [];
+export function sinceFirst(ages: readonly AgeRow[]): SinceFirst[] {
   const sums: SinceFirst[] = [];
   let people_clicked = 0;
   let automatic_clicked = 0;
-  let at = start;
+  let at = 0;
   for (const mark of MARKS) {
-    for (let row = hours[at]; row && hoursBetween(first, row) < mark; row = hours[++at]) {
-      people_clicked += row.people_clicked;
-      automatic_clicked += row.automatic_clicked;
+    if (at === ages.length) break;
+    for (let row = ages[at]; row && row.to <= mark; row = ages[++at]) {
+      people_clicked += row.peopleClicks;
+      automatic_clicked += row.automaticClicks;
     }
     sums.push({ hours: mark, people_clicked, automatic_clicked });
-    if (at === hours.length) break;
   }
   return sums;
 }
-
-const hoursBetween = (first: Row, row: Row) => (timeOf(row.key) - timeOf(first.key)) / HOUR_MS;

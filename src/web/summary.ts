@@ -191,7 +191,7 @@ function withoutGaps(
 }
 
 /** Unix milliseconds of a UTC day or hour (YYYY-MM-DDTHH). */
-export function timeOf(key: string): number {
+function timeOf(key: string): number {
   return Date.parse(key.length > 10 ? `${key}:00Z` : key);
 }
 

@@ -46,6 +46,16 @@ describe('the view of a campaign', () => {
     expect(positions[0].key).toBe('html 0 Shop now');
   });
 
+  test('shows all clicks since its first message, whatever the period', async () => {
+    const { json } = await seeded();
+    const { body } = await json(at(AUTUMN));
+    const { body: later } = await json(at(AUTUMN, '&since=2026-03-30'));
+    expect(sum(later.days, 'people_clicked')).toBeLessThan(sum(body.days, 'people_clicked'));
+    expect(later.since_first).toEqual(body.since_first);
+    expect(later.began).toMatch(/^2026-03-\d\dT\d\d$/);
+    expect(later.began).toBe(body.hours[0].key);
+  });
+
   test('compares a period with the one before', async () => {
     const { json } = await seeded();
     const { body } = await json(at('Order confirmations', '&since=2026-03-21&until=2026-03-25'));
