@@ -4,7 +4,7 @@ import {
   createDecipheriv,
   createHmac,
   hash,
-  randomBytes,
+  randomFillSync,
   timingSafeEqual,
 } from 'node:crypto';
 import { bytesOfBase128, readBase128, writeBase128 } from '../lib/base128.ts';
@@ -82,7 +82,7 @@ export class Sealer {
     this.#header[0] = keyId;
     this.#header.writeUInt16BE(day, 1);
     this.#header.write(message.messageId, 3, 'base64url');
-    randomBytes(4).copy(this.#header, 15);
+    this.#header.writeUInt32BE(randomNumber(), 15);
     const { encryption, authentication } = messageKeys(
       keys.subkey(keyId, day) as Buffer,
       this.#header,
@@ -106,7 +106,7 @@ export class Sealer {
     const sealed = writeBase128(block, bytes, start + FIXED);
     this.#stream.encrypt(contents, bytes, sealed);
     const end = sealed + contents.length;
-    bytes.write(this.#tags.tag(end), end, 'latin1');
+    write(this.#tags.tag(end), bytes, end);
     const token = textOf('6', bytes, start, end + TAG_BYTES);
     if (token.length > MAX_TOKEN) return undefined;
     this.#links++;
@@ -119,22 +119,27 @@ class KeyStream {
   /** The number of the next block. */
   block = 0;
   readonly #cipher: Cipher;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = ZEROS.subarray(0, 0);
   #at = 0;
+  #size = LEAST_BYTES;
 
   constructor(key: Buffer) {
     this.#cipher = createCipheriv('aes-256-ctr', key, counterOf(0));
   }
 
+  /** Makes more of the key stream, at least so many bytes. */
+  #refill(least: number): void {
+    this.#size = Math.min(Math.max(2 * this.#size, least), ZEROS.length);
+    // The encryption of zeros is the key stream. A call for many links costs as much as for one.
+    const more = this.#cipher.update(ZEROS.subarray(0, this.#size));
+    this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), more]);
+    this.#at = 0;
+  }
+
   /** Writes the encrypted contents to an offset of `into`. */
   encrypt(contents: Buffer, into: Buffer, offset: number): void {
     const blocks = Math.ceil(contents.length / BLOCK);
-    if (this.#bytes.length - this.#at < blocks * BLOCK) {
-      // The encryption of zeros is the key stream. A call for many links costs as much as for one.
-      const more = this.#cipher.update(Buffer.alloc(Math.max(STREAM_BYTES, blocks * BLOCK)));
-      this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), more]);
-      this.#at = 0;
-    }
+    if (this.#bytes.length - this.#at < blocks * BLOCK) this.#refill(blocks * BLOCK);
     for (let i = 0; i < contents.length; i++) {
       into[offset + i] = (contents[i] as number) ^ (this.#bytes[this.#at + i] as number);
     }
@@ -143,8 +148,24 @@ class KeyStream {
   }
 }
 
-/** Bytes of the key stream that are made at a time: those of some twenty links. */
-const STREAM_BYTES = 2048;
+/** Bytes of the key stream that are made at a time: those of some ten links, then more and more. */
+const LEAST_BYTES = 1024;
+/** More than the contents of the longest token. */
+const ZEROS = Buffer.alloc(8 * 1024);
+
+/** Writes text of one byte per character. For short text, a call into native code takes longer. */
+function write(text: string, into: Buffer, offset: number): void {
+  for (let i = 0; i < text.length; i++) into[offset + i] = text.charCodeAt(i);
+}
+
+/** Random bytes for many messages: a call of the random source costs more than the bytes do. */
+const random = new Uint32Array(1024);
+let unused = 0;
+
+function randomNumber(): number {
+  if (unused === 0) unused = randomFillSync(random).length;
+  return random[--unused] as number;
+}
 
 /**
  * HMAC-SHA256 (RFC 2104) under one key, for one tracking domain. An Hmac object for each tag would
@@ -179,7 +200,7 @@ class Authenticator {
   /** @returns the tag of the bytes from `start` to `end`, one latin1 character per byte */
   tag(end: number): string {
     const digest = hash('sha256', this.#inner.subarray(0, end), 'binary');
-    this.#outer.write(digest, HASH_BLOCK, 'latin1');
+    write(digest, this.#outer, HASH_BLOCK);
     return hash('sha256', this.#outer, 'binary').slice(0, TAG_BYTES);
   }
 }
