@@ -11,7 +11,9 @@ if [ "$EXIT_STATUS" = 78 ]; then
   sockets=$(systemctl show -P TriggeredBy "$service")
   # shellcheck disable=SC2086 # a list of words; none, or masked ones, are not stopped
   [ -z "$sockets" ] || systemctl stop $sockets || true
-  echo "<3>the configuration has errors, and the sockets are closed: connections are refused, and the MTA does what its default_action says. Mend it, then: clickmilter check && systemctl restart $service" >&2
+  effect='connections are refused'
+  [ "$service" = clickmilter-web.service ] || effect="$effect, and the MTA does what its default_action says"
+  echo "<3>the configuration has errors, and the sockets are closed: $effect. Mend it, then: clickmilter check && systemctl restart $service" >&2
 else
   # Whatever is missing may take a while to come back: each attempt waits a second longer than the last, up to ten.
   delay=$(systemctl show -P NRestarts "$service")

@@ -16,6 +16,7 @@ const MAX_NAMED = 5;
 const CONTROL_UNITS = [
   'clickmilter-milter-control.socket',
   'clickmilter-redirect-control.socket',
+  'clickmilter-web-control.socket',
 ] as const;
 const run = promisify(execFile);
 
@@ -111,19 +112,28 @@ async function controlListeners(
 ): Promise<readonly (readonly [ListenAddress, string | undefined])[]> {
   const found: (readonly [ListenAddress, string])[] = [];
   for (const unit of CONTROL_UNITS) {
-    // `Listen=127.0.0.1:8894 (Stream)` of a unit that is active, nothing where there is none or no
-    // systemd.
-    const asked = run('systemctl', ['show', '--property=Listen', '--property=ActiveState', unit]);
-    const { stdout } = await asked.catch(() => ({ stdout: '' }));
-    if (!/^ActiveState=active$/m.test(stdout)) continue;
-    for (const [, host = '', port] of stdout.matchAll(/^Listen=(?:(.*):)?(\d+) \(Stream\)$/gm)) {
-      const name = host.replace(/^\[(.*)\]$/, '$1');
-      found.push([{ port: Number(port), ...(name !== '' && { host: name }) }, unit]);
-    }
+    for (const address of await listeningFor(unit)) found.push([address, unit]);
   }
   return found.length > 0
     ? found
     : config.control.listen.map((address) => [address, undefined] as const);
+}
+
+/**
+ * The addresses at which systemd listens for a service; none where the unit is not active, or there
+ * is no systemd.
+ */
+export async function listeningFor(unit: string): Promise<readonly ListenAddress[]> {
+  const asked = run('systemctl', ['show', '--property=Listen', '--property=ActiveState', unit]);
+  const { stdout } = await asked.catch(() => ({ stdout: '' }));
+  if (!/^ActiveState=active$/m.test(stdout)) return [];
+  // `Listen=127.0.0.1:8894 (Stream)`
+  return [...stdout.matchAll(/^Listen=(?:(.*):)?(\d+) \(Stream\)$/gm)].map(
+    ([, host = '', port]) => {
+      const name = host.replace(/^\[(.*)\]$/, '$1');
+      return { port: Number(port), ...(name !== '' && { host: name }) };
+    },
+  );
 }
 
 /** @param socket the unit that listens in the place of the configuration, where systemd does */

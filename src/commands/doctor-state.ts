@@ -60,13 +60,7 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
   } catch (error) {
     findings.error(reasonOf(error));
   }
-  const { mode, uid } = await stat(file);
-  if ((mode & 0o077) !== 0) {
-    const others = (mode & 0o007) !== 0;
-    const message = `${file} has mode ${(mode & 0o777).toString(8)}, everybody who can read it can forge links: chmod 600 ${file}`;
-    if (others) findings.error(message);
-    else findings.warning(message);
-  }
+  const { uid } = await examineMode(findings, file, 'can forge links');
   const folder = await stat(dirname(file));
   if (uid !== folder.uid) {
     findings.warning(
@@ -74,6 +68,19 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
     );
   }
   return findings.list;
+}
+
+/** Examines whether others can read a secret. @param harm what they can do with it */
+export async function examineMode(findings: Findings, file: string, harm: string) {
+  const stats = await stat(file);
+  const { mode } = stats;
+  if ((mode & 0o077) !== 0) {
+    const others = (mode & 0o007) !== 0;
+    const message = `${file} has mode ${(mode & 0o777).toString(8)}, everybody who can read it ${harm}: chmod 600 ${file}`;
+    if (others) findings.error(message);
+    else findings.warning(message);
+  }
+  return stats;
 }
 
 /** Clicks, and what waits for Redis or a webhook, need room. */

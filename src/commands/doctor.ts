@@ -7,6 +7,7 @@ import { reasonOf } from '../lib/logger.ts';
 import { examineDomains, originsOf } from './doctor-domains.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 import { examineListeners } from './doctor-listeners.ts';
+import { examinePage } from './doctor-page.ts';
 import { examinePostfix } from './doctor-postfix.ts';
 import { examineSendmail } from './doctor-sendmail.ts';
 import { examineState, readKeys } from './doctor-state.ts';
@@ -57,6 +58,7 @@ async function* examine(file: string, options: Options): AsyncGenerator<readonly
   const store = examineStore(config, keys);
   yield* guarded('redis', store);
   yield* guarded('service', examineListeners(config));
+  yield* guarded('engagement page', examinePage(config));
   yield* guarded('postfix', examinePostfix(config, options.postfix));
   yield* guarded('sendmail', examineSendmail(config));
   yield* examineDomains(originsOf(root, config.scopes), keys, await isAway(store));

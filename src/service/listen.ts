@@ -29,13 +29,17 @@ export const stanzaOf = {
   control: 'control_listener',
 } as const satisfies Record<Listener, string>;
 
-/** Where a role listens: the sockets inherited under its name, or else its configured addresses. */
+/**
+ * Where a role listens: the sockets inherited under its name, or else its configured addresses. The
+ * engagement page is off unless its stanza is on, whatever sockets there are.
+ */
 export function placesOf(
   role: Listener,
   { milter, http, web, control }: Pick<Configuration, 'milter' | 'http' | 'web' | 'control'>,
   inherited = inheritedSockets(),
 ): readonly Place[] {
   const configured = { milter, redirect: http, web, control }[role].listen;
+  if (role === 'web' && configured.length === 0) return [];
   return inherited.get(role)?.map((fd) => ({ fd })) ?? configured;
 }
 

@@ -35,14 +35,17 @@ function sh(script: string, cwd: string, ...args: string[]): string {
 }
 
 /** The shipped configuration on ports that are free here. */
-async function onFreePorts(config: string): Promise<{ config: string; control: number }> {
+async function onFreePorts(config: string) {
   const [milter, http, control] = [await freePort(), await freePort(), await freePort()];
+  const web = await freePort();
   return {
     config: config
       .replace('"127.0.0.1:8893"', `"127.0.0.1:${milter}"`)
       .replace('"127.0.0.1:8080"', `"127.0.0.1:${http}"`)
-      .replace('"127.0.0.1:8894"', `"127.0.0.1:${control}"`),
+      .replace('"127.0.0.1:8894"', `"127.0.0.1:${control}"`)
+      .replace('"127.0.0.1:8896"', `"127.0.0.1:${web}"`),
     control,
+    web,
   };
 }
 
@@ -82,7 +85,7 @@ describe('npm pack', () => {
     sh('npm install --global --prefer-offline --prefix "$1" "$2"', folder, prefix, tarball);
     const program = join(prefix, 'bin/clickmilter');
     const shipped = join(prefix, 'lib/node_modules/clickmilter/conf/clickmilter.conf');
-    const { config, control } = await onFreePorts(readFileSync(shipped, 'utf8'));
+    const { config, control, web } = await onFreePorts(readFileSync(shipped, 'utf8'));
     const file = join(folder, 'clickmilter.conf');
     writeFileSync(file, config);
     sh('"$1" --config "$2" check', folder, program, file);
@@ -90,6 +93,9 @@ describe('npm pack', () => {
     const service = startPeer(program, ['--config', file, 'run']);
     try {
       await untilReady(service, control);
+      for (const file of ['', 'assets/style.css', 'assets/plots.js', 'assets/uPlot.min.css']) {
+        expect((await fetch(`http://127.0.0.1:${web}/${file}`)).status).toBe(200);
+      }
     } finally {
       expect(await service.stop()).toBe(0);
     }
@@ -217,6 +223,7 @@ chmod 755 /usr/local/bin/systemctl`);
                 what,
                 ['start', expect.stringMatching(/\.socket$/), ...Array(3).fill(expect.any(String))],
                 ['restart', 'clickmilter-milter.service', 'clickmilter-redirect.service'],
+                ['try-restart', 'clickmilter-web.service'],
                 ['start', 'clickmilter.target'],
               ],
         );
@@ -295,6 +302,8 @@ END
       '',
     ]);
     expect(root.sh('clickmilter check').output).not.toContain('error');
+    expect(root.sh('clickmilter config get Web_Listener enable').output).toContain('off');
+    expect(root.sh('clickmilter run --role web').status).toBe(78);
     expect(root.sh('man -w clickmilter clickmilter.conf clickmilter-doctor').output).toBe(
       ['man8/clickmilter.8', 'man5/clickmilter.conf.5', 'man8/clickmilter-doctor.8']
         .map((page) => `/usr/share/man/${page}.gz\n`)

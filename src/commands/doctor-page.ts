@@ -1,0 +1,47 @@
+import type { Configuration } from '../config/configuration.ts';
+import type { ListenAddress } from '../config/listen-addresses.ts';
+import { isLoopback, parseAddress } from '../lib/address.ts';
+import { reasonOf } from '../lib/logger.ts';
+import { describePlace } from '../service/listen.ts';
+import { type Finding, Findings } from './doctor-finding.ts';
+import { listeningFor } from './doctor-listeners.ts';
+import { examineMode } from './doctor-state.ts';
+
+/** Examines who could look at the engagement page. */
+export async function examinePage({ web }: Configuration): Promise<readonly Finding[]> {
+  const findings = new Findings('engagement page');
+  if (web.listen.length === 0) {
+    findings.ok('it is off: nobody could look');
+    return findings.list;
+  }
+  const bySystemd = await listeningFor('clickmilter-web.socket');
+  const hasLogin = web.tokenFile !== undefined;
+  for (const address of bySystemd.length > 0 ? bySystemd : web.listen) {
+    const message = `${describePlace(address)}: ${audience(address, hasLogin)}`;
+    if (isReachedFromOutside(address) && !hasLogin) findings.error(`${message}: set token_file`);
+    else findings.ok(message);
+  }
+  if (web.tokenFile !== undefined) {
+    const harm = 'can look, and block, unblock and retarget links';
+    await examineMode(findings, web.tokenFile, harm).catch((error) =>
+      findings.error(`${reasonOf(error)}: run this as root, or as the user of the service`),
+    );
+  }
+  return findings.list;
+}
+
+/** Who could look there, and change links. */
+function audience(address: ListenAddress, hasLogin: boolean): string {
+  const withToken = hasLogin ? '; those with the token of token_file may change links' : '';
+  if ('path' in address) return 'whoever may connect to it could look, and change links';
+  if (!isReachedFromOutside(address)) return `every user of this host could look${withToken}`;
+  return hasLogin
+    ? 'those on other hosts who have the token of token_file could look, and change links'
+    : 'other hosts reach it';
+}
+
+function isReachedFromOutside(address: ListenAddress): boolean {
+  if ('path' in address) return false;
+  const parsed = parseAddress(address.host ?? '');
+  return parsed === undefined || !isLoopback(parsed);
+}

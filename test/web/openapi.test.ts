@@ -1,0 +1,69 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, test } from 'vitest';
+import { openWeb } from '../helpers/web.ts';
+
+/** A request for each route whose parameters are needed. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  '/campaign': '/campaign?campaign=spring',
+  '/rows': '/rows?by=campaign',
+  '/rows.csv': '/rows.csv?by=campaign',
+};
+
+async function seeded() {
+  const web = await openWeb();
+  const { counters } = web.store;
+  const time = Date.now();
+  const facts = {
+    campaign: 'spring',
+    pathway: 'news',
+    tags: ['a', 'b'],
+    recipientDomain: 'x.example',
+  };
+  for (const messageId of ['1', '2', '3']) {
+    counters.sent({ ...facts, time, links: 2 });
+    const click = { ...facts, time, messageId, link: 'Shop', part: 'html', count: 2 } as const;
+    counters.book({ ...click, position: 1 }, messageId === '1' ? 'automatic' : 'people');
+  }
+  return web;
+}
+
+test('describes every view, and its answers are as it says', async () => {
+  const { json, get } = await seeded();
+  const { body: document } = await json('/openapi.json');
+  expect(document).toMatchObject({ openapi: '3.1.0', info: { version: '1.2.3' } });
+  const paths = Object.keys(document.paths);
+  expect(paths).toEqual(expect.arrayContaining(['/', '/rows', '/rows.csv']));
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  for (const path of paths) {
+    const { get: operation } = document.paths[path];
+    if (operation === undefined) continue;
+    expect(operation.summary, path).toBeTruthy();
+    for (const parameter of operation.parameters ?? []) {
+      expect(parameter.description, `${path} ${parameter.name}`).toBeTruthy();
+    }
+    const schema = operation.responses['200'].content['application/json']?.schema;
+    if (schema === undefined) continue;
+    const { status, body } = await json(EXAMPLES[path] ?? path);
+    expect([path, status]).toEqual([path, 200]);
+    // The document forbids nothing that is not named: an answer must not have it either.
+    const isRight = ajv.compile(closed(schema));
+    expect([path, isRight(body), isRight.errors]).toEqual([path, true, null]);
+    const names = operation.parameters?.map(({ name }: { name: string }) => name) ?? [];
+    if (!names.includes('since')) continue;
+    const wrong = await json(`${path}?since=x`);
+    const problem = ajv.compile(
+      closed(operation.responses['400'].content['application/json'].schema),
+    );
+    expect([path, wrong.status, problem(wrong.body)]).toEqual([path, 400, true]);
+  }
+  expect((await get('/openapi.json')).headers['content-type']).toContain('application/json');
+});
+
+/** The schema without room for members that it does not name. */
+function closed(schema: unknown): object {
+  return JSON.parse(JSON.stringify(schema), (_key, value) =>
+    value?.type === 'object' && value.properties
+      ? { ...value, additionalProperties: false }
+      : value,
+  );
+}
