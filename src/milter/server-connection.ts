@@ -15,6 +15,12 @@ const LINGER = 2_000;
 
 const PROGRESS = frame(reply.progress);
 
+/**
+ * Replies are copied here before they are written: a new buffer for each would cost ten times the
+ * copy. It is used again once the kernel has taken the bytes.
+ */
+let joined = Buffer.allocUnsafeSlow(COPY_UP_TO);
+
 export interface ServerConnectionOptions extends SessionOptions {
   readonly timeouts: Timeouts;
   /** Called once, when the socket is closed and no hook is running any more. */
@@ -176,8 +182,12 @@ export class ServerConnection<State> {
     const [only] = buffers;
     let isTaken = true;
     if (buffers.length === 1 && only !== undefined) isTaken = socket.write(only);
-    else if (length <= COPY_UP_TO) isTaken = socket.write(Buffer.concat(buffers, length));
-    else {
+    else if (length <= COPY_UP_TO) {
+      let at = 0;
+      for (const buffer of buffers) at += buffer.copy(joined, at);
+      isTaken = socket.write(joined.subarray(0, length));
+      if (socket.writableLength > 0) joined = Buffer.allocUnsafeSlow(COPY_UP_TO);
+    } else {
       socket.cork();
       for (const buffer of buffers) isTaken = socket.write(buffer);
       socket.uncork();

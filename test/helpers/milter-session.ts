@@ -19,18 +19,21 @@ export interface PlayOptions {
 export class PlayedSession<State> {
   readonly connection: ServerConnection<State>;
   readonly events: MilterEvent[] = [];
-  /** Each write to the socket. */
+  /** Each write to the socket. Its bytes may change: the connection uses a buffer again. */
   readonly writes: Buffer[] = [];
+  readonly #written: Buffer[] = [];
   readonly #socket: Duplex;
 
   constructor(filter: Filter<State>, options: PlayOptions = {}) {
     const { writes } = this;
+    const written = this.#written;
     this.#socket = Object.assign(
       new Duplex({
         writableHighWaterMark: Number.MAX_SAFE_INTEGER,
         read() {},
         write(chunk: Buffer, _encoding, done) {
           writes.push(chunk);
+          written.push(Buffer.from(chunk));
           done();
         },
       }),
@@ -79,7 +82,7 @@ export class PlayedSession<State> {
   }
 
   get bytes(): Buffer {
-    return Buffer.concat(this.writes);
+    return Buffer.concat(this.#written);
   }
 
   /** Everything that was answered, a line a packet; `end` where the session has closed the connection. */

@@ -82,8 +82,12 @@ class Peer {
     this.socket.write(Buffer.concat(sent));
   }
 
+  get bytes(): Buffer {
+    return Buffer.concat(this.#read);
+  }
+
   get answers(): string[] {
-    return packets(Buffer.concat(this.#read)).packets.map(show);
+    return packets(this.bytes).packets.map(show);
   }
 
   async answered(count: number): Promise<string[]> {
@@ -360,6 +364,51 @@ describe('limits and time-outs', () => {
     expect(handled.length).toBeLessThan(100);
     socket.destroy();
     await poll('no connections', () => server.connections === 0);
+  });
+
+  test('what waits for an MTA that does not read stays as it is while others are answered', async () => {
+    const messages = 400;
+    const handled: string[] = [];
+    const { port } = await serve<{ letter: string }>({
+      begin: () => ({ letter: '' }),
+      actions: ['changeBody'],
+      mail: ({ state }, { address }) => {
+        state.letter = address.charAt(0);
+      },
+      endOfMessage: (over) => {
+        handled.push(over.state.letter);
+        over.replaceBody(Buffer.alloc(60_000, over.state.letter));
+      },
+    });
+    const opening = [optneg(6, 0x1ff, 0x1fffff), connect(), helo()];
+    const sent = (letter: string, count: number) =>
+      Array.from({ length: count }, () => [mail(`${letter}@x.example`), eoh(), eob()]).flat();
+    const bodies = (peer: Peer) =>
+      packets(peer.bytes).packets.filter(({ letter }) => letter === 'b');
+    const [slow, other] = [new Peer(port), new Peer(port)];
+    slow.socket.pause();
+    slow.write(...opening, ...sent('s', messages));
+    let seen = 0;
+    await poll('the slow one to be waited for', async () => {
+      await sleep(50);
+      const isWaited = handled.length > 0 && handled.length === seen;
+      seen = handled.length;
+      return isWaited;
+    });
+    expect(handled.length).toBeLessThan(messages);
+    other.write(...opening, ...sent('o', 20));
+    await poll('the other one', () => bodies(other).length === 20);
+    slow.socket.resume();
+    await poll('the slow one', () => bodies(slow).length === messages);
+    for (const [peer, letter] of [
+      [slow, 's'],
+      [other, 'o'],
+    ] as const) {
+      const body = Buffer.alloc(60_000, letter);
+      expect(bodies(peer).every(({ data: bytes }) => body.equals(bytes))).toBe(true);
+    }
+    slow.socket.destroy();
+    other.socket.destroy();
   });
 
   test('what an MTA sends ahead of a running hook is bounded', async () => {
