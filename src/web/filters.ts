@@ -1,13 +1,13 @@
 import { type Static, Type } from 'typebox';
+import { daysKept } from '../store/engagement.ts';
 import { BadRequest } from './errors.ts';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 30;
 /** Hours are counted for so many days. */
-const HOUR_DAYS = 14;
-
+const HOUR_DAYS = daysKept('hour', {});
 /** The longest period: so many days are counted. */
-const MAX_DAYS = 400;
+const MAX_DAYS = daysKept('day', {});
 
 const day = (description: string) =>
   Type.Optional(Type.String({ format: 'date', pattern: '^2', description }));

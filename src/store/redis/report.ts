@@ -15,6 +15,8 @@ const DAYS = 50;
 /** A day on which something was counted. */
 interface CountedDay {
   readonly day: string;
+  /** Whether another program put something else in the place of the totals. */
+  readonly isForeign: boolean;
   /** The rows of its total; none where this release counted nothing. */
   readonly totals: readonly string[];
   /** Whether an earlier release counted on this day. */
@@ -39,16 +41,24 @@ export class RedisReport {
     }
   }
 
-  async #addDay(sum: ReportSum, { day, totals, hasOldCounts }: CountedDay): Promise<void> {
+  async #addDay(
+    sum: ReportSum,
+    { day, totals, hasOldCounts, isForeign }: CountedDay,
+  ): Promise<void> {
+    if (isForeign) sum.unreadable++;
     for (const value of totals) {
       const numbers = parseNumbers(value);
       if (numbers === undefined) sum.unreadable++;
       else sum.addTotal(day, numbers);
     }
     const table = totals.length > 0 ? sum.tableOf(day) : undefined;
+    const orForeign = (error: unknown) => {
+      if (!isOfOtherType(error)) throw error;
+      sum.unreadable++;
+    };
     await Promise.all([
-      table && this.#addTable(sum, table),
-      hasOldCounts && this.#addOldCounts(sum, day),
+      table && this.#addTable(sum, table).catch(orForeign),
+      hasOldCounts && this.#addOldCounts(sum, day).catch(orForeign),
     ]);
   }
 
@@ -70,14 +80,20 @@ export class RedisReport {
         days.map(async (day): Promise<CountedDay> => {
           const total = sum.totalOf(day);
           const [values, old] = await Promise.all([
-            client.hmget(keys.table(total.table), ...total.keys),
+            client.hmget(keys.table(total.table), ...total.keys).catch((error: unknown) => {
+              if (!isOfOtherType(error)) throw error;
+            }),
             client.exists(keys.counts(day)),
           ]);
-          return { day, totals: values.flatMap((value) => value ?? []), hasOldCounts: old > 0 };
+          const isForeign = values === undefined;
+          const totals = values?.flatMap((value) => value ?? []) ?? [];
+          return { day, isForeign, totals, hasOldCounts: old > 0 };
         }),
       ),
     );
-    return found.filter(({ totals, hasOldCounts }) => totals.length > 0 || hasOldCounts);
+    return found.filter(
+      ({ totals, hasOldCounts, isForeign }) => totals.length > 0 || hasOldCounts || isForeign,
+    );
   }
 
   async #addTable(sum: ReportSum, table: Table): Promise<void> {
@@ -120,4 +136,10 @@ export class RedisReport {
     );
     return counts.map((clicks) => countOf(clicks) ?? 0);
   }
+}
+
+/** Whether Redis says that the value of a key is not a hash. */
+function isOfOtherType(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.message.startsWith('WRONGTYPE') || isOfOtherType(error.cause);
 }

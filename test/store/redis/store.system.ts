@@ -443,6 +443,64 @@ describe('counts', () => {
     }
     const other = await store.counters.report({ by: 'day', campaign: 'other' });
     expect(other.total.clicks).toBe(0);
+    // Their links have no pathway, and nothing of them has a tag.
+    for (const [filter, by, clicks] of [
+      [{ pathway: 'p' }, 'day', 5],
+      [{ pathway: 'p' }, 'campaign', 5],
+      [{ pathway: 'p' }, 'link', 1],
+      [{ pathway: 'other' }, 'day', 0],
+      [{ tag: 'p' }, 'day', 0],
+    ] as const) {
+      const { total } = await store.counters.report({ by, ...filter, since: day, until: day });
+      expect(total.clicks, `${by} ${JSON.stringify(filter)}`).toBe(clicks);
+    }
+  });
+
+  test('are read in the tables that builds before this one wrote for each campaign', async () => {
+    const tables = {
+      day: [day, '2,6,3'],
+      campaign: ['c', '2,6,3'],
+      pathway: ['p', '2,6,3'],
+      'day:Ln0sA6lQeuJl': [day, '2,6,3'],
+      'hour:Ln0sA6lQeuJl': [`${day}T08`, '2,6,3'],
+      'position:Ln0sA6lQeuJl': ['html 0 Shop', '0,0,3'],
+    } as const;
+    for (const [key, [field, numbers]] of Object.entries(tables)) {
+      await redis.cli('hset', `clickmilter:t:${day}:${key}`, field, numbers);
+    }
+    for (const [by, filter, key] of [
+      ['day', { campaign: 'c' }, day],
+      ['hour', { campaign: 'c' }, `${day}T08`],
+      ['position', { campaign: 'c' }, 'html 0 Shop'],
+      ['link', { campaign: 'c' }, 'Shop'],
+      ['day', { pathway: 'p' }, day],
+    ] as const) {
+      const { rows, total } = await store.counters.report({ by, ...filter });
+      expect(rows, by).toMatchObject([{ key, clicks: 3 }]);
+      expect(total.clicks, by).toBe(3);
+    }
+  });
+
+  test('in whose place another program put something are left out, and reported', async () => {
+    const { counters } = store;
+    const later = time + 86_400_000;
+    for (const at of [time, later]) {
+      counters.book({ ...click, time: at, messageId: `${at}` }, 'people');
+    }
+    await counters.flush();
+    await redis.cli('set', `clickmilter:t:${day}:link`, 'foreign');
+    await redis.cli('set', `clickmilter:l:${day}`, 'foreign');
+    await redis.cli('hset', `clickmilter:n:${day}`, '["clicks","c","p"]', '5');
+    await redis.cli('set', `clickmilter:t:${new Date(later).toISOString().slice(0, 10)}:day`, 'x');
+    expect(await counters.report({ by: 'link' })).toMatchObject({
+      rows: [],
+      total: { clicks: 1 },
+      unreadable: 3,
+    });
+    expect(await counters.report({ by: 'campaign', campaign: 'c' })).toMatchObject({
+      total: { clicks: 7 },
+      unreadable: 0,
+    });
   });
 });
 
