@@ -1,12 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { merge } from '../../src/preview/text-runs.ts';
 import { barriers, startBrowser, visit, writePicture } from '../helpers/browser.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { AUTUMN, countMonth, HOSTILE, SENT_DAYS_AGO } from '../helpers/month-of-clicks.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { type Service, startService } from '../helpers/service.ts';
+import { shopNewsletter } from '../helpers/shop-newsletter.ts';
+import { skeletonOf } from '../preview/newsletter-copy.ts';
 import { openStore } from '../store/redis/open-store.ts';
 
 // The engagement page of the running service as people see it, with a month of a shop's mail behind it.
@@ -40,6 +43,11 @@ beforeAll(async () => {
   redis = await startRedis();
   const store = openStore({ url: redis.url });
   await countMonth(store.counters);
+  // As two copies leave it.
+  const [one, other] = ['Anna', 'Bartholomew'].map((name) =>
+    skeletonOf(shopNewsletter(name, (position) => `link:${position}`)),
+  );
+  await store.previews.add(AUTUMN, merge(one ?? '', other ?? '') ?? '', 1);
   await store.close();
   const port = await freePort();
   base = `http://127.0.0.1:${port}`;
@@ -107,6 +115,21 @@ describe.each(Object.entries(VIEWS))('the view %s', (name, path) => {
         expect(complaints).toEqual([]);
       },
     );
+  });
+});
+
+test('the click map has a badge on each link of the newsletter', async () => {
+  const viewport = { width: 800, height: 900 };
+  await visit(browser, base + of(AUTUMN), { viewport }, async ({ page, complaints }) => {
+    await page.locator('iframe').scrollIntoViewIfNeeded();
+    const frame = page.frameLocator('iframe');
+    await frame.locator('.badge').last().waitFor();
+    const shares = await frame.locator('main .badge').allInnerTexts();
+    expect(shares).toHaveLength(6);
+    for (const share of shares) expect(Number.parseFloat(share)).toBeGreaterThan(0);
+    expect(await frame.locator('main').textContent()).not.toMatch(/Anna|Bartholomew/);
+    expect(complaints).toEqual([]);
+    if (PICTURES) await writePicture(page, `${PICTURES}/click-map.webp`, '.click-map');
   });
 });
 
