@@ -129,9 +129,10 @@ class KeyStream {
 
   /** Makes more of the key stream, at least so many bytes. */
   #refill(least: number): void {
-    this.#size = Math.min(Math.max(2 * this.#size, least), ZEROS.length);
+    this.#size = Math.min(2 * this.#size, ZEROS.length);
+    const zeros = least > this.#size ? Buffer.alloc(least) : ZEROS.subarray(0, this.#size);
     // The encryption of zeros is the key stream. A call for many links costs as much as for one.
-    const more = this.#cipher.update(ZEROS.subarray(0, this.#size));
+    const more = this.#cipher.update(zeros);
     this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), more]);
     this.#at = 0;
   }
@@ -150,7 +151,6 @@ class KeyStream {
 
 /** Bytes of the key stream that are made at a time: those of some ten links, then more and more. */
 const LEAST_BYTES = 1024;
-/** More than the contents of the longest token. */
 const ZEROS = Buffer.alloc(8 * 1024);
 
 /** Writes text of one byte per character. For short text, a call into native code takes longer. */

@@ -102,6 +102,16 @@ test('a link that gets no token has no place', () => {
   expect(places).toEqual([0, 'none', 'none', 1]);
 });
 
+test('links behind the longest one open', () => {
+  const sealer = new Sealer(keys, message);
+  const targets = ['s', 'ü'.repeat(3_580), '€'.repeat(3_580), 't'.repeat(3_000), 'u'];
+  const tokens = targets.map((path) => {
+    return sealer.seal({ target: `https://a.example/${path}`, part: 'html' });
+  });
+  const opened = tokens.map((token) => token && openToken(keys, token, [HOST])?.link.target.at(-1));
+  expect(opened).toEqual(['s', undefined, undefined, 't', 'u']);
+});
+
 test('only the host it was sealed for opens it, however that is spelt', () => {
   const token = sealed(new Sealer(keys, message), {
     target: 'https://first.example/',
