@@ -372,13 +372,14 @@ describe('counts', () => {
     );
   });
 
-  test('are kept for 400 days, and those by hour for 14', async () => {
+  test('are kept for 400 days, and those by hour for 14, but of a campaign', async () => {
     store.counters.sent({ ...facts, links: 1 });
     await store.counters.flush();
     const daysLeft = async (key: string) =>
       Number(await redis.cli('ttl', `clickmilter:t:${day}:${key}`)) / 86_400;
     expect(await daysLeft('campaign')).toBeCloseTo(400, 1);
     expect(await daysLeft('hour')).toBeCloseTo(14, 1);
+    expect(await daysLeft('hour:Ln0sA6lQeuJl')).toBeCloseTo(400, 1);
   });
 
   test('of campaigns, links and domains without end fill no memory', async () => {
