@@ -103,11 +103,17 @@ export class LiveFeed {
     return leave;
   }
 
+  /** Drops every viewer: those who still may look come again. */
+  dropViewers(): void {
+    for (const viewer of this.#viewers) viewer.destroy();
+    this.#viewers.clear();
+    this.#closeWhenLeft();
+  }
+
   /** Ends everything. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const viewer of this.#viewers) viewer.destroy();
-    this.#viewers.clear();
+    this.dropViewers();
     this.#stop();
   }
 

@@ -29,16 +29,19 @@ type Live = Static<typeof Live>;
 /** A stream of events is open as long as somebody looks, so it is not a request in progress. */
 export const EVENTS_PATH = '/live/events';
 
-/** `/live`, the last clicks, and `/live/events`, the clicks as they come. */
-export const liveView: FastifyPluginAsyncTypebox<Omit<LiveFeedOptions, 'rowOf'>> = async (
-  app,
-  options,
-) => {
-  const { detail } = options;
-  const feed = new LiveFeed({
+/** Opens the feed of the view: nothing is read before somebody looks. */
+export function createLiveFeed(options: Omit<LiveFeedOptions, 'rowOf'>): LiveFeed {
+  return new LiveFeed({
     ...options,
-    rowOf: (click) => rowOf(click, detail()).toString(),
+    rowOf: (click) => rowOf(click, options.detail()).toString(),
   });
+}
+
+/** `/live`, the last clicks, and `/live/events`, the clicks as they come. */
+export const liveView: FastifyPluginAsyncTypebox<{
+  readonly feed: LiveFeed;
+  readonly detail: () => Detail;
+}> = async (app, { feed, detail }) => {
   app.addHook('preClose', () => feed.close());
   app.get(
     '/live',

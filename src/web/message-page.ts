@@ -81,24 +81,22 @@ function linkTable(found: MessageFound, shown: MessagePage): Html {
   return table<LinkFound>({
     label: 'The tracked links of the message',
     columns: [
-      {
-        title: 'Place',
-        cell: ({ part, position, is_named }) =>
-          html`${part}${position !== undefined && html` ${position}`}${is_named && html`<br><strong>this link</strong>`}`,
-      },
-      {
-        title: 'Link',
-        cell: (link) =>
-          html`${shownName(link.name ?? '', 'no name')}<br><small>${shownName(link.target ?? link.target_host ?? '', 'target not shown')}</small>${link.unsubscribe && html`<br><small>unsubscribes</small>`}`,
-      },
+      { title: 'Link', cell: linkCell },
       { title: 'Clicks', cell: ({ clicks }) => countLink(clicks, rows) },
       {
-        title: 'Leads to',
+        title: 'Ruling',
         cell: (link) => html`${rulingText(link)}${changeDetails(found, link, shown)}`,
       },
     ],
     rows: found.links,
+    hasTexts: true,
   });
+}
+
+function linkCell({ name, part, position, is_named, unsubscribe, ...link }: LinkFound): Html {
+  const place = [part, position, unsubscribe && 'unsubscribe'].filter((one) => one !== undefined);
+  return html`${shownName(name ?? '', 'no name')} <small>${place.join(' ')}</small>${is_named && html` <strong>this link</strong>`}
+<br><small>${shownName(link.target ?? link.target_host ?? '', 'target not shown')}</small>`;
 }
 
 type Ruled = Pick<
@@ -135,6 +133,7 @@ function changeForm(found: MessageFound, shown: MessagePage, link?: LinkFound): 
   const isTarget = found.kind === 'target';
   const what = isSealedLink || isTarget ? found.find : (found.message_id ?? found.find);
   const isEverywhere = link !== undefined || isTarget;
+  const { blocked, retargeted } = link ?? found;
   return html`<form action="/message/change" method="post">${shown.formToken}
 <input type="hidden" name="find" value="${found.find}">
 <input type="hidden" name="what" value="${what}">
@@ -143,9 +142,9 @@ ${link?.position !== undefined && html`<input type="hidden" name="position" valu
 <label>Why <input type="text" name="why" maxlength="500"></label>
 ${isEverywhere && html`<label><input type="checkbox" name="everywhere" value="on"> all links to this target, in all messages</label>`}
 <button type="submit" name="action" value="retarget">Retarget</button>
-<button type="submit" name="action" value="undo">Undo retarget</button>
-<button type="submit" name="action" value="block">Block</button>
-<button type="submit" name="action" value="unblock">Unblock</button>
+${retargeted !== undefined && html`<button type="submit" name="action" value="undo">Undo retarget</button>`}
+${blocked === undefined && html`<button type="submit" name="action" value="block">Block</button>`}
+${blocked !== undefined && blocked !== 'domain' && html`<button type="submit" name="action" value="unblock">Unblock</button>`}
 </form>`;
 }
 
@@ -180,5 +179,6 @@ Macros, context variables and X-MSYS-API may have decided otherwise for this mes
       },
     ],
     rows: options,
+    hasTexts: true,
   })}</details>`;
 }

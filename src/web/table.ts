@@ -23,10 +23,20 @@ export interface TableOptions<R> {
   readonly all?: string;
   /** All rows as CSV. */
   readonly csv?: string;
+  /** Whether the columns hold texts, which begin at their left and may be wrapped. */
+  readonly hasTexts?: boolean;
 }
 
 /** A table in a box of its own, in which it scrolls where it is too wide for the page. */
-export function table<R>({ label, columns, rows, foot, all, csv }: TableOptions<R>): Html {
+export function table<R>({
+  label,
+  columns,
+  rows,
+  foot,
+  all,
+  csv,
+  hasTexts,
+}: TableOptions<R>): Html {
   const [first, ...others] = columns;
   const line = (row: R) =>
     html`<tr><th scope="row">${first.cell(row)}</th>${others.map(({ cell }) => html`<td>${cell(row)}</td>`)}</tr>`;
@@ -34,7 +44,7 @@ export function table<R>({ label, columns, rows, foot, all, csv }: TableOptions<
     ({ title, series }) =>
       html`<th scope="col"${series !== undefined && html` data-series="${series}"`}>${title}</th>`,
   );
-  return html`<div class="table" role="region" aria-label="${label}" tabindex="0"><table class="numbers">
+  return html`<div class="table" role="region" aria-label="${label}" tabindex="0"><table${!hasTexts && html` class="numbers"`}>
 <thead><tr>${heads}</tr></thead>
 <tbody>${rows.map(line)}</tbody>
 ${foot !== undefined && html`<tfoot>${line(foot)}</tfoot>`}

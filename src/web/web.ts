@@ -8,7 +8,7 @@ import { guard } from './access.ts';
 import { assets } from './assets.ts';
 import { campaignView } from './campaign.ts';
 import { clickMapFrame } from './click-map.ts';
-import { EVENTS_PATH, liveView } from './live.ts';
+import { createLiveFeed, EVENTS_PATH, liveView } from './live.ts';
 import { login } from './login.ts';
 import type { LoginToken } from './login-token.ts';
 import { messageView } from './message.ts';
@@ -97,6 +97,8 @@ export async function createWeb(options: WebOptions) {
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   const { version, maxRequests, hosts, token, reports, previews, messages, logger } = options;
+  const { detail } = messages;
+  const feed = createLiveFeed({ ...options, detail });
   const sessions = new Sessions();
   bound(app, maxRequests);
   guard(app, { hosts, sessions, token });
@@ -135,7 +137,7 @@ export async function createWeb(options: WebOptions) {
   await app.register(clickMapFrame, { reports, previews });
   await app.register(rowsView, { reports });
   await app.register(messageView, { ...messages, logger });
-  await app.register(liveView, { ...options, detail: messages.detail });
+  await app.register(liveView, { feed, detail });
   await app.ready();
   return {
     app,
@@ -144,8 +146,11 @@ export async function createWeb(options: WebOptions) {
       observeConnections(server);
       server.on('request', (request, response) => app.routing(request, response));
     },
-    /** Ends every session. */
-    endSessions: () => sessions.endAll(),
+    /** Ends every session, and drops who looks at clicks as they come. */
+    endSessions(): void {
+      sessions.endAll();
+      feed.dropViewers();
+    },
     close: () => app.close(),
   };
 }

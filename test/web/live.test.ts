@@ -85,6 +85,19 @@ async function serve(web: Awaited<ReturnType<typeof openWeb>>): Promise<string> 
   return `http://127.0.0.1:${await listenLocally(server)}`;
 }
 
+test('the end of all sessions ends the streams of their viewers', async () => {
+  const web = await openWeb();
+  const { body } = await fetch(`${await serve(web)}/live/events`);
+  const reader = body?.getReader();
+  await reader?.read();
+  web.endSessions();
+  await expect(
+    (async () => {
+      while (!(await reader?.read())?.done);
+    })(),
+  ).rejects.toThrow();
+});
+
 test('viewers take no room from requests, and are limited themselves', async () => {
   const web = await openWeb({ maxRequests: 1, maxViewers: 2 });
   const url = await serve(web);
