@@ -1,6 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectMilter } from '../../src/milter/client.ts';
 import { merge } from '../../src/preview/text-runs.ts';
 import { barriers, startBrowser, visit, writePicture } from '../helpers/browser.ts';
 import { freePort } from '../helpers/free-port.ts';
@@ -38,6 +41,9 @@ let redis: Redis;
 let service: Service;
 let browser: Browser;
 let base: string;
+let folder: string;
+/** The paths of the links of the last newsletter. */
+let links: readonly string[];
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -49,41 +55,73 @@ beforeAll(async () => {
   );
   await store.previews.add(AUTUMN, merge(one ?? '', other ?? '') ?? '', 1);
   await store.close();
+  folder = await mkdtemp(join(tmpdir(), 'clickmilter-views-'));
+  const tokenFile = join(folder, 'token');
+  await writeFile(tokenFile, 'token-of-this-test', { mode: 0o600 });
   const port = await freePort();
   base = `http://127.0.0.1:${port}`;
   service = await startService(`link_store = redis
 redis { url = "${redis.url}" }
-Web_Listener { Listen "127.0.0.1:${port}" { } }
-ESMTP_Listener { click_tracking_enabled = on  tracking_domain = "localhost" }`);
+Web_Listener { Listen "127.0.0.1:${port}" { }  token_file = "${tokenFile}" }
+smtpapi { }
+ESMTP_Listener {
+  click_tracking_enabled = on  tracking_domain = "localhost"  accept_x_msys_api = any
+}`);
   browser = await startBrowser();
   await poll('the engagement page', async () => (await fetch(base)).ok);
-  if (PICTURES) mkdirSync(PICTURES, { recursive: true });
+  links = await sendNewsletter();
+  await poll('it to be counted', async () =>
+    (await (await fetch(`${base}/rows?by=campaign`)).text()).includes('Autumn collection, again'),
+  );
+  if (PICTURES !== undefined) await mkdir(PICTURES, { recursive: true });
 }, 180_000);
 afterAll(async () => {
   await browser?.close();
   await service?.stop();
   await redis?.stop();
+  await rm(folder, { recursive: true });
 });
+
+/** Sends the newsletter once, as another campaign: the numbers of the views stay what they are. */
+async function sendNewsletter(): Promise<readonly string[]> {
+  const head = `Subject: The autumn collection is here
+X-MSYS-API: {"campaign_id": "Autumn collection, again"}
+Content-Type: text/html; charset=utf-8
+
+`.replaceAll('\n', '\r\n');
+  const body = shopNewsletter('Carla', (position) => `https://shop.example/${position}`);
+  const client = await connectMilter({ host: '127.0.0.1', port: service.milterPort });
+  const { message } = await client.send({
+    sender: 'news@shop.example',
+    recipients: ['<carla@mail.example>'],
+    message: Buffer.from(head + body),
+  });
+  await client.quit();
+  const paths = [...message.toString().matchAll(/href="http:\/\/localhost(\/[^"]+)"/g)];
+  return paths.map(([, path = '']) => path);
+}
 
 /** Whether the page is wider than its window. */
 const OVERFLOW = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
 const DRAWN = `[...document.querySelectorAll('figure.plot')].every((one) => one.querySelector('canvas'))`;
 
-describe.each(Object.entries(VIEWS))('the view %s', (name, path) => {
+/** Tests that hold for each view. @param at finds its path, as soon as it is needed */
+function looksGood(name: string, at: () => string): void {
   test.each(WIDTHS)('fits a window of %d pixels', async (width) => {
     const viewport = { width, height: 900 };
-    await visit(browser, base + path, { viewport }, async ({ page, complaints }) => {
+    await visit(browser, base + at(), { viewport }, async ({ page, complaints }) => {
       await page.waitForFunction(DRAWN);
       expect(await page.evaluate(OVERFLOW)).toBe(false);
       expect(complaints).toEqual([]);
-      if (PICTURES) await writePicture(page, `${PICTURES}/${name}-${width}.webp`);
+      if (PICTURES !== undefined) await writePicture(page, `${PICTURES}/${name}-${width}.webp`);
     });
   });
 
   test.each(['light', 'dark'] as const)('has no barriers in %s mode', async (colorScheme) => {
     // Two days have tables of every kind, and axe-core looks at each of their cells.
-    const url = new URL(path, base);
-    for (const [day, ago] of Object.entries({ since: SENT_DAYS_AGO, until: SENT_DAYS_AGO - 1 })) {
+    const url = new URL(at(), base);
+    const days = name in VIEWS ? { since: SENT_DAYS_AGO, until: SENT_DAYS_AGO - 1 } : {};
+    for (const [day, ago] of Object.entries(days)) {
       const date = new Date(Date.now() - ago * 86_400_000);
       url.searchParams.set(day, date.toISOString().slice(0, 10));
     }
@@ -97,6 +135,10 @@ describe.each(Object.entries(VIEWS))('the view %s', (name, path) => {
       expect(complaints).toEqual([]);
     });
   });
+}
+
+describe.each(Object.entries(VIEWS))('the view %s', (name, path) => {
+  looksGood(name, () => path);
 
   test('shows every number of its JSON without scripts', async () => {
     const response = await fetch(base + path, { headers: { Accept: 'application/json' } });
@@ -171,4 +213,40 @@ test('a number leads to the rows behind it', async () => {
     await page.waitForURL(/\/rows\?/);
     expect(await page.locator('tbody tr').count()).toBeGreaterThan(5);
   });
+});
+
+// Last, as clicks change the numbers of the views above.
+describe('clicks as they come', () => {
+  const READERS = [
+    'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1',
+    'curl/8.5.0',
+  ];
+  beforeAll(async () => {
+    for (const [n, agent] of READERS.entries()) {
+      const url = `http://localhost:${service.httpPort}${links[n]}`;
+      await fetch(url, { headers: { 'user-agent': agent }, redirect: 'manual' });
+    }
+    const shown = async () => (await (await fetch(`${base}/live`)).text()).match(/<tr data-event/g);
+    await poll('the clicks', async () => (await shown())?.length === READERS.length);
+  });
+
+  describe('the view live', () => {
+    looksGood('live', () => '/live');
+
+    test('shows them without scripts', async () => {
+      await visit(browser, `${base}/live`, { javaScriptEnabled: false }, async ({ page }) => {
+        expect(await page.locator('tbody tr:visible').count()).toBe(READERS.length);
+      });
+    });
+  });
+
+  describe('the view message', () => {
+    looksGood(
+      'message',
+      () => `/message?${new URLSearchParams({ find: `http://localhost${links[0]}` })}`,
+    );
+  });
+
+  describe('the login', () => looksGood('login', () => '/login'));
 });
