@@ -65,6 +65,8 @@ describe('link', () => {
       domain     click.example.com
       recipient  Someone@example.org
       campaign   autumn-2026
+      tags       ["weekly","de"]
+      metadata   {"user":4711,"plan":"gold"}
       pathway    newsletters
       injected   2026-11-18T11:06:40Z
       expires    2027-11-18T11:06:40Z
