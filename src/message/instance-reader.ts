@@ -141,15 +141,18 @@ export class InstanceReader {
     if (this.#left < 0) {
       return false;
     }
+    const isLast = end === this.#raw.length;
     const { charset } = this.#of;
     const { bytes, rawOf, malformed } = quotedPrintableContent(this.#raw.subarray(start, end));
     const scanned = scanPiece(
       bytes,
       this.#options,
       (from, to) => charset.decode(bytes.slice(from, to)),
-      end === this.#raw.length,
+      isLast,
     );
-    if (scanned === undefined || protectionByContent(bytes) !== undefined) {
+    // Behind a soft line break, the text goes on: it may make a tag of a `<`.
+    const endsLine = isLast || start === end || bytes.endsWith('\n');
+    if (scanned === undefined || !endsLine || protectionByContent(bytes) !== undefined) {
       return false;
     }
     const { candidates, marks, tags } = placed(scanned, rawOf, start);

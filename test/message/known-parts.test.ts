@@ -136,6 +136,21 @@ test.each([
   expect(rewrite(raw)).toEqual(asWhole(raw));
 });
 
+test('a soft line break does not end the piece that differs', () => {
+  const line = 'a href="https://b.example/9">z</p>\r\n';
+  const instance = newsletter([`<p>${'y'.repeat(150)}\r\n${line}`]);
+  const base = encoded(instance([], 0));
+  rewrite(base);
+  rewrite(base);
+  const text = base.toString('latin1');
+  const at = text.indexOf('a href=3D"https://b.example/9"');
+  const before = text.slice(0, at).replace('yyy', 'new');
+  const raw = Buffer.from(`${before}<=\r\n${text.slice(at)}`, 'latin1');
+  expect(known(Buffer.from(`${before}\r\n${text.slice(at)}`))).toBeDefined();
+  expect(asWhole(raw).links).toHaveLength(25);
+  expect(rewrite(raw)).toEqual(asWhole(raw));
+});
+
 /** Text that may change the meaning of what stands behind it, or before. */
 const piece = fc.constantFrom(
   ...['x', '\r\n', '\n', ' \r\n', '<', '</', '>', '"', "'", '&amp;', 'ü', '=', '<!--', '-->', '<!'],
