@@ -70,15 +70,15 @@ export const DRAWN_POLICY = [
 
 /**
  * Draws a skeleton as it was read back: a document with a badge on each tracked link.
- * @param heatOfPlace what is known of a link; undefined where nothing is
+ * @param heatOf what the badge of a link says
  */
-export function draw(skeleton: string, heatOfPlace: (place: Place) => Heat | undefined): string {
+export function draw(skeleton: string, heatOf: (place: Place) => Heat): string {
   const body = tokensOf(sanitise(skeleton)).map((token, index) => {
     if (index % 2 === 0) {
       return token.replace(RUNS, (run) => `<span class="run" aria-hidden="true">${run}</span>`);
     }
     const [place] = placesOf(token);
-    return place === undefined ? token : token + badge(heatOfPlace(place));
+    return place === undefined ? token : token + badge(heatOf(place));
   });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Click map</title>
@@ -88,7 +88,7 @@ export function draw(skeleton: string, heatOfPlace: (place: Place) => Heat | und
 `;
 }
 
-function badge({ people, automatic }: Heat = { people: 0, automatic: 0 }): string {
+function badge({ people, automatic }: Heat): string {
   const tenths = Math.min(10, Math.ceil(automatic * 10));
   const share = percent(people);
   const hatched = tenths > 0 ? `<span class="auto auto-${tenths}"></span>` : '';

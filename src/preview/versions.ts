@@ -81,7 +81,7 @@ export function addToValue(
 
 /**
  * Reads what encodeVersions wrote, without what has expired. The skeletons are as they were kept:
- * who shows one sanitises it again.
+ * `draw` sanitises them again.
  * @throws Error for a value that holds no versions
  */
 export function decodeVersions(value: Buffer): PreviewVersion[] {

@@ -106,7 +106,7 @@ class LinkCounts {
     );
   }
 
-  heatOf({ position, label }: Place): Heat | undefined {
+  heatOf({ position, label }: Place): Heat {
     // Clicks on stored links have a position, those on sealed links have only a label.
     const at = this.#byPlace.get(`html ${position}`);
     const named = label === undefined ? undefined : this.#byPlace.get(`html #${label}`);
