@@ -29,11 +29,11 @@ cp package.json package-lock.json .npmrc "$tree"
 rm -r "$tree/package-lock.json" "$tree/.npmrc" "$tree/node_modules/.package-lock.json" "$tree/node_modules/.bin"
 # Of the dependencies, code and licences: nothing that only their developers need.
 find "$tree/node_modules" -depth -name '.?*' -exec rm -r {} +
-find "$tree/node_modules" -type d \( -name test -o -name tests -o -name 'benchmark*' -o -name 'example*' \) \
+find "$tree/node_modules" -type d \( -name test -o -name tests -o -name 'benchmark*' -o -name 'example*' -o -name bin -o -name scripts \) \
   -prune -exec rm -r {} +
 find "$tree/node_modules" -type f ! -name '*.js' ! -name '*.cjs' ! -name '*.mjs' ! -name '*.json' ! -name '*.css' \
   ! -iname 'licen[cs]e*' -delete
-find "$tree/node_modules" -type f \( -name 'tsconfig*.json' -o -name bin.js \) -delete
+find "$tree/node_modules" -type f \( -name 'tsconfig*.json' -o -name bin.js -o -name bin.mjs \) -delete
 find "$tree/node_modules" -type d -empty -delete
 
 cp -R dist conf systemd docs README.md CHANGELOG.md LICENSE "$tree"

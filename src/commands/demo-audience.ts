@@ -1,7 +1,8 @@
 import type { MilterClient } from '../milter/client.ts';
 
-/** The User-Agent of a browser. */
+/** The User-Agent of a browser, and of a scanner that names itself. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
+const SCANNER = 'Mozilla/5.0 (compatible; ExampleLinkScannerBot/1.0)';
 
 /** What the demo's other readers did. */
 export interface Audience {
@@ -38,14 +39,14 @@ export async function playAudience(
     const links = linksOf(before, after);
     const isScanned = index === 1;
     const followed = isScanned ? links : links.slice(index % 4, (index % 4) + (index % 3));
-    for (const link of followed) await follow(link);
+    for (const link of followed) await follow(link, isScanned ? SCANNER : BROWSER);
     if (isScanned) scanned++;
     else if (followed.length > 0) people++;
   }
   return { messages: NAMES.length, people, scanned };
 }
 
-/** Follows a link with the header of a browser. The target is not loaded. */
-export function follow(link: string): Promise<Response> {
-  return fetch(link, { redirect: 'manual', headers: { 'user-agent': BROWSER } });
+/** Follows a link; its target is not loaded. */
+export function follow(link: string, userAgent = BROWSER): Promise<Response> {
+  return fetch(link, { redirect: 'manual', headers: { 'user-agent': userAgent } });
 }

@@ -51,6 +51,10 @@ test('with the engagement page, the demo fills it and ends with its address', as
   expect(JSON.parse(report.stdout.toString()).rows).toEqual([
     expect.objectContaining({ campaign: 'bulbs', messages: 13 }),
   ]);
+  const events = await runCli(['-c', join(folder, 'clickmilter.conf'), 'events']);
+  const classes = events.stdout.toString().match(/"is_automatic":\s*\w+/g) ?? [];
+  expect(classes.filter((one) => one.endsWith('true'))).toHaveLength(4);
+  expect(classes.filter((one) => one.endsWith('false'))).toHaveLength(11);
 });
 
 // With `seal` too: only Redis knows who has opted out.
