@@ -1,13 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { openWeb } from '../helpers/web.ts';
-
-/** A request for each route whose parameters are needed. */
-const EXAMPLES: Readonly<Record<string, string>> = {
-  '/campaign': '/campaign?campaign=spring',
-  '/rows': '/rows?by=campaign',
-  '/rows.csv': '/rows.csv?by=campaign',
-};
+import { exampleLinks, exampleMessage } from '../link/example-message.ts';
 
 async function seeded() {
   const web = await openWeb();
@@ -24,11 +18,21 @@ async function seeded() {
     const click = { ...facts, time, messageId, link: 'Shop', part: 'html', count: 2 } as const;
     counters.book({ ...click, position: 1 }, messageId === '1' ? 'automatic' : 'people');
   }
-  return web;
+  const message = exampleMessage();
+  const issued = web.store.issuer?.issue(message);
+  for (const link of exampleLinks) issued?.token(link);
+  await issued?.commit();
+  /** A request for each view that needs parameters. */
+  const examples: Readonly<Record<string, string>> = {
+    '/campaign': '/campaign?campaign=spring',
+    '/message': `/message?find=${message.messageId}`,
+    '/rows': '/rows?by=campaign',
+  };
+  return { ...web, examples };
 }
 
 test('describes every view, and its answers are as it says', async () => {
-  const { json, get } = await seeded();
+  const { json, get, examples } = await seeded();
   const { body: document } = await json('/openapi.json');
   expect(document).toMatchObject({ openapi: '3.1.0', info: { version: '1.2.3' } });
   const paths = Object.keys(document.paths);
@@ -43,7 +47,7 @@ test('describes every view, and its answers are as it says', async () => {
     }
     const schema = operation.responses['200'].content['application/json']?.schema;
     if (schema === undefined) continue;
-    const { status, body } = await json(EXAMPLES[path] ?? path);
+    const { status, body } = await json(examples[path] ?? path);
     expect([path, status]).toEqual([path, 200]);
     // The document forbids nothing that is not named: an answer must not have it either.
     const isRight = ajv.compile(closed(schema));
