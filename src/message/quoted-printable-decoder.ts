@@ -21,6 +21,8 @@ export interface Decoded {
   readonly malformed: boolean;
   /** The raw bytes of decoded bytes. Ranges are ascending and have at least one byte. */
   rawOf(ranges: readonly Range[]): Range[];
+  /** The decoded bytes of ranges that `rawOf` gave. The ranges are ascending. */
+  decodedOf(ranges: readonly Range[]): Range[];
 }
 
 /**
@@ -90,7 +92,7 @@ export function decodeQuotedPrintable(raw: Buffer): Decoded {
     bytes: output.toString('latin1', 0, to),
     malformed,
     rawOf(ranges) {
-      const origin = marks.origins();
+      const origin = marks.offsets(DECODED, RAW);
       return ranges.map(({ start, end }) => {
         const first = origin(start);
         const last = origin(end - 1);
@@ -99,6 +101,10 @@ export function decodeQuotedPrintable(raw: Buffer): Decoded {
           end: last + (raw[last] === EQUALS && escaped(raw, last) >= 0 ? 3 : 1),
         };
       });
+    },
+    decodedOf(ranges) {
+      const decoded = marks.offsets(RAW, DECODED);
+      return ranges.map(({ start, end }) => ({ start: decoded(start), end: decoded(end) }));
     },
   };
 }
@@ -156,6 +162,11 @@ function workspace(length: number): Workspace {
 const GATHERED = 64 * 1024;
 let gathered = new Int32Array(GATHERED);
 
+/** Which offset of a mark. */
+type Side = typeof RAW | typeof DECODED;
+const RAW = 0;
+const DECODED = 1;
+
 /**
  * Ascending offsets of the same byte in the raw and in the decoded text. From one to the next,
  * bytes are literal.
@@ -186,16 +197,19 @@ class Marks {
     }
   }
 
-  /** Gives a function from decoded to raw offsets. It must be called with ascending offsets. */
-  origins(): (decoded: number) => number {
+  /**
+   * Gives a function from raw to decoded offsets, or from decoded to raw ones. It must be called
+   * with ascending offsets.
+   */
+  offsets(from: Side, to: Side): (offset: number) => number {
     const offsets = this.#offsets;
     const last = offsets.length - 2;
     let mark = 0;
-    return (decoded) => {
-      while (mark < last && (offsets[mark + 3] as number) <= decoded) {
+    return (offset) => {
+      while (mark < last && (offsets[mark + 2 + from] as number) <= offset) {
         mark += 2;
       }
-      return (offsets[mark] as number) + decoded - (offsets[mark + 1] as number);
+      return (offsets[mark + to] as number) + offset - (offsets[mark + from] as number);
     };
   }
 }

@@ -85,11 +85,12 @@ export function spliceQuotedPrintable(
 
 /** The decoded bytes of content with edits at raw places. */
 export function decodedWith(raw: Buffer, edits: readonly Edit[]): string {
-  const encoded = edits.map(({ start, end, bytes }) => {
-    return { start, end, bytes: bytes.replace(EVERY_ESCAPE, escapeOf) };
-  });
-  const text = edited(raw.toString('latin1'), encoded);
-  return decodeQuotedPrintable(Buffer.from(text, 'latin1')).bytes;
+  const { bytes, decodedOf } = decodeQuotedPrintable(raw);
+  const places = decodedOf(edits);
+  return edited(
+    bytes,
+    edits.map((edit, index) => ({ ...(places[index] as Range), bytes: edit.bytes })),
+  );
 }
 
 /** Whether a line ends at an offset. White space before a line end is padding of the transport. */

@@ -37,7 +37,8 @@ export function rewriteParts(
       const plan = planFor(part, one, url);
       const { edit } = plan;
       if (edit !== undefined) {
-        room -= Math.max(0, edit.bytes.length - (edit.end - edit.start));
+        // Not the length of the edit: its offsets may be those of encoded bytes.
+        room -= Math.max(0, edit.bytes.length - (one.candidate.written?.length ?? 0));
         if (room < 0) {
           return { link: one.link, reason: 'growth' } as const;
         }

@@ -8,7 +8,13 @@ import { transferEncode } from '../helpers/transfer-encode.ts';
 const encoded = (html: string) => transferEncode(Buffer.from(html), 'quoted-printable');
 
 /** Reads an HTML part, and replaces its links. */
-function rewrite(raw: Buffer, charset = 'utf-8', linkLimit = 10_000, subtype = 'html') {
+function rewrite(
+  raw: Buffer,
+  charset = 'utf-8',
+  linkLimit = 10_000,
+  subtype = 'html',
+  urlAt = (index: number) => `https://t.example/${index}?a=${index}`,
+) {
   const headers = [
     { name: 'Content-Type', value: `text/${subtype}; charset=${charset}` },
     { name: 'Content-Transfer-Encoding', value: 'quoted-printable' },
@@ -16,8 +22,8 @@ function rewrite(raw: Buffer, charset = 'utf-8', linkLimit = 10_000, subtype = '
   const open = openMessage(headers, { limits: { links: linkLimit } });
   open.write(raw);
   const read = open.end();
-  const { body = [], links } = read.rewrite((_, index) => `https://t.example/${index}?a=${index}`);
-  const html = read.html((_, index) => `#${index}=?`);
+  const { body = [], links } = read.rewrite((_, index) => urlAt(index));
+  const html = read.html((_, index) => urlAt(index));
   return { reason: read.reason, links, html, body: Buffer.concat(body).toString('latin1') };
 }
 
@@ -106,6 +112,34 @@ test('a text part that is the same again is not read again', () => {
   expect(read(raw)).toEqual(first);
   expect(rewrite(raw, 'utf-8', 9, 'plain').reason).toBe('too-many-links');
 });
+
+test('a message may grow by the same where a part is not read again', () => {
+  const link = row(`<a href="https://a.example/?${'='.repeat(60)}">x</a>`);
+  const raw = encoded(newsletter(Array.from({ length: 200 }, () => link))([], 0));
+  const read = (charset?: string) =>
+    rewrite(raw, charset, undefined, 'html', (at) => `https://t.example/${'T'.repeat(9000 + at)}`);
+  const whole = read('unicode11utf8');
+  expect(whole.links.map(({ reason }) => reason)).toContain('growth');
+  read();
+  read();
+  expect(known(raw)).toBeDefined();
+  expect(read()).toEqual(whole);
+});
+
+test.each(['', '42', 'x=3D'])(
+  '"%s" in the text of a known part is no escape, and ends no line',
+  (url) => {
+    const links = `<a href=3D https://a.example/1 \r\n><a href=https://a.example/2>${'x'.repeat(200)}\r\n`;
+    const instance = encoded(newsletter([])([], 0)).toString('latin1');
+    const raw = Buffer.from(links + instance, 'latin1');
+    const read = (charset?: string) => rewrite(raw, charset, undefined, 'html', () => url).html;
+    const whole = read('unicode11utf8');
+    read();
+    read();
+    expect(known(raw)).toBeDefined();
+    expect(read()).toBe(whole);
+  },
+);
 
 test('the limit of links holds for the links of all pieces', () => {
   const instance = newsletter([]);
