@@ -24,7 +24,7 @@ declare module 'fastify' {
 export interface Access {
   readonly rights: Rights;
   readonly session?: Session | undefined;
-  /** Whether the request has the token of the login itself, which no browser adds for another site. */
+  /** Whether the request has the token of the login itself: a program sends it, or a proxy adds it. */
   readonly hasBearer: boolean;
   /** Whether there is a login at all. */
   readonly canLogIn: boolean;
@@ -68,7 +68,9 @@ export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOp
       reply.header('www-authenticate', 'Bearer');
       return refuse(request, reply, 401, 'the token in Authorization is not right');
     }
-    if (method !== 'GET' && method !== 'HEAD' && !hasBearer && !isOwnOrigin(request, origins)) {
+    const isReading = method === 'GET' || method === 'HEAD';
+    const isProgram = hasBearer && isOfProgram(request);
+    if (!isReading && !isProgram && !isOwnOrigin(request, origins)) {
       return refuse(request, reply, 403, 'a form of another site, or of none, sent this request');
     }
     if (rights.look || request.routeOptions.config.isPublic === true) return;
@@ -127,8 +129,12 @@ export function assertOwnForm({ access, body }: FastifyRequest): void {
 /** The field that binds a form to its session. */
 const FORM_TOKEN = 'form_token';
 
-/** The input that binds a form to its session; a visitor of a unix socket gets a session by it. */
+/**
+ * The input that binds a form to its session; a visitor of a unix socket gets a session by it.
+ * Requests with the token itself need none.
+ */
 export function formTokenField(request: FastifyRequest, reply: FastifyReply): Html {
+  if (request.access.hasBearer) return html``;
   let { session } = request.access;
   if (session === undefined) {
     session = request.access.openSession();
@@ -159,6 +165,14 @@ function isOwnName(
   if (address === undefined) return false;
   const local = parseAddress(socket.localAddress ?? '');
   return isLoopback(address) || (local !== undefined && Buffer.compare(local, address) === 0);
+}
+
+/**
+ * Whether no browser sent a request that changes something. A proxy may add the token for its
+ * users, whose browsers send the forms of any site.
+ */
+function isOfProgram({ headers }: FastifyRequest): boolean {
+  return headers.origin === undefined && headers['sec-fetch-site'] === undefined;
 }
 
 /** Whether a form of this page sent a request: every browser says from which site a POST is. */

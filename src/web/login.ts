@@ -11,6 +11,8 @@ export interface LoginOptions {
   /** Absent where there is no login. */
   readonly token?: LoginToken | undefined;
   readonly sessions: Sessions;
+  /** Drops those who look at clicks as they come: a session that ended may be theirs. */
+  readonly endViews: () => void;
   readonly logger: Logger;
 }
 
@@ -20,7 +22,7 @@ const WRONG = html`<p role="alert">This is not the token.</p>`;
 /** `/login` and `/logout`: a session for those who have the token. */
 export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
   app,
-  { token, sessions, logger },
+  { token, sessions, endViews, logger },
 ) => {
   app.get('/login', { schema: HIDDEN, config: { isPublic: true } }, async (request, reply) => {
     const { rights, session } = request.access;
@@ -58,6 +60,7 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
   app.post('/logout', { schema: HIDDEN, config: { isPublic: true } }, async (request, reply) => {
     assertOwnForm(request);
     if (request.access.session) sessions.end(request.access.session);
+    endViews();
     reply.header('set-cookie', sessionCookie(undefined, isHttps(request)));
     return reply.redirect('/login', 303);
   });

@@ -30,8 +30,11 @@ export function reportCsv(by: ReportBy, { rows, total }: Report): string {
   return [names, ...lines].map((line) => `${line.join(',')}\r\n`).join('');
 }
 
-/** Foreign text: without control characters, and nothing that a spreadsheet takes for a formula. */
+/**
+ * Foreign text: without control characters, and nothing that a spreadsheet takes for a formula. A
+ * spreadsheet may split cells at a semicolon too, or take full-width signs for plain ones.
+ */
 function csvText(text: string): string {
-  const plain = printable(text).replace(/^[=+@-]/, "'$&");
-  return /[",]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+  const plain = printable(text).replace(/^\s*[=+@\-\uff1d\uff0b\uff20\uff0d]/, "'$&");
+  return /[",;]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }

@@ -12,7 +12,7 @@ export interface Rights {
 const NONE: Rights = { look: false, change: false };
 
 /** Headers by which a proxy says that a request is not its own. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+const FORWARDED = /^(?:x-forwarded-.*|forwarded|x-real-ip|via)$/;
 
 /** Connections to unix sockets; a connection that broke off cannot be told from one by itself. */
 const toUnixSockets = new WeakSet<Socket>();
@@ -32,7 +32,7 @@ export function observeConnections(server: Server): void {
  */
 export function rightsOf({ headers, socket }: IncomingMessage, hasLogin: boolean): Rights {
   if (hasLogin) return { look: true, change: true };
-  if (FORWARDED.some((name) => headers[name] !== undefined)) return NONE;
+  if (Object.keys(headers).some((name) => FORWARDED.test(name))) return NONE;
   if (toUnixSockets.has(socket)) return { look: true, change: true };
   const address = parseAddress(socket.remoteAddress ?? '');
   return address !== undefined && isLoopback(address) ? { look: true, change: false } : NONE;

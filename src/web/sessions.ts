@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 /** How long a session lasts after its last request. */
 const IDLE_MS = 12 * 3_600_000;
-/** Sessions that are remembered; the oldest ends first. */
+/** Sessions of each kind that are remembered; the oldest ends first. */
 const MAX_SESSIONS = 1000;
 
 const COOKIE = 'clickmilter_session';
@@ -15,38 +15,51 @@ export interface Session {
   readonly hasLogin: boolean;
 }
 
+interface Remembered {
+  readonly session: Session;
+  ends: number;
+}
+
 /** The sessions of the page; they end with the process. */
 export class Sessions {
-  readonly #sessions = new Map<string, { readonly session: Session; ends: number }>();
+  readonly #withLogin = new Map<string, Remembered>();
+  /** Anybody at the unix socket opens these, so they take no place from a login. */
+  readonly #withoutLogin = new Map<string, Remembered>();
 
   open(hasLogin: boolean): Session {
     const session = { id: secret(), formToken: secret(), hasLogin };
-    for (const oldest of this.#sessions.keys()) {
-      if (this.#sessions.size < MAX_SESSIONS) break;
-      this.#sessions.delete(oldest);
+    const sessions = this.#like(session);
+    for (const oldest of sessions.keys()) {
+      if (sessions.size < MAX_SESSIONS) break;
+      sessions.delete(oldest);
     }
-    this.#sessions.set(session.id, { session, ends: Date.now() + IDLE_MS });
+    sessions.set(session.id, { session, ends: Date.now() + IDLE_MS });
     return session;
   }
 
   /** @param cookies the header of a request */
   find(cookies: string | undefined): Session | undefined {
-    const id = cookieOf(cookies);
-    const found = id === undefined ? undefined : this.#sessions.get(id);
-    if (id === undefined || found === undefined) return undefined;
-    this.#sessions.delete(id);
+    const id = cookieOf(cookies) ?? '';
+    const found = this.#withLogin.get(id) ?? this.#withoutLogin.get(id);
+    if (found === undefined) return undefined;
+    this.end(found.session);
     if (found.ends < Date.now()) return undefined;
     found.ends = Date.now() + IDLE_MS;
-    this.#sessions.set(id, found); // the last in the order of use
+    this.#like(found.session).set(id, found); // the last in the order of use
     return found.session;
   }
 
-  end({ id }: Session): void {
-    this.#sessions.delete(id);
+  end(session: Session): void {
+    this.#like(session).delete(session.id);
   }
 
   endAll(): void {
-    this.#sessions.clear();
+    this.#withLogin.clear();
+    this.#withoutLogin.clear();
+  }
+
+  #like({ hasLogin }: Session): Map<string, Remembered> {
+    return hasLogin ? this.#withLogin : this.#withoutLogin;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify from 'fastify';
 import { type Logger, logFailure, reasonOf } from '../lib/logger.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { Events, Previews, Reports } from '../store/store.ts';
@@ -8,7 +8,8 @@ import { guard } from './access.ts';
 import { assets } from './assets.ts';
 import { campaignView } from './campaign.ts';
 import { clickMapFrame } from './click-map.ts';
-import { createLiveFeed, EVENTS_PATH, liveView } from './live.ts';
+import { answerRequests, limitRequests } from './limits.ts';
+import { createLiveFeed, liveView } from './live.ts';
 import { login } from './login.ts';
 import type { LoginToken } from './login-token.ts';
 import { messageView } from './message.ts';
@@ -67,21 +68,6 @@ const HEADERS = {
   'cache-control': 'no-store',
 };
 
-/** Refuses requests while too many are in progress. */
-function bound(app: FastifyInstance, maxRequests: number): void {
-  let inProgress = 0;
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers(HEADERS);
-    if (inProgress >= maxRequests) {
-      reply.header('retry-after', '1');
-      return refuse(request, reply, 503, 'too many requests are in progress: try again');
-    }
-    if (request.routeOptions.url === EVENTS_PATH) return;
-    inProgress++;
-    reply.raw.once('close', () => inProgress--);
-  });
-}
-
 /** Creates the engagement page, which listens nowhere. */
 export async function createWeb(options: WebOptions) {
   const app = fastify({
@@ -100,8 +86,11 @@ export async function createWeb(options: WebOptions) {
   const { detail } = messages;
   const feed = createLiveFeed({ ...options, detail });
   const sessions = new Sessions();
-  bound(app, maxRequests);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(HEADERS);
+  });
   guard(app, { hosts, sessions, token });
+  limitRequests(app, maxRequests);
   // Forms, and JSON of programs that have the token: the text of other sites is not read.
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(
@@ -131,7 +120,7 @@ export async function createWeb(options: WebOptions) {
 
   await describeRoutes(app, version);
   await app.register(assets);
-  await app.register(login, { token, sessions, logger });
+  await app.register(login, { token, sessions, endViews: () => feed.dropViewers(), logger });
   await app.register(overviewView, { reports });
   await app.register(campaignView, { reports, previews });
   await app.register(clickMapFrame, { reports, previews });
@@ -144,7 +133,7 @@ export async function createWeb(options: WebOptions) {
     /** Answers the requests of a server. */
     attach(server: Server): void {
       observeConnections(server);
-      server.on('request', (request, response) => app.routing(request, response));
+      answerRequests(server, (request, response) => app.routing(request, response));
     },
     /** Ends every session, and drops who looks at clicks as they come. */
     endSessions(): void {

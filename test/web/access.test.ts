@@ -77,6 +77,19 @@ describe('a change', () => {
     const headers = { host: 'localhost', authorization: `Bearer ${TOKEN}` };
     const answer = await app.inject({ method: 'POST', url: '/', headers });
     expect([answer.statusCode, answer.body]).toEqual([200, 'changed']);
+    const form = await app.inject({ url: '/', headers });
+    expect([form.body, form.headers['set-cookie']]).toEqual(['', undefined]);
+  });
+
+  test.each<[string, Record<string, string>, number]>([
+    ['the page itself', ORIGIN, 200],
+    ['another site', { origin: 'https://evil.example' }, 403],
+    ['a document without an origin', { origin: 'null' }, 403],
+    ['a browser that hides the origin', { 'sec-fetch-site': 'cross-site' }, 403],
+  ])('of %s, to which a proxy adds the token', async (_name, sent, status) => {
+    const { app } = await openForm(true);
+    const headers = { host: 'localhost', authorization: `Bearer ${TOKEN}`, ...sent };
+    expect((await app.inject({ method: 'POST', url: '/', headers })).statusCode).toBe(status);
   });
 
   test('over a unix socket needs its form, but no login', async () => {

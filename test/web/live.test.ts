@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Detail } from '../../src/lib/logger.ts';
+import { LoginToken } from '../../src/web/login-token.ts';
 import { exampleClick, toClickEvent } from '../click/example-click.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';
 import { openWeb } from '../helpers/web.ts';
@@ -85,12 +86,23 @@ async function serve(web: Awaited<ReturnType<typeof openWeb>>): Promise<string> 
   return `http://127.0.0.1:${await listenLocally(server)}`;
 }
 
-test('the end of all sessions ends the streams of their viewers', async () => {
-  const web = await openWeb();
+test.each(['the end of all sessions', 'a logout'])('%s ends streams', async (end) => {
+  const token = '0123456789abcdef';
+  const web = await openWeb({ token: new LoginToken(token) });
   const { body } = await fetch(`${await serve(web)}/live/events`);
   const reader = body?.getReader();
   await reader?.read();
-  web.endSessions();
+  if (end === 'a logout') {
+    const headers = { origin: 'http://localhost:8896' };
+    const post = { method: 'POST', headers } as const;
+    const opened = await web.send({ ...post, url: '/login', form: { token } });
+    const cookie = String(opened.headers['set-cookie']).split(';')[0] ?? '';
+    const page = await web.get('/login', { cookie });
+    const formToken = /name="form_token" value="([^"]+)"/.exec(page.body)?.[1] ?? '';
+    const form = { form_token: formToken };
+    const left = await web.send({ ...post, headers: { ...headers, cookie }, url: '/logout', form });
+    expect(left.statusCode).toBe(303);
+  } else web.endSessions();
   await expect(
     (async () => {
       while (!(await reader?.read())?.done);

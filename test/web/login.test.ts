@@ -20,6 +20,7 @@ describe('without a login', () => {
     ['another host', {}, FAR, 403],
     ['a proxy on this host', { 'x-forwarded-for': FAR }, '127.0.0.1', 403],
     ['a proxy of another kind', { forwarded: 'for=192.0.2.1' }, '127.0.0.1', 403],
+    ['a proxy that tells the scheme only', { 'x-forwarded-proto': 'https' }, '127.0.0.1', 403],
   ])('%s', async (_name, headers, remoteAddress, status) => {
     const { send } = await openWeb();
     for (const url of ['/', '/rows.csv?by=day', '/openapi.json', '/nothing']) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { REPORT_BY } from '../../src/store/store.ts';
+import { reportCsv } from '../../src/web/report-formats.ts';
 import { openWeb } from '../helpers/web.ts';
 
 const HOSTILE = [
@@ -53,6 +54,28 @@ test.each(REPORT_BY)('JSON and CSV have every row, by %s', async (by) => {
   expect(csv.headers['content-disposition']).toMatch(/^attachment; filename="[\w.-]+"$/);
   expect(csv.body.split('\r\n')).toHaveLength(rows.length + 2);
   expect(csv.body).not.toMatch(/\0|^=/m);
+});
+
+test.each([
+  ['=1+1', "'=1+1"],
+  [' \t=1+1', "' =1+1"],
+  ['\uff1d1+1', "'\uff1d1+1"],
+  ['a;=1+1', '"a;=1+1"'],
+  ['a,"b', '"a,""b"'],
+  ['a-b', 'a-b'],
+])('%j is no formula in a spreadsheet', (key, cell) => {
+  const none = {
+    clicks: 0,
+    rawClicks: 0,
+    uniqueClicks: 0,
+    peopleClicks: 0,
+    peopleRawClicks: 0,
+    peopleUniqueClicks: 0,
+    automaticClicks: 0,
+  };
+  const row = { key, ...none };
+  const lines = reportCsv('link', { rows: [row], total: row, unreadable: 0 }).split('\r\n');
+  expect(lines[1]?.replace(/(,0)+$/, '')).toBe(cell);
 });
 
 test.each([

@@ -69,3 +69,10 @@ test('the cookie is strict', () => {
   expect(sessionCookie(session, true)).toMatch(/; Secure$/);
   expect(sessionCookie(undefined, false)).toContain('=; Max-Age=0; Path=/;');
 });
+
+test('sessions without a login end none with one', () => {
+  const sessions = new Sessions();
+  const login = sessions.open(true);
+  for (let index = 0; index < 2000; index++) sessions.open(false);
+  expect(sessions.find(cookieOf(login))).toBe(login);
+});
