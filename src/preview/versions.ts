@@ -51,7 +51,8 @@ function addSkeleton(
 
 /** The first byte of a value. A change of format is another number. */
 const FORMAT = 1;
-const MAX_BYTES = MAX_VERSIONS * (4 * MAX_SKELETON + 1000);
+/** Bytes of the longest value, also unpacked. */
+export const MAX_BYTES = MAX_VERSIONS * (4 * MAX_SKELETON + 1000);
 
 function encodeVersions(versions: readonly PreviewVersion[]): Buffer {
   return Buffer.concat([Buffer.of(FORMAT), deflateRawSync(JSON.stringify(versions))]);

@@ -53,7 +53,8 @@ export const clickMapFrame: FastifyPluginAsyncTypebox<{
       const selection = selectionOf(query);
       const { campaign } = selection;
       if (campaign === undefined) throw new BadRequest('campaign is missing: expected its name');
-      const versions = await source.previews.of(campaign);
+      const { versions, damaged } = await readVersions(source.previews, campaign);
+      if (damaged) throw new NotFound('what is kept of this newsletter is damaged');
       const chosen =
         version === undefined ? versions[0] : versions.find(({ id }) => id === version);
       if (chosen === undefined) {
@@ -178,14 +179,7 @@ export async function readClickMap(
   campaign: string,
   report: Report,
 ): Promise<ClickMap> {
-  let versions: readonly PreviewVersion[] = [];
-  let damaged = false;
-  try {
-    versions = await previews.of(campaign);
-  } catch (error) {
-    if (error instanceof StoreUnavailable) throw error;
-    damaged = true;
-  }
+  const { versions, damaged } = await readVersions(previews, campaign);
   const [last] = versions;
   const counts = new LinkCounts(report);
   const hidden = last === undefined ? [] : counts.notAt(placesOf(last.skeleton));
@@ -205,6 +199,15 @@ export async function readClickMap(
       automatic_share: share(automatic, clicks),
     })),
   };
+}
+
+async function readVersions(previews: Previews, campaign: string) {
+  try {
+    return { versions: await previews.of(campaign), damaged: false };
+  } catch (error) {
+    if (error instanceof StoreUnavailable) throw error;
+    return { versions: [] as readonly PreviewVersion[], damaged: true };
+  }
 }
 
 /**

@@ -117,10 +117,14 @@ test('earlier newsletters of the campaign are there too', async () => {
 });
 
 test('a section without a preview, or with a damaged one, says so', async () => {
-  const { section, store } = await opened();
+  const { section, store, json } = await opened();
   expect(await section('other')).toContain('There is no preview of this newsletter.');
   store.previews.of = async () => {
     throw new Error('damaged');
   };
   expect(await section('news')).toContain('cannot be drawn');
+  expect(await json('/campaign/preview?campaign=news')).toEqual({
+    status: 404,
+    body: { error: 'what is kept of this newsletter is damaged' },
+  });
 });

@@ -40,3 +40,9 @@ local function foreign(reply)
   local e = reply.err
   return e:find('WRONGTYPE') or e:find('not an integer') or e:find('overflow')
 end`;
+
+/** Whether Redis says that the value of a key has another type. */
+export function isOfOtherType(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.message.startsWith('WRONGTYPE') || isOfOtherType(error.cause);
+}

@@ -2,11 +2,13 @@ import { hash } from 'node:crypto';
 import {
   addToValue,
   decodeVersions,
+  MAX_BYTES,
   MAX_CAMPAIGNS,
   type PreviewVersion,
 } from '../../preview/versions.ts';
 import type { Previews } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
+import { isOfOtherType } from './count-fields.ts';
 import { shortDigest } from './keys.ts';
 
 /** Replaces a value that has not changed since it was read: ARGV are its SHA-1, the new one, its end. */
@@ -18,6 +20,8 @@ redis.call('EXPIREAT', KEYS[1], ARGV[3])
 return 1`;
 
 const ATTEMPTS = 5;
+/** A value of another type, or longer than any preview. */
+const FOREIGN = Symbol('foreign');
 
 /** The previews in Redis: a value for each campaign, and a sorted set of the campaigns. */
 export class RedisPreviews implements Previews {
@@ -32,9 +36,11 @@ export class RedisPreviews implements Previews {
     const name = shortDigest(campaign);
     const key = keys.preview(name);
     for (let attempt = 0; ; attempt++) {
-      const known = await this.#connection.run((client) => client.getBuffer(key));
-      const { value, until } = addToValue(known ?? undefined, skeleton, days);
-      const before = known === null ? '' : hash('sha1', known);
+      const read = await this.#read(key);
+      if (read === FOREIGN) await this.#connection.run((client) => client.del(key));
+      const known = read === FOREIGN || read.length === 0 ? undefined : read;
+      const { value, until } = addToValue(known, skeleton, days);
+      const before = known === undefined ? '' : hash('sha1', known);
       const isReplaced = await this.#connection.run((client) =>
         client.eval(REPLACE, 1, key, before, value, until),
       );
@@ -63,7 +69,18 @@ export class RedisPreviews implements Previews {
 
   async of(campaign: string): Promise<readonly PreviewVersion[]> {
     const key = this.#connection.keys.preview(shortDigest(campaign));
-    const value = await this.#connection.run((client) => client.getBuffer(key));
-    return value === null ? [] : decodeVersions(value);
+    const value = await this.#read(key);
+    if (value === FOREIGN) throw new Error(`${key}: expected a preview`);
+    return value.length === 0 ? [] : decodeVersions(value);
+  }
+
+  /** @returns an empty value where there is none */
+  async #read(key: string): Promise<Buffer | typeof FOREIGN> {
+    const value = await this.#connection.run((client) =>
+      client.getrangeBuffer(key, 0, MAX_BYTES).catch((error: unknown) => {
+        if (!isOfOtherType(error)) throw error;
+      }),
+    );
+    return value === undefined || value.length > MAX_BYTES ? FOREIGN : value;
   }
 }

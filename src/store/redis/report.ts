@@ -3,7 +3,7 @@ import type { ReportSum } from '../report-sum.ts';
 import type { SentAt } from '../store.ts';
 import type { Table } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
-import { parseField } from './count-fields.ts';
+import { isOfOtherType, parseField } from './count-fields.ts';
 import { shortDigest } from './keys.ts';
 import { parseNumbers } from './stored-tallies.ts';
 
@@ -136,10 +136,4 @@ export class RedisReport {
     );
     return counts.map((clicks) => countOf(clicks) ?? 0);
   }
-}
-
-/** Whether Redis says that the value of a key is not a hash. */
-function isOfOtherType(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return error.message.startsWith('WRONGTYPE') || isOfOtherType(error.cause);
 }
