@@ -53,7 +53,7 @@ export function classifyLinks(
     for (const { link, host } of links) {
       if (link.reason !== undefined && APPLIES_TO_SAME_TARGET.has(link.reason)) {
         optedOutTargets.set(link.target, host, link.reason);
-      } else if (link.unsubscribe) {
+      } else if (link.unsubscribe && host !== '') {
         unsubscribeTargets.set(link.target, host, 'unsubscribe');
       }
     }

@@ -90,6 +90,8 @@ describe('unsubscribe links that are tracked', () => {
   test.each([
     ['text/html', anchor(mark), ['unsubscribe link']],
     ['text/html', anchor('data-msys-unsubscribe="0"'), ['link']],
+    ['text/html', anchor(mark, '{{leave}}') + anchor(''), ['placeholder', 'link']],
+    ['text/html', anchor(mark, '/leave') + anchor(mark), ['relative', 'unsubscribe link']],
     ['text/html', anchor(`${mark} data-msys-clicktrack="0"`), ['opted-out']],
     ['text/html', anchor(`${mark} disable-tracking="true"`), ['opted-out']],
     ['text/html', anchor(mark, 'mailto:leave@example.com'), ['scheme']],
