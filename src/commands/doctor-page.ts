@@ -33,7 +33,7 @@ export async function examinePage({ web }: Configuration): Promise<readonly Find
 /** Who could look there, and change links. */
 function audience(address: ListenAddress, hasLogin: boolean): string {
   const withToken = hasLogin ? '; those with the token of token_file may change links' : '';
-  if ('path' in address) return 'whoever may connect to it could look, and change links';
+  if ('path' in address) return 'every user who may connect to it could look, and change links';
   if (!isReachedFromOutside(address)) return `every user of this host could look${withToken}`;
   return hasLogin
     ? 'those on other hosts who have the token of token_file could look, and change links'

@@ -108,7 +108,7 @@ class LinkCounts {
   }
 
   heatOf({ position, label }: Place): Heat {
-    // Clicks on stored links have a position, those on sealed links have only a label.
+    // Clicks on links of before, and on sealed links from the 128th on, have a label alone.
     const at = this.#byPlace.get(`html ${position}`);
     const named = label === undefined ? undefined : this.#byPlace.get(`html #${label}`);
     const found = [at, named].filter((counted) => counted !== undefined);
@@ -224,12 +224,12 @@ function clickMapOf(
 ): Html {
   const [last, ...earlier] = newsletters;
   if (damaged) {
-    return html`<p role="alert">The newsletter cannot be drawn: what is kept of it is damaged. The next copy that is sent replaces it.</p>`;
+    return html`<p role="alert">The newsletter cannot be drawn: its skeleton is damaged. The next copies replace it.</p>`;
   }
   if (last === undefined) {
-    return html`<p>There is no preview of this newsletter. Where a scope has <code>preview = on</code>, one is made of the copies of a campaign, once two recipients have got one.</p>`;
+    return html`<p>There is no preview of this newsletter. Where a scope has <code>preview = on</code>, the second copy of a newsletter to another recipient makes one.</p>`;
   }
-  return html`<p>Of the people who clicked anything, a badge shows how many clicked that link. Its hatched bar is the share of clicks that programs made. Text that differs between recipients is grey, and images are boxes.</p>
+  return html`<p>A badge shows how many of the people who clicked anything clicked that link. Its hatched bar is the share of clicks that programs made. Text that differs between recipients is grey, and images are boxes.</p>
 ${frame(selection, last)}
 ${rows.length === 0 ? html`<p>The picture shows every link that was clicked.</p>` : notShown(selection, rows)}
 ${earlier.map((one) => html`<details><summary>Another newsletter of this campaign, last seen ${shownTime(one)}</summary>${frame(selection, one)}</details>`)}`;
@@ -257,7 +257,11 @@ ${table({
   label,
   columns: [
     { title: 'Link', cell: ({ link }) => shownName(link) },
-    { title: 'Place', cell: ({ part, position = '' }) => `${part} ${position}` },
+    {
+      title: 'Place',
+      isText: true,
+      cell: ({ part, position = '' }) => html`<span class="place">${part} ${position}</span>`,
+    },
     { title: 'People who clicked it', cell: ({ people }) => countLink(people, all) },
     { title: 'Of all who clicked', cell: (row) => shownShare(row.people_share) },
     { title: 'Automatic', cell: (row) => shownShare(row.automatic_share) },

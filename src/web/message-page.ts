@@ -40,7 +40,7 @@ function foundSection(found: MessageFound, shown: MessagePage): Content {
     html`<section><h2>${TITLES[kind]}</h2>
 ${note !== undefined && html`<p>${note}</p>`}
 ${factList(found)}
-${hidden.length > 0 && html`<p class="quiet">Not shown because of <code>log { detail }</code>: ${hidden.join(', ')}.</p>`}
+${hidden.length > 0 && html`<p class="quiet">Not shown, or not in full, because of <code>log { detail }</code>: ${hidden.join(', ').replaceAll('_', ' ')}.</p>`}
 ${rulingText(found)}
 ${kind !== 'stored' && kind !== 'sealed' ? changeForm(found, shown) : html`<details><summary>Change all links of the message</summary>${changeForm(found, shown)}</details>`}
 </section>`,
@@ -85,17 +85,17 @@ function linkTable(found: MessageFound, shown: MessagePage): Html {
       { title: 'Clicks', cell: ({ clicks }) => countLink(clicks, rows) },
       {
         title: 'Ruling',
+        isText: true,
         cell: (link) => html`${rulingText(link)}${changeDetails(found, link, shown)}`,
       },
     ],
     rows: found.links,
-    hasTexts: true,
   });
 }
 
 function linkCell({ name, part, position, is_named, unsubscribe, ...link }: LinkFound): Html {
   const place = [part, position, unsubscribe && 'unsubscribe'].filter((one) => one !== undefined);
-  return html`${shownName(name ?? '', 'no name')} <small>${place.join(' ')}</small>${is_named && html` <strong>this link</strong>`}
+  return html`${shownName(name ?? '', 'no name')} <small class="place">${place.join(' ')}</small>${is_named && html` <strong>this link</strong>`}
 <br><small>${shownName(link.target ?? link.target_host ?? '', 'target not shown')}</small>`;
 }
 
@@ -172,6 +172,7 @@ Macros, context variables and X-MSYS-API may have decided otherwise for this mes
       { title: 'Option', cell: ({ option }) => html`<code>${option}</code>` },
       {
         title: 'Value',
+        isText: true,
         cell: ({ values }: MessageFound['options'][number]) =>
           values.map(
             ({ value, source }) => html`<div><code>${value}</code> <small>${source}</small></div>`,
@@ -179,6 +180,5 @@ Macros, context variables and X-MSYS-API may have decided otherwise for this mes
       },
     ],
     rows: options,
-    hasTexts: true,
   })}</details>`;
 }

@@ -9,6 +9,8 @@ export interface Column<R> {
   readonly cell: (row: R) => Content;
   /** Absent for a column that no plot draws. */
   readonly series?: SeriesName;
+  /** Whether it holds texts, which begin at the left and may be wrapped; numbers end at the right. */
+  readonly isText?: boolean;
 }
 
 export interface TableOptions<R> {
@@ -23,33 +25,27 @@ export interface TableOptions<R> {
   readonly all?: string;
   /** All rows as CSV. */
   readonly csv?: string;
-  /** Whether the columns hold texts, which begin at their left and may be wrapped. */
-  readonly hasTexts?: boolean;
 }
 
 /** A table in a box of its own, in which it scrolls where it is too wide for the page. */
-export function table<R>({
-  label,
-  columns,
-  rows,
-  foot,
-  all,
-  csv,
-  hasTexts,
-}: TableOptions<R>): Html {
+export function table<R>({ label, columns, rows, foot, all, csv }: TableOptions<R>): Html {
   const [first, ...others] = columns;
   const line = (row: R) =>
-    html`<tr><th scope="row">${first.cell(row)}</th>${others.map(({ cell }) => html`<td>${cell(row)}</td>`)}</tr>`;
+    html`<tr><th scope="row">${first.cell(row)}</th>${others.map((column) => html`<td${classOf(column)}>${column.cell(row)}</td>`)}</tr>`;
   const heads = columns.map(
-    ({ title, series }) =>
-      html`<th scope="col"${series !== undefined && html` data-series="${series}"`}>${title}</th>`,
+    ({ title, series, isText }) =>
+      html`<th scope="col"${classOf({ isText })}${series !== undefined && html` data-series="${series}"`}>${title}</th>`,
   );
-  return html`<div class="table" role="region" aria-label="${label}" tabindex="0"><table${!hasTexts && html` class="numbers"`}>
+  return html`<div class="table" role="region" aria-label="${label}" tabindex="0"><table class="numbers">
 <thead><tr>${heads}</tr></thead>
 <tbody>${rows.map(line)}</tbody>
 ${foot !== undefined && html`<tfoot>${line(foot)}</tfoot>`}
 </table></div>
 ${(all !== undefined || csv !== undefined) && html`<p class="quiet">${all !== undefined && html`<a href="${all}">All rows</a> `}${csv !== undefined && html`<a href="${csv}" download>CSV</a>`}</p>`}`;
+}
+
+function classOf({ isText = false }: { readonly isText?: boolean | undefined }): Content {
+  return isText && html` class="text"`;
 }
 
 export interface PlotOptions<R> extends TableOptions<R> {

@@ -22,7 +22,7 @@ test.each([
     'Web_Listener { Listen "[::1]:8896" { } Listen "/run/x/web.sock" { } }',
     [
       'ok [::1]:8896: every user of this host could look',
-      'ok /run/x/web.sock: whoever may connect to it could look, and change links',
+      'ok /run/x/web.sock: every user who may connect to it could look, and change links',
     ],
   ],
 ])('%s', async (text, expected) => expect(await found(text)).toEqual(expected));

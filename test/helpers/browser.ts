@@ -62,7 +62,7 @@ export async function barriers(page: Page): Promise<string[]> {
 
 /**
  * Writes a picture of a whole page, or of one of its elements, as WebP: a third of the bytes of PNG.
- * It has at most the first 1,500 pixels.
+ * It has at most the first 1,400 pixels.
  */
 export async function writePicture(page: Page, file: string, selector = 'html'): Promise<void> {
   const clip = await page.evaluate<{
@@ -72,7 +72,7 @@ export async function writePicture(page: Page, file: string, selector = 'html'):
     height: number;
   }>(`(() => {
     const box = document.querySelector('${selector}').getBoundingClientRect();
-    const height = Math.min(1500, box.height);
+    const height = Math.min(1400, box.height);
     return { x: box.left + scrollX, y: box.top + scrollY, width: box.width, height };
   })()`);
   const png = await page.screenshot({ fullPage: true, clip });

@@ -99,6 +99,18 @@ test('a click shows within a second, and people and programs are told apart', as
   });
 });
 
+test('the rate counts the clicks that the page came with', async () => {
+  await visit(browser, live, {}, async ({ page }) => {
+    await isConnected(page);
+    const before = await count(page);
+    await click('curl/8.5.0');
+    await expect.poll(() => count(page)).toBe(before + 1);
+    await page.reload();
+    const rate = page.locator('.live-rate');
+    await expect.poll(() => rate.textContent()).toMatch(/people, [1-9]\d* by programs$/);
+  });
+});
+
 test('what strangers wrote is text, and nothing is a barrier', async () => {
   await visit(browser, live, {}, async ({ page, complaints }) => {
     await isConnected(page);

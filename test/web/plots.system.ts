@@ -142,6 +142,25 @@ test.each(WIDTHS)('at %d pixels each figure is drawn from its table', async (wid
   });
 });
 
+test.each([
+  ['day', '2026-11-01', 86_400],
+  ['hour', '2026-11-01T14:00Z', 3600],
+])('a lone %s has room for others on its axis', async (_unit, time, step) => {
+  await visit(browser, url, {}, async ({ page }) => {
+    await page.waitForSelector('figure:nth-of-type(3) canvas');
+    await page.evaluate(`(() => {
+      const [row, ...others] = document.querySelectorAll('[data-plot="time"] tbody tr');
+      row.querySelector('time').dateTime = '${time}';
+      for (const one of others) one.remove();
+    })()`);
+    await page.setViewportSize({ width: 900, height: 800 });
+    const axis = () =>
+      page.evaluate(`import('/assets/plots.js').then(({ plots }) =>
+        [...plots.values()].map(({ scales }) => scales.x.max - scales.x.min)[0])`);
+    await expect.poll(axis).toBe(7 * step);
+  });
+});
+
 test('the colours follow dark mode, and paper is light', async () => {
   await visit(browser, url, { colorScheme: 'dark' }, async ({ page, complaints }) => {
     await page.waitForSelector('figure:nth-of-type(3) canvas');

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
 import { merge } from '../../src/preview/text-runs.ts';
@@ -33,6 +33,7 @@ const HOSTILE_PAGES = {
   tags: '/rows?by=tag',
   refused: `/rows?${new URLSearchParams({ by: 'link', campaign: HOSTILE.word, tag: 'x' })}`,
 } as const;
+const TOKEN = 'token-of-this-test';
 const WIDTHS = [390, 768, 1440];
 /** A folder for a picture of each view at each width: `npm run screenshots`. */
 const PICTURES = process.env['SCREENSHOTS'];
@@ -57,7 +58,7 @@ beforeAll(async () => {
   await store.close();
   folder = await mkdtemp(join(tmpdir(), 'clickmilter-views-'));
   const tokenFile = join(folder, 'token');
-  await writeFile(tokenFile, 'token-of-this-test', { mode: 0o600 });
+  await writeFile(tokenFile, TOKEN, { mode: 0o600 });
   const port = await freePort();
   base = `http://127.0.0.1:${port}`;
   service = await startService(`link_store = redis
@@ -103,15 +104,22 @@ Content-Type: text/html; charset=utf-8
 
 /** Whether the page is wider than its window. */
 const OVERFLOW = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
+/** Which tables are wider than their box, so that their ends are out of sight. */
+const CUT_OFF = `[...document.querySelectorAll('.table')].filter((box) => box.offsetParent && box.scrollWidth > box.clientWidth).map((box) => box.ariaLabel)`;
 const DRAWN = `[...document.querySelectorAll('figure.plot')].every((one) => one.querySelector('canvas'))`;
 
-/** Tests that hold for each view. @param at finds its path, as soon as it is needed */
-function looksGood(name: string, at: () => string): void {
+/**
+ * Tests that hold for each view.
+ * @param at finds its path, as soon as it is needed
+ */
+function looksGood(name: string, at: () => string, context: BrowserContextOptions = {}): void {
   test.each(WIDTHS)('fits a window of %d pixels', async (width) => {
     const viewport = { width, height: 900 };
-    await visit(browser, base + at(), { viewport }, async ({ page, complaints }) => {
+    await visit(browser, base + at(), { ...context, viewport }, async ({ page, complaints }) => {
       await page.waitForFunction(DRAWN);
+      await page.evaluate("document.querySelector('td details')?.setAttribute('open', '')");
       expect(await page.evaluate(OVERFLOW)).toBe(false);
+      if (width >= 768) expect(await page.evaluate(CUT_OFF)).toEqual([]);
       expect(complaints).toEqual([]);
       if (PICTURES !== undefined) await writePicture(page, `${PICTURES}/${name}-${width}.webp`);
     });
@@ -125,7 +133,7 @@ function looksGood(name: string, at: () => string): void {
       const date = new Date(Date.now() - ago * 86_400_000);
       url.searchParams.set(day, date.toISOString().slice(0, 10));
     }
-    await visit(browser, url.href, { colorScheme }, async ({ page, complaints }) => {
+    await visit(browser, url.href, { ...context, colorScheme }, async ({ page, complaints }) => {
       await page.waitForFunction(DRAWN);
       // The tables behind the plots, too.
       await page.evaluate(
@@ -245,6 +253,8 @@ describe('clicks as they come', () => {
     looksGood(
       'message',
       () => `/message?${new URLSearchParams({ find: `http://localhost${links[0]}` })}`,
+      // With the controls of somebody who may change links.
+      { extraHTTPHeaders: { Authorization: `Bearer ${TOKEN}` } },
     );
   });
 

@@ -9,7 +9,8 @@
  * @typedef {{ readonly now: number, readonly clicks: readonly Click[],
  *   readonly changed: readonly Click[],
  *   readonly left_out: { readonly people: number, readonly automatic: number } }} Clicks
- * @typedef {{ readonly at: number, readonly people: number, readonly automatic: number }} Seen
+ * @typedef {{ readonly id?: string, readonly at: number, readonly people: number,
+ *   readonly automatic: number }} Seen
  */
 
 /** Rows of the table; and clicks that wait while it is paused. */
@@ -70,13 +71,15 @@ function start(live) {
   /** @param {Clicks} message */
   function take({ now, clicks, changed, left_out: leftOut }) {
     for (const click of clicks) {
-      if (isKnown(click.event_id)) continue;
-      count(click, (now - Number(click.timestamp)) * 1000);
+      const isShown = isKnown(click.event_id);
+      count(click, (now - Number(click.timestamp)) * 1000, isShown);
+      if (isShown) continue;
       if (!isPaused) show(click);
       else held = [...held, click].slice(-MAX_ROWS);
     }
     for (const click of changed) replace(click);
     note({ at: performance.now(), ...leftOut });
+    addUntold(leftOut);
     showRate();
     label();
   }
@@ -108,21 +111,27 @@ function start(live) {
   /**
    * @param {Click} click
    * @param {number} ageMs
+   * @param {boolean} isShown the page came with it, or it is sent again
    */
-  function count({ is_automatic: isAutomatic, repeat_count: clicks = 1 }, ageMs) {
-    if (ageMs >= MINUTE_MS) return;
+  function count(
+    { event_id: id, is_automatic: isAutomatic, repeat_count: clicks = 1 },
+    ageMs,
+    isShown,
+  ) {
+    if (ageMs >= MINUTE_MS || (isShown && seen.some((one) => one.id === id))) return;
     const [people, automatic] = isAutomatic ? [0, clicks] : [clicks, 0];
-    note({ at: performance.now() - Math.max(0, ageMs), people, automatic });
+    note({ id, at: performance.now() - Math.max(0, ageMs), people, automatic });
+    if (!isShown) addUntold({ people, automatic });
   }
 
   /** @param {Seen} one */
   function note(one) {
-    if (one.people + one.automatic === 0) return;
-    seen.push(one);
-    untold = {
-      people: untold.people + one.people,
-      automatic: untold.automatic + one.automatic,
-    };
+    if (one.people + one.automatic > 0) seen.push(one);
+  }
+
+  /** @param {{ readonly people: number, readonly automatic: number }} clicks */
+  function addUntold({ people, automatic }) {
+    untold = { people: untold.people + people, automatic: untold.automatic + automatic };
   }
 
   function showRate() {

@@ -3,10 +3,10 @@ import uPlot from '/assets/uPlot.esm.js';
 // How a table is drawn: scales, axes, colours and patterns.
 
 /**
- * What a table says: its rows by their labels, and the columns that are drawn.
+ * What a table says: the seconds of a row of time, its rows by their labels, and the columns that are drawn.
  * @typedef {{ label: string, x: number }} Row
  * @typedef {{ name: string, label: string, values: (number | null)[] }} Series
- * @typedef {{ rows: Row[], series: Series[] }} Table
+ * @typedef {{ step: number, rows: Row[], series: Series[] }} Table
  */
 
 /** How a series differs from the others beside its colour: dashes of its line, and strokes of its bars. */
@@ -32,14 +32,23 @@ const HOURS = [
   [2160, '90 d'],
   [8760, '1 y'],
 ];
+/** In seconds. */
+export const HOUR = 3600;
+export const DAY = 24 * HOUR;
+/** Distances of the marks on an axis of time; uPlot takes 30 days for a month. */
+const TIME_STEPS = [1, 2, 3, 6, 12]
+  .map((hours) => hours * HOUR)
+  .concat([1, 2, 3, 7, 14, 30, 60, 90, 180].map((days) => days * DAY));
+/** An axis of time has room for so many rows, so that one row does not fill it. */
+const LEAST_ROWS = 7;
 /**
  * Marks on an axis of time: the distance, and what is written where another hour, day or year begins.
  * @type {(string | number | null)[][]}
  */
 const TIMES = [
-  [28 * 86_400, '{MMM}', '\n{YYYY}', null, null, null, null, null, 1],
-  [86_400, '{D} {MMM}', '\n{YYYY}', null, null, null, null, null, 1],
-  [3600, '{HH}:{mm}', '\n{D} {MMM}', null, '\n{D} {MMM}', null, null, null, 1],
+  [28 * DAY, '{MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [DAY, '{D} {MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [HOUR, '{HH}:{mm}', '\n{D} {MMM}', null, '\n{D} {MMM}', null, null, null, 1],
 ];
 /** The room that such a mark needs, in CSS pixels. */
 const MARK_WIDTH = 34;
@@ -103,19 +112,19 @@ export function optionsOf(kind, table, canvas) {
  * @param {uPlot.Axis} counts
  * @returns {Pick<uPlot.Options, 'scales' | 'axes'>}
  */
-function linePlot(kind, { rows, series }, axis, counts) {
+function linePlot(kind, { step, rows, series }, axis, counts) {
   const first = rows[0]?.x ?? 1;
   const last = rows.at(-1)?.x ?? first;
   if (kind !== 'log-hours') {
-    const half = ((rows[1]?.x ?? first + 3600) - first) / 2;
+    const margin = (step * Math.max(1, LEAST_ROWS - (last - first) / step)) / 2;
     return {
       scales: {
-        x: { range: [first - half, last + half] },
+        x: { range: [first - margin, last + margin] },
         y: { range: fromZero },
         messages: { range: fromZero },
       },
       axes: [
-        { ...axis, values: TIMES, size: 42 },
+        { ...axis, incrs: TIME_STEPS.filter((one) => one >= step), values: TIMES, size: 42 },
         counts,
         ...(series.some(({ name }) => name === 'messages')
           ? [{ ...counts, scale: 'messages', side: 1, size: 44, grid: { show: false } }]

@@ -1,5 +1,5 @@
 import uPlot from '/assets/uPlot.esm.js';
-import { optionsOf, valuesOf } from './plot-options.js';
+import { DAY, HOUR, optionsOf, valuesOf } from './plot-options.js';
 
 // Draws each `<figure class="plot">` from the table inside it, and folds the table away. Without this script, or where it
 // fails, the tables stay open and say the same.
@@ -47,7 +47,9 @@ function draw(figure) {
 function readTable(table, kind) {
   const rows = [...(table.tBodies[0]?.rows ?? [])];
   const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
+  const time = rows[0]?.querySelector('time')?.dateTime;
   return {
+    step: time?.includes('T') ? HOUR : DAY,
     rows: rows.map(({ cells: [first] }, n) => ({
       label: first?.textContent?.trim() ?? '',
       x: kind === 'bars' ? n : abscissa(first),
