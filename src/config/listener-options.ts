@@ -152,7 +152,7 @@ export const httpOptions = {
 export const webOptions = {
   token_file: optional(
     pathType,
-    'File with the token of the login: one line of 16 to 512 printable characters. Connections from other hosts need the login to look, and all but those to a unix socket need it to block, unblock or retarget links. Without the file, other hosts cannot look. A reload reads the file again.',
+    'File with the token of the login: one line of 16 to 512 printable characters. Connections from other hosts need the login to look. All but those to a unix socket need it to block, unblock or retarget links. Without the file, other hosts cannot look. A reload reads the file again.',
     { example: '"/etc/clickmilter/web-token"', since: '0.2.0' },
   ),
   hosts: option(

@@ -28,11 +28,11 @@ export interface SkeletonStore {
   add(campaign: string, skeleton: string, days: number): Promise<void>;
 }
 
-/** The time after a message before its copy is looked at: its answer has left by then. */
+/** The time after a message before its copy is read: its answer has left by then. */
 const DELAY_MS = 50;
-/** The time between two copies that are looked at, of which each takes some 20 ms. */
+/** The time between two copies that are read; each takes some 20 ms. */
 const PAUSE_MS = 500;
-/** Copies that are looked at before a newsletter is known. */
+/** Copies that are read before a newsletter is known. */
 const COPIES = 6;
 /** The time between two copies of a known newsletter: a later one may differ where none did. */
 const SAMPLE_MS = 60_000;
@@ -43,7 +43,7 @@ const MAX_NEWSLETTERS = 16;
 const MAX_MAILINGS = 1000;
 /** Recipients that are remembered of a newsletter. */
 const MAX_REMEMBERED = 100;
-/** A message to more recipients is not looked at. */
+/** Copies of messages to more recipients are not read. */
 const MAX_RECIPIENTS = 20;
 
 /** What the copies of one structure have in common so far. */
@@ -57,14 +57,14 @@ interface Newsletter {
 
 /** Mail of one campaign with as many links. */
 interface Mailing {
-  /** Copies that were looked at. */
+  /** Copies that were read. */
   looks: number;
-  /** When the next copy is looked at, by performance.now. */
+  /** When the next copy is read, by performance.now. */
   next: number;
 }
 
 /**
- * Learns skeletons from the copies that this process sends. One copy at a time is looked at, after
+ * Learns skeletons from the copies that this process sends. One copy at a time is read, after
  * the MTA has its answer, and a few per second; the others pass. The first copy stays in memory:
  * the store gets what two copies to different recipients have in common.
  */

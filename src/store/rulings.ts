@@ -44,7 +44,7 @@ const MAX_RETARGETS = 10_000;
 /** Characters of the longest reason. */
 const MAX_WHY = 500;
 
-/** What changes of rulings look at. */
+/** What changes of rulings read. */
 export interface RulingSources {
   readonly resolver: LinkResolver;
   readonly blocks: EditableBlockList;

@@ -146,6 +146,6 @@ function linkCell(click: LiveClick): Html {
   const { part, link_position: position, target_link_url: target, target_host: host } = click;
   const place = [part, position, click.type === 'link_unsubscribe' && 'unsubscribe'];
   const leadsTo = click.redirected_to === undefined ? target : click.redirected_to;
-  return html`${shownName(click.target_link_name ?? '', 'no name')} <small>${place.filter((one) => one !== undefined && one !== false).join(' ')}</small>
+  return html`${shownName(click.target_link_name ?? '', 'no name')} <small class="place">${place.filter((one) => one !== undefined && one !== false).join(' ')}</small>
 ${(leadsTo ?? host) !== undefined && html`<br><small>${shownName(leadsTo ?? host ?? '')}</small>`}`;
 }

@@ -22,7 +22,7 @@ export function readLoginToken(path: string): string {
   return token;
 }
 
-/** Wrong tokens of one network within a minute, before more are not looked at. */
+/** Wrong tokens of one network within a minute, after which more are refused unread. */
 const MAX_WRONG = 10;
 const MINUTE_MS = 60_000;
 /** Networks that are remembered. */

@@ -4,7 +4,7 @@ import { type JournalKind, journalFiles, type SizedFile } from './journal-file.t
 import { eventIn } from './journal-reader.ts';
 import { readLines } from './line-reader.ts';
 
-/** Files that are looked at: one for each process that writes now, and some of before. */
+/** Files that are read: one for each process that writes now, and some older ones. */
 const MAX_FILES = 16;
 const TAIL_BYTES = READ_BYTES / 4;
 
