@@ -70,13 +70,20 @@ export async function change(
     const [first] = failures;
     if (first !== undefined && failures.length === named.length) throw first;
   } catch (error) {
-    if (error instanceof RulingRefused) throw new BadRequest(error.message);
-    throw error;
+    if (!(error instanceof RulingRefused)) throw error;
+    throw new BadRequest(nothingToUndo(asked, sources.detail()) ?? error.message);
   }
   const { what, position, to, action } = asked;
   const about = /^[\w-]{16}$/.test(what) ? { messageId: what, position } : {};
   const target = to ? shownTarget(sources.detail(), to) : {};
   sources.logger.info({ action, by, ...about, ...target }, 'rulings changed on the page');
+}
+
+/** What is said instead of a refusal that names the target of a link, where that is not shown. */
+function nothingToUndo({ action, everywhere }: Change, detail: Detail): string | undefined {
+  if (detail === 'full' || !everywhere) return undefined;
+  if (action === 'unblock') return 'links to this target are not blocked';
+  return action === 'undo' ? 'links to this target are not retargeted' : undefined;
 }
 
 function unlessData(error: unknown): RulingRefused {

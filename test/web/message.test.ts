@@ -188,6 +188,24 @@ describe('changes', () => {
   const byProgram = (web: Web, form: Readonly<Record<string, string>>) => post(web, form, BEARER);
   const rulings = async (web: Web) => await web.store.blocks.all();
 
+  test.each([
+    ['none', false],
+    ['domain', false],
+    ['full', true],
+  ] as const)(
+    'with detail %s a refusal names no target that is hidden',
+    async (detail, isShown) => {
+      const web = await withLogin(detail);
+      const { id } = await send(web);
+      for (const action of ['unblock', 'undo']) {
+        const form = { action, what: id, position: '2', everywhere: 'on' };
+        const { statusCode, body } = await byProgram(web, form);
+        expect([statusCode, body.includes('://')]).toEqual([400, isShown]);
+        expect(body).toMatch(/not (blocked|retargeted)/);
+      }
+    },
+  );
+
   test('a form blocks, unblocks, retargets and undoes, and leads back to the message', async () => {
     const web = await withLogin();
     const { id } = await send(web);
