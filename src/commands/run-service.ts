@@ -5,7 +5,14 @@ import { formatProblem } from '../config/problem.ts';
 import { changedSettings, readSettings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
 import { logFailure } from '../lib/logger.ts';
-import { clearWay, isShared, listeners, placesOf, type Role } from '../service/listen.ts';
+import {
+  clearWay,
+  isShared,
+  listeners,
+  placesOf,
+  type Role,
+  WrongPlace,
+} from '../service/listen.ts';
 import { type Log, openLog } from '../service/log.ts';
 import { ProcessMetrics, readSnapshot } from '../service/metrics.ts';
 import { handleSignals } from '../service/signals.ts';
@@ -138,7 +145,8 @@ async function start(
     const ours = listeners.filter((role) => wanted.includes(role));
     for (const problem of machineProblems(root, ours)) log.logger.error(formatProblem(problem));
     if (error instanceof WorkerFailed) throw new CommandFailed(error.exitCode, error.message);
-    throw new CommandFailed(exitCode.unavailable, (error as Error).message);
+    const code = error instanceof WrongPlace ? exitCode.configuration : exitCode.unavailable;
+    throw new CommandFailed(code, (error as Error).message);
   }
 }
 

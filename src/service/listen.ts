@@ -61,6 +61,11 @@ export async function clearWay(places: readonly Place[]): Promise<void> {
   for (const place of places) if ('path' in place) await removeStale(place.path);
 }
 
+/** A listener may not be where it is: the configuration of this program or of systemd is wrong. */
+export class WrongPlace extends Error {
+  override readonly name = 'WrongPlace';
+}
+
 export function listenOptions(place: Place): ListenOptions | { fd: number } {
   if ('fd' in place) return { fd: place.fd };
   if ('path' in place) return { path: place.path };

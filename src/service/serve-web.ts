@@ -10,7 +10,7 @@ import { LoginToken, readLoginToken } from '../web/login-token.ts';
 import { createWeb } from '../web/web.ts';
 import { explainPathway } from './explain-pathway.ts';
 import { linksOf } from './links.ts';
-import { describePlace, listening, type Place, pageAddress } from './listen.ts';
+import { describePlace, listening, type Place, pageAddress, WrongPlace } from './listen.ts';
 import type { Context } from './service.ts';
 
 /** Bytes of request line and headers together: names of campaigns stand in addresses. */
@@ -59,7 +59,7 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
       !isLocal(address.address)
     ) {
       server.close();
-      throw new Error(
+      throw new WrongPlace(
         `${describePlace(place)} is reached from other hosts: set token_file in Web_Listener`,
       );
     }
