@@ -28,8 +28,12 @@ export interface KnownPart extends ReadInstance {
 const MAX_SHARE_READ = 1 / 2;
 /** How many pieces are read at most, before the rest is one. */
 const MAX_READ = 64;
-/** How many bytes have to be equal for the parts to agree again, and how far to search for them. */
-const AGREE = 256;
+/**
+ * How many bytes have to be equal for the parts to agree again, and how far to search for them. V8
+ * skips ahead by the last 250 bytes of what it searches for, and with more may compare them all at
+ * each offset.
+ */
+const AGREE = 240;
 const WINDOW = 16 * 1024;
 
 /** Reads one instance of a part that is kept: only the pieces in which the two differ. */

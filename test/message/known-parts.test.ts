@@ -185,6 +185,36 @@ test('a soft line break does not end the piece that differs', () => {
   expect(rewrite(raw)).toEqual(asWhole(raw));
 });
 
+test('to search for where two parts agree again takes no longer than to read one', () => {
+  const as = 'a'.repeat(400);
+  const number = newsletters++;
+  const link = (at: number) => `<a href=3D"https://a.example/${number}-${at}?x">y</a>\r\n`;
+  const equal = `u${as}<i>\r\n${`${as}<i>\r\n`.repeat(3)}`;
+  const part = (own: string) =>
+    Buffer.from(Array.from({ length: 60 }, (_, at) => link(at) + equal + own).join(''), 'latin1');
+  const kept = part(`aaab${as}<i>\r\n`.repeat(3));
+  const instance = part(`${as}<i>\r\n`.repeat(2));
+  rewrite(kept);
+  rewrite(kept);
+  expect(known(kept)).toBeDefined();
+  const least = (read: () => unknown) =>
+    Math.min(
+      ...Array.from({ length: 5 }, () => {
+        const start = process.cpuUsage().user;
+        read();
+        return process.cpuUsage().user - start;
+      }),
+    );
+  const search = least(() => expect(known(instance)).toBeDefined());
+  expect(search).toBeLessThan(
+    5 *
+      Math.max(
+        2000,
+        least(() => asWhole(instance)),
+      ),
+  );
+});
+
 /** Text that may change the meaning of what stands behind it, or before. */
 const piece = fc.constantFrom(
   ...['x', '\r\n', '\n', ' \r\n', '<', '</', '>', '"', "'", '&amp;', 'ü', '=', '<!--', '-->', '<!'],
