@@ -11,7 +11,7 @@ import { examineMode } from './doctor-state.ts';
 export async function examinePage({ web }: Configuration): Promise<readonly Finding[]> {
   const findings = new Findings('engagement page');
   if (web.listen.length === 0) {
-    findings.ok('it is off: nobody could look');
+    findings.ok('it is off, and nobody can look');
     return findings.list;
   }
   const bySystemd = await listeningFor('clickmilter-web.socket');

@@ -15,8 +15,8 @@ const found = async (text: string) =>
   (await examinePage(configurationOf(text))).map(({ level, message }) => `${level} ${message}`);
 
 test.each([
-  ['', ['ok it is off: nobody could look']],
-  ['Web_Listener { enable = off }', ['ok it is off: nobody could look']],
+  ['', ['ok it is off, and nobody can look']],
+  ['Web_Listener { enable = off }', ['ok it is off, and nobody can look']],
   ['Web_Listener { }', ['ok 127.0.0.1:8896: every user of this host could look']],
   [
     'Web_Listener { Listen "[::1]:8896" { } Listen "/run/x/web.sock" { } }',
