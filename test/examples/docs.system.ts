@@ -9,7 +9,8 @@ import { runCli } from '../helpers/run-cli.ts';
 
 // What the pages in docs/ show is tried: configurations are read, nginx reads its own, commands are run.
 const docs = join(import.meta.dirname, '../../docs');
-const blocks = readdirSync(docs).flatMap((page) =>
+const pages = readdirSync(docs).filter((name) => name.endsWith('.md'));
+const blocks = pages.flatMap((page) =>
   [...readFileSync(join(docs, page), 'utf8').matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(
     ([, language = '', text = ''], n) => ({ page, n: n + 1, language, text }),
   ),

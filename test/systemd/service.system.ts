@@ -77,8 +77,7 @@ describe.each([1, 2])('with %d workers', (workers) => {
 test('when no worker is left, it ends and is given its sockets anew', async () => {
   const service = await start(`${SCOPE}\nworkers = 2`);
   await service.start();
-  const workers = execFileSync('pgrep', ['-P', String(service.pid)], { encoding: 'utf8' });
-  for (const pid of workers.trim().split('\n')) process.kill(Number(pid), 'SIGKILL');
+  execFileSync('pkill', ['-KILL', '-P', String(service.pid)]);
   expect(await service.ended()).toBe(1 << 8);
   await service.start();
   const milter = await connectMilter({ path });
@@ -130,7 +129,7 @@ test('a socket by a name that nobody knows is an error in the log', async () => 
     level: 50,
     descriptor: 4,
     name: 'clickmilter-redirect.socket',
-    msg: 'ignoring inherited socket: FileDescriptorName must be one of milter, redirect, control',
+    msg: 'ignoring inherited socket: FileDescriptorName must be one of milter, redirect, web, control',
   });
 });
 
