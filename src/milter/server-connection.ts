@@ -71,7 +71,7 @@ export class ServerConnection<State> {
     this.#negotiation = setTimeout(() => this.#timeout(), negotiation);
     this.#progress = setInterval(() => {
       if (this.#isEnding) this.#sendProgress();
-    }, progress);
+    }, progress).unref();
     socket.on('data', (chunk: Buffer) => {
       if (this.#isEnded) return;
       this.#reader.push(chunk);
