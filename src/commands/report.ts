@@ -3,6 +3,7 @@ import { noMetrics } from '../lib/metrics.ts';
 import { printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import { dayOf } from '../store/engagement.ts';
 import { openStore } from '../store/open-store.ts';
 import { NotCounted, REPORT_BY, type Report, type ReportQuery } from '../store/store.ts';
 import { numbersOf, reportCsv } from '../web/report-formats.ts';
@@ -81,8 +82,7 @@ export function reportCommand(program: Command): void {
 function toDay(text: string): string {
   const days = /^(\d{1,4})d$/.exec(text)?.[1];
   if (days !== undefined) {
-    const since = Date.now() - (Math.max(1, Number(days)) - 1) * DAY_MS;
-    return new Date(since).toISOString().slice(0, 10);
+    return dayOf(Date.now() - (Math.max(1, Number(days)) - 1) * DAY_MS);
   }
   if (!isCalendarDay(text)) {
     throw new InvalidArgumentError('Give a day such as 2026-01-31, or 7d for the last seven days.');

@@ -114,8 +114,8 @@ async function compose(
       const { serveWeb } = await import('./serve-web.ts');
       return await serveWeb(places, context);
     } catch (error) {
-      // Alone it has nothing to go on for.
       addresses.delete('web');
+      // Alone it has nothing to go on for.
       if (addresses.size === 0 && options.workers === undefined) throw error;
       const reason = reasonOf(error);
       logger.error({ reason }, 'engagement page failed: it is not served, mail and clicks are');

@@ -1,3 +1,4 @@
+import { dayAndHour } from './counting.ts';
 import {
   REPORT_BY,
   REPORT_SCOPES,
@@ -76,11 +77,12 @@ function firstOf(rows: readonly ReportRow[]): ReportRow | undefined {
   return rows.find(({ messages = 0 }) => messages > 0) ?? rows[0];
 }
 
-/** @param key a UTC day or hour: YYYY-MM-DD, YYYY-MM-DDTHH */
-function timeOf(key: string): number {
+/** @param key a UTC day or hour: YYYY-MM-DD, YYYY-MM-DDTHH. @returns Unix milliseconds */
+export function timeOf(key: string): number {
   return Date.parse(key.length === 13 ? `${key}:00Z` : key);
 }
 
-function dayOf(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
+/** The UTC day of a time in Unix milliseconds: YYYY-MM-DD. */
+export function dayOf(time: number): string {
+  return dayAndHour(time).day;
 }

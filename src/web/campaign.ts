@@ -10,7 +10,14 @@ import { countLink, shareOf, shownShare } from './numbers.ts';
 import { answers, respond } from './respond.ts';
 import { Row } from './schemas.ts';
 import { SinceFirst, sinceFirst } from './since-first.ts';
-import { figuresOf, mostClicked, readSummary, Summary, timelines } from './summary.ts';
+import {
+  clickColumns,
+  figuresOf,
+  mostClicked,
+  readSummary,
+  Summary,
+  timelines,
+} from './summary.ts';
 import { type Column, plot, table } from './table.ts';
 
 /** Rows of each list: the whole of it is at /rows. */
@@ -99,7 +106,7 @@ function campaignPage(selection: Selection, campaign: Campaign): Html {
     return {
       all,
       csv: addressOf('/rows.csv', { by, ...selection }),
-      columns: clickColumns(clicks, all),
+      columns: [...clickColumns<Row>(() => all), shareColumn(clicks)],
     };
   };
   const { columns, ...places } = list('position');
@@ -132,24 +139,12 @@ interface List {
   readonly columns: readonly Column<Row>[];
 }
 
-/** People's and automatic clicks, and the share of a row in all clicks of people. */
-function clickColumns(clicks: number, rows: string): readonly Column<Row>[] {
-  return [
-    {
-      title: 'People’s clicks',
-      series: 'people',
-      cell: (row) => countLink(row.people_clicked, rows),
-    },
-    {
-      title: 'Automatic clicks',
-      series: 'automatic',
-      cell: (row) => countLink(row.automatic_clicked, rows),
-    },
-    {
-      title: 'Share of people’s clicks',
-      cell: (row) => shownShare(shareOf(row.people_clicked, clicks)),
-    },
-  ];
+/** The share of a row in all clicks of people. */
+function shareColumn(clicks: number): Column<{ readonly people_clicked: number }> {
+  return {
+    title: 'Share of people’s clicks',
+    cell: (row) => shownShare(shareOf(row.people_clicked, clicks)),
+  };
 }
 
 /** Messages of a row, where they are counted, and the share of them that people clicked. */
@@ -190,20 +185,8 @@ function sincePlot(campaign: string, { began, since_first: rows }: Campaign): Ht
         title: 'Time since the first message',
         cell: ({ hours }) => html`<data value="${hours}">${shownHours(hours)}</data>`,
       },
-      {
-        title: 'People’s clicks until then',
-        series: 'people',
-        cell: (row) => countLink(row.people_clicked, hours),
-      },
-      {
-        title: 'Automatic clicks until then',
-        series: 'automatic',
-        cell: (row) => countLink(row.automatic_clicked, hours),
-      },
-      {
-        title: 'Share of people’s clicks',
-        cell: (row) => shownShare(shareOf(row.people_clicked, last.people_clicked)),
-      },
+      ...clickColumns<SinceFirst>(() => hours, ' until then'),
+      shareColumn(last.people_clicked),
     ],
     rows,
     all: hours,

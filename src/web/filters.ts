@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { daysKept } from '../store/engagement.ts';
+import { dayOf, daysKept } from '../store/engagement.ts';
 import { BadRequest } from './errors.ts';
 
 const DAY_MS = 86_400_000;
@@ -93,8 +93,4 @@ function daysOf({ since, until }: Period): number {
 
 function shift(day: string, days: number): string {
   return dayOf(Date.parse(day) + days * DAY_MS);
-}
-
-function dayOf(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
 }

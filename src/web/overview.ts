@@ -7,7 +7,14 @@ import { page } from './layout.ts';
 import { countLink, shareOf, shownShare } from './numbers.ts';
 import { answers, respond } from './respond.ts';
 import { Row } from './schemas.ts';
-import { figuresOf, mostClicked, readSummary, Summary, timelines } from './summary.ts';
+import {
+  clickColumns,
+  figuresOf,
+  mostClicked,
+  readSummary,
+  Summary,
+  timelines,
+} from './summary.ts';
 import { plot, table } from './table.ts';
 
 /** Rows of each list: the whole of it is at /rows. */
@@ -68,8 +75,10 @@ ${overview.links.length > 0 && links(selection, overview)}`,
 
 function campaigns(selection: Selection, { campaigns: rows }: Overview): Html {
   const { since, until } = selection;
-  const at = (path: string, { key }: Row, by?: ReportBy) =>
-    addressOf(path, { by, since, until, campaign: key });
+  const all = addressOf('/rows', { by: 'campaign', ...selection });
+  // No filter stands for mail without a campaign.
+  const at = ({ key: campaign }: Row, by: ReportBy) =>
+    campaign === '' ? all : addressOf('/rows', { by, since, until, campaign });
   return html`<section><h2>Campaigns</h2>
 ${table({
   label: 'Campaigns',
@@ -79,12 +88,12 @@ ${table({
       cell: (row) =>
         row.key === ''
           ? shownName('', '(no campaign)')
-          : html`<a href="${at('/campaign', row)}">${shownName(row.key)}</a>`,
+          : html`<a href="${addressOf('/campaign', { campaign: row.key, since, until })}">${shownName(row.key)}</a>`,
     },
-    { title: 'Messages', cell: (row) => countLink(row.messages ?? 0, at('/rows', row, 'day')) },
+    { title: 'Messages', cell: (row) => countLink(row.messages ?? 0, at(row, 'day')) },
     {
       title: 'People who clicked',
-      cell: (row) => countLink(row.people_unique_clicked, at('/rows', row, 'link')),
+      cell: (row) => countLink(row.people_unique_clicked, at(row, 'link')),
     },
     {
       title: 'Rate',
@@ -92,15 +101,15 @@ ${table({
     },
     {
       title: 'People’s clicks',
-      cell: (row) => countLink(row.people_clicked, at('/rows', row, 'link')),
+      cell: (row) => countLink(row.people_clicked, at(row, 'link')),
     },
     {
       title: 'Automatic clicks',
-      cell: (row) => countLink(row.automatic_clicked, at('/rows', row, 'link')),
+      cell: (row) => countLink(row.automatic_clicked, at(row, 'link')),
     },
   ],
   rows,
-  all: addressOf('/rows', { by: 'campaign', ...selection }),
+  all,
   csv: addressOf('/rows.csv', { by: 'campaign', ...selection }),
 })}</section>`;
 }
@@ -112,16 +121,7 @@ function links(selection: Selection, { links: rows }: Overview): Html {
     label: 'Top links',
     columns: [
       { title: 'Link', cell: ({ key }) => shownName(key) },
-      {
-        title: 'People’s clicks',
-        series: 'people',
-        cell: (row) => countLink(row.people_clicked, all),
-      },
-      {
-        title: 'Automatic clicks',
-        series: 'automatic',
-        cell: (row) => countLink(row.automatic_clicked, all),
-      },
+      ...clickColumns(() => all),
       { title: 'People who clicked', cell: (row) => countLink(row.people_unique_clicked, all) },
     ],
     rows,

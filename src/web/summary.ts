@@ -1,11 +1,12 @@
 import { type Static, Type } from 'typebox';
+import { timeOf } from '../store/engagement.ts';
 import type { Report, ReportBy, ReportRow, Reports } from '../store/store.ts';
 import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
 import { type Html, html } from './html.ts';
 import { countLink, shareOf, shownCount, shownShare } from './numbers.ts';
 import { numbersOf } from './report-formats.ts';
 import { Row, Unreadable } from './schemas.ts';
-import { plot } from './table.ts';
+import { type Column, plot } from './table.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -137,26 +138,40 @@ function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Ro
     label: `Clicks by ${by}`,
     columns: [
       { title: by === 'hour' ? 'Hour (UTC)' : 'Day (UTC)', cell: ({ key }) => timeCell(key) },
-      {
-        title: 'People’s clicks',
-        series: 'people',
-        cell: (row) => countLink(row.people_clicked, rowsAt('link', row)),
-      },
-      {
-        title: 'Automatic clicks',
-        series: 'automatic',
-        cell: (row) => countLink(row.automatic_clicked, rowsAt('link', row)),
-      },
+      ...clickColumns<Row>((row) => rowsAt('link', row)),
       {
         title: 'Messages',
         series: 'messages',
-        cell: (row) => countLink(row.messages ?? 0, rowsAt('hour', row)),
+        cell: (row) => countLink(row.messages ?? 0, rowsAt(by, row)),
       },
     ],
     rows,
     all: addressOf('/rows', { by, ...selection }),
     csv: addressOf('/rows.csv', { by, ...selection }),
   });
+}
+
+/**
+ * The columns of clicks by people and by programs, as every plot has them.
+ * @param rowsOf where the rows behind the numbers of a row are
+ * @param until is put behind the titles
+ */
+export function clickColumns<R extends Pick<Row, 'people_clicked' | 'automatic_clicked'>>(
+  rowsOf: (row: R) => string,
+  until = '',
+): readonly [Column<R>, Column<R>] {
+  return [
+    {
+      title: `People’s clicks${until}`,
+      series: 'people',
+      cell: (row) => countLink(row.people_clicked, rowsOf(row)),
+    },
+    {
+      title: `Automatic clicks${until}`,
+      series: 'automatic',
+      cell: (row) => countLink(row.automatic_clicked, rowsOf(row)),
+    },
+  ];
 }
 
 const NOTHING = {
@@ -188,11 +203,6 @@ function withoutGaps(
     rows.push(known.get(key) ?? { key, ...NOTHING });
   }
   return rows;
-}
-
-/** Unix milliseconds of a UTC day or hour (YYYY-MM-DDTHH). */
-function timeOf(key: string): number {
-  return Date.parse(key.length > 10 ? `${key}:00Z` : key);
 }
 
 function timeCell(key: string): Html {

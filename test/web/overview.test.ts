@@ -98,4 +98,22 @@ describe('the overview', () => {
     expect(body).toContain(`<data value="2"><a href="${address}">2</a></data>`);
     expect(body).not.toMatch(/<script(?! type="module" src)|<style| style="| on\w+="/);
   });
+
+  // Hours are kept for 14 days, and no filter stands for mail without a campaign.
+  test('leads from every number to rows that have it', async () => {
+    const { store, get, json } = await seeded();
+    for (const daysAgo of [0, 20]) {
+      const time = NOW - daysAgo * DAY;
+      for (let count = 0; count < 11 + daysAgo; count++) store.counters.sent({ time, links: 1 });
+    }
+    const { body } = await get('/');
+    const numbers = [...body.matchAll(/<data value="(\d+)"><a href="([^"]+)"/g)];
+    expect(numbers.length).toBeGreaterThan(50);
+    for (const [, number, address = ''] of numbers) {
+      const { status, body: found } = await json(address.replaceAll('&amp;', '&'));
+      expect(status).toBe(200);
+      const values = [found.total, ...found.rows].flatMap((row) => Object.values(row));
+      expect([0, ...values], address).toContain(Number(number));
+    }
+  });
 });
