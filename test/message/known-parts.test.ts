@@ -114,7 +114,7 @@ test('a text part that is the same again is not read again', () => {
 });
 
 test('a message may grow by the same where a part is not read again', () => {
-  const link = row(`<a href="https://a.example/?${'='.repeat(60)}">x</a>`);
+  const link = row(`<a href="https://growth.example/?${'='.repeat(60)}">x</a>`);
   const raw = encoded(newsletter(Array.from({ length: 200 }, () => link))([], 0));
   const read = (charset?: string) =>
     rewrite(raw, charset, undefined, 'html', (at) => `https://t.example/${'T'.repeat(9000 + at)}`);
