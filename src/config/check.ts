@@ -1,7 +1,7 @@
 import type { Origin } from '../scope/option-value.ts';
 import { checkLabel } from './label.ts';
 import { momentumOptions, momentumStanzas, notImplemented } from './momentum-names.ts';
-import { notGiven } from './option-types.ts';
+import { notGiven } from './option-type.ts';
 import type { Node, OptionNode, StanzaNode } from './parser.ts';
 import { formatOrigin, nearest, type Problems } from './problem.ts';
 import { Stanza } from './stanza.ts';

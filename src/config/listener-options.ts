@@ -1,17 +1,16 @@
 import { type Definitions, option, optional } from './option.ts';
+import { listType } from './option-type.ts';
 import {
   booleanType,
   contactType,
   fileModeType,
   hostNameType,
   integerType,
-  listType,
   pathType,
   proxyType,
-  secondsType,
-  sizeType,
   stringType,
 } from './option-types.ts';
+import { secondsType, sizeType } from './quantity-types.ts';
 
 const MiB = 1024 * 1024;
 

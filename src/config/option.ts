@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { OptionValue } from '../scope/option-value.ts';
-import { type OptionType, pathType } from './option-types.ts';
+import type { OptionType } from './option-type.ts';
+import { pathType } from './option-types.ts';
 
 /** The values that a default may depend on. */
 export interface DefaultContext {

@@ -3,16 +3,15 @@ import { contextVariableNames } from '../scope/context-variables.ts';
 import { longestMacroName } from '../scope/facts.ts';
 import { linkStores } from '../store/open-store.ts';
 import { type Definitions, derived, option, optional } from './option.ts';
+import { choiceType, listType } from './option-type.ts';
 import {
   booleanType,
-  choiceType,
   integerType,
-  listType,
   macroTemplateType,
   pathType,
-  sizeFromType,
   workersType,
 } from './option-types.ts';
+import { sizeFromType } from './quantity-types.ts';
 
 export const globalOptions = {
   link_store: option(

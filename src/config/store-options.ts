@@ -12,22 +12,17 @@ import {
   statePath,
   withoutLogin,
 } from './option.ts';
+import { choiceType, listType, scalarType } from './option-type.ts';
 import {
-  ageType,
   booleanType,
-  choiceType,
   hostPortType,
   integerType,
-  listType,
   networksType,
   pathType,
   redisUrlType,
-  scalarType,
-  secondsType,
-  sizeFromType,
-  sizeType,
   stringType,
 } from './option-types.ts';
+import { ageType, secondsType, sizeFromType, sizeType } from './quantity-types.ts';
 
 export const redisOptions = {
   url: option(

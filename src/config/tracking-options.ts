@@ -2,21 +2,19 @@ import { contextVariableNames, maxLinkExpiry } from '../scope/context-variables.
 import { domainMatcher, recipientMatcher, urlMatcher } from '../scope/pattern-matcher.ts';
 import type { Vendor } from '../scope/tracking-options.ts';
 import { type Definitions, option } from './option.ts';
+import { choiceType, listType, usedAs } from './option-type.ts';
 import {
   appendQueryType,
   booleanType,
-  choiceType,
   contextType,
   domainPatternType,
   hostNameType,
   integerType,
-  listType,
   recipientPatternType,
   selectorType,
   stringType,
   trackingDomainType,
   urlPatternType,
-  usedAs,
 } from './option-types.ts';
 
 const VENDORS = [
