@@ -1,3 +1,4 @@
+import { AUTOMATION_REASONS } from '../src/link/automation-reasons.ts';
 import {
   type EventField,
   type Fact,
@@ -6,7 +7,6 @@ import {
   type Schema,
 } from '../src/link/fact.ts';
 import {
-  AUTOMATION_REASONS,
   CLICK_FACTS,
   EVENT_FACTS,
   LINK_FACTS,

@@ -5,7 +5,8 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-export type { AutomationReason, ClickEvent, TrackEvent } from '../link/facts.ts';
+export type { AutomationReason } from '../link/automation-reasons.ts';
+export type { ClickEvent, TrackEvent } from '../link/facts.ts';
 
 /** Options of `verifySignature`. */
 export interface VerifyOptions {

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { maxDatabase } from '../lib/redis-url.ts';
-import { AUTOMATION_REASONS, type AutomationReason } from '../link/facts.ts';
+import { AUTOMATION_REASONS, automationReasons } from '../link/automation-reasons.ts';
 import {
   type Definitions,
   derived,
@@ -209,10 +209,8 @@ export const eventsOptions = {
     'Clicks look automatic within so many seconds of the injection, or of one another.',
   ),
   automatic_when: option(
-    listType(choiceType(...(Object.keys(AUTOMATION_REASONS) as AutomationReason[]))),
-    Object.entries(AUTOMATION_REASONS).flatMap(([name, { decides }]) =>
-      decides ? (name as AutomationReason) : [],
-    ),
+    listType(choiceType(...automationReasons)),
+    automationReasons.filter((reason) => AUTOMATION_REASONS[reason].decides),
     'Signs of automation that make a click automatic (is_automatic in events); docs/events.md explains each. The others are hints.',
     { since: '0.2.0' },
   ),

@@ -5,7 +5,7 @@ import {
   linkKey,
 } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
-import type { AutomationReason } from '../../src/link/facts.ts';
+import type { AutomationReason } from '../../src/link/automation-reasons.ts';
 import { RecentClicks } from '../../src/store/recent-clicks.ts';
 import type { ClickDraft } from '../../src/store/store.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
