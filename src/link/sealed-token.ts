@@ -64,7 +64,14 @@ export interface OpenedToken extends SealedContents {
 
 /** Whether a token is of the sealed kind; it need not be valid. */
 export function isSealedToken(token: string): boolean {
-  return /^[642]/.test(token);
+  return formOf(token) !== undefined;
+}
+
+type Form = '2' | '4' | '6';
+
+function formOf(token: string): Form | undefined {
+  const first = token.charAt(0);
+  return first === '6' || first === '4' || first === '2' ? first : undefined;
 }
 
 /** Seals the links of one message, one after another. */
@@ -121,8 +128,6 @@ function textOf(form: Form, bytes: Buffer, start = 0, end = bytes.length): strin
   return `${form}${bytes.toString('base64url', start, end)}${padding}`;
 }
 
-type Form = '2' | '4' | '6';
-
 function associated(domain: string): Buffer {
   return Buffer.from(hostName(domain));
 }
@@ -139,8 +144,8 @@ export function openToken(
   token: string,
   hosts: Iterable<string>,
 ): OpenedToken | undefined {
-  if (token.length > MAX_TOKEN) return undefined;
-  const form = token.charAt(0) as Form;
+  const form = formOf(token);
+  if (form === undefined || token.length > MAX_TOKEN) return undefined;
   const bytes = Buffer.from(token.slice(1), 'base64url');
   // The decoder ignores spare bits and foreign characters, but a link has only one token.
   if (textOf(form, bytes) !== token) return undefined;

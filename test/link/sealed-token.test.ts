@@ -156,6 +156,12 @@ test('one link has one token: its number is read in no other form, or a block we
   expect(opened).toEqual(['https://first.example/', undefined, undefined, undefined]);
 });
 
+test('one link has one token: its form is read in no other letter', () => {
+  const open = (first: string) => openToken(keys, first + GOLDEN_4.slice(1), [HOST]);
+  expect(open('4')?.link.target).toBe('https://www.QQQ/');
+  expect([...'012356789Aaz-_'].filter((first) => open(first) !== undefined)).toEqual([]);
+});
+
 /** Tokens are in inboxes: whatever a later release writes, it must open these. */
 test('tokens of earlier releases open', () => {
   const opened = GOLDEN.map((token) => openToken(keys, token, [])?.link);
@@ -190,6 +196,7 @@ test('a part of the domain cannot pass for a part of the contents', () => {
   }
 });
 
+const GOLDEN_4 = '4XFEsAbCdEfGhIjKlMn-_aqfaGACmpkuBwUhCo8fKqzkGlKgLqxNwVxJSbA';
 const GOLDEN_6 = [
   '6XFEsAbCdEfGhIjKlMn-_pbps8wAOch1ISU0dtPI6eGK9_Pho-vuQEfI8F2DZcG7pPKfrLhEZL9YQvigquxQefQr7B' +
     'XxikhAIio-cnAbEugb_RiSL33bnnl3LlZEbtKwh9EoBzxy-yU4nLlef5Lt2asmRFocrTAMWzfNBcrwmV3Mo77jFeFL' +
