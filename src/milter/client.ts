@@ -13,14 +13,14 @@ import {
   decodeModification,
   type ReceivedAnswer,
 } from './client-replies.ts';
-import type { ConnectInfo, Hook } from './filter.ts';
-import { frame, frameHeader } from './frame.ts';
 import {
-  applyModifications,
-  applyToEnvelope,
-  type SplitMessage,
-  splitMessage,
-} from './message-edit.ts';
+  type Decisive,
+  Sending,
+  type Transaction,
+  type TransactionResult,
+} from './client-transaction.ts';
+import type { ConnectInfo } from './filter.ts';
+import { frame, frameHeader } from './frame.ts';
 import type { Modification } from './modification.ts';
 import {
   ALL_ACTIONS,
@@ -65,56 +65,6 @@ export interface SmtpSession {
   readonly helo?: string;
   /** Macros of the stages connect and helo. */
   readonly macros?: Macros;
-}
-
-/** A message to send. */
-export interface Transaction {
-  /**
-   * The sender as it is sent: with angle brackets as from SMTP, without as from local submission.
-   * Default `<sender@example.com>`.
-   */
-  readonly sender?: string;
-  readonly senderArgs?: readonly string[];
-  /** Default `<recipient@example.net>`. */
-  readonly recipients?: readonly string[];
-  /** The whole message, header and body, with CRLF line ends. */
-  readonly message: Buffer;
-  /**
-   * Macros of the stages from mail to endOfMessage, sent even if the milter did not ask for them.
-   */
-  readonly macros?: Macros;
-  /** Data bytes per SMFIC_BODY. Default and maximum 65535. */
-  readonly bodyChunk?: number;
-  /** Whether SMFIC_BODYEOB carries the last piece of the body, as from Sendmail. Default false. */
-  readonly endWithData?: boolean;
-}
-
-/** The stage at which a message was decided. */
-export type TransactionStage =
-  | 'session'
-  | Exclude<Hook, 'connect' | 'helo' | 'unknown'>
-  | 'endOfMessage';
-
-/** The result of sending a message. */
-export interface TransactionResult {
-  /** The answer that decided. After `continue` and `accept` the MTA takes the message. */
-  readonly answer: ReceivedAnswer;
-  /** The stage of that answer: `session` if the answer to CONNECT or HELO decided. */
-  readonly stage: TransactionStage;
-  readonly sender: string;
-  /** The remaining recipients, in order. */
-  readonly recipients: readonly string[];
-  /** The refused recipients, with the answer to each. */
-  readonly refused: ReadonlyMap<string, ReceivedAnswer>;
-  readonly modifications: readonly Modification[];
-  /** The reason for which the message is held. */
-  readonly quarantine: string | undefined;
-  /** The message after the modifications. Without any, it is the very buffer that was sent. */
-  readonly message: Buffer;
-  /** How many SMFIR_PROGRESS packets were received. */
-  readonly progress: number;
-  /** Bytes of the body that were sent. They are fewer after `skip` or an early answer. */
-  readonly bodySent: number;
 }
 
 /** A connection to a milter, for any number of SMTP sessions and messages, one after another. */
@@ -167,32 +117,6 @@ export async function connectMilter(
   }
 }
 
-/** A message on its way through the stages. */
-class Sending {
-  readonly sent: Transaction;
-  readonly recipients: string[] = [];
-  readonly refused = new Map<string, ReceivedAnswer>();
-  bodySent = 0;
-  /** The last piece of the body, if SMFIC_BODYEOB carries it. */
-  rest: Buffer = Buffer.alloc(0);
-  #split: SplitMessage | undefined;
-
-  constructor(sent: Transaction) {
-    this.sent = sent;
-  }
-
-  get split(): SplitMessage {
-    this.#split ??= splitMessage(this.sent.message);
-    return this.#split;
-  }
-}
-
-/** An answer after which no more of the message is sent. */
-interface Decisive {
-  readonly answer: ReceivedAnswer;
-  readonly stage: TransactionStage;
-}
-
 class Client implements MilterClient {
   readonly agreed: ClientAgreement;
   readonly #connection: ClientConnection;
@@ -225,23 +149,23 @@ class Client implements MilterClient {
       (await this.#sendEnvelope(sending)) ??
       (await this.#sendHeader(sending)) ??
       (await this.#sendBody(sending));
-    if (decisive !== undefined) return result(sending, decisive);
+    if (decisive !== undefined) return sending.result(decisive);
     const end = frameHeader(command.endOfMessage, sending.rest.length);
     this.#connection.queueCommand('endOfMessage', sent.macros, end, sending.rest);
     return this.#receiveEnd(sending);
   }
 
   async #sendEnvelope(sending: Sending): Promise<Decisive | undefined> {
-    const { sender = SENDER, senderArgs, recipients = RECIPIENTS, macros } = sending.sent;
+    const { senderArgs, macros } = sending.sent;
     const session = this.#session ?? (await this.open());
     if (!goesOn(session)) return { answer: session, stage: 'session' };
     if (!this.#agreed(protocolFlag.noMail)) {
-      const mail = encodeEnvelope(command.mail, sender, senderArgs);
+      const mail = encodeEnvelope(command.mail, sending.sender, senderArgs);
       this.#connection.queueCommand('mail', macros, mail);
       const answer = await this.#answer(protocolFlag.noReplyMail);
       if (!goesOn(answer)) return { answer, stage: 'mail' };
     }
-    for (const recipient of recipients) {
+    for (const recipient of sending.allRecipients) {
       let answer: ReceivedAnswer = 'none';
       if (!this.#agreed(protocolFlag.noRcpt)) {
         this.#connection.queueCommand('rcpt', macros, encodeEnvelope(command.rcpt, recipient));
@@ -307,7 +231,7 @@ class Client implements MilterClient {
       else if (letter === replies.progress) progress++;
       else {
         const answer = decodeAnswer(letter, payload);
-        return result(sending, { answer, stage: 'endOfMessage' }, modifications, progress);
+        return sending.result({ answer, stage: 'endOfMessage' }, modifications, progress);
       }
     }
   }
@@ -348,28 +272,6 @@ class Client implements MilterClient {
   }
 }
 
-function result(
-  { sent, recipients, refused, bodySent }: Sending,
-  { answer, stage }: Decisive,
-  modifications: readonly Modification[] = [],
-  progress = 0,
-): TransactionResult {
-  const applied = answer === 'continue' || answer === 'accept' ? modifications : [];
-  const envelope = {
-    sender: sent.sender ?? SENDER,
-    recipients:
-      stage === 'mail' || stage === 'session' ? (sent.recipients ?? RECIPIENTS) : recipients,
-    quarantine: undefined,
-  };
-  return {
-    ...{ answer, stage, refused, bodySent, modifications, progress },
-    ...applyToEnvelope(envelope, applied),
-    message: applyModifications(sent.message, applied),
-  };
-}
-
-const SENDER = '<sender@example.com>';
-const RECIPIENTS: readonly string[] = ['<recipient@example.net>'];
 const LOCAL: ConnectInfo = {
   hostname: 'localhost',
   family: 'inet',

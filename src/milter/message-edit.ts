@@ -96,7 +96,8 @@ function change(fields: Field[], to: { name: string; index: number; value: strin
   else fields.push(field(to));
 }
 
-export interface Envelope {
+/** An envelope after modifications. */
+interface Envelope {
   readonly sender: string;
   readonly recipients: readonly string[];
   /** The reason for which the message is held. */
@@ -105,11 +106,13 @@ export interface Envelope {
 
 /** Applies modifications to an envelope. */
 export function applyToEnvelope(
-  envelope: Envelope,
+  from: string,
+  to: readonly string[],
   modifications: readonly Modification[],
 ): Envelope {
-  let { sender, quarantine } = envelope;
-  const recipients = new Set(envelope.recipients);
+  let sender = from;
+  let quarantine: string | undefined;
+  const recipients = new Set(to);
   for (const modification of modifications) {
     if (modification.type === 'addRecipient') recipients.add(modification.address);
     if (modification.type === 'deleteRecipient') recipients.delete(modification.address);

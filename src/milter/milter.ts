@@ -26,6 +26,11 @@ export type {
   ReceivedAnswer,
   ReceivedReply,
 } from './client-replies.ts';
+export type {
+  Transaction,
+  TransactionResult,
+  TransactionStage,
+} from './client-transaction.ts';
 export type * from './filter.ts';
 export { applyModifications } from './message-edit.ts';
 export type { Modification } from './modification.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectMilter, type Transaction } from '../../src/milter/client.ts';
+import { connectMilter } from '../../src/milter/client.ts';
+import type { Transaction } from '../../src/milter/client-transaction.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Service, startService } from '../helpers/service.ts';
 
