@@ -59,6 +59,22 @@ export const definitions = {
   ),
   journal_bytes: gauge('Bytes of clicks in the journal'),
   journal_limit_bytes: gauge('Bytes beyond which the oldest file of the journal is dropped'),
+  web_requests_total: counter('Answers of the engagement page', 'view', 'status'),
+  web_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Time of a request to the engagement page, except for events as they come',
+    labels: ['view'],
+    buckets: [2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.3, 1, 2.5, 10],
+  },
+  web_refused_total: counter(
+    'Requests and connections beyond max_requests and max_connections of the engagement page',
+    'limit',
+  ),
+  web_logins_failed_total: counter(
+    'Logins with a wrong token, and those refused after too many of them',
+    'reason',
+  ),
+  web_live_viewers: gauge('Browsers that look at clicks as they come'),
   workers: gauge('Workers that serve'),
   worker_events_total: counter('Worker lifecycle events', 'event'),
 } as const satisfies Readonly<Record<string, Definition>>;

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { isLoopback, parseAddress } from '../lib/address.ts';
+import { logFailure } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { createSealedLinks } from '../link/sealed-links.ts';
 import { openStore } from '../store/open-store.ts';
@@ -19,15 +20,17 @@ const MAX_HEADER_SIZE = 65_536;
 /**
  * Serves the engagement page until it is released. It has a store of its own, so that what it reads
  * waits behind no mail and no click.
- * @returns `reload` reads the token again; another one ends every session
+ * @returns `reload` reads the token again; another one ends every session, and one that cannot be
+ * used is logged
  */
 export async function serveWeb(listens: readonly Place[], context: Context) {
-  const { logger, releasers, config } = context;
+  const { logger, metrics, releasers, config } = context;
   const { web } = config();
   const store = await openStore(config(), logger, noMetrics);
   releasers.addFoundation('store of the engagement page', () => store.close());
   const { tokenFile } = web;
-  const token = tokenFile === undefined ? undefined : new LoginToken(readLoginToken(tokenFile));
+  const token =
+    tokenFile === undefined ? undefined : new LoginToken(readLoginToken(tokenFile), metrics);
   const page = await createWeb({
     ...web,
     version,
@@ -37,9 +40,11 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     events: store.events,
     messages: messageSources(store, context),
     logger,
+    metrics,
   });
   releasers.addFoundation('engagement page', () => page.close());
   const { requestTimeoutMs: requestTimeout, maxConnections } = web;
+  metrics.count('web_refused_total', { limit: 'max_connections' }, 0);
   for (const place of listens) {
     const options = {
       maxHeaderSize: MAX_HEADER_SIZE,
@@ -50,6 +55,7 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     const server = createServer(options);
     page.attach(server);
     server.maxConnections = maxConnections;
+    server.on('drop', () => metrics.count('web_refused_total', { limit: 'max_connections' }));
     await listening(server, place);
     const address = server.address();
     if (
@@ -69,10 +75,17 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     });
     logger.info(`engagement page on ${pageAddress(place) ?? describePlace(place)}`);
   }
+  // Last, since a gauge cannot be defined again by a page that is opened again.
+  metrics.gauge('web_live_viewers', page.viewers);
   return {
     reload(): void {
-      if (tokenFile === undefined || !token?.replace(readLoginToken(tokenFile))) return;
-      page.endSessions();
+      if (tokenFile === undefined) return;
+      try {
+        if (token?.replace(readLoginToken(tokenFile))) page.endSessions();
+      } catch (error) {
+        const message = 'token_file cannot be used: the old token stays in use';
+        logFailure(logger, 'error', error, message);
+      }
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Settings } from '../config/settings.ts';
 import { reportBackgroundFailures } from '../lib/background.ts';
-import { type Logger, logFailure, reasonOf } from '../lib/logger.ts';
+import { type Logger, logFailure } from '../lib/logger.ts';
 import { version } from '../version.ts';
 import { type OtherProcesses, serveControl } from './control.ts';
 import { type Links, openLinks } from './links.ts';
@@ -106,19 +106,28 @@ async function compose(
     return listens;
   };
 
+  let isClosing = false;
   const openWeb = async () => {
+    // Of its own: where the page cannot be served, nothing of it stays open.
+    const own = new Releasers();
+    const release = (hurry?: AbortSignal) => own.release(config.milter.drainTimeoutMs, hurry);
     try {
       const places = await open('web');
       if (places === undefined) return undefined;
       // Loaded only where it is used: its libraries take 40 MB.
       const { serveWeb } = await import('./serve-web.ts');
-      return await serveWeb(places, context);
+      const served = await serveWeb(places, { ...context, releasers: own });
+      if (isClosing) await release();
+      else releasers.add('engagement page', release);
+      return served;
     } catch (error) {
+      await release().catch(() => {});
       addresses.delete('web');
       // Alone it has nothing to go on for.
       if (addresses.size === 0 && options.workers === undefined) throw error;
-      const reason = reasonOf(error);
-      logger.error({ reason }, 'engagement page failed: it is not served, mail and clicks are');
+      const message =
+        'engagement page failed: mail and clicks are served, and a reload tries it again';
+      logFailure(logger, 'error', error, message);
       return undefined;
     }
   };
@@ -128,7 +137,7 @@ async function compose(
   const http = await open('redirect');
   const certificates = http && (await serveRedirect(http, context, options.mustServe));
   if (wanted.has('events')) serveEvents(context);
-  const web = await openWeb();
+  let web = await openWeb();
   try {
     const control = await open('control');
     if (control !== undefined) await serveControl(control, context, [...wanted], options.workers);
@@ -156,11 +165,13 @@ async function compose(
       web?.reload();
       logger.level = next.log.level;
       config = next;
+      web ??= await openWeb();
     },
     readKeys: () => links.keys.reload(),
     metrics,
     settings: () => config.settings(),
     async close(hurry) {
+      isClosing = true;
       try {
         await releasers.release(config.milter.drainTimeoutMs + 5000, hurry);
       } catch (error) {

@@ -58,7 +58,7 @@ export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOp
     }
     const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
     const checked = bearer && token?.check(bearer, raw.socket.remoteAddress);
-    if (checked === 'late') return refuseGuess(request, reply);
+    if (checked === 'too many') return refuseGuess(request, reply);
     const session = sessions.find(headers.cookie);
     const hasBearer = checked === 'right';
     const rights = rightsOf(raw, hasBearer || session?.hasLogin === true);

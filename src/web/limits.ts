@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { Metrics } from '../lib/metrics.ts';
 import { EVENTS_PATH } from './live.ts';
 import { refuse } from './respond.ts';
 
@@ -13,13 +14,15 @@ const MAX_UNANSWERED = 8;
  * Refuses views while too many are in progress. Requests count from the end of their body on, and
  * only those that may look: a stranger who sends or reads slowly takes no place.
  */
-export function limitRequests(app: FastifyInstance, maxRequests: number): void {
+export function limitRequests(app: FastifyInstance, maxRequests: number, metrics: Metrics): void {
   let inProgress = 0;
+  metrics.count('web_refused_total', { limit: 'max_requests' }, 0);
   app.addHook('preValidation', async (request, reply) => {
     const { url, config } = request.routeOptions;
     // The client may have gone while its body came: then nothing would end the count.
     if (config.isPublic === true || url === EVENTS_PATH || reply.raw.destroyed) return;
     if (inProgress >= maxRequests) {
+      metrics.count('web_refused_total', { limit: 'max_requests' });
       reply.header('retry-after', '1');
       return refuse(request, reply, 503, 'too many requests are in progress: try again');
     }

@@ -68,6 +68,10 @@ export class LiveFeed {
     this.#options = { maxViewers: 50, lingerMs: 5_000, gatherMs: 100, ...options };
   }
 
+  get viewers(): number {
+    return this.#viewers.size;
+  }
+
   /** The last clicks. The first call opens the events, and waits until they can be read. */
   async state(max = RING): Promise<LiveState> {
     await this.#keepOpen();

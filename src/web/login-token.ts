@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { formatNetwork, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 import { UnusableFile } from '../lib/files.ts';
+import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import { isPrintableAscii } from '../lib/text.ts';
 
 const MIN_LENGTH = 16;
@@ -31,12 +32,17 @@ const MAX_NETWORKS = 1000;
 /** The token of the login, and who guesses at it. */
 export class LoginToken {
   #digest: Buffer;
+  readonly #metrics: Metrics;
   readonly #guesses = new BoundedCache<string, { readonly since: number; wrong: number }>(
     MAX_NETWORKS,
   );
 
-  constructor(token: string) {
+  constructor(token: string, metrics: Metrics = noMetrics) {
     this.#digest = digestOf(token);
+    this.#metrics = metrics;
+    for (const reason of ['wrong', 'too many']) {
+      metrics.count('web_logins_failed_total', { reason }, 0);
+    }
   }
 
   /** @returns whether it is another token than before */
@@ -50,9 +56,15 @@ export class LoginToken {
   /**
    * Compares a token, in a time that says nothing about the right one.
    * @param address where it comes from; undefined for a unix socket
-   * @returns `late` where too many wrong ones came from there within a minute
+   * @returns `too many` where too many wrong ones came from there within a minute
    */
-  check(token: string, address: string | undefined): 'right' | 'wrong' | 'late' {
+  check(token: string, address: string | undefined): 'right' | 'wrong' | 'too many' {
+    const checked = this.#compare(token, address);
+    if (checked !== 'right') this.#metrics.count('web_logins_failed_total', { reason: checked });
+    return checked;
+  }
+
+  #compare(token: string, address: string | undefined): 'right' | 'wrong' | 'too many' {
     const network = networkOf(address);
     const now = performance.now();
     let guesses = this.#guesses.get(network);
@@ -60,7 +72,7 @@ export class LoginToken {
       guesses = { since: now, wrong: 0 };
       this.#guesses.set(network, guesses);
     }
-    if (guesses.wrong >= MAX_WRONG) return 'late';
+    if (guesses.wrong >= MAX_WRONG) return 'too many';
     if (timingSafeEqual(digestOf(token), this.#digest)) return 'right';
     guesses.wrong++;
     return 'wrong';

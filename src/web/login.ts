@@ -51,7 +51,7 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
       }
       const peer = remoteAddress ?? 'a unix socket';
       logLimited(logger, 'warn', 'engagement page: login with a wrong token', { peer });
-      if (checked === 'late') return refuseGuess(request, reply);
+      if (checked === 'too many') return refuseGuess(request, reply);
       reply.code(403).type('text/html; charset=utf-8');
       return page({ title: 'Login', path: '/login', content: [WRONG, LOGIN_FORM] }).toString();
     },

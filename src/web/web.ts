@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
 import { type Logger, logFailure, reasonOf } from '../lib/logger.ts';
+import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import type { Events, Previews, Reports } from '../store/store.ts';
 import { guard } from './access.ts';
@@ -12,6 +13,7 @@ import { answerRequests, limitRequests } from './limits.ts';
 import { createLiveFeed, liveView } from './live.ts';
 import { login } from './login.ts';
 import type { LoginToken } from './login-token.ts';
+import { measureAnswer, measureRequests } from './measure.ts';
 import { messageView } from './message.ts';
 import type { ChangeSources } from './message-changes.ts';
 import type { MessageSources } from './message-look-up.ts';
@@ -39,6 +41,8 @@ export interface WebOptions {
   /** The most viewers of clicks as they come. */
   readonly maxViewers?: number;
   readonly logger: Logger;
+  /** Default: counts nothing. */
+  readonly metrics?: Metrics;
 }
 
 /** Nothing is loaded but from here, and nothing runs that is not a file. */
@@ -70,27 +74,30 @@ const HEADERS = {
 
 /** Creates the engagement page, which listens nowhere. */
 export async function createWeb(options: WebOptions) {
+  const { version, maxRequests, hosts, token, reports, previews, messages, logger } = options;
+  const { metrics = noMetrics } = options;
+  const { detail } = messages;
   const app = fastify({
     bodyLimit: 16_384,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     routerOptions: { maxParamLength: 100 },
     // An address that cannot be read comes by no hook.
     frameworkErrors(_error, _request, reply) {
+      measureAnswer(metrics, reply.raw);
       reply.hijack();
       reply.raw.writeHead(400, { ...HEADERS, 'content-type': 'text/plain' });
       reply.raw.end('the address is not right\n');
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  const { version, maxRequests, hosts, token, reports, previews, messages, logger } = options;
-  const { detail } = messages;
   const feed = createLiveFeed({ ...options, detail });
   const sessions = new Sessions();
+  measureRequests(app, metrics);
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(HEADERS);
   });
   guard(app, { hosts, sessions, token });
-  limitRequests(app, maxRequests);
+  limitRequests(app, maxRequests, metrics);
   // Forms, and JSON of programs that have the token: the text of other sites is not read.
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(
@@ -135,6 +142,8 @@ export async function createWeb(options: WebOptions) {
       observeConnections(server);
       answerRequests(server, (request, response) => app.routing(request, response));
     },
+    /** How many look at clicks as they come. */
+    viewers: () => feed.viewers,
     /** Ends every session, and drops who looks at clicks as they come. */
     endSessions(): void {
       sessions.endAll();

@@ -20,6 +20,7 @@ const alerts = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name = '']) => nam
 
 let folder: string;
 let redis: Redis;
+let web: number;
 let certificates: Certificates;
 let service: Service;
 let prometheus: PeerProcess;
@@ -30,6 +31,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'alerts-'));
   redis = await startRedis();
   certificates = await makeCertificates();
+  web = await freePort();
+  writeFileSync(join(folder, 'token'), '0123456789abcdef');
   service = await startService(
     `workers = 2
      link_store = redis
@@ -38,6 +41,7 @@ beforeAll(async () => {
        stream_max_length = 1000  journal_max_size = 64K
        webhook = "http://127.0.0.1:${await freePort()}/"  webhook_interval = 0.1  webhook_retry_for = 3
      }
+     Web_Listener { Listen "127.0.0.1:${web}" { } token_file = "${folder}/token" }
      HTTP_Listener { tls_certificate = "${certificates.certificate}"  tls_key = "${certificates.key}" }
      ESMTP_Listener {
        click_tracking_enabled = on  tracking_domain = "click.test"  on_failure = seal
@@ -162,6 +166,15 @@ describe('each alert fires', () => {
   test('when mail passes that is not tracked', async () => {
     type = 'multipart/signed; boundary=x';
     await firing('ClickmilterTrackedShareFell');
+  });
+
+  test('when somebody guesses the token of the engagement page', async () => {
+    const headers = { authorization: 'Bearer a-guess' };
+    for (let guess = 0; guess < 40; guess++) {
+      const { status } = await fetch(`http://127.0.0.1:${web}/`, { headers });
+      expect([401, 429]).toContain(status);
+    }
+    await firing('ClickmilterLoginsFail');
   });
 
   test('when Redis is away', async () => {

@@ -21,11 +21,14 @@ let api: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dashboard-'));
   redis = await startRedis();
+  const web = await freePort();
+  writeFileSync(join(folder, 'token'), '0123456789abcdef');
   service = await startService(
     `workers = 2
      link_store = redis
      redis { url = "${redis.url}" command_timeout = 0.3 }
      events { automatic_within = 0 }
+     Web_Listener { Listen "127.0.0.1:${web}" { } token_file = "${folder}/token" }
      ESMTP_Listener { click_tracking_enabled = on  tracking_domain = "click.test" }`,
   );
   const port = await freePort();
@@ -48,6 +51,7 @@ scrape_configs: [{ job_name: mail, static_configs: [{ targets: ["127.0.0.1:${con
     ),
   );
   await everythingHappens();
+  expect((await fetch(`http://127.0.0.1:${web}/`)).status).toBe(200);
 }, 90_000);
 afterAll(async () => {
   await prometheus?.stop();

@@ -1,17 +1,19 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { silent } from '../../src/lib/logger.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
-import { ProcessMetrics } from '../../src/service/metrics.ts';
+import { exposition, ProcessMetrics } from '../../src/service/metrics.ts';
 import { Releasers } from '../../src/service/releasers.ts';
 import { serveWeb } from '../../src/service/serve-web.ts';
 import type { Context } from '../../src/service/service.ts';
 import { freePort } from '../helpers/free-port.ts';
+import { recordedLog } from '../helpers/recorded.ts';
 
 /** Serves the page of a configuration. @param listener what stands in Web_Listener */
 async function serve(listener: string) {
@@ -28,9 +30,15 @@ async function serve(listener: string) {
   });
   const metrics = new ProcessMetrics('main', '1');
   const links = { keys: { keys: () => new SealKeys([newSealKey([], 0)]) } };
-  const context = { logger: silent, metrics, links, releasers, config: () => config };
+  const log = recordedLog();
+  const context = { logger: log.logger, metrics, links, releasers, config: () => config };
   const { reload } = await serveWeb(config.web.listen, context as unknown as Context);
-  return { folder, reload };
+  return {
+    folder,
+    reload,
+    metrics,
+    lines: () => log.lines.filter(({ level }) => level !== 'info'),
+  };
 }
 
 const statusOf = (options: object) =>
@@ -54,7 +62,9 @@ test('serves every address, unix sockets among them', async () => {
 
 test('a reload reads the token again', async () => {
   const port = await freePort();
-  const { folder, reload } = await serve(`Listen "127.0.0.1:${port}" { } token_file = "token"`);
+  const { folder, reload, lines } = await serve(
+    `Listen "127.0.0.1:${port}" { } token_file = "token"`,
+  );
   const look = (token: string) =>
     statusOf({ port, host: '127.0.0.1', headers: { authorization: `Bearer ${token}` } });
   expect(await look('the-first-token-1')).toBe(200);
@@ -64,7 +74,15 @@ test('a reload reads the token again', async () => {
   expect(await look('the-second-token')).toBe(200);
   expect(await look('the-first-token-1')).toBe(401);
   writeFileSync(join(folder, 'token'), 'short');
-  expect(reload).toThrow(/expected one line of 16 to 512/);
+  expect(lines()).toEqual([]);
+  reload();
+  expect(lines()).toEqual([
+    {
+      level: 'error',
+      message: 'token_file cannot be used: the old token stays in use',
+      reason: expect.stringContaining('expected one line of 16 to 512'),
+    },
+  ]);
   expect(await look('the-second-token')).toBe(200);
 });
 
@@ -76,3 +94,20 @@ test.each(['127.0.0.1', '[::1]'])(
     expect(await statusOf({ port, host: address.replace(/[[\]]/g, '') })).toBe(200);
   },
 );
+
+test('connections beyond max_connections are dropped and counted', async () => {
+  const port = await freePort();
+  const { metrics } = await serve(`Listen "127.0.0.1:${port}" { } max_connections = 1`);
+  const counted = async () => {
+    const { text } = await exposition([await metrics.snapshot()]);
+    return /refused_total\{limit="max_connections",worker="main"\} (\d+)/.exec(text)?.[1];
+  };
+  expect(await counted()).toBe('0');
+  const first = connect(port, '127.0.0.1');
+  onTestFinished(() => void first.destroy());
+  await once(first, 'connect');
+  await expect
+    .poll(() => statusOf({ port, host: '127.0.0.1' }).catch(() => 'dropped'))
+    .toBe('dropped');
+  expect(Number(await counted())).toBeGreaterThan(0);
+});

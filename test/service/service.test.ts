@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { startService } from '../../src/service/service.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';
+import { recordedLog } from '../helpers/recorded.ts';
 
 describe('the engagement page cannot listen', () => {
   const other = createServer();
@@ -45,7 +47,7 @@ Web_Listener { Listen "127.0.0.1:${taken}" { } }`);
     expect(started.error.mock.calls).toEqual([
       [
         { reason: expect.stringContaining('EADDRINUSE') },
-        'engagement page failed: it is not served, mail and clicks are',
+        'engagement page failed: mail and clicks are served, and a reload tries it again',
       ],
     ]);
   });
@@ -53,4 +55,51 @@ Web_Listener { Listen "127.0.0.1:${taken}" { } }`);
   test('does not start alone', async () => {
     await expect(start(['web', 'control'], false)).rejects.toThrow('EADDRINUSE');
   });
+});
+
+test('a page that could not be served is tried again by each reload, which goes on without it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'clickmilter-service-'));
+  const [milter, web, control] = [await freePort(), await freePort(), await freePort()];
+  const configured = (level: string) =>
+    configurationOf(`link_store = sealed
+state_directory = "${folder}"
+log { level = ${level} }
+Milter_Listener { Listen "127.0.0.1:${milter}" { } }
+Control_Listener { Listen "127.0.0.1:${control}" { } }
+Web_Listener { Listen "127.0.0.1:${web}" { } token_file = "${folder}/token" }`);
+  const { logger: recorder, lines } = recordedLog();
+  const logger = { ...recorder, level: 'info' };
+  const errors = () => lines.filter(({ level }) => level === 'error').map(({ reason }) => reason);
+  onTestFinished(() => rm(folder, { recursive: true }));
+  writeFileSync(join(folder, 'token'), 'short');
+  const service = await startService(configured('info'), {
+    logger,
+    roles: ['milter', 'web', 'control'],
+  });
+  onTestFinished(() => service.close());
+  const broken = expect.stringContaining('expected one line of 16 to 512');
+  expect(errors()).toEqual([broken]);
+
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 2_000); // of the same line
+  await service.reload(configured('warn'));
+  expect([logger.level, errors()]).toEqual(['warn', [broken, broken]]);
+  writeFileSync(join(folder, 'token'), '0123456789abcdef');
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(web, '127.0.0.1', resolve));
+  await service.reload(configured('info'));
+  expect(errors().at(-1)).toContain('EADDRINUSE');
+  await new Promise((resolve) => other.close(resolve));
+
+  await service.reload(configured('info'));
+  expect(errors()).toHaveLength(3);
+  expect([...service.addresses.keys()]).toContain('web');
+  const headers = { authorization: 'Bearer 0123456789abcdef' };
+  expect((await fetch(`http://127.0.0.1:${web}/`, { headers })).status).toBe(200);
+  const metrics = await (await fetch(`http://127.0.0.1:${control}/metrics`)).text();
+  expect(metrics).toContain('clickmilter_web_live_viewers{worker="main"} 0');
+  expect(metrics).toContain(
+    'clickmilter_web_requests_total{view="/",status="200",worker="main"} 1',
+  );
+  await service.close();
+  await expect(fetch(`http://127.0.0.1:${web}/`)).rejects.toThrow();
 });

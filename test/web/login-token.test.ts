@@ -39,7 +39,7 @@ describe('guesses', () => {
   ])('of %s are bounded', (_name, one, another) => {
     const token = new LoginToken(TOKEN);
     expect(guess(token, one, 10)).toBe('wrong');
-    expect(token.check(TOKEN, another)).toBe('late');
+    expect(token.check(TOKEN, another)).toBe('too many');
   });
 
   test.each([
@@ -48,7 +48,7 @@ describe('guesses', () => {
     ['a unix socket', '192.0.2.1', undefined],
   ])('leave %s its own', (_name, one, another) => {
     const token = new LoginToken(TOKEN);
-    expect(guess(token, one, 100)).toBe('late');
+    expect(guess(token, one, 100)).toBe('too many');
     expect(token.check(TOKEN, another)).toBe('right');
   });
 
