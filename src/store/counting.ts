@@ -27,10 +27,15 @@ export const UNKNOWN_KEY = '(unknown)';
 /** Characters of a campaign, link or other key that are counted: they come from outside. */
 const MAX_TEXT = 300;
 
-/** Cuts a campaign, link or other key to the length that is counted. */
+/**
+ * A campaign, link or other key as it is counted, which is a text that a form can send back. The
+ * names that stand for several are in quotes where a sender gave them.
+ */
 export function countedText(text: string): string {
   // A copy: a piece of a string keeps the whole string in memory.
-  return text.length <= MAX_TEXT ? text : Buffer.from(text.slice(0, MAX_TEXT)).toString();
+  const cut = text.length <= MAX_TEXT ? text : Buffer.from(text.slice(0, MAX_TEXT)).toString();
+  if (cut === OTHER_KEY || cut === UNKNOWN_KEY) return `"${cut}"`;
+  return cut.replace(/[\p{Cc}\p{Cs}]/gu, '\ufffd');
 }
 
 const NO_TAGS: readonly string[] = [];

@@ -1,4 +1,4 @@
-import { dayAndHour } from './counting.ts';
+import { dayAndHour, OTHER_KEY, UNKNOWN_KEY } from './counting.ts';
 import {
   REPORT_BY,
   REPORT_SCOPES,
@@ -27,6 +27,14 @@ export function daysKept(by: ReportBy, filter: ReportFilter): number {
 
 function scopeIn(filter: ReportFilter) {
   return REPORT_SCOPES.find((scope) => filter[scope] !== undefined);
+}
+
+/**
+ * Whether a row is about one campaign, pathway, tag or link; the others have a key that stands for
+ * several.
+ */
+export function isNamed(key: string): boolean {
+  return key !== '' && key !== OTHER_KEY && key !== UNKNOWN_KEY;
 }
 
 /** The numbers of a campaign in the hours `from` to `to` (excluded) since it began. */

@@ -4,10 +4,11 @@ import { readLife } from '../store/engagement.ts';
 import type { Previews, ReportBy, Reports } from '../store/store.ts';
 import { ClickMap, clickMapSection, readClickMap } from './click-map.ts';
 import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
-import { type Html, html, shownName } from './html.ts';
+import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
-import { countLink, shareOf, shownShare } from './numbers.ts';
+import { countLink, shareLink, shareOf } from './numbers.ts';
 import { answers, respond } from './respond.ts';
+import { rowName } from './row-name.ts';
 import { Row } from './schemas.ts';
 import { SinceFirst, sinceFirst } from './since-first.ts';
 import {
@@ -99,31 +100,32 @@ async function readCampaign(
 }
 
 function campaignPage(selection: Selection, campaign: Campaign): Html {
-  const { campaign: name = '' } = selection;
+  const { campaign: title = '' } = selection;
   const clicks = campaign.days.reduce((sum, row) => sum + row.people_clicked, 0);
   const list = (by: ReportBy): List => {
     const all = addressOf('/rows', { by, ...selection });
     return {
       all,
+      name: ({ key }) => rowName(by, key, selection),
       csv: addressOf('/rows.csv', { by, ...selection }),
-      columns: [...clickColumns<Row>(() => all), shareColumn(clicks)],
+      columns: [...clickColumns<Row>(() => all), shareColumn(clicks, all)],
     };
   };
-  const { columns, ...places } = list('position');
+  const { columns, name: place, ...places } = list('position');
   return page({
-    title: `Campaign ${name}`,
+    title: `Campaign ${title}`,
     path: '/campaign',
     selection,
     narrowing: ['campaign'],
     content: html`${figuresOf(selection, campaign)}
-${sincePlot(name, campaign)}
+${sincePlot(title, campaign)}
 ${timelines(selection, campaign)}
 ${clickMapSection(selection, campaign.click_map)}
 ${rankedPlot('Links', 'Link', campaign.links, list('link'))}
 <section><h2>Places of links</h2>
 ${table({
   label: 'Places of links',
-  columns: [{ title: 'Part, place and link', cell: ({ key }) => shownName(key) }, ...columns],
+  columns: [{ title: 'Part, place and link', cell: place }, ...columns],
   rows: campaign.positions,
   ...places,
 })}</section>
@@ -136,14 +138,16 @@ ${rankedPlot('Recipients’ domains', 'Domain', campaign.domains, list('domain')
 interface List {
   readonly all: string;
   readonly csv: string;
+  /** The name of a row. */
+  readonly name: (row: Row) => Html;
   readonly columns: readonly Column<Row>[];
 }
 
 /** The share of a row in all clicks of people. */
-function shareColumn(clicks: number): Column<{ readonly people_clicked: number }> {
+function shareColumn(clicks: number, rows: string): Column<{ readonly people_clicked: number }> {
   return {
     title: 'Share of people’s clicks',
-    cell: (row) => shownShare(shareOf(row.people_clicked, clicks)),
+    cell: (row) => shareLink(shareOf(row.people_clicked, clicks), rows),
   };
 }
 
@@ -153,7 +157,7 @@ function sentColumns(rows: string): readonly Column<Row>[] {
     { title: 'Messages', cell: (row) => countLink(row.messages ?? 0, rows) },
     {
       title: 'Rate',
-      cell: (row) => shownShare(shareOf(row.people_unique_clicked, row.messages ?? 0)),
+      cell: (row) => shareLink(shareOf(row.people_unique_clicked, row.messages ?? 0), rows),
     },
   ];
 }
@@ -162,14 +166,19 @@ function rankedPlot(
   label: string,
   title: string,
   rows: readonly Row[],
-  { columns, ...addresses }: List,
+  { columns, name: cell, ...addresses }: List,
 ): Html | false {
   if (rows.length === 0) return false;
-  const first = { title, cell: ({ key }: Row) => shownName(key) };
   const sent = rows.some(({ messages }) => messages !== undefined)
     ? sentColumns(addresses.all)
     : [];
-  return plot({ kind: 'bars', label, columns: [first, ...columns, ...sent], rows, ...addresses });
+  return plot({
+    kind: 'bars',
+    label,
+    columns: [{ title, cell }, ...columns, ...sent],
+    rows,
+    ...addresses,
+  });
 }
 
 function sincePlot(campaign: string, { began, since_first: rows }: Campaign): Html | false {
@@ -186,7 +195,7 @@ function sincePlot(campaign: string, { began, since_first: rows }: Campaign): Ht
         cell: ({ hours }) => html`<data value="${hours}">${shownHours(hours)}</data>`,
       },
       ...clickColumns<SinceFirst>(() => hours, ' until then'),
-      shareColumn(last.people_clicked),
+      shareColumn(last.people_clicked, hours),
     ],
     rows,
     all: hours,

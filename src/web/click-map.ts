@@ -9,7 +9,7 @@ import type { Previews, Report, Reports } from '../store/store.ts';
 import { BadRequest, NotFound } from './errors.ts';
 import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
-import { countLink, shownShare } from './numbers.ts';
+import { countLink, shareLink } from './numbers.ts';
 import { Page, Problem } from './schemas.ts';
 import { table } from './table.ts';
 
@@ -263,8 +263,8 @@ ${table({
       cell: ({ part, position = '' }) => html`<span class="place">${part} ${position}</span>`,
     },
     { title: 'People who clicked it', cell: ({ people }) => countLink(people, all) },
-    { title: 'Of all who clicked', cell: (row) => shownShare(row.people_share) },
-    { title: 'Automatic', cell: (row) => shownShare(row.automatic_share) },
+    { title: 'Of all who clicked', cell: (row) => shareLink(row.people_share, all) },
+    { title: 'Automatic', cell: (row) => shareLink(row.automatic_share, all) },
   ],
   rows,
   all,

@@ -17,3 +17,9 @@ export function shareOf(part: number, whole: number): number | null {
 export function countLink(value: number, address: string): Html {
   return html`<data value="${value}"><a href="${address}">${shownCount(value)}</a></data>`;
 }
+
+/** A share that leads to the rows behind it. */
+export function shareLink(share: number | null, address: string): Html | string {
+  if (share === null) return shownShare(share);
+  return html`<data value="${share}"><a href="${address}">${shownShare(share)}</a></data>`;
+}

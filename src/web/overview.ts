@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
+import { isNamed } from '../store/engagement.ts';
 import type { ReportBy, Reports } from '../store/store.ts';
 import { addressOf, FilterQuery, hoursOf, type Selection, selectionOf } from './filters.ts';
-import { type Html, html, shownName } from './html.ts';
+import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
-import { countLink, shareOf, shownShare } from './numbers.ts';
+import { countLink, shareLink, shareOf } from './numbers.ts';
 import { answers, respond } from './respond.ts';
+import { rowName } from './row-name.ts';
 import { Row } from './schemas.ts';
 import {
   clickColumns,
@@ -74,22 +76,17 @@ ${overview.links.length > 0 && links(selection, overview)}`,
 }
 
 function campaigns(selection: Selection, { campaigns: rows }: Overview): Html {
-  const { since, until } = selection;
+  const { since, until, pathway, tag } = selection;
   const all = addressOf('/rows', { by: 'campaign', ...selection });
-  // No filter stands for mail without a campaign.
+  // A view is narrowed to one name, and to none of a row that stands for several.
+  const isOfAllMail = pathway === undefined && tag === undefined;
   const at = ({ key: campaign }: Row, by: ReportBy) =>
-    campaign === '' ? all : addressOf('/rows', { by, since, until, campaign });
+    isOfAllMail && isNamed(campaign) ? addressOf('/rows', { by, since, until, campaign }) : all;
   return html`<section><h2>Campaigns</h2>
 ${table({
   label: 'Campaigns',
   columns: [
-    {
-      title: 'Campaign',
-      cell: (row) =>
-        row.key === ''
-          ? shownName('', '(no campaign)')
-          : html`<a href="${addressOf('/campaign', { campaign: row.key, since, until })}">${shownName(row.key)}</a>`,
-    },
+    { title: 'Campaign', cell: ({ key }) => rowName('campaign', key, selection) },
     { title: 'Messages', cell: (row) => countLink(row.messages ?? 0, at(row, 'day')) },
     {
       title: 'People who clicked',
@@ -97,7 +94,8 @@ ${table({
     },
     {
       title: 'Rate',
-      cell: (row) => shownShare(shareOf(row.people_unique_clicked, row.messages ?? 0)),
+      cell: (row) =>
+        shareLink(shareOf(row.people_unique_clicked, row.messages ?? 0), at(row, 'day')),
     },
     {
       title: 'People’s clicks',
@@ -120,7 +118,7 @@ function links(selection: Selection, { links: rows }: Overview): Html {
     kind: 'bars',
     label: 'Top links',
     columns: [
-      { title: 'Link', cell: ({ key }) => shownName(key) },
+      { title: 'Link', cell: ({ key }) => rowName('link', key, selection) },
       ...clickColumns(() => all),
       { title: 'People who clicked', cell: (row) => countLink(row.people_unique_clicked, all) },
     ],

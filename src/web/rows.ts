@@ -11,11 +11,12 @@ import {
 } from '../store/store.ts';
 import { BadRequest } from './errors.ts';
 import { addressOf, Filters, Selected, type Selection, selectionOf } from './filters.ts';
-import { type Html, html, shownName } from './html.ts';
+import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
 import { shareOf, shownCount, shownShare } from './numbers.ts';
 import { numbersOf, reportCsv } from './report-formats.ts';
 import { answers, respond } from './respond.ts';
+import { rowName } from './row-name.ts';
 import { Problem, Row, Total, Unreadable } from './schemas.ts';
 import { type Column, table } from './table.ts';
 
@@ -123,7 +124,10 @@ ${unreadable > 0 && html`<p role="alert">${shownCount(unreadable)} counts are le
 ${table({
   label: `Rows by ${by}`,
   columns: [
-    { title: TITLES[by], cell: (row) => (row === total ? 'Total' : nameOf(by, selection, row)) },
+    {
+      title: TITLES[by],
+      cell: (row) => (row === total ? 'Total' : rowName(by, row.key, selection)),
+    },
     ...columns(total.messages !== undefined),
   ],
   rows: sorted,
@@ -131,13 +135,6 @@ ${table({
   csv: addressOf('/rows.csv', { by, ...selection }),
 })}`,
   });
-}
-
-/** The name of a row; that of a campaign leads to its view. */
-function nameOf(by: ReportBy, { since, until }: Selection, { key }: ReportRow): Html {
-  if (by !== 'campaign' || key === '') return shownName(key);
-  const address = addressOf('/campaign', { campaign: key, since, until });
-  return html`<a href="${address}">${shownName(key)}</a>`;
 }
 
 /** @param hasMessages whether messages are counted by row */

@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox';
-import { timeOf } from '../store/engagement.ts';
+import { isNamed, timeOf } from '../store/engagement.ts';
 import type { Report, ReportBy, ReportRow, Reports } from '../store/store.ts';
 import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
-import { type Html, html } from './html.ts';
-import { countLink, shareOf, shownCount, shownShare } from './numbers.ts';
+import { type Content, type Html, html } from './html.ts';
+import { countLink, shareLink, shareOf, shownCount } from './numbers.ts';
 import { numbersOf } from './report-formats.ts';
 import { Row, Unreadable } from './schemas.ts';
 import { type Column, plot } from './table.ts';
@@ -85,15 +85,26 @@ export function mostClicked({ rows }: Report, most: number): Row[] {
   return [...rows].sort(byPeople).slice(0, most).map(asJson);
 }
 
-/** Figures with their changes. */
+/** How the figures of each kind are written, with a link to their rows. */
+const LINKS = {
+  count: (value: number | null, address: string) => countLink(value ?? 0, address),
+  share: shareLink,
+};
+type Kind = keyof typeof LINKS;
+
+/** Figures with their changes against the period before. */
 export function figuresOf(selection: Selection, summary: Summary): Html {
-  const rowsAt = (by: ReportBy) => addressOf('/rows', { by, ...selection });
+  const now = addressOf('/rows', { by: 'day', ...selection });
+  const before = addressOf('/rows', { by: 'day', ...selection, ...summary.before });
+  const card = (title: string, figure: Figure, kind: Kind) =>
+    html`<div><dt>${title}</dt><dd>${LINKS[kind](figure.value, now)}</dd>
+<dd>${change(figure, kind, before)}</dd></div>`;
   const { messages, people_unique_clicked: people, rate, automatic_share: automatic } = summary;
   return html`<dl class="figures">
-${card('Messages', messages, rowsAt('day'), 'count')}
-${card('People who clicked', people, rowsAt('day'), 'count')}
-${card('Rate', rate, rowsAt('day'), 'share')}
-${card('Automatic share', automatic, rowsAt('day'), 'share')}
+${card('Messages', messages, 'count')}
+${card('People who clicked', people, 'count')}
+${card('Rate', rate, 'share')}
+${card('Automatic share', automatic, 'share')}
 </dl>
 <p class="quiet">Changes are against ${summary.before.since} to ${summary.before.until}.</p>
 ${summary.unreadable > 0 && html`<p role="alert">${shownCount(summary.unreadable)} counts are left out: they cannot be read.</p>`}`;
@@ -105,29 +116,20 @@ export function timelines(selection: Selection, { hours, days }: Summary): Html 
 ${timeline('day', selection, days)}`;
 }
 
-/** A figure with its change against the period before: counts in per cent, shares in points. */
-function card(
-  title: string,
-  { value, before }: Figure,
-  address: string,
-  kind: 'count' | 'share',
-): Html {
-  const shown = kind === 'share' ? shownShare(value) : shownCount(value ?? 0);
-  return html`<div><dt>${title}</dt><dd><a href="${address}"><data value="${value ?? ''}">${shown}</data></a></dd>
-<dd>${change(value, before, kind)}</dd></div>`;
-}
-
-function change(value: number | null, before: number | null, kind: 'count' | 'share'): string {
+/** The change of a figure: counts in per cent, shares in points. */
+function change({ value, before }: Figure, kind: Kind, rowsBefore: string): Content {
   const isShare = kind === 'share';
   if (value === null || before === null || (before === 0 && !isShare)) return 'nothing before';
   const difference = isShare ? 100 * (value - before) : (100 * (value - before)) / before;
   const sign = difference > 0 ? '+' : difference < 0 ? '−' : '±';
-  const from = isShare ? shownShare(before) : shownCount(before);
-  return `${sign}${Math.abs(difference).toFixed(1)}${isShare ? ' points' : '%'} from ${from}`;
+  const size = `${sign}${Math.abs(difference).toFixed(1)}${isShare ? ' points' : '%'}`;
+  return html`${size} from ${LINKS[kind](before, rowsBefore)}`;
 }
 
 function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Row[]): Html | false {
-  const rows = withoutGaps(by, selection, counted);
+  // Hours of an earlier release are not known.
+  const timed = counted.filter(({ key }) => isNamed(key));
+  const rows = withoutGaps(by, selection, timed);
   if (rows.length === 0) return false;
   const rowsAt = (of: ReportBy, { key }: Row) => {
     const day = key.slice(0, 10);
@@ -138,11 +140,12 @@ function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Ro
     label: `Clicks by ${by}`,
     columns: [
       { title: by === 'hour' ? 'Hour (UTC)' : 'Day (UTC)', cell: ({ key }) => timeCell(key) },
-      ...clickColumns<Row>((row) => rowsAt('link', row)),
+      // The rows of a day are its links and campaigns; those of an hour are the hours of its day.
+      ...clickColumns<Row>((row) => rowsAt(by === 'day' ? 'link' : by, row)),
       {
         title: 'Messages',
         series: 'messages',
-        cell: (row) => countLink(row.messages ?? 0, rowsAt(by, row)),
+        cell: (row) => countLink(row.messages ?? 0, rowsAt(by === 'day' ? 'campaign' : by, row)),
       },
     ],
     rows,

@@ -20,6 +20,28 @@ const dayOf = (time: number) => new Date(time).toISOString().slice(0, 10);
 /** What counters promise. @param open gives the same store each time */
 export function countersContract(open: () => Store, numRuns = 20): void {
   describe('counters', () => {
+    test.each([
+      ['(other)', '"(other)"'],
+      ['(unknown)', '"(unknown)"'],
+      ['a\0b\nc', 'a\ufffdb\ufffdc'],
+      ['half \ud83d', 'half \ufffd'],
+    ])('the campaign %j is counted by a name of its own', async (campaign, key) => {
+      const { counters } = open();
+      const facts = { time: at(3), campaign, pathway: campaign, tags: [campaign] };
+      counters.sent({ ...facts, links: 1 });
+      const click = { messageId: campaign, part: 'html', link: campaign, count: 1 } as const;
+      counters.book({ ...facts, ...click }, 'people');
+      await counters.flush();
+      const report = { rows: [{ key, clicks: 1 }], total: { clicks: 1 } };
+      for (const by of ['campaign', 'pathway', 'tag', 'link'] as const) {
+        const since = dayOf(facts.time);
+        for (const name of [campaign, key]) {
+          const query = { by, since, until: since, campaign: name };
+          expect(await counters.report(query)).toMatchObject(report);
+        }
+      }
+    });
+
     test('add up to a report, with people and machines apart', async () => {
       const { counters } = open();
       const [time, campaign, pathway] = [at(2), 'autumn', 'news'];

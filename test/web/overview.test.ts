@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { timelines } from '../../src/web/summary.ts';
 import { openWeb } from '../helpers/web.ts';
 
 const NOW = Date.parse('2026-03-10T12:00:00Z');
@@ -93,9 +94,13 @@ describe('the overview', () => {
     expect(body).toContain('<figure class="plot" data-plot="time">');
     expect(body).toContain('<time datetime="2026-03-10T12:00Z">');
     expect(body).toContain('<th scope="col" data-series="people">');
-    expect(body).toContain('+100.0% from 4');
-    const address = '/rows?by=link&amp;since=2026-03-10&amp;until=2026-03-10';
-    expect(body).toContain(`<data value="2"><a href="${address}">2</a></data>`);
+    const number = (value: number, by: string, days: string) =>
+      `<data value="${value}"><a href="/rows?by=${by}&amp;${days}">${value}</a></data>`;
+    const before = 'since=2026-01-10&amp;until=2026-02-08';
+    expect(body).toContain(`+100.0% from ${number(4, 'day', before)}`);
+    const day = 'since=2026-03-10&amp;until=2026-03-10';
+    expect(body).toContain(number(2, 'link', day));
+    expect(body).toContain(number(3, 'hour', day));
     expect(body).not.toMatch(/<script(?! type="module" src)|<style| style="| on\w+="/);
   });
 
@@ -116,4 +121,21 @@ describe('the overview', () => {
       expect([0, ...values], address).toContain(Number(number));
     }
   });
+});
+
+test('hours that an earlier release did not count are not drawn', async () => {
+  const row = { count_clicked: 0, count_raw_clicked: 0, count_unique_clicked: 0 };
+  const people = { people_clicked: 0, people_raw_clicked: 0, people_unique_clicked: 0 };
+  const hours = ['(unknown)', '2026-03-10T11'].map((key) => {
+    return { key, ...row, ...people, automatic_clicked: 0, unknown_clicked: 0 };
+  });
+  const figure = { value: 0, before: 0 };
+  const period = { since: '2026-03-09', until: '2026-03-10' };
+  const figures = { messages: figure, people_unique_clicked: figure, rate: figure };
+  const summary = { ...period, ...figures, automatic_share: figure, before: period, unreadable: 0 };
+  const drawn = timelines(period, { ...summary, days: [], hours }).toString();
+  expect(drawn.match(/<time [^>]+>/g)).toEqual([
+    '<time datetime="2026-03-10T11:00Z">',
+    '<time datetime="2026-03-10T12:00Z">',
+  ]);
 });

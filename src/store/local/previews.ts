@@ -8,6 +8,7 @@ import {
   MAX_CAMPAIGNS,
   type PreviewVersion,
 } from '../../preview/versions.ts';
+import { countedText } from '../counting.ts';
 import type { Previews } from '../store.ts';
 
 const NAME = /^[\w-]{43}\.preview$/;
@@ -57,6 +58,6 @@ export class PreviewFiles implements Previews {
   }
 
   #pathOf(campaign: string): string {
-    return join(this.#folder, `${hash('sha256', campaign, 'base64url')}.preview`);
+    return join(this.#folder, `${hash('sha256', countedText(campaign), 'base64url')}.preview`);
   }
 }

@@ -6,6 +6,7 @@ import {
   MAX_CAMPAIGNS,
   type PreviewVersion,
 } from '../../preview/versions.ts';
+import { countedText } from '../counting.ts';
 import type { Previews } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 import { isOfOtherType } from './count-fields.ts';
@@ -33,7 +34,7 @@ export class RedisPreviews implements Previews {
 
   async add(campaign: string, skeleton: string, days: number): Promise<void> {
     const { keys } = this.#connection;
-    const name = shortDigest(campaign);
+    const name = shortDigest(countedText(campaign));
     const key = keys.preview(name);
     for (let attempt = 0; ; attempt++) {
       const read = await this.#read(key);
@@ -68,7 +69,7 @@ export class RedisPreviews implements Previews {
   }
 
   async of(campaign: string): Promise<readonly PreviewVersion[]> {
-    const key = this.#connection.keys.preview(shortDigest(campaign));
+    const key = this.#connection.keys.preview(shortDigest(countedText(campaign)));
     const value = await this.#read(key);
     if (value === FOREIGN) throw new Error(`${key}: expected a preview`);
     return value.length === 0 ? [] : decodeVersions(value);

@@ -1,16 +1,15 @@
-import { noNumbers } from '../../../src/store/counting.ts';
+import { countedKeys, countedText, noNumbers } from '../../../src/store/counting.ts';
 import { ReportSum } from '../../../src/store/report-sum.ts';
-import {
-  type ClickClass,
-  type CountedClick,
-  type Counters,
-  REPORT_SCOPES,
-  type Report,
-  type ReportBy,
-  type ReportQuery,
-  type ReportRow,
-  type SentAt,
-  type SentMessage,
+import type {
+  ClickClass,
+  CountedClick,
+  Counters,
+  Report,
+  ReportBy,
+  ReportQuery,
+  ReportRow,
+  SentAt,
+  SentMessage,
 } from '../../../src/store/store.ts';
 
 type Sums = Omit<Required<ReportRow>, 'key'>;
@@ -41,8 +40,8 @@ export class MemoryCounters implements Counters {
       keys: {
         ...keysOf(click),
         part: [part],
-        link: [link],
-        position: [`${part} ${position} ${link}`],
+        link: [countedText(link)],
+        position: [`${part} ${position} ${countedText(link)}`],
       },
       sums: {
         clicks: count,
@@ -64,16 +63,17 @@ export class MemoryCounters implements Counters {
   async flush() {}
 
   async report(query: ReportQuery): Promise<Report> {
-    const { by, since = '', until = '9999' } = new ReportSum(query).query;
+    const { by, since = '', until = '9999' } = query;
+    const { scope } = new ReportSum(query);
     const counts = this.#counts.filter(
       ({ keys }) =>
         (keys.day[0] ?? '') >= since &&
         (keys.day[0] ?? '') <= until &&
-        REPORT_SCOPES.every((one) => keys[one].includes(query[one] ?? keys[one][0] ?? '')),
+        (scope === undefined || keys[scope.by].includes(scope.value)),
     );
-    const only = REPORT_SCOPES.find((one) => one === by && query[one] !== undefined);
+    const only = scope?.by === by ? scope.value : undefined;
     const all = new Set(counts.flatMap((one) => one.keys[by]));
-    const keys = [...all].filter((key) => !only || key === query[only]).sort();
+    const keys = [...all].filter((key) => only === undefined || key === only).sort();
     const isOfLinks = by === 'link' || by === 'position';
     return {
       rows: keys.map((key) => {
@@ -95,20 +95,15 @@ export class MemoryCounters implements Counters {
   }
 }
 
-function keysOf({
-  time,
-  campaign = '',
-  pathway = '',
-  tags = [''],
-  recipientDomain = '',
-}: Omit<SentMessage, 'links'>) {
+function keysOf({ time, ...facts }: Omit<SentMessage, 'links'>) {
+  const { campaign, pathway, tags, recipientDomain } = countedKeys(facts);
   const text = new Date(time).toISOString();
   return {
     day: [text.slice(0, 10)],
     hour: [text.slice(0, 13)],
     campaign: [campaign],
     pathway: [pathway],
-    tag: tags,
+    tag: tags.length > 0 ? tags : [''],
     domain: [recipientDomain],
   };
 }

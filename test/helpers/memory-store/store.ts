@@ -9,6 +9,7 @@ import {
 } from '../../../src/link/stored-token.ts';
 import { addToValue, decodeVersions } from '../../../src/preview/versions.ts';
 import { BlockSet, rulingKey } from '../../../src/store/block-set.ts';
+import { countedText } from '../../../src/store/counting.ts';
 import { isEventAbout } from '../../../src/store/event-line.ts';
 import { optOutDigest } from '../../../src/store/opt-outs.ts';
 import type { Ruling, Store } from '../../../src/store/store.ts';
@@ -81,11 +82,11 @@ export function createMemoryStore(): Store {
     counters: new MemoryCounters(),
     previews: {
       async add(campaign, skeleton, days) {
-        const { value } = addToValue(previews.get(campaign), skeleton, days);
-        previews.set(campaign, value);
+        const { value } = addToValue(previews.get(countedText(campaign)), skeleton, days);
+        previews.set(countedText(campaign), value);
       },
       async of(campaign) {
-        const value = previews.get(campaign);
+        const value = previews.get(countedText(campaign));
         return value === undefined ? [] : decodeVersions(value);
       },
     },
