@@ -53,7 +53,7 @@ export class RunningWorker {
   /** Whether it has asked for its configuration. */
   #asked = false;
   /**
-   * Ticks of the primary since the last heartbeat; see `Workers`. Below 0 while it may still be
+   * Ticks of the primary since the last heartbeat; see `Slot.watch`. Below 0 while it may still be
    * starting.
    */
   missed: number;
