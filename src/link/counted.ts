@@ -1,3 +1,4 @@
+import { texts } from './fact.ts';
 import { commonDomain, type MessageFacts } from './facts.ts';
 
 /** The facts of a message by which it and its clicks are counted. None of them is an address. */
@@ -25,7 +26,23 @@ export function countedFacts(message: MessageFacts): CountedFacts {
   };
 }
 
+/** @param fields of a click event; their types are not checked */
+export function countedFactsOfEvent(fields: Readonly<Record<string, unknown>>): CountedFacts {
+  const { campaign_id, pathway, recipient_domain, rcpt_tags: tags } = fields;
+  return {
+    campaign: textOf(campaign_id),
+    pathway: textOf(pathway),
+    recipientDomain: textOf(recipient_domain),
+    tags: texts.isValid(tags) ? countedTags(tags) : undefined,
+  };
+}
+
+/** @returns undefined for an empty text and for what is not a text */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 /** The tags that are counted. */
-export function countedTags(tags: readonly string[]): readonly string[] {
+function countedTags(tags: readonly string[]): readonly string[] {
   return tags.length < 2 ? tags : [...new Set(tags.slice(0, MAX_TAGS))];
 }

@@ -1,4 +1,5 @@
-import { dayAndHour, OTHER_KEY, UNKNOWN_KEY } from './counting.ts';
+import type { CountedFacts } from '../link/counted.ts';
+import { countedKeys, countedText, dayAndHour, OTHER_KEY, UNKNOWN_KEY } from './counting.ts';
 import {
   REPORT_BY,
   REPORT_SCOPES,
@@ -23,6 +24,16 @@ export function breakdownsOf(filter: ReportFilter): readonly ReportBy[] {
 /** How many days a breakdown goes back. */
 export function daysKept(by: ReportBy, filter: ReportFilter): number {
   return sizeOf(by, scopeIn(filter))?.days ?? KEEP_DAYS;
+}
+
+/** Whether a message or click with these facts counts in reports with this filter. */
+export function countsIn(facts: CountedFacts, filter: ReportFilter): boolean {
+  const { campaign, pathway, tags } = countedKeys(facts);
+  const known = { campaign: [campaign], pathway: [pathway], tag: tags };
+  return REPORT_SCOPES.every((scope) => {
+    const value = filter[scope];
+    return value === undefined || known[scope].includes(countedText(value));
+  });
 }
 
 function scopeIn(filter: ReportFilter) {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
-import { countedTags } from '../link/counted.ts';
+import { countedFactsOfEvent, textOf } from '../link/counted.ts';
 import { texts } from '../link/fact.ts';
 import { RAW_URL } from '../link/facts.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
@@ -224,7 +224,7 @@ function clickOf(fields: EventFields): CountedClick | undefined {
   const name = textOf(fields['target_link_name']);
   const link = name === undefined || name === RAW_URL ? textOf(fields['target_link_url']) : name;
   const messageId = textOf(fields['message_id']);
-  const { part, rcpt_tags: tags } = fields;
+  const { part } = fields;
   if (time === undefined || link === undefined || messageId === undefined) return undefined;
   if (part !== 'text' && part !== 'html') return undefined;
   return {
@@ -234,13 +234,6 @@ function clickOf(fields: EventFields): CountedClick | undefined {
     part,
     position: countOf(fields['link_position']),
     count: countOf(fields['repeat_count']) ?? 1,
-    campaign: textOf(fields['campaign_id']),
-    pathway: textOf(fields['pathway']),
-    recipientDomain: textOf(fields['recipient_domain']),
-    tags: texts.isValid(tags) ? countedTags(tags) : undefined,
+    ...countedFactsOfEvent(fields),
   };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -2,12 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import { readLife } from '../store/engagement.ts';
 import type { Previews, ReportBy, Reports } from '../store/store.ts';
-import { ClickMap, clickMapSection, readClickMap } from './click-map.ts';
+import { ClickMap, clickMapSection, NotShown, readClickMap } from './click-map.ts';
+import { csvOf } from './csv.ts';
 import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
 import { countLink, shareLink, shareOf } from './numbers.ts';
-import { answers, respond } from './respond.ts';
+import { answers, CSV_ANSWERS, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row } from './schemas.ts';
 import { SinceFirst, sinceFirst } from './since-first.ts';
@@ -54,12 +55,30 @@ const Campaign = Type.Object({
 });
 type Campaign = Static<typeof Campaign>;
 
+/** The tables of the page that are no breakdown of reports: their columns as CSV, and their rows. */
+const TABLES = {
+  since_first: { columns: SinceFirst, rows: (campaign: Campaign) => campaign.since_first },
+  not_shown: { columns: NotShown, rows: (campaign: Campaign) => campaign.click_map.not_shown },
+} as const;
+const TABLE_NAMES = Object.keys(TABLES) as (keyof typeof TABLES)[];
+
+const CsvQuery = Type.Object(
+  {
+    table: Type.Enum(TABLE_NAMES, {
+      description:
+        '`since_first`: clicks since the first message; `not_shown`: clicked links that the click map does not show. `/rows.csv` has the others.',
+    }),
+    ...CampaignQuery.properties,
+  },
+  { additionalProperties: false },
+);
+
 interface CampaignSource {
   readonly reports: Reports;
   readonly previews: Previews;
 }
 
-/** `/campaign`: what was sent and clicked in one campaign. */
+/** `/campaign` and `/campaign.csv`: what was sent and clicked in one campaign. */
 export const campaignView: FastifyPluginAsyncTypebox<CampaignSource> = async (app, source) => {
   app.get(
     '/campaign',
@@ -74,6 +93,23 @@ export const campaignView: FastifyPluginAsyncTypebox<CampaignSource> = async (ap
       const selection = selectionOf(request.query);
       const campaign = await readCampaign(source, selection);
       return respond(request, reply, campaign, () => campaignPage(selection, campaign));
+    },
+  );
+  app.get(
+    '/campaign.csv',
+    {
+      schema: {
+        summary: 'A table of one campaign as CSV',
+        querystring: CsvQuery,
+        response: CSV_ANSWERS,
+      },
+    },
+    async (request, reply) => {
+      const { table, ...query } = request.query;
+      const { columns, rows } = TABLES[table];
+      const campaign = await readCampaign(source, selectionOf(query));
+      const csv = csvOf(Object.keys(columns.properties), rows(campaign));
+      return sendCsv(reply, table, csv);
     },
   );
 };
@@ -118,7 +154,7 @@ function campaignPage(selection: Selection, campaign: Campaign): Html {
     selection,
     narrowing: ['campaign'],
     content: html`${figuresOf(selection, campaign)}
-${sincePlot(title, campaign)}
+${sincePlot(selection, campaign)}
 ${timelines(selection, campaign)}
 ${clickMapSection(selection, campaign.click_map)}
 ${rankedPlot('Links', 'Link', campaign.links, list('link'))}
@@ -181,11 +217,11 @@ function rankedPlot(
   });
 }
 
-function sincePlot(campaign: string, { began, since_first: rows }: Campaign): Html | false {
+function sincePlot(selection: Selection, { began, since_first: rows }: Campaign): Html | false {
   const last = rows.at(-1);
   if (last === undefined) return false;
-  const life = { by: 'hour', campaign, since: began?.slice(0, 10) };
-  const hours = addressOf('/rows', life);
+  const { campaign } = selection;
+  const hours = addressOf('/rows', { by: 'hour', campaign, since: began?.slice(0, 10) });
   return plot({
     kind: 'log-hours',
     label: 'Clicks since the first message',
@@ -199,7 +235,7 @@ function sincePlot(campaign: string, { began, since_first: rows }: Campaign): Ht
     ],
     rows,
     all: hours,
-    csv: addressOf('/rows.csv', life),
+    csv: addressOf('/campaign.csv', { table: 'since_first', ...selection }),
   });
 }
 

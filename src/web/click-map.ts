@@ -147,7 +147,8 @@ const MAX_LISTED = 50;
 
 const time = (description: string) =>
   Type.Integer({ description: `${description}: Unix seconds.` });
-const NotShown = Type.Object({
+/** A clicked link that the picture does not show. */
+export const NotShown = Type.Object({
   part: Type.String(),
   position: Type.Optional(Type.Integer()),
   link: Type.String({ description: 'Its name, else its target.' }),
@@ -251,6 +252,7 @@ function shownTime({ last_seen: seconds }: Newsletter): string {
 /** Links in the text part, in comments for Outlook, in hidden elements, in other newsletters. */
 function notShown(selection: Selection, rows: ClickMap['not_shown']): Html {
   const all = addressOf('/rows', { by: 'position', ...selection });
+  const csv = addressOf('/campaign.csv', { table: 'not_shown', ...selection });
   const label = 'Clicked links that the picture does not show';
   return html`<h3>${label}</h3>
 ${table({
@@ -268,5 +270,6 @@ ${table({
   ],
   rows,
   all,
+  csv,
 })}`;
 }

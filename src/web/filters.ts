@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { dayOf, daysKept } from '../store/engagement.ts';
+import { REPORT_SCOPES, type ReportFilter } from '../store/store.ts';
 import { BadRequest } from './errors.ts';
 
 const DAY_MS = 86_400_000;
@@ -13,13 +14,18 @@ const day = (description: string) =>
   Type.Optional(Type.String({ format: 'date', pattern: '^2', description }));
 const name = (description: string) => Type.Optional(Type.String({ maxLength: 4096, description }));
 
-/** The parameters of every view. */
-export const Filters = {
-  since: day('First UTC day, such as 2026-01-31; default: 29 days before `until`.'),
-  until: day('Last UTC day; default: today.'),
+/** The parameters that narrow a view. */
+export const Narrow = {
   campaign: name('Only this campaign. At most one of campaign, pathway and tag.'),
   pathway: name('Only this pathway.'),
   tag: name('Only messages with this tag.'),
+};
+
+/** The parameters of every view of a period. */
+export const Filters = {
+  since: day('First UTC day, such as 2026-01-31; default: 29 days before `until`.'),
+  until: day('Last UTC day; default: today.'),
+  ...Narrow,
 };
 
 /** The query of a view that takes nothing but filters. */
@@ -27,7 +33,7 @@ export const FilterQuery = Type.Object(Filters, { additionalProperties: false })
 export type FilterQuery = Static<typeof FilterQuery>;
 
 /** The fields by which a view can be narrowed, one at a time. */
-export const NARROWING = ['campaign', 'pathway', 'tag'] as const;
+export const NARROWING = REPORT_SCOPES;
 export type Narrowing = (typeof NARROWING)[number];
 
 /** UTC days, both included. */
@@ -37,16 +43,17 @@ export interface Period {
 }
 
 /** What a view is about: a period, narrowed by at most one name. */
-export type Selection = Period & Readonly<Partial<Record<Narrowing, string>>>;
+export type Selection = Period & ReportFilter;
 
-/** The selection in an answer. */
-export const Selected = {
-  since: Type.String(),
-  until: Type.String(),
+/** What an answer is narrowed to. */
+export const Narrowed = {
   campaign: Type.Optional(Type.String()),
   pathway: Type.Optional(Type.String()),
   tag: Type.Optional(Type.String()),
 };
+
+/** The selection in an answer. */
+export const Selected = { since: Type.String(), until: Type.String(), ...Narrowed };
 
 /** @throws BadRequest for filters that contradict each other */
 export function selectionOf(query: FilterQuery, now = Date.now()): Selection {
@@ -56,11 +63,16 @@ export function selectionOf(query: FilterQuery, now = Date.now()): Selection {
   if (daysOf({ since, until }) > MAX_DAYS) {
     throw new BadRequest(`${since} to ${until}: expected at most ${MAX_DAYS} days`);
   }
+  return { since, until, ...narrowingOf(query) };
+}
+
+/** @throws BadRequest for more than one name */
+export function narrowingOf(query: Pick<FilterQuery, Narrowing>): ReportFilter {
   const set = NARROWING.filter((field) => query[field] !== undefined);
   if (set.length > 1) {
     throw new BadRequest(`${set.join(' and ')} are both set: expected at most one of them`);
   }
-  return { since, until, ...Object.fromEntries(set.map((field) => [field, query[field]])) };
+  return Object.fromEntries(set.map((field) => [field, query[field]]));
 }
 
 /** The period of the same length before it. */

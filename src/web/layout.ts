@@ -12,8 +12,8 @@ export interface PageOptions {
   readonly title: string;
   /** The path of the view: the form of the filters leads there, and the navigation shows it. */
   readonly path: string;
-  /** Absent for pages without filters. */
-  readonly selection?: Selection;
+  /** Absent for pages without filters; without days for one that shows no period. */
+  readonly selection?: Partial<Selection>;
   /** What the filters can narrow the view to; all by default. */
   readonly narrowing?: readonly Narrowing[];
   /** More parameters that the form of the filters keeps. */
@@ -26,7 +26,7 @@ export interface PageOptions {
 /** A whole page, with navigation and filters. */
 export function page(options: PageOptions): Html {
   const { title, path, selection, script, content } = options;
-  const days = selection && { since: selection.since, until: selection.until };
+  const days = { since: selection?.since, until: selection?.until };
   return html`${DOCTYPE}
 <html lang="en">
 <head>
@@ -44,7 +44,7 @@ ${script !== undefined && html`<script type="module" src="/assets/${script}"></s
 <a class="brand" href="/">clickmilter</a>
 <nav aria-label="Views"><ul>${VIEWS.map(
     ([at, name]) =>
-      html`<li><a href="${addressOf(at, days ?? {})}"${at === path && CURRENT}>${name}</a></li>`,
+      html`<li><a href="${addressOf(at, at === '/' ? days : {})}"${at === path && CURRENT}>${name}</a></li>`,
   )}<li><a href="/login"${path === '/login' && CURRENT}>Login</a></li></ul></nav>
 </header>
 <main>
@@ -67,7 +67,7 @@ const NAMES: Readonly<Record<Narrowing, string>> = {
 };
 
 function filterForm(
-  selection: Selection,
+  selection: Partial<Selection>,
   { path, keep = {}, narrowing = NARROWING }: PageOptions,
 ): Html {
   const hidden = Object.entries(keep).map(
@@ -78,8 +78,11 @@ function filterForm(
       html`<label>${NAMES[name]} <input type="text" name="${name}" value="${selection[name] ?? ''}"></label>`,
   );
   return html`<form class="filters" action="${path}" method="get">${hidden}
-<label>Since (UTC) <input type="date" name="since" value="${selection.since}"></label>
-<label>Until <input type="date" name="until" value="${selection.until}"></label>
+${
+  selection.since !== undefined &&
+  html`<label>Since (UTC) <input type="date" name="since" value="${selection.since}"></label>
+<label>Until <input type="date" name="until" value="${selection.until}"></label>`
+}
 ${names}
 <button type="submit">Show</button>
 </form>`;

@@ -1,7 +1,9 @@
 import { type Static, Type } from 'typebox';
 import { type Detail, shownTarget } from '../lib/logger.ts';
 import { parseJson } from '../lib/values.ts';
-import type { EventFields, StoredEvent } from '../store/store.ts';
+import { type CountedFacts, countedFactsOfEvent } from '../link/counted.ts';
+import { countsIn } from '../store/engagement.ts';
+import type { EventFields, ReportFilter, StoredEvent } from '../store/store.ts';
 
 /** Characters of a text that Live shows: senders and readers choose how long most of them are. */
 const MAX_TEXT = 300;
@@ -48,7 +50,8 @@ const ONLY_FULL = {
 export const LiveClick = Type.Object({ ...ALWAYS, ...FROM_DOMAIN, ...ONLY_FULL });
 export type LiveClick = Static<typeof LiveClick>;
 
-const NAMES: Readonly<Record<Detail, readonly string[]>> = {
+/** The fields of a click that each `detail` shows, in their order. */
+export const LIVE_FIELDS: Readonly<Record<Detail, readonly string[]>> = {
   none: Object.keys(ALWAYS),
   domain: Object.keys({ ...ALWAYS, ...FROM_DOMAIN }),
   full: Object.keys(LiveClick.properties),
@@ -57,6 +60,8 @@ const NAMES: Readonly<Record<Detail, readonly string[]>> = {
 /** A click with everything that any `detail` shows of it. */
 export interface FeedClick {
   readonly shown: LiveClick;
+  /** What it is filtered by. */
+  readonly counted: CountedFacts;
   /** How many clicks it stands for. */
   readonly count: number;
   /** The events of earlier clicks that turn out to be automatic. */
@@ -78,14 +83,23 @@ export function readClick(stored: StoredEvent): FeedClick | undefined {
   if (!/^\d{1,12}$/.test(click.timestamp ?? '')) return undefined;
   return {
     shown: click as LiveClick,
+    counted: countedFactsOfEvent(fields),
     count: Math.max(1, click.repeat_count ?? 1),
     reclassifies: textsOf(fields['reclassifies']) ?? [],
   };
 }
 
+/**
+ * Whether a click is one of a campaign, pathway or tag, as far as a viewer may know: tags may tell who
+ * somebody is, and only `detail = full` shows such facts.
+ */
+export function isIn(filter: ReportFilter, { counted }: FeedClick, detail: Detail): boolean {
+  return (filter.tag === undefined || detail === 'full') && countsIn(counted, filter);
+}
+
 /** What a viewer may see of a click. */
 export function limitClick({ shown }: FeedClick, detail: Detail): LiveClick {
-  const allowed = NAMES[detail];
+  const allowed = LIVE_FIELDS[detail];
   return Object.fromEntries(
     Object.entries(shown).filter(([name]) => allowed.includes(name)),
   ) as LiveClick;

@@ -1,14 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inBackground } from '../lib/background.ts';
-import { type Detail, type Logger, logFailure } from '../lib/logger.ts';
-import type { Events, StreamReader } from '../store/store.ts';
-import { type FeedClick, type LiveClick, limitClick, readClick } from './live-click.ts';
+import type { Detail } from '../lib/logger.ts';
+import { getOrMake } from '../lib/values.ts';
+import type { ReportFilter } from '../store/store.ts';
+import { type FeedClick, isIn, type LiveClick, limitClick } from './live-click.ts';
+import { type LiveReaderOptions, RETRY_MS, readClicks } from './live-reader.ts';
 
-export interface LiveFeedOptions {
-  readonly events: Pick<Events, 'openReader' | 'recent'>;
+export interface LiveFeedOptions extends Pick<LiveReaderOptions, 'events' | 'logger'> {
   /** `log { detail }` as of now. */
   readonly detail: () => Detail;
-  readonly logger: Logger;
   /** Writes a click as a row of the page. */
   readonly rowOf: (click: LiveClick) => string;
   /** The most viewers at a time. */
@@ -42,8 +41,13 @@ const MAX_TOGETHER = 50;
 const MAX_UNREAD = 512 * 1024;
 /** How often something is sent at least, so that proxies keep the connection and the dead show. */
 const BEAT_MS = 15_000;
-const WAIT_MS = 1_000;
-const RETRY_MS = 1_000;
+
+/** What somebody looks at. */
+interface Watch {
+  readonly filter: ReportFilter;
+  /** Whether it has the last clicks, and gets the next ones. */
+  isGreeted: boolean;
+}
 
 /**
  * The clicks as they come, for everyone who looks: one reader of the events for all viewers, open
@@ -52,9 +56,7 @@ const RETRY_MS = 1_000;
  */
 export class LiveFeed {
   readonly #options: Required<LiveFeedOptions>;
-  readonly #viewers = new Set<Viewer>();
-  /** The viewers that have the last clicks, and get the next ones. */
-  readonly #greeted = new WeakSet<Viewer>();
+  readonly #viewers = new Map<Viewer, Watch>();
   #open: { readonly stop: AbortController; readonly ready: Promise<void> } | undefined;
   #closing: NodeJS.Timeout | undefined;
   #beat: NodeJS.Timeout | undefined;
@@ -72,44 +74,54 @@ export class LiveFeed {
     return this.#viewers.size;
   }
 
-  /** The last clicks. The first call opens the events, and waits until they can be read. */
-  async state(max = RING): Promise<LiveState> {
+  /**
+   * Those of the last clicks that a filter lets through. The first call opens the events, and waits
+   * until they can be read.
+   */
+  async state(filter: ReportFilter = {}, max = RING): Promise<LiveState> {
     await this.#keepOpen();
     this.#closeWhenLeft();
+    const clicks = this.#in(
+      filter,
+      this.#ring.map(({ click }) => click),
+    );
     return {
-      clicks: this.#ring.slice(-max).map(({ click }) => this.#limit(click)),
+      clicks: clicks.slice(-max).map((click) => this.#limit(click)),
       isAway: this.#isAway,
     };
   }
 
   /**
-   * Sends a viewer what it has not seen of the last clicks, and then every click as it comes.
+   * Sends a viewer what it has not seen of the last clicks, and then every click as it comes, if a
+   * filter lets it through.
    * @param lastId what the viewer has seen, as its `Last-Event-ID` says
    * @param begin called at once, unless there are too many viewers
    * @returns lets the viewer go; undefined where there are too many viewers
    */
   async watch(
     viewer: Viewer,
-    lastId?: string,
+    filter: ReportFilter = {},
+    lastId = '',
     begin = () => {},
   ): Promise<(() => void) | undefined> {
     if (this.#isClosed || this.#viewers.size >= this.#options.maxViewers) return undefined;
     // Before anything is awaited: a burst of viewers must not pass the limit together.
-    const leave = this.#add(viewer);
+    const watch = { filter, isGreeted: false };
+    const leave = this.#add(viewer, watch);
     begin();
     await this.#keepOpen();
     if (!this.#viewers.has(viewer)) return leave;
-    const seen = /^\d{1,16}$/.test(lastId ?? '') ? Number(lastId) : 0;
+    const seen = /^\d{1,16}$/.test(lastId) ? Number(lastId) : 0;
     const missed = this.#ring.filter(({ id }) => id > seen).map(({ click }) => click);
-    const text = this.#clicksText(missed, RING);
-    this.#greeted.add(viewer);
+    const text = this.#clicksText(filter, missed, RING);
+    watch.isGreeted = true;
     this.#sendTo(viewer, `retry: ${RETRY_MS}\n\n${this.#stateText()}${text}`);
     return leave;
   }
 
   /** Drops every viewer: those who still may look come again. */
   dropViewers(): void {
-    for (const viewer of this.#viewers) viewer.destroy();
+    for (const viewer of this.#viewers.keys()) viewer.destroy();
     this.#viewers.clear();
     this.#closeWhenLeft();
   }
@@ -121,9 +133,9 @@ export class LiveFeed {
     this.#stop();
   }
 
-  #add(viewer: Viewer): () => void {
-    this.#viewers.add(viewer);
-    this.#beat ??= setInterval(() => this.#sendToAll(': beat\n\n'), BEAT_MS).unref();
+  #add(viewer: Viewer, watch: Watch): () => void {
+    this.#viewers.set(viewer, watch);
+    this.#beat ??= setInterval(() => this.#sendToAll(() => ': beat\n\n'), BEAT_MS).unref();
     return () => {
       this.#viewers.delete(viewer);
       this.#closeWhenLeft();
@@ -163,38 +175,20 @@ export class LiveFeed {
   }
 
   /** @param ready called when the last clicks are known, or cannot be known now */
-  async #follow(stop: AbortSignal, ready: () => void): Promise<void> {
-    const { events, logger, gatherMs } = this.#options;
-    const reader = events.openReader('newest');
-    const close = () => inBackground('close the events', () => reader.close());
-    stop.addEventListener('abort', close, { once: true });
-    let isBegun = false;
-    while (!stop.aborted) {
-      try {
-        if (!isBegun) {
-          // The place to read from is found first, so that no click falls between the two.
-          const first = await reader.next(1, 0);
-          const recent = await events.recent(RING);
-          if (stop.aborted) return;
-          this.#take(
-            [...recent, ...first].flatMap((event) => readClick(event) ?? []),
-            RING,
-          );
-          isBegun = true;
-          ready();
-        }
-        const clicks = await gather(reader, stop, gatherMs);
-        if (stop.aborted) return;
-        this.#setAway(false);
-        this.#take(clicks, MAX_TOGETHER);
-      } catch (error) {
-        if (stop.aborted) return;
-        logFailure(logger, 'warn', error, 'live view: clicks cannot be read now');
-        this.#setAway(true);
+  #follow(stop: AbortSignal, ready: () => void): Promise<void> {
+    return readClicks(stop, {
+      ...this.#options,
+      recent: RING,
+      begin: (clicks) => {
+        this.#take(clicks, RING);
         ready();
-        await sleep(RETRY_MS, undefined, { signal: stop, ref: false }).catch(() => undefined);
-      }
-    }
+      },
+      take: (clicks) => this.#take(clicks, MAX_TOGETHER),
+      setAway: (isAway) => {
+        this.#setAway(isAway);
+        if (isAway) ready();
+      },
+    });
   }
 
   /** @param most how many of the clicks viewers get */
@@ -217,13 +211,17 @@ export class LiveFeed {
     const changed = before.filter(({ click }, at) => click !== this.#ring[at]?.click);
     this.#ring = [...before, ...added.map((click) => ({ id: ++this.#lastId, click }))].slice(-RING);
     const sent = changed.map(({ click }) => click);
-    this.#sendToAll(this.#clicksText(added, most, sent));
+    // Many viewers have the same filter, and most have none.
+    const texts = new Map<string, string>();
+    this.#sendToAll(({ filter }) =>
+      getOrMake(texts, JSON.stringify(filter), () => this.#clicksText(filter, added, most, sent)),
+    );
   }
 
   #setAway(isAway: boolean): void {
     if (isAway === this.#isAway) return;
     this.#isAway = isAway;
-    this.#sendToAll(this.#stateText());
+    this.#sendToAll(() => this.#stateText());
   }
 
   #stateText(): string {
@@ -231,15 +229,19 @@ export class LiveFeed {
   }
 
   /**
-   * @param most how many of the clicks are sent: of more, the newest
-   * @param changed clicks of before, which turned out to be automatic
+   * @param come the clicks that came, let through or not
+   * @param most how many of those let through are sent: of more, the newest
+   * @param reclassified clicks of before, which turned out to be automatic
    */
   #clicksText(
-    clicks: readonly FeedClick[],
+    filter: ReportFilter,
+    come: readonly FeedClick[],
     most: number,
-    changed: readonly FeedClick[] = [],
+    reclassified: readonly FeedClick[] = [],
   ): string {
-    if (clicks.length === 0) return '';
+    const clicks = this.#in(filter, come);
+    const changed = this.#in(filter, reclassified);
+    if (clicks.length === 0 && changed.length === 0) return '';
     const left = clicks.slice(0, -most);
     const sum = (isAutomatic: boolean) =>
       left
@@ -264,10 +266,15 @@ export class LiveFeed {
     return limitClick(click, this.#options.detail());
   }
 
-  #sendToAll(text: string): void {
-    if (text === '') return;
-    for (const viewer of this.#viewers) {
-      if (this.#greeted.has(viewer)) this.#sendTo(viewer, text);
+  #in(filter: ReportFilter, clicks: readonly FeedClick[]): readonly FeedClick[] {
+    const detail = this.#options.detail();
+    return clicks.filter((click) => isIn(filter, click, detail));
+  }
+
+  #sendToAll(textFor: (watch: Watch) => string): void {
+    for (const [viewer, watch] of this.#viewers) {
+      const text = watch.isGreeted ? textFor(watch) : '';
+      if (text !== '') this.#sendTo(viewer, text);
     }
   }
 
@@ -280,27 +287,6 @@ export class LiveFeed {
     viewer.destroy();
     this.#closeWhenLeft();
   }
-}
-
-/** Reads the clicks of a short time, so that a flood of them is sent in few pieces. */
-async function gather(
-  reader: StreamReader,
-  stop: AbortSignal,
-  gatherMs: number,
-): Promise<readonly FeedClick[]> {
-  const clicks: FeedClick[] = [];
-  let until = Number.POSITIVE_INFINITY;
-  for (let wait = WAIT_MS; !stop.aborted && wait > 0; wait = until - performance.now()) {
-    const events = await reader.next(1000, wait).catch((error) => {
-      // What was read is shown first; the next call fails again.
-      if (clicks.length === 0) throw error;
-      return [];
-    });
-    if (events.length === 0) break;
-    until = Math.min(until, performance.now() + gatherMs);
-    clicks.push(...events.flatMap((event) => readClick(event) ?? []));
-  }
-  return clicks;
 }
 
 function asClassified(click: FeedClick, reclassified: ReadonlySet<string>): FeedClick {

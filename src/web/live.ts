@@ -1,26 +1,40 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import type { Detail } from '../lib/logger.ts';
-import { addressOf } from './filters.ts';
+import { RAW_URL } from '../link/facts.ts';
+import type { ReportFilter } from '../store/store.ts';
+import { csvOf } from './csv.ts';
+import { BadRequest } from './errors.ts';
+import { addressOf, NARROWING, Narrow, Narrowed, narrowingOf } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
 import { page } from './layout.ts';
-import { LiveClick } from './live-click.ts';
+import { linkCell } from './link-cell.ts';
+import { LIVE_FIELDS, LiveClick } from './live-click.ts';
 import { LiveFeed, type LiveFeedOptions, RING } from './live-feed.ts';
-import { answers, respond } from './respond.ts';
+import { answers, CSV_ANSWERS, respond, sendCsv } from './respond.ts';
+import { type Column, type RowOptions, table, tableRow } from './table.ts';
 
-/** Rows of the page, and clicks in JSON, unless the query says otherwise. */
+/** Rows of the page, and clicks in JSON and CSV, unless the query says otherwise. */
 const DEFAULT_ROWS = 50;
 
-const LiveQuery = Type.Object({
-  last: Type.Optional(
-    Type.String({
-      pattern: '^([1-9]|[1-9][0-9]|1[0-9][0-9]|200)$',
-      description: `How many clicks, from 1 to ${RING}; default: ${DEFAULT_ROWS}.`,
-    }),
-  ),
-});
+const LiveQuery = Type.Object(
+  {
+    ...Narrow,
+    last: Type.Optional(
+      Type.String({
+        pattern: '^([1-9]|[1-9][0-9]|1[0-9][0-9]|200)$',
+        description: `How many clicks, from 1 to ${RING}; default: ${DEFAULT_ROWS}.`,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+type LiveQuery = Static<typeof LiveQuery>;
+
+const EventsQuery = Type.Object(Narrow, { additionalProperties: false });
 
 const Live = Type.Object({
+  ...Narrowed,
   clicks: Type.Array(LiveClick, { description: 'The last clicks, the newest first.' }),
   is_away: Type.Boolean({ description: 'Whether the store cannot be read now.' }),
 });
@@ -33,16 +47,21 @@ export const EVENTS_PATH = '/live/events';
 export function createLiveFeed(options: Omit<LiveFeedOptions, 'rowOf'>): LiveFeed {
   return new LiveFeed({
     ...options,
-    rowOf: (click) => rowOf(click, options.detail()).toString(),
+    rowOf: (click) => tableRow(click, rowOptions(options.detail())).toString(),
   });
 }
 
-/** `/live`, the last clicks, and `/live/events`, the clicks as they come. */
+/** `/live` and `/live.csv`, the last clicks, and `/live/events`, the clicks as they come. */
 export const liveView: FastifyPluginAsyncTypebox<{
   readonly feed: LiveFeed;
   readonly detail: () => Detail;
 }> = async (app, { feed, detail }) => {
   app.addHook('preClose', () => feed.close());
+  const read = async (query: LiveQuery): Promise<Live> => {
+    const filter = filterOf(query, detail());
+    const { clicks, isAway } = await feed.state(filter, Number(query.last ?? DEFAULT_ROWS));
+    return { ...filter, clicks: [...clicks].reverse(), is_away: isAway };
+  };
   app.get(
     '/live',
     {
@@ -53,9 +72,22 @@ export const liveView: FastifyPluginAsyncTypebox<{
       },
     },
     async (request, reply) => {
-      const { clicks, isAway } = await feed.state(Number(request.query.last ?? DEFAULT_ROWS));
-      const live = { clicks: [...clicks].reverse(), is_away: isAway };
-      return respond(request, reply, live, () => livePage(live, detail()));
+      const live = await read(request.query);
+      return respond(request, reply, live, () => livePage(request.query, live, detail()));
+    },
+  );
+  app.get(
+    '/live.csv',
+    {
+      schema: {
+        summary: 'The last clicks as CSV',
+        querystring: LiveQuery,
+        response: CSV_ANSWERS,
+      },
+    },
+    async (request, reply) => {
+      const { clicks } = await read(request.query);
+      return sendCsv(reply, 'live', csvOf(LIVE_FIELDS[detail()], clicks));
     },
   );
   app.get(
@@ -67,6 +99,7 @@ export const liveView: FastifyPluginAsyncTypebox<{
         description:
           'An event `clicks` has the clicks of a moment, and those of before that turned out to be ' +
           'automatic (`changed`); an event `state` says whether the store is away.',
+        querystring: EventsQuery,
         response: {
           200: {
             description: 'Events.',
@@ -78,10 +111,11 @@ export const liveView: FastifyPluginAsyncTypebox<{
     },
     async (request, reply) => {
       const { raw } = reply;
+      const filter = filterOf(request.query, detail());
       const seen = request.headers['last-event-id'];
       // A viewer that has gone is written to once more, at most.
       raw.on('error', () => {});
-      const leaving = feed.watch(raw, seen === undefined ? undefined : String(seen), () => {
+      const leaving = feed.watch(raw, filter, String(seen ?? ''), () => {
         reply.hijack();
         const headers = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
         raw.writeHead(200, { ...reply.getHeaders(), ...headers } as Record<string, string>);
@@ -94,6 +128,17 @@ export const liveView: FastifyPluginAsyncTypebox<{
   );
 };
 
+/** @throws BadRequest for a filter that cannot be, or by what is not shown */
+function filterOf(query: LiveQuery, detail: Detail): ReportFilter {
+  const filter = narrowingOf(query);
+  if (filter.tag !== undefined && detail !== 'full') {
+    throw new BadRequest(
+      `tag: log { detail = ${detail} } hides the tags of single clicks: expected a campaign or pathway`,
+    );
+  }
+  return filter;
+}
+
 /** What each `log { detail }` shows, as a sentence. */
 const SHOWS: Readonly<Record<Detail, string>> = {
   none: 'neither targets nor anything about people',
@@ -101,51 +146,99 @@ const SHOWS: Readonly<Record<Detail, string>> = {
   full: 'targets, recipients, addresses of clients and their browsers',
 };
 
-function livePage(live: Live, detail: Detail): Html {
-  const columns = [
-    ...['Time (UTC)', 'Who', 'Link', 'Campaign', 'Message'],
-    ...(detail === 'none' ? [] : ['Recipient']),
-    ...(detail === 'full' ? ['Client'] : []),
-  ];
+function livePage({ last }: LiveQuery, live: Live, detail: Detail): Html {
+  const { clicks, is_away: isAway, ...filter } = live;
+  const [narrowed] = NARROWING.filter((name) => filter[name] !== undefined);
+  const none =
+    narrowed === undefined
+      ? 'No clicks yet.'
+      : `No clicks of this ${narrowed} among the last ${RING}.`;
   return page({
     title: 'Live',
     path: '/live',
+    selection: filter,
+    narrowing: detail === 'full' ? NARROWING : NARROWING.filter((name) => name !== 'tag'),
+    ...(last !== undefined && { keep: { last } }),
     script: 'live.js',
-    content: html`<section class="live">
+    content: html`<section class="live" data-events="${addressOf(EVENTS_PATH, filter)}">
 <p class="live-bar"><button type="button" class="live-pause" hidden>Pause</button>
-<span class="live-status" role="status">${live.is_away ? 'The store is away: its clicks cannot be read now.' : 'The last clicks as of now.'}</span>
-<span class="live-rate"></span> <a href="/live">Refresh</a></p>
+<span class="live-status" role="status">${isAway ? 'The store is away: its clicks cannot be read now.' : 'The last clicks as of now.'}</span>
+<span class="live-rate"></span> <a href="${addressOf('/live', { ...filter, last })}">Refresh</a></p>
 <p class="unseen live-told" aria-live="polite"></p>
-${live.clicks.length === 0 && html`<p class="live-none">No clicks yet.</p>`}
-<div class="table" role="region" aria-label="The last clicks" tabindex="0"><table>
-<thead><tr>${columns.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead>
-<tbody>${live.clicks.map((click) => rowOf(click, detail))}</tbody>
-</table></div>
+${clicks.length === 0 && html`<p class="live-none">${none}</p>`}
+${table({
+  label: 'The last clicks',
+  ...rowOptions(detail),
+  rows: clicks,
+  csv: addressOf('/live.csv', { ...filter, last }),
+})}
+${(narrowed === 'pathway' || narrowed === 'tag') && html`<p class="quiet">A sealed link knows the ${narrowed} of its message only where its token has room for it.</p>`}
 <p class="quiet">With <code>log { detail = ${detail} }</code> this page shows ${SHOWS[detail]}.</p>
 </section>`,
   });
 }
 
 /** A click as a row: the page has such rows, and its script adds them. */
-function rowOf(click: LiveClick, detail: Detail): Html {
-  const time = new Date(Number(click.timestamp) * 1000).toISOString();
-  const { is_automatic: isAutomatic, automation_reasons: reasons = [], message_id: id } = click;
-  const count = click.repeat_count ?? 1;
-  return html`<tr data-event="${click.event_id}">
-<td><time datetime="${time}">${time.slice(11, 19)}</time></td>
-<td><span class="key" data-series="${isAutomatic ? 'automatic' : 'people'}">${isAutomatic ? 'Program' : 'Person'}</span>${count > 1 && html` ×${count}`}${reasons.length > 0 && html`<br><small>${reasons.join(', ')}</small>`}</td>
-<td>${linkCell(click)}</td>
-<td>${click.campaign_id !== undefined && shownName(click.campaign_id)}</td>
-<td>${id !== undefined && html`<a href="${addressOf('/message', { find: id })}"><code>${id}</code></a>`}${click.subject !== undefined && html`<br><small>${shownName(click.subject)}</small>`}</td>
-${detail !== 'none' && html`<td>${shownName(click.rcpt_to ?? click.recipient_domain ?? '', 'not known')}</td>`}
-${detail === 'full' && html`<td>${click.ip_address !== undefined && html`${click.ip_address}<br>`}<small>${shownName(click.user_agent ?? '', 'no User-Agent')}</small></td>`}
-</tr>`;
+function rowOptions(detail: Detail): RowOptions<LiveClick> {
+  return {
+    columns: [
+      { title: 'Time (UTC)', cell: timeCell },
+      { title: 'Who', isText: true, cell: whoCell },
+      { title: 'Link', isText: true, cell: linkCellOf },
+      { title: 'Campaign', isText: true, cell: campaignCell },
+      { title: 'Message', isText: true, cell: messageCell },
+      ...(detail === 'none' ? [] : [RECIPIENT]),
+      ...(detail === 'full' ? [CLIENT] : []),
+    ],
+    idOf: ({ event_id: id }) => id,
+    stacks: true,
+  };
 }
 
-function linkCell(click: LiveClick): Html {
-  const { part, link_position: position, target_link_url: target, target_host: host } = click;
-  const place = [part, position, click.type === 'link_unsubscribe' && 'unsubscribe'];
-  const leadsTo = click.redirected_to === undefined ? target : click.redirected_to;
-  return html`${shownName(click.target_link_name ?? '', 'no name')} <small class="place">${place.filter((one) => one !== undefined && one !== false).join(' ')}</small>
-${(leadsTo ?? host) !== undefined && html`<br><small>${shownName(leadsTo ?? host ?? '')}</small>`}`;
+function timeCell({ timestamp }: LiveClick): Html {
+  const time = new Date(Number(timestamp) * 1000).toISOString();
+  return html`<time datetime="${time}">${time.slice(11, 19)}</time>`;
 }
+
+function whoCell({ is_automatic: isAutomatic, automation_reasons, repeat_count }: LiveClick): Html {
+  const [series, who] = isAutomatic ? ['automatic', 'Program'] : ['people', 'Person'];
+  const reasons = automation_reasons?.join(', ') ?? '';
+  const isMore = repeat_count !== undefined && repeat_count > 1;
+  return html`<span class="key" data-series="${series}">${who}</span>${isMore && html` ×${repeat_count}`}${reasons !== '' && html`<br><small>${reasons}</small>`}`;
+}
+
+function linkCellOf(click: LiveClick): Html {
+  const { target_link_name: name, part, link_position: position } = click;
+  return linkCell({
+    name: name === RAW_URL ? undefined : name,
+    part,
+    position,
+    isUnsubscribe: click.type === 'link_unsubscribe',
+    target: click.redirected_to ?? click.target_link_url ?? click.target_host,
+  });
+}
+
+function campaignCell({ campaign_id: campaign }: LiveClick): Html | false {
+  return (
+    campaign !== undefined &&
+    html`<a href="${addressOf('/campaign', { campaign })}">${shownName(campaign)}</a>`
+  );
+}
+
+function messageCell({ message_id: find, subject }: LiveClick): Html {
+  return html`${find !== undefined && html`<a href="${addressOf('/message', { find })}"><code>${find}</code></a>`}${subject !== undefined && html`<br><small>${shownName(subject)}</small>`}`;
+}
+
+const RECIPIENT: Column<LiveClick> = {
+  title: 'Recipient',
+  isText: true,
+  cell: ({ rcpt_to, recipient_domain }) =>
+    shownName(rcpt_to ?? recipient_domain ?? '', 'not known'),
+};
+
+const CLIENT: Column<LiveClick> = {
+  title: 'Client',
+  isText: true,
+  cell: ({ ip_address: ip, user_agent = '' }) =>
+    html`${ip !== undefined && html`${ip}<br>`}<small>${shownName(user_agent, 'no User-Agent')}</small>`,
+};

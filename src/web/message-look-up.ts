@@ -1,4 +1,3 @@
-import { type Static, Type } from 'typebox';
 import { hostName } from '../lib/host-name.ts';
 import { type Detail, shownTarget } from '../lib/logger.ts';
 import { describeLink, describeMessage } from '../link/describe-link.ts';
@@ -9,14 +8,7 @@ import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 import type { Ruling, Store } from '../store/store.ts';
 import { NotFound } from './errors.ts';
-
-/** What an option of the scopes may be for mail of a pathway: one value where that decides it. */
-const PathwayOption = Type.Object({
-  option: Type.String(),
-  values: Type.Array(Type.Object({ value: Type.String(), source: Type.String() })),
-});
-
-export type PathwayOption = Static<typeof PathwayOption>;
+import type { LinkFound, MessageFound, PathwayOption } from './message-found.ts';
 
 /** Where the view finds what it shows. */
 export interface MessageSources {
@@ -27,63 +19,6 @@ export interface MessageSources {
   readonly detail: () => Detail;
   readonly explainPathway: (pathway: string | undefined) => PathwayOption[];
 }
-
-const text = (description: string) => Type.Optional(Type.String({ description }));
-
-/** A ruling that holds, and what it is about. */
-const RulingFound = {
-  blocked: text('What the block is about: `token`, `message`, `url` or `domain`.'),
-  retargeted: text('What the retarget is about: `token`, `message` or `url`.'),
-  retargeted_by: text('Who decided that.'),
-  retargeted_at: text('When: ISO 8601.'),
-  retargeted_why: text('Why.'),
-  leads_to: text('Where the link leads instead of its target; with `detail = full`.'),
-  leads_to_host: text('The host of that; with `detail = domain`.'),
-};
-
-const LinkFound = Type.Object({
-  position: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'The place among the tracked links of the message.' }),
-  ),
-  is_named: Type.Boolean({ description: 'Whether it is the link that was looked up.' }),
-  part: Type.String(),
-  name: text('`data-msys-linkname`.'),
-  target: text('The target; with `detail = full`.'),
-  target_host: text('The host of the target; with `detail = domain`.'),
-  unsubscribe: Type.Optional(Type.Boolean()),
-  clicks: Type.Integer({
-    minimum: 0,
-    description: 'Clicks counted; links of one name, or of one target without a name, share them.',
-  }),
-  ...RulingFound,
-});
-export type LinkFound = Static<typeof LinkFound>;
-
-/** What is known of a link, a message or a target. */
-export const MessageFound = Type.Object({
-  find: Type.String({ description: 'What was asked for.' }),
-  kind: Type.Enum(['stored', 'sealed', 'message', 'target'], {
-    description:
-      '`stored`: a message with its record; `sealed`: a link that holds its message; ' +
-      '`message`: a message without a record; `target`: a URL that links may lead to.',
-  }),
-  message_id: Type.Optional(Type.String()),
-  facts: Type.Record(Type.String(), Type.Unknown(), {
-    description: 'What the record or the sealed link holds, under the names of `clickmilter link`.',
-  }),
-  hidden: Type.Array(Type.String(), {
-    description: 'Facts that are known, and not shown because of `log { detail }`.',
-  }),
-  links: Type.Array(LinkFound),
-  link_count: Type.Optional(Type.Integer({ description: 'How many links the message has.' })),
-  from: Type.Integer({ description: 'The position of the first link in this answer.' }),
-  ...RulingFound,
-  options: Type.Array(PathwayOption, {
-    description: 'The options of the scopes that hold now for mail of the pathway.',
-  }),
-  note: text('What cannot be known, and why.'),
-});
-export type MessageFound = Static<typeof MessageFound>;
 
 /** Links in one answer. */
 export const MOST_LINKS = 100;
@@ -96,18 +31,19 @@ export const MOST_LINKS = 100;
 export async function lookUp(
   sources: MessageSources,
   find: string,
-  from?: number,
+  from?: string,
 ): Promise<MessageFound> {
+  const first = from === undefined ? undefined : Number(from);
   const argument = parseLinkArgument(find);
   if (argument === undefined) throw new NotFound(whyUnknown(find));
   if (argument.kind === 'url') return lookUpTarget(sources, find, argument.url);
-  if (argument.kind === 'message') return lookUpMessage(sources, find, argument.messageId, from);
+  if (argument.kind === 'message') return lookUpMessage(sources, find, argument.messageId, first);
   const { token, host } = argument;
   const resolved = await findLink(sources.resolver, argument);
   if (resolved !== undefined) {
     const { position, message } = resolved;
     return isStoredToken(token)
-      ? lookUpMessage(sources, find, message.messageId, from, position)
+      ? lookUpMessage(sources, find, message.messageId, first, position)
       : lookUpSealed(sources, find, token, resolved);
   }
   if (host !== undefined) return lookUpTarget(sources, find, find);
@@ -174,7 +110,7 @@ async function lookUpSealed(
   token: string,
   resolved: ResolvedLink,
 ): Promise<MessageFound> {
-  const { message, link } = resolved;
+  const { message, link, position } = resolved;
   const ruling = await sources.store.blocks.find(token, resolved);
   const [clicks = 0] = await clicksOf(sources, message, [link]);
   const found = linkFound(sources, resolved, ruling);
@@ -184,7 +120,7 @@ async function lookUpSealed(
     kind: 'sealed',
     ...messageFound(sources, message),
     ...(!isPathwayKnown && { options: [] }),
-    links: [{ is_named: true, ...found, clicks }],
+    links: [{ ...(position !== undefined && { position }), is_named: true, ...found, clicks }],
     from: 0,
     ...(await rulingOn(sources, { messageId: message.messageId })),
     note:

@@ -1,8 +1,10 @@
 import { addressOf } from './filters.ts';
 import { type Content, type Html, html, shownName } from './html.ts';
 import { page } from './layout.ts';
+import { linkCell } from './link-cell.ts';
 import { DONE } from './message-changes.ts';
-import { type LinkFound, type MessageFound, MOST_LINKS } from './message-look-up.ts';
+import type { LinkFound, MessageFound, PathwayOption } from './message-found.ts';
+import { MOST_LINKS } from './message-look-up.ts';
 import { countLink, shownCount } from './numbers.ts';
 import { table } from './table.ts';
 
@@ -81,7 +83,7 @@ function linkTable(found: MessageFound, shown: MessagePage): Html {
   return table<LinkFound>({
     label: 'The tracked links of the message',
     columns: [
-      { title: 'Link', cell: linkCell },
+      { title: 'Link', cell: linkCellOf },
       { title: 'Clicks', cell: ({ clicks }) => countLink(clicks, rows) },
       {
         title: 'Ruling',
@@ -90,13 +92,23 @@ function linkTable(found: MessageFound, shown: MessagePage): Html {
       },
     ],
     rows: found.links,
+    csv: csvOfTable('links', found),
   });
 }
 
-function linkCell({ name, part, position, is_named, unsubscribe, ...link }: LinkFound): Html {
-  const place = [part, position, unsubscribe && 'unsubscribe'].filter((one) => one !== undefined);
-  return html`${shownName(name ?? '', 'no name')} <small class="place">${place.join(' ')}</small>${is_named && html` <strong>this link</strong>`}
-<br><small>${shownName(link.target ?? link.target_host ?? '', 'target not shown')}</small>`;
+function csvOfTable(table: 'links' | 'options', { find, from }: MessageFound): string {
+  return addressOf('/message.csv', { table, find, from: String(from) });
+}
+
+function linkCellOf({ name, part, position, ...link }: LinkFound): Html {
+  return linkCell({
+    name,
+    part,
+    position,
+    isUnsubscribe: link.unsubscribe === true,
+    isNamed: link.is_named,
+    target: link.target ?? link.target_host,
+  });
 }
 
 type Ruled = Pick<
@@ -129,7 +141,7 @@ function changeDetails(found: MessageFound, link: LinkFound, shown: MessagePage)
 /** @param link absent where the whole message, or the target, is meant */
 function changeForm(found: MessageFound, shown: MessagePage, link?: LinkFound): Html {
   if (shown.readOnly !== undefined) return html`<p class="quiet">${shown.readOnly}</p>`;
-  const isSealedLink = link !== undefined && link.position === undefined;
+  const isSealedLink = link !== undefined && found.kind === 'sealed';
   const isTarget = found.kind === 'target';
   const what = isSealedLink || isTarget ? found.find : (found.message_id ?? found.find);
   const isEverywhere = link !== undefined || isTarget;
@@ -137,7 +149,7 @@ function changeForm(found: MessageFound, shown: MessagePage, link?: LinkFound): 
   return html`<form action="/message/change" method="post">${shown.formToken}
 <input type="hidden" name="find" value="${found.find}">
 <input type="hidden" name="what" value="${what}">
-${link?.position !== undefined && html`<input type="hidden" name="position" value="${link.position}">`}
+${link?.position !== undefined && !isSealedLink && html`<input type="hidden" name="position" value="${link.position}">`}
 <label>New target <input type="url" name="to" maxlength="8192"></label>
 <label>Why <input type="text" name="why" maxlength="500"></label>
 ${isEverywhere && html`<label><input type="checkbox" name="everywhere" value="on"> all links to this target, in all messages</label>`}
@@ -161,24 +173,20 @@ function pages({
 ${from > 0 && at(Math.max(0, from - MOST_LINKS), 'Before')}${from + links.length < count && at(from + MOST_LINKS, 'After')}</p>`;
 }
 
-function optionTable({ options, facts }: MessageFound): Html {
+function optionTable(found: MessageFound): Html {
+  const { options, facts } = found;
   const pathway = facts['pathway'];
   return html`<p>${typeof pathway === 'string' ? html`For mail of the pathway ${shownName(pathway)}` : 'For mail without a pathway'}.
 A message holds neither its listener nor its client: where these decide, each possible value is named.
 Macros, context variables and X-MSYS-API may have decided otherwise for this message.</p>
-<details><summary>Options and where they are set</summary>${table({
+<details><summary>Options and where they are set</summary>${table<PathwayOption>({
     label: 'Options and where they are set',
     columns: [
       { title: 'Option', cell: ({ option }) => html`<code>${option}</code>` },
-      {
-        title: 'Value',
-        isText: true,
-        cell: ({ values }: MessageFound['options'][number]) =>
-          values.map(
-            ({ value, source }) => html`<div><code>${value}</code> <small>${source}</small></div>`,
-          ),
-      },
+      { title: 'Value', isText: true, cell: ({ value }) => html`<code>${value}</code>` },
+      { title: 'Set', isText: true, cell: ({ source }) => html`<small>${source}</small>` },
     ],
     rows: options,
+    csv: csvOfTable('options', found),
   })}</details>`;
 }

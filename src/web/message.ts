@@ -1,28 +1,40 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { assertMayChange, formTokenField, whyReadOnly } from './access.ts';
+import { csvOf } from './csv.ts';
 import { BadRequest, NotFound } from './errors.ts';
 import { addressOf } from './filters.ts';
 import { ACTIONS, Change, type ChangeSources, change } from './message-changes.ts';
-import { lookUp, MessageFound, type MessageSources } from './message-look-up.ts';
+import { LinkFound, MessageFound, PathwayOption } from './message-found.ts';
+import { lookUp, type MessageSources } from './message-look-up.ts';
 import { messagePage } from './message-page.ts';
-import { answers, respond, wantsJson } from './respond.ts';
+import { answers, CSV_ANSWERS, respond, sendCsv, wantsJson } from './respond.ts';
 import { Problem } from './schemas.ts';
 
+const find = Type.String({
+  maxLength: 8192,
+  description: 'A tracked URL, a token, a message id, or a target.',
+});
+const from = Type.Optional(
+  Type.String({ pattern: '^[0-9]{1,6}$', description: 'The position of the first link.' }),
+);
+
 const MessageQuery = Type.Object({
-  find: Type.Optional(
-    Type.String({
-      maxLength: 8192,
-      description: 'A tracked URL, a token, a message id, or a target.',
-    }),
-  ),
-  from: Type.Optional(
-    Type.String({ pattern: '^[0-9]{1,6}$', description: 'The position of the first link.' }),
-  ),
+  find: Type.Optional(find),
+  from,
   done: Type.Optional(Type.Enum(ACTIONS, { description: 'The change that was made just now.' })),
 });
 
-/** `/message`, what is known of a message or link, and `/message/change`. */
+/** The tables of the page, and the columns that each has as CSV. */
+const TABLES = { links: LinkFound, options: PathwayOption } as const;
+const TABLE_NAMES = Object.keys(TABLES) as (keyof typeof TABLES)[];
+
+const CsvQuery = Type.Object(
+  { table: Type.Enum(TABLE_NAMES, { description: 'The table.' }), find, from },
+  { additionalProperties: false },
+);
+
+/** `/message`, what is known of a message or link, `/message.csv`, and `/message/change`. */
 export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSources> = async (
   app,
   sources,
@@ -55,13 +67,29 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
       const send = (text: string) => reply.type('text/html; charset=utf-8').send(text);
       if (find === '') return send(messagePage(shown).toString());
       try {
-        const found = await lookUp(sources, find, from === undefined ? undefined : Number(from));
+        const found = await lookUp(sources, find, from);
         return respond(request, reply, found, () => messagePage({ ...shown, found }));
       } catch (error) {
         if (!(error instanceof NotFound) || wantsJson(request)) throw error;
         reply.code(404);
         return send(messagePage({ ...shown, problem: error.message }).toString());
       }
+    },
+  );
+
+  app.get(
+    '/message.csv',
+    {
+      schema: {
+        summary: 'The links of a message, or the options of its pathway, as CSV',
+        querystring: CsvQuery,
+        response: { ...CSV_ANSWERS, 404: Problem },
+      },
+    },
+    async (request, reply) => {
+      const { table, find, from } = request.query;
+      const { [table]: rows } = await lookUp(sources, find.trim(), from);
+      return sendCsv(reply, `message-${table}`, csvOf(Object.keys(TABLES[table].properties), rows));
     },
   );
 

@@ -1,5 +1,5 @@
-import { printable } from '../lib/printable.ts';
 import type { Report, ReportBy, ReportRow } from '../store/store.ts';
+import { csvOf } from './csv.ts';
 
 /** Clicks that an earlier release counted, which did not tell people and machines apart. */
 export function unknownClicks({ clicks, peopleClicks, automaticClicks }: ReportRow): number {
@@ -23,18 +23,10 @@ export function numbersOf(row: ReportRow) {
   };
 }
 
-/** CSV as RFC 4180 has it, without the total. */
+/** The rows as CSV, without the total. */
 export function reportCsv(by: ReportBy, { rows, total }: Report): string {
-  const names = [by, ...Object.keys(numbersOf(total))];
-  const lines = rows.map((row) => [csvText(row.key), ...Object.values(numbersOf(row))]);
-  return [names, ...lines].map((line) => `${line.join(',')}\r\n`).join('');
-}
-
-/**
- * Foreign text: without control characters, and nothing that a spreadsheet takes for a formula. A
- * spreadsheet may split cells at a semicolon too, or take full-width signs for plain ones.
- */
-function csvText(text: string): string {
-  const plain = printable(text).replace(/^\s*[=+@\-\uff1d\uff0b\uff20\uff0d]/, "'$&");
-  return /[",;]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+  return csvOf(
+    [by, ...Object.keys(numbersOf(total))],
+    rows.map((row) => ({ [by]: row.key, ...numbersOf(row) })),
+  );
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { TSchema } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
 import { Page, Problem } from './schemas.ts';
@@ -43,6 +43,24 @@ export function answers(description: string, json: TSchema) {
     503: problem('The store is away, or too many requests are in progress.'),
   };
 }
+
+/** @param file the name of the file, without its ending: no text of strangers */
+export function sendCsv(reply: FastifyReply, file: string, csv: string): FastifyReply {
+  return reply
+    .type('text/csv; charset=utf-8')
+    .header('content-disposition', `attachment; filename="clickmilter-${file}.csv"`)
+    .send(csv);
+}
+
+/** The answers of an address with CSV, for the OpenAPI document. */
+export const CSV_ANSWERS = {
+  200: {
+    description: 'A line of names, and one line for each row.',
+    content: { 'text/csv': { schema: Type.String() } },
+  },
+  400: Problem,
+  503: Problem,
+};
 
 /** Answers with one sentence, and with more for people. */
 export function refuse(

@@ -15,9 +15,9 @@ import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
 import { shareOf, shownCount, shownShare } from './numbers.ts';
 import { numbersOf, reportCsv } from './report-formats.ts';
-import { answers, respond } from './respond.ts';
+import { answers, CSV_ANSWERS, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
-import { Problem, Row, Total, Unreadable } from './schemas.ts';
+import { Row, Total, Unreadable } from './schemas.ts';
 import { type Column, table } from './table.ts';
 
 const RowsQuery = Type.Object(
@@ -71,23 +71,13 @@ export const rowsView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> 
       schema: {
         summary: 'The rows of one breakdown as CSV',
         querystring: RowsQuery,
-        response: {
-          200: {
-            description: 'A line of names, and one line for each row.',
-            content: { 'text/csv': { schema: Type.String() } },
-          },
-          400: Problem,
-          503: Problem,
-        },
+        response: CSV_ANSWERS,
       },
     },
     async (request, reply) => {
       const { by, selection, report } = await read(request.query);
-      const file = `clickmilter-${by}-${selection.since}-${selection.until}.csv`;
-      return reply
-        .type('text/csv; charset=utf-8')
-        .header('content-disposition', `attachment; filename="${file}"`)
-        .send(reportCsv(by, report));
+      const file = `${by}-${selection.since}-${selection.until}`;
+      return sendCsv(reply, file, reportCsv(by, report));
     },
   );
 };

@@ -13,35 +13,51 @@ export interface Column<R> {
   readonly isText?: boolean;
 }
 
-export interface TableOptions<R> {
-  /** What the table shows: its name for screen readers. */
-  readonly label: string;
+/** How the rows of a table are written. */
+export interface RowOptions<R> {
   /** The first column names the row. */
   readonly columns: readonly [Column<R>, ...Column<R>[]];
+  /** Names a row for the scripts of the page. */
+  readonly idOf?: (row: R) => string;
+  /** Whether the cells of a row stand below each other on a telephone. */
+  readonly stacks?: boolean;
+}
+
+export interface TableOptions<R> extends RowOptions<R> {
+  /** What the table shows: its name for screen readers. */
+  readonly label: string;
   readonly rows: readonly R[];
   /** The last row, of the sum of all. */
   readonly foot?: R;
   /** Where all rows are, of which these may be some. */
   readonly all?: string;
-  /** All rows as CSV. */
-  readonly csv?: string;
+  /** The address of the rows as CSV. */
+  readonly csv: string;
 }
 
 /** A table in a box of its own, in which it scrolls where it is too wide for the page. */
-export function table<R>({ label, columns, rows, foot, all, csv }: TableOptions<R>): Html {
-  const [first, ...others] = columns;
-  const line = (row: R) =>
-    html`<tr><th scope="row">${first.cell(row)}</th>${others.map((column) => html`<td${classOf(column)}>${column.cell(row)}</td>`)}</tr>`;
+export function table<R>({ label, rows, foot, all, csv, ...options }: TableOptions<R>): Html {
+  const { columns } = options;
   const heads = columns.map(
     ({ title, series, isText }) =>
       html`<th scope="col"${classOf({ isText })}${series !== undefined && html` data-series="${series}"`}>${title}</th>`,
   );
-  return html`<div class="table" role="region" aria-label="${label}" tabindex="0"><table class="numbers">
+  return html`<div class="table" role="region" aria-label="${label}" tabindex="0"><table class="numbers${options.stacks && ' stacks'}">
 <thead><tr>${heads}</tr></thead>
-<tbody>${rows.map(line)}</tbody>
-${foot !== undefined && html`<tfoot>${line(foot)}</tfoot>`}
+<tbody>${rows.map((row) => tableRow(row, options))}</tbody>
+${foot !== undefined && html`<tfoot>${tableRow(foot, options)}</tfoot>`}
 </table></div>
-${(all !== undefined || csv !== undefined) && html`<p class="quiet">${all !== undefined && html`<a href="${all}">All rows</a> `}${csv !== undefined && html`<a href="${csv}" download>CSV</a>`}</p>`}`;
+<p class="quiet">${all !== undefined && html`<a href="${all}">All rows</a> `}<a href="${csv}" download>CSV</a></p>`;
+}
+
+/** A row of such a table. */
+export function tableRow<R>(row: R, { columns, idOf, stacks }: RowOptions<R>): Html {
+  const [first, ...others] = columns;
+  const cells = others.map(
+    (column) =>
+      html`<td${classOf(column)}${stacks && html` data-title="${column.title}"`}>${column.cell(row)}</td>`,
+  );
+  return html`<tr${idOf && html` data-row="${idOf(row)}"`}><th scope="row">${first.cell(row)}</th>${cells}</tr>`;
 }
 
 function classOf({ isText = false }: { readonly isText?: boolean | undefined }): Content {

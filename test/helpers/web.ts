@@ -41,7 +41,7 @@ export function messages(store: Store): WebOptions['messages'] {
     rulings: new Rulings({ resolver, blocks: store.blocks, trackingHosts }),
     detail: () => 'full',
     explainPathway: (pathway = 'none') => [
-      { option: 'dry_run', values: [{ value: 'false', source: `pathway ${pathway}` }] },
+      { option: 'dry_run', value: 'false', source: `pathway ${pathway}` },
     ],
   };
 }

@@ -76,7 +76,7 @@ test('viewers see the last clicks, and each one that comes', async () => {
   const store = createMemoryStore();
   await append(store, eventLine('a'), eventLine('b'));
   const feed = openFeed(store);
-  expect((await feed.state(1)).clicks.map(({ event_id }) => event_id)).toEqual(['b']);
+  expect((await feed.state({}, 1)).clicks.map(({ event_id }) => event_id)).toEqual(['b']);
   const [early, late] = [new TestViewer(), new TestViewer()];
   await feed.watch(early);
   expect(early.ids).toEqual(['a', 'b']);
@@ -85,7 +85,7 @@ test('viewers see the last clicks, and each one that comes', async () => {
   const seen = early.lastId;
   await append(store, eventLine('d'));
   await expect.poll(() => early.ids).toEqual(['a', 'b', 'c', 'd']);
-  await feed.watch(late, seen);
+  await feed.watch(late, {}, seen);
   expect(late.ids).toEqual(['d']);
   expect(late.of('state')).toEqual([{ is_away: false }]);
 });
@@ -109,6 +109,45 @@ test('without Redis, clicks that another process keeps in the journal are seen',
   await expect.poll(() => viewer.ids).toEqual(['before', 'after']);
   await feed.close();
   await Promise.all([redirect.close(), web.close()]);
+});
+
+test('a filter lets through what it is about, also of a flood and of what is reclassified', async () => {
+  const store = createMemoryStore();
+  const feed = openFeed(store, { gatherMs: 50 });
+  const [all, spring, tagged] = [new TestViewer(), new TestViewer(), new TestViewer()];
+  await feed.watch(all);
+  await feed.watch(spring, { campaign: 'spring' });
+  await feed.watch(tagged, { tag: 'vip' });
+  const flood = Array.from({ length: 300 }, (_, n) => eventLine(`${n}`, { campaign_id: 'other' }));
+  await append(store, eventLine('a'), ...flood);
+  await expect.poll(() => all.ids.at(-1)).toBe('299');
+  expect(all.ids).not.toContain('a');
+  expect(spring.of('clicks')).toMatchObject([{ left_out: { people: 0, automatic: 0 } }]);
+  await append(
+    store,
+    eventLine('b', { is_automatic: true, reclassifies: ['299'], rcpt_tags: ['x', 'vip'] }),
+  );
+  await expect.poll(() => all.ids.at(-1)).toBe('b');
+  expect(all.of('clicks').at(-1).changed).toMatchObject([{ event_id: '299' }]);
+  expect([spring.ids, tagged.ids]).toEqual([['a', 'b'], ['b']]);
+  expect(spring.of('clicks').at(-1).changed).toEqual([]);
+  const { clicks } = await feed.state({ campaign: 'other' }, 3);
+  expect(clicks.map(({ event_id: id }) => id)).toEqual(['297', '298', '299']);
+});
+
+test('after a reload of detail, no tag is told any more', async () => {
+  const store = createMemoryStore();
+  let detail: Detail = 'full';
+  const feed = openFeed(store, { detail: () => detail });
+  const [tagged, all] = [new TestViewer(), new TestViewer()];
+  await feed.watch(tagged, { tag: 'a' });
+  await feed.watch(all);
+  await append(store, eventLine('1'));
+  await expect.poll(() => tagged.ids).toEqual(['1']);
+  detail = 'domain';
+  await append(store, eventLine('2'));
+  await expect.poll(() => all.ids).toEqual(['1', '2']);
+  expect(tagged.ids).toEqual(['1']);
 });
 
 test('one reader serves all viewers, and is closed after the last one has left', async () => {

@@ -25,7 +25,10 @@ beforeAll(async () => {
 redis { url = "${redis.url}"  command_timeout = 1 }
 Web_Listener { Listen "127.0.0.1:${webPort}" { } }
 log { detail = full }
-ESMTP_Listener { click_tracking_enabled = on  tracking_domain = "localhost" }`);
+smtpapi { }
+ESMTP_Listener {
+  click_tracking_enabled = on  tracking_domain = "localhost"  accept_x_msys_api = any
+}`);
   links = await issue();
   browser = await startBrowser();
 });
@@ -36,14 +39,15 @@ afterAll(async () => {
 });
 
 /** The paths of the links of a message. */
-async function issue(): Promise<readonly string[]> {
+async function issue(campaign = HOSTILE): Promise<readonly string[]> {
   const client = await connectMilter({ host: '127.0.0.1', port: service.milterPort });
   const name = HOSTILE.replaceAll('"', '&quot;').slice(0, 63);
   const anchors = Array.from(
     { length: 40 },
     (_, n) => `<a href="https://shop.example/${n}" data-msys-linkname="${name}">${n}</a>\r\n`,
   );
-  const head = `Subject: ${HOSTILE}\r\nContent-Type: text/html\r\n\r\n`;
+  const api = JSON.stringify({ campaign_id: campaign });
+  const head = `Subject: ${HOSTILE}\r\nX-MSYS-API: ${api}\r\nContent-Type: text/html\r\n\r\n`;
   const { message } = await client.send({ message: Buffer.from(`${head}${anchors.join('')}`) });
   await client.quit();
   const paths = [...message.toString().matchAll(/href="http:\/\/localhost(\/[^"]+)"/g)];
@@ -53,8 +57,12 @@ async function issue(): Promise<readonly string[]> {
 let next = 0;
 
 /** Follows the next link. @returns when the redirect had answered, in Unix milliseconds */
-async function click(userAgent = FIREFOX, method = 'GET'): Promise<number> {
-  const url = `http://localhost:${service.httpPort}${links[next++]}`;
+function click(userAgent = FIREFOX, method = 'GET'): Promise<number> {
+  return follow(links[next++], userAgent, method);
+}
+
+async function follow(path = '', userAgent = FIREFOX, method = 'GET'): Promise<number> {
+  const url = `http://localhost:${service.httpPort}${path}`;
   // Each from a message reader of its own, so that they are no burst.
   const headers = { 'user-agent': userAgent, host: 'localhost' };
   const { status } = await fetch(url, { method, headers, redirect: 'manual' });
@@ -69,18 +77,21 @@ const status = (page: Page) => page.locator('.live-status').textContent();
 const isConnected = (page: Page) =>
   expect.poll(() => status(page)).toBe('Clicks show as they come.');
 
+/** Notes when the last row came, by the clock that this process has too. */
+const OBSERVE = `new MutationObserver(() => { window.changedAt = Date.now(); })
+  .observe(document.querySelector('tbody'), { childList: true })`;
+const CHANGED_AT = 'window.changedAt';
+
 test('a click shows within a second, and people and programs are told apart', async () => {
   await visit(browser, live, {}, async ({ page, complaints }) => {
     await isConnected(page);
-    // When the last row came, by the clock that this process has too.
-    await page.evaluate(`new MutationObserver(() => { window.changedAt = Date.now(); })
-      .observe(document.querySelector('tbody'), { childList: true })`);
+    await page.evaluate(OBSERVE);
     const delays: number[] = [];
     for (let n = 0; n < 5; n++) {
       const before = await count(page);
       const at = await click();
       await expect.poll(() => count(page)).toBe(before + 1);
-      delays.push((await page.evaluate<number>('window.changedAt')) - at);
+      delays.push((await page.evaluate<number>(CHANGED_AT)) - at);
       if (n === 0) expect((await who(page))[0]).toBe('Person');
     }
     // The fifth link of a message makes a burst, so the clicks before it are a program's as well.
@@ -99,6 +110,32 @@ test('a click shows within a second, and people and programs are told apart', as
   });
 });
 
+test('with a filter, a click that it lets through shows within a second, and no other', async () => {
+  const [autumn, winter] = [await issue('autumn'), await issue('winter')];
+  await visit(browser, `${live}?campaign=autumn`, {}, async ({ page, complaints }) => {
+    await isConnected(page);
+    await page.evaluate(OBSERVE);
+    const delays: number[] = [];
+    for (const n of [0, 1, 2]) {
+      await follow(winter[n], 'curl/8.5.0');
+      const at = await follow(autumn[n]);
+      await expect.poll(() => count(page)).toBe(n + 1);
+      delays.push((await page.evaluate<number>(CHANGED_AT)) - at);
+    }
+    expect(Math.min(...delays)).toBeLessThan(1000);
+    const rate = page.locator('.live-rate');
+    expect(await rate.textContent()).toBe('In the last minute: 3 by people, 0 by programs');
+    await page.reload();
+    await expect.poll(() => rate.textContent()).toMatch(/: 3 by people, 0 by programs$/);
+    expect(complaints).toEqual([]);
+  });
+  await visit(browser, live, { javaScriptEnabled: false }, async ({ page }) => {
+    await page.fill('input[name="campaign"]', 'winter');
+    await page.click('form.filters button');
+    expect(await who(page)).toEqual(Array(3).fill('Program'));
+  });
+});
+
 test('the rate counts the clicks that the page came with', async () => {
   await visit(browser, live, {}, async ({ page }) => {
     await isConnected(page);
@@ -110,6 +147,9 @@ test('the rate counts the clicks that the page came with', async () => {
     await expect.poll(() => rate.textContent()).toMatch(/people, [1-9]\d* by programs$/);
   });
 });
+
+/** Whether the table is wider than its box. */
+const CUT_OFF = `(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('.table'))`;
 
 test('what strangers wrote is text, and nothing is a barrier', async () => {
   await visit(browser, live, {}, async ({ page, complaints }) => {
@@ -126,6 +166,8 @@ test('what strangers wrote is text, and nothing is a barrier', async () => {
     for (const width of [390, 768, 1440]) {
       await page.setViewportSize({ width, height: 900 });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      // A telephone has all of a click without scrolling sideways.
+      if (width === 390) expect(await page.evaluate(CUT_OFF)).toBe(false);
       const folder = process.env['SCREENSHOTS'];
       if (folder) await page.screenshot({ path: `${folder}/live-${width}.png`, fullPage: true });
     }
@@ -156,7 +198,7 @@ test('the table is bounded', async () => {
     for (let n = 49; n < 250; n += 50) {
       // No more than are sent at a time.
       await redis.cli('eval', `for n = ${n - 49}, ${n} do ${add} end`, '1', 'clickmilter:events');
-      await expect.poll(() => page.locator(`[data-event="n-${n}"]`).count()).toBe(1);
+      await expect.poll(() => page.locator(`[data-row="n-${n}"]`).count()).toBe(1);
     }
     await expect.poll(() => count(page)).toBe(200);
   });

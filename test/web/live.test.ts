@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Detail } from '../../src/lib/logger.ts';
+import type { MessageFacts } from '../../src/link/facts.ts';
 import { LoginToken } from '../../src/web/login-token.ts';
 import { exampleClick, toClickEvent } from '../click/example-click.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';
@@ -28,7 +29,7 @@ test('the page and its JSON have the last clicks, the newest first', async () =>
       body: { is_away: false, clicks: [{ event_id: 'c' }, { event_id: 'b' }] },
     });
   const page = (await web.get('/live?last=2')).body;
-  expect([...page.matchAll(/<tr data-event="(.)">/g)].map(([, id]) => id)).toEqual(['c', 'b']);
+  expect([...page.matchAll(/<tr data-row="(.)">/g)].map(([, id]) => id)).toEqual(['c', 'b']);
   for (const last of ['0', '201', 'x', '-1']) {
     expect((await web.json(`/live?last=${last}`)).status).toBe(400);
   }
@@ -40,6 +41,103 @@ test('what strangers wrote is text in the page', async () => {
   const { body } = await web.get('/live');
   expect(body).toContain('&lt;script&gt;');
   expect(body).not.toMatch(/<img|<script>|<b>/);
+});
+
+/** Appends clicks with these campaigns, pathways and tags; their ids are their numbers. */
+async function appendOf(
+  web: Awaited<ReturnType<typeof openWeb>>,
+  ...all: readonly Partial<MessageFacts>[]
+) {
+  const none = { campaignId: undefined, pathway: undefined, tags: undefined } as const;
+  const appender = await web.store.events.openAppender();
+  await appender.append(
+    all.map((facts, n) =>
+      JSON.stringify(toClickEvent(exampleClick({}, { ...none, ...facts }), {}, `${n}`)),
+    ),
+  );
+  await appender.close();
+}
+
+describe('filters', () => {
+  const CLICKS = [
+    { campaignId: 'spring', pathway: 'news', tags: ['a', 'b'] },
+    { campaignId: 'autumn', pathway: 'news' },
+    { pathway: 'other', tags: ['b', 'spring'] },
+    {},
+  ];
+
+  test.each([
+    ['campaign=spring', ['0']],
+    ['campaign=news', []],
+    ['pathway=news', ['1', '0']],
+    ['tag=b', ['2', '0']],
+    ['campaign=&pathway=other&tag=', ['2']],
+    ['pathway=news&last=1', ['1']],
+    ['', ['3', '2', '1', '0']],
+  ])('%s', async (query, ids) => {
+    const web = await openWeb();
+    await appendOf(web, ...CLICKS);
+    const { body } = await web.json(`/live?${query}`);
+    expect(body.clicks.map(({ event_id: id }: { event_id: string }) => id)).toEqual(ids);
+    const page = (await web.get(`/live?${query}`)).body;
+    expect([...page.matchAll(/<tr data-row="(.)">/g)].map(([, id]) => id)).toEqual(ids);
+    expect(page.includes('among the last 200')).toBe(ids.length === 0);
+    const csv = (await web.get(`/live.csv?${query}`)).body;
+    expect(csv.match(/^\d(?=,)/gm) ?? []).toEqual(ids);
+    if (!query.includes('last')) {
+      const sent = await firstEvents(web, `?${query}`, ids.length === 0 ? 'state' : 'clicks');
+      const came = [...sent.matchAll(/"event_id":"(.)"/g)].map(([, id]) => id);
+      expect(came).toEqual([...ids].reverse());
+    }
+  });
+
+  test('the form has no days, and keeps what is asked for', async () => {
+    const web = await openWeb();
+    const { body } = await web.get('/live?pathway=%3Cnews%3E&last=7');
+    expect(body).toContain('name="pathway" value="&lt;news&gt;"');
+    expect(body).toContain('type="hidden" name="last" value="7"');
+    expect(body).not.toContain('type="date"');
+    const addresses = ['data-events="/live/events', 'href="/live', 'href="/live.csv'];
+    for (const address of addresses) expect(body).toContain(`${address}?pathway=%3Cnews%3E`);
+  });
+
+  test('two of them are refused as in the other views, and days are', async () => {
+    const web = await openWeb();
+    for (const view of ['/live', '/live.csv', '/live/events', '/rows?by=day&', '/']) {
+      const address = view.includes('?') ? view : `${view}?`;
+      expect(await web.json(`${address}campaign=x&tag=y`)).toEqual({
+        status: 400,
+        body: { error: 'campaign and tag are both set: expected at most one of them' },
+      });
+    }
+    expect((await web.json('/live?since=2026-01-01')).status).toBe(400);
+  });
+
+  test.each(['none', 'domain'] as const)('no tag tells who clicked, %s', async (detail) => {
+    const web = await openWeb({ messages: { detail: (): Detail => detail } });
+    await appendOf(web, ...CLICKS);
+    expect((await web.get('/live')).body).not.toContain('name="tag"');
+    for (const view of ['/live', '/live.csv', '/live/events']) {
+      const { status, body } = await web.json(`${view}?tag=b`);
+      expect([status, body.error]).toEqual([400, expect.stringContaining('hides the tags')]);
+    }
+    expect((await web.json('/live?pathway=news')).body.clicks).toHaveLength(2);
+  });
+});
+
+test('no name is a formula where a spreadsheet opens the CSV', async () => {
+  const web = await openWeb();
+  await appendOf(web, { campaignId: '=HYPERLINK("https://evil.example")', pathway: '+1' });
+  const { body } = await web.get('/live.csv');
+  expect(body).toContain(`,"'=HYPERLINK(""https://evil.example"")",'+1,`);
+});
+
+test('links without a name are called the same as in Message', async () => {
+  const web = await openWeb();
+  await appendOf(web, {});
+  const { body } = await web.get('/live');
+  expect(body).toContain('<i>no name</i>');
+  expect(body).not.toContain('Raw URL');
 });
 
 const PERSONAL = [/anna\.smith@example\.org/i, /203\.0\.113\.77/, /onerror/, /offer\?id=1/];
@@ -55,22 +153,27 @@ test.each([
   await appender.append([JSON.stringify(toClickEvent(click, {}, 'a'))]);
   await appender.close();
   const json = JSON.stringify((await web.json('/live')).body);
-  for (const text of [(await web.get('/live')).body, json, await firstEvents(web)]) {
+  const [page, csv] = [await web.get('/live'), await web.get('/live.csv')];
+  for (const text of [page.body, csv.body, json, await firstEvents(web)]) {
     for (const personal of PERSONAL)
       expect.soft(personal.test(text), `${personal}`).toBe(hasPeople);
-    expect(/example\.org[<"]/i.test(text)).toBe(hasDomains);
+    expect(/example\.org[<",]/i.test(text)).toBe(hasDomains);
   }
 });
 
 /** What a viewer gets first, over a real connection. */
-async function firstEvents(web: Awaited<ReturnType<typeof openWeb>>): Promise<string> {
+async function firstEvents(
+  web: Awaited<ReturnType<typeof openWeb>>,
+  query = '',
+  until: 'clicks' | 'state' = 'clicks',
+): Promise<string> {
   const url = await serve(web);
   const gone = new AbortController();
-  const { body } = await fetch(`${url}/live/events`, { signal: gone.signal });
+  const { body } = await fetch(`${url}/live/events${query}`, { signal: gone.signal });
   let text = '';
   for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
     text += chunk;
-    if (text.includes('event: clicks')) break;
+    if (text.includes(`event: ${until}`)) break;
   }
   gone.abort();
   return text;

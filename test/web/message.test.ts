@@ -44,7 +44,7 @@ describe('looks up', () => {
       facts: { recipient: 'Someone@example.org', campaign: 'autumn-2026', tags: ['weekly', 'de'] },
       hidden: [],
       link_count: exampleLinks.length,
-      options: [{ option: 'dry_run', values: [{ source: 'pathway newsletters' }] }],
+      options: [{ option: 'dry_run', source: 'pathway newsletters' }],
     });
     expect(links).toMatchObject(
       exampleLinks.map((link, position) => ({ ...link, position, is_named: false })),
@@ -64,17 +64,17 @@ describe('looks up', () => {
   test('a sealed link, with what its token holds', async () => {
     const web = await openWeb();
     const message = exampleMessage();
-    const token = tokenOf(sealed.issuer.issue(message), {
-      target: 'https://a.example/',
-      part: 'html',
-    });
+    const issued = sealed.issuer.issue(message);
+    tokenOf(issued, { target: 'https://a.example/first', part: 'html' });
+    const token = tokenOf(issued, { target: 'https://a.example/', part: 'html' });
     expect(await found(web, token)).toMatchObject({
       kind: 'sealed',
       message_id: message.messageId,
       facts: { recipient: 'Someone@example.org', campaign: 'autumn-2026' },
-      links: [{ target: 'https://a.example/', is_named: true, clicks: 0 }],
+      links: [{ target: 'https://a.example/', position: 1, is_named: true, clicks: 0 }],
       note: expect.stringContaining('the other links of the message are not known'),
     });
+    expect(await pageOf(web, token)).toContain('<small class="place">html 1</small>');
     const lean = { ...message, pathway: undefined };
     const other = tokenOf(sealed.issuer.issue(lean), {
       target: 'https://a.example/',
@@ -119,7 +119,13 @@ describe('looks up', () => {
     });
     expect(await found(web, id, '&from=200')).toMatchObject({ from: 200, links: { length: 50 } });
     expect(await found(web, tokens[123] ?? '')).toMatchObject({ from: 100 });
-    expect(await pageOf(web, tokens[123] ?? '')).toContain('Links 100 to 199 of 250');
+    const body = await pageOf(web, tokens[123] ?? '');
+    expect(body).toContain('Links 100 to 199 of 250');
+    const csv = /href="(\/message\.csv[^"]*)"/.exec(body)?.[1] ?? '';
+    const lines = (await web.get(csv.replaceAll('&amp;', '&'))).body.split('\r\n');
+    expect(lines).toHaveLength(102);
+    expect(lines[1]).toMatch(/^100,false,html,,https:\/\/a\.example\/100,/);
+    expect(lines[24]).toMatch(/^123,true,/);
   });
 });
 
@@ -155,6 +161,9 @@ describe('nothing of a recipient is shown that may not be', () => {
       expect(text.includes('example.org')).toBe(hasDomain);
       expect(text.includes('long/long/')).toBe(detail === 'full');
     }
+    const csv = (await web.get(`/message.csv?table=links&find=${id}`)).body;
+    expect(csv.includes('long/long/')).toBe(detail === 'full');
+    expect(csv.includes('shop.example')).toBe(detail !== 'none');
   });
 
   test('the page says what it hides', async () => {

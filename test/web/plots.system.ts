@@ -61,6 +61,7 @@ const drawing = (kind: keyof typeof FIGURES) =>
         : { title: 'Messages', cell: ({ messages }) => number(messages) },
     ],
     rows: FIGURES[kind],
+    csv: '/rows.csv',
   });
 const PAGE = `${page({
   title: 'Plots',

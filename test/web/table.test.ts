@@ -10,6 +10,7 @@ test('columns of texts are told apart from those of numbers', () => {
       { title: 'Place', isText: true, cell: () => 'html 3' },
     ],
     rows: ['Shop'],
+    csv: '/rows.csv',
   }).toString();
   expect(shown).toContain(
     '<th scope="col">Link</th><th scope="col">Clicks</th><th scope="col" class="text">Place</th>',

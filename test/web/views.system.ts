@@ -235,7 +235,7 @@ describe('clicks as they come', () => {
       const url = `http://localhost:${service.httpPort}${links[n]}`;
       await fetch(url, { headers: { 'user-agent': agent }, redirect: 'manual' });
     }
-    const shown = async () => (await (await fetch(`${base}/live`)).text()).match(/<tr data-event/g);
+    const shown = async () => (await (await fetch(`${base}/live`)).text()).match(/<tr data-row/g);
     await poll('the clicks', async () => (await shown())?.length === READERS.length);
   });
 

@@ -54,7 +54,7 @@ function start(live) {
   connect();
 
   function connect() {
-    const source = new EventSource('/live/events');
+    const source = new EventSource(live.dataset['events'] ?? '');
     source.addEventListener('state', ({ data }) => {
       const { is_away: isAway } = JSON.parse(data);
       say(
@@ -91,7 +91,7 @@ function start(live) {
 
   /** @param {string} id */
   function rowOf(id) {
-    return [...rows.children].find((row) => row.getAttribute('data-event') === id);
+    return [...rows.children].find((row) => row.getAttribute('data-row') === id);
   }
 
   /** @param {Click} click */
