@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
@@ -35,6 +35,8 @@ const MAX_WAITING = 20_000;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** Events that are read or acknowledged at once. */
 const PORTION = 1_000;
+/** Clicks that are booked in one turn of the event loop: readers who click now wait meanwhile. */
+const BOOKED_AT_ONCE = 100;
 /** Events booked last, by id: one that comes again, as after an outage, is not booked again. */
 const REMEMBERED = 20_000;
 
@@ -119,7 +121,7 @@ export class Settlement {
       for (const event of events) this.#take(event, due);
       if (events.length === 0) break;
     }
-    this.#book();
+    await this.#book();
     await this.#acknowledge(this.#consumer);
   }
 
@@ -154,7 +156,7 @@ export class Settlement {
   }
 
   /** Books what is due, and what there is no room for. */
-  #book(): void {
+  async #book(): Promise<void> {
     const now = performance.now();
     let settled = 0;
     for (const waiting of this.#waiting) {
@@ -163,6 +165,7 @@ export class Settlement {
       settled++;
       this.#bytes -= waiting.bytes;
       this.#bookOne(waiting);
+      if (settled % BOOKED_AT_ONCE === 0) await nextTurn();
     }
     this.#waiting.splice(0, settled);
     this.#countBooked();

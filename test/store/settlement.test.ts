@@ -140,6 +140,26 @@ describe.each(Object.keys(stores))('%s', (name) => {
     await expect.poll(() => booked.length).toBe(21);
   });
 
+  test('many clicks are booked a few at a time, and readers are answered in between', async () => {
+    const { appender, booked, settle } = await setUp(0);
+    const event = { is_automatic: false, message_id: 'x', target_link_url: 'http://x/' };
+    const lines = Array.from({ length: 1_000 }, (_, n) => {
+      const fields = { ...event, event_id: String(n), part: 'html', timestamp: '1' };
+      return JSON.stringify({ msys: { track_event: fields } });
+    });
+    await appender.append(lines);
+    const inTurns: number[] = [];
+    const turn = () => {
+      inTurns.push(booked.length);
+      if (booked.length < lines.length) setImmediate(turn);
+    };
+    turn();
+    settle();
+    await expect.poll(() => booked.length).toBe(lines.length);
+    const most = Math.max(...inTurns.map((count, turn) => count - (inTurns[turn - 1] ?? 0)));
+    expect(most).toBeLessThan(lines.length / 2);
+  });
+
   test('an event that comes again, and events of earlier releases, are not booked', async () => {
     const { appender, booked, record, settle } = await setUp(0);
     const old = { message_id: 'x', target_link_url: 'http://x/', part: 'html', timestamp: '1' };

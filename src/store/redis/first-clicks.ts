@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { getOrMake } from '../../lib/values.ts';
 import {
   addClasses,
@@ -18,7 +19,9 @@ import { FOREIGN, IS_FOREIGN } from './count-fields.ts';
 import { shortDigest } from './keys.ts';
 
 /** Links in one command: Redis does nothing else meanwhile. */
-const CHUNK = 200;
+const CHUNK = 100;
+/** Sums that are moved in one turn of the event loop. */
+const MOVED_AT_ONCE = 100;
 /**
  * Links of messages that wait while Redis is away; later clicks are counted, but not as the first
  * on their link.
@@ -151,7 +154,7 @@ export class FirstClicks {
         break;
       }
     }
-    this.#sums.moveTo(this.#tallies);
+    await this.#sums.moveTo(this.#tallies);
     return problem;
   }
 
@@ -216,9 +219,14 @@ class ClickSums {
     addNumbers(sum.numbers, numbers);
   }
 
-  moveTo(tallies: Tallies): void {
-    for (const { counted, numbers } of this.#sums.values()) tallies.add(counted, numbers);
+  async moveTo(tallies: Tallies): Promise<void> {
+    const sums = this.#sums;
     this.#sums = new Map();
+    let moved = 0;
+    for (const { counted, numbers } of sums.values()) {
+      tallies.add(counted, numbers);
+      if (++moved % MOVED_AT_ONCE === 0) await nextTurn();
+    }
   }
 }
 

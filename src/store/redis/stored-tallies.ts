@@ -13,9 +13,9 @@ import type { RedisConnection } from './connection.ts';
 import { FOREIGN, IS_FOREIGN } from './count-fields.ts';
 
 /** Rows in one command: Redis does nothing else meanwhile. */
-const CHUNK = 200;
-/** Commands that are under way at a time. */
-const COMMANDS = 16;
+const CHUNK = 100;
+/** Commands that are under way at a time: clicks that come now wait behind them. */
+const COMMANDS = 2;
 /** Rows that wait while Redis is away. */
 const MAX_WAITING = 50_000;
 /**
