@@ -1,5 +1,5 @@
 import type { Answer } from './answer.ts';
-import type { Macros } from './command.ts';
+
 import type {
   Action,
   ConnectInfo,
@@ -8,6 +8,7 @@ import type {
   EnvelopeAddress,
   Header,
 } from './filter.ts';
+import type { Macros } from './macros.ts';
 import { ModificationQueue } from './modification.ts';
 import type { Limits, MessageLimit } from './options.ts';
 import { checkHeader, checkIndex, checkLines } from './validate.ts';

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Filter } from './filter.ts';
 import { FrameReader, frame } from './frame.ts';
+import type { HookOptions, Replies } from './hook-calls.ts';
 import type { Demand } from './negotiate.ts';
 import type { Timeouts } from './options.ts';
 import { command, ProtocolError, reply } from './protocol.ts';
-import { type Replies, Session, type SessionOptions } from './session.ts';
+import { Session } from './session.ts';
 
 /** Bytes up to which one copy is cheaper than a vectored write. */
 const COPY_UP_TO = 65_536;
@@ -21,7 +22,7 @@ const PROGRESS = frame(reply.progress);
  */
 let joined = Buffer.allocUnsafeSlow(COPY_UP_TO);
 
-export interface ServerConnectionOptions extends SessionOptions {
+export interface ServerConnectionOptions extends HookOptions {
   readonly timeouts: Timeouts;
   /** Called once, when the socket is closed and no hook is running any more. */
   readonly onGone: () => void;
@@ -113,8 +114,7 @@ export class ServerConnection<State> {
       while (this.#mayHandle() && this.#reader.next()) this.#handle();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      const { connection, queueId } = this.session;
-      this.#options.event({ type: 'protocol-error', connection, queueId, error });
+      this.#options.event({ ...this.session.place, type: 'protocol-error', error });
       this.#end();
     }
     this.#flush();
@@ -234,22 +234,22 @@ export class ServerConnection<State> {
   }
 
   #timeout(): void {
-    const { connection, queueId, isNegotiated, isRunning } = this.session;
+    const { place, isNegotiated, isRunning } = this.session;
     if (isRunning && !this.#isDraining) {
       // A running hook has no timeout of the server's: the MTA has one. The wait begins again.
       this.#socket.setTimeout(this.#options.timeouts.idle);
       return;
     }
     const waitingFor = this.#isDraining ? 'write' : isNegotiated ? 'command' : 'negotiation';
-    this.#options.event({ type: 'timeout', connection, queueId, waitingFor });
+    this.#options.event({ ...place, type: 'timeout', waitingFor });
     this.destroy();
   }
 
   /** The MTA has closed its side. No MTA closes only one side and waits for answers. */
   #lost(): void {
-    const { connection, queueId, inMessage } = this.session;
+    const { place, inMessage } = this.session;
     if (inMessage && !this.#isExplained) {
-      this.#options.event({ type: 'disconnected', connection, queueId, error: this.#error });
+      this.#options.event({ ...place, type: 'disconnected', error: this.#error });
     }
     this.#isExplained = true;
     this.#close();

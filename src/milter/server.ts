@@ -153,8 +153,8 @@ class Milter<State> implements MilterServer {
     for (const timer of this.#timers) clearTimeout(timer);
     const cutOff: CutOff[] = [];
     for (const connection of this.#open) {
-      const { connection: session, queueId, inMessage } = connection.session;
-      cutOff.push({ connection: session, queueId, inMessage });
+      const { place, inMessage } = connection.session;
+      cutOff.push({ ...place, inMessage });
       connection.destroy();
     }
     return cutOff;

@@ -367,7 +367,7 @@ describe('hooks that throw', () => {
             hook: stage === 'begin' ? 'mail' : stage,
             error,
             answered: onException,
-            connection: played.connection.session.connection,
+            connection: played.connection.session.place.connection,
             queueId: stages.indexOf(stage) > 3 && stage !== 'unknown' ? 'QUEUE-ID' : undefined,
           },
         ]);

@@ -87,11 +87,11 @@ export class Slot {
 
   /** The workers that have sessions. */
   get withSessions(): readonly RunningWorker[] {
-    return [this.#current, this.#finishing].filter((worker) => worker !== undefined);
+    return present(this.#current, this.#finishing);
   }
 
   get #all(): readonly RunningWorker[] {
-    return [...this.withSessions, ...(this.#starting === undefined ? [] : [this.#starting])];
+    return present(this.#current, this.#finishing, this.#starting);
   }
 
   /**
@@ -234,4 +234,8 @@ export class Slot {
     // Every line has the pid of its writer already.
     logger.error({ event, worker: this.number, workerPid: worker.pid, ...fields }, EVENTS[event]);
   }
+}
+
+function present(...workers: readonly (RunningWorker | undefined)[]): readonly RunningWorker[] {
+  return workers.filter((worker) => worker !== undefined);
 }
