@@ -26,6 +26,7 @@ export interface PageOptions {
 /** A whole page, with navigation and filters. */
 export function page(options: PageOptions): Html {
   const { title, path, selection, script, content } = options;
+  // Of these views, Overview alone shows a period.
   const days = { since: selection?.since, until: selection?.until };
   return html`${DOCTYPE}
 <html lang="en">

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { type Detail, shownTarget } from '../lib/logger.ts';
 import { parseJson } from '../lib/values.ts';
 import { type CountedFacts, countedFactsOfEvent } from '../link/counted.ts';
+import { RAW_URL } from '../link/facts.ts';
 import { countsIn } from '../store/engagement.ts';
 import type { EventFields, ReportFilter, StoredEvent } from '../store/store.ts';
 
@@ -25,7 +26,7 @@ const ALWAYS = {
   message_id: text('The id that clickmilter gave the message.'),
   campaign_id: text('The campaign.'),
   pathway: text("The message's pathway."),
-  target_link_name: text('The name of the link, or `Raw URL`.'),
+  target_link_name: text('The name of the link; absent for one without a name.'),
   part: text('The part of the message that the link is in.'),
   link_position: count('The place of the link among the tracked links of its message.'),
 };
@@ -73,7 +74,12 @@ export function readClick(stored: StoredEvent): FeedClick | undefined {
   const fields = stored.fields ?? fieldsIn(stored.event);
   const target = fields['target_link_url'];
   const host = typeof target === 'string' ? shownTarget('domain', target).host : undefined;
-  const known: Readonly<Record<string, unknown>> = { ...fields, target_host: host };
+  const name = fields['target_link_name'];
+  const known: Readonly<Record<string, unknown>> = {
+    ...fields,
+    target_host: host,
+    target_link_name: name === RAW_URL ? undefined : name,
+  };
   const shown = Object.entries(LiveClick.properties).flatMap(([name, { type }]) => {
     const value = valid(type, known[name]);
     return value === undefined ? [] : [[name, value] as const];
