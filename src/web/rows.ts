@@ -14,16 +14,29 @@ import { addressOf, Filters, Selected, type Selection, selectionOf } from './fil
 import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
 import { shareOf, shownCount, shownShare } from './numbers.ts';
-import { numbersOf, reportCsv } from './report-formats.ts';
+import { asJson, numbersOf, reportCsv } from './report-formats.ts';
 import { answers, CSV_ANSWERS, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row, Total, Unreadable } from './schemas.ts';
+import { withoutGaps } from './summary.ts';
 import { type Column, table } from './table.ts';
 
 const RowsQuery = Type.Object(
   {
     by: Type.Enum(REPORT_BY, { description: 'One row for each of these.' }),
     ...Filters,
+  },
+  { additionalProperties: false },
+);
+
+const CsvQuery = Type.Object(
+  {
+    ...RowsQuery.properties,
+    gaps: Type.Optional(
+      Type.Enum(['filled'], {
+        description: 'With rows for the hours or days between in which nothing was counted.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -60,7 +73,7 @@ export const rowsView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> 
     },
     async (request, reply) => {
       const { by, selection, report } = await read(request.query);
-      return respond(request, reply, asJson(by, selection, report), () =>
+      return respond(request, reply, rowsFound(by, selection, report), () =>
         rowsPage(by, selection, report),
       );
     },
@@ -70,23 +83,31 @@ export const rowsView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> 
     {
       schema: {
         summary: 'The rows of one breakdown as CSV',
-        querystring: RowsQuery,
+        querystring: CsvQuery,
         response: CSV_ANSWERS,
       },
     },
     async (request, reply) => {
-      const { by, selection, report } = await read(request.query);
+      const { gaps, ...query } = request.query;
+      const { by, selection, report } = await read(query);
+      let rows = report.rows.map(asJson);
+      if (gaps !== undefined) {
+        if (by !== 'hour' && by !== 'day') {
+          throw new BadRequest(`gaps of ${by}: only hours and days have gaps`);
+        }
+        rows = withoutGaps(by, selection, rows);
+      }
       const file = `${by}-${selection.since}-${selection.until}`;
-      return sendCsv(reply, file, reportCsv(by, report));
+      return sendCsv(reply, file, reportCsv(by, report, rows));
     },
   );
 };
 
-function asJson(by: ReportBy, selection: Selection, { rows, total, unreadable }: Report): Rows {
+function rowsFound(by: ReportBy, selection: Selection, { rows, total, unreadable }: Report): Rows {
   return {
     by,
     ...selection,
-    rows: rows.map((row) => ({ key: row.key, ...numbersOf(row) })),
+    rows: rows.map(asJson),
     total: numbersOf(total),
     unreadable,
   };

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CountedFacts } from '../../src/link/counted.ts';
-import { breakdownsOf, countsIn, daysKept, readLife } from '../../src/store/engagement.ts';
+import {
+  breakdownsOf,
+  countedNames,
+  countsIn,
+  daysKept,
+  readLife,
+} from '../../src/store/engagement.ts';
 import { ReportSum } from '../../src/store/report-sum.ts';
 import {
   type ClickClass,
@@ -80,7 +86,7 @@ test.each<ReportFilter>([
   ];
   for (const facts of all) counters.sent({ time: Date.now(), links: 1, ...facts });
   const { total } = await counters.report({ by: 'day', ...filter });
-  expect(all.filter((facts) => countsIn(facts, filter))).toHaveLength(total.messages ?? 0);
+  expect(all.map(countedNames).filter(countsIn(filter))).toHaveLength(total.messages ?? 0);
 });
 
 describe('a campaign', () => {
