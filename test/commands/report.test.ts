@@ -106,17 +106,17 @@ describe('clickmilter report', () => {
     expect(await report('--by', 'link')).toMatchInlineSnapshot(`
       "
       link          clicks  unique  automatic
-      Blog              60       6       0.0%
+      Blog�[31m�        60       6       0.0%
       Shop              40      40      33.3%
       total            100      42      16.7%
       "
     `);
     expect(await report('--by', 'position', '--campaign', 'spring sale')).toMatchInlineSnapshot(`
       "
-      position      clicks  unique  automatic
-      html - Blog       60       6       0.0%
-      html - Shop       40      40      33.3%
-      total            100      42      16.7%
+      position           clicks  unique  automatic
+      html - Blog�[31m�      60       6       0.0%
+      html - Shop            40      40      33.3%
+      total                 100      42      16.7%
       "
     `);
   });
@@ -152,7 +152,7 @@ describe('clickmilter report', () => {
         "campaign": "spring sale",
         "rows": [
           {
-            "link": "Blog\\u001b[31m\\u009b",
+            "link": "Blog�[31m�",
             "count_clicked": 60,
             "count_raw_clicked": 6,
             "count_unique_clicked": 6,
@@ -189,11 +189,11 @@ describe('clickmilter report', () => {
       "
       campaign,messages,links,count_clicked,count_raw_clicked,count_unique_clicked,people_clicked,people_raw_clicked,people_unique_clicked,automatic_clicked,unknown_clicked
       ,1,2,0,0,0,0,0,0,0,0
-      ,1,1,0,0,0,0,0,0,0,0
       '-1,1,1,0,0,0,0,0,0,0,0
       "'=cmd|""/c calc""!A1",1,1,0,0,0,0,0,0,0,0
       "a, b",1,1,0,0,0,0,0,0,0,0
       spring sale,0,0,60,6,0,60,6,2,0,0
+      �[31m,1,1,0,0,0,0,0,0,0,0
       "
     `);
   });
