@@ -28,7 +28,7 @@ const SCALE = [
 const TENTHS = Array.from({ length: 10 }, (_, index) => index + 1);
 
 const STYLE = [
-  ':root{color-scheme:light}',
+  ':root{color-scheme:light;-webkit-print-color-adjust:exact;print-color-adjust:exact}',
   'body{margin:0;background:#fff;color:#222;font:16px/1.4 sans-serif;overflow-wrap:anywhere}',
   'main{padding:1.5em .5em}',
   'table{max-width:100%}',

@@ -7,7 +7,7 @@ import { Forbidden } from './errors.ts';
 import { type Html, html } from './html.ts';
 import type { LoginToken } from './login-token.ts';
 import { refuse } from './respond.ts';
-import { type Rights, rightsOf } from './rights.ts';
+import { clientOf, type Rights, rightsOf } from './rights.ts';
 import { type Session, type Sessions, sessionCookie } from './sessions.ts';
 
 declare module 'fastify' {
@@ -57,7 +57,7 @@ export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOp
       );
     }
     const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
-    const checked = bearer && token?.check(bearer, raw.socket.remoteAddress);
+    const checked = bearer && token?.check(bearer, clientOf(raw));
     if (checked === 'too many') return refuseGuess(request, reply);
     const session = sessions.find(headers.cookie);
     const hasBearer = checked === 'right';
@@ -72,6 +72,9 @@ export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOp
     const isProgram = hasBearer && isOfProgram(request);
     if (!isReading && !isProgram && !isOwnOrigin(request, origins)) {
       return refuse(request, reply, 403, 'a form of another site, or of none, sent this request');
+    }
+    if (isReading && isOfOtherSite(request, origins)) {
+      return refuse(request, reply, 403, 'the page of another site sent this request');
     }
     if (rights.look || request.routeOptions.config.isPublic === true) return;
     if (token === undefined) {
@@ -181,4 +184,14 @@ function isOwnOrigin({ headers }: FastifyRequest, origins: ReadonlySet<string>):
   if (origin === undefined || !URL.canParse(origin)) return false;
   const from = new URL(origin).host;
   return from === host?.toLowerCase() || origins.has(from);
+}
+
+/**
+ * Whether the page of another site makes a browser send a request that reads: it learns nothing, but
+ * could take all places of Live. A link of another site may be followed.
+ */
+function isOfOtherSite(request: FastifyRequest, origins: ReadonlySet<string>): boolean {
+  const { origin, 'sec-fetch-site': site, 'sec-fetch-dest': dest } = request.headers;
+  if (origin !== undefined) return !isOwnOrigin(request, origins);
+  return (site === 'cross-site' || site === 'same-site') && dest !== 'document';
 }

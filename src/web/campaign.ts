@@ -6,9 +6,10 @@ import { ClickMap, clickMapSection, NotShown, readClickMap } from './click-map.t
 import { csvOf } from './csv.ts';
 import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';
-import { page } from './layout.ts';
+import type { KnownNames } from './known-names.ts';
+import { type Frame, page } from './layout.ts';
 import { countLink, shareLink, shareOf } from './numbers.ts';
-import { answers, CSV_ANSWERS, respond, sendCsv } from './respond.ts';
+import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row } from './schemas.ts';
 import { SinceFirst, sinceFirst } from './since-first.ts';
@@ -79,7 +80,9 @@ interface CampaignSource {
 }
 
 /** `/campaign` and `/campaign.csv`: what was sent and clicked in one campaign. */
-export const campaignView: FastifyPluginAsyncTypebox<CampaignSource> = async (app, source) => {
+export const campaignView: FastifyPluginAsyncTypebox<
+  CampaignSource & { readonly names: KnownNames }
+> = async (app, { names, ...source }) => {
   app.get(
     '/campaign',
     {
@@ -92,7 +95,9 @@ export const campaignView: FastifyPluginAsyncTypebox<CampaignSource> = async (ap
     async (request, reply) => {
       const selection = selectionOf(request.query);
       const campaign = await readCampaign(source, selection);
-      return respond(request, reply, campaign, () => campaignPage(selection, campaign));
+      return respond(request, reply, campaign, async () =>
+        campaignPage(selection, campaign, await frameOf(request, names)),
+      );
     },
   );
   app.get(
@@ -135,7 +140,7 @@ async function readCampaign(
   };
 }
 
-function campaignPage(selection: Selection, campaign: Campaign): Html {
+function campaignPage(selection: Selection, campaign: Campaign, frame: Frame): Html {
   const { campaign: title = '' } = selection;
   const clicks = campaign.days.reduce((sum, row) => sum + row.people_clicked, 0);
   const list = (by: ReportBy): List => {
@@ -149,6 +154,7 @@ function campaignPage(selection: Selection, campaign: Campaign): Html {
   };
   const { columns, name: place, ...places } = list('position');
   return page({
+    ...frame,
     title: `Campaign ${title}`,
     path: '/campaign',
     selection,

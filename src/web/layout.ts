@@ -1,5 +1,6 @@
 import { addressOf, NARROWING, type Narrowing, type Selection } from './filters.ts';
-import { type Content, Html, html } from './html.ts';
+import { type Content, Html, html, shownName } from './html.ts';
+import type { Names } from './known-names.ts';
 
 /** The views that stand in the navigation. */
 const VIEWS = [
@@ -8,7 +9,15 @@ const VIEWS = [
   ['/live', 'Live'],
 ] as const;
 
-export interface PageOptions {
+/** What a page has around its content. */
+export interface Frame {
+  /** Names that the filters suggest. */
+  readonly names?: Partial<Names> | undefined;
+  /** Whether there is a login. */
+  readonly hasLogin?: boolean;
+}
+
+export interface PageOptions extends Frame {
   readonly title: string;
   /** The path of the view: the form of the filters leads there, and the navigation shows it. */
   readonly path: string;
@@ -25,8 +34,7 @@ export interface PageOptions {
 
 /** A whole page, with navigation and filters. */
 export function page(options: PageOptions): Html {
-  const { title, path, selection, script, content } = options;
-  // Of these views, Overview alone shows a period.
+  const { title, path, selection, script, hasLogin, content } = options;
   const days = { since: selection?.since, until: selection?.until };
   return html`${DOCTYPE}
 <html lang="en">
@@ -46,10 +54,11 @@ ${script !== undefined && html`<script type="module" src="/assets/${script}"></s
 <nav aria-label="Views"><ul>${VIEWS.map(
     ([at, name]) =>
       html`<li><a href="${addressOf(at, at === '/' ? days : {})}"${at === path && CURRENT}>${name}</a></li>`,
-  )}<li><a href="/login"${path === '/login' && CURRENT}>Login</a></li></ul></nav>
+  )}${hasLogin && html`<li><a href="/login"${path === '/login' && CURRENT}>Login</a></li>`}</ul></nav>
 </header>
 <main>
 <h1>${title}</h1>
+${selection && html`<p class="paper">${aboutText(selection)}</p>`}
 ${selection && filterForm(selection, options)}
 ${content}
 </main>
@@ -67,16 +76,26 @@ const NAMES: Readonly<Record<Narrowing, string>> = {
   tag: 'Tag',
 };
 
+/** What a page on paper is about. */
+function aboutText({ since, until, ...narrowed }: Partial<Selection>): Content {
+  const names = NARROWING.flatMap((by) => {
+    const name = narrowed[by];
+    return name === undefined ? [] : html`${NAMES[by]} ${shownName(name)} `;
+  });
+  return [since !== undefined && `${since} to ${until} (UTC) `, ...names];
+}
+
 function filterForm(
   selection: Partial<Selection>,
-  { path, keep = {}, narrowing = NARROWING }: PageOptions,
+  { path, keep = {}, narrowing = NARROWING, names = {} }: PageOptions,
 ): Html {
   const hidden = Object.entries(keep).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   );
-  const names = narrowing.map(
+  const inputs = narrowing.map(
     (name) =>
-      html`<label>${NAMES[name]} <input type="text" name="${name}" value="${selection[name] ?? ''}"></label>`,
+      html`<label>${NAMES[name]} <input type="text" name="${name}" value="${selection[name] ?? ''}" list="known-${name}"></label>
+<datalist id="known-${name}">${names[name]?.map((known) => html`<option value="${known}"></option>`)}</datalist>`,
   );
   return html`<form class="filters" action="${path}" method="get">${hidden}
 ${
@@ -84,7 +103,7 @@ ${
   html`<label>Since (UTC) <input type="date" name="since" value="${selection.since}"></label>
 <label>Until <input type="date" name="until" value="${selection.until}"></label>`
 }
-${names}
+${inputs}
 <button type="submit">Show</button>
 </form>`;
 }

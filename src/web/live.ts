@@ -1,17 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import type { Detail } from '../lib/logger.ts';
-import { StoreUnavailable } from '../link/link-store.ts';
+import { RAW_URL } from '../link/facts.ts';
 import type { ReportFilter } from '../store/store.ts';
 import { csvOf } from './csv.ts';
 import { BadRequest } from './errors.ts';
-import { addressOf, NARROWING, NameFilters, narrowingOf, SelectedName } from './filters.ts';
+import { addressOf, NARROWING, Narrow, Narrowed, narrowingOf } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
-import { page } from './layout.ts';
+import type { KnownNames } from './known-names.ts';
+import { type Frame, page } from './layout.ts';
 import { linkCell } from './link-cell.ts';
 import { LIVE_FIELDS, LiveClick } from './live-click.ts';
 import { LiveFeed, type LiveFeedOptions, RING } from './live-feed.ts';
-import { answers, CSV_ANSWERS, respond, sendCsv } from './respond.ts';
+import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
 import { type Column, type RowOptions, table, tableRow } from './table.ts';
 
 /** Rows of the page, and clicks in JSON and CSV, unless the query says otherwise. */
@@ -19,7 +20,7 @@ const DEFAULT_ROWS = 50;
 
 const LiveQuery = Type.Object(
   {
-    ...NameFilters,
+    ...Narrow,
     last: Type.Optional(
       Type.String({
         pattern: '^([1-9]|[1-9][0-9]|1[0-9][0-9]|200)$',
@@ -31,10 +32,10 @@ const LiveQuery = Type.Object(
 );
 type LiveQuery = Static<typeof LiveQuery>;
 
-const EventsQuery = Type.Object(NameFilters, { additionalProperties: false });
+const EventsQuery = Type.Object(Narrow, { additionalProperties: false });
 
 const Live = Type.Object({
-  ...SelectedName,
+  ...Narrowed,
   clicks: Type.Array(LiveClick, { description: 'The last clicks, the newest first.' }),
   is_away: Type.Boolean({ description: 'Whether the store cannot be read now.' }),
 });
@@ -55,7 +56,8 @@ export function createLiveFeed(options: Omit<LiveFeedOptions, 'rowOf'>): LiveFee
 export const liveView: FastifyPluginAsyncTypebox<{
   readonly feed: LiveFeed;
   readonly detail: () => Detail;
-}> = async (app, { feed, detail }) => {
+  readonly names: KnownNames;
+}> = async (app, { feed, detail, names }) => {
   app.addHook('preClose', () => feed.close());
   const read = async (query: LiveQuery): Promise<Live> => {
     const filter = filterOf(query, detail());
@@ -73,7 +75,9 @@ export const liveView: FastifyPluginAsyncTypebox<{
     },
     async (request, reply) => {
       const live = await read(request.query);
-      return respond(request, reply, live, () => livePage(request.query, live, detail()));
+      return respond(request, reply, live, async () =>
+        livePage(request.query, live, detail(), await frameOf(request, names)),
+      );
     },
   );
   app.get(
@@ -86,8 +90,7 @@ export const liveView: FastifyPluginAsyncTypebox<{
       },
     },
     async (request, reply) => {
-      const { clicks, is_away: isAway } = await read(request.query);
-      if (isAway) throw new StoreUnavailable('the store is away: its clicks cannot be read now');
+      const { clicks } = await read(request.query);
       return sendCsv(reply, 'live', csvOf(LIVE_FIELDS[detail()], clicks));
     },
   );
@@ -147,7 +150,7 @@ const SHOWS: Readonly<Record<Detail, string>> = {
   full: 'targets, recipients, addresses of clients and their browsers',
 };
 
-function livePage({ last }: LiveQuery, live: Live, detail: Detail): Html {
+function livePage({ last }: LiveQuery, live: Live, detail: Detail, frame: Frame): Html {
   const { clicks, is_away: isAway, ...filter } = live;
   const [narrowed] = NARROWING.filter((name) => filter[name] !== undefined);
   const none =
@@ -155,6 +158,7 @@ function livePage({ last }: LiveQuery, live: Live, detail: Detail): Html {
       ? 'No clicks yet.'
       : `No clicks of this ${narrowed} among the last ${RING}.`;
   return page({
+    ...frame,
     title: 'Live',
     path: '/live',
     selection: filter,
@@ -211,7 +215,7 @@ function whoCell({ is_automatic: isAutomatic, automation_reasons, repeat_count }
 function linkCellOf(click: LiveClick): Html {
   const { target_link_name: name, part, link_position: position } = click;
   return linkCell({
-    name,
+    name: name === RAW_URL ? undefined : name,
     part,
     position,
     isUnsubscribe: click.type === 'link_unsubscribe',

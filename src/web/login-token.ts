@@ -25,17 +25,36 @@ export function readLoginToken(path: string): string {
 
 /** Wrong tokens of one network within a minute, after which more are refused unread. */
 const MAX_WRONG = 10;
+/** Wrong tokens of all networks together: what a proxy says of its clients may be made up. */
+const MAX_WRONG_OF_ALL = 1000;
 const MINUTE_MS = 60_000;
 /** Networks that are remembered. */
 const MAX_NETWORKS = 1000;
+
+/** The wrong tokens of a minute. */
+class Guesses {
+  #since = 0;
+  #wrong = 0;
+
+  get count(): number {
+    return performance.now() - this.#since > MINUTE_MS ? 0 : this.#wrong;
+  }
+
+  add(): void {
+    const { count } = this;
+    if (count === 0) this.#since = performance.now();
+    this.#wrong = count + 1;
+  }
+}
 
 /** The token of the login, and who guesses at it. */
 export class LoginToken {
   #digest: Buffer;
   readonly #metrics: Metrics;
-  readonly #guesses = new BoundedCache<string, { readonly since: number; wrong: number }>(
-    MAX_NETWORKS,
-  );
+  readonly #guesses = new BoundedCache<string, Guesses>(MAX_NETWORKS);
+  readonly #guessesOfAll = new Guesses();
+  /** Networks that have sent the right token: those who guess elsewhere do not keep them out. */
+  #welcome = new BoundedCache<string, true>(MAX_NETWORKS);
 
   constructor(token: string, metrics: Metrics = noMetrics) {
     this.#digest = digestOf(token);
@@ -50,13 +69,14 @@ export class LoginToken {
     const digest = digestOf(token);
     const isOther = !digest.equals(this.#digest);
     this.#digest = digest;
+    if (isOther) this.#welcome = new BoundedCache(MAX_NETWORKS);
     return isOther;
   }
 
   /**
    * Compares a token, in a time that says nothing about the right one.
    * @param address where it comes from; undefined for a unix socket
-   * @returns `too many` where too many wrong ones came from there within a minute
+   * @returns `too many` where too many wrong ones came within a minute
    */
   check(token: string, address: string | undefined): 'right' | 'wrong' | 'too many' {
     const checked = this.#compare(token, address);
@@ -66,15 +86,16 @@ export class LoginToken {
 
   #compare(token: string, address: string | undefined): 'right' | 'wrong' | 'too many' {
     const network = networkOf(address);
-    const now = performance.now();
-    let guesses = this.#guesses.get(network);
-    if (guesses === undefined || now - guesses.since > MINUTE_MS) {
-      guesses = { since: now, wrong: 0 };
-      this.#guesses.set(network, guesses);
+    const guesses = this.#guesses.getOrMake(network, () => new Guesses());
+    if (guesses.count >= MAX_WRONG) return 'too many';
+    const isWelcome = this.#welcome.get(network) !== undefined;
+    if (!isWelcome && this.#guessesOfAll.count >= MAX_WRONG_OF_ALL) return 'too many';
+    if (timingSafeEqual(digestOf(token), this.#digest)) {
+      this.#welcome.set(network, true);
+      return 'right';
     }
-    if (guesses.wrong >= MAX_WRONG) return 'too many';
-    if (timingSafeEqual(digestOf(token), this.#digest)) return 'right';
-    guesses.wrong++;
+    guesses.add();
+    if (!isWelcome) this.#guessesOfAll.add();
     return 'wrong';
   }
 }

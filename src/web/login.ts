@@ -5,6 +5,7 @@ import { assertOwnForm, formTokenField, isHttps, refuseGuess, whyReadOnly } from
 import { html } from './html.ts';
 import { page } from './layout.ts';
 import type { LoginToken } from './login-token.ts';
+import { clientOf } from './rights.ts';
 import { type Sessions, sessionCookie } from './sessions.ts';
 
 export interface LoginOptions {
@@ -17,6 +18,7 @@ export interface LoginOptions {
 }
 
 const HIDDEN = { hide: true };
+const HEAD = { title: 'Login', path: '/login' };
 const WRONG = html`<p role="alert">This is not the token.</p>`;
 
 /** `/login` and `/logout`: a session for those who have the token. */
@@ -31,7 +33,11 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
 <form action="/logout" method="post">${formTokenField(request, reply)}<button type="submit">Log out</button></form>`
       : html`<p>${whyReadOnly(request) ?? 'You may look and change without a login.'}</p>${token && LOGIN_FORM}`;
     reply.code(rights.look || token !== undefined ? 200 : 403).type('text/html; charset=utf-8');
-    return page({ title: 'Login', path: '/login', content: state }).toString();
+    return page({
+      ...HEAD,
+      hasLogin: token !== undefined,
+      content: html`<section>${state}</section>`,
+    }).toString();
   });
 
   app.post(
@@ -41,19 +47,20 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
       config: { isPublic: true },
     },
     async (request, reply) => {
-      const { remoteAddress } = request.raw.socket;
-      const checked = token?.check(request.body.token.trim(), remoteAddress) ?? 'wrong';
+      const client = clientOf(request.raw);
+      const checked = token?.check(request.body.token.trim(), client) ?? 'wrong';
       if (checked === 'right') {
         // The session before it ends: somebody else may know its cookie.
         if (request.access.session) sessions.end(request.access.session);
         reply.header('set-cookie', sessionCookie(sessions.open(true), isHttps(request)));
         return reply.redirect('/', 303);
       }
-      const peer = remoteAddress ?? 'a unix socket';
+      const peer = client ?? 'a unix socket';
       logLimited(logger, 'warn', 'engagement page: login with a wrong token', { peer });
       if (checked === 'too many') return refuseGuess(request, reply);
       reply.code(403).type('text/html; charset=utf-8');
-      return page({ title: 'Login', path: '/login', content: [WRONG, LOGIN_FORM] }).toString();
+      const content = html`<section>${WRONG}${token && LOGIN_FORM}</section>`;
+      return page({ ...HEAD, hasLogin: token !== undefined, content }).toString();
     },
   );
 

@@ -1,6 +1,6 @@
 import { addressOf } from './filters.ts';
 import { type Content, type Html, html, shownName } from './html.ts';
-import { page } from './layout.ts';
+import { type Frame, page } from './layout.ts';
 import { linkCell } from './link-cell.ts';
 import { DONE } from './message-changes.ts';
 import type { LinkFound, MessageFound, PathwayOption } from './message-found.ts';
@@ -9,6 +9,7 @@ import { countLink, shownCount } from './numbers.ts';
 import { table } from './table.ts';
 
 export interface MessagePage {
+  readonly frame: Frame;
   readonly find: string;
   readonly found?: MessageFound | undefined;
   /** Why nothing was found. */
@@ -24,6 +25,7 @@ export interface MessagePage {
 export function messagePage(shown: MessagePage): Html {
   const { find, found, problem, done } = shown;
   return page({
+    ...shown.frame,
     title: 'Message',
     path: '/message',
     content: html`<form action="/message" method="get" role="search">

@@ -8,7 +8,7 @@ import { ACTIONS, Change, type ChangeSources, change } from './message-changes.t
 import { LinkFound, MessageFound, PathwayOption } from './message-found.ts';
 import { lookUp, type MessageSources } from './message-look-up.ts';
 import { messagePage } from './message-page.ts';
-import { answers, CSV_ANSWERS, respond, sendCsv, wantsJson } from './respond.ts';
+import { answers, CSV_ANSWERS, frameOf, respond, sendCsv, wantsJson } from './respond.ts';
 import { Problem } from './schemas.ts';
 
 const find = Type.String({
@@ -59,6 +59,7 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
       }
       const readOnly = whyReadOnly(request);
       const shown = {
+        frame: await frameOf(request),
         find,
         done,
         readOnly,

@@ -4,9 +4,10 @@ import { isNamed } from '../store/engagement.ts';
 import type { ReportBy, Reports } from '../store/store.ts';
 import { addressOf, FilterQuery, hoursOf, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';
-import { page } from './layout.ts';
+import type { KnownNames } from './known-names.ts';
+import { type Frame, page } from './layout.ts';
 import { countLink, shareLink, shareOf } from './numbers.ts';
-import { answers, respond } from './respond.ts';
+import { answers, frameOf, respond } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row } from './schemas.ts';
 import {
@@ -30,10 +31,10 @@ const Overview = Type.Object({
 type Overview = Static<typeof Overview>;
 
 /** `/`: what was sent and clicked in a period, beside the one before. */
-export const overviewView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> = async (
-  app,
-  { reports },
-) => {
+export const overviewView: FastifyPluginAsyncTypebox<{
+  readonly reports: Reports;
+  readonly names: KnownNames;
+}> = async (app, { reports, names }) => {
   app.get(
     '/',
     {
@@ -46,7 +47,9 @@ export const overviewView: FastifyPluginAsyncTypebox<{ readonly reports: Reports
     async (request, reply) => {
       const selection = selectionOf(request.query);
       const overview = await readOverview(reports, selection);
-      return respond(request, reply, overview, () => overviewPage(selection, overview));
+      return respond(request, reply, overview, async () =>
+        overviewPage(selection, overview, await frameOf(request, names)),
+      );
     },
   );
 };
@@ -63,8 +66,9 @@ async function readOverview(reports: Reports, selection: Selection): Promise<Ove
   };
 }
 
-function overviewPage(selection: Selection, overview: Overview): Html {
+function overviewPage(selection: Selection, overview: Overview, frame: Frame): Html {
   return page({
+    ...frame,
     title: 'Overview',
     path: '/',
     selection,

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { type Html, html } from './html.ts';
-import { page } from './layout.ts';
+import type { KnownNames } from './known-names.ts';
+import { type Frame, page } from './layout.ts';
 import { Page, Problem } from './schemas.ts';
 
 /** Whether JSON is asked for: pages are for everyone who does not say that they prefer it. */
@@ -17,15 +18,20 @@ export function wantsJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean
 }
 
 /** Sends JSON where the client prefers it, and a page to everyone else. */
-export function respond<T>(
+export async function respond<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   json: T,
-  page: (json: T) => Html,
-): FastifyReply {
+  page: (json: T) => Html | Promise<Html>,
+): Promise<FastifyReply> {
   reply.header('vary', 'Accept');
   if (wantsJson(request)) return reply.type('application/json').send(json);
-  return reply.type('text/html; charset=utf-8').send(page(json).toString());
+  return reply.type('text/html; charset=utf-8').send((await page(json)).toString());
+}
+
+/** What stands around a view. @param names absent for a view without filters */
+export async function frameOf({ access }: FastifyRequest, names?: KnownNames): Promise<Frame> {
+  return { hasLogin: access.canLogIn, names: await names?.read() };
 }
 
 /** The answers of a view, for the OpenAPI document and for writing JSON. */
@@ -73,7 +79,10 @@ export function refuse(
   reply.code(status).header('vary', 'Accept');
   if (wantsJson(request)) return reply.type('application/json').send({ error: sentence });
   const title = TITLES[status] ?? 'Not possible';
-  const text = page({ title, path: '', content: html`<p role="alert">${sentence}</p>${more}` });
+  // A request that is refused first of all has no access.
+  const hasLogin = request.access?.canLogIn === true;
+  const content = html`<p role="alert">${sentence}</p>${more}`;
+  const text = page({ title, path: '', hasLogin, content });
   return reply.type('text/html; charset=utf-8').send(text.toString());
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
+import proxyAddr from 'proxy-addr';
 import { isLoopback, parseAddress } from '../lib/address.ts';
 
 /** What a request may do. */
@@ -34,6 +35,21 @@ export function rightsOf({ headers, socket }: IncomingMessage, hasLogin: boolean
   if (hasLogin) return { look: true, change: true };
   if (Object.keys(headers).some((name) => FORWARDED.test(name))) return NONE;
   if (toUnixSockets.has(socket)) return { look: true, change: true };
-  const address = parseAddress(socket.remoteAddress ?? '');
-  return address !== undefined && isLoopback(address) ? { look: true, change: false } : NONE;
+  return isLocal(socket.remoteAddress) ? { look: true, change: false } : NONE;
+}
+
+/**
+ * The address that a request comes from: that of the connection, or what a proxy on this host says.
+ * @returns undefined for a unix socket
+ */
+export function clientOf(request: IncomingMessage): string | undefined {
+  const isOfProxy = (text: string | undefined) => text === undefined || isLocal(text);
+  const client = proxyAddr(request, isOfProxy);
+  const named = request.headers['x-real-ip'];
+  return isOfProxy(client) && typeof named === 'string' && parseAddress(named) ? named : client;
+}
+
+function isLocal(text = ''): boolean {
+  const address = parseAddress(text);
+  return address !== undefined && isLoopback(address);
 }

@@ -12,31 +12,19 @@ import {
 import { BadRequest } from './errors.ts';
 import { addressOf, Filters, Selected, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';
-import { page } from './layout.ts';
+import type { KnownNames } from './known-names.ts';
+import { type Frame, page } from './layout.ts';
 import { shareOf, shownCount, shownShare } from './numbers.ts';
-import { asJson, numbersOf, reportCsv } from './report-formats.ts';
-import { answers, CSV_ANSWERS, respond, sendCsv } from './respond.ts';
+import { numbersOf, reportCsv } from './report-formats.ts';
+import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row, Total, Unreadable } from './schemas.ts';
-import { withoutGaps } from './summary.ts';
 import { type Column, table } from './table.ts';
 
 const RowsQuery = Type.Object(
   {
     by: Type.Enum(REPORT_BY, { description: 'One row for each of these.' }),
     ...Filters,
-  },
-  { additionalProperties: false },
-);
-
-const CsvQuery = Type.Object(
-  {
-    ...RowsQuery.properties,
-    gaps: Type.Optional(
-      Type.Enum(['filled'], {
-        description: 'With rows for the hours or days between in which nothing was counted.',
-      }),
-    ),
   },
   { additionalProperties: false },
 );
@@ -51,10 +39,10 @@ const Rows = Type.Object({
 type Rows = Static<typeof Rows>;
 
 /** `/rows`, the rows of one breakdown, and `/rows.csv`. */
-export const rowsView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> = async (
-  app,
-  { reports },
-) => {
+export const rowsView: FastifyPluginAsyncTypebox<{
+  readonly reports: Reports;
+  readonly names: KnownNames;
+}> = async (app, { reports, names }) => {
   const read = async ({ by, ...query }: Static<typeof RowsQuery>) => {
     const selection = selectionOf(query);
     const report = await reports.report({ by, ...selection }).catch((error: unknown) => {
@@ -73,8 +61,8 @@ export const rowsView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> 
     },
     async (request, reply) => {
       const { by, selection, report } = await read(request.query);
-      return respond(request, reply, rowsFound(by, selection, report), () =>
-        rowsPage(by, selection, report),
+      return respond(request, reply, asJson(by, selection, report), async () =>
+        rowsPage(by, selection, report, await frameOf(request, names)),
       );
     },
   );
@@ -83,31 +71,23 @@ export const rowsView: FastifyPluginAsyncTypebox<{ readonly reports: Reports }> 
     {
       schema: {
         summary: 'The rows of one breakdown as CSV',
-        querystring: CsvQuery,
+        querystring: RowsQuery,
         response: CSV_ANSWERS,
       },
     },
     async (request, reply) => {
-      const { gaps, ...query } = request.query;
-      const { by, selection, report } = await read(query);
-      let rows = report.rows.map(asJson);
-      if (gaps !== undefined) {
-        if (by !== 'hour' && by !== 'day') {
-          throw new BadRequest(`gaps of ${by}: only hours and days have gaps`);
-        }
-        rows = withoutGaps(by, selection, rows);
-      }
+      const { by, selection, report } = await read(request.query);
       const file = `${by}-${selection.since}-${selection.until}`;
-      return sendCsv(reply, file, reportCsv(by, report, rows));
+      return sendCsv(reply, file, reportCsv(by, report));
     },
   );
 };
 
-function rowsFound(by: ReportBy, selection: Selection, { rows, total, unreadable }: Report): Rows {
+function asJson(by: ReportBy, selection: Selection, { rows, total, unreadable }: Report): Rows {
   return {
     by,
     ...selection,
-    rows: rows.map(asJson),
+    rows: rows.map((row) => ({ key: row.key, ...numbersOf(row) })),
     total: numbersOf(total),
     unreadable,
   };
@@ -116,7 +96,12 @@ function rowsFound(by: ReportBy, selection: Selection, { rows, total, unreadable
 /** Breakdowns whose rows stay in the order of their keys. */
 const IN_ORDER: readonly ReportBy[] = ['day', 'hour', 'position'];
 
-function rowsPage(by: ReportBy, selection: Selection, { rows, total, unreadable }: Report): Html {
+function rowsPage(
+  by: ReportBy,
+  selection: Selection,
+  { rows, total, unreadable }: Report,
+  frame: Frame,
+): Html {
   const sorted = IN_ORDER.includes(by)
     ? rows
     : [...rows].sort((a, b) => b.peopleClicks - a.peopleClicks || b.clicks - a.clicks);
@@ -126,12 +111,13 @@ function rowsPage(by: ReportBy, selection: Selection, { rows, total, unreadable 
       : html`<li><a href="${addressOf('/rows', { by: other, ...selection })}">${TITLES[other]}</a></li>`,
   );
   return page({
+    ...frame,
     title: `Rows by ${by}`,
     path: '/rows',
     selection,
     keep: { by },
     content: html`<nav aria-label="Breakdowns"><ul>${others}</ul></nav>
-${unreadable > 0 && html`<p role="alert">${shownCount(unreadable)} counts are left out: they cannot be read.</p>`}
+<section>${unreadable > 0 && html`<p role="alert">${shownCount(unreadable)} counts are left out: they cannot be read.</p>`}
 ${table({
   label: `Rows by ${by}`,
   columns: [
@@ -144,7 +130,7 @@ ${table({
   rows: sorted,
   foot: total,
   csv: addressOf('/rows.csv', { by, ...selection }),
-})}`,
+})}</section>`,
   });
 }
 

@@ -9,6 +9,7 @@ import { guard } from './access.ts';
 import { assets } from './assets.ts';
 import { campaignView } from './campaign.ts';
 import { clickMapFrame } from './click-map.ts';
+import { KnownNames } from './known-names.ts';
 import { answerRequests, limitRequests } from './limits.ts';
 import { createLiveFeed, liveView } from './live.ts';
 import { login } from './login.ts';
@@ -91,6 +92,7 @@ export async function createWeb(options: WebOptions) {
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   const feed = createLiveFeed({ ...options, detail });
+  const names = new KnownNames(reports);
   const sessions = new Sessions();
   measureRequests(app, metrics);
   app.addHook('onRequest', async (_request, reply) => {
@@ -128,12 +130,12 @@ export async function createWeb(options: WebOptions) {
   await describeRoutes(app, version);
   await app.register(assets);
   await app.register(login, { token, sessions, endViews: () => feed.dropViewers(), logger });
-  await app.register(overviewView, { reports });
-  await app.register(campaignView, { reports, previews });
+  await app.register(overviewView, { reports, names });
+  await app.register(campaignView, { reports, previews, names });
   await app.register(clickMapFrame, { reports, previews });
-  await app.register(rowsView, { reports });
+  await app.register(rowsView, { reports, names });
   await app.register(messageView, { ...messages, logger });
-  await app.register(liveView, { feed, detail });
+  await app.register(liveView, { feed, detail, names });
   await app.ready();
   return {
     app,

@@ -154,3 +154,29 @@ test.each([
   expect(statusCode).toBe(status);
   expect(body).not.toContain('"><script>');
 });
+
+test.each<[string, Record<string, string>, number]>([
+  ['a program', {}, 200],
+  [
+    'an address that somebody typed',
+    { 'sec-fetch-site': 'none', 'sec-fetch-dest': 'document' },
+    200,
+  ],
+  ['this page', { 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'empty' }, 200],
+  ['the click map', { 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'iframe' }, 200],
+  ['a link elsewhere', { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' }, 200],
+  ['a script elsewhere', { origin: 'http://evil.example' }, 403],
+  ['a sandbox', { origin: 'null' }, 403],
+  ['an image elsewhere', { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'image' }, 403],
+  ['a frame elsewhere', { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'iframe' }, 403],
+  [
+    'another service of this host',
+    { 'sec-fetch-site': 'same-site', 'sec-fetch-dest': 'image' },
+    403,
+  ],
+])('%s reads', async (_name, headers, status) => {
+  const { get } = await openWeb();
+  for (const view of ['/', '/live', '/rows.csv?by=day', '/assets/style.css']) {
+    expect([view, (await get(view, headers)).statusCode]).toEqual([view, status]);
+  }
+});

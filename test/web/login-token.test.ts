@@ -52,6 +52,26 @@ describe('guesses', () => {
     expect(token.check(TOKEN, another)).toBe('right');
   });
 
+  const guessFromAll = (token: LoginToken) => {
+    const each = (n: number) => token.check('wrong', `192.0.${n >> 8}.${n & 255}`);
+    return Array.from({ length: 1001 }, (_, n) => each(n)).at(-1);
+  };
+
+  test('of many networks are bounded together', () => {
+    const token = new LoginToken(TOKEN);
+    expect(guessFromAll(token)).toBe('too many');
+    expect(token.check(TOKEN, '198.51.100.1')).toBe('too many');
+  });
+
+  test('of many networks do not keep out those who had the token', () => {
+    const token = new LoginToken(TOKEN);
+    expect(token.check(TOKEN, '198.51.100.1')).toBe('right');
+    guessFromAll(token);
+    expect(token.check(TOKEN, '198.51.100.1')).toBe('right');
+    token.replace('fedcba9876543210');
+    expect(token.check('fedcba9876543210', '198.51.100.1')).toBe('too many');
+  });
+
   test('are forgotten after a minute', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());

@@ -33,6 +33,20 @@ describe('without a login', () => {
     expect((await send({ url: '/login', headers, remoteAddress })).statusCode).toBe(status);
   });
 
+  test.each([
+    '/',
+    '/campaign?campaign=x',
+    '/rows?by=day',
+    '/message',
+    '/live',
+    '/login',
+    '/nothing',
+  ])('the menu of %s has none', async (url) => {
+    const menuOf = async (web: Web) => /<nav.*?<\/nav>/s.exec((await web.get(url)).body)?.[0];
+    expect(await menuOf(await openWeb())).not.toContain('Login');
+    expect(await menuOf(await withLogin())).toContain('Login');
+  });
+
   test('nobody logs in', async () => {
     const { send } = await openWeb();
     const answer = await send({
@@ -98,6 +112,26 @@ describe('with a login', () => {
     );
     const elsewhere = await web.send({ url: '/', headers: bearer, remoteAddress: '192.0.2.2' });
     expect(elsewhere.statusCode).toBe(200);
+  });
+
+  test('wrong tokens of one client of a proxy do not keep out the others', async () => {
+    const web = await withLogin();
+    const through = (token: string, client: string) =>
+      web.send({
+        url: '/',
+        headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': `10.0.0.1, ${client}` },
+        remoteAddress: '127.0.0.1',
+      });
+    for (let index = 0; index < 10; index++) await through('wrong', FAR);
+    expect((await through(TOKEN, FAR)).statusCode).toBe(429);
+    expect((await through(TOKEN, '192.0.2.2')).statusCode).toBe(200);
+  });
+
+  test('wrong tokens end no session', async () => {
+    const web = await withLogin();
+    const headers = { cookie: cookieOf(await logIn(web)) };
+    for (let index = 0; index < 11; index++) await logIn(web, 'wrong');
+    expect((await web.send({ url: '/', headers, remoteAddress: FAR })).statusCode).toBe(200);
   });
 
   test.each([

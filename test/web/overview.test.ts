@@ -91,6 +91,7 @@ describe('the overview', () => {
     const { get } = await seeded();
     const { body, headers } = await get('/', { accept: 'text/html' });
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(body).toContain('<p class="paper">2026-02-09 to 2026-03-10 (UTC) </p>');
     expect(body).toContain('<figure class="plot" data-plot="time">');
     expect(body).toContain('<time datetime="2026-03-10T12:00Z">');
     expect(body).toContain('<th scope="col" data-series="people">');
