@@ -116,9 +116,12 @@ export class LinkChecks {
     const perBlock = 14;
     const number = Math.floor(index / perBlock);
     const blocks = this.#blocks[form];
-    const input = `${this.#secret}${FORMS[form].separator}${number}`;
-    blocks[number] ??= hash('sha512', input, 'base64url');
+    let block = blocks[number];
+    if (block === undefined) {
+      block = hash('sha512', `${this.#secret}${FORMS[form].separator}${number}`, 'base64url');
+      blocks[number] = block;
+    }
     const start = (index % perBlock) * CHECK_LENGTH;
-    return blocks[number].slice(start, start + CHECK_LENGTH);
+    return block.slice(start, start + CHECK_LENGTH);
   }
 }

@@ -116,8 +116,10 @@ function classify(
   const { target, host } = found;
   const reason =
     candidate.reason ??
-    (isOptedOutByQuery(target) ? 'opted-out' : undefined) ??
-    (options.placeholders === 'leave' && holdsPlaceholder(written) ? 'placeholder' : undefined) ??
+    (candidate.hasSigns && isOptedOutByQuery(target) ? 'opted-out' : undefined) ??
+    (candidate.hasSigns && options.placeholders === 'leave' && holdsPlaceholder(written)
+      ? 'placeholder'
+      : undefined) ??
     (isOwn(target, host) ? 'own-domain' : undefined) ??
     (options.exclude?.(target, host) ? 'excluded' : undefined);
   return classified(target, host, reason);
@@ -125,18 +127,22 @@ function classify(
 
 /** Most links of a message lead to the host of the link before, so the last answer is kept. */
 function ownDomainTest(domains: ReadonlySet<string>): (target: string, host: string) => boolean {
-  let lastHost = '';
-  let lastIsHttps = false;
-  let last = false;
+  let last: string | undefined;
+  let isOwn = false;
+  /** A domain may be given with its scheme's own port, which a host never has. */
+  let isOwnByHttp = false;
+  let isOwnByHttps = false;
   return (target, host) => {
-    const isHttps = /^https:/i.test(target);
-    if (host !== lastHost || isHttps !== lastIsHttps) {
-      lastHost = host;
-      lastIsHttps = isHttps;
-      // A domain may be given with its scheme's own port, which a host never has.
-      last = domains.has(host) || domains.has(host + (isHttps ? ':443' : ':80'));
+    if (host !== last) {
+      last = host;
+      isOwn = domains.has(host);
+      isOwnByHttp = domains.has(`${host}:80`);
+      isOwnByHttps = domains.has(`${host}:443`);
     }
-    return last;
+    return (
+      isOwn ||
+      ((isOwnByHttp || isOwnByHttps) && (/^https:/i.test(target) ? isOwnByHttps : isOwnByHttp))
+    );
   };
 }
 
@@ -160,22 +166,35 @@ function listUnsubscribe(headers: readonly HeaderField[]): ReasonsByTarget {
 const LIST_UNSUBSCRIBE = 'list-unsubscribe';
 
 /**
- * The URIs in `<…>`, and each URI that a reader might see in malformed text outside of the
- * brackets.
+ * The http and https URIs in `<…>`, and each one that a reader might see in malformed text outside
+ * of the brackets.
  */
-function* urisIn(text: string): Iterable<string> {
-  for (const [, within, outside = ''] of text.matchAll(/<([^<>]*)>|([^<>]+)/g)) {
-    if (within !== undefined) {
-      yield within.replace(/\s+/g, '');
-      continue;
+function urisIn(text: string): string[] {
+  const uris: string[] = [];
+  for (const [index, piece] of text.split('<').entries()) {
+    const [first = '', ...others] = piece.split('>');
+    const isWithin = index > 0 && others.length > 0;
+    if (isWithin && HTTP.test(first)) {
+      uris.push(first.replace(/\s+/g, ''));
     }
-    for (const [, word = ''] of outside.matchAll(/(?:^|[\s,;"'])(https?:[^\s"']+)/gi)) {
-      const uri = word.replace(/[,;]+$/, '');
-      yield uri;
-      yield uri.replace(/,.*/, '');
+    for (const outside of isWithin ? others : [first, ...others]) {
+      if (HTTP.test(outside)) {
+        uris.push(...urisOutside(outside));
+      }
     }
-    yield outside.replace(/\s+/g, '');
   }
+  return uris;
+}
+
+const HTTP = /https?:/i;
+
+function* urisOutside(text: string): Iterable<string> {
+  for (const [, word = ''] of text.matchAll(/(?:^|[\s,;"'])(https?:[^\s"']+)/gi)) {
+    const uri = word.replace(/[,;]+$/, '');
+    yield uri;
+    yield uri.replace(/,.*/, '');
+  }
+  yield text.replace(/\s+/g, '');
 }
 
 /** Reasons of a few targets, which are found however their hosts are spelt. */
@@ -194,7 +213,7 @@ class ReasonsByTarget {
     this.#lengths.add(key.length);
   }
 
-  /** @param isPlain whether only the slash behind the host may be missing (see `plainHost`) */
+  /** @param isPlain whether only the slash behind the host may be missing (see `PlainLink`) */
   get(target: string, host: string, isPlain: boolean): SkipReason | undefined {
     const { length } = target;
     return this.isEmpty ||

@@ -4,8 +4,8 @@ import type { Attribute, Tag } from './html-tag.ts';
 import type { Candidate, Range, Read, Scanned } from './link.ts';
 import { isMarkedClass, notrackAt, OWN_MARK, readMarks, withoutNotrack } from './link-marks.ts';
 import type { ReadingOptions } from './open-message.ts';
+import { plainLinkInHtml } from './plain-link.ts';
 import type { SkipReason } from './skip-reasons.ts';
-import { plainHostInHtml } from './target.ts';
 
 export type HtmlOptions = Pick<ReadingOptions, 'excludeSelectors' | 'trackUrlText' | 'limits'> &
   Partial<Pick<ReadingOptions, 'unsubscribeLinks'>>;
@@ -113,9 +113,8 @@ function readLink(
   const { start, end } = trimmed(html, href);
   const notrack = notrackAt(html, start);
   const says = readMarks(markValues, options.unsubscribeLinks ?? 'leave');
-  const ascii = html.slice(start, end);
-  const host = plainHostInHtml(ascii);
-  let written = host === undefined ? textOf(start, end, read) : withoutAmp(ascii);
+  const plain = plainLinkInHtml(html.slice(start, end));
+  let written = plain === undefined ? textOf(start, end, read) : plain.written;
   let reason: SkipReason | undefined = says.reason;
   if (notrack !== undefined) {
     marks.push(notrack);
@@ -131,7 +130,8 @@ function readLink(
     start,
     end,
     written,
-    host,
+    host: plain?.host,
+    hasSigns: plain?.hasSigns ?? true,
     escape: href.quoted ? escapeQuoted : escapeUnquoted,
     name: says.name,
     sublink: says.sublink,
@@ -182,26 +182,6 @@ function isSpace(html: string, at: number): boolean {
 function attributeValue(written: string): string {
   const text = written.replaceAll('\0', '\ufffd');
   return text.includes('&') ? decodeHTMLAttribute(text) : text;
-}
-
-/**
- * Decodes `&amp;`, the only entity in a link for which `plainHostInHtml` gives a host. `replaceAll`
- * would take longer.
- */
-function withoutAmp(link: string): string {
-  let at = link.indexOf('&');
-  if (at === -1) {
-    return link;
-  }
-  let result = link.slice(0, ++at);
-  for (;;) {
-    const start = at + 'amp;'.length;
-    at = link.indexOf('&', start) + 1;
-    if (at === 0) {
-      return result + link.slice(start);
-    }
-    result += link.slice(start, at);
-  }
 }
 
 /** Escapes a URL for an attribute value in quotes. */

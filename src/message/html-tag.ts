@@ -3,19 +3,21 @@ const MAX_LENGTH = 31;
 
 /** A few names, found in any case. Length and first letter rule out most other names. */
 export class NameSet {
-  readonly #names: ReadonlyMap<string, string>;
   readonly #prefix: string | undefined;
-  readonly #possible = new Uint8Array((MAX_LENGTH + 1) * 32);
+  /** The number of the group of each length and first letter. Most have group 0, which is empty. */
+  readonly #groupOf = new Uint8Array((MAX_LENGTH + 1) * 32);
+  readonly #groups: string[][] = [[]];
 
   /**
    * @param names in lower case, up to 31 characters each
    * @param prefix names with this prefix are in the set as well
    */
   constructor(names: Iterable<string>, prefix?: string) {
-    this.#names = new Map([...names].map((name) => [name, name]));
     this.#prefix = prefix;
-    for (const name of this.#names.keys()) {
-      this.#possible[name.length * 32 + (name.charCodeAt(0) & 31)] = 1;
+    for (const name of names) {
+      const key = name.length * 32 + (name.charCodeAt(0) & 31);
+      this.#groupOf[key] ||= this.#groups.push([]) - 1;
+      this.#groups[this.#groupOf[key] as number]?.push(name);
     }
   }
 
@@ -33,12 +35,34 @@ export class NameSet {
         return name;
       }
     }
-    if (length > MAX_LENGTH || this.#possible[length * 32 + (text.charCodeAt(start) & 31)] === 0) {
+    const group =
+      length > MAX_LENGTH ? 0 : this.#groupOf[length * 32 + (text.charCodeAt(start) & 31)];
+    if (!group) {
       return undefined;
     }
-    return this.#names.get(text.slice(start, end).toLowerCase());
+    for (const name of this.#groups[group] as string[]) {
+      if (isName(text, start, name)) {
+        return name;
+      }
+    }
+    return undefined;
   }
 }
+
+/** Whether a name stands at an offset, in any case. */
+function isName(text: string, start: number, name: string): boolean {
+  for (let at = 0; at < name.length; at++) {
+    const code = text.charCodeAt(start + at);
+    const lower = code >= UPPER_A && code <= UPPER_Z ? code | 0x20 : code;
+    if (lower !== name.charCodeAt(at)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+const UPPER_A = 0x41;
+const UPPER_Z = 0x5a;
 
 export interface Attribute {
   /** Lower case. */

@@ -3,7 +3,7 @@ import { protectionByContent } from './content.ts';
 import { scanPiece } from './html-links.ts';
 import type { Candidate, Range, Scanned, TopPart } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
-import { type QuotedPrintable, quotedPrintableContent } from './quoted-printable.ts';
+import { type Decoded, decodeQuotedPrintable } from './quoted-printable-decoder.ts';
 
 /** A part that was read. Offsets are those of the raw bytes. */
 export interface ReadInstance {
@@ -147,7 +147,7 @@ export class InstanceReader {
     }
     const isLast = end === this.#raw.length;
     const { charset } = this.#of;
-    const { bytes, rawOf, malformed } = quotedPrintableContent(this.#raw.subarray(start, end));
+    const { bytes, rawOf, malformed } = decodeQuotedPrintable(this.#raw.subarray(start, end));
     const scanned = scanPiece(
       bytes,
       this.#options,
@@ -193,7 +193,7 @@ function equalBytes(a: Buffer, aStart: number, b: Buffer, bStart: number): numbe
 }
 
 /** Links at raw offsets. */
-export function placed(scanned: Scanned, rawOf: QuotedPrintable['rawOf'], shift: number): Scanned {
+export function placed(scanned: Scanned, rawOf: Decoded['rawOf'], shift: number): Scanned {
   const places = rawOf(scanned.candidates);
   return {
     candidates: scanned.candidates.map((candidate, index) => {
@@ -216,6 +216,7 @@ function candidateAt(candidate: Candidate, start: number, end: number): Candidat
     end,
     written: candidate.written,
     host: candidate.host,
+    hasSigns: candidate.hasSigns,
     escape: candidate.escape,
     reason: candidate.reason,
     name: candidate.name,

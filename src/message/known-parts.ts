@@ -1,12 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import { BoundedCache } from '../lib/bounded-cache.ts';
-import type { Charset } from './charset.ts';
 import { needsWholeDocument } from './html-links.ts';
 import { cutsOf } from './html-outline.ts';
-import { InstanceReader, type KnownPart, placed, type ReadInstance } from './instance-reader.ts';
-import type { Range, Scanned, TopPart } from './link.ts';
+import { InstanceReader, type KnownPart, type ReadInstance } from './instance-reader.ts';
+import type { Range, TopPart } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
-import type { QuotedPrintable } from './quoted-printable.ts';
+import type { Decoded } from './quoted-printable-decoder.ts';
 import type { PartFound } from './top-parts.ts';
 
 /*
@@ -41,15 +40,12 @@ export function mayBeKnown(found: PartFound, raw: Buffer, options: ReadingOption
 
 /**
  * Keeps a part that was read, if one like it was read before.
- *
- * @param scanned its links, at decoded offsets
  */
 export function keep(
   { part, charset: charsetLabel }: PartFound,
   raw: Buffer,
-  { bytes, malformed, rawOf }: QuotedPrintable,
-  charset: Charset,
-  scanned: Scanned,
+  { bytes, rawOf }: Decoded,
+  { scanned, malformed, charset }: ReadInstance,
   options: ReadingOptions,
 ): void {
   const middle = middleLink(part, raw);
@@ -78,8 +74,14 @@ export function keep(
       ...lineStarts(raw, rawOf(spaced(cuts).map((end) => ({ start: end - 1, end })))),
       raw.length,
     ],
-    scanned: placed(scanned, rawOf, 0),
-    ...{ part, malformed, charset, charsetLabel, unsubscribeLinks: options.unsubscribeLinks },
+    ...{
+      scanned,
+      part,
+      malformed,
+      charset,
+      charsetLabel,
+      unsubscribeLinks: options.unsubscribeLinks,
+    },
   };
   for (const key of keys) {
     known.set(key, entry);

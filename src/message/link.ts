@@ -23,10 +23,12 @@ export interface Candidate {
    */
   readonly written: string | undefined;
   /**
-   * The host of a link that is its own target (see `plainHost`). Such a link needs no further
+   * The host of a link that is its own target (see `PlainLink`). Such a link needs no further
    * parsing.
    */
   readonly host: string | undefined;
+  /** Whether the link may have a placeholder, or a mark in its query. */
+  readonly hasSigns: boolean;
   /** Escapes a URL for the place where the link stands. */
   readonly escape: (url: string) => string;
   /** Why the link is left alone because of the place where it stands. */

@@ -126,9 +126,9 @@ export interface ReadMessage {
   /** All links of the top parts in the order of the message. */
   readonly links: readonly FoundLink[];
   /** Why the whole message is left alone. */
-  readonly reason?: SkipReason;
+  readonly reason?: SkipReason | undefined;
   /** The top parts, and why a part is left alone. */
-  readonly parts: readonly { readonly part: TopPart; readonly reason?: SkipReason }[];
+  readonly parts: readonly { readonly part: TopPart; readonly reason?: SkipReason | undefined }[];
   /**
    * Makes the new body. It may be called again with other URLs.
    *
@@ -199,10 +199,7 @@ class IncomingMessage implements OpenMessage {
     const growth = allowedGrowth(partsFound, this.#options.limits);
     const readable = parts.filter((part) => part.reason === undefined);
     const classified = classifyLinks(readable, this.#headers, this.#options, growth);
-    const overview = parts.map(({ found: { part }, reason }) => ({
-      part,
-      ...(reason !== undefined && { reason }),
-    }));
+    const overview = parts.map(({ found: { part }, reason }) => ({ part, reason }));
     const whole = readable.length === 0 ? overview[0]?.reason : undefined;
     // V8 makes `flatMap` pay for each link.
     const found: FoundLink[] = [];
@@ -210,7 +207,7 @@ class IncomingMessage implements OpenMessage {
     return {
       links: found,
       parts: overview,
-      ...(whole !== undefined && { reason: whole }),
+      reason: whole,
       rewrite: (urlFor) => rewriteParts(body, classified, urlFor, growth),
       html: (urlFor) => htmlWith(classified, urlFor),
     };

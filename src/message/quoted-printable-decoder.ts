@@ -19,9 +19,9 @@ export interface Decoded {
   readonly bytes: string;
   /** Whether a `=` begins neither an escape nor a soft line break. Such a `=` is literal. */
   readonly malformed: boolean;
-  /** The raw bytes of decoded bytes. Ranges are ascending and have at least one byte. */
+  /** The raw bytes of decoded bytes, which are ascending. Works until other content is decoded. */
   rawOf(ranges: readonly Range[]): Range[];
-  /** The decoded bytes of ranges that `rawOf` gave. The ranges are ascending. */
+  /** The decoded bytes of ranges that `rawOf` gave, as long as that works. */
   decodedOf(ranges: readonly Range[]): Range[];
 }
 
@@ -87,7 +87,6 @@ export function decodeQuotedPrintable(raw: Buffer): Decoded {
   if (isBlank(raw[raw.length - 1])) {
     to -= paddingBefore(raw, raw.length, literal);
   }
-  marks.complete();
   return {
     bytes: output.toString('latin1', 0, to),
     malformed,
@@ -95,6 +94,9 @@ export function decodeQuotedPrintable(raw: Buffer): Decoded {
       const origin = marks.offsets(DECODED, RAW);
       return ranges.map(({ start, end }) => {
         const first = origin(start);
+        if (end === start) {
+          return { start: first, end: first };
+        }
         const last = origin(end - 1);
         return {
           start: first,
@@ -156,11 +158,12 @@ function workspace(length: number): Workspace {
 }
 
 /**
- * Marks of the part that is being decoded: raw and decoded offsets in turn. All parts share this
- * memory, too.
+ * Raw and decoded offsets of the content that was decoded last, in turn. All parts share this
+ * memory, too, but for those with very many.
  */
-const GATHERED = 64 * 1024;
-let gathered = new Int32Array(GATHERED);
+const SHARED_MARKS = new Int32Array(64 * 1024);
+/** Whose marks they are. */
+let decodings = 0;
 
 /** Which offset of a mark. */
 type Side = typeof RAW | typeof DECODED;
@@ -172,38 +175,36 @@ const DECODED = 1;
  * bytes are literal.
  */
 class Marks {
+  readonly #decoding = ++decodings;
+  #offsets = SHARED_MARKS;
   #length = 0;
-  #offsets: Int32Array = gathered;
 
   constructor() {
     this.add(0, 0);
   }
 
   add(raw: number, decoded: number): void {
-    if (this.#length === gathered.length) {
-      const longer = new Int32Array(2 * gathered.length);
-      longer.set(gathered);
-      gathered = longer;
+    if (this.#length === this.#offsets.length) {
+      const longer = new Int32Array(2 * this.#length);
+      longer.set(this.#offsets);
+      this.#offsets = longer;
     }
-    gathered[this.#length++] = raw;
-    gathered[this.#length++] = decoded;
-  }
-
-  /** Call it once, after the last mark. */
-  complete(): void {
-    this.#offsets = gathered.slice(0, this.#length);
-    if (gathered.length > GATHERED) {
-      gathered = new Int32Array(GATHERED); // do not keep the memory of an unusual part
-    }
+    this.#offsets[this.#length++] = raw;
+    this.#offsets[this.#length++] = decoded;
   }
 
   /**
    * Gives a function from raw to decoded offsets, or from decoded to raw ones. It must be called
    * with ascending offsets.
+   *
+   * @throws Error once other content was decoded
    */
   offsets(from: Side, to: Side): (offset: number) => number {
+    if (this.#decoding !== decodings) {
+      throw new Error('quoted-printable: offsets: expected no other content to be decoded before');
+    }
     const offsets = this.#offsets;
-    const last = offsets.length - 2;
+    const last = this.#length - 2;
     let mark = 0;
     return (offset) => {
       while (mark < last && (offsets[mark + 2 + from] as number) <= offset) {

@@ -1,5 +1,4 @@
 import {
-  type Content,
   type Edit,
   edited,
   patched,
@@ -10,7 +9,6 @@ import {
 import type { Range } from './link.ts';
 import {
   blankEnd,
-  type Decoded,
   decodeQuotedPrintable,
   hasMalformedEscape,
   isBlank,
@@ -19,36 +17,19 @@ import {
 const LF = 0x0a;
 const CR = 0x0d;
 
-export interface QuotedPrintable extends Content, Pick<Decoded, 'malformed' | 'rawOf'> {}
-
 /**
- * Opens quoted-printable content (RFC 2045 §6.7). An edit replaces the raw bytes of the bytes that
- * it edits. Where its line would pass 76 columns, soft line breaks are inserted in the new bytes
- * and after them.
+ * Applies edits to quoted-printable content (RFC 2045 §6.7). Where a line would pass 76 columns,
+ * soft line breaks are inserted in the new bytes and after them.
  *
  * A `=` that does not begin an escape is literal, as it is to all readers. An edit that contains
  * one is refused.
- */
-export function quotedPrintableContent(raw: Buffer): QuotedPrintable {
-  const { bytes, malformed, rawOf } = decodeQuotedPrintable(raw);
-  return {
-    bytes,
-    isLiteral: false,
-    malformed,
-    rawOf,
-    splice: (edits) => spliceQuotedPrintable(raw, edits, rawOf(edits), malformed),
-  };
-}
-
-/**
- * Applies edits, of which the raw places are known.
  *
+ * @param edits at raw offsets
  * @param malformed whether the content may have a literal `=`
  */
 export function spliceQuotedPrintable(
   raw: Buffer,
   edits: readonly Edit[],
-  places: readonly Range[],
   malformed: boolean,
 ): Spliced {
   const patches: RawPatch[] = [];
@@ -57,8 +38,9 @@ export function spliceQuotedPrintable(
   let column = 0;
   let line: LineEnd = { at: -1, bytes: '' };
   let last: number | undefined;
-  for (const [index, edit] of edits.entries()) {
-    const { start, end } = places[index] as Range;
+  for (let index = 0; index < edits.length; index++) {
+    const edit = edits[index] as Edit;
+    const { start, end } = edit;
     if (malformed && hasMalformedEscape(raw, start, end)) {
       refused.set(edit, 'malformed-encoding');
       continue;
@@ -68,7 +50,7 @@ export function spliceQuotedPrintable(
     if (line.at < end) {
       line = lineEndAfter(raw, end);
     }
-    const restEnd = Math.min(line.at, places[index + 1]?.start ?? line.at);
+    const restEnd = Math.min(line.at, edits[index + 1]?.start ?? line.at);
     const wrapped = wrap(edit.bytes, column, restEnd - end, restEnd === line.at, line.bytes);
     last = start > copied ? raw[start - 1] : last;
     // A blank that now ends its line would be lost as padding, so a soft line break protects
@@ -83,7 +65,7 @@ export function spliceQuotedPrintable(
   return { raw: patched(raw, patches), refused };
 }
 
-/** The decoded bytes of content with edits at raw places. */
+/** The decoded bytes of content with edits at raw offsets. */
 export function decodedWith(raw: Buffer, edits: readonly Edit[]): string {
   const { bytes, decodedOf } = decodeQuotedPrintable(raw);
   const places = decodedOf(edits);

@@ -10,15 +10,12 @@ import {
 } from './content.ts';
 import { type CutText, unflow } from './cut-text.ts';
 import { scanHtml } from './html-links.ts';
+import { placed, type ReadInstance } from './instance-reader.ts';
 import { keep, mayBeKnown, readKnown } from './known-parts.ts';
 import type { Range, Scanned } from './link.ts';
 import type { ReadingOptions } from './open-message.ts';
-import {
-  decodedWith,
-  type QuotedPrintable,
-  quotedPrintableContent,
-  spliceQuotedPrintable,
-} from './quoted-printable.ts';
+import { decodedWith, spliceQuotedPrintable } from './quoted-printable.ts';
+import { type Decoded, decodeQuotedPrintable } from './quoted-printable-decoder.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { scanText } from './text-links.ts';
 import type { PartFound } from './top-parts.ts';
@@ -62,17 +59,7 @@ export function readPart(
   const isRecognisable = mayBeKnown(found, raw, options);
   const known = isRecognisable ? readKnown(found, raw, options) : undefined;
   if (known !== undefined) {
-    const { charset, malformed, scanned } = known;
-    return {
-      found,
-      splice: (edits) => spliceQuotedPrintable(raw, edits, edits, malformed),
-      decodedWith: (edits) => decodedWith(raw, edits),
-      scanned,
-      bytesOf: (range) => range,
-      encode: charset.encode,
-      decode: charset.decode,
-      utf8Queries: charset.utf8Queries,
-    };
+    return quotedPrintablePart(found, raw, known);
   }
   const content = openContent(raw, found.encoding);
   if (typeof content === 'string') {
@@ -86,7 +73,8 @@ export function readPart(
   if (protection !== undefined) {
     return { found, reason: protection, protects: true };
   }
-  if (charset === undefined || (charset.unit === 2 && (content.isLiteral || unflowed))) {
+  const isLiteral = 'isLiteral' in content && content.isLiteral;
+  if (charset === undefined || (charset.unit === 2 && (isLiteral || unflowed))) {
     return { found, reason: 'charset' };
   }
   const { unit } = charset;
@@ -99,18 +87,45 @@ export function readPart(
   if (typeof scanned === 'string') {
     return { found, reason: scanned };
   }
-  if (isRecognisable && 'rawOf' in content) {
-    keep(found, raw, content, charset, scanned, options);
+  const bytesOf = ({ start, end }: Range): Range =>
+    unflowed === undefined
+      ? { start: start * unit, end: end * unit }
+      : { start: unflowed.origin(start), end: unflowed.origin(end - 1) + 1 };
+  if (!('rawOf' in content)) {
+    return {
+      found,
+      splice: content.splice,
+      decodedWith: (edits) => edited(content.bytes, edits),
+      scanned,
+      bytesOf,
+      encode: charset.encode,
+      decode: charset.decode,
+      utf8Queries: charset.utf8Queries,
+    };
   }
+  const instance: ReadInstance = {
+    scanned: placed(scanned, (ranges) => content.rawOf(ranges.map(bytesOf)), 0),
+    malformed: content.malformed,
+    charset,
+  };
+  if (isRecognisable) {
+    keep(found, raw, content, instance, options);
+  }
+  return quotedPrintablePart(found, raw, instance);
+}
+
+/** A part in quoted-printable, whose links are at raw offsets: its decoded bytes are not kept. */
+function quotedPrintablePart(
+  found: PartFound,
+  raw: Buffer,
+  { scanned, malformed, charset }: ReadInstance,
+): ReadPart {
   return {
     found,
-    splice: content.splice,
-    decodedWith: (edits) => edited(content.bytes, edits),
+    splice: (edits) => spliceQuotedPrintable(raw, edits, malformed),
+    decodedWith: (edits) => decodedWith(raw, edits),
     scanned,
-    bytesOf: ({ start, end }) =>
-      unflowed === undefined
-        ? { start: start * unit, end: end * unit }
-        : { start: unflowed.origin(start), end: unflowed.origin(end - 1) + 1 },
+    bytesOf: (range) => range,
     encode: charset.encode,
     decode: charset.decode,
     utf8Queries: charset.utf8Queries,
@@ -137,7 +152,7 @@ const BINARY = /^"?binary"?(?:[;,.\s].*)?$/;
 export function openContent(
   raw: Buffer,
   encoding: string,
-): Content | QuotedPrintable | 'unknown-encoding' | 'malformed-encoding' {
+): Content | Decoded | 'unknown-encoding' | 'malformed-encoding' {
   if (encoding === '' || LINES.test(encoding)) {
     return literalContent(raw, MAX_LINE);
   }
@@ -146,7 +161,7 @@ export function openContent(
   }
   switch (encoding) {
     case 'quoted-printable':
-      return quotedPrintableContent(raw);
+      return decodeQuotedPrintable(raw);
     case 'base64':
       return base64Content(raw) ?? 'malformed-encoding';
     default:

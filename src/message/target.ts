@@ -1,5 +1,6 @@
 import { isPrintableAscii } from '../lib/text.ts';
 import { isPlaceholder, isPlaceholderHost } from './placeholders.ts';
+import { MAX_HOST, MAX_TARGET, plainLink } from './plain-link.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
 /** The target of a link. */
@@ -36,9 +37,9 @@ export function targetOf(
   base: Base | SkipReason,
   utf8Queries: boolean,
 ): Target | SkipReason {
-  const plain = plainHost(written);
+  const plain = plainLink(written);
   if (plain !== undefined) {
-    return { target: written, host: plain };
+    return { target: written, host: plain.host };
   }
   const link = !isPrintableAscii(written) ? trim(written).replace(/[\t\n\r]/g, '') : written;
   if (isPlaceholder(link)) {
@@ -96,53 +97,11 @@ export function baseOf(href: string | undefined, room: number): Base | SkipReaso
   return { url: new URL(found.target), room };
 }
 
-/**
- * The host of a plain link, or undefined for any other link. Nearly all links are plain: printable
- * ASCII, with a host that browsers neither normalise nor refuse. Such a link is its own target. To
- * parse it would cost more than all other steps.
- */
-export function plainHost(link: string): string | undefined {
-  return link.length <= MAX_TARGET && PLAIN.test(link) ? hostOf(link) : undefined;
-}
-
-/**
- * The host of a plain link in an attribute value whose only entities are `&amp;`, or undefined for
- * any other value.
- */
-export function plainHostInHtml(value: string): string | undefined {
-  return value.length <= MAX_TARGET && PLAIN_IN_HTML.test(value) ? hostOf(value) : undefined;
-}
-
-/**
- * The longest target in characters. Web servers refuse longer ones, and each click repeats the
- * target in its event.
- */
-const MAX_TARGET = 8 * 1024;
-
-const PLAIN_ORIGIN = /^https?:\/\/[a-z\d.-]+\.[a-z]{2,}/.source;
-const PLAIN = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-~]*)?$`);
-const PLAIN_IN_HTML = new RegExp(`${PLAIN_ORIGIN}(?:[/?#][!-%'-~]*(?:&amp;[!-%'-~]*)*)?$`);
-
-function hostOf(link: string): string | undefined {
-  const start = link.indexOf('/') + 2;
-  const slash = link.indexOf('/', start);
-  const behindScheme = slash === -1 ? link.slice(start) : link.slice(start, slash);
-  const host = /[?#]/.test(behindScheme) ? behindScheme.replace(/[?#].*/, '') : behindScheme;
-  // A browser checks names in punycode.
-  return host.length > MAX_HOST || host.includes('xn--') ? undefined : host;
-}
-
 /** The scheme, the authority, and the rest of a URL. */
 const ABSOLUTE = /^(https?:\/\/)([^/?#\\]+)(.*)$/is;
 /** Host and port as written, if there is a host. */
 const HOST = /^(?:https?:[/\\]*|[/\\]{2,})(?:[^/?#\\]*@)?([^/?#\\]*)/i;
 const NOT_ASCII = /[^\0-\x7f]/;
-
-/**
- * Names in DNS have at most 253 characters. The time to convert longer names to ASCII is not
- * linear.
- */
-const MAX_HOST = 300;
 
 function resolved(
   link: string,

@@ -3,7 +3,7 @@ import { cutOut } from './cut-text.ts';
 import type { Candidate, Range, Read, Scanned } from './link.ts';
 import { notrackAt, readMarks, withoutNotrack } from './link-marks.ts';
 import type { ReadingOptions } from './open-message.ts';
-import { plainHost } from './target.ts';
+import { plainLink } from './plain-link.ts';
 import { Surroundings } from './text-surroundings.ts';
 import { UrlScanner } from './text-url.ts';
 import { doubtAbout } from './text-url-end.ts';
@@ -31,9 +31,8 @@ export function scanText(
     const { start } = url;
     const { values, end } = marked.marksOn(url);
     const range = marked.inOriginal({ start, end });
-    const ascii = text.slice(start, end);
-    const host = plainHost(ascii);
-    let written = host === undefined ? read(range.start, range.end) : ascii;
+    const plain = plainLink(text.slice(start, end));
+    let written = plain === undefined ? read(range.start, range.end) : plain.written;
     const says = readMarks(values, unsubscribeLinks);
     const around = surroundings.reasonAt(start, end);
     let reason = says.reason ?? around ?? doubtAbout(text, start, end, written, charset);
@@ -50,7 +49,8 @@ export function scanText(
       start: range.start,
       end: range.end,
       written,
-      host,
+      host: plain?.host,
+      hasSigns: plain?.hasSigns ?? true,
       escape: unescaped,
       reason,
       name: says.name,

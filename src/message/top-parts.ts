@@ -17,7 +17,7 @@ export interface PartFound {
   /** Whether soft line breaks are to be deleted: format=flowed with DelSp=yes (RFC 3676). */
   readonly delSp: boolean;
   /** Why the part must not be changed. */
-  readonly reason?: SkipReason;
+  readonly reason: SkipReason | undefined;
 }
 
 const LF = 0x0a;
@@ -178,7 +178,7 @@ export class TopParts {
       encoding: node.encoding || '',
       charset: node.charset || '',
       delSp: node.delSp,
-      ...(reason && { reason }),
+      reason,
     };
     this.found.push(found);
     this.#nodes.set(found, node);
