@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /** A set of numbers other than 0, in 16 to 32 bytes each: a Set of millions takes 50. */
 export class NumberSet {
   #slots = new Float64Array(1024);
@@ -34,4 +36,9 @@ function slotOf(slots: Float64Array, number: number): number {
   let at = (Math.imul(number % 0x1_0000_0000, 0x9e37_79b1) >>> 4) & mask;
   for (; slots[at] !== 0 && slots[at] !== number; at = (at + 1) & mask);
   return at;
+}
+
+/** The number that stands for a text in a NumberSet: 48 bits of its digest, never 0. */
+export function numberOf(text: string): number {
+  return hash('sha256', text, 'buffer').readUIntBE(0, 6) || 1;
 }

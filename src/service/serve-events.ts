@@ -7,13 +7,15 @@ import type { Context } from './service.ts';
 
 /** The consumer group, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';
+const REMOVE_EVERY_MS = 3_600_000;
+const SUM_UP_EVERY_MS = 600_000;
 
 /**
  * Delivers click events to the webhook, if there is one, until it is released. Measures the events
- * that wait.
+ * that wait. Removes old ones, and sums up what was counted.
  */
 export function serveEvents({ logger, metrics, links, releasers, config }: Context): void {
-  const { events } = links.store;
+  const { events, counters } = links.store;
   const settings = config().events;
   let backlog = () => events.waiting();
   if (settings.webhook !== undefined) {
@@ -30,9 +32,13 @@ export function serveEvents({ logger, metrics, links, releasers, config }: Conte
     backlog = async () => sum(await consumer.backlog(), await events.waiting());
     releasers.add('webhook', () => webhook.close(config().milter.drainTimeoutMs));
   }
-  if (settings.keepMs !== undefined) {
-    releasers.add('removal of old events', removeOld(events, settings.keepMs, logger));
+  const { keepMs } = settings;
+  if (keepMs !== undefined) {
+    const remove = () => removeOld(events, keepMs, logger);
+    releasers.add('removal of old events', every(REMOVE_EVERY_MS, 'remove old events', remove));
   }
+  const sumUp = (signal: AbortSignal) => counters.sumUp(signal);
+  releasers.add('sums of counts', every(SUM_UP_EVERY_MS, 'sum up counts', sumUp));
   events.measure(metrics);
   metrics.gauge('events_undelivered', async () => (await backlog()).events);
   metrics.gauge('events_oldest_undelivered_seconds', async () => {
@@ -41,22 +47,40 @@ export function serveEvents({ logger, metrics, links, releasers, config }: Conte
   });
 }
 
-const REMOVE_EVERY_MS = 3_600_000;
+/** Removes events older than `keep`. */
+async function removeOld(events: Events, keepMs: number, logger: Logger): Promise<void> {
+  try {
+    const removed = await events.removeBefore(Date.now() - keepMs);
+    if (removed > 0) logger.info({ events: removed }, 'removed events older than keep');
+  } catch (error) {
+    logFailure(logger, 'error', error, 'events older than keep cannot be removed now');
+  }
+}
 
-/** Removes events older than `keep`, now and every hour. @returns ends that */
-function removeOld(events: Events, keepMs: number, logger: Logger): () => void {
-  const remove = async () => {
-    try {
-      const removed = await events.removeBefore(Date.now() - keepMs);
-      if (removed > 0) logger.info({ events: removed }, 'removed events older than keep');
-    } catch (error) {
-      logFailure(logger, 'error', error, 'events older than keep cannot be removed now');
-    }
+/**
+ * Runs a task in the background, now and again after each interval, once at a time.
+ * @returns ends it, and waits until it has ended
+ */
+function every(
+  intervalMs: number,
+  task: string,
+  run: (signal: AbortSignal) => Promise<void>,
+): () => Promise<void> {
+  const stopped = new AbortController();
+  let running: Promise<void> | undefined;
+  const start = () => {
+    running ??= run(stopped.signal).finally(() => {
+      running = undefined;
+    });
+    return running;
   };
-  inBackground('remove old events', remove);
-  const timer = setInterval(() => inBackground('remove old events', remove), REMOVE_EVERY_MS);
-  timer.unref();
-  return () => clearInterval(timer);
+  inBackground(task, start);
+  const timer = setInterval(() => inBackground(task, start), intervalMs).unref();
+  return async () => {
+    clearInterval(timer);
+    stopped.abort();
+    await running?.catch(() => {});
+  };
 }
 
 function sum(one: Backlog, other: Backlog): Backlog {

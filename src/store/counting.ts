@@ -133,3 +133,19 @@ export function addNumbers(sum: Numbers, more: Partial<Numbers>): void {
   sum.peopleUniqueClicks += more.peopleUniqueClicks ?? 0;
   sum.automaticClicks += more.automaticClicks ?? 0;
 }
+
+/** Writes numbers in the order of METRICS with commas between them, without the zeros at the end. */
+export function formatNumbers(numbers: Numbers): string {
+  return METRICS.map((metric) => numbers[metric])
+    .join(',')
+    .replace(/(,0)+$/, '');
+}
+
+/** @returns undefined for a text that formatNumbers did not make, here or in a later release */
+export function parseNumbers(text: string): Numbers | undefined {
+  if (!/^\d{1,15}(,\d{1,15}){0,20}$/.test(text)) return undefined;
+  const values = text.split(',');
+  const numbers = noNumbers();
+  for (const [at, metric] of METRICS.entries()) numbers[metric] = Number(values[at] ?? 0);
+  return numbers;
+}

@@ -319,6 +319,11 @@ export interface CountedClick extends CountedFacts {
 export interface Counters extends SentCounter, ClickCounter, Reports {
   /** Writes what was counted so far; what cannot be written now stays for the next time. */
   flush(): Promise<void>;
+  /**
+   * Sums up what was counted, where that makes reports quicker. It is called now and then.
+   * @param signal ends it early
+   */
+  sumUp(signal: AbortSignal): Promise<void>;
 }
 
 /** A message, and when it was injected: nobody clicks before. */

@@ -198,18 +198,24 @@ export class Tallies {
     this.#addRow(table, rows, key, numbers);
   }
 
+  /** Adds the rows of a table to those that are there. */
+  addTable({ table, rows }: Rows): void {
+    for (const [key, numbers] of rows) this.addRow(table, key, numbers);
+  }
+
   /** @returns undefined where the scope gets no tables */
   #tablesWithin(day: string, scope: Scope | undefined): Tables | undefined {
     const id = idOf(day, scope);
     const known = this.#tables.get(id);
     if (known !== undefined) return known;
-    if (scope !== undefined && (this.#isFull || !this.#hasTables(day, scope))) return undefined;
+    if (scope !== undefined && (this.isFull || !this.#hasTables(day, scope))) return undefined;
     const tables: Tables = new Map();
     this.#tables.set(id, tables);
     return tables;
   }
 
-  get #isFull(): boolean {
+  /** Whether only rows of all mail are added any more. */
+  get isFull(): boolean {
     return this.#size >= this.#maxRows;
   }
 
@@ -218,8 +224,8 @@ export class Tallies {
     if (row === undefined) {
       const most = sizeOf(table.by, table.scope?.by)?.rows ?? 0;
       // The first row of a table has its name in any case: the total of a day is a first row.
-      const hasRoom = rows.size < (this.#isFull ? 1 : most);
-      const name = hasRoom ? key : this.#isFull ? OTHER_KEY : otherKey(table, key);
+      const hasRoom = rows.size < (this.isFull ? 1 : most);
+      const name = hasRoom ? key : this.isFull ? OTHER_KEY : otherKey(table, key);
       row = getOrMake(rows, name, () => {
         this.#size++;
         return noNumbers();

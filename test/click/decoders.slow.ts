@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { countOf, METRICS, noNumbers } from '../../src/store/counting.ts';
+import {
+  countOf,
+  formatNumbers,
+  METRICS,
+  noNumbers,
+  parseNumbers,
+} from '../../src/store/counting.ts';
 import { fieldsOfEvent, isEventAbout, isEventLine } from '../../src/store/event-line.ts';
 import {
   type CountLine,
@@ -20,7 +26,6 @@ import { JournalReplay } from '../../src/store/local/journal-replay.ts';
 import { FileReport } from '../../src/store/local/report.ts';
 import { parseField } from '../../src/store/redis/count-fields.ts';
 import { eventsOfFirstStream } from '../../src/store/redis/event-reader.ts';
-import { formatNumbers, parseNumbers } from '../../src/store/redis/stored-tallies.ts';
 import { damaged } from '../helpers/mutations.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { exampleClick, toClickEvent } from './example-click.ts';

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { startService } from '../../src/service/service.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';
+import { poll } from '../helpers/poll.ts';
 import { recordedLog } from '../helpers/recorded.ts';
 
 describe('the engagement page cannot listen', () => {
@@ -102,4 +103,25 @@ Web_Listener { Listen "127.0.0.1:${web}" { } token_file = "${folder}/token" }`);
   );
   await service.close();
   await expect(fetch(`http://127.0.0.1:${web}/`)).rejects.toThrow();
+});
+
+test.each<Role>(['events', 'web'])('counts are summed up by the role events: %s', async (role) => {
+  const folder = await mkdtemp(join(tmpdir(), 'clickmilter-service-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const journal = join(folder, 'events');
+  await mkdir(journal);
+  const line = '["click2","05","m1","spring","","",[],"html",1,"Shop",1,0]\n';
+  await writeFile(join(journal, 'counts-2026-01-01.host.1.jsonl'), line);
+  const config = configurationOf(`link_store = sealed
+state_directory = "${folder}"
+events { journal = "${journal}" }
+Web_Listener { Listen "127.0.0.1:${await freePort()}" { } }`);
+  const service = await startService(config, {
+    logger: { ...silent, level: 'info' },
+    roles: [role],
+  });
+  onTestFinished(() => service.close());
+  const sums = async () => (await readdir(journal)).filter((name) => name.endsWith('.sums'));
+  if (role === 'events') await poll('the sums', async () => (await sums()).length === 1);
+  else expect(await sums()).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { type FileHandle, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, openToAppend, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
@@ -6,7 +6,14 @@ import { addClasses, byClass, countedKeys, countedText, dayAndHour } from '../co
 import { DelayedWrite } from '../delayed-write.ts';
 import { SentSums } from '../sent-sums.ts';
 import type { ClickClass, ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
-import { type ClickSum, clickLine, countFileName, listCountFiles, sentLine } from './count-file.ts';
+import {
+  type ClickSum,
+  clickLine,
+  countFileName,
+  listCountFiles,
+  sentLine,
+  withSizes,
+} from './count-file.ts';
 import { HOST } from './journal-file.ts';
 
 export interface FileCountersOptions {
@@ -121,15 +128,12 @@ export class FileCounters implements SentCounter, ClickCounter {
 
   /** Removes the files of the oldest days, but none of today, until a sixteenth is free. */
   async #makeRoom(today: string): Promise<void> {
-    const files = await listCountFiles(this.#options.folder);
-    const sizes = await Promise.all(
-      files.map(async ({ path }) => (await stat(path).catch(() => undefined))?.size ?? 0),
-    );
-    let total = sizes.reduce((all, size) => all + size, 0);
-    for (const [index, { day, path }] of files.entries()) {
+    const files = await withSizes(await listCountFiles(this.#options.folder));
+    let total = files.reduce((all, { size }) => all + size, 0);
+    for (const { day, path, size } of files) {
       if (total <= (this.#maxTotalBytes / 16) * 15) return;
       if (day >= today) break;
-      total -= sizes[index] ?? 0;
+      total -= size;
       if (await removeFile(path)) {
         this.#logger.error({ path }, 'counts for reports are full: the oldest day was removed');
       }

@@ -1,46 +1,60 @@
-import { hash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
-import { NumberSet } from '../../lib/number-set.ts';
-import { clickNumbers, countedText, dayAndHour } from '../counting.ts';
+import { getOrMake } from '../../lib/values.ts';
+import { countedText, dayAndHour } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
 import type { Report, ReportQuery, Reports, SentAt } from '../store.ts';
-import { Tallies } from '../tallies.ts';
+import { type Scope, Tallies } from '../tallies.ts';
 import {
-  type ClickSum,
   type CountFile,
-  type CountLine,
   listCountFiles,
   readCountFile,
+  type SizedCountFile,
+  withSizes,
 } from './count-file.ts';
+import {
+  hasRow,
+  listSums,
+  newestSums,
+  readTables,
+  type SumsFile,
+  type SumsHead,
+} from './count-sums.ts';
+import { KnownCounts } from './known-counts.ts';
 
-/**
- * Messages and links whose first click is remembered, in some 130 MB; first clicks on others are
- * not counted as such.
- */
-const MAX_FOLLOWED = 8_000_000;
 /** Rows of all tables, in some 200 MB. */
 const MAX_ROWS = 1_000_000;
 const DAY_MS = 86_400_000;
+/** Files of sums whose tables are read at the same time. */
+const AT_A_TIME = 16;
+
+/** What reports read from. It goes on with the lines that are added to the files. */
+interface Reading {
+  /** The files of sums there were when it began. */
+  readonly listed: ReadonlyMap<string, SumsFile>;
+  readonly known: KnownCounts;
+  /** The lines that are in no sums, and the tables of sums that were asked for. */
+  readonly tallies: Tallies;
+  readonly loaded: Map<string, Promise<boolean>>;
+  /** The days of which there are counts. */
+  days: ReadonlySet<string>;
+}
 
 /**
- * Reports what FileCounters counted. The first report reads all files, each further one what was
- * added to them. Raw and unique clicks belong to the day of the first click that is kept.
+ * Reports what FileCounters counted. A report reads the tables that it needs from the files of
+ * sums, and the lines that were added since, once. Raw and unique clicks belong to the day of the
+ * first click that is kept.
  */
 export class FileReport implements Reports {
   readonly #folder: string;
   readonly #logger: Logger;
-  #tallies = new Tallies(MAX_ROWS);
-  /** How much of each file has been read. */
-  #read = new Map<string, number>();
-  /** Messages and links that have been clicked, and by people, by digest. */
-  #clicked = new NumberSet();
-  #days = new Set<string>();
-  #unreadable = 0;
-  #reading: Promise<void> = Promise.resolve();
-  /** A reading that has not begun: the reports of one view share it. */
-  #next: Promise<void> | undefined;
+  #reading: Reading | undefined;
+  /** Files of sums that cannot be read: their lines are read instead. */
+  readonly #unusable = new Set<string>();
+  #looking: Promise<unknown> = Promise.resolve();
+  /** A look at the files that has not begun: the reports of one view share it. */
+  #next: Promise<Reading> | undefined;
 
   constructor(folder: string, logger: Logger = silent) {
     this.#folder = folder;
@@ -54,84 +68,103 @@ export class FileReport implements Reports {
   }
 
   async addTo(sum: ReportSum): Promise<void> {
-    this.#next ??= this.#reading
+    let [reading, days] = await this.#readFor(sum);
+    while (!(await this.#load(sum, reading, days))) [reading, days] = await this.#readFor(sum);
+    for (const day of days) addDay(sum, day, reading.tallies);
+    sum.unreadable += reading.known.unreadable;
+  }
+
+  /** Reads on. @returns the days that the report is about, too */
+  async #readFor({ firstDay, query }: ReportSum): Promise<[Reading, readonly string[]]> {
+    const reading = await this.#lookAgain();
+    const { until = '9999' } = query;
+    return [reading, [...reading.days].filter((day) => day >= firstDay && day <= until)];
+  }
+
+  #lookAgain(): Promise<Reading> {
+    this.#next ??= this.#looking
       .catch(() => {})
       .then(() => {
         this.#next = undefined;
-        return this.#readOn();
+        return this.#look();
       });
-    this.#reading = this.#next;
-    await this.#reading;
-    const { firstDay, query } = sum;
-    for (const day of this.#days) {
-      if (day < firstDay || day > (query.until ?? '9999')) continue;
-      this.#addDay(sum, day);
+    this.#looking = this.#next;
+    return this.#next;
+  }
+
+  async #look(): Promise<Reading> {
+    const sums = await listSums(this.#folder);
+    const files = await withSizes(await listCountFiles(this.#folder));
+    const gone = [...this.#unusable].filter((path) => !sums.some((file) => file.path === path));
+    for (const path of gone) this.#unusable.delete(path);
+    const listed = newestSums(sums.filter(({ path }) => !this.#unusable.has(path)));
+    if (!this.#reading || !isOf(this.#reading, listed, files)) {
+      this.#reading = await this.#begin(listed, files);
     }
-    sum.unreadable += this.#unreadable;
+    const { known, tallies } = this.#reading;
+    for (const file of files) {
+      const bytes = known.bytesOf(file);
+      if (bytes > 0 && bytes === file.size) continue;
+      await this.#orWithout(file, () => known.readOn(file, tallies, setImmediate));
+    }
+    this.#reading.days = new Set(files.map(({ day }) => day));
+    return this.#reading;
   }
 
-  #addDay(sum: ReportSum, day: string): void {
-    const { table, keys } = sum.totalOf(day);
-    const totals = this.#tallies.rowsOf(table);
-    const found = keys.flatMap((key) => totals.get(key) ?? []);
-    for (const numbers of found) sum.addTotal(day, numbers);
-    const rows = found.length > 0 ? sum.tableOf(day) : undefined;
-    if (rows === undefined) return;
-    for (const [key, numbers] of this.#tallies.rowsOf(rows)) sum.addRow(key, numbers);
-  }
-
-  async #readOn(): Promise<void> {
-    const files = await listCountFiles(this.#folder);
-    const sizes = await Promise.all(
-      files.map(async ({ path }) => (await stat(path).catch(() => undefined))?.size ?? 0),
+  async #begin(
+    listed: ReadonlyMap<string, SumsFile>,
+    files: readonly SizedCountFile[],
+  ): Promise<Reading> {
+    const known = await KnownCounts.of(listed.values(), files, (...failed) =>
+      this.#leaveOut(...failed),
     );
-    if (files.some(({ path }, at) => (sizes[at] ?? 0) < (this.#read.get(path) ?? 0)))
-      this.#forget();
-    for (const [at, file] of files.entries()) {
-      const from = this.#read.get(file.path) ?? 0;
-      if (from > 0 && sizes[at] === from) continue;
-      for await (const { lines, end } of this.#portionsOf(file, from)) {
-        for (const line of lines) this.#add(line);
-        this.#read.set(file.path, end);
-        this.#days.add(file.day);
-      }
+    const tallies = new Tallies(MAX_ROWS);
+    return { listed, known, tallies, loaded: new Map(), days: new Set() };
+  }
+
+  /**
+   * Loads the tables of sums that a report is about.
+   * @returns false where a file cannot be read: its lines have to be read instead
+   */
+  async #load(
+    { scope }: ReportSum,
+    { known, tallies, loaded }: Reading,
+    days: readonly string[],
+  ): Promise<boolean> {
+    const wanted = days.flatMap((day): [SumsHead, Scope?][] => {
+      const head = known.sums.get(day);
+      if (head === undefined) return [];
+      if (scope === undefined) return [[head]];
+      return hasRow(head, scope) ? [[head], [head, scope]] : [];
+    });
+    for (let start = 0; start < wanted.length; start += AT_A_TIME) {
+      const some = wanted.slice(start, start + AT_A_TIME);
+      const load = ([head, of]: (typeof some)[number]) =>
+        getOrMake(loaded, `${head.day} ${of?.by} ${of?.value}`, () =>
+          this.#loadTables(tallies, head, of),
+        );
+      if ((await Promise.all(some.map(load))).includes(false)) return false;
+    }
+    return true;
+  }
+
+  async #loadTables(tallies: Tallies, head: SumsHead, scope?: Scope): Promise<boolean> {
+    try {
+      for (const table of await readTables(head, scope)) tallies.addTable(table);
+      return true;
+    } catch (error) {
+      this.#leaveOut(head, error);
+      return false;
     }
   }
 
-  /** Begins again, since a file lost what was read of it: its writer met a full disk. */
-  #forget(): void {
-    this.#tallies = new Tallies(MAX_ROWS);
-    this.#read = new Map();
-    this.#clicked = new NumberSet();
-    this.#days = new Set();
-    this.#unreadable = 0;
-  }
-
-  #add(line: CountLine | undefined): void {
-    if (line === undefined) {
-      this.#unreadable++;
-    } else if ('sent' in line) {
-      const { messages, links } = line.sent;
-      this.#tallies.add(line.sent, { messages, links });
-    } else {
-      const { counted, clicks } = line.clicked;
-      this.#tallies.add(counted, clickNumbers(clicks, this.#firstsOf(line.clicked)));
-    }
-  }
-
-  #firstsOf({ messageId, counted, clicks }: ClickSum) {
-    const [message, link] = [digest(messageId), digest(`${messageId} ${counted.link.label}`)];
-    const isOfPeople = clicks.people > 0;
-    return {
-      link: this.#isFirst(link),
-      message: this.#isFirst(message),
-      linkOfPeople: isOfPeople && this.#isFirst(-link),
-      messageOfPeople: isOfPeople && this.#isFirst(-message),
-    };
-  }
-
-  #isFirst(id: number): boolean {
-    return this.#clicked.size < MAX_FOLLOWED && this.#clicked.add(id);
+  #leaveOut({ path }: SumsFile, error: unknown): void {
+    const isKnown = this.#unusable.has(path);
+    this.#unusable.add(path);
+    // A newer one took its place.
+    if (isKnown || codeOf(error) === 'ENOENT') return;
+    const { message: reason } = error as Error;
+    this.#logger.warn({ path, reason }, 'sums of counts left out: their lines are read instead');
   }
 
   async clicksOf(
@@ -143,33 +176,54 @@ export class FileReport implements Reports {
     const { day: firstDay } = dayAndHour(injectionTime * 1000 - DAY_MS);
     for (const file of await listCountFiles(this.#folder)) {
       if (file.day < firstDay) continue;
-      for await (const { lines } of this.#portionsOf(file, 0, messageId)) {
-        for (const line of lines) {
-          if (line === undefined || !('clicked' in line)) continue;
-          const { counted, clicks } = line.clicked;
-          if (line.clicked.messageId !== messageId) continue;
-          const { label } = counted.link;
-          const sum = clicks.people + clicks.automatic + (clicks.unknown ?? 0);
-          found.set(label, (found.get(label) ?? 0) + sum);
-        }
-      }
+      await this.#orWithout(file, () => addClicksOf(messageId, file, found));
     }
     return links.map((link) => found.get(countedText(link)) ?? 0);
   }
 
-  async *#portionsOf(file: CountFile, from: number, about?: string) {
+  async #orWithout({ path }: CountFile, read: () => Promise<void>): Promise<void> {
     try {
-      yield* readCountFile(file, from, about);
+      await read();
     } catch (error) {
       // The oldest files are removed at any time.
       if (codeOf(error) === 'ENOENT') return;
-      const { path } = file;
       this.#logger.warn({ path, reason: (error as Error).message }, 'counts of a file left out');
     }
   }
 }
 
-/** A number of 48 bits, not 0. */
-function digest(text: string): number {
-  return hash('sha256', text, 'buffer').readUIntBE(0, 6) || 1;
+/** Whether nothing is newer than what was read, or lost: the writer of a file met a full disk. */
+function isOf(
+  { listed, known, tallies, loaded }: Reading,
+  sums: ReadonlyMap<string, SumsFile>,
+  files: readonly SizedCountFile[],
+): boolean {
+  const isSame =
+    sums.size === listed.size &&
+    [...sums].every(([day, { path }]) => listed.get(day)?.path === path);
+  return isSame && known.isOf(files) && !(tallies.isFull && loaded.size > 0);
+}
+
+function addDay(sum: ReportSum, day: string, tallies: Tallies): void {
+  const { table, keys } = sum.totalOf(day);
+  const totals = tallies.rowsOf(table);
+  const found = keys.flatMap((key) => totals.get(key) ?? []);
+  for (const numbers of found) sum.addTotal(day, numbers);
+  const rows = found.length > 0 ? sum.tableOf(day) : undefined;
+  if (rows === undefined) return;
+  for (const [key, numbers] of tallies.rowsOf(rows)) sum.addRow(key, numbers);
+}
+
+/** Adds the clicks on the links of a message in one file. */
+async function addClicksOf(messageId: string, file: CountFile, found: Map<string, number>) {
+  for await (const { lines } of readCountFile(file, 0, messageId)) {
+    for (const line of lines) {
+      if (line === undefined || !('clicked' in line)) continue;
+      const { counted, clicks } = line.clicked;
+      if (line.clicked.messageId !== messageId) continue;
+      const { label } = counted.link;
+      const sum = clicks.people + clicks.automatic + (clicks.unknown ?? 0);
+      found.set(label, (found.get(label) ?? 0) + sum);
+    }
+  }
 }

@@ -10,6 +10,7 @@ import { type JournalSettings, LocalEvents } from './events.ts';
 import { OptOutFile } from './opt-outs.ts';
 import { PreviewFiles } from './previews.ts';
 import { FileReport } from './report.ts';
+import { sumUpCounts } from './sum-up.ts';
 
 export interface LocalSettings {
   readonly events: JournalSettings &
@@ -53,6 +54,7 @@ export function createLocalStore(
       sent: (message) => counters.sent(message),
       book: (click, by) => counters.book(click, by),
       flush: () => counters.flush(),
+      sumUp: (signal) => sumUpCounts({ folder, logger, signal }),
       report: (query) => reports.report(query),
       clicksOf: (...links) => reports.clicksOf(...links),
     },

@@ -1,11 +1,10 @@
-import { countOf } from '../counting.ts';
+import { countOf, parseNumbers } from '../counting.ts';
 import type { ReportSum } from '../report-sum.ts';
 import type { SentAt } from '../store.ts';
 import type { Table } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
 import { isOfOtherType, parseField } from './count-fields.ts';
 import { shortDigest } from './keys.ts';
-import { parseNumbers } from './stored-tallies.ts';
 
 /** Fields read in one command. */
 const PORTION = 500;

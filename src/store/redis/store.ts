@@ -4,6 +4,7 @@ import { forgetInJournal } from '../local/erase.ts';
 import { type JournalSettings, LocalEvents } from '../local/events.ts';
 import { OptOutFile } from '../local/opt-outs.ts';
 import { FileReport } from '../local/report.ts';
+import { sumUpCounts } from '../local/sum-up.ts';
 import { loggedOptOuts } from '../opt-outs.ts';
 import { ReportSum } from '../report-sum.ts';
 import type { SignSettings, Store } from '../store.ts';
@@ -78,6 +79,7 @@ export function createRedisStore(
       sent: (message) => counters.sent(message),
       book: (click, by) => counters.book(click, by),
       flush: () => counters.flush(),
+      sumUp: (signal) => sumUpCounts({ folder: settings.journal, logger, signal }),
       async report(query) {
         const sum = new ReportSum(query);
         await reports.addTo(sum);

@@ -1,4 +1,4 @@
-import { METRICS, type Numbers, noNumbers } from '../counting.ts';
+import { formatNumbers, type Numbers } from '../counting.ts';
 import type { ReportScope } from '../store.ts';
 import {
   KEEP_DAYS,
@@ -209,19 +209,4 @@ function commandsOf(tables: readonly Rows[], isCluster: boolean): Row[][] {
     }
   }
   return commands;
-}
-
-export function formatNumbers(numbers: Numbers): string {
-  return METRICS.map((metric) => numbers[metric])
-    .join(',')
-    .replace(/(,0)+$/, '');
-}
-
-/** @returns undefined for a text that formatNumbers did not make, here or in a later release */
-export function parseNumbers(text: string): Numbers | undefined {
-  if (!/^\d{1,15}(,\d{1,15}){0,20}$/.test(text)) return undefined;
-  const values = text.split(',');
-  const numbers = noNumbers();
-  for (const [at, metric] of METRICS.entries()) numbers[metric] = Number(values[at] ?? 0);
-  return numbers;
 }

@@ -62,6 +62,8 @@ export class MemoryCounters implements Counters {
 
   async flush() {}
 
+  async sumUp() {}
+
   async report(query: ReportQuery): Promise<Report> {
     const { by, since = '', until = '9999' } = query;
     const { scope } = new ReportSum(query);

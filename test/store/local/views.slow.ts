@@ -20,6 +20,7 @@ function open(name: string): Counters {
     sent: (message) => counters.sent(message),
     book: (click, by) => counters.book(click, by),
     flush: () => counters.flush(),
+    sumUp: async () => {},
     report: (query) => reports.report(query),
     clicksOf: (...link) => reports.clicksOf(...link),
   };

@@ -1,0 +1,290 @@
+import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { noneIfGone, replaceFile } from '../../lib/files.ts';
+import { numberOf } from '../../lib/number-set.ts';
+import { getOrMake, parseJson } from '../../lib/values.ts';
+import { countOf, formatNumbers, type Numbers, parseNumbers } from '../counting.ts';
+import { REPORT_BY, REPORT_SCOPES, type ReportBy } from '../store.ts';
+import { type Rows, type Scope, sizeOf } from '../tallies.ts';
+
+/*
+ * A file of sums: what the lines of one UTC day add up to, so that a report need not read them.
+ * It has a line with a check sum and its head in JSON; then, in numbers of 8 bytes, the first
+ * clicks, and three for each block: the digest of its scope, its end and its check sum; then the
+ * blocks, each a JSON array of a scope and its tables. The first check sum is that of the head and
+ * the numbers.
+ */
+
+/** A file `counts-DAY.TIME.sums`. It never changes: a later one takes its place. */
+export interface SumsFile {
+  readonly day: string;
+  readonly path: string;
+}
+
+/** What the lines of a day add up to. */
+export interface DaySums {
+  /** How many bytes of each file of counts are added up, by its name. */
+  readonly read: ReadonlyMap<string, number>;
+  /** Lines that could not be read. */
+  readonly unreadable: number;
+  /** Messages and links that were clicked for the first time on this day, by their numbers. */
+  readonly firsts: readonly number[];
+  readonly tables: readonly Rows[];
+}
+
+/** A file of sums without its first clicks and tables, and where the tables are. */
+export interface SumsHead extends Omit<DaySums, 'firsts' | 'tables'>, SumsFile {
+  readonly bytes: number;
+  /** Where the first block begins. */
+  readonly start: number;
+  /** Of each block the number of its scope, its end, counted from `start`, and its check sum. */
+  readonly blocks: Float64Array;
+}
+
+/** A file of sums that is damaged, cut, or of another program. */
+class UnusableSums extends Error {
+  override readonly name = 'UnusableSums';
+
+  constructor(where: string, expected: string) {
+    super(`sums of counts: ${where}: expected ${expected}`);
+  }
+}
+
+const NAME = /^counts-(\d{4}-\d\d-\d\d)\.(\d{13})\.sums$/;
+const VERSION = 1;
+/** Most heads are shorter: one read does. */
+const FIRST_READ = 8 * 1024;
+/** A head names each process that counted on its day. */
+const MAX_HEAD = 1024 * 1024;
+const NUMBER_BYTES = 8;
+/** Numbers of each block. */
+const PER_BLOCK = 3;
+
+/** Lists the files of sums in a folder, oldest first. */
+export async function listSums(folder: string): Promise<SumsFile[]> {
+  const names: string[] = await readdir(folder).catch(noneIfGone);
+  return names.sort().flatMap((name) => {
+    const day = NAME.exec(name)?.[1];
+    return day === undefined ? [] : { day, path: join(folder, name) };
+  });
+}
+
+/** The newest file of each day. */
+export function newestSums(files: readonly SumsFile[]): ReadonlyMap<string, SumsFile> {
+  return new Map(files.map((file) => [file.day, file]));
+}
+
+/**
+ * Writes the sums of a day.
+ * @param before the newest file of the day until now
+ * @returns how many bytes they take
+ */
+export async function writeSums(
+  folder: string,
+  day: string,
+  sums: DaySums,
+  before?: SumsFile,
+): Promise<number> {
+  const last = Number(NAME.exec(basename(before?.path ?? ''))?.[2] ?? 0);
+  // The clock may have been set back.
+  const time = Math.max(Date.now(), last + 1);
+  const bytes = encode(sums);
+  await replaceFile(join(folder, `counts-${day}.${time}.sums`), bytes);
+  return bytes.length;
+}
+
+function encode({ read, unreadable, firsts, tables }: DaySums): Buffer {
+  const blocks = blocksOf(tables).map(([scope, of]) => {
+    const name = scope === undefined ? [] : [scope.by, scope.value];
+    const rows = of.map(({ table, rows }) => [
+      table.by,
+      [...rows].flatMap(([key, numbers]) => [key, formatNumbers(numbers)]),
+    ]);
+    const bytes = Buffer.from(JSON.stringify([name, Object.fromEntries(rows)]));
+    return { number: numberOf(blockName(scope)), bytes };
+  });
+  let end = 0;
+  const all = [
+    ...firsts,
+    ...blocks.flatMap(({ number, bytes }) => {
+      end += bytes.length;
+      return [number, end, checkOf(bytes)];
+    }),
+  ];
+  const numbers = Buffer.alloc(NUMBER_BYTES * all.length);
+  for (const [at, number] of all.entries()) numbers.writeDoubleLE(number, NUMBER_BYTES * at);
+  const counts = { unreadable, firsts: firsts.length, blocks: blocks.length };
+  const head = JSON.stringify({ version: VERSION, read: [...read], ...counts });
+  return Buffer.concat([
+    Buffer.from(`${checkOf(Buffer.from(head), numbers)} ${head}\n`),
+    numbers,
+    ...blocks.map(({ bytes }) => bytes),
+  ]);
+}
+
+/**
+ * The tables of all mail; then those of each campaign, pathway and tag that has a row in them, if
+ * any: no report reads others.
+ */
+function blocksOf(tables: readonly Rows[]): [Scope | undefined, readonly Rows[]][] {
+  const byName = new Map<string, Rows[]>();
+  for (const one of tables) getOrMake(byName, blockName(one.table.scope), () => []).push(one);
+  const ofAllMail = byName.get('') ?? [];
+  const scopes = REPORT_SCOPES.flatMap((by) => {
+    const names = ofAllMail.find(({ table }) => table.by === by)?.rows.keys() ?? [];
+    return [...names].map((value): Scope => ({ by, value }));
+  });
+  return [undefined, ...scopes].map((scope) => [scope, byName.get(blockName(scope)) ?? []]);
+}
+
+function checkOf(...parts: readonly Buffer[]): number {
+  return parts.reduce((sum, part) => crc32(part, sum), 0);
+}
+
+const blockName = (scope: Scope | undefined) => (scope ? `${scope.by} ${scope.value}` : '');
+
+/**
+ * Reads everything but the tables.
+ * @throws Error where the file is gone, cannot be read, or holds something else
+ */
+export async function readHead({
+  day,
+  path,
+}: SumsFile): Promise<{ head: SumsHead; firsts: Float64Array }> {
+  return within(path, async (handle) => {
+    let read = await readUpTo(handle, FIRST_READ);
+    if (!read.includes(10)) read = await readUpTo(handle, MAX_HEAD);
+    const [jsonStart, headEnd] = [read.indexOf(32) + 1, read.indexOf(10)];
+    const head = parseHead(read.toString('utf8', jsonStart, headEnd), day);
+    const start = headEnd + 1 + NUMBER_BYTES * (head.firsts + PER_BLOCK * head.blocks);
+    if (read.length < start) {
+      const { size } = await handle.stat();
+      read = await readUpTo(handle, Math.min(start, size));
+    }
+    if (read.length < start) throw new UnusableSums('size', `${start} bytes or more`);
+    const numbers = read.subarray(headEnd + 1, start);
+    const check = checkOf(read.subarray(jsonStart, headEnd), numbers);
+    if (read.toString('utf8', 0, jsonStart) !== `${check} `)
+      throw new UnusableSums('head', 'another check sum');
+    const firsts = numbersIn(numbers, head.firsts);
+    const blocks = numbersIn(numbers.subarray(firsts.byteLength), PER_BLOCK * head.blocks);
+    const { unreadable } = head;
+    const bytes = start + (blocks.at(1 - PER_BLOCK) ?? 0);
+    return {
+      head: { day, path, bytes, read: new Map(head.read), unreadable, start, blocks },
+      firsts,
+    };
+  });
+}
+
+/** Reads the first bytes of a file: fewer where it has fewer. */
+async function readUpTo(handle: FileHandle, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  const { bytesRead } = await handle.read(bytes, 0, length, 0);
+  return bytes.subarray(0, bytesRead);
+}
+
+function numbersIn(bytes: Buffer, count: number): Float64Array {
+  const numbers = new Float64Array(count);
+  for (let at = 0; at < count; at++) numbers[at] = bytes.readDoubleLE(NUMBER_BYTES * at);
+  return numbers;
+}
+
+/** Whether a campaign, pathway or tag has a row among all mail. */
+export function hasRow(head: SumsHead, scope: Scope): boolean {
+  return blockAt(head, scope) !== undefined;
+}
+
+/**
+ * Reads the tables of a campaign, pathway or tag, or of all mail.
+ * @throws Error as `readHead` does
+ */
+export async function readTables(head: SumsHead, scope?: Scope): Promise<Rows[]> {
+  const at = blockAt(head, scope);
+  return at === undefined ? [] : within(head.path, (handle) => readBlock(handle, head, at));
+}
+
+/** Reads all tables. @throws Error as `readHead` does */
+export async function readAllTables(head: SumsHead): Promise<Rows[]> {
+  return within(head.path, async (handle) => {
+    const tables: Rows[] = [];
+    for (let at = 0; at < head.blocks.length; at += PER_BLOCK) {
+      tables.push(...(await readBlock(handle, head, at)));
+    }
+    return tables;
+  });
+}
+
+function blockAt({ blocks }: SumsHead, scope: Scope | undefined): number | undefined {
+  const number = numberOf(blockName(scope));
+  for (let at = 0; at < blocks.length; at += PER_BLOCK) if (blocks[at] === number) return at;
+  return undefined;
+}
+
+async function readBlock(handle: FileHandle, head: SumsHead, at: number): Promise<Rows[]> {
+  const { start, blocks, day } = head;
+  const [from = 0, to = 0, check] = [blocks[at + 1 - PER_BLOCK], blocks[at + 1], blocks[at + 2]];
+  const bytes = Buffer.allocUnsafe(to - from);
+  const { bytesRead } = await handle.read(bytes, 0, bytes.length, start + from);
+  if (bytesRead < bytes.length || checkOf(bytes) !== check)
+    throw new UnusableSums('tables', 'another check sum');
+  return tablesOf(bytes.toString(), day);
+}
+
+async function within<T>(path: string, read: (handle: FileHandle) => Promise<T>): Promise<T> {
+  const handle = await open(path);
+  return read(handle).finally(() => handle.close());
+}
+
+function parseHead(text: string, day: string) {
+  const { version, read, ...counts } = Object(parseJson(text)) as Record<string, unknown>;
+  if (version !== VERSION) throw new UnusableSums('version', `${VERSION}`);
+  const [unreadable, firsts, blocks] = ['unreadable', 'firsts', 'blocks'].map((name) => {
+    const count = countOf(counts[name]);
+    if (count === undefined) throw new UnusableSums(name, 'a count');
+    return count;
+  }) as [number, number, number];
+  const isOfDay = (name: unknown) => typeof name === 'string' && name.startsWith(`counts-${day}.`);
+  const isRead = (one: unknown): one is [string, number] =>
+    Array.isArray(one) && isOfDay(one[0]) && countOf(one[1]) !== undefined;
+  if (!Array.isArray(read) || !read.every(isRead))
+    throw new UnusableSums('read', 'files of the same day and their bytes');
+  return { read, unreadable, firsts, blocks };
+}
+
+function tablesOf(text: string, day: string): Rows[] {
+  const block = parseJson(text);
+  const [name, tables] = Array.isArray(block) ? (block as unknown[]) : [];
+  const scope = scopeOf(name);
+  return Object.entries(Object(tables)).map(([by, rows]) => {
+    if (!isBreakdown(by) || sizeOf(by, scope?.by) === undefined || !Array.isArray(rows))
+      throw new UnusableSums('tables', 'breakdowns and their rows');
+    return { table: { day, by, scope }, rows: rowsOf(rows) };
+  });
+}
+
+function scopeOf(name: unknown): Scope | undefined {
+  const [word, value]: unknown[] = Array.isArray(name) ? name : [undefined];
+  if (Array.isArray(name) && name.length === 0) return undefined;
+  const by = REPORT_SCOPES.find((one) => one === word);
+  if (by === undefined || typeof value !== 'string')
+    throw new UnusableSums('tables', 'a campaign, pathway or tag');
+  return { by, value };
+}
+
+function rowsOf(flat: readonly unknown[]): Map<string, Numbers> {
+  const rows = new Map<string, Numbers>();
+  for (let at = 0; at < flat.length; at += 2) {
+    const [key, text] = [flat[at], flat[at + 1]];
+    const numbers = typeof text === 'string' ? parseNumbers(text) : undefined;
+    if (typeof key !== 'string' || numbers === undefined)
+      throw new UnusableSums('tables', 'keys and their numbers');
+    rows.set(key, numbers);
+  }
+  return rows;
+}
+
+function isBreakdown(by: string): by is ReportBy {
+  return REPORT_BY.includes(by as ReportBy);
+}

@@ -1,0 +1,144 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { removeFile } from '../../lib/files.ts';
+import { type Logger, logFailure } from '../../lib/logger.ts';
+import { dayAndHour } from '../counting.ts';
+import type { Lease } from '../store.ts';
+import { Tallies } from '../tallies.ts';
+import { listCountFiles, type SizedCountFile, withSizes } from './count-file.ts';
+import {
+  listSums,
+  newestSums,
+  readAllTables,
+  readHead,
+  type SumsFile,
+  writeSums,
+} from './count-sums.ts';
+import { KnownCounts } from './known-counts.ts';
+import { FileLease } from './lease.ts';
+
+export interface SumUpOptions {
+  readonly folder: string;
+  readonly logger: Logger;
+  /** Bytes of all sums; beyond them, days are read from their lines. Default 256 MiB. */
+  readonly maxTotalBytes?: number;
+  /** Bytes of lines of today that are worth new sums; default 64 KiB. */
+  readonly worthBytes?: number;
+  /** How many times as long as it works it rests: redirects go on meanwhile. Default 3. */
+  readonly rest?: number;
+  /** Ends it: the next time it goes on from there. */
+  readonly signal?: AbortSignal;
+}
+
+/** Rows of a day, in some 40 MB. */
+const MAX_ROWS = 200_000;
+const UNFINISHED = /^counts-[\d-]+\.\d+\.sums\.\d+\.tmp$/;
+
+/** The right to sum up lines of counts, or to change them. */
+export function countsLease(folder: string): Lease {
+  return new FileLease(folder, 'counts');
+}
+
+/**
+ * Sums up the lines of counts, so that reports need not read them: all lines of each day before
+ * today, and those of today when they are worth it. One process at a time does so.
+ */
+export async function sumUpCounts(options: SumUpOptions): Promise<void> {
+  const { folder, rest = 3, signal } = options;
+  if ((await listCountFiles(folder)).length === 0) return;
+  const lease = countsLease(folder);
+  if (!(await lease.hold())) return;
+  let begun = performance.now();
+  const pause = async () => {
+    await sleep(rest * (performance.now() - begun), undefined, { ref: false, signal });
+    if (!(await lease.hold())) throw new Error('another process took over');
+    begun = performance.now();
+  };
+  try {
+    await sumUpDays(options, pause);
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+  } finally {
+    await lease.release();
+  }
+}
+
+async function sumUpDays(
+  { folder, logger, maxTotalBytes = 256 * 1024 ** 2, worthBytes = 64 * 1024, signal }: SumUpOptions,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const listed = await listSums(folder);
+  const files = await withSizes(await listCountFiles(folder));
+  const known = await KnownCounts.of(newestSums(listed).values(), files, () => {});
+  await removeUseless(folder, listed, known);
+  let total = [...known.sums.values()].reduce((all, { bytes }) => all + bytes, 0);
+  const { day: today } = dayAndHour(Date.now());
+  for (const day of new Set(files.map((file) => file.day))) {
+    const ofDay = files.filter((file) => file.day === day);
+    const left = ofDay.reduce((sum, file) => sum + file.size - known.bytesOf(file), 0);
+    if (left === 0 || (day >= today && left < worthBytes)) continue;
+    if (total >= maxTotalBytes) {
+      logger.warn({ folder }, 'sums of counts are full: the first view after a start is slow');
+      return;
+    }
+    await pause();
+    try {
+      total += await sumUpDay(folder, day, ofDay, known, pause);
+    } catch (error) {
+      if (signal?.aborted) return;
+      logFailure(logger, 'error', error, `counts of ${day} cannot be summed up`);
+    }
+  }
+}
+
+/** @returns how many bytes longer the sums are than before */
+async function sumUpDay(
+  folder: string,
+  day: string,
+  files: readonly SizedCountFile[],
+  known: KnownCounts,
+  pause: () => Promise<void>,
+): Promise<number> {
+  const before = known.sums.get(day);
+  const tallies = new Tallies(MAX_ROWS);
+  const firsts: number[] = [];
+  if (before !== undefined) {
+    try {
+      for (const first of (await readHead(before)).firsts) firsts.push(first);
+      for (const table of await readAllTables(before)) tallies.addTable(table);
+    } catch (error) {
+      // The next time, all lines of the day are summed up.
+      await removeFile(before.path);
+      throw error;
+    }
+  }
+  const unreadableOfOthers = known.unreadable - (before?.unreadable ?? 0);
+  const bytesRead = () => new Map(files.map((file) => [basename(file.path), known.bytesOf(file)]));
+  const readBefore = bytesRead();
+  for (const file of files) await known.readOn(file, tallies, pause, firsts);
+  const read = bytesRead();
+  // A line without its end stays for later.
+  if ([...read].every(([name, bytes]) => bytes === readBefore.get(name))) return 0;
+  const lost = (await withSizes(files)).find((file) => file.size < known.bytesOf(file));
+  if (lost !== undefined) throw new Error(`${lost.path}: lost lines meanwhile: its disk is full`);
+  const unreadable = known.unreadable - unreadableOfOthers;
+  const tables = tallies.take();
+  const bytes = await writeSums(folder, day, { read, unreadable, firsts, tables }, before);
+  if (before !== undefined) await removeFile(before.path);
+  return bytes - (before?.bytes ?? 0);
+}
+
+/** Removes files of sums that are not used, and what a crash left of them. */
+async function removeUseless(
+  folder: string,
+  listed: readonly SumsFile[],
+  known: KnownCounts,
+): Promise<void> {
+  const useful = new Set([...known.sums.values()].map(({ path }) => path));
+  const unfinished = (await readdir(folder)).filter((name) => UNFINISHED.test(name));
+  const useless = listed.map(({ path }) => path).filter((path) => !useful.has(path));
+  for (const path of [...useless, ...unfinished.map((name) => join(folder, name))]) {
+    await removeFile(path);
+  }
+}

@@ -1,0 +1,333 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { noMetrics } from '../../../src/lib/metrics.ts';
+import { listCountFiles } from '../../../src/store/local/count-file.ts';
+import { listSums } from '../../../src/store/local/count-sums.ts';
+import { FileCounters } from '../../../src/store/local/counters.ts';
+import { FileReport } from '../../../src/store/local/report.ts';
+import { createLocalStore } from '../../../src/store/local/store.ts';
+import { countsLease, sumUpCounts } from '../../../src/store/local/sum-up.ts';
+import { unlinkCounts } from '../../../src/store/local/unlink-counts.ts';
+import { REPORT_BY, type ReportQuery, type Store } from '../../../src/store/store.ts';
+import { damaged } from '../../helpers/mutations.ts';
+import { eventsDefaults } from '../../helpers/option-defaults.ts';
+import { recordedLog } from '../../helpers/recorded.ts';
+import { countersContract } from '../counters-contract.ts';
+
+const TODAY = '2026-11-29';
+const DAY_MS = 86_400_000;
+let folder: string;
+let counters: FileCounters;
+let log: ReturnType<typeof recordedLog>;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse(`${TODAY}T12:00:00Z`) });
+  folder = mkdtempSync(join(tmpdir(), 'clickmilter-sums-'));
+  counters = new FileCounters({ folder, flushMs: 60_000 });
+  log = recordedLog();
+});
+afterEach(async () => {
+  await counters.close();
+  rmSync(folder, { recursive: true, force: true });
+  vi.useRealTimers();
+});
+
+const sumUp = (more = {}) =>
+  sumUpCounts({ folder, logger: log.logger, rest: 0, worthBytes: 1, ...more });
+const daysAgo = (days: number) =>
+  new Date(Date.parse(TODAY) - days * DAY_MS).toISOString().slice(0, 10);
+
+/** Counts a click on a day, and a message. */
+function click(day: number, messageId: string, link = 'Shop', campaign = 'spring'): void {
+  const facts = { time: Date.parse(daysAgo(day)), campaign, pathway: 'news', tags: ['vip'] };
+  counters.sent({ ...facts, recipientDomain: 'x.example', links: 3 });
+  counters.book(
+    { ...facts, messageId: messageId.padStart(16, 'M'), link, part: 'html', position: 0, count: 1 },
+    'people',
+  );
+}
+
+/** Counts some clicks on each of some days. */
+async function example(days = 5): Promise<void> {
+  for (let day = days - 1; day >= 0; day--) {
+    for (const id of ['m1', `m${day}`]) click(day, id, 'Shop', `campaign ${day}`);
+    click(day, 'm1', 'Blog', day % 2 ? '' : 'spring');
+  }
+  await counters.flush();
+}
+
+const FILTERS = [
+  {},
+  { campaign: 'spring' },
+  { campaign: 'campaign 1' },
+  { campaign: '' },
+  { campaign: '(other)' },
+  { pathway: 'news' },
+  { pathway: '' },
+  { tag: 'vip' },
+];
+const QUERIES = FILTERS.flatMap((filter) =>
+  REPORT_BY.map((by): ReportQuery => ({ by, ...filter })),
+);
+
+/** Every report, or that it is not counted. */
+async function reportsOf(report: FileReport, of = QUERIES) {
+  return Promise.all(of.map((query) => report.report(query).catch(({ message }) => message)));
+}
+
+describe('counters that sum up at each flush, and are read as after a start', () => {
+  const journal = mkdtempSync(join(tmpdir(), 'clickmilter-summed-'));
+  const events = {
+    ...eventsDefaults,
+    journal,
+    blockList: join(journal, 'blocks'),
+    optOuts: join(journal, 'opt-outs'),
+    previews: join(journal, 'previews'),
+  };
+  const store = createLocalStore({ events }, recordedLog().logger, noMetrics);
+  beforeEach(() => vi.useRealTimers());
+  afterAll(async () => {
+    await store.close();
+    rmSync(journal, { recursive: true });
+  });
+  const summed: Store = {
+    ...store,
+    counters: {
+      ...store.counters,
+      async flush() {
+        await store.counters.flush();
+        await sumUpCounts({ folder: journal, logger: log.logger, rest: 0, worthBytes: 1 });
+      },
+      report: (query) => new FileReport(journal).report(query),
+    },
+  };
+  countersContract(() => summed, 3);
+});
+
+test('what is read after a start is what was read before, and what the lines alone say', async () => {
+  const step = fc.record({
+    days: fc.nat(3),
+    message: fc.nat(5),
+    link: fc.nat(2),
+    campaign: fc.nat(2),
+    next: fc.constantFrom('count', 'count', 'flush', 'sum up', 'view'),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      await rm(folder, { recursive: true, force: true });
+      const warm = new FileReport(folder, log.logger);
+      let day = 20;
+      for (const { days, message, link, campaign, next } of steps) {
+        day = Math.max(0, day - days);
+        click(day, `m${message}`, `link ${link}`, ['spring', 'campaign 1', ''][campaign]);
+        if (next !== 'count') await counters.flush();
+        if (next === 'sum up') await sumUp();
+        if (next === 'view') await reportsOf(warm, QUERIES.slice(0, 12));
+      }
+      await counters.flush();
+      const after = await reportsOf(new FileReport(folder, log.logger));
+      expect(await reportsOf(warm)).toEqual(after);
+      for (const { path } of await listSums(folder)) await rm(path);
+      expect(await reportsOf(new FileReport(folder, log.logger))).toEqual(after);
+      expect(log.lines).toEqual([]);
+    }),
+    { numRuns: 15 },
+  );
+});
+
+describe('a first view', () => {
+  test('reads no line that is summed up', async () => {
+    await example();
+    const before = await reportsOf(new FileReport(folder));
+    await sumUp();
+    for (const { path } of await listCountFiles(folder)) {
+      const text = await readFile(path, 'utf8');
+      await writeFile(path, text.replace(/./g, '?'));
+    }
+    expect(await reportsOf(new FileReport(folder))).toEqual(before);
+    // Lines that are added are read.
+    click(0, 'm9');
+    await counters.flush();
+    const { total, unreadable } = await new FileReport(folder).report({ by: 'day' });
+    expect([total.clicks, total.uniqueClicks, unreadable]).toEqual([16, 6, 0]);
+  });
+
+  test('reads the tables of its days and its campaign, and no others', async () => {
+    await example();
+    await sumUp();
+    const query = { campaign: 'campaign 1', by: 'hour' } as const;
+    const before = await new FileReport(folder).report(query);
+    for (const { day, path } of await listSums(folder)) {
+      // A head that was not changed vouches for the tables behind it.
+      const bytes = await readFile(path);
+      const tables = bytes.indexOf('[[],{');
+      const own = bytes.indexOf('[["campaign","campaign 1"]');
+      const isNeeded = (at: number) =>
+        own >= 0 &&
+        (at < bytes.indexOf('[["', tables) || (at >= own && at < bytes.indexOf(']}]', own) + 3));
+      for (let at = tables; at < bytes.length; at++) if (!isNeeded(at)) bytes[at] = 63;
+      expect(own >= 0, day).toBe(day === daysAgo(1));
+      await writeFile(path, bytes);
+    }
+    const report = new FileReport(folder, log.logger);
+    expect(await report.report(query)).toEqual(before);
+    expect(log.lines).toEqual([]);
+    await report.report({ by: 'day' });
+    expect(log.lines).toHaveLength(4);
+  });
+});
+
+describe('sums that cannot be used', () => {
+  const some = QUERIES.filter((_, at) => at % 5 === 0);
+  const warning = (path: string | undefined) => ({
+    level: 'warn',
+    path,
+    reason: expect.stringMatching(/^sums of counts: \w+: expected /),
+    message: 'sums of counts left out: their lines are read instead',
+  });
+  beforeEach(() => example());
+
+  test('damaged, cut or of another program: a log line, and their lines are read', async () => {
+    const before = await reportsOf(new FileReport(folder), some);
+    await sumUp();
+    const all = await Promise.all(
+      (await listSums(folder)).map(async ({ path }) => ({ path, bytes: await readFile(path) })),
+    );
+    const harm = fc.oneof(
+      fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })).map(([at, by]) => (bytes: Buffer) => {
+        const changed = Buffer.from(bytes);
+        changed[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ by;
+        return changed;
+      }),
+      fc.nat().map((at) => (bytes: Buffer) => bytes.subarray(0, at % bytes.length)),
+      damaged(all[0]?.bytes.toString('latin1') ?? '').map(
+        (text) => () => Buffer.from(text, 'latin1'),
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.nat(4), harm, async (which, change) => {
+        for (const [at, { path, bytes }] of all.entries()) {
+          await writeFile(path, at === which ? change(bytes) : bytes);
+        }
+        log.lines.length = 0;
+        const report = new FileReport(folder, log.logger);
+        expect(await reportsOf(report, some)).toEqual(before);
+        expect(await reportsOf(report, some)).toEqual(before);
+        // Tables that no report asked for are not looked at.
+        for (const line of log.lines) expect(line).toMatchObject(warning(all[which]?.path));
+        expect(log.lines.length).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 15 },
+    );
+    for (const { path, bytes } of all) await writeFile(path, bytes);
+    for (const length of [0, 10, 200, (all[0]?.bytes.length ?? 0) / 2]) {
+      await writeFile(all[0]?.path ?? '', all[0]?.bytes.subarray(0, length) ?? '');
+      log.lines.length = 0;
+      expect(await reportsOf(new FileReport(folder, log.logger), some)).toEqual(before);
+      expect(log.lines).toMatchObject([warning(all[0]?.path)]);
+    }
+    // Those with a damaged head are made again; others when lines are added.
+    await writeFile(all[1]?.path ?? '', all[1]?.bytes.subarray(0, 10) ?? '');
+    await sumUp();
+    click(4, 'm1', 'Shop', '');
+    await counters.flush();
+    await sumUp();
+    await sumUp();
+    log.lines.length = 0;
+    const after = await reportsOf(new FileReport(folder, log.logger), some);
+    expect(log.lines).toEqual([]);
+    for (const { path } of await listSums(folder)) await rm(path);
+    expect(await reportsOf(new FileReport(folder), some)).toEqual(after);
+  });
+
+  test('of a file that is gone or became shorter: they are not used, and removed', async () => {
+    await sumUp();
+    const [gone, short] = await listCountFiles(folder);
+    await rm(gone?.path ?? '');
+    await writeFile(short?.path ?? '', '');
+    const { rows } = await new FileReport(folder).report({ by: 'day' });
+    expect(rows.map(({ key }) => key)).toEqual([daysAgo(2), daysAgo(1), TODAY]);
+    expect(await listSums(folder)).toHaveLength(5);
+    await sumUp();
+    expect(await listSums(folder)).toHaveLength(3);
+  });
+
+  test('what a crash left is removed, and a link that leads nowhere hurts nobody', async () => {
+    const unfinished = join(folder, `counts-${TODAY}.1764417600000.sums.17.tmp`);
+    await writeFile(unfinished, '3 {"ver');
+    const folderInPlace = join(folder, `counts-${daysAgo(1)}.1764417600001.sums`);
+    await (await import('node:fs/promises')).symlink('none', folderInPlace);
+    const { total } = await new FileReport(folder, log.logger).report({ by: 'day' });
+    expect(total.clicks).toBe(15);
+    await sumUp();
+    expect((await readdir(folder)).filter((name) => name.includes('17644176'))).toEqual([]);
+  });
+});
+
+describe('summing up', () => {
+  test('is done by one process at a time, and waits for lines of today to be worth it', async () => {
+    await example();
+    const other = countsLease(folder);
+    expect(await other.hold()).toBe(true);
+    await sumUp();
+    expect(await listSums(folder)).toEqual([]);
+    await other.release();
+    await sumUp({ worthBytes: 1_000_000 });
+    expect((await listSums(folder)).map(({ day }) => day)).toEqual([4, 3, 2, 1].map(daysAgo));
+    await sumUp();
+    const before = await readdir(folder);
+    expect(before.filter((name) => name.endsWith('.sums'))).toHaveLength(5);
+    await sumUp();
+    expect(await readdir(folder)).toEqual(before);
+  });
+
+  test('a torn line at the end of a file is no reason to begin again', async () => {
+    await example();
+    const [file] = await listCountFiles(folder);
+    const handle = await open(file?.path ?? '', 'a');
+    await handle.writeFile('["click2","0');
+    await handle.close();
+    await sumUp();
+    const before = await listSums(folder);
+    await sumUp();
+    expect(await listSums(folder)).toEqual(before);
+    const { unreadable } = await new FileReport(folder).report({ by: 'day' });
+    expect(unreadable).toBe(0);
+  });
+
+  test('stops where sums fill their room, and says so', async () => {
+    await example();
+    const before = await reportsOf(new FileReport(folder));
+    await sumUp({ maxTotalBytes: 1500 });
+    const found = await listSums(folder);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.length).toBeLessThan(5);
+    expect(log.lines).toMatchObject([
+      { level: 'warn', message: expect.stringMatching(/are full/) },
+    ]);
+    expect(await reportsOf(new FileReport(folder))).toEqual(before);
+  });
+
+  test('does nothing without counts', async () => {
+    await rm(folder, { recursive: true });
+    await sumUp();
+    await expect(readdir(folder)).rejects.toThrow('ENOENT');
+  });
+});
+
+test('once a message is unlinked, no sums know its id, and the numbers stay', async () => {
+  await example();
+  await sumUp();
+  const before = await reportsOf(new FileReport(folder));
+  // m3 was clicked on one day.
+  await unlinkCounts(folder, new Set(['m3'.padStart(16, 'M')]));
+  const left = (await listSums(folder)).map(({ day }) => day);
+  expect(left).toEqual([4, 2, 1, 0].map(daysAgo));
+  expect(await reportsOf(new FileReport(folder))).toEqual(before);
+  await sumUp();
+  expect(await reportsOf(new FileReport(folder))).toEqual(before);
+});
