@@ -3,9 +3,9 @@ import { readSettings, type Settings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
 import { hostName } from '../lib/host-name.ts';
 import { reasonOf } from '../lib/logger.ts';
+import type { Context } from './context.ts';
 import { listening, type Place, type Role } from './listen.ts';
 import { exposition, type MetricsSnapshot } from './metrics.ts';
-import type { Context } from './service.ts';
 
 /** The other processes of the service, as the primary sees them. */
 export interface OtherProcesses {

@@ -3,7 +3,7 @@ import { Webhook } from '../click/webhook.ts';
 import { inBackground } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import type { Backlog, Events } from '../store/store.ts';
-import type { Context } from './service.ts';
+import type { Context } from './context.ts';
 
 /** The consumer group, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';

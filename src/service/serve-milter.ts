@@ -20,9 +20,9 @@ import type { SkipReason } from '../message/skip-reasons.ts';
 import type { MilterEvent } from '../milter/options.ts';
 import { createMilterServer } from '../milter/server.ts';
 import { Copies } from '../preview/copies.ts';
+import type { Context } from './context.ts';
 import { filterSettings } from './filter-settings.ts';
 import { listening, type Place } from './listen.ts';
-import type { Context } from './service.ts';
 import { timedIssuer } from './store-watch.ts';
 import { workerCount } from './workers/workers.ts';
 

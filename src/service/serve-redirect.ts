@@ -13,9 +13,9 @@ import { RedirectServer } from '../redirect/redirect-server.ts';
 import { LocalClicks, RecentClicks } from '../store/recent-clicks.ts';
 import { Settlement } from '../store/settlement.ts';
 import type { EventAppender, Store } from '../store/store.ts';
+import type { Context } from './context.ts';
 import { grantAccess, listenOptions, type Place } from './listen.ts';
 import type { Releasers } from './releasers.ts';
-import type { Context } from './service.ts';
 import { timedResolver } from './store-watch.ts';
 
 /** What answering requests takes. */

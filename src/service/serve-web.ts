@@ -9,10 +9,10 @@ import type { Store } from '../store/store.ts';
 import { version } from '../version.ts';
 import { LoginToken, readLoginToken } from '../web/login-token.ts';
 import { createWeb } from '../web/web.ts';
+import type { Context } from './context.ts';
 import { explainPathway } from './explain-pathway.ts';
 import { linksOf } from './links.ts';
 import { describePlace, listening, type Place, pageAddress, WrongPlace } from './listen.ts';
-import type { Context } from './service.ts';
 
 /** Bytes of request line and headers together: names of campaigns stand in addresses. */
 const MAX_HEADER_SIZE = 65_536;

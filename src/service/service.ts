@@ -3,8 +3,9 @@ import type { Settings } from '../config/settings.ts';
 import { reportBackgroundFailures } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import { version } from '../version.ts';
+import type { Context } from './context.ts';
 import { type OtherProcesses, serveControl } from './control.ts';
-import { type Links, openLinks } from './links.ts';
+import { openLinks } from './links.ts';
 import { clearWay, describePlace, type Listener, placesOf, type Role, roles } from './listen.ts';
 import { ProcessMetrics } from './metrics.ts';
 import { Releasers } from './releasers.ts';
@@ -29,16 +30,6 @@ export interface ServiceOptions {
   readonly mustServe?: boolean;
   /** The workers, where this process is their primary. */
   readonly workers?: OtherProcesses;
-}
-
-/** What the parts of the service share. */
-export interface Context {
-  readonly logger: Logger;
-  readonly metrics: ProcessMetrics;
-  readonly links: Links;
-  readonly releasers: Releasers;
-  /** The configuration in use now. */
-  config(): Configuration;
 }
 
 /** A running service. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { Context } from '../../src/service/context.ts';
 import {
   type ControlOptions,
   createControlServer,
@@ -12,7 +13,6 @@ import {
 import type { Links } from '../../src/service/links.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { Releasers } from '../../src/service/releasers.ts';
-import type { Context } from '../../src/service/service.ts';
 import { freePort } from '../helpers/free-port.ts';
 
 const away = () => Promise.reject(new Error('Redis is away'));

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
+import type { Context } from '../../src/service/context.ts';
 import { exposition, ProcessMetrics } from '../../src/service/metrics.ts';
 import { Releasers } from '../../src/service/releasers.ts';
 import { serveWeb } from '../../src/service/serve-web.ts';
-import type { Context } from '../../src/service/service.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { recordedLog } from '../helpers/recorded.ts';
 
