@@ -1,16 +1,19 @@
 import { createServer } from 'node:http';
+import { describeSource } from '../config/describe-source.ts';
+import { writeValue } from '../config/write-value.ts';
 import { isLoopback, parseAddress } from '../lib/address.ts';
 import { logFailure } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { createSealedLinks } from '../link/sealed-links.ts';
+import type { ScopeTree } from '../scope/scope-tree.ts';
 import { openStore } from '../store/open-store.ts';
 import { Rulings } from '../store/rulings.ts';
 import type { Store } from '../store/store.ts';
 import { version } from '../version.ts';
 import { LoginToken, readLoginToken } from '../web/login-token.ts';
+import type { PathwayOption } from '../web/message-found.ts';
 import { createWeb } from '../web/web.ts';
 import type { Context } from './context.ts';
-import { explainPathway } from './explain-pathway.ts';
 import { linksOf } from './links.ts';
 import { describePlace, listening, type Place, pageAddress, WrongPlace } from './listen.ts';
 
@@ -103,6 +106,20 @@ function messageSources(store: Store, { links, config }: Context) {
     detail: () => config().log.detail,
     explainPathway: (pathway: string | undefined) => explainPathway(config().scopes, pathway),
   };
+}
+
+/**
+ * Explains which options hold now for mail of a pathway, and where each is set. Links hold no more
+ * of what scopes are matched by, so where listener or client matter there are several values.
+ */
+function explainPathway(scopes: ScopeTree, pathway: string | undefined): PathwayOption[] {
+  return [...scopes.possibleSettings(pathway)].flatMap(([option, settings]) =>
+    settings.map((setting) => ({
+      option,
+      value: writeValue(setting.value),
+      source: describeSource(setting),
+    })),
+  );
 }
 
 function isLocal(text: string): boolean {
