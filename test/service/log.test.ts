@@ -5,8 +5,9 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Configuration } from '../../src/config/configuration.ts';
 import type { MessageReport } from '../../src/filter/report.ts';
+import { noMetrics } from '../../src/lib/metrics.ts';
 import { openLog } from '../../src/service/log.ts';
-import { logMessage } from '../../src/service/serve-milter.ts';
+import { reportMessage } from '../../src/service/mail-log.ts';
 import { poll } from '../helpers/poll.ts';
 
 let folder: string;
@@ -73,7 +74,7 @@ type Settings = Configuration['log'];
 async function written({ level, detail, format }: Pick<Settings, 'level' | 'detail' | 'format'>) {
   const file = join(folder, 'lines');
   const log = openLog({ level, detail, format, file });
-  logMessage(log.logger, detail, report);
+  reportMessage(log.logger, noMetrics, detail, report);
   const error = Object.assign(new Error('OOM command not allowed'), {
     code: 'EOOM',
     command: { name: 'set', args: ['key', TARGET, 'ann@shop.example'] },

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Logger } from '../../src/lib/logger.ts';
 import type { MilterEvent } from '../../src/milter/options.ts';
 import { createMilterServer } from '../../src/milter/server.ts';
-import { logMilterEvent } from '../../src/service/serve-milter.ts';
+import { logMilterEvent } from '../../src/service/mail-log.ts';
 
 type Line = { level: number; msg: string } & Record<string, unknown>;
 let lines: Line[];
