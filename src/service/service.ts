@@ -6,7 +6,15 @@ import { version } from '../version.ts';
 import type { Context } from './context.ts';
 import { type OtherProcesses, serveControl } from './control.ts';
 import { openLinks } from './links.ts';
-import { clearWay, describePlace, type Listener, placesOf, type Role, roles } from './listen.ts';
+import {
+  clearWay,
+  describePlace,
+  type Listener,
+  type Place,
+  placesOf,
+  type Role,
+  roles,
+} from './listen.ts';
 import { ProcessMetrics } from './metrics.ts';
 import { Releasers } from './releasers.ts';
 import { serveEvents } from './serve-events.ts';
@@ -99,20 +107,10 @@ async function compose(
 
   let isClosing = false;
   const openWeb = async () => {
-    // Of its own: where the page cannot be served, nothing of it stays open.
-    const own = new Releasers();
-    const release = (hurry?: AbortSignal) => own.release(config.milter.drainTimeoutMs, hurry);
     try {
-      const places = await open('web');
-      if (places === undefined) return undefined;
-      // Loaded only where it is used: its libraries take 40 MB.
-      const { serveWeb } = await import('./serve-web.ts');
-      const served = await serveWeb(places, { ...context, releasers: own });
-      if (isClosing) await release();
-      else releasers.add('engagement page', release);
-      return served;
+      const listens = await open('web');
+      return listens && (await openPage(listens, context, () => isClosing));
     } catch (error) {
-      await release().catch(() => {});
       addresses.delete('web');
       // Alone it has nothing to go on for.
       if (addresses.size === 0 && options.workers === undefined) throw error;
@@ -139,14 +137,12 @@ async function compose(
     logger.error({ reason }, 'control listener failed: health and metrics are not served');
   }
 
+  const storeHealth = () => {
+    const { fingerprint } = links.keys.keys();
+    return links.store.health({ fingerprint, announceAs: config.events.nodeName });
+  };
   if (options.worker === undefined) {
-    releasers.add(
-      'watching the store',
-      watchStore(() => {
-        const { fingerprint } = links.keys.keys();
-        return links.store.health({ fingerprint, announceAs: config.events.nodeName });
-      }, logger),
-    );
+    releasers.add('watching the store', watchStore(storeHealth, logger));
   }
   return {
     addresses,
@@ -174,4 +170,30 @@ async function compose(
       }
     },
   };
+}
+
+/**
+ * Opens the engagement page.
+ * @param isClosing whether the service has been closed meanwhile
+ * @throws Error where it cannot be served; nothing of it stays open then
+ */
+async function openPage(
+  listens: readonly Place[],
+  context: Context,
+  isClosing: () => boolean,
+): Promise<{ reload(): void }> {
+  const releasers = new Releasers();
+  const release = (hurry?: AbortSignal) =>
+    releasers.release(context.config().milter.drainTimeoutMs, hurry);
+  try {
+    // Loaded only where it is used: its libraries take 40 MB.
+    const { serveWeb } = await import('./serve-web.ts');
+    const page = await serveWeb(listens, { ...context, releasers });
+    if (isClosing()) await release();
+    else context.releasers.add('engagement page', release);
+    return page;
+  } catch (error) {
+    await release().catch(() => {});
+    throw error;
+  }
 }
