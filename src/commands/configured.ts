@@ -2,9 +2,7 @@ import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
-import { type Fields, type Logger, silent } from '../lib/logger.ts';
 import { complain } from '../lib/systemd-journal.ts';
-import { StoreUnavailable } from '../link/link-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**
@@ -33,28 +31,3 @@ export function configuredFully(program: Command): Loaded & { readonly config: C
   }
   return { ...loaded, config, problems };
 }
-
-/**
- * Runs an action that needs the store.
- * @throws CommandFailed (69) if the store is unavailable
- */
-export async function whileAvailable<T>(action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (!(error instanceof StoreUnavailable)) throw error;
-    throw new CommandFailed(exitCode.unavailable, error.message);
-  }
-}
-
-/**
- * Prints the warnings of the store, such as a skipped file, for commands that continue. An error
- * ends the command, which prints it.
- */
-export const stderrLogger: Logger = {
-  ...silent,
-  warn(first: Fields | string, message?: string) {
-    const [fields, text] = typeof first === 'string' ? [{}, first] : [first, message];
-    process.stderr.write(`clickmilter: ${[text, ...Object.values(fields)].join(': ')}\n`);
-  },
-};

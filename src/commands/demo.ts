@@ -11,10 +11,11 @@ import { pageAddress } from '../service/listen.ts';
 import { startService } from '../service/service.ts';
 import { openStore } from '../store/open-store.ts';
 import type { EventReader } from '../store/store.ts';
-import { configured, whileAvailable } from './configured.ts';
+import { configured } from './configured.ts';
 import { follow, playAudience } from './demo-audience.ts';
 import { examineStore } from './doctor-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { whileAvailable } from './with-store.ts';
 
 /** `clickmilter demo` plays the MTA and a reader against the service. */
 export function demoCommand(program: Command): void {

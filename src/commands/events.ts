@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { noMetrics } from '../lib/metrics.ts';
 import { printableJson } from '../lib/printable.ts';
 import { whenAborted } from '../lib/when-aborted.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import { openStore } from '../store/open-store.ts';
 import type { StoredEvent, StreamReader } from '../store/store.ts';
-import { configured, stderrLogger } from './configured.ts';
-import { CommandFailed, exitCode } from './exit-code.ts';
+import { stderrLogger, withStore } from './with-store.ts';
 
 interface EventsOptions {
   readonly follow?: true;
@@ -25,21 +22,21 @@ export function eventsCommand(program: Command): void {
     .option('-f, --follow', 'wait for further events')
     .option('-n, --new', 'start with new events only; use with --follow')
     .action(async (options: EventsOptions) => {
-      const store = await openStore(configured(program), stderrLogger, noMetrics);
-      const reader = store.events.openReader(options.new ? 'newest' : 'oldest');
-      const interrupt = interruptSignal();
-      try {
-        await printEvents(reader, options.follow ?? false, interrupt.signal);
-        if (reader.skipped > 0) {
-          process.stderr.write(
-            `clickmilter: events: ${reader.skipped} entries skipped: they are not events\n`,
-          );
+      await withStore(program, stderrLogger, async ({ events }) => {
+        const reader = events.openReader(options.new ? 'newest' : 'oldest');
+        const interrupt = interruptSignal();
+        try {
+          await printEvents(reader, options.follow ?? false, interrupt.signal);
+          if (reader.skipped > 0) {
+            process.stderr.write(
+              `clickmilter: events: ${reader.skipped} entries skipped: they are not events\n`,
+            );
+          }
+        } finally {
+          interrupt.release();
+          await reader.close();
         }
-      } finally {
-        interrupt.release();
-        await reader.close();
-        await store.close();
-      }
+      });
     });
 }
 
@@ -73,8 +70,7 @@ async function printEvents(
       if (events.length === 0 && !follow) return;
       await Promise.race([print(events), aborted]);
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      if (!follow) throw new CommandFailed(exitCode.unavailable, error.message);
+      if (!(error instanceof StoreUnavailable) || !follow) throw error;
       // The reader continues at its position.
       if (!away) process.stderr.write(`clickmilter: ${error.message}; waiting for it\n`);
       away = true;

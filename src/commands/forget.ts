@@ -1,11 +1,9 @@
 import type { Command } from 'commander';
 import { silent } from '../lib/logger.ts';
-import { noMetrics } from '../lib/metrics.ts';
-import { openStore } from '../store/open-store.ts';
 import type { Forgotten } from '../store/store.ts';
-import { configured, whileAvailable } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { Progress } from './progress.ts';
+import { withStore } from './with-store.ts';
 
 interface ForgetOptions {
   readonly recipient: string;
@@ -20,23 +18,17 @@ export function forgetCommand(program: Command): void {
     .requiredOption('--recipient <address>', 'address of the recipient in the envelope')
     .option('--keep-links', 'keep the links sent to the recipient working')
     .action(async ({ recipient, keepLinks = false }: ForgetOptions) => {
-      const store = await openStore(configured(program), silent, noMetrics);
-      const progress = new Progress('forget', 1);
-      try {
-        const found = await whileAvailable(() =>
-          store.forget({
-            address: recipient,
-            keepLinks,
-            progress: (done, total) => progress.update(done / total),
-          }),
-        );
-        progress.end();
+      await withStore(program, silent, async (store) => {
+        const progress = new Progress('forget', 1);
+        const forgetting = store.forget({
+          address: recipient,
+          keepLinks,
+          progress: (done, total) => progress.update(done / total),
+        });
+        const found = await forgetting.finally(() => progress.end());
         process.stdout.write(describe(found, keepLinks) + REMAINS);
         if (found.unreadable > 0) throw new CommandFailed(exitCode.dataError, notRead(found));
-      } finally {
-        progress.end();
-        await store.close();
-      }
+      });
     });
 }
 

@@ -5,8 +5,9 @@ import { describeLink, describeMessage } from '../link/describe-link.ts';
 import { findLink, linkNotFound, parseLinkArgument } from '../link/link-argument.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 import { openLinks } from '../service/links.ts';
-import { configured, stderrLogger, whileAvailable } from './configured.ts';
+import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { stderrLogger, whileAvailable } from './with-store.ts';
 
 /** `clickmilter link` shows the facts behind a tracked link. */
 export function linkCommand(program: Command): void {

@@ -1,11 +1,9 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { noMetrics } from '../lib/metrics.ts';
-import { openStore } from '../store/open-store.ts';
 import { OPT_OUT_DIGEST, optOutDigest } from '../store/opt-outs.ts';
 import type { EditableOptOuts } from '../store/store.ts';
-import { configured, stderrLogger, whileAvailable } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { stderrLogger, withStore } from './with-store.ts';
 
 interface OptOutOptions {
   readonly undo?: true;
@@ -33,13 +31,9 @@ export function optOutCommand(program: Command): void {
         throw new CommandFailed(exitCode.usage, 'expected addresses, or --list');
       }
       const digests = new Map(wanted.map((recipient) => [digestOf(recipient), recipient]));
-      const store = await openStore(configured(program), stderrLogger, noMetrics);
-      try {
-        const output = await whileAvailable(() => answer(store.optOuts, digests, options));
-        process.stdout.write(output);
-      } finally {
-        await store.close();
-      }
+      await withStore(program, stderrLogger, async ({ optOuts }) => {
+        process.stdout.write(await answer(optOuts, digests, options));
+      });
     });
 }
 

@@ -1,15 +1,18 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { noMetrics } from '../lib/metrics.ts';
 import { printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
-import { StoreUnavailable } from '../link/link-store.ts';
 import { dayOf } from '../store/engagement.ts';
-import { openStore } from '../store/open-store.ts';
-import { NotCounted, REPORT_BY, type Report, type ReportQuery } from '../store/store.ts';
+import {
+  NotCounted,
+  REPORT_BY,
+  type Report,
+  type ReportQuery,
+  type Reports,
+} from '../store/store.ts';
 import { numbersOf, reportCsv } from '../web/report-formats.ts';
-import { configured, stderrLogger } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { reportTable } from './report-table.ts';
+import { stderrLogger, withStore } from './with-store.ts';
 
 interface ReportOptions extends ReportQuery {
   readonly all?: boolean;
@@ -53,9 +56,8 @@ export function reportCommand(program: Command): void {
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
     .addHelpText('after', NOTES)
     .action(async ({ all = false, json, csv, ...query }: ReportOptions) => {
-      const store = await openStore(configured(program), stderrLogger, noMetrics);
-      try {
-        const report = await store.counters.report(query);
+      await withStore(program, stderrLogger, async ({ counters }) => {
+        const report = await reportOf(counters, query);
         if (json) process.stdout.write(asJson(query, report));
         else if (csv) process.stdout.write(reportCsv(query.by, report));
         else process.stdout.write(reportTable(query.by, report, all, process.stdout.columns ?? 80));
@@ -64,18 +66,18 @@ export function reportCommand(program: Command): void {
             `clickmilter: report: ${report.unreadable} counts skipped: they cannot be read\n`,
           );
         }
-      } catch (error) {
-        if (error instanceof StoreUnavailable) {
-          throw new CommandFailed(exitCode.unavailable, error.message);
-        }
-        if (error instanceof NotCounted) {
-          throw new CommandFailed(exitCode.usage, `report: ${error.message}`);
-        }
-        throw error;
-      } finally {
-        await store.close();
-      }
+      });
     });
+}
+
+/** @throws CommandFailed for a query that no counts answer */
+async function reportOf(counters: Reports, query: ReportQuery): Promise<Report> {
+  try {
+    return await counters.report(query);
+  } catch (error) {
+    if (!(error instanceof NotCounted)) throw error;
+    throw new CommandFailed(exitCode.usage, `report: ${error.message}`);
+  }
 }
 
 /** @returns a UTC day, YYYY-MM-DD */

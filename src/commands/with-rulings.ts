@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { openLinks } from '../service/links.ts';
-import { openStore } from '../store/open-store.ts';
 import { RulingRefused, Rulings } from '../store/rulings.ts';
-import { configured, whileAvailable } from './configured.ts';
+import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
+import { whileAvailable, withStore } from './with-store.ts';
 
 /**
  * Runs an action on the rulings of the configured store.
@@ -31,17 +31,12 @@ export async function withRulings(
 }
 
 /** Opens the store alone: listing rulings needs no keys, and opening links would create them. */
-export async function withListedRulings(
+export function withListedRulings(
   program: Command,
   action: (rulings: Rulings) => Promise<void>,
 ): Promise<void> {
-  const store = await openStore(configured(program), silent, noMetrics);
   const trackingHosts = () => new Set<string>();
-  try {
-    await whileAvailable(() => action(new Rulings({ ...store, trackingHosts })));
-  } finally {
-    await store.close();
-  }
+  return withStore(program, silent, (store) => action(new Rulings({ ...store, trackingHosts })));
 }
 
 async function unlessRefused(action: () => Promise<void>): Promise<void> {
