@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Configuration } from '../config/configuration.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
@@ -9,10 +9,11 @@ import { noMetrics } from '../lib/metrics.ts';
 import { leadsToJournal, withSeverity } from '../lib/systemd-journal.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { checkSealKeyFile } from '../link/seal-key-file.ts';
-import { listeners, type Role, roles } from '../service/listen.ts';
+import { listeners, type Role } from '../service/listen.ts';
 import { openStore } from '../store/open-store.ts';
 import { exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
+import { roleOption, rolesOf } from './role-option.ts';
 
 /**
  * `clickmilter check` reports every problem of the configuration. The exit code is 78 if one is an
@@ -24,16 +25,12 @@ export function checkCommand(program: Command): void {
     .summary('check the configuration')
     .description('check the configuration and report every problem')
     .option('--json', 'print the problems as a JSON array')
-    .addOption(
-      new Option('--role <role...>', 'check only the listeners of these roles').choices(
-        roles.filter((role) => role !== 'control'),
-      ),
-    )
+    .addOption(roleOption('check only the listeners of these roles'))
     .action(async (options: { json?: true; role?: Role[] }) => {
       const { config: file } = program.opts<{ config: string }>();
       const { config, root, problems: inFile } = loadConfig(file);
       const problems = [...inFile];
-      const wanted: readonly Role[] = options.role ? [...options.role, 'control'] : roles;
+      const wanted = rolesOf(options.role);
       const checked = listeners.filter((listener) => wanted.includes(listener));
       if (config) problems.push(...machineProblems(root, checked));
       if (config) problems.push(...(await keyProblems(config, root)));

@@ -1,18 +1,15 @@
-import { type Command, Option } from 'commander';
-import { isShared, type Role, roles } from '../service/listen.ts';
+import type { Command } from 'commander';
+import { isShared, type Role } from '../service/listen.ts';
 import { RunningWorker } from '../service/workers/running-worker.ts';
 import { workerSlot } from '../service/workers/worker.ts';
+import { roleOption, rolesOf } from './role-option.ts';
 
 /** `clickmilter run`: the service, until a signal ends it. */
 export function runCommand(program: Command): void {
   program
     .command('run')
     .description('run the service')
-    .addOption(
-      new Option('--role <role...>', 'only these parts of it; all when none is named').choices(
-        roles.filter((role) => role !== 'control'),
-      ),
-    )
+    .addOption(roleOption('only these parts of it; all when none is named'))
     .option(
       '--hand-over',
       'on SIGTERM leave open sessions to the workers and end at once, as systemd needs it with KillMode=process',
@@ -21,7 +18,7 @@ export function runCommand(program: Command): void {
       // Until a socket has the mode that is configured, nobody else may use it; keys and journals
       // are nobody else's.
       process.umask(0o077);
-      const wanted: readonly Role[] = role === undefined ? roles : [...role, 'control'];
+      const wanted = rolesOf(role);
       const slot = workerSlot();
       if (slot !== undefined) {
         const { runWorker } = await import('./run-worker.ts');
