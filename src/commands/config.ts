@@ -16,28 +16,27 @@ export function configCommand(program: Command): void {
   const command = program
     .command('config')
     .description('show the configuration with the place of each value');
+  const subcommand = (name: string) =>
+    command
+      .command(name)
+      .option('--json', 'print JSON')
+      .option('--secrets', 'show passwords and tokens');
 
-  command
-    .command('eval')
+  subcommand('eval')
     .argument(
       '<path...>',
       '[SCOPE [NAME]]… OPTION, for example ESMTP_Listener Listen *:587 tracking_domain',
     )
     .description('print the value of an option in a scope, set there or inherited')
-    .option('--json', 'print JSON')
-    .option('--secrets', 'show passwords and tokens')
     .action((words: string[], options: Options) => {
       const { root, config } = configuredFully(program);
       const path = readPath(words);
       print(path, evaluate(root, config, path), options);
     });
 
-  command
-    .command('get')
+  subcommand('get')
     .argument('<path...>', '[SCOPE [NAME]]… OPTION')
     .description('print the value of an option that is set in this very scope')
-    .option('--json', 'print JSON')
-    .option('--secrets', 'show passwords and tokens')
     .action((words: string[], options: Options) => {
       const { root } = configuredFully(program);
       const path = readPath(words);
@@ -46,13 +45,10 @@ export function configCommand(program: Command): void {
       print(path, setting && { ...setting, scope: stanza?.path ?? '' }, options);
     });
 
-  command
-    .command('show')
+  subcommand('show')
     .description(
       'print the whole configuration, with includes, merged, with the place of each value',
     )
-    .option('--json', 'print JSON')
-    .option('--secrets', 'show passwords and tokens')
     .action((options: Options) => {
       const { root } = configuredFully(program);
       const text = options.json
