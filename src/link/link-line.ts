@@ -54,19 +54,23 @@ export function parseLinkLine(line: string): TrackedLink {
   };
 }
 
-/** Letters by kind, see `letterOf`. */
+/** The letters of the kinds. */
 const LETTERS = 'thvuabcd';
+/** What the bits of a letter's place in them say. */
+const HTML = 1;
+const UNSUBSCRIBE = 2;
+const AS_WRITTEN = 4;
 
-const KINDS: ReadonlyMap<string, LinkKind> = new Map([
-  ['t', { part: 'text' }],
-  ['h', { part: 'html' }],
-  ['v', { part: 'text', unsubscribe: true }],
-  ['u', { part: 'html', unsubscribe: true }],
-  ['a', { part: 'text', asWritten: true }],
-  ['b', { part: 'html', asWritten: true }],
-  ['c', { part: 'text', unsubscribe: true, asWritten: true }],
-  ['d', { part: 'html', unsubscribe: true, asWritten: true }],
-]);
+const KINDS: ReadonlyMap<string, LinkKind> = new Map(
+  [...LETTERS].map((letter, kind) => [
+    letter,
+    {
+      part: kind & HTML ? 'html' : 'text',
+      ...(kind & UNSUBSCRIBE && { unsubscribe: true }),
+      ...(kind & AS_WRITTEN && { asWritten: true }),
+    },
+  ]),
+);
 
 /** Whether this letter begins the line of a link. */
 export function isLinkLetter(letter: string): boolean {
@@ -81,8 +85,9 @@ export function kindOf(letter: string): LinkKind {
 }
 
 export function letterOf({ part, unsubscribe, asWritten }: LinkKind): string {
-  const kind = (part === 'html' ? 1 : 0) + (unsubscribe ? 2 : 0) + (asWritten ? 4 : 0);
-  return LETTERS.charAt(kind);
+  return LETTERS.charAt(
+    (part === 'html' ? HTML : 0) | (unsubscribe ? UNSUBSCRIBE : 0) | (asWritten ? AS_WRITTEN : 0),
+  );
 }
 
 /** Whether two links differ in their targets at most. */
