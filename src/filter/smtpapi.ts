@@ -1,9 +1,9 @@
+import { isRecord, parseJson } from '../lib/values.ts';
 import { decodeEncodedWords } from '../message/header-fields.ts';
 import {
   boundMetadata,
   boundTags,
   isCampaignId,
-  isJsonObject,
   type MessageFieldLimits,
   maxCampaignIdLength,
   maxTags,
@@ -60,7 +60,7 @@ export function parseSmtpapi(
 }
 
 function parseValue(value: string, limits: MessageFieldLimits): SmtpapiHeader {
-  const fields = parseJson(decodeEncodedWords(unfold(value)));
+  const fields = fieldsOf(decodeEncodedWords(unfold(value)));
   const problems: string[] = [];
   const options = readOptions(fields);
   const clickTracking = booleanOf(options, 'click_tracking');
@@ -83,21 +83,17 @@ function unfold(value: string): string {
   return value.replace(/\r?\n[ \t]*/g, ' ').trim();
 }
 
-function parseJson(text: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Invalid('JSON parsing error in X-MSYS-API');
-  }
-  if (!isJsonObject(value)) throw new Invalid("X-MSYS-API must be of type 'json object'");
+function fieldsOf(text: string): Readonly<Record<string, unknown>> {
+  const value = parseJson(text);
+  if (value === undefined) throw new Invalid('JSON parsing error in X-MSYS-API');
+  if (!isRecord(value)) throw new Invalid("X-MSYS-API must be of type 'json object'");
   return value;
 }
 
 function readOptions(fields: Record<string, unknown>): Record<string, unknown> {
   const options = own(fields, 'options');
   if (options === undefined) return {};
-  if (!isJsonObject(options)) throw wrongType('options', 'json object');
+  if (!isRecord(options)) throw wrongType('options', 'json object');
   booleanOf(options, 'open_tracking');
   return options;
 }
@@ -126,7 +122,7 @@ function readMetadata(
 ): Record<string, unknown> | undefined {
   const metadata = own(fields, 'metadata');
   if (metadata === undefined) return undefined;
-  if (!isJsonObject(metadata)) throw wrongType('metadata', 'json object');
+  if (!isRecord(metadata)) throw wrongType('metadata', 'json object');
   const bounded = boundMetadata(metadata, limits);
   if (!bounded) {
     problems.push(leftOut('metadata', `at most ${limits.maxMetadataLen} bytes (max_metadata_len)`));

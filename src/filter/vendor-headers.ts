@@ -1,10 +1,6 @@
+import { isRecord, parseJson } from '../lib/values.ts';
 import { decodeEncodedWords } from '../message/header-fields.ts';
-import {
-  boundTags,
-  isCampaignId,
-  isJsonObject,
-  maxCampaignIdLength,
-} from '../scope/context-variables.ts';
+import { boundTags, isCampaignId, maxCampaignIdLength } from '../scope/context-variables.ts';
 import type { Vendor } from '../scope/tracking-options.ts';
 
 /** What header fields of other vendors ask for, while they are read. */
@@ -190,13 +186,13 @@ function readXSmtpapi(value: string, wishes: VendorWishes): string | undefined {
   for (const tag of categories.slice(0, MAX_NAMES)) {
     if (typeof tag === 'string' && tag !== '') wishes.tags.push(tag);
   }
-  const { clicktrack, ...otherFilters } = isJsonObject(filters) ? filters : {};
+  const { clicktrack, ...otherFilters } = isRecord(filters) ? filters : {};
   wishes.notDone.push(
     ...namesIn(others).map((name) => `X-SMTPAPI ${name}`),
     ...namesIn(otherFilters).map((name) => `X-SMTPAPI filters.${name}`),
   );
-  const settings = isJsonObject(clicktrack) ? clicktrack['settings'] : undefined;
-  if (!isJsonObject(settings)) return undefined;
+  const settings = isRecord(clicktrack) ? clicktrack['settings'] : undefined;
+  if (!isRecord(settings)) return undefined;
   const [enable, text] = [settings['enable'], settings['enable_text']].map(booleanOf);
   if (enable !== undefined) wishes.clickTracking = enable;
   if (text !== undefined) wishes.clickTrackingParts = text ? 'both' : 'html';
@@ -208,12 +204,8 @@ function namesIn(fields: object): readonly string[] {
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(text);
+  return isRecord(value) ? value : undefined;
 }
 
 /** Libraries write 1, "1" and true. */

@@ -46,6 +46,11 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Whether a value is an object as JSON has them: with names, not a list, and not null. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Returns the value of a key, which is made and added if there is none. */
 export function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   let value = map.get(key);

@@ -1,3 +1,5 @@
+import { isRecord } from '../lib/values.ts';
+
 /** JSON Schema of a value. */
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -42,8 +44,7 @@ export const seconds: Shape<number> = {
 };
 
 export const object: Shape<Readonly<Record<string, unknown>>> = {
-  isValid: (value): value is Readonly<Record<string, unknown>> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value),
+  isValid: isRecord,
   schema: { type: 'object' },
 };
 

@@ -1,5 +1,5 @@
 import { parseTrackingDomain } from '../lib/host-name.ts';
-import { parseBoolean, parseChoice, parseWholeNumber } from '../lib/values.ts';
+import { isRecord, parseBoolean, parseChoice, parseJson, parseWholeNumber } from '../lib/values.ts';
 import type { TrackingOptions } from './tracking-options.ts';
 
 /** Fields that a sender may set for a message. */
@@ -28,19 +28,15 @@ function isCustomerId(text: string): boolean {
   return Buffer.byteLength(text) <= maxCustomerIdLength && !/\p{Cc}/u.test(text);
 }
 
-export function isJsonObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
  * Checks metadata against the limit.
  * @returns the metadata without any `__proto__` key, which could harm readers of the event;
  * undefined if its JSON is too long
  */
 export function boundMetadata(
-  metadata: Record<string, unknown>,
+  metadata: Readonly<Record<string, unknown>>,
   { maxMetadataLen }: MessageFieldLimits,
-): Record<string, unknown> | undefined {
+): Readonly<Record<string, unknown>> | undefined {
   try {
     const json = JSON.stringify(metadata);
     if (Buffer.byteLength(json) > maxMetadataLen) return undefined;
@@ -107,7 +103,7 @@ export const contextVariables = {
     name: 'smtpapi_metadata',
     parse: (text: string, limits: MessageFieldLimits) => {
       const value = parseJson(text);
-      return isJsonObject(value) ? boundMetadata(value, limits) : undefined;
+      return isRecord(value) ? boundMetadata(value, limits) : undefined;
     },
     expected: 'a JSON object of at most max_metadata_len bytes',
     field: 'metadata',
@@ -136,11 +132,3 @@ export const contextVariableNames: readonly string[] = [
   ...Object.values(contextVariables).map(({ name }) => name),
   'pathway',
 ];
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

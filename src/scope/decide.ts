@@ -1,3 +1,4 @@
+import { isRecord } from '../lib/values.ts';
 import {
   type ContextVariable,
   contextVariables,
@@ -232,8 +233,4 @@ class MessageDecision implements Decision {
 
 function macroNamed(name: string): Decider {
   return { kind: 'macro', name };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && !Array.isArray(value);
 }

@@ -9,6 +9,7 @@ import {
   Registry,
 } from 'prom-client';
 import { type Definition, definitions, type MetricName, type Metrics } from '../lib/metrics.ts';
+import { isRecord } from '../lib/values.ts';
 
 /** The metrics of one process, as a worker sends them to the primary (structured clone). */
 export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
@@ -42,10 +43,6 @@ function isValue(one: unknown): boolean {
     (one['metricName'] === undefined || typeof one['metricName'] === 'string') &&
     labels.every((label) => typeof label === 'string' || typeof label === 'number')
   );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 type Labels = Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-import { parseJson } from '../lib/values.ts';
+import { isRecord, parseJson } from '../lib/values.ts';
 import type { EventFields } from './store.ts';
 
 /**
@@ -8,9 +8,9 @@ import type { EventFields } from './store.ts';
  */
 export function fieldsOfEvent(text: string): EventFields | undefined {
   const event = text.startsWith('{"msys":') ? parseJson(text) : undefined;
-  const msys = isObject(event) ? event['msys'] : undefined;
-  const fields = isObject(msys) ? msys['track_event'] : undefined;
-  return isObject(fields) ? fields : undefined;
+  const msys = isRecord(event) ? event['msys'] : undefined;
+  const fields = isRecord(msys) ? msys['track_event'] : undefined;
+  return isRecord(fields) ? fields : undefined;
 }
 
 export function isEventLine(text: string): boolean {
@@ -38,10 +38,6 @@ export function timeIn(fields: EventFields): number | undefined {
   return typeof seconds === 'string' && /^\d{1,12}$/.test(seconds)
     ? Number(seconds) * 1000
     : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Bytes of events that are read at once, unless the reader asks for less. */

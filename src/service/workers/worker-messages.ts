@@ -1,3 +1,5 @@
+import { isRecord } from '../../lib/values.ts';
+
 /** What the primary and a worker say to each other over the IPC channel of node:cluster. */
 export type ToWorker =
   | { readonly clickmilter: 'begin'; readonly configuration: unknown }
@@ -72,10 +74,6 @@ export function readFromWorker(message: unknown): FromWorker | undefined {
     default:
       return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
 
 function isId(id: unknown): id is number {
