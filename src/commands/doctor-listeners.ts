@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
-import type { ListenAddress } from '../config/listen-addresses.ts';
 import { changedSettings } from '../config/settings.ts';
 import { definitionOf } from '../config/stanzas.ts';
 import { reasonOf } from '../lib/logger.ts';
@@ -105,35 +104,53 @@ function named(paths: readonly string[]): string {
 
 /**
  * Where health and metrics are served, and by which socket unit: with the systemd units each of the
- * two services has a control listener of its own, in the place of the configured one.
+ * services has a control listener of its own, in the place of the configured one.
  */
 async function controlListeners(
   config: Configuration,
-): Promise<readonly (readonly [ListenAddress, string | undefined])[]> {
-  const found: (readonly [ListenAddress, string])[] = [];
+): Promise<readonly (readonly [UnitAddress, string | undefined])[]> {
+  const found: (readonly [UnitAddress, string])[] = [];
   for (const unit of CONTROL_UNITS) {
-    for (const address of await listeningFor(unit)) found.push([address, unit]);
+    const { isActive, addresses } = await socketUnit(unit);
+    for (const address of isActive ? addresses : []) found.push([address, unit]);
   }
   return found.length > 0
     ? found
     : config.control.listen.map((address) => [address, undefined] as const);
 }
 
-/**
- * The addresses at which systemd listens for a service; none where the unit is not active, or there
- * is no systemd.
- */
-export async function listeningFor(unit: string): Promise<readonly ListenAddress[]> {
-  const asked = run('systemctl', ['show', '--property=Listen', '--property=ActiveState', unit]);
+/** Where a unit of systemd listens. */
+export type UnitAddress =
+  | { readonly host?: string; readonly port: number }
+  | { readonly path: string };
+
+/** A socket unit of systemd. */
+interface SocketUnit {
+  /** Whether systemd listens now. */
+  readonly isActive: boolean;
+  /** Whether it listens after a boot. */
+  readonly isEnabled: boolean;
+  readonly addresses: readonly UnitAddress[];
+}
+
+/** Asks systemd for a socket unit. Where there is no systemd, it is neither active nor enabled. */
+export async function socketUnit(name: string): Promise<SocketUnit> {
+  const properties = ['Listen', 'ActiveState', 'UnitFileState'];
+  const asked = run('systemctl', ['show', ...properties.map((one) => `--property=${one}`), name]);
   const { stdout } = await asked.catch(() => ({ stdout: '' }));
-  if (!/^ActiveState=active$/m.test(stdout)) return [];
-  // `Listen=127.0.0.1:8894 (Stream)`
-  return [...stdout.matchAll(/^Listen=(?:(.*):)?(\d+) \(Stream\)$/gm)].map(
-    ([, host = '', port]) => {
-      const name = host.replace(/^\[(.*)\]$/, '$1');
-      return { port: Number(port), ...(name !== '' && { host: name }) };
-    },
-  );
+  // `Listen=127.0.0.1:8894 (Stream)` or `Listen=/run/clickmilter/web.sock (Stream)`
+  const listens = [...stdout.matchAll(/^Listen=(.*) \(Stream\)$/gm)];
+  return {
+    isActive: /^ActiveState=active$/m.test(stdout),
+    isEnabled: /^UnitFileState=enabled/m.test(stdout),
+    addresses: listens.map(([, address = '']) => unitAddress(address)),
+  };
+}
+
+function unitAddress(text: string): UnitAddress {
+  const [, host = '', port] = /^(?:\[?([^/\]]*)\]?:)?(\d+)$/.exec(text) ?? [];
+  if (port === undefined) return { path: text };
+  return { port: Number(port), ...(host !== '' && { host }) };
 }
 
 /** @param socket the unit that listens in the place of the configuration, where systemd does */
@@ -148,7 +165,7 @@ function serviceOf(socket: string): string {
 }
 
 /** Where to connect for an address to listen at. */
-function reachable(address: ListenAddress): { host: string; port: number } | { path: string } {
+function reachable(address: UnitAddress): { host: string; port: number } | { path: string } {
   if ('path' in address) return { path: address.path };
   const { host = '127.0.0.1', port } = address;
   if (host === '0.0.0.0') return { host: '127.0.0.1', port };

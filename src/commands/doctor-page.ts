@@ -1,11 +1,13 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { ListenAddress } from '../config/listen-addresses.ts';
 import { isLoopback, parseAddress } from '../lib/address.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { describePlace } from '../service/listen.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
-import { listeningFor } from './doctor-listeners.ts';
+import { socketUnit, type UnitAddress } from './doctor-listeners.ts';
 import { examineMode } from './doctor-state.ts';
+
+/** Where systemd listens for the page. */
+const UNIT = 'clickmilter-web.socket';
 
 /** Examines who could look at the engagement page. */
 export async function examinePage({ web }: Configuration): Promise<readonly Finding[]> {
@@ -14,12 +16,17 @@ export async function examinePage({ web }: Configuration): Promise<readonly Find
     findings.ok('it is off, and nobody can look');
     return findings.list;
   }
-  const bySystemd = await listeningFor('clickmilter-web.socket');
+  const { isActive, isEnabled, addresses } = await socketUnit(UNIT);
   const hasLogin = web.tokenFile !== undefined;
-  for (const address of bySystemd.length > 0 ? bySystemd : web.listen) {
+  for (const address of isActive || isEnabled ? addresses : web.listen) {
     const message = `${describePlace(address)}: ${audience(address, hasLogin)}`;
     if (isReachedFromOutside(address) && !hasLogin) findings.error(`${message}: set token_file`);
     else findings.ok(message);
+  }
+  if (isEnabled && !isActive) {
+    findings.warning(
+      `${UNIT} is not active, so nobody can look now: systemctl status clickmilter-web.service`,
+    );
   }
   if (web.tokenFile !== undefined) {
     const harm = 'can look, and block, unblock and retarget links';
@@ -31,7 +38,7 @@ export async function examinePage({ web }: Configuration): Promise<readonly Find
 }
 
 /** Who could look there, and change links. */
-function audience(address: ListenAddress, hasLogin: boolean): string {
+function audience(address: UnitAddress, hasLogin: boolean): string {
   const withToken = hasLogin ? '; those with the token of token_file may change links' : '';
   if ('path' in address) return 'every user who may connect to it could look, and change links';
   if (!isReachedFromOutside(address)) return `every user of this host could look${withToken}`;
@@ -40,7 +47,7 @@ function audience(address: ListenAddress, hasLogin: boolean): string {
     : 'other hosts reach it';
 }
 
-function isReachedFromOutside(address: ListenAddress): boolean {
+function isReachedFromOutside(address: UnitAddress): boolean {
   if ('path' in address) return false;
   const parsed = parseAddress(address.host ?? '');
   return parsed === undefined || !isLoopback(parsed);

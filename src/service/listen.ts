@@ -104,7 +104,7 @@ export async function listening<S extends Server>(server: S, place: Place): Prom
 }
 
 /** For people: `127.0.0.1:8893`, `[::1]:8893`, `*:8893`, a path. */
-export function describePlace(place: Place): string {
+export function describePlace(place: Place | { readonly path: string }): string {
   if ('fd' in place) return `a socket of systemd (descriptor ${place.fd})`;
   if ('path' in place) return place.path;
   const { host = '*', port } = place;

@@ -6,6 +6,7 @@ import {
   type ReportBy,
   type ReportFilter,
   type ReportRow,
+  type ReportScope,
   type Reports,
 } from './store.ts';
 import { HOUR_DAYS, KEEP_DAYS, sizeOf, sourceOf } from './tallies.ts';
@@ -26,14 +27,20 @@ export function daysKept(by: ReportBy, filter: ReportFilter): number {
   return sizeOf(by, scopeIn(filter))?.days ?? KEEP_DAYS;
 }
 
-/** Whether a message or click with these facts counts in reports with this filter. */
-export function countsIn(facts: CountedFacts, filter: ReportFilter): boolean {
+/** The campaign, pathway and tags that a message or click counts in. */
+export type CountedNames = Readonly<Record<ReportScope, readonly string[]>>;
+
+export function countedNames(facts: CountedFacts): CountedNames {
   const { campaign, pathway, tags } = countedKeys(facts);
-  const known = { campaign: [campaign], pathway: [pathway], tag: tags };
-  return REPORT_SCOPES.every((scope) => {
-    const value = filter[scope];
-    return value === undefined || known[scope].includes(countedText(value));
-  });
+  return { campaign: [campaign], pathway: [pathway], tag: tags };
+}
+
+/** Tells what counts in reports with a filter. */
+export function countsIn(filter: ReportFilter): (names: CountedNames) => boolean {
+  const scope = scopeIn(filter);
+  if (scope === undefined) return () => true;
+  const name = countedText(filter[scope] ?? '');
+  return (names) => names[scope].includes(name);
 }
 
 function scopeIn(filter: ReportFilter) {

@@ -15,7 +15,7 @@ const day = (description: string) =>
 const name = (description: string) => Type.Optional(Type.String({ maxLength: 4096, description }));
 
 /** The parameters that narrow a view. */
-export const Narrow = {
+export const NameFilters = {
   campaign: name('Only this campaign. At most one of campaign, pathway and tag.'),
   pathway: name('Only this pathway.'),
   tag: name('Only messages with this tag.'),
@@ -25,7 +25,7 @@ export const Narrow = {
 export const Filters = {
   since: day('First UTC day, such as 2026-01-31; default: 29 days before `until`.'),
   until: day('Last UTC day; default: today.'),
-  ...Narrow,
+  ...NameFilters,
 };
 
 /** The query of a view that takes nothing but filters. */
@@ -46,14 +46,14 @@ export interface Period {
 export type Selection = Period & ReportFilter;
 
 /** What an answer is narrowed to. */
-export const Narrowed = {
+export const SelectedName = {
   campaign: Type.Optional(Type.String()),
   pathway: Type.Optional(Type.String()),
   tag: Type.Optional(Type.String()),
 };
 
 /** The selection in an answer. */
-export const Selected = { since: Type.String(), until: Type.String(), ...Narrowed };
+export const Selected = { since: Type.String(), until: Type.String(), ...SelectedName };
 
 /** @throws BadRequest for filters that contradict each other */
 export function selectionOf(query: FilterQuery, now = Date.now()): Selection {

@@ -35,6 +35,7 @@ export interface PageOptions extends Frame {
 /** A whole page, with navigation and filters. */
 export function page(options: PageOptions): Html {
   const { title, path, selection, script, hasLogin, content } = options;
+  // Of these views, Overview alone shows a period.
   const days = { since: selection?.since, until: selection?.until };
   return html`${DOCTYPE}
 <html lang="en">

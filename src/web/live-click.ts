@@ -1,8 +1,9 @@
 import { type Static, Type } from 'typebox';
 import { type Detail, shownTarget } from '../lib/logger.ts';
 import { parseJson } from '../lib/values.ts';
-import { type CountedFacts, countedFactsOfEvent } from '../link/counted.ts';
-import { countsIn } from '../store/engagement.ts';
+import { countedFactsOfEvent } from '../link/counted.ts';
+import { RAW_URL } from '../link/facts.ts';
+import { type CountedNames, countedNames, countsIn } from '../store/engagement.ts';
 import type { EventFields, ReportFilter, StoredEvent } from '../store/store.ts';
 
 /** Characters of a text that Live shows: senders and readers choose how long most of them are. */
@@ -25,7 +26,7 @@ const ALWAYS = {
   message_id: text('The id that clickmilter gave the message.'),
   campaign_id: text('The campaign.'),
   pathway: text("The message's pathway."),
-  target_link_name: text('The name of the link, or `Raw URL`.'),
+  target_link_name: text('The name of the link; absent for one without a name.'),
   part: text('The part of the message that the link is in.'),
   link_position: count('The place of the link among the tracked links of its message.'),
 };
@@ -61,7 +62,7 @@ export const LIVE_FIELDS: Readonly<Record<Detail, readonly string[]>> = {
 export interface FeedClick {
   readonly shown: LiveClick;
   /** What it is filtered by. */
-  readonly counted: CountedFacts;
+  readonly names: CountedNames;
   /** How many clicks it stands for. */
   readonly count: number;
   /** The events of earlier clicks that turn out to be automatic. */
@@ -73,7 +74,12 @@ export function readClick(stored: StoredEvent): FeedClick | undefined {
   const fields = stored.fields ?? fieldsIn(stored.event);
   const target = fields['target_link_url'];
   const host = typeof target === 'string' ? shownTarget('domain', target).host : undefined;
-  const known: Readonly<Record<string, unknown>> = { ...fields, target_host: host };
+  const name = fields['target_link_name'];
+  const known: Readonly<Record<string, unknown>> = {
+    ...fields,
+    target_host: host,
+    target_link_name: name === RAW_URL ? undefined : name,
+  };
   const shown = Object.entries(LiveClick.properties).flatMap(([name, { type }]) => {
     const value = valid(type, known[name]);
     return value === undefined ? [] : [[name, value] as const];
@@ -83,18 +89,20 @@ export function readClick(stored: StoredEvent): FeedClick | undefined {
   if (!/^\d{1,12}$/.test(click.timestamp ?? '')) return undefined;
   return {
     shown: click as LiveClick,
-    counted: countedFactsOfEvent(fields),
+    names: countedNames(countedFactsOfEvent(fields)),
     count: Math.max(1, click.repeat_count ?? 1),
     reclassifies: textsOf(fields['reclassifies']) ?? [],
   };
 }
 
 /**
- * Whether a click is one of a campaign, pathway or tag, as far as a viewer may know: tags may tell who
- * somebody is, and only `detail = full` shows such facts.
+ * Tells which clicks a filter lets through, as far as a viewer may know: tags may tell who somebody
+ * is, and only `detail = full` shows such facts.
  */
-export function isIn(filter: ReportFilter, { counted }: FeedClick, detail: Detail): boolean {
-  return (filter.tag === undefined || detail === 'full') && countsIn(counted, filter);
+export function letThrough(filter: ReportFilter, detail: Detail): (click: FeedClick) => boolean {
+  if (filter.tag !== undefined && detail !== 'full') return () => false;
+  const isIn = countsIn(filter);
+  return ({ names }) => isIn(names);
 }
 
 /** What a viewer may see of a click. */

@@ -2,7 +2,7 @@ import { inBackground } from '../lib/background.ts';
 import type { Detail } from '../lib/logger.ts';
 import { getOrMake } from '../lib/values.ts';
 import type { ReportFilter } from '../store/store.ts';
-import { type FeedClick, isIn, type LiveClick, limitClick } from './live-click.ts';
+import { type FeedClick, type LiveClick, letThrough, limitClick } from './live-click.ts';
 import { type LiveReaderOptions, RETRY_MS, readClicks } from './live-reader.ts';
 
 export interface LiveFeedOptions extends Pick<LiveReaderOptions, 'events' | 'logger'> {
@@ -267,8 +267,7 @@ export class LiveFeed {
   }
 
   #in(filter: ReportFilter, clicks: readonly FeedClick[]): readonly FeedClick[] {
-    const detail = this.#options.detail();
-    return clicks.filter((click) => isIn(filter, click, detail));
+    return clicks.filter(letThrough(filter, this.#options.detail()));
   }
 
   #sendToAll(textFor: (watch: Watch) => string): void {

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import type { Detail } from '../lib/logger.ts';
-import { RAW_URL } from '../link/facts.ts';
+import { StoreUnavailable } from '../link/link-store.ts';
 import type { ReportFilter } from '../store/store.ts';
 import { csvOf } from './csv.ts';
 import { BadRequest } from './errors.ts';
-import { addressOf, NARROWING, Narrow, Narrowed, narrowingOf } from './filters.ts';
+import { addressOf, NARROWING, NameFilters, narrowingOf, SelectedName } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
 import type { KnownNames } from './known-names.ts';
 import { type Frame, page } from './layout.ts';
@@ -20,7 +20,7 @@ const DEFAULT_ROWS = 50;
 
 const LiveQuery = Type.Object(
   {
-    ...Narrow,
+    ...NameFilters,
     last: Type.Optional(
       Type.String({
         pattern: '^([1-9]|[1-9][0-9]|1[0-9][0-9]|200)$',
@@ -32,10 +32,10 @@ const LiveQuery = Type.Object(
 );
 type LiveQuery = Static<typeof LiveQuery>;
 
-const EventsQuery = Type.Object(Narrow, { additionalProperties: false });
+const EventsQuery = Type.Object(NameFilters, { additionalProperties: false });
 
 const Live = Type.Object({
-  ...Narrowed,
+  ...SelectedName,
   clicks: Type.Array(LiveClick, { description: 'The last clicks, the newest first.' }),
   is_away: Type.Boolean({ description: 'Whether the store cannot be read now.' }),
 });
@@ -90,7 +90,8 @@ export const liveView: FastifyPluginAsyncTypebox<{
       },
     },
     async (request, reply) => {
-      const { clicks } = await read(request.query);
+      const { clicks, is_away: isAway } = await read(request.query);
+      if (isAway) throw new StoreUnavailable('the store is away: its clicks cannot be read now');
       return sendCsv(reply, 'live', csvOf(LIVE_FIELDS[detail()], clicks));
     },
   );
@@ -215,7 +216,7 @@ function whoCell({ is_automatic: isAutomatic, automation_reasons, repeat_count }
 function linkCellOf(click: LiveClick): Html {
   const { target_link_name: name, part, link_position: position } = click;
   return linkCell({
-    name: name === RAW_URL ? undefined : name,
+    name,
     part,
     position,
     isUnsubscribe: click.type === 'link_unsubscribe',

@@ -1,5 +1,6 @@
 import type { Report, ReportBy, ReportRow } from '../store/store.ts';
 import { csvOf } from './csv.ts';
+import type { Row } from './schemas.ts';
 
 /** Clicks that an earlier release counted, which did not tell people and machines apart. */
 export function unknownClicks({ clicks, peopleClicks, automaticClicks }: ReportRow): number {
@@ -23,10 +24,18 @@ export function numbersOf(row: ReportRow) {
   };
 }
 
-/** The rows as CSV, without the total. */
-export function reportCsv(by: ReportBy, { rows, total }: Report): string {
+/** A row as it is in JSON. */
+export function asJson(row: ReportRow): Row {
+  return { key: row.key, ...numbersOf(row) };
+}
+
+/**
+ * A report as CSV, without the total.
+ * @param rows default: those of the report
+ */
+export function reportCsv(by: ReportBy, report: Report, rows = report.rows.map(asJson)): string {
   return csvOf(
-    [by, ...Object.keys(numbersOf(total))],
-    rows.map((row) => ({ [by]: row.key, ...numbersOf(row) })),
+    [by, ...Object.keys(numbersOf(report.total))],
+    rows.map(({ key, ...numbers }) => ({ [by]: key, ...numbers })),
   );
 }

@@ -15,16 +15,29 @@ import { type Html, html } from './html.ts';
 import type { KnownNames } from './known-names.ts';
 import { type Frame, page } from './layout.ts';
 import { shareOf, shownCount, shownShare } from './numbers.ts';
-import { numbersOf, reportCsv } from './report-formats.ts';
+import { asJson, numbersOf, reportCsv } from './report-formats.ts';
 import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row, Total, Unreadable } from './schemas.ts';
+import { withoutGaps } from './summary.ts';
 import { type Column, table } from './table.ts';
 
 const RowsQuery = Type.Object(
   {
     by: Type.Enum(REPORT_BY, { description: 'One row for each of these.' }),
     ...Filters,
+  },
+  { additionalProperties: false },
+);
+
+const CsvQuery = Type.Object(
+  {
+    ...RowsQuery.properties,
+    gaps: Type.Optional(
+      Type.Enum(['filled'], {
+        description: 'With rows for the hours or days between in which nothing was counted.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -61,7 +74,7 @@ export const rowsView: FastifyPluginAsyncTypebox<{
     },
     async (request, reply) => {
       const { by, selection, report } = await read(request.query);
-      return respond(request, reply, asJson(by, selection, report), async () =>
+      return respond(request, reply, rowsFound(by, selection, report), async () =>
         rowsPage(by, selection, report, await frameOf(request, names)),
       );
     },
@@ -71,23 +84,31 @@ export const rowsView: FastifyPluginAsyncTypebox<{
     {
       schema: {
         summary: 'The rows of one breakdown as CSV',
-        querystring: RowsQuery,
+        querystring: CsvQuery,
         response: CSV_ANSWERS,
       },
     },
     async (request, reply) => {
-      const { by, selection, report } = await read(request.query);
+      const { gaps, ...query } = request.query;
+      const { by, selection, report } = await read(query);
+      let rows = report.rows.map(asJson);
+      if (gaps !== undefined) {
+        if (by !== 'hour' && by !== 'day') {
+          throw new BadRequest(`gaps of ${by}: only hours and days have gaps`);
+        }
+        rows = withoutGaps(by, selection, rows);
+      }
       const file = `${by}-${selection.since}-${selection.until}`;
-      return sendCsv(reply, file, reportCsv(by, report));
+      return sendCsv(reply, file, reportCsv(by, report, rows));
     },
   );
 };
 
-function asJson(by: ReportBy, selection: Selection, { rows, total, unreadable }: Report): Rows {
+function rowsFound(by: ReportBy, selection: Selection, { rows, total, unreadable }: Report): Rows {
   return {
     by,
     ...selection,
-    rows: rows.map((row) => ({ key: row.key, ...numbersOf(row) })),
+    rows: rows.map(asJson),
     total: numbersOf(total),
     unreadable,
   };

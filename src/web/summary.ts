@@ -4,7 +4,7 @@ import type { Report, ReportBy, ReportRow, Reports } from '../store/store.ts';
 import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
 import { type Content, type Html, html } from './html.ts';
 import { countLink, shareLink, shareOf, shownCount } from './numbers.ts';
-import { numbersOf } from './report-formats.ts';
+import { asJson } from './report-formats.ts';
 import { Row, Unreadable } from './schemas.ts';
 import { type Column, plot } from './table.ts';
 
@@ -75,9 +75,6 @@ export async function readSummary<By extends ReportBy>(
   return { summary, lists: Object.fromEntries(others) as Record<By, Report> };
 }
 
-/** A row as it is in answers. */
-const asJson = (row: ReportRow): Row => ({ key: row.key, ...numbersOf(row) });
-
 /** The rows that people clicked most. */
 export function mostClicked({ rows }: Report, most: number): Row[] {
   const byPeople = (a: ReportRow, b: ReportRow) =>
@@ -127,9 +124,7 @@ function change({ value, before }: Figure, kind: Kind, rowsBefore: string): Cont
 }
 
 function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Row[]): Html | false {
-  // Hours of an earlier release are not known.
-  const timed = counted.filter(({ key }) => isNamed(key));
-  const rows = withoutGaps(by, selection, timed);
+  const rows = withoutGaps(by, selection, counted);
   if (rows.length === 0) return false;
   const rowsAt = (of: ReportBy, { key }: Row) => {
     const day = key.slice(0, 10);
@@ -150,7 +145,7 @@ function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Ro
     ],
     rows,
     all: addressOf('/rows', { by, ...selection }),
-    csv: addressOf('/rows.csv', { by, ...selection }),
+    csv: addressOf('/rows.csv', { by, ...selection, gaps: 'filled' }),
   });
 }
 
@@ -178,6 +173,8 @@ export function clickColumns<R extends Pick<Row, 'people_clicked' | 'automatic_c
 }
 
 const NOTHING = {
+  messages: 0,
+  links: 0,
   count_clicked: 0,
   count_raw_clicked: 0,
   count_unique_clicked: 0,
@@ -189,15 +186,16 @@ const NOTHING = {
 };
 
 /** The hours or days from the first that was counted to the end of the period or now, whatever is earlier. */
-function withoutGaps(
+export function withoutGaps(
   by: 'hour' | 'day',
   { until }: Period,
   counted: readonly Row[],
   now = Date.now(),
 ): Row[] {
-  const [first] = counted;
-  if (first === undefined) return [];
   const known = new Map(counted.map((row) => [row.key, row]));
+  // Hours of an earlier release are not known.
+  const first = counted.find(({ key }) => isNamed(key));
+  if (first === undefined) return [];
   const end = Math.min(now, Date.parse(until) + 24 * HOUR_MS - 1);
   const rows: Row[] = [];
   const step = by === 'hour' ? HOUR_MS : 24 * HOUR_MS;

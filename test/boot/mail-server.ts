@@ -13,6 +13,8 @@ const HTTP = 8080;
 /** A machine on which clickmilter is installed and Postfix asks it, and whose mail to example.net comes here. */
 export interface MailServer {
   readonly machine: Machine;
+  /** Waits for a mail that comes here. */
+  readonly takeMail: MailCatcher['take'];
   /** Begins to send mail, and to click on links of mail that arrived. */
   startLoad(): Promise<Load>;
   close(): Promise<void>;
@@ -50,6 +52,7 @@ export async function startMailServer(
   await machine.run('systemctl restart clickmilter-milter clickmilter-redirect');
   return {
     machine,
+    takeMail: catcher.take,
     startLoad: () => startLoad(machine, catcher),
     async close() {
       await machine.stop();
@@ -127,7 +130,7 @@ async function expectClicks(clicks: ClickLoad, machine: Machine): Promise<void> 
   expect(agents.toSorted()).toEqual([...clicks.answered].toSorted());
 }
 
-function linkOf({ raw, to }: CaughtMail): string {
+export function linkOf({ raw, to }: CaughtMail): string {
   const [link] = /http:\/\/localhost:8080\/[\w-]+/.exec(raw.toString('latin1')) ?? [];
   if (link === undefined) throw new Error(`the mail to ${to} is not tracked:\n${raw}`);
   return link;

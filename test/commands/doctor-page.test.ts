@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { examinePage } from '../../src/commands/doctor-page.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 
@@ -48,4 +48,42 @@ test.each([
 test('a token file that is missing', async () => {
   const [, second] = await found(`Web_Listener { token_file = "${folder}/none" }`);
   expect(second).toMatch(/^error ENOENT: .*none/);
+});
+
+test.each([
+  [
+    '0.0.0.0:8896',
+    'active',
+    'enabled',
+    ['error 0.0.0.0:8896: other hosts reach it: set token_file'],
+  ],
+  ['[::]:8896', 'active', 'enabled', ['error [::]:8896: other hosts reach it: set token_file']],
+  ['[::1]:8000', 'active', 'disabled', ['ok [::1]:8000: every user of this host could look']],
+  [
+    '/run/x/web.sock',
+    'active',
+    'enabled',
+    ['ok /run/x/web.sock: every user who may connect to it could look, and change links'],
+  ],
+  [
+    '127.0.0.1:8000',
+    'failed',
+    'enabled',
+    [
+      'ok 127.0.0.1:8000: every user of this host could look',
+      'warning clickmilter-web.socket is not active, so nobody can look now: systemctl status clickmilter-web.service',
+    ],
+  ],
+  [
+    '0.0.0.0:8896',
+    'inactive',
+    'disabled',
+    ['ok 127.0.0.1:8896: every user of this host could look'],
+  ],
+])('a socket of systemd at %s, %s and %s', async (address, active, file, expected) => {
+  const shown = `Listen=${address} (Stream)\nActiveState=${active}\nUnitFileState=${file}`;
+  writeFileSync(join(folder, 'systemctl'), `#!/bin/sh\necho '${shown}'\n`, { mode: 0o755 });
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH']}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await found('Web_Listener { }')).toEqual(expected);
 });

@@ -14,6 +14,8 @@ export async function seededWeb() {
     tags: ['a', 'b'],
     recipientDomain: 'x.example',
   };
+  const earlier = time - 50 * 3_600_000;
+  counters.sent({ ...facts, time: earlier, links: 2 });
   for (const messageId of ['1', '2', '3']) {
     counters.sent({ ...facts, time, links: 2 });
     const click = { ...facts, time, messageId, part: 'html', count: 2 } as const;

@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { breakdownsOf, daysKept, readLife } from '../../src/store/engagement.ts';
+import type { CountedFacts } from '../../src/link/counted.ts';
+import {
+  breakdownsOf,
+  countedNames,
+  countsIn,
+  daysKept,
+  readLife,
+} from '../../src/store/engagement.ts';
 import { ReportSum } from '../../src/store/report-sum.ts';
 import {
   type ClickClass,
@@ -55,6 +62,31 @@ test.each<[ReportBy, ReportFilter, number]>([
 ])('by %s of %o goes back some days', (by, filter, days) => {
   expect(daysKept(by, filter)).toBe(days);
   expect(new ReportSum({ ...filter, by }).days).toHaveLength(days);
+});
+
+const LONG = 'x'.repeat(301);
+test.each<ReportFilter>([
+  {},
+  { campaign: 'c' },
+  { campaign: 'other' },
+  { campaign: LONG },
+  { campaign: '(other)' },
+  { pathway: 'p' },
+  { pathway: 'c' },
+  { tag: 'a' },
+  { tag: 'b' },
+  { tag: 'c' },
+])('%o lets through what its reports count', async (filter) => {
+  const all: readonly CountedFacts[] = [
+    { campaign: 'c', pathway: 'p', tags: ['a', 'b'] },
+    { campaign: `${LONG}y` },
+    { campaign: '(other)', tags: ['c'] },
+    { pathway: 'c' },
+    {},
+  ];
+  for (const facts of all) counters.sent({ time: Date.now(), links: 1, ...facts });
+  const { total } = await counters.report({ by: 'day', ...filter });
+  expect(all.map(countedNames).filter(countsIn(filter))).toHaveLength(total.messages ?? 0);
 });
 
 describe('a campaign', () => {

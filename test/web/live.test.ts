@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Detail } from '../../src/lib/logger.ts';
 import type { MessageFacts } from '../../src/link/facts.ts';
+import { StoreUnavailable } from '../../src/link/link-store.ts';
 import { LoginToken } from '../../src/web/login-token.ts';
 import { exampleClick, toClickEvent } from '../click/example-click.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';
@@ -132,12 +133,25 @@ test('no name is a formula where a spreadsheet opens the CSV', async () => {
   expect(body).toContain(`,"'=HYPERLINK(""https://evil.example"")",'+1,`);
 });
 
+test('CSV is refused while the store is away, as no rows would say that nobody clicked', async () => {
+  const away = () => Promise.reject(new StoreUnavailable('away'));
+  const events = {
+    recent: away,
+    openReader: () => ({ next: away, skipped: 0, close: async () => {} }),
+  };
+  const { json } = await openWeb({ events });
+  expect(await json('/live')).toMatchObject({ status: 200, body: { is_away: true, clicks: [] } });
+  expect(await json('/live.csv')).toMatchObject({ status: 503 });
+});
+
 test('links without a name are called the same as in Message', async () => {
   const web = await openWeb();
   await appendOf(web, {});
-  const { body } = await web.get('/live');
-  expect(body).toContain('<i>no name</i>');
-  expect(body).not.toContain('Raw URL');
+  const page = (await web.get('/live')).body;
+  expect(page).toContain('<i>no name</i>');
+  const csv = (await web.get('/live.csv')).body;
+  const json = JSON.stringify((await web.json('/live')).body);
+  for (const text of [page, csv, json]) expect(text).not.toContain('Raw URL');
 });
 
 const PERSONAL = [/anna\.smith@example\.org/i, /203\.0\.113\.77/, /onerror/, /offer\?id=1/];

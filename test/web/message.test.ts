@@ -1,3 +1,4 @@
+import { load } from 'cheerio';
 import { describe, expect, test } from 'vitest';
 import type { Detail } from '../../src/lib/logger.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
@@ -74,7 +75,6 @@ describe('looks up', () => {
       links: [{ target: 'https://a.example/', position: 1, is_named: true, clicks: 0 }],
       note: expect.stringContaining('the other links of the message are not known'),
     });
-    expect(await pageOf(web, token)).toContain('<small class="place">html 1</small>');
     const lean = { ...message, pathway: undefined };
     const other = tokenOf(sealed.issuer.issue(lean), {
       target: 'https://a.example/',
@@ -256,6 +256,22 @@ describe('changes', () => {
     await byProgram(web, { action: 'block', what: id, position: '0' });
     const kinds = (await rulings(web)).map(({ value }) => value[0]);
     expect(kinds.sort()).toEqual(['1', '3']);
+  });
+
+  test('a sealed link is changed by its token, although its place is known', async () => {
+    const web = await withLogin();
+    const token = tokenOf(sealed.issuer.issue(exampleMessage()), {
+      target: 'https://a.example/',
+      part: 'html',
+    });
+    const { cookie } = await logIn(web, '/login');
+    const page = load((await web.get(`/message?find=${token}`, { cookie })).body);
+    expect(page('th .place').text()).toBe('html 0');
+    const fields = page('td form').serializeArray();
+    const form = Object.fromEntries(fields.map(({ name, value }) => [name, value]));
+    const blocked = await post(web, { ...form, action: 'block' }, { cookie });
+    expect(blocked.statusCode).toBe(303);
+    expect(await rulings(web)).toMatchObject([{ kind: 'token', value: token }]);
   });
 
   test('links elsewhere are changed only where that is confirmed', async () => {
