@@ -1,5 +1,7 @@
 import { load } from 'cheerio';
+import fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { printable } from '../../src/lib/printable.ts';
 import { csvOf } from '../../src/web/csv.ts';
 import { seededWeb } from '../helpers/seeded-web.ts';
 
@@ -23,7 +25,7 @@ const TABLES = {
 
 /** The cells of CSV; no line break is in a cell. */
 const cellsOf = (line: string) =>
-  [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+  [...`,${line}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
     ([, quoted, plain = '']) => quoted?.replaceAll('""', '"') ?? plain,
   );
 
@@ -96,6 +98,20 @@ test('columns have their values, and what is not known is empty', () => {
     { a: null, c: 'a,"b', other: 'not a column' },
   ];
   expect(csvOf(['a', 'b', 'c', 'd'], rows)).toBe('a,b,c,d\r\n1,true,x y,\'=1\r\n,,"a,""b",\r\n');
+});
+
+test('whatever a text holds, it is one cell and no formula', () => {
+  const texts = fc.string({ unit: fc.oneof(fc.constantFrom(...`=+-@,;"' \r\n\t＝`), fc.string()) });
+  fc.assert(
+    fc.property(texts, (text) => {
+      const [, line = '', ...rest] = csvOf(['a', 'b'], [{ a: text, b: 7 }]).split('\r\n');
+      expect(rest).toEqual(['']);
+      const [cell = '', last] = cellsOf(line);
+      expect(last).toBe('7');
+      expect(cell).not.toMatch(/^\s*[=+@\-＝]/);
+      expect([printable(text), `'${printable(text)}`]).toContain(cell);
+    }),
+  );
 });
 
 test.each([
