@@ -29,9 +29,7 @@ mkdir -p "$stage/usr/bin" "$stage/etc/clickmilter" "$stage/etc/logrotate.d" "$st
   "$share/man/man5" "$share/man/man8" "$share/doc/clickmilter" \
   "$share/bash-completion/completions" "$share/zsh/vendor-completions" "$share/fish/vendor_completions.d"
 ln -s ../lib/clickmilter/bin/clickmilter "$stage/usr/bin/clickmilter"
-# The engagement page is off until the administrator turns it on.
-sed '/^Web_Listener {/,/^}/s/^  #enable = on$/  enable = off/' "$lib/conf/clickmilter.conf" >"$stage/etc/clickmilter/clickmilter.conf"
-grep -q '^  enable = off$' "$stage/etc/clickmilter/clickmilter.conf"
+cp "$lib/conf/clickmilter.conf" "$stage/etc/clickmilter"
 cp packaging/debian/logrotate "$stage/etc/logrotate.d/clickmilter"
 mv "$lib"/systemd/*.service "$lib"/systemd/*.socket "$lib"/systemd/*.target "$stage/usr/lib/systemd/system"
 mv "$lib"/man/*.8 "$share/man/man8"

@@ -37,6 +37,9 @@ find "$tree/node_modules" -type f \( -name 'tsconfig*.json' -o -name bin.js -o -
 find "$tree/node_modules" -type d -empty -delete
 
 cp -R dist conf systemd docs README.md CHANGELOG.md LICENSE "$tree"
+# The engagement page is off until the administrator turns it on.
+sed -i '/^Web_Listener {/,/^}/s/^  #enable = on$/  enable = off/' "$tree/conf/clickmilter.conf"
+grep -q '^  enable = off$' "$tree/conf/clickmilter.conf"
 mv "$tree/dist/man" "$tree/dist/completions" "$tree"
 find "$tree/dist" -name '*.d.ts' -delete
 # bin/clickmilter starts it, whose Node.js is the right one.
