@@ -58,51 +58,66 @@ Web_Listener { Listen "127.0.0.1:${taken}" { } }`);
   });
 });
 
-test('a page that could not be served is tried again by each reload, which goes on without it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'clickmilter-service-'));
-  const [milter, web, control] = [await freePort(), await freePort(), await freePort()];
-  const configured = (level: string) =>
-    configurationOf(`link_store = sealed
+describe('a page whose token_file cannot be used', () => {
+  async function start() {
+    const folder = await mkdtemp(join(tmpdir(), 'clickmilter-service-'));
+    const [milter, web, control] = [await freePort(), await freePort(), await freePort()];
+    const configured = (level: string) =>
+      configurationOf(`link_store = sealed
 state_directory = "${folder}"
 log { level = ${level} }
 Milter_Listener { Listen "127.0.0.1:${milter}" { } }
 Control_Listener { Listen "127.0.0.1:${control}" { } }
 Web_Listener { Listen "127.0.0.1:${web}" { } token_file = "${folder}/token" }`);
-  const { logger: recorder, lines } = recordedLog();
-  const logger = { ...recorder, level: 'info' };
-  const errors = () => lines.filter(({ level }) => level === 'error').map(({ reason }) => reason);
-  onTestFinished(() => rm(folder, { recursive: true }));
-  writeFileSync(join(folder, 'token'), 'short');
-  const service = await startService(configured('info'), {
-    logger,
-    roles: ['milter', 'web', 'control'],
+    const { logger: recorder, lines } = recordedLog();
+    const logger = { ...recorder, level: 'info' };
+    onTestFinished(() => rm(folder, { recursive: true }));
+    writeFileSync(join(folder, 'token'), 'short');
+    const roles: Role[] = ['milter', 'web', 'control'];
+    const service = await startService(configured('info'), { logger, roles });
+    onTestFinished(() => service.close());
+    return {
+      ...{ service, configured, logger, web, control },
+      repair: () => writeFileSync(join(folder, 'token'), '0123456789abcdef'),
+      errors: () => lines.filter(({ level }) => level === 'error').map(({ reason }) => reason),
+    };
+  }
+
+  test('is tried again by each reload, which goes on without it', async () => {
+    const { service, configured, logger, web, control, repair, errors } = await start();
+    const broken = expect.stringContaining('expected one line of 16 to 512');
+    expect(errors()).toEqual([broken]);
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 2_000); // of the same line
+    await service.reload(configured('warn'));
+    expect([logger.level, errors()]).toEqual(['warn', [broken, broken]]);
+
+    repair();
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(web, '127.0.0.1', resolve));
+    await service.reload(configured('info'));
+    expect(errors().at(-1)).toContain('EADDRINUSE');
+    await new Promise((resolve) => other.close(resolve));
+    await service.reload(configured('info'));
+    expect(errors()).toHaveLength(3);
+    expect([...service.addresses.keys()]).toContain('web');
+    const headers = { authorization: 'Bearer 0123456789abcdef' };
+    expect((await fetch(`http://127.0.0.1:${web}/`, { headers })).status).toBe(200);
+    const metrics = await (await fetch(`http://127.0.0.1:${control}/metrics`)).text();
+    expect(metrics).toContain('clickmilter_web_live_viewers{worker="main"} 0');
+    expect(metrics).toMatch(/^clickmilter_web_requests_total\{view="\/",status="200",.*\} 1$/m);
+    await service.close();
+    await expect(fetch(`http://127.0.0.1:${web}/`)).rejects.toThrow();
   });
-  onTestFinished(() => service.close());
-  const broken = expect.stringContaining('expected one line of 16 to 512');
-  expect(errors()).toEqual([broken]);
 
-  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 2_000); // of the same line
-  await service.reload(configured('warn'));
-  expect([logger.level, errors()]).toEqual(['warn', [broken, broken]]);
-  writeFileSync(join(folder, 'token'), '0123456789abcdef');
-  const other = createServer();
-  await new Promise<void>((resolve) => other.listen(web, '127.0.0.1', resolve));
-  await service.reload(configured('info'));
-  expect(errors().at(-1)).toContain('EADDRINUSE');
-  await new Promise((resolve) => other.close(resolve));
-
-  await service.reload(configured('info'));
-  expect(errors()).toHaveLength(3);
-  expect([...service.addresses.keys()]).toContain('web');
-  const headers = { authorization: 'Bearer 0123456789abcdef' };
-  expect((await fetch(`http://127.0.0.1:${web}/`, { headers })).status).toBe(200);
-  const metrics = await (await fetch(`http://127.0.0.1:${control}/metrics`)).text();
-  expect(metrics).toContain('clickmilter_web_live_viewers{worker="main"} 0');
-  expect(metrics).toContain(
-    'clickmilter_web_requests_total{view="/",status="200",worker="main"} 1',
-  );
-  await service.close();
-  await expect(fetch(`http://127.0.0.1:${web}/`)).rejects.toThrow();
+  test('is not left open by a reload during which the service stops', async () => {
+    const { service, configured, web, repair, errors } = await start();
+    repair();
+    const reloading = service.reload(configured('info'));
+    await service.close();
+    await reloading;
+    expect(errors()).toHaveLength(1);
+    await expect(fetch(`http://127.0.0.1:${web}/`)).rejects.toThrow();
+  });
 });
 
 test.each<Role>(['events', 'web'])('counts are summed up by the role events: %s', async (role) => {
