@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { isbot } from 'isbot';
-import { type Address, formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
+import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 import { getOrMake } from '../lib/values.ts';
 import type { AutomationReason } from '../link/automation-reasons.ts';
@@ -12,6 +13,7 @@ import { NetworkSet } from './networks.ts';
 /** No person opens this many links of one mail within seconds. */
 const MANY_LINKS = 5;
 const REMEMBERED = 10_000;
+const LINK_KEY_LENGTH = 8;
 /** One client has any number of addresses within a /64. */
 const IPV6_CLIENT_BITS = 64;
 /** The signs that tell of a whole burst, and not of one click. */
@@ -73,8 +75,7 @@ export class AutomationSigns {
     const reasons: AutomationReason[] = [];
     if (this.#isProgram(click.userAgent)) reasons.push('user_agent');
     if (click.isPrefetch) reasons.push('prefetch');
-    const address = click.ip === undefined ? undefined : parseAddress(click.ip);
-    if (address !== undefined && this.#networks.has(address)) reasons.push('network');
+    if (this.#isInNetworks(click.ip)) reasons.push('network');
     const age = click.time - click.resolved.message.injectionTime * 1000;
     // A click before the injection only says that a clock is wrong.
     if (age >= 0 && age < this.#withinMs) reasons.push('soon_after_injection');
@@ -100,6 +101,12 @@ export class AutomationSigns {
     );
   }
 
+  #isInNetworks(ip: string | undefined): boolean {
+    if (ip === undefined || this.#networks.isEmpty) return false;
+    const address = parseAddress(ip);
+    return address !== undefined && this.#networks.has(address);
+  }
+
   #isProgram(userAgent: string | undefined): boolean {
     if (!userAgent) return true;
     // The pattern is long, and most clicks come from the same browsers.
@@ -107,9 +114,12 @@ export class AutomationSigns {
   }
 }
 
-/** Stands for a link, which may have a token of thousands of characters. */
+/**
+ * Stands for a link, which may have a token of thousands of characters: the end of a token is
+ * random, and the links of a message differ there.
+ */
 export function linkKey(token: string): string {
-  return keyOf(token, 8);
+  return token.slice(-LINK_KEY_LENGTH).padStart(LINK_KEY_LENGTH, '-');
 }
 
 /**
@@ -119,16 +129,18 @@ export function linkKey(token: string): string {
 export function burstKey({ ip, isAnonymous, resolved }: Click): string {
   const { messageId, identity } = resolved.message;
   const isKept = ip !== undefined && !isAnonymous && identity !== 'none';
-  const address = isKept ? parseAddress(ip) : undefined;
-  if (address === undefined) return '';
-  return keyOf(`${messageId} ${clientOf(address)}`, 16);
-}
-
-function keyOf(text: string, length: number): string {
-  return hash('sha256', text, 'base64url').slice(0, length);
+  const client = isKept ? clientOf(ip) : undefined;
+  if (client === undefined) return '';
+  return hash('sha256', `${messageId} ${client}`, 'base64url').slice(0, 16);
 }
 
 /** The part of an address that identifies a client: all of IPv4, /64 of IPv6. */
-function clientOf(address: Address): string {
-  return formatAddress(address.length === 4 ? address : maskAddress(address, IPV6_CLIENT_BITS));
+function clientOf(ip: string): string | undefined {
+  // Most addresses are of this kind, which has one spelling.
+  if (isIPv4(ip)) return ip;
+  const address = parseAddress(ip);
+  return (
+    address &&
+    formatAddress(address.length === 4 ? address : maskAddress(address, IPV6_CLIENT_BITS))
+  );
 }

@@ -21,6 +21,10 @@ export class NetworkSet {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#table.isEmpty;
+  }
+
   has(address: Address): boolean {
     const network = { address, length: address.length * 8 };
     return this.#table.covering(network).length > 0;

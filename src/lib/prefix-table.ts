@@ -16,6 +16,10 @@ export class PrefixTable<T> {
     return this.#family(network.address).covering(network);
   }
 
+  get isEmpty(): boolean {
+    return this.#families[4].isEmpty && this.#families[16].isEmpty;
+  }
+
   *values(): Iterable<T> {
     yield* this.#families[4].values();
     yield* this.#families[16].values();
@@ -37,6 +41,10 @@ class Family<T> {
       this.#tables = [...this.#tables, [length, table] as const].sort(([a], [b]) => b - a);
     }
     table.set(bitsOf(address).slice(0, length), value);
+  }
+
+  get isEmpty(): boolean {
+    return this.#tables.length === 0;
   }
 
   *values(): Iterable<T> {

@@ -1,4 +1,5 @@
-import { formatNumbers, type Numbers } from '../counting.ts';
+import { getOrMake } from '../../lib/values.ts';
+import { addNumbers, formatNumbers, METRICS, type Numbers, noNumbers } from '../counting.ts';
 import type { ReportScope } from '../store.ts';
 import {
   KEEP_DAYS,
@@ -30,34 +31,46 @@ const BUDGETS: Readonly<Record<ReportScope, { readonly names: number; readonly r
 const DAY_SECONDS = 86_400;
 /**
  * Adds numbers to rows. A row is a field of its table's hash, and holds its numbers in the order of
- * METRICS with commas between them, without the zeros at its end.
+ * METRICS with commas between them, without the zeros at its end. A later release may have more
+ * numbers, which stay.
  *
  * KEYS: the tables.
  * ARGV: for each table the seconds to keep it, the most rows it may have, the number of rows that
- * follow, and each row and its numbers.
+ * follow, and each row and its numbers. No row comes twice.
  * Returns how many rows could not be added because of a foreign value, how many are new in each
  * table, and then the positions of those for which their table has no room.
  */
 const ADD = `${IS_FOREIGN}
-local function sum(old, new)
-  local olds, news, sums, last = old:gmatch('%d+'), new:gmatch('%d+'), {}, 0
-  while true do
-    local a, b = olds(), news()
-    if not a and not b then return table.concat(sums, ',', 1, last) end
-    local number = tonumber(a or 0) + tonumber(b or 0)
-    sums[#sums + 1] = string.format('%.0f', number)
-    if number > 0 then last = #sums end
+local known, parsed = '^(%d+)' .. string.rep(',?(%d*)', ${METRICS.length - 1}) .. '(.*)$', {}
+local function parse(text)
+  if not parsed[text] then
+    parsed[text] = {}
+    for number in text:gmatch('%d+') do table.insert(parsed[text], tonumber(number)) end
   end
+  return parsed[text]
+end
+local function sum(old, new)
+  local sums, more, last = { old:match(known) }, parse(new), 0
+  local rest = table.remove(sums)
+  for i, number in ipairs(sums) do
+    if number == '' then number = '0' end
+    if (more[i] or 0) > 0 then number = string.format('%.0f', number + more[i]) end
+    sums[i] = number
+    if number ~= '0' or rest ~= '' then last = i end
+  end
+  return table.concat(sums, ',', 1, last) .. rest
 end
 local at, index, reply = 1, 0, { 0, {} }
 for which, key in ipairs(KEYS) do
-  local most, last = tonumber(ARGV[at + 1]), at + 2 + 2 * tonumber(ARGV[at + 2])
-  local size = redis.pcall('HLEN', key)
+  local most, count = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local size, names, olds, written = redis.pcall('HLEN', key), {}, {}, {}
   reply[2][which] = 0
   local bad = foreign(size)
   if not bad and type(size) == 'table' then return size end
-  for i = at + 3, last, 2 do
-    local old = not bad and redis.call('HGET', key, ARGV[i])
+  for i = 1, count do names[i] = ARGV[at + 1 + 2 * i] end
+  if not bad then olds = redis.call('HMGET', key, unpack(names)) end
+  for i, name in ipairs(names) do
+    local old, new = olds[i], ARGV[at + 2 + 2 * i]
     if bad or old and (#old > 200 or not old:find('^%d[%d,]*$')) then
       reply[1] = reply[1] + 1
     elseif not old and size >= most then
@@ -67,12 +80,14 @@ for which, key in ipairs(KEYS) do
         size = size + 1
         reply[2][which] = reply[2][which] + 1
       end
-      redis.call('HSET', key, ARGV[i], old and sum(old, ARGV[i + 1]) or ARGV[i + 1])
+      local place = #written
+      written[place + 1], written[place + 2] = name, old and sum(old, new) or new
     end
     index = index + 1
   end
+  if #written > 0 then redis.call('HSET', key, unpack(written)) end
   if not bad then redis.call('EXPIRE', key, ARGV[at]) end
-  at = last + 1
+  at = at + 3 + 2 * count
 end
 return reply`;
 
@@ -114,9 +129,7 @@ export class StoredTallies {
         rows,
         ({ by, scope }) => sizeOf(by, scope?.by)?.rows ?? 0,
       );
-      left = full.flatMap(({ table, key, numbers }): Row[] =>
-        this.#budget.isSpent(table.scope) ? [] : [{ table, key: otherKey(table, key), numbers }],
-      );
+      left = otherRows(full.filter(({ table }) => !this.#budget.isSpent(table.scope)));
       const [more] = left.length > 0 ? await this.#add(left, () => Number.MAX_SAFE_INTEGER) : [0];
       return foreign + more > 0
         ? `${FOREIGN}: ${rows[0]?.table.day}: ${foreign + more} counts are lost`
@@ -192,6 +205,18 @@ class ScopeBudget {
 function nothingSpent() {
   const nothing = () => ({ names: new Set<string>(), rows: 0 });
   return { campaign: nothing(), pathway: nothing(), tag: nothing() };
+}
+
+/** The rows that count in place of those for which their tables have no room: few, as a rule. */
+function otherRows(rows: readonly Row[]): Row[] {
+  const others = new Map<Table, Map<string, Row>>();
+  for (const { table, key, numbers } of rows) {
+    const ofTable = getOrMake(others, table, () => new Map<string, Row>());
+    const other = otherKey(table, key);
+    const row = getOrMake(ofTable, other, () => ({ table, key: other, numbers: noNumbers() }));
+    addNumbers(row.numbers, numbers);
+  }
+  return [...others.values()].flatMap((ofTable) => [...ofTable.values()]);
 }
 
 /** Spreads rows over commands. In a cluster the keys of one command must lie on one node. */

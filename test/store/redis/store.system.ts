@@ -382,6 +382,14 @@ describe('counts', () => {
     expect(await daysLeft('hour:Ln0sA6lQeuJl')).toBeCloseTo(400, 1);
   });
 
+  test('are added to those of a later release, of which none is lost', async () => {
+    const table = `clickmilter:t:${day}:day`;
+    await redis.cli('hset', table, day, '1,2,3,4,5,6,7,8,9,10,11');
+    store.counters.book({ ...click, messageId: 'm1', link: 'x' }, 'people');
+    await store.counters.flush();
+    expect(await redis.cli('hget', table, day)).toBe('1,2,4,5,6,7,8,9,9,10,11');
+  });
+
   test('of campaigns, links and domains without end fill no memory', async () => {
     // A command that is late is sent again, and counts twice.
     const { counters } = open({ url: redis.url, commandTimeoutMs: 60_000 });
