@@ -1,4 +1,5 @@
 import type { MilterClient } from '../milter/client.ts';
+import { sendNewsletter } from './demo-newsletter.ts';
 
 /** The User-Agent of a browser, and of a scanner that names itself. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
@@ -16,27 +17,12 @@ const NAMES = ['bob', 'cleo', 'dan', 'eve', 'finn', 'gil', 'hana', 'ivo', 'jo', 
 /**
  * Sends the newsletter to more readers: some click a link or two, and a scanner follows every link
  * of one copy.
- * @param linksOf the tracked links of a message as it came back
  */
-export async function playAudience(
-  milter: MilterClient,
-  sender: string,
-  messageTo: (recipient: string) => Buffer,
-  linksOf: (before: Buffer, after: Buffer) => readonly string[],
-  macros: Readonly<Record<string, string>>,
-): Promise<Audience> {
+export async function playAudience(milter: MilterClient): Promise<Audience> {
   let people = 0;
   let scanned = 0;
   for (const [index, name] of NAMES.entries()) {
-    const recipient = `${name}@customer.example`;
-    const before = messageTo(recipient);
-    const { message: after } = await milter.send({
-      sender,
-      recipients: [`<${recipient}>`],
-      message: before,
-      macros: { mail: macros },
-    });
-    const links = linksOf(before, after);
+    const { links } = await sendNewsletter(milter, `${name}@customer.example`);
     const isScanned = index === 1;
     const followed = isScanned ? links : links.slice(index % 4, (index % 4) + (index % 3));
     for (const link of followed) await follow(link, isScanned ? SCANNER : BROWSER);

@@ -13,6 +13,7 @@ import { openStore } from '../store/open-store.ts';
 import type { EventReader } from '../store/store.ts';
 import { configured } from './configured.ts';
 import { follow, playAudience } from './demo-audience.ts';
+import { newsletter, sendNewsletter } from './demo-newsletter.ts';
 import { examineStore } from './doctor-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { whileAvailable } from './with-store.ts';
@@ -42,7 +43,6 @@ export function demoCommand(program: Command): void {
 }
 
 async function demo(config: Configuration, milter: MilterClient): Promise<void> {
-  const before = messageTo(newsletter.recipient);
   await milter.open({
     macros: {
       connect: {
@@ -53,13 +53,7 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
       },
     },
   });
-  const { message: after } = await milter.send({
-    sender: `<${newsletter.sender}>`,
-    recipients: [`<${newsletter.recipient}>`],
-    message: before,
-    macros: { mail: LOGIN },
-  });
-  const links = trackedLinks(before, after);
+  const { before, after, links } = await sendNewsletter(milter, newsletter.recipient);
   const [link, another] = links;
   if (link === undefined || another === undefined) {
     const why =
@@ -108,13 +102,7 @@ async function print(events: EventReader, waitMs: number): Promise<void> {
 /** Gives the engagement page something to show. */
 async function fillPage(milter: MilterClient): Promise<void> {
   heading('4. More readers');
-  const { messages, people, scanned } = await playAudience(
-    milter,
-    `<${newsletter.sender}>`,
-    messageTo,
-    trackedLinks,
-    LOGIN,
-  );
+  const { messages, people, scanned } = await playAudience(milter);
   say(`The same newsletter to ${messages} more readers: ${people} of them click.`);
   say(`A scanner follows every link of ${scanned} message, which counts as automatic.`);
 }
@@ -162,28 +150,6 @@ function connect({ milter }: Configuration): Promise<MilterClient> {
   return connectMilter(where);
 }
 
-/** The demo logs in, so that its X-MSYS-API header is believed. */
-const LOGIN = { '{auth_authen}': 'demo' };
-
-function messageTo(recipient: string): Buffer {
-  const headers = newsletter.headers.map(
-    ({ name, value }) => `${name}: ${name === 'To' ? recipient : value}\r\n`,
-  );
-  return Buffer.from(`${headers.join('')}\r\n${newsletter.body}`);
-}
-
-/** The URLs that only the new message contains. */
-function trackedLinks(before: Buffer, after: Buffer): readonly string[] {
-  const known = new Set(urls(before));
-  return urls(after).filter((url) => !known.has(url));
-}
-
-/** The URLs of the demo's newsletter, whose lines may be wrapped by quoted-printable. */
-function urls(message: Buffer): string[] {
-  const text = message.toString('latin1').replaceAll('=\r\n', '');
-  return text.match(/https?:\/\/[\w.:-]+\/[\w./-]+/g) ?? [];
-}
-
 function printDiff(before: Buffer, after: Buffer): void {
   const changes = diffLines(lines(before), lines(after));
   for (const { value, added, removed } of changes) {
@@ -209,46 +175,3 @@ function heading(text: string): void {
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
-
-/** The demo's message: an ordinary newsletter, small enough for a terminal. */
-export const newsletter = {
-  sender: 'news@garden.example',
-  recipient: 'ada@customer.example',
-  headers: [
-    { name: 'From', value: 'The Garden Letter <news@garden.example>' },
-    { name: 'To', value: 'ada@customer.example' },
-    { name: 'Subject', value: 'Bulbs to plant before the frost' },
-    { name: 'Message-ID', value: '<demo.1@garden.example>' },
-    { name: 'List-Unsubscribe', value: '<https://garden.example/unsubscribe?u=4711>' },
-    { name: 'X-MSYS-API', value: '{"campaign_id":"bulbs"}' },
-    { name: 'MIME-Version', value: '1.0' },
-    { name: 'Content-Type', value: 'multipart/alternative; boundary="=-demo"' },
-  ],
-  body: [
-    '--=-demo',
-    'Content-Type: text/plain; charset=utf-8',
-    '',
-    'Bulbs to plant before the frost',
-    '',
-    'Tulips first (all about them: https://www.example.com/guide/tulips),',
-    'then garlic <https://www.example.com/shop?item=garlic&from=letter>.',
-    '',
-    'Leave the list: https://garden.example/unsubscribe?u=4711',
-    '--=-demo',
-    'Content-Type: text/html; charset=utf-8',
-    'Content-Transfer-Encoding: quoted-printable',
-    '',
-    '<html><body style=3D"font-family: Georgia, serif">',
-    '<h1>Bulbs to plant before the frost</h1>',
-    '<p>Tulips first: <a href=3D"https://www.example.com/guide/tulips">the guide</a>.</p>',
-    '<p><a class=3D"button" href=3D"https://www.example.com/shop?item=3Dgarlic&amp;f=',
-    'rom=3Dletter">Garlic from our shop</a></p>',
-    '<p><a href=3D"https://www.example.com/account" data-msys-clicktrack=3D"0">Your=',
-    ' account</a> (not to be tracked, says its mark)</p>',
-    '<p><a href=3D"https://garden.example/unsubscribe?u=3D4711">Leave the list</a>',
-    '<img src=3D"https://www.example.com/tulip.jpg" alt=3D""></p>',
-    '</body></html>',
-    '--=-demo--',
-    '',
-  ].join('\r\n'),
-} as const;
