@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { isRecord } from '../lib/values.ts';
 import { MAX_SKELETON, merge, structureOf } from './text-runs.ts';
 
 /** A version of the newsletter of a campaign: what all copies of one structure have in common. */
@@ -98,8 +99,8 @@ export function decodeVersions(value: Buffer): PreviewVersion[] {
 }
 
 function isVersion(value: unknown): value is PreviewVersion {
-  if (typeof value !== 'object' || value === null) return false;
-  const { id, skeleton, since, seen, until } = value as Record<string, unknown>;
+  if (!isRecord(value)) return false;
+  const { id, skeleton, since, seen, until } = value;
   return (
     typeof id === 'string' &&
     /^[\w-]{12}$/.test(id) &&
