@@ -2,11 +2,11 @@
 # Boots Debian 13 and 12, systemd as process 1, in namespaces of this machine, and runs the boot tests in them.
 # Usage, as root: boot.sh [ARGUMENTS FOR VITEST]   BOOT_SUITES="trixie" for one of them, or "noble jammy" for Ubuntu, whose
 # keys must be in /usr/share/keyrings/ubuntu-archive-keyring.gpg
-# Nothing outlives it but the cached file trees. It ends within 40 minutes. Exit codes: vitest's, 69 where it cannot run
+# Nothing outlives it but the cached file trees. It ends within an hour. Exit codes: vitest's, 69 where it cannot run
 # here, 124 where the time was too short.
 set -eu
 cd "$(dirname "$0")/../.."
-end=$(($(date +%s) + 2400))
+end=$(($(date +%s) + 3600))
 
 give_up() {
   echo "test:boot: cannot run here: $1" >&2
@@ -62,5 +62,5 @@ timeout --foreground $((end - $(date +%s))) unshare --net --mount --pid --fork -
   node_modules/.bin/vitest run --project boot "$@" || code=$?
   exit $code
 ' sh "$@" || code=$?
-[ "$code" -ne 124 ] || echo 'test:boot: stopped after 40 minutes' >&2
+[ "$code" -ne 124 ] || echo 'test:boot: stopped after an hour' >&2
 exit "$code"

@@ -94,7 +94,7 @@ describe.each(suites)('%s', (suite) => {
     const [listener = ''] =
       /^ {4}Web_Listener \{\n(?: {6}.*\n)+ {4}\}\n/m.exec(section('Who may look')) ?? [];
     expect(listener).toContain('token_file');
-    for (const command of commandsOf('Who may look', 'openssl', 'chown', 'chmod'))
+    for (const command of commandsOf('Who may look', 'install', 'openssl'))
       await machine.run(command);
     await machine.run(`sed -i '/^Web_Listener {/,/^}/d' ${CONF}
       cat >>${CONF} <<'END'\n${listener}END
