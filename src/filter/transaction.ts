@@ -4,12 +4,8 @@ import type { MessageFacts } from '../link/facts.ts';
 import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 import type { RewrittenLink } from '../message/link.ts';
-import {
-  type OpenMessage,
-  openMessage,
-  type ReadingLimits,
-  type ReadMessage,
-} from '../message/open-message.ts';
+import { type OpenMessage, openMessage, type ReadMessage } from '../message/open-message.ts';
+import type { ReadingLimits } from '../message/reading-options.ts';
 import type { Limits } from '../milter/options.ts';
 import type { CopySink } from '../preview/copies.ts';
 import { contextVariableNames, type MessageFieldLimits } from '../scope/context-variables.ts';

@@ -1,9 +1,9 @@
 import { decodeEncodedWords, type HeaderField } from './header-fields.ts';
 import type { Candidate, FoundLink } from './link.ts';
 import { isOptedOutByQuery } from './link-marks.ts';
-import type { ReadingOptions } from './open-message.ts';
 import { holdsPlaceholder } from './placeholders.ts';
 import type { ReadPart } from './read-part.ts';
+import type { ReadingOptions } from './reading-options.ts';
 import type { SkipReason } from './skip-reasons.ts';
 import { type Base, baseOf, targetOf } from './target.ts';
 

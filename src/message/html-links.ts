@@ -3,8 +3,8 @@ import { type Outline, outlineOf, outlookLinks, surveyOf } from './html-outline.
 import type { Attribute, Tag } from './html-tag.ts';
 import type { Candidate, Range, Read, Scanned } from './link.ts';
 import { isMarkedClass, notrackAt, OWN_MARK, readMarks, withoutNotrack } from './link-marks.ts';
-import type { ReadingOptions } from './open-message.ts';
 import { plainLinkInHtml } from './plain-link.ts';
+import type { ReadingOptions } from './reading-options.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
 export type HtmlOptions = Pick<ReadingOptions, 'excludeSelectors' | 'trackUrlText' | 'limits'> &

@@ -3,7 +3,7 @@ import { NameSet, type Tag, tagAt } from './html-tag.ts';
 import { readTree } from './html-tree.ts';
 import type { Range } from './link.ts';
 import { MARKED_ATTRIBUTES, OWN_MARK } from './link-marks.ts';
-import type { ReadingOptions } from './open-message.ts';
+import type { ReadingOptions } from './reading-options.ts';
 
 /** Elements that change what tags mean. A document that has one needs a tree. */
 const NEED_TREE = ['svg', 'math', 'select', 'template', 'frameset'];

@@ -2,7 +2,7 @@ import { type Options, selectAll } from 'css-select';
 import { parse } from 'parse5';
 import { adapter, type Htmlparser2TreeAdapterMap } from 'parse5-htmlparser2-tree-adapter';
 import type { Range } from './link.ts';
-import type { ReadingLimits } from './open-message.ts';
+import type { ReadingLimits } from './reading-options.ts';
 
 type Document = Htmlparser2TreeAdapterMap['document'];
 type Node = Htmlparser2TreeAdapterMap['node'];

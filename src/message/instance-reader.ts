@@ -2,8 +2,8 @@ import type { Charset } from './charset.ts';
 import { protectionByContent } from './content.ts';
 import { scanPiece } from './html-links.ts';
 import type { Candidate, Range, Scanned, TopPart } from './link.ts';
-import type { ReadingOptions } from './open-message.ts';
 import { type Decoded, decodeQuotedPrintable } from './quoted-printable-decoder.ts';
+import type { ReadingOptions } from './reading-options.ts';
 
 /** A part that was read. Offsets are those of the raw bytes. */
 export interface ReadInstance {

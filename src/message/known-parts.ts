@@ -4,8 +4,8 @@ import { needsWholeDocument } from './html-links.ts';
 import { cutsOf } from './html-outline.ts';
 import { InstanceReader, type KnownPart, type ReadInstance } from './instance-reader.ts';
 import type { Range, TopPart } from './link.ts';
-import type { ReadingOptions } from './open-message.ts';
 import type { Decoded } from './quoted-printable-decoder.ts';
+import type { ReadingOptions } from './reading-options.ts';
 import type { PartFound } from './top-parts.ts';
 
 /*

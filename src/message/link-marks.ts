@@ -1,5 +1,5 @@
 import type { Range } from './link.ts';
-import type { ReadingOptions } from './open-message.ts';
+import type { ReadingOptions } from './reading-options.ts';
 
 /** The meaning of the marks of one link. */
 export interface LinkMarks {

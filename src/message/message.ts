@@ -15,19 +15,14 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import type { HeaderField } from './header-fields.ts';
 import type { FoundLink, RewrittenLink } from './link.ts';
-import { type MessageOptions, type OpenMessage, openMessage } from './open-message.ts';
+import { type OpenMessage, openMessage } from './open-message.ts';
+import type { MessageOptions } from './reading-options.ts';
 import type { SkipReason } from './skip-reasons.ts';
 
 export type { HeaderField } from './header-fields.ts';
 export type { FoundLink, RewrittenLink, RewrittenMessage, TopPart, UrlFor } from './link.ts';
-export {
-  DEFAULT_LIMITS,
-  type MessageOptions,
-  type OpenMessage,
-  openMessage,
-  type ReadingLimits,
-  type ReadMessage,
-} from './open-message.ts';
+export { type OpenMessage, openMessage, type ReadMessage } from './open-message.ts';
+export { DEFAULT_LIMITS, type MessageOptions, type ReadingLimits } from './reading-options.ts';
 export { SKIP_REASONS, type SkipReason } from './skip-reasons.ts';
 
 export interface LinkRewriterOptions extends MessageOptions {

@@ -2,7 +2,7 @@ import { BodyChunks } from './body-chunks.ts';
 import { type HeaderField, isReport } from './header-fields.ts';
 import type { TopPart } from './link.ts';
 import { hasBoundary, LineSplitter, type MimeNode } from './mailsplit.ts';
-import type { ReadingLimits } from './open-message.ts';
+import type { ReadingLimits } from './reading-options.ts';
 import { ancestors, isAmbiguous, RelatedRoots, reasonOfContainer, shownAs } from './shown-parts.ts';
 import type { SkipReason } from './skip-reasons.ts';
 

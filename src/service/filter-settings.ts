@@ -1,6 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { FilterSettings } from '../filter/transaction.ts';
-import { DEFAULT_LIMITS } from '../message/open-message.ts';
+import { DEFAULT_LIMITS } from '../message/reading-options.ts';
 
 /**
  * What of the configuration the filter uses. It is not in links.ts, so that the redirect and the

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { load } from 'cheerio';
 import { Tokenizer } from 'htmlparser2';
-import type { ReadingOptions } from '../../src/message/open-message.ts';
 import type {
   openContent as OpenContent,
   readPart as ReadPart,
 } from '../../src/message/read-part.ts';
+import type { ReadingOptions } from '../../src/message/reading-options.ts';
 import { type Newsletter, newsletter } from '../helpers/newsletter.ts';
 import type { Bench, Part, Row } from './harness.ts';
 import { peerFile } from './milters.ts';
@@ -111,8 +111,8 @@ type Steps = Awaited<ReturnType<typeof stepsOf>>;
 async function stepsOf(dist: string) {
   const built = async <Module>(file: string): Promise<Module> =>
     import(join(dist, 'message', file));
-  type Face = typeof import('../../src/message/open-message.ts');
-  const { DEFAULT_LIMITS, openMessage } = await built<Face>('open-message.js');
+  type Face = typeof import('../../src/message/message.ts');
+  const { DEFAULT_LIMITS, openMessage } = await built<Face>('message.js');
   type Mime = typeof import('../../src/message/top-parts.ts');
   const { TopParts } = await built<Mime>('top-parts.js');
   const { openContent, readPart } = await built<Parts>('read-part.js');

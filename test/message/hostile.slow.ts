@@ -2,11 +2,8 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HeaderField } from '../../src/message/header-fields.ts';
-import {
-  DEFAULT_LIMITS,
-  type MessageOptions,
-  openMessage,
-} from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
+import { DEFAULT_LIMITS, type MessageOptions } from '../../src/message/reading-options.ts';
 import { newsletter } from '../helpers/newsletter.ts';
 import { costOf, expectGrowthWithBytes } from '../products/growth.ts';
 

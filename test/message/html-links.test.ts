@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { type HtmlOptions, scanHtml } from '../../src/message/html-links.ts';
 import type { Read, Scanned } from '../../src/message/link.ts';
-import { DEFAULT_LIMITS } from '../../src/message/open-message.ts';
+import { DEFAULT_LIMITS } from '../../src/message/reading-options.ts';
 
 const outcome = (html: string, more: Partial<HtmlOptions> = {}, read?: Read) =>
   scanHtml(

@@ -2,11 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { scanHtml } from '../../src/message/html-links.ts';
 import { MARKS } from '../../src/message/link-marks.ts';
-import {
-  DEFAULT_LIMITS,
-  type MessageOptions,
-  openMessage,
-} from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
+import { DEFAULT_LIMITS, type MessageOptions } from '../../src/message/reading-options.ts';
 
 /** A link with a mark, as an HTML part has it. */
 function marked(mark: (typeof MARKS)[number]): string {

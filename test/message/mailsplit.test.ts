@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { Splitter } from 'mailsplit';
 import { expect, test } from 'vitest';
 import { KNOWN_MAILSPLIT, LineSplitter } from '../../src/message/mailsplit.ts';
-import { DEFAULT_LIMITS } from '../../src/message/open-message.ts';
+import { DEFAULT_LIMITS } from '../../src/message/reading-options.ts';
 import { TopParts } from '../../src/message/top-parts.ts';
 import { type MadeMessage, mimeMessages } from '../helpers/mime-tree.ts';
 

@@ -128,7 +128,7 @@ describe('docs/message-library.md', () => {
 
   test('lists each option', () => {
     const declared = /interface ReadingOptions \{\n(.*?)\n\}/s.exec(
-      textOf('src/message/open-message.ts'),
+      textOf('src/message/reading-options.ts'),
     );
     const options = declared?.[1]?.match(/(?<=^ {2}readonly )\w+/gm) ?? [];
     expect(options).toContain('rewriteSigned');

@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { HeaderField } from '../../src/message/header-fields.ts';
-import {
-  DEFAULT_LIMITS,
-  type MessageOptions,
-  openMessage,
-} from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
+import { DEFAULT_LIMITS, type MessageOptions } from '../../src/message/reading-options.ts';
 
 const OPTIONS: MessageOptions = {
   ownDomains: new Set(['click.example', 'track.example:8080']),

@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of template engines
 import { describe, expect, test } from 'vitest';
-import { type MessageOptions, openMessage } from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
 import { holdsPlaceholder } from '../../src/message/placeholders.ts';
+import type { MessageOptions } from '../../src/message/reading-options.ts';
 
 /** As template engines and mailing systems write them. */
 const PLACEHOLDERS = [

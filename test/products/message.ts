@@ -1,5 +1,6 @@
 import type { HeaderField } from '../../src/message/header-fields.ts';
-import { DEFAULT_LIMITS, openMessage } from '../../src/message/open-message.ts';
+import { openMessage } from '../../src/message/open-message.ts';
+import { DEFAULT_LIMITS } from '../../src/message/reading-options.ts';
 import type { Load, Product } from './growth.ts';
 
 /** A message that is read and rewritten. */
