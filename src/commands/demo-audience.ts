@@ -17,11 +17,16 @@ const NAMES = ['bob', 'cleo', 'dan', 'eve', 'finn', 'gil', 'hana', 'ivo', 'jo', 
 /**
  * Sends the newsletter to more readers: some click a link or two, and a scanner follows every link
  * of one copy.
+ * @param pause waits before each message
  */
-export async function playAudience(milter: MilterClient): Promise<Audience> {
+export async function playAudience(
+  milter: MilterClient,
+  pause: () => Promise<void>,
+): Promise<Audience> {
   let people = 0;
   let scanned = 0;
   for (const [index, name] of NAMES.entries()) {
+    await pause();
     const { links } = await sendNewsletter(milter, `${name}@customer.example`);
     const isScanned = index === 1;
     const followed = isScanned ? links : links.slice(index % 4, (index % 4) + (index % 3));

@@ -1,5 +1,7 @@
 import type { MilterClient } from '../milter/client.ts';
 
+export const CAMPAIGN = 'bulbs';
+
 /** The demo's message: an ordinary newsletter, small enough for a terminal. */
 export const newsletter = {
   sender: 'news@garden.example',
@@ -10,7 +12,7 @@ export const newsletter = {
     { name: 'Subject', value: 'Bulbs to plant before the frost' },
     { name: 'Message-ID', value: '<demo.1@garden.example>' },
     { name: 'List-Unsubscribe', value: '<https://garden.example/unsubscribe?u=4711>' },
-    { name: 'X-MSYS-API', value: '{"campaign_id":"bulbs"}' },
+    { name: 'X-MSYS-API', value: JSON.stringify({ campaign_id: CAMPAIGN }) },
     { name: 'MIME-Version', value: '1.0' },
     { name: 'Content-Type', value: 'multipart/alternative; boundary="=-demo"' },
   ],
@@ -43,8 +45,11 @@ export const newsletter = {
   ].join('\r\n'),
 } as const;
 
-/** The demo logs in, so that its X-MSYS-API header is believed. */
-const LOGIN = { '{auth_authen}': 'demo' };
+/**
+ * The demo logs in, so that its X-MSYS-API header is believed, by a name that conf/clickmilter.conf
+ * has as a pathway.
+ */
+const LOGIN = { '{auth_authen}': 'demo@garden.example' };
 
 /** One copy of the newsletter, before and after the milter, and the links that are tracked now. */
 interface SentNewsletter {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { diffLines } from 'diff';
@@ -10,10 +11,10 @@ import { connectMilter, type MilterClient } from '../milter/client.ts';
 import { pageAddress } from '../service/listen.ts';
 import { startService } from '../service/service.ts';
 import { openStore } from '../store/open-store.ts';
-import type { EventReader } from '../store/store.ts';
+import type { EventReader, Previews } from '../store/store.ts';
 import { configured } from './configured.ts';
 import { follow, playAudience } from './demo-audience.ts';
-import { newsletter, sendNewsletter } from './demo-newsletter.ts';
+import { CAMPAIGN, newsletter, sendNewsletter } from './demo-newsletter.ts';
 import { examineStore } from './doctor-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { whileAvailable } from './with-store.ts';
@@ -72,7 +73,7 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
   const events = store.events.openReader('newest');
   try {
     await followOne(link, events);
-    if (pageAddressOf(config) !== undefined) await fillPage(milter);
+    if (pageAddressOf(config) !== undefined) await fillPage(milter, store.previews);
     await milter.quit();
     await invite(another, events, pageAddressOf(config));
   } finally {
@@ -99,10 +100,15 @@ async function print(events: EventReader, waitMs: number): Promise<void> {
   }
 }
 
+/** The time between two readers while the newsletter has no click map: it is made of a few copies. */
+const PAUSE_MS = 300;
+
 /** Gives the engagement page something to show. */
-async function fillPage(milter: MilterClient): Promise<void> {
+async function fillPage(milter: MilterClient, previews: Previews): Promise<void> {
   heading('4. More readers');
-  const { messages, people, scanned } = await playAudience(milter);
+  const { messages, people, scanned } = await playAudience(milter, async () => {
+    if ((await previews.of(CAMPAIGN)).length === 0) await sleep(PAUSE_MS);
+  });
   say(`The same newsletter to ${messages} more readers: ${people} of them click.`);
   say(`A scanner follows every link of ${scanned} message, which counts as automatic.`);
 }

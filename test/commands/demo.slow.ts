@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -26,6 +26,12 @@ async function demo(scope: string, more = '') {
   return runCli(['-c', config, 'demo']);
 }
 
+/** The stanza of the shipped configuration that gives the demo its click map. */
+async function demoPathway(): Promise<string> {
+  const shipped = await readFile('conf/clickmilter.conf', 'utf8');
+  return /^pathway .*?^\}/ms.exec(shipped)?.[0] ?? '';
+}
+
 test('the demo shows the message before and after, a link followed, and the click', async () => {
   const { code, stdout, stderr } = await demo('click_tracking_enabled = on');
   const text = stdout.toString();
@@ -41,9 +47,11 @@ test('with the engagement page, the demo fills it and ends with its address', as
   const port = await freePort();
   const { code, stdout, stderr } = await demo(
     'click_tracking_enabled = on',
-    `smtpapi { } Web_Listener { Listen "127.0.0.1:${port}" { } }`,
+    `smtpapi { } Web_Listener { Listen "127.0.0.1:${port}" { } } ${await demoPathway()}`,
   );
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const kept = await readdir(folder, { recursive: true });
+  expect(kept).toContainEqual(expect.stringMatching(/previews\/.*\.preview$/));
   const text = stdout.toString();
   expect(text).toContain('to 12 more readers: 7 of them click.');
   expect(text.trimEnd().split('\n').at(-1)).toContain(`http://127.0.0.1:${port}/`);
