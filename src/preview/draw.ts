@@ -38,7 +38,7 @@ const STYLE = [
   '.badge{display:inline-block;padding:0 .35em;border:1px solid #fff;border-radius:.6em;' +
     'box-shadow:0 0 0 1px #222;font:700 12px/1.35 sans-serif;letter-spacing:0;text-align:left;' +
     'text-decoration:none;text-transform:none;white-space:nowrap}',
-  'a>.badge{position:absolute;z-index:1;top:-1.5em;left:-.3em}',
+  'a>.badge{position:absolute;z-index:1;bottom:calc(100% - 1px);left:-.3em}',
   '.auto{display:block;min-width:4px;height:4px;margin:0 0 2px;' +
     'background:repeating-linear-gradient(45deg,#222 0 2px,#fff 2px 4px)}',
   '.legend{display:flex;flex-wrap:wrap;gap:.5em 1em;align-items:center;margin:0;padding:.5em;' +
@@ -47,6 +47,8 @@ const STYLE = [
   ...SCALE.map(
     ({ colours: [back, text] }, step) => `.heat-${step}{background:${back};color:${text}}`,
   ),
+  // Most newsletters are 600 pixels wide, also on a telephone.
+  '@media (max-width:600px){main{zoom:.55}main .badge{zoom:1.6}}',
   ...TENTHS.map((tenth) => `.auto-${tenth}{width:${tenth}0%}`),
 ].join('');
 
