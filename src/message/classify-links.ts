@@ -1,5 +1,5 @@
 import { decodeEncodedWords, type HeaderField } from './header-fields.ts';
-import type { Candidate, FoundLink } from './link.ts';
+import type { Candidate, FoundLink, TopPart } from './link.ts';
 import { isOptedOutByQuery } from './link-marks.ts';
 import { holdsPlaceholder } from './placeholders.ts';
 import type { ReadPart } from './read-part.ts';
@@ -89,21 +89,10 @@ function classify(
   isOwn: (target: string, host: string) => boolean,
   options: ReadingOptions,
 ): ClassifiedLink {
-  const { written, host: plain, name, sublink, unsubscribe: isUnsubscribe } = candidate;
-  const classified = (target: string, host: string, reason: SkipReason | undefined) => ({
-    candidate,
-    link: {
-      part: part.found.part,
-      target,
-      name,
-      sublink,
-      unsubscribe: isUnsubscribe,
-      reason,
-    },
-    host,
-  });
+  const { written, host: plain } = candidate;
+  const { part: top } = part.found;
   if (written === undefined) {
-    return classified('', '', 'charset');
+    return classified(candidate, top, '', '', 'charset');
   }
   const found =
     plain === undefined
@@ -111,7 +100,8 @@ function classify(
       : { target: written, host: plain };
   if (typeof found === 'string') {
     const hasNone = found === 'invalid-url' || found === 'relative';
-    return classified(written, '', hasNone && holdsPlaceholder(written) ? 'placeholder' : found);
+    const reason = hasNone && holdsPlaceholder(written) ? 'placeholder' : found;
+    return classified(candidate, top, written, '', reason);
   }
   const { target, host } = found;
   const reason =
@@ -122,7 +112,18 @@ function classify(
       : undefined) ??
     (isOwn(target, host) ? 'own-domain' : undefined) ??
     (options.exclude?.(target, host) ? 'excluded' : undefined);
-  return classified(target, host, reason);
+  return classified(candidate, top, target, host, reason);
+}
+
+function classified(
+  candidate: Candidate,
+  part: TopPart,
+  target: string,
+  host: string,
+  reason: SkipReason | undefined,
+): ClassifiedLink {
+  const { name, sublink, unsubscribe } = candidate;
+  return { candidate, link: { part, target, name, sublink, unsubscribe, reason }, host };
 }
 
 /** Most links of a message lead to the host of the link before, so the last answer is kept. */

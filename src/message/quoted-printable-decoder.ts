@@ -94,9 +94,7 @@ export function decodeQuotedPrintable(raw: Buffer): Decoded {
       const origin = marks.offsets(DECODED, RAW);
       return ranges.map(({ start, end }) => {
         const first = origin(start);
-        if (end === start) {
-          return { start: first, end: first };
-        }
+        // Of an empty range it is the byte before, behind which the range begins and ends.
         const last = origin(end - 1);
         return {
           start: first,

@@ -57,7 +57,8 @@ export function spliceQuotedPrintable(
     // it.
     const exposed = wrapped.text === '' && isBlank(last) && isLineEnd(raw, blankEnd(raw, end));
     const text = exposed ? `=${line.bytes}` : wrapped.text;
-    last = text === '' ? last : text.charCodeAt(text.length - 1);
+    // New bytes do not end with a blank, which is encoded.
+    last = text === '' ? last : undefined;
     patches.push({ start, end, text });
     column = wrapped.column;
     copied = end;

@@ -65,7 +65,7 @@ export class CommandOrder {
    * @throws ProtocolError if there is no such command
    */
   allows(letter: number, inMessage: boolean): boolean {
-    const bit = bits(letter);
+    const bit = BITS[letter] ?? 0;
     if (bit === 0) {
       throw new ProtocolError(
         `milter: frame: command ${JSON.stringify(String.fromCharCode(letter))}: expected one of ABCDEHKLMNOQRTU`,

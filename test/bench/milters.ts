@@ -21,6 +21,9 @@ export interface Milter {
 
 export type MilterFigure = 'rate' | 'cpu';
 
+/** When a measurement ends. */
+type Until = { readonly seconds: number } | { readonly messages: number };
+
 /** What a milter is asked to do. */
 export interface Work {
   readonly milter: Milter;
@@ -39,7 +42,7 @@ export async function costOf(
   work: Work,
   recordings: readonly Recording[],
   connections: number,
-  until: { readonly seconds: number } | { readonly messages: number } = bench.options,
+  until: Until = bench.options,
 ): Promise<Record<MilterFigure, number>> {
   const { milter, body } = work;
   const mta = await Mta.open(milter.socket, connections, work.client);
@@ -68,9 +71,10 @@ export async function warmUp(
   bench: Bench,
   works: readonly (Work | undefined)[],
   recordings: readonly Recording[],
+  until: Until = { seconds: 10 * bench.options.seconds },
 ): Promise<void> {
   for (const work of works) {
-    if (work) await costOf(bench, work, recordings, 8, { seconds: 10 * bench.options.seconds });
+    if (work) await costOf(bench, work, recordings, 8, until);
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { HeaderField } from '../../src/message/header-fields.ts';
 import { openMessage } from '../../src/message/open-message.ts';
 import { DEFAULT_LIMITS, type MessageOptions } from '../../src/message/reading-options.ts';
+import { transferEncode } from '../helpers/transfer-encode.ts';
 
 const OPTIONS: MessageOptions = {
   ownDomains: new Set(['click.example', 'track.example:8080']),
@@ -657,6 +658,24 @@ describe('the HTML part with other URLs', () => {
     const { message } = read(`${type}\n\n${body}\n`);
     expect(message.html((link, index) => `${index} ${link.reason ?? 'T'}`)).toBe(
       html.replace('/1', '0 relative').replace('mailto:x@y.example', '1 scheme'),
+    );
+  });
+
+  test.each<[string, BufferEncoding]>([
+    ['utf-8', 'utf8'],
+    ['utf-16le', 'utf16le'],
+  ])('is decoded from %s in quoted-printable, with an empty link as well', (charset, encoding) => {
+    const written = `${html}<a title="=" href="">3</a><a href="https://x.example/?a=1">4</a>`;
+    const body = transferEncode(Buffer.from(written, encoding), 'quoted-printable').toString();
+    const type = `Content-Type: text/html; charset=${charset}`;
+    const source = `${type}\nContent-Transfer-Encoding: quoted-printable\n\n`;
+    const { message } = read(source + body.replaceAll('\r\n', '\n'));
+    expect(message.html((_, index) => `/${'x'.repeat(80)}${index}=`)).toBe(
+      ['/1', 'mailto:x@y.example', 'https://x.example/?a=1'].reduce(
+        (text, link, index) =>
+          text.replace(`"${link}"`, `"/${'x'.repeat(80)}${[0, 1, 3][index]}="`),
+        written.replace('href=""', `href="/${'x'.repeat(80)}2="`),
+      ),
     );
   });
 

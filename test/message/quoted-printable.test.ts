@@ -170,3 +170,15 @@ function linesWithout(raw: string, edits: readonly Edit[]): string[] {
     return !touched;
   });
 }
+
+describe('offsets of decoded content', () => {
+  test('are those of an empty range as well', () => {
+    expect(open('a=3D=\r\nb').rawOf([{ start: 2, end: 2 }])).toEqual([{ start: 7, end: 7 }]);
+  });
+
+  test('are gone once other content is decoded: they would be those of that', () => {
+    const first = open('a=3Db');
+    open('=3D=3Dc');
+    expect(() => first.rawOf([{ start: 2, end: 3 }])).toThrow('no other content');
+  });
+});

@@ -12,6 +12,8 @@ const FIRST_EDITION = '19d887a';
 const TURNS_PER_ROUND = 5;
 /** Turns of messages, not of time: on a busy machine a turn would be of very few. */
 const MESSAGES_PER_TURN = 400;
+/** After so many, V8 compiles little more: on a busy machine, ten seconds are far fewer. */
+const MESSAGES_TO_WARM_UP = 10_000;
 const CONNECTIONS = 8;
 
 type Contender = 'new' | 'old' | 'stored';
@@ -96,6 +98,7 @@ async function takeTurns(
     bench,
     works.map(([, work]) => work),
     recordings,
+    { messages: Math.ceil(MESSAGES_TO_WARM_UP * bench.options.seconds) },
   );
   const most = isTracked ? MESSAGES_PER_TURN : 20 * MESSAGES_PER_TURN;
   const until = { messages: Math.ceil(most * bench.options.seconds) };
