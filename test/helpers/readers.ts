@@ -1,14 +1,5 @@
 import { LinkifyIt } from 'linkify-it';
-import { parsed } from './same-place.ts';
-
-/** A link that a program shows in a plain text. */
-export interface Shown {
-  /** Where the URL stands, without what delimits it. */
-  readonly start: number;
-  readonly end: number;
-  /** What a click on it opens. */
-  readonly url: string;
-}
+import { parsed, type Shown } from './same-place.ts';
 
 /** How a family of programs finds the links of a plain text. Written from what they do, to be independent of src/. */
 export type Reader = (text: string) => Shown[];

@@ -1,4 +1,11 @@
-import type { Shown } from './readers.ts';
+/** A link that a program shows in a plain text. */
+export interface Shown {
+  /** Where the URL stands, without what delimits it. */
+  readonly start: number;
+  readonly end: number;
+  /** What a click on it opens. */
+  readonly url: string;
+}
 
 /**
  * What a program showed before and shows no more, neither as it was nor as a tracked link that leads there.
