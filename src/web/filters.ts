@@ -81,6 +81,13 @@ export function periodBefore({ since, until }: Period): Period {
   return { since: shift(since, -days), until: shift(since, -1) };
 }
 
+/** The first day of a period from a day until today, as far back as days are counted. */
+export function countedSince(day: string, now = Date.now()): string {
+  const today = dayOf(now);
+  const oldest = shift(today, 1 - MAX_DAYS);
+  return day < oldest ? oldest : day > today ? today : day;
+}
+
 /** The part of a period for which hours are counted; undefined if there is none. */
 export function hoursOf({ since, until }: Period, now = Date.now()): Period | undefined {
   const first = shift(dayOf(now), 1 - HOUR_DAYS);

@@ -1,4 +1,4 @@
-import { addressOf } from './filters.ts';
+import { addressOf, countedSince } from './filters.ts';
 import { type Content, type Html, html, shownName } from './html.ts';
 import { type Frame, page } from './layout.ts';
 import { linkCell } from './link-cell.ts';
@@ -62,26 +62,33 @@ const TITLES: Readonly<Record<MessageFound['kind'], string>> = {
   target: 'A target',
 };
 
-function factList({ facts }: MessageFound): Html | false {
-  const known = Object.entries(facts).filter(([, value]) => value !== false);
+function factList(found: MessageFound): Html | false {
+  const known = Object.entries(found.facts).filter(([, value]) => value !== false);
   if (known.length === 0) return false;
-  return html`<dl class="facts">${known.map(([name, value]) => html`<dt>${name.replaceAll('_', ' ')}</dt><dd>${factValue(name, value)}</dd>`)}</dl>`;
+  return html`<dl class="facts">${known.map(([name, value]) => html`<dt>${name.replaceAll('_', ' ')}</dt><dd>${factValue(found, name, value)}</dd>`)}</dl>`;
 }
 
-function factValue(name: string, value: unknown): Content {
+function factValue(found: MessageFound, name: string, value: unknown): Content {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   if (name === 'campaign') {
-    return html`<a href="${addressOf('/campaign', { campaign: text })}">${shownName(text)}</a>`;
+    const address = addressOf('/campaign', { campaign: text, since: sinceSent(found) });
+    return html`<a href="${address}">${shownName(text)}</a>`;
   }
   return value === true ? 'yes' : shownName(text);
 }
 
+/** The first day on which the message can have been clicked. */
+function sinceSent({ facts: { injected } }: MessageFound): string | undefined {
+  return typeof injected === 'string' ? countedSince(injected.slice(0, 10)) : undefined;
+}
+
 function linkTable(found: MessageFound, shown: MessagePage): Html {
   const campaign = found.facts['campaign'];
+  const since = sinceSent(found);
   const rows =
     typeof campaign === 'string'
-      ? addressOf('/rows', { by: 'position', campaign })
-      : addressOf('/rows', { by: 'link' });
+      ? addressOf('/rows', { by: 'position', campaign, since })
+      : addressOf('/rows', { by: 'link', since });
   return table<LinkFound>({
     label: 'The tracked links of the message',
     columns: [

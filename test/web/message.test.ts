@@ -53,6 +53,27 @@ describe('looks up', () => {
     expect(links.map(({ clicks }: { clicks: number }) => clicks)).toEqual([0, 0, 3, 0, 0, 0]);
   });
 
+  test.each([50, 500])(
+    'a message of %i days ago, whose clicks lead to their rows',
+    async (days) => {
+      const web = await openWeb();
+      const injectionTime = Math.floor(Date.now() / 1000) - days * 86_400;
+      const { id } = await send(web, exampleLinks, { injectionTime });
+      const facts = {
+        campaign: 'autumn-2026',
+        time: (injectionTime + (days - 45) * 86_400) * 1000,
+      };
+      const click = { messageId: id, link: 'Logo', part: 'html', count: 3 } as const;
+      web.store.counters.book({ ...facts, ...click }, 'people');
+      const page = await pageOf(web, id);
+      const [, rows = ''] = /<data value="3"><a href="([^"]+)"/.exec(page) ?? [];
+      expect((await web.json(rows.replaceAll('&amp;', '&'))).body.total.count_clicked).toBe(3);
+      const [, campaign = ''] = /href="(\/campaign[^"]+)"/.exec(page) ?? [];
+      const { body } = await web.json(campaign.replaceAll('&amp;', '&'));
+      expect(body.days.length).toBe(1);
+    },
+  );
+
   test('a link by its token or URL, among the others of its message', async () => {
     const web = await openWeb();
     const { tokens } = await send(web);
