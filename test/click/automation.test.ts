@@ -1,8 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { burstKey } from '../../src/click/automation.ts';
+import { burstKey, linkKey } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
+import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
+import { createSealedLinks } from '../../src/link/sealed-links.ts';
+import { formatStoredToken, LinkChecks } from '../../src/link/stored-token.ts';
+import { exampleMessage } from '../link/example-message.ts';
 import { exampleClick } from './example-click.ts';
 import { Judge } from './judge.ts';
 
@@ -194,4 +198,20 @@ describe('the signs of automation', () => {
     const signs = new Judge({ automaticWithinMs: 0 });
     expect(clicks(signs, ['a', 'b', 'c', 'd', 'e', 'f'], { time: INJECTED }, 6).flat()).toEqual([]);
   });
+});
+
+test('the links of a message have different names, stored and sealed', () => {
+  const numbers = [...Array(100).keys()];
+  const checks = new LinkChecks('secret');
+  const stored = numbers.map((n) => formatStoredToken('Zm9vYmFyYmF6cXV4', n, checks));
+  const message = exampleMessage();
+  const keys = new SealKeys([newSealKey([], 0)]);
+  const issued = createSealedLinks(
+    () => keys,
+    () => [message.domain],
+  ).issuer.issue(message);
+  const sealed = numbers.map(() => issued.token({ target: 'https://x.example/', part: 'html' }));
+  const names = [...stored, ...sealed].map((token) => linkKey(token ?? ''));
+  expect(new Set(names).size).toBe(200);
+  expect(names.every((name) => /^[\w-]{8}$/.test(name))).toBe(true);
 });
