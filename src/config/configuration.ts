@@ -11,14 +11,12 @@ import {
   macrosOptions,
 } from './service-options.ts';
 import { settingsOf } from './settings.ts';
-import type { Stanza } from './stanza.ts';
-import { stanzaFields } from './stanza.ts';
+import { type Stanza, stanzaFields } from './stanza.ts';
 import { eventsOptions, redisOptions, sealedOptions } from './store-options.ts';
 
 /**
  * The whole configuration: typed, every default applied, paths absolute. Its fields are the options
- * of the tables:
- * `redis { key_prefix }` is `redis.keyPrefix`, and durations end in `Ms`.
+ * of the tables: `redis { key_prefix }` is `redis.keyPrefix`, and durations end in `Ms`.
  */
 export interface Configuration extends ReturnType<typeof buildConfiguration> {}
 

@@ -1,11 +1,10 @@
 import { formatAddress } from '../lib/address.ts';
 import { formatListen, type ListenName, listenKeys, parseListen } from '../scope/listen-address.ts';
 import type { Origin } from '../scope/option-value.ts';
-import { socketOptions } from './listener-options.ts';
+import { defaultHost, defaultPorts, socketOptions } from './listener-options.ts';
 import type { DefaultContext, Fields } from './option.ts';
 import { formatOrigin, type Problems } from './problem.ts';
-import type { Stanza } from './stanza.ts';
-import { stanzaFields } from './stanza.ts';
+import { type Stanza, stanzaFields } from './stanza.ts';
 import { definitionOf } from './stanzas.ts';
 
 /** The address at which a server listens. */
@@ -17,15 +16,7 @@ export type ListenAddress =
   | { readonly host?: string; readonly port: number }
   | ({ readonly path: string } & Fields<typeof socketOptions>);
 
-/** The addresses of clickmilter's own listeners that have no Listen. */
-const defaultAddresses = {
-  milter_listener: { host: '127.0.0.1', port: 8893 },
-  http_listener: { host: '127.0.0.1', port: 8080 },
-  control_listener: { host: '127.0.0.1', port: 8894 },
-  web_listener: { host: '127.0.0.1', port: 8896 },
-} as const;
-
-export type ListenerId = keyof typeof defaultAddresses;
+type ListenerId = keyof typeof defaultPorts;
 
 /** Whether a listener is off without its stanza. */
 const isOffByDefault = (id: ListenerId) => id === 'web_listener';
@@ -39,7 +30,7 @@ export function listenAddresses(
   const listener = root.child(id);
   if (listener ? !listener.isEnabled : isOffByDefault(id)) return [];
   const sockets = listener?.childrenOf('socket') ?? [];
-  if (sockets.length === 0) return [defaultAddresses[id]];
+  if (sockets.length === 0) return [{ host: defaultHost, port: defaultPorts[id] }];
   return sockets
     .filter((socket) => socket.isEnabled)
     .flatMap((socket) => listenAddress(socket, context) ?? []);
@@ -59,7 +50,7 @@ function listenAddress(socket: Stanza, context: DefaultContext): ListenAddress |
 /** The kernel's limit (sun_path). Node silently truncates a longer path. */
 const maxPathBytes = 107;
 
-const listenerIds = Object.keys(defaultAddresses) as ListenerId[];
+const listenerIds = Object.keys(defaultPorts) as ListenerId[];
 
 /** A socket of one of clickmilter's own listeners. */
 interface Socket {
@@ -103,8 +94,7 @@ function socketsOf(root: Stanza, id: ListenerId): readonly Socket[] {
     });
   }
   if (stanza === undefined && isOffByDefault(id)) return [];
-  const { host, port } = defaultAddresses[id];
-  const listen = parseListen(`${host}:${port}`);
+  const listen = parseListen(`${defaultHost}:${defaultPorts[id]}`);
   return listen && stanza?.isEnabled !== false ? [{ listener, listen }] : [];
 }
 

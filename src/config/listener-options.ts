@@ -12,6 +12,15 @@ import {
 } from './option-types.ts';
 import { secondsType, sizeType } from './quantity-types.ts';
 
+/** Where clickmilter's own listeners listen that have no Listen. */
+export const defaultHost = '127.0.0.1';
+export const defaultPorts = {
+  milter_listener: 8893,
+  http_listener: 8080,
+  control_listener: 8894,
+  web_listener: 8896,
+} as const;
+
 const MiB = 1024 * 1024;
 
 export const milterOptions = {

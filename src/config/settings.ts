@@ -5,8 +5,7 @@ import { jsonValue } from './write-value.ts';
 
 /**
  * The settings of a configuration by their path, such as `log > level`: whether a change takes a
- * `reload` or a
- * `restart`, and a hash of the value.
+ * `reload` or a `restart`, and a hash of the value.
  */
 export type Settings = Readonly<Record<string, string>>;
 

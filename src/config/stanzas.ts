@@ -1,4 +1,11 @@
-import { httpOptions, milterOptions, socketOptions, webOptions } from './listener-options.ts';
+import {
+  defaultHost,
+  defaultPorts,
+  httpOptions,
+  milterOptions,
+  socketOptions,
+  webOptions,
+} from './listener-options.ts';
 import type { Definition, Definitions } from './option.ts';
 import {
   engagementTrackerOptions,
@@ -29,6 +36,10 @@ export interface StanzaDefinition {
   readonly reloads?: 'all' | readonly string[];
   readonly description: string;
 }
+
+/** Where a listener listens that has no Listen, in a sentence. */
+const withoutListen = (id: keyof typeof defaultPorts) =>
+  `Without a Listen it listens at ${defaultHost}:${defaultPorts[id]}.`;
 
 /** All stanzas with their options. */
 export const stanzas: readonly StanzaDefinition[] = [
@@ -91,8 +102,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     name: 'Milter_Listener',
     options: { enable, ...milterOptions },
     within: ['global'],
-    description:
-      'The milter, to which the MTA connects. Without a Listen it listens at 127.0.0.1:8893.',
+    description: `The milter, to which the MTA connects. ${withoutListen('milter_listener')}`,
   },
   {
     id: 'http_listener',
@@ -100,24 +110,21 @@ export const stanzas: readonly StanzaDefinition[] = [
     options: { enable, ...httpOptions },
     within: ['global'],
     reloads: ['contact', 'pages'],
-    description:
-      'The redirect endpoint, which readers reach, usually through a web server with TLS. Without a Listen it listens at 127.0.0.1:8080.',
+    description: `The redirect endpoint, which readers reach, usually through a web server with TLS. ${withoutListen('http_listener')}`,
   },
   {
     id: 'control_listener',
     name: 'Control_Listener',
     options: { enable },
     within: ['global'],
-    description:
-      'Health and metrics; keep them private. Without a Listen it listens at 127.0.0.1:8894.',
+    description: `Health and metrics; keep them private. ${withoutListen('control_listener')}`,
   },
   {
     id: 'web_listener',
     name: 'Web_Listener',
     options: { enable, ...webOptions },
     within: ['global'],
-    description:
-      'The engagement page: who clicked what, for operators. There is no page without this stanza. Without a Listen it listens at 127.0.0.1:8896.',
+    description: `The engagement page: who clicked what, for operators. There is no page without this stanza. ${withoutListen('web_listener')}`,
   },
   {
     id: 'socket',
