@@ -2,8 +2,13 @@ import { hash } from 'node:crypto';
 
 /** A set of numbers other than 0, in 16 to 32 bytes each: a Set of millions takes 50. */
 export class NumberSet {
-  #slots = new Float64Array(1024);
+  #slots: Float64Array;
   #size = 0;
+
+  /** @param expected how many numbers it takes without growing */
+  constructor(expected = 512) {
+    this.#slots = new Float64Array(2 ** Math.ceil(Math.log2(2 * Math.max(expected, 512))));
+  }
 
   get size(): number {
     return this.#size;
@@ -33,7 +38,8 @@ export class NumberSet {
 /** The place of a number, or the free one where it belongs. */
 function slotOf(slots: Float64Array, number: number): number {
   const mask = slots.length - 1;
-  let at = (Math.imul(number % 0x1_0000_0000, 0x9e37_79b1) >>> 4) & mask;
+  // Of a number, Math.imul takes the lower 32 bits.
+  let at = (Math.imul(number, 0x9e37_79b1) >>> 4) & mask;
   for (; slots[at] !== 0 && slots[at] !== number; at = (at + 1) & mask);
   return at;
 }

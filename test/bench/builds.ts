@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -66,4 +67,8 @@ function compile(root: string, outDir: string): void {
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
   const args = ['-p', join(root, 'tsconfig.build.json'), '--noCheck', '--outDir', outDir];
   execFileSync(tsc, args, { stdio: 'inherit' });
+  // What the engagement page sends to browsers; the first release had none.
+  const browser = join('web', 'browser');
+  if (existsSync(join(root, 'src', browser)))
+    cpSync(join(root, 'src', browser), join(outDir, browser), { recursive: true });
 }

@@ -19,6 +19,8 @@ const MAX_FOLLOWED = 8_000_000;
 /** Files of sums that are read at the same time. */
 const AT_A_TIME = 16;
 
+type Found = Awaited<ReturnType<typeof readHead>>;
+
 /** What is known of the files of counts so far: files of sums, and the lines that were read. */
 export class KnownCounts {
   /** Lines that could not be read. */
@@ -28,7 +30,11 @@ export class KnownCounts {
   /** How much of each file is known, by its name. */
   readonly #read = new Map<string, number>();
   /** Messages and links that have been clicked, and by people. */
-  readonly #clicked = new NumberSet();
+  readonly #clicked: NumberSet;
+
+  private constructor(firsts: number) {
+    this.#clicked = new NumberSet(Math.min(firsts, MAX_FOLLOWED));
+  }
 
   /**
    * Reads the heads of files of sums.
@@ -40,24 +46,24 @@ export class KnownCounts {
     files: readonly SizedCountFile[],
     failed: (file: SumsFile, error: unknown) => void,
   ): Promise<KnownCounts> {
-    const known = new KnownCounts();
-    const sizes = new Map(files.map(({ path, size }) => [basename(path), size]));
     const all = [...sums];
+    const found: Found[] = [];
     for (let start = 0; start < all.length; start += AT_A_TIME) {
-      const some = all.slice(start, start + AT_A_TIME);
-      const found = await Promise.all(
-        some.map((file) => readHead(file).catch((error: unknown) => failed(file, error))),
-      );
-      for (const one of found) if (one !== undefined) known.#add(one, sizes);
+      const heads = all
+        .slice(start, start + AT_A_TIME)
+        .map((file) => readHead(file).catch((error: unknown) => failed(file, error)));
+      for (const one of await Promise.all(heads)) if (one !== undefined) found.push(one);
     }
+    const sizes = new Map(files.map(({ path, size }) => [basename(path), size]));
+    const valid = found.filter(({ head }) =>
+      [...head.read].every(([name, bytes]) => (sizes.get(name) ?? -1) >= bytes),
+    );
+    const known = new KnownCounts(valid.reduce((sum, { firsts }) => sum + firsts.length, 0));
+    for (const one of valid) known.#add(one);
     return known;
   }
 
-  #add(
-    { head, firsts }: { readonly head: SumsHead; readonly firsts: Float64Array },
-    sizes: ReadonlyMap<string, number>,
-  ): void {
-    if ([...head.read].some(([name, bytes]) => (sizes.get(name) ?? -1) < bytes)) return;
+  #add({ head, firsts }: Found): void {
     this.sums.set(head.day, head);
     this.unreadable += head.unreadable;
     for (const [name, bytes] of head.read) this.#read.set(name, bytes);
