@@ -112,8 +112,7 @@ function encode({ read, unreadable, firsts, tables }: DaySums): Buffer {
       return [number, end, checkOf(bytes)];
     }),
   ];
-  const numbers = Buffer.alloc(NUMBER_BYTES * all.length);
-  for (const [at, number] of all.entries()) numbers.writeDoubleLE(number, NUMBER_BYTES * at);
+  const numbers = Buffer.from(Float64Array.from(all).buffer);
   const counts = { unreadable, firsts: firsts.length, blocks: blocks.length };
   const head = JSON.stringify({ version: VERSION, read: [...read], ...counts });
   return Buffer.concat([
@@ -187,7 +186,7 @@ async function readUpTo(handle: FileHandle, length: number): Promise<Buffer> {
 
 function numbersIn(bytes: Buffer, count: number): Float64Array {
   const numbers = new Float64Array(count);
-  for (let at = 0; at < count; at++) numbers[at] = bytes.readDoubleLE(NUMBER_BYTES * at);
+  bytes.copy(new Uint8Array(numbers.buffer));
   return numbers;
 }
 

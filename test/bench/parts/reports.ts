@@ -62,6 +62,7 @@ async function compare(bench: Bench, where: string, { open, settings }: Backend)
     });
     for (const [figure, which] of [
       ['first', 'first view after a start'],
+      ['cpu', 'CPU of the first view'],
       ['later', 'later view'],
     ] as const) {
       const [alone, among] = [rounds.median('one', figure), rounds.median('year', figure)];
@@ -88,7 +89,10 @@ async function count(store: Store, campaigns: number): Promise<void> {
   await store.close();
 }
 
-/** Starts the page alone, and times its first view and the least of later ones, in milliseconds. */
+/**
+ * Starts the page alone, and measures its first view, the CPU of that, which other programs slow
+ * down less, and the least of later views, in milliseconds.
+ */
 async function timesOf(bench: Bench, name: string, settings: string, path: string) {
   const page = await listening(bench, `${name}-page`, (socket) => [
     process.execPath,
@@ -99,11 +103,13 @@ async function timesOf(bench: Bench, name: string, settings: string, path: strin
     '--role',
     'web',
   ]);
+  const cpuBefore = page.process.cpu();
   const first = await timeOf(page.socket, path);
+  const cpu = (page.process.cpu() - cpuBefore) / 1000;
   const later: number[] = [];
   while (later.length < LATER) later.push(await timeOf(page.socket, path));
   await page.process.peer.stop();
-  return { first, later: Math.min(...later) };
+  return { first, cpu, later: Math.min(...later) };
 }
 
 function confOf(bench: Bench, name: string, settings: string, socket: string): string {
