@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { follow } from '../helpers/follow.ts';
@@ -8,9 +7,11 @@ import { poll } from '../helpers/poll.ts';
 import { slowness } from '../helpers/slowness.ts';
 import { send } from '../helpers/smtp-client.ts';
 import { linkOf, type MailServer, startMailServer } from './mail-server.ts';
+import { ask, openStream } from './page-client.ts';
 
 const CONF = '/etc/clickmilter/clickmilter.conf';
 const UNITS = 'clickmilter-web.service clickmilter-web.socket clickmilter-web-control.socket';
+const DROP_IN = '/etc/systemd/system/clickmilter-web.socket.d';
 const TOKEN_FILE = '/etc/clickmilter/web-token';
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/engagement.md'), 'utf8');
 
@@ -195,16 +196,20 @@ describe.each(suites)('%s', (suite) => {
     await load.end([250], ['302']);
   });
 
+  test('at another address, by the commands of docs/engagement.md', async () => {
+    await listenAt('127.0.0.1:8898');
+    expect((await ask('/', {}, 8898)).status).toBe(200);
+    await expect(ask('/')).rejects.toThrow('ECONNREFUSED');
+    expect((await doctor())[0]).toMatch(
+      /^ok 127\.0\.0\.1:8898: every user of this host could look/,
+    );
+  });
+
   test('open to other hosts without token_file it ends with 78, and is not started again until mended', async () => {
     const { machine } = server;
-    await machine.run(`sed -i '/token_file/d' ${CONF}; clickmilter check
-      mkdir -p /etc/systemd/system/clickmilter-web.socket.d
-      printf '[Socket]\\nListenStream=\\nListenStream=0.0.0.0:8896\\n' \\
-        >/etc/systemd/system/clickmilter-web.socket.d/override.conf
-      systemctl daemon-reload
-      systemctl stop clickmilter-web
-      systemctl restart clickmilter-web.socket`);
+    await machine.run(`sed -i '/token_file/d' ${CONF}; clickmilter check`);
     const since = await machine.run('date +%s');
+    await listenAt('0.0.0.0:8896');
     await ask('/').catch(() => {});
     await poll('the socket to close', async () => {
       const { output } = await machine.sh('systemctl is-active clickmilter-web.socket');
@@ -219,12 +224,11 @@ describe.each(suites)('%s', (suite) => {
     const log = await machine.run(`journalctl -u clickmilter-web --since=@${since.trim()} -o cat`);
     expect(log.match(/^Starting /gm)).toHaveLength(1);
     expect(log).toContain('set token_file in Web_Listener');
-    expect(await send(25, 'Subject: x\r\n\r\nhttps://example.com/\r\n')).toMatchObject({
-      code: 250,
-    });
+    const mail = 'Subject: x\r\n\r\nhttps://example.com/\r\n';
+    expect((await send(25, mail)).code).toBe(250);
 
     // What the log says, once the address is that of this host again.
-    await machine.run(`rm -r /etc/systemd/system/clickmilter-web.socket.d; systemctl daemon-reload
+    await machine.run(`rm -r ${DROP_IN}; systemctl daemon-reload
       ${/Mend it, then: (.*)$/m.exec(log)?.[1]}`);
     expect((await ask('/')).status).toBe(200);
   });
@@ -253,6 +257,16 @@ describe.each(suites)('%s', (suite) => {
   });
 });
 
+/** Has systemd listen at another address, by the commands of docs/engagement.md. */
+async function listenAt(address: string): Promise<void> {
+  const [, restart] = /then\s`(systemctl stop [^`]*)`/.exec(section('Turn it on')) ?? [];
+  expect(restart).toContain('clickmilter-web.socket');
+  await server.machine.run(`mkdir -p ${DROP_IN}
+    printf '[Socket]\\nListenStream=\\nListenStream=%s\\n' ${address} >${DROP_IN}/override.conf
+    systemctl daemon-reload
+    ${restart}`);
+}
+
 /** What doctor finds about the page. */
 async function doctor(): Promise<readonly string[]> {
   const { output } = await server.machine.sh('clickmilter doctor');
@@ -276,33 +290,4 @@ function commandsOf(title: string, ...programs: readonly string[]): readonly str
   const wanted = [...lines].filter(([, , program = '']) => programs.includes(program));
   expect(wanted).not.toEqual([]);
   return wanted.map(([, command = '']) => command);
-}
-
-function open(path: string, headers = {}, port = 8896): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    // A connection of its own: the service restarts meanwhile.
-    request({ host: '127.0.0.1', port, path, headers, agent: false }, resolve)
-      .on('error', reject)
-      .end();
-  });
-}
-
-async function ask(path: string, headers: Readonly<Record<string, string>> = {}, port = 8896) {
-  const answer = await open(path, headers, port);
-  let text = '';
-  for await (const chunk of answer.setEncoding('utf8')) text += chunk;
-  return { status: answer.statusCode, text };
-}
-
-/** Looks at clicks as they come. */
-async function openStream() {
-  const answer = await open('/live/events');
-  expect(answer.statusCode).toBe(200);
-  let text = '';
-  answer.setEncoding('utf8').on('data', (chunk) => {
-    text += chunk;
-  });
-  answer.on('error', () => {}); // a stop breaks it off
-  const ended = new Promise((resolve) => answer.once('close', resolve));
-  return { text: () => text, ended, close: () => answer.destroy() };
 }
