@@ -139,6 +139,7 @@ async function removeUseless(
   const unfinished = (await readdir(folder)).filter((name) => UNFINISHED.test(name));
   const useless = listed.map(({ path }) => path).filter((path) => !useful.has(path));
   for (const path of [...useless, ...unfinished.map((name) => join(folder, name))]) {
-    await removeFile(path);
+    // One that stays is not used: the next sums of its day are newer.
+    await removeFile(path).catch(() => false);
   }
 }

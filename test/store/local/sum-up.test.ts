@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -256,15 +256,18 @@ describe('sums that cannot be used', () => {
     expect(await listSums(folder)).toHaveLength(3);
   });
 
-  test('what a crash left is removed, and a link that leads nowhere hurts nobody', async () => {
+  test('what a crash left is removed, and a link or folder in the place of sums hurts nobody', async () => {
     const unfinished = join(folder, `counts-${TODAY}.1764417600000.sums.17.tmp`);
     await writeFile(unfinished, '3 {"ver');
-    const folderInPlace = join(folder, `counts-${daysAgo(1)}.1764417600001.sums`);
-    await (await import('node:fs/promises')).symlink('none', folderInPlace);
+    await mkdir(join(folder, `counts-${daysAgo(2)}.1764417600002.sums`));
+    const link = join(folder, `counts-${daysAgo(1)}.1764417600001.sums`);
+    await symlink('none', link);
     const { total } = await new FileReport(folder, log.logger).report({ by: 'day' });
     expect(total.clicks).toBe(15);
     await sumUp();
-    expect((await readdir(folder)).filter((name) => name.includes('17644176'))).toEqual([]);
+    const left = (await readdir(folder)).filter((name) => name.includes('17644176'));
+    expect(left).toEqual([`counts-${daysAgo(2)}.1764417600002.sums`]);
+    expect(await listSums(folder)).toHaveLength(6);
   });
 });
 
