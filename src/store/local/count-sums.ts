@@ -5,15 +5,16 @@ import { noneIfGone, replaceFile } from '../../lib/files.ts';
 import { numberOf } from '../../lib/number-set.ts';
 import { getOrMake, parseJson } from '../../lib/values.ts';
 import { countOf, formatNumbers, type Numbers, parseNumbers } from '../counting.ts';
-import { REPORT_BY, REPORT_SCOPES, type ReportBy } from '../store.ts';
-import { type Rows, type Scope, sizeOf } from '../tallies.ts';
+import { REPORT_BY, REPORT_SCOPES, type ReportBy, type ReportScope } from '../store.ts';
+import { type Rows, type Scope, sizeOf, type Table } from '../tallies.ts';
 
 /*
  * A file of sums: what the lines of one UTC day add up to, so that a report need not read them.
  * It has a line with a check sum and its head in JSON; then, in numbers of 8 bytes, the first
- * clicks, and three for each block: the digest of its scope, its end and its check sum; then the
- * blocks, each a JSON array of a scope and its tables. The first check sum is that of the head and
- * the numbers.
+ * clicks, and three for each block: the digest of its name, its end and its check sum; then the
+ * blocks, each a JSON array of a scope and its tables. Each table of all mail is a block; so are
+ * the tables of a campaign, pathway or tag. The first check sum is that of the head and the
+ * numbers.
  */
 
 /** A file `counts-DAY.TIME.sums`. It never changes: a later one takes its place. */
@@ -21,6 +22,9 @@ export interface SumsFile {
   readonly day: string;
   readonly path: string;
 }
+
+/** A table of a day that is known. */
+type TableOfDay = Pick<Table, 'by' | 'scope'>;
 
 /** What the lines of a day add up to. */
 export interface DaySums {
@@ -38,7 +42,7 @@ export interface SumsHead extends Omit<DaySums, 'firsts' | 'tables'>, SumsFile {
   readonly bytes: number;
   /** Where the first block begins. */
   readonly start: number;
-  /** Of each block the number of its scope, its end, counted from `start`, and its check sum. */
+  /** Of each block the number of its name, its end, counted from `start`, and its check sum. */
   readonly blocks: Float64Array;
 }
 
@@ -95,14 +99,14 @@ export async function writeSums(
 }
 
 function encode({ read, unreadable, firsts, tables }: DaySums): Buffer {
-  const blocks = blocksOf(tables).map(([scope, of]) => {
-    const name = scope === undefined ? [] : [scope.by, scope.value];
+  const blocks = blocksOf(tables).map(([{ by, scope }, of]) => {
+    const within = scope === undefined ? [] : [scope.by, scope.value];
     const rows = of.map(({ table, rows }) => [
       table.by,
       [...rows].flatMap(([key, numbers]) => [key, formatNumbers(numbers)]),
     ]);
-    const bytes = Buffer.from(JSON.stringify([name, Object.fromEntries(rows)]));
-    return { number: numberOf(blockName(scope)), bytes };
+    const bytes = Buffer.from(JSON.stringify([within, Object.fromEntries(rows)]));
+    return { number: numberOf(blockName({ by, scope })), bytes };
   });
   let end = 0;
   const all = [
@@ -126,22 +130,27 @@ function encode({ read, unreadable, firsts, tables }: DaySums): Buffer {
  * The tables of all mail; then those of each campaign, pathway and tag that has a row in them, if
  * any: no report reads others.
  */
-function blocksOf(tables: readonly Rows[]): [Scope | undefined, readonly Rows[]][] {
+function blocksOf(tables: readonly Rows[]): [TableOfDay, readonly Rows[]][] {
   const byName = new Map<string, Rows[]>();
-  for (const one of tables) getOrMake(byName, blockName(one.table.scope), () => []).push(one);
-  const ofAllMail = byName.get('') ?? [];
-  const scopes = REPORT_SCOPES.flatMap((by) => {
-    const names = ofAllMail.find(({ table }) => table.by === by)?.rows.keys() ?? [];
-    return [...names].map((value): Scope => ({ by, value }));
-  });
-  return [undefined, ...scopes].map((scope) => [scope, byName.get(blockName(scope)) ?? []]);
+  for (const one of tables) getOrMake(byName, blockName(one.table), () => []).push(one);
+  const ofAllMail = tables.filter(({ table }) => table.scope === undefined);
+  const scoped = ofAllMail.flatMap(({ table: { by }, rows }) =>
+    isScope(by) ? [...rows.keys()].map((value): TableOfDay => ({ by, scope: { by, value } })) : [],
+  );
+  return [
+    ...ofAllMail.map((one): [TableOfDay, readonly Rows[]] => [one.table, [one]]),
+    ...scoped.map((of): [TableOfDay, readonly Rows[]] => [of, byName.get(blockName(of)) ?? []]),
+  ];
 }
 
 function checkOf(...parts: readonly Buffer[]): number {
   return parts.reduce((sum, part) => crc32(part, sum), 0);
 }
 
-const blockName = (scope: Scope | undefined) => (scope ? `${scope.by} ${scope.value}` : '');
+/** The block that holds a table. */
+export function blockName({ by, scope }: TableOfDay): string {
+  return scope === undefined ? by : `${scope.by} ${scope.value}`;
+}
 
 /**
  * Reads everything but the tables.
@@ -192,15 +201,15 @@ function numbersIn(bytes: Buffer, count: number): Float64Array {
 
 /** Whether a campaign, pathway or tag has a row among all mail. */
 export function hasRow(head: SumsHead, scope: Scope): boolean {
-  return blockAt(head, scope) !== undefined;
+  return blockAt(head, { by: scope.by, scope }) !== undefined;
 }
 
 /**
- * Reads the tables of a campaign, pathway or tag, or of all mail.
+ * Reads a table of all mail, or all tables of a campaign, pathway or tag.
  * @throws Error as `readHead` does
  */
-export async function readTables(head: SumsHead, scope?: Scope): Promise<Rows[]> {
-  const at = blockAt(head, scope);
+export async function readTables(head: SumsHead, of: TableOfDay): Promise<Rows[]> {
+  const at = blockAt(head, of);
   return at === undefined ? [] : within(head.path, (handle) => readBlock(handle, head, at));
 }
 
@@ -215,8 +224,8 @@ export async function readAllTables(head: SumsHead): Promise<Rows[]> {
   });
 }
 
-function blockAt({ blocks }: SumsHead, scope: Scope | undefined): number | undefined {
-  const number = numberOf(blockName(scope));
+function blockAt({ blocks }: SumsHead, of: TableOfDay): number | undefined {
+  const number = numberOf(blockName(of));
   for (let at = 0; at < blocks.length; at += PER_BLOCK) if (blocks[at] === number) return at;
   return undefined;
 }
@@ -266,10 +275,9 @@ function tablesOf(text: string, day: string): Rows[] {
 function scopeOf(name: unknown): Scope | undefined {
   const [word, value]: unknown[] = Array.isArray(name) ? name : [undefined];
   if (Array.isArray(name) && name.length === 0) return undefined;
-  const by = REPORT_SCOPES.find((one) => one === word);
-  if (by === undefined || typeof value !== 'string')
+  if (typeof word !== 'string' || !isScope(word) || typeof value !== 'string')
     throw new UnusableSums('tables', 'a campaign, pathway or tag');
-  return { by, value };
+  return { by: word, value };
 }
 
 function rowsOf(flat: readonly unknown[]): Map<string, Numbers> {
@@ -286,4 +294,8 @@ function rowsOf(flat: readonly unknown[]): Map<string, Numbers> {
 
 function isBreakdown(by: string): by is ReportBy {
   return REPORT_BY.includes(by as ReportBy);
+}
+
+function isScope(by: string): by is ReportScope {
+  return REPORT_SCOPES.includes(by as ReportScope);
 }

@@ -5,7 +5,7 @@ import { getOrMake } from '../../lib/values.ts';
 import { countedText, dayAndHour } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
 import type { Report, ReportQuery, Reports, SentAt } from '../store.ts';
-import { type Scope, Tallies } from '../tallies.ts';
+import { type Table, Tallies } from '../tallies.ts';
 import {
   type CountFile,
   listCountFiles,
@@ -14,6 +14,7 @@ import {
   withSizes,
 } from './count-file.ts';
 import {
+  blockName,
   hasRow,
   listSums,
   newestSums,
@@ -127,30 +128,31 @@ export class FileReport implements Reports {
    * @returns false where a file cannot be read: its lines have to be read instead
    */
   async #load(
-    { scope }: ReportSum,
+    sum: ReportSum,
     { known, tallies, loaded }: Reading,
     days: readonly string[],
   ): Promise<boolean> {
-    const wanted = days.flatMap((day): [SumsHead, Scope?][] => {
+    const { scope } = sum;
+    const wanted = days.flatMap((day): [SumsHead, Table][] => {
       const head = known.sums.get(day);
-      if (head === undefined) return [];
-      if (scope === undefined) return [[head]];
-      return hasRow(head, scope) ? [[head], [head, scope]] : [];
+      if (head === undefined || (scope !== undefined && !hasRow(head, scope))) return [];
+      const tables = [sum.totalOf(day).table, sum.tableOf(day)];
+      return tables.flatMap((table) => (table === undefined ? [] : [[head, table]]));
     });
     for (let start = 0; start < wanted.length; start += AT_A_TIME) {
       const some = wanted.slice(start, start + AT_A_TIME);
-      const load = ([head, of]: (typeof some)[number]) =>
-        getOrMake(loaded, `${head.day} ${of?.by} ${of?.value}`, () =>
-          this.#loadTables(tallies, head, of),
+      const load = ([head, table]: (typeof some)[number]) =>
+        getOrMake(loaded, `${head.day} ${blockName(table)}`, () =>
+          this.#loadTables(tallies, head, table),
         );
       if ((await Promise.all(some.map(load))).includes(false)) return false;
     }
     return true;
   }
 
-  async #loadTables(tallies: Tallies, head: SumsHead, scope?: Scope): Promise<boolean> {
+  async #loadTables(tallies: Tallies, head: SumsHead, of: Table): Promise<boolean> {
     try {
-      for (const table of await readTables(head, scope)) tallies.addTable(table);
+      for (const table of await readTables(head, of)) tallies.addTable(table);
       return true;
     } catch (error) {
       this.#leaveOut(head, error);
