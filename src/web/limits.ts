@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Metrics } from '../lib/metrics.ts';
 import { EVENTS_PATH } from './live.ts';
 import { refuse } from './respond.ts';
@@ -12,10 +12,13 @@ const MAX_UNANSWERED = 8;
 
 /**
  * Refuses views while too many are in progress. Requests count from the end of their body on, and
- * only those that may look: a stranger who sends or reads slowly takes no place.
+ * only those that may look: a stranger who sends or reads slowly takes no place. A view whose client
+ * has gone counts until its work is done.
  */
 export function limitRequests(app: FastifyInstance, maxRequests: number, metrics: Metrics): void {
   let inProgress = 0;
+  /** What waits for the work of each view. */
+  const working = new WeakMap<FastifyRequest, () => void>();
   metrics.count('web_refused_total', { limit: 'max_requests' }, 0);
   app.addHook('preValidation', async (request, reply) => {
     const { url, config } = request.routeOptions;
@@ -27,8 +30,13 @@ export function limitRequests(app: FastifyInstance, maxRequests: number, metrics
       return refuse(request, reply, 503, 'too many requests are in progress: try again');
     }
     inProgress++;
-    reply.raw.once('close', () => inProgress--);
+    const done = new Promise<void>((resolve) => working.set(request, resolve));
+    reply.raw.once('close', async () => {
+      await done;
+      inProgress--;
+    });
   });
+  app.addHook('onSend', async (request) => working.get(request)?.());
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;

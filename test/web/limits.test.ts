@@ -2,14 +2,19 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { noNumbers } from '../../src/store/counting.ts';
+import type { Report } from '../../src/store/store.ts';
 import { LoginToken } from '../../src/web/login-token.ts';
 import { openWeb } from '../helpers/web.ts';
 
 const STRANGER = 'Host: localhost\r\nOrigin: http://localhost\r\nX-Forwarded-For: 192.0.2.1\r\n';
 
+const TOTAL = { key: '', ...noNumbers() };
+
 /** The page on a port, for one request at a time. */
-async function serve() {
-  const web = await openWeb({ maxRequests: 1, token: new LoginToken('0123456789abcdef') });
+async function serve(options: Parameters<typeof openWeb>[0] = {}) {
+  const token = new LoginToken('0123456789abcdef');
+  const web = await openWeb({ maxRequests: 1, token, ...options });
   const server = createServer();
   web.attach(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -48,6 +53,27 @@ test('strangers who do not read take no place from those who look', async () => 
     unsent = response.writableFinished ? 0 : response.writableLength;
   }
   expect((await fetch(`${url}/rows?by=day`)).status).toBe(200);
+});
+
+test('a view goes on taking its place after its client has gone, until it is done', async () => {
+  let finish = (_report: Report) => {};
+  const waiting = new Promise<Report>((resolve) => {
+    finish = resolve;
+  });
+  const reports = { report: () => waiting, clicksOf: async () => [] };
+  const { server, open, url } = await serve({ reports });
+  const asked = once(server, 'request');
+  const socket = open('GET /rows?by=day HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const [, response] = await asked;
+  await new Promise(setImmediate);
+  const closed = once(response, 'close');
+  socket.destroy();
+  await closed;
+  const answered = AbortSignal.timeout(2000);
+  const next = await fetch(`${url}/rows?by=day`, { signal: answered }).catch(() => undefined);
+  expect(next?.status).toBe(503);
+  finish({ rows: [], total: TOTAL, unreadable: 0 });
+  await expect.poll(async () => (await fetch(`${url}/rows?by=day`)).status).toBe(200);
 });
 
 test('a connection that asks again and again without an answer is dropped', async () => {
