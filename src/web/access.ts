@@ -123,7 +123,8 @@ export function assertMayChange(request: FastifyRequest): void {
 /** @throws Forbidden for a form that is not of this session */
 export function assertOwnForm({ access, body }: FastifyRequest): void {
   if (access.hasBearer) return;
-  const sent = Buffer.from(String(Object(body)[FORM_TOKEN]));
+  const { [FORM_TOKEN]: text } = Object(body) as Record<string, unknown>;
+  const sent = Buffer.from(typeof text === 'string' ? text : '');
   const expected = access.session && Buffer.from(access.session.formToken);
   if (expected?.length === sent.length && timingSafeEqual(expected, sent)) return;
   throw new Forbidden('this form is not of your session any more: load its page again');

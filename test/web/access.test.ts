@@ -58,6 +58,7 @@ describe('a change', () => {
     ['a form of another session', { form_token: 'x'.repeat(32) }, {}, 403],
     ['no token', { form_token: undefined }, {}, 403],
     ['a token that is none', { form_token: { length: 32 } }, {}, 403],
+    ['a token that has no text', { form_token: { toString: 1 } }, {}, 403],
     ['another origin', {}, { origin: 'http://localhost:1' }, 403],
     ['another host name', {}, { host: 'evil.example', origin: 'http://evil.example' }, 421],
   ])('with %s', async (_name, payload, headers, status) => {
