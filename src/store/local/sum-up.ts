@@ -31,6 +31,8 @@ export interface SumUpOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How long it rests until it says again that it is there: a lease ends after 10 seconds. */
+const HOLD_MS = 1_000;
 /** Rows of a day, in some 40 MB. */
 const MAX_ROWS = 200_000;
 const UNFINISHED = /^counts-[\d-]+\.\d+\.sums\.\d+\.tmp$/;
@@ -51,8 +53,12 @@ export async function sumUpCounts(options: SumUpOptions): Promise<void> {
   if (!(await lease.hold())) return;
   let begun = performance.now();
   const pause = async () => {
-    await sleep(rest * (performance.now() - begun), undefined, { ref: false, signal });
-    if (!(await lease.hold())) throw new Error('another process took over');
+    let left = rest * (performance.now() - begun);
+    do {
+      await sleep(Math.min(left, HOLD_MS), undefined, { ref: false, signal });
+      if (!(await lease.hold())) throw new Error('another process took over');
+      left -= HOLD_MS;
+    } while (left > 0);
     begun = performance.now();
   };
   try {

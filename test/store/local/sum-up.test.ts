@@ -292,6 +292,21 @@ describe('summing up', () => {
     expect(await readdir(folder)).toEqual(before);
   });
 
+  test('holds its right while it rests, however long that is', async () => {
+    await example(2);
+    vi.useRealTimers();
+    const stopped = new AbortController();
+    const summing = sumUp({ rest: 1e9, signal: stopped.signal });
+    const file = join(folder, 'counts.lease.json');
+    const until = async () => JSON.parse(await readFile(file, 'utf8')).until as number;
+    await expect.poll(until).toBeGreaterThan(0);
+    const first = await until();
+    await expect.poll(until, { timeout: 8_000, interval: 100 }).toBeGreaterThan(first);
+    stopped.abort();
+    await summing;
+    expect(await countsLease(folder).hold()).toBe(true);
+  }, 10_000);
+
   test('a torn line at the end of a file is no reason to begin again', async () => {
     await example();
     const [file] = await listCountFiles(folder);
