@@ -37,11 +37,19 @@ describe('clickmilter.conf', () => {
 
   test('loads without a word, on embedded defaults', () => {
     expect(shipped.problems).toEqual([]);
-    const { linkStore, milter, http, control, smtpapi } = shipped.config ?? {};
-    expect({ linkStore, milter: milter?.listen, http: http?.listen, control, smtpapi }).toEqual({
+    const { linkStore, milter, http, web, control, smtpapi } = shipped.config ?? {};
+    expect({
+      linkStore,
+      milter: milter?.listen,
+      http: http?.listen,
+      web: web?.listen,
+      control,
+      smtpapi,
+    }).toEqual({
       linkStore: 'sealed',
       milter: [{ host: '127.0.0.1', port: 8893 }],
       http: [{ host: '127.0.0.1', port: 8080 }],
+      web: [{ host: '127.0.0.1', port: 8896 }],
       control: { listen: [{ host: '127.0.0.1', port: 8894 }] },
       smtpapi: true,
     });
