@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
 import type { FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { formatAddress, isLoopback, parseAddress } from '../lib/address.ts';
+import { formatAddress, parseAddress } from '../lib/address.ts';
 import { type Detail, type Logger, shownTarget } from '../lib/logger.ts';
 import { RulingRefused, type Rulings } from '../store/rulings.ts';
 import type { Store } from '../store/store.ts';
 import { BadRequest } from './errors.ts';
+import { clientOf } from './rights.ts';
 
 /** What changes need. */
 export interface ChangeSources {
@@ -135,15 +136,8 @@ async function apply(
 }
 
 /** Who asks for a change: where the login comes from, or the unix socket, and this host. */
-function operatorOf({ headers, raw, access }: FastifyRequest): string {
-  const remote = parseAddress(raw.socket.remoteAddress ?? '');
-  const forwarded = parseAddress(
-    String(headers['x-forwarded-for'] ?? '')
-      .split(',')
-      .at(-1) ?? '',
-  );
-  const isProxied = remote === undefined || isLoopback(remote);
-  const client = (isProxied ? forwarded : undefined) ?? remote;
+function operatorOf({ raw, access }: FastifyRequest): string {
+  const client = parseAddress(clientOf(raw) ?? '');
   const place = client === undefined ? '' : ` from ${formatAddress(client)}`;
   const hasLogin = access.hasBearer || access.session?.hasLogin === true;
   return `${hasLogin ? `login${place}` : 'unix socket'}, page@${hostname()}`.slice(0, 200);

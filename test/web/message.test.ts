@@ -271,6 +271,19 @@ describe('changes', () => {
     expect((await found(web, id)).links[0]).toMatchObject({ blocked: 'message' });
   });
 
+  test.each([
+    [{ 'x-forwarded-for': '198.51.100.7, 203.0.113.9' }, '203.0.113.9'],
+    [{ 'x-forwarded-for': '203.0.113.9, 127.0.0.1' }, '203.0.113.9'],
+    [{ 'x-real-ip': '203.0.113.9' }, '203.0.113.9'],
+  ])('by a proxy with %j are of its client', async (headers, client) => {
+    const web = await withLogin();
+    const { id } = await send(web);
+    const form = { action: 'retarget', what: id, to: 'https://www.example.com/' };
+    expect((await post(web, form, { ...BEARER, ...headers })).statusCode).toBe(200);
+    const found = await web.get(`/message?find=${id}`, { ...BEARER, accept: 'application/json' });
+    expect(found.body).toContain(`"retargeted_by":"login from ${client}, page@`);
+  });
+
   test('a ruling about a link holds for the tokens of earlier releases too', async () => {
     const web = await withLogin();
     const { id } = await send(web);
