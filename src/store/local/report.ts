@@ -32,8 +32,8 @@ const AT_A_TIME = 16;
 
 /** What reports read from. It goes on with the lines that are added to the files. */
 interface Reading {
-  /** The files of sums there were when it began. */
-  readonly listed: ReadonlyMap<string, SumsFile>;
+  /** The days of which there were sums when it began. */
+  readonly summed: ReadonlySet<string>;
   readonly known: KnownCounts;
   /** The lines that are in no sums, and the tables of sums that were asked for. */
   readonly tallies: Tallies;
@@ -99,17 +99,18 @@ export class FileReport implements Reports {
     const gone = [...this.#unusable].filter((path) => !sums.some((file) => file.path === path));
     for (const path of gone) this.#unusable.delete(path);
     const listed = newestSums(sums.filter(({ path }) => !this.#unusable.has(path)));
-    if (!this.#reading || !isOf(this.#reading, listed, files)) {
-      this.#reading = await this.#begin(listed, files);
-    }
-    const { known, tallies } = this.#reading;
+    const before = this.#reading;
+    const isGoneOn = before !== undefined && isOf(before, listed, files);
+    const reading = isGoneOn ? before : await this.#begin(listed, files);
+    this.#reading = reading;
+    const { known, tallies } = reading;
     for (const file of files) {
       const bytes = known.bytesOf(file);
       if (bytes > 0 && bytes === file.size) continue;
       await this.#orWithout(file, () => known.readOn(file, tallies, setImmediate));
     }
-    this.#reading.days = new Set(files.map(({ day }) => day));
-    return this.#reading;
+    reading.days = new Set(files.map(({ day }) => day));
+    return reading;
   }
 
   async #begin(
@@ -120,7 +121,8 @@ export class FileReport implements Reports {
       this.#leaveOut(...failed),
     );
     const tallies = new Tallies(MAX_ROWS);
-    return { listed, known, tallies, loaded: new Map(), days: new Set() };
+    const summed = new Set(listed.keys());
+    return { summed, known, tallies, loaded: new Map(), days: new Set() };
   }
 
   /**
@@ -161,6 +163,8 @@ export class FileReport implements Reports {
   }
 
   #leaveOut({ path }: SumsFile, error: unknown): void {
+    // What it has of the day cannot be completed: the next look begins again.
+    this.#reading = undefined;
     const isKnown = this.#unusable.has(path);
     this.#unusable.add(path);
     // A newer one took its place.
@@ -194,15 +198,16 @@ export class FileReport implements Reports {
   }
 }
 
-/** Whether nothing is newer than what was read, or lost: the writer of a file met a full disk. */
+/**
+ * Whether what was read can be gone on with: newer sums of a day say nothing that is not known.
+ * Lines may be lost: the writer of a file met a full disk.
+ */
 function isOf(
-  { listed, known, tallies, loaded }: Reading,
+  { summed, known, tallies, loaded }: Reading,
   sums: ReadonlyMap<string, SumsFile>,
   files: readonly SizedCountFile[],
 ): boolean {
-  const isSame =
-    sums.size === listed.size &&
-    [...sums].every(([day, { path }]) => listed.get(day)?.path === path);
+  const isSame = sums.size === summed.size && [...sums.keys()].every((day) => summed.has(day));
   return isSame && known.isOf(files) && !(tallies.isFull && loaded.size > 0);
 }
 

@@ -185,6 +185,35 @@ describe('a first view', () => {
   });
 });
 
+test('a view after newer sums of today reads the tables of no day again', async () => {
+  await example();
+  await sumUp();
+  const report = new FileReport(folder, log.logger);
+  await reportsOf(report);
+  for (const { day, path } of await listSums(folder)) {
+    const bytes = await readFile(path);
+    if (day !== TODAY) await writeFile(path, bytes.fill(63, bytes.indexOf('[[],{')));
+  }
+  click(0, 'm9');
+  await counters.flush();
+  await sumUp();
+  expect((await report.report({ by: 'day' })).total.clicks).toBe(16);
+  expect(log.lines).toEqual([]);
+});
+
+test('a table of sums in whose place newer ones came is read from these', async () => {
+  await example();
+  await sumUp();
+  const report = new FileReport(folder, log.logger);
+  await report.report({ by: 'day' });
+  click(0, 'm9');
+  click(1, 'm9');
+  await counters.flush();
+  await sumUp();
+  expect(await reportsOf(report)).toEqual(await reportsOf(new FileReport(folder)));
+  expect(log.lines).toEqual([]);
+});
+
 describe('sums that cannot be used', () => {
   const some = QUERIES.filter((_, at) => at % 5 === 0);
   const warning = (path: string | undefined) => ({
