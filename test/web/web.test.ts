@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
 import type { Report, Reports } from '../../src/store/store.ts';
+import { seededWeb } from '../helpers/seeded-web.ts';
 import { openWeb } from '../helpers/web.ts';
 
 const failing = (error: Error): Reports => ({
@@ -23,6 +24,22 @@ describe.each(['/', '/rows?by=link', '/rows.csv?by=link'])('%s', (url) => {
     expect(page.body).not.toMatch(/secret|<away>/);
     expect(await json(url)).toEqual({ status, body: { error: sentence } });
   });
+});
+
+test('no view but Live reads events', async () => {
+  const { store, get, examples } = await seededWeb();
+  const read = [vi.spyOn(store.events, 'openReader'), vi.spyOn(store.events, 'recent')];
+  const more = [
+    '/campaign/preview?campaign=spring',
+    '/campaign.csv?campaign=spring&table=not_shown',
+  ];
+  const narrowed = ['/?pathway=news', '/?tag=a', '/rows?by=position&campaign=spring'];
+  for (const url of ['/', ...Object.values(examples), ...more, ...narrowed]) {
+    expect([url, (await get(url)).statusCode]).toEqual([url, 200]);
+  }
+  for (const one of read) expect(one).not.toHaveBeenCalled();
+  await get('/live');
+  for (const one of read) expect(one).toHaveBeenCalled();
 });
 
 test('more requests than may be in progress are refused at once, and only they', async () => {
