@@ -5,7 +5,7 @@ import { removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure } from '../../lib/logger.ts';
 import { dayAndHour } from '../counting.ts';
 import type { Lease } from '../store.ts';
-import { Tallies } from '../tallies.ts';
+import { KEEP_DAYS, Tallies } from '../tallies.ts';
 import { listCountFiles, type SizedCountFile, withSizes } from './count-file.ts';
 import {
   listSums,
@@ -31,6 +31,7 @@ export interface SumUpOptions {
   readonly signal?: AbortSignal;
 }
 
+const DAY_MS = 86_400_000;
 /** How long it rests until it says again that it is there: a lease ends after 10 seconds. */
 const HOLD_MS = 1_000;
 /** Rows of a day, in some 40 MB. */
@@ -44,7 +45,8 @@ export function countsLease(folder: string): Lease {
 
 /**
  * Sums up the lines of counts, so that reports need not read them: all lines of each day before
- * today, and those of today when they are worth it. One process at a time does so.
+ * today, and those of today when they are worth it. Removes days that are kept no longer. One
+ * process at a time does so.
  */
 export async function sumUpCounts(options: SumUpOptions): Promise<void> {
   const { folder, rest = 3, signal } = options;
@@ -74,6 +76,7 @@ async function sumUpDays(
   { folder, logger, maxTotalBytes = 256 * 1024 ** 2, worthBytes = 64 * 1024, signal }: SumUpOptions,
   pause: () => Promise<void>,
 ): Promise<void> {
+  await removeOld(folder);
   const listed = await listSums(folder);
   const files = await withSizes(await listCountFiles(folder));
   const known = await KnownCounts.of(newestSums(listed).values(), files, () => {});
@@ -96,6 +99,12 @@ async function sumUpDays(
       logFailure(logger, 'error', error, `counts of ${day} cannot be summed up`);
     }
   }
+}
+
+/** Removes the counts of days that no report is about any more; their sums are useless then. */
+async function removeOld(folder: string): Promise<void> {
+  const { day: first } = dayAndHour(Date.now() - (KEEP_DAYS - 1) * DAY_MS);
+  for (const { day, path } of await listCountFiles(folder)) if (day < first) await removeFile(path);
 }
 
 /** @returns how many bytes longer the sums are than before */

@@ -363,6 +363,18 @@ describe('summing up', () => {
     expect(await reportsOf(new FileReport(folder))).toEqual(before);
   });
 
+  test('removes days that are kept no longer, and their sums', async () => {
+    for (const day of [0, 398, 399]) click(day, 'm1');
+    await counters.flush();
+    await sumUp();
+    vi.setSystemTime(Date.now() + DAY_MS);
+    const days = [0, 398].map(daysAgo).sort();
+    await sumUp();
+    expect((await listCountFiles(folder)).map(({ day }) => day)).toEqual(days);
+    expect((await listSums(folder)).map(({ day }) => day)).toEqual(days);
+    expect(log.lines).toEqual([]);
+  });
+
   test('does nothing without counts', async () => {
     await rm(folder, { recursive: true });
     await sumUp();
