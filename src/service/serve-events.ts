@@ -12,10 +12,10 @@ const SUM_UP_EVERY_MS = 600_000;
 
 /**
  * Delivers click events to the webhook, if there is one, until it is released. Measures the events
- * that wait. Removes old ones, and sums up what was counted.
+ * that wait. Removes old ones, and previews that have expired, and sums up what was counted.
  */
 export function serveEvents({ logger, metrics, links, releasers, config }: Context): void {
-  const { events, counters } = links.store;
+  const { events, counters, previews } = links.store;
   const settings = config().events;
   let backlog = () => events.waiting();
   if (settings.webhook !== undefined) {
@@ -37,6 +37,11 @@ export function serveEvents({ logger, metrics, links, releasers, config }: Conte
     const remove = () => removeOld(events, keepMs, logger);
     releasers.add('removal of old events', every(REMOVE_EVERY_MS, 'remove old events', remove));
   }
+  const removeExpired = () => previews.removeExpired();
+  releasers.add(
+    'removal of expired previews',
+    every(REMOVE_EVERY_MS, 'remove expired previews', removeExpired),
+  );
   const sumUp = (signal: AbortSignal) => counters.sumUp(signal);
   releasers.add('sums of counts', every(SUM_UP_EVERY_MS, 'sum up counts', sumUp));
   events.measure(metrics);

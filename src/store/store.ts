@@ -431,6 +431,8 @@ export interface Previews {
    * @throws Error where they are damaged
    */
   of(campaign: string): Promise<readonly PreviewVersion[]>;
+  /** Removes those that are kept no longer, where the store does not do so by itself. */
+  removeExpired(): Promise<void>;
 }
 
 export interface ForgetRequest {

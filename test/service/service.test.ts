@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { silent } from '../../src/lib/logger.ts';
 import type { Role } from '../../src/service/listen.ts';
 import { startService } from '../../src/service/service.ts';
+import { PreviewFiles } from '../../src/store/local/previews.ts';
 import { configurationOf } from '../helpers/configuration.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';
@@ -120,23 +121,35 @@ Web_Listener { Listen "127.0.0.1:${web}" { } token_file = "${folder}/token" }`);
   });
 });
 
-test.each<Role>(['events', 'web'])('counts are summed up by the role events: %s', async (role) => {
-  const folder = await mkdtemp(join(tmpdir(), 'clickmilter-service-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const journal = join(folder, 'events');
-  await mkdir(journal);
-  const line = '["click2","05","m1","spring","","",[],"html",1,"Shop",1,0]\n';
-  await writeFile(join(journal, 'counts-2026-01-01.host.1.jsonl'), line);
-  const config = configurationOf(`link_store = sealed
+test.each<Role>(['events', 'web'])(
+  'counts are summed up, and expired previews removed, by the role events: %s',
+  async (role) => {
+    const folder = await mkdtemp(join(tmpdir(), 'clickmilter-service-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const journal = join(folder, 'events');
+    await mkdir(journal);
+    const line = '["click2","05","m1","spring","","",[],"html",1,"Shop",1,0]\n';
+    await writeFile(join(journal, 'counts-2026-01-01.host.1.jsonl'), line);
+    const previews = join(folder, 'previews');
+    await new PreviewFiles(previews).add('old', '<a data-link="0">Shop</a>', 1);
+    const [preview = ''] = (await readdir(previews)).filter((name) => name.endsWith('.preview'));
+    await utimes(join(previews, preview), new Date(), new Date(Date.now() - 1000));
+    const config = configurationOf(`link_store = sealed
 state_directory = "${folder}"
-events { journal = "${journal}" }
+events { journal = "${journal}" previews = "${previews}" }
 Web_Listener { Listen "127.0.0.1:${await freePort()}" { } }`);
-  const service = await startService(config, {
-    logger: { ...silent, level: 'info' },
-    roles: [role],
-  });
-  onTestFinished(() => service.close());
-  const sums = async () => (await readdir(journal)).filter((name) => name.endsWith('.sums'));
-  if (role === 'events') await poll('the sums', async () => (await sums()).length === 1);
-  else expect(await sums()).toEqual([]);
-});
+    const service = await startService(config, {
+      logger: { ...silent, level: 'info' },
+      roles: [role],
+    });
+    onTestFinished(() => service.close());
+    const sums = async () => (await readdir(journal)).filter((name) => name.endsWith('.sums'));
+    const isKept = async () => (await readdir(previews)).includes(preview);
+    if (role === 'events') {
+      await poll('the sums', async () => (await sums()).length === 1);
+      await poll('the preview to be removed', async () => !(await isKept()));
+    } else {
+      expect([await sums(), await isKept()]).toEqual([[], true]);
+    }
+  },
+);

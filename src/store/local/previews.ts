@@ -27,7 +27,7 @@ export class PreviewFiles implements Previews {
   async add(campaign: string, skeleton: string, days: number): Promise<void> {
     await makeFolder(this.#folder, 0o750);
     const path = this.#pathOf(campaign);
-    await locked(join(this.#folder, 'lock'), async () => {
+    await this.#locked(async () => {
       const known = await readFile(path).catch(noneIfGone);
       const before = Buffer.isBuffer(known) ? known : undefined;
       const { value, until } = addToValue(before, skeleton, days);
@@ -35,6 +35,15 @@ export class PreviewFiles implements Previews {
       await utimes(path, until, until);
       await this.#removeOld();
     });
+  }
+
+  async removeExpired(): Promise<void> {
+    const names: string[] = await readdir(this.#folder).catch(noneIfGone);
+    if (names.some((name) => NAME.test(name))) await this.#locked(() => this.#removeOld());
+  }
+
+  #locked(change: () => Promise<void>): Promise<void> {
+    return locked(join(this.#folder, 'lock'), change);
   }
 
   /** Removes what has expired, and what expires first where there are too many campaigns. */

@@ -75,6 +75,9 @@ export class RedisPreviews implements Previews {
     return value.length === 0 ? [] : decodeVersions(value);
   }
 
+  /** Redis removes them: each key expires. */
+  async removeExpired(): Promise<void> {}
+
   /** @returns an empty value where there is none */
   async #read(key: string): Promise<Buffer | typeof FOREIGN> {
     const value = await this.#connection.run((client) =>

@@ -89,6 +89,7 @@ export function createMemoryStore(): Store {
         const value = previews.get(countedText(campaign));
         return value === undefined ? [] : decodeVersions(value);
       },
+      async removeExpired() {},
     },
     async forget({ address }) {
       const wanted = address.toLowerCase();

@@ -10,7 +10,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'clickmilter-previews-'));
   previews = new PreviewFiles(folder);
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const SKELETON = '<a data-link="0">Shop</a>';
 const files = () => readdirSync(folder).filter((name) => name.endsWith('.preview'));
@@ -22,6 +22,19 @@ test('files of campaigns that have expired are removed with the next one', async
   await previews.add('new', SKELETON, 1);
   expect(files()).toHaveLength(1);
   expect(files()).not.toContain(name);
+});
+
+test('files of campaigns that have expired are removed where no next one comes', async () => {
+  await previews.removeExpired();
+  await previews.add('old', SKELETON, 1);
+  const [name = ''] = files();
+  await previews.add('new', SKELETON, 1);
+  utimesSync(join(folder, name), new Date(), new Date(Date.now() - 1000));
+  await previews.removeExpired();
+  expect(files()).toHaveLength(1);
+  expect(files()).not.toContain(name);
+  rmSync(folder, { recursive: true });
+  await previews.removeExpired();
 });
 
 test('beyond a thousand campaigns those go that expire first', async () => {
