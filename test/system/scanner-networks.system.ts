@@ -18,11 +18,16 @@ test('a reload reads the files of networks again; with a mistake in one the old 
     HTTP_Listener { trusted_proxies = ( "127.0.0.1" ) }
     ESMTP_Listener { click_tracking_enabled = on }`);
   const mail = await connectMilter({ port: service.milterPort });
-  const message = Buffer.from('Subject: x\r\n\r\nhttps://example.com/\r\n');
-  const [url = ''] = /http:\/\/\S+/.exec((await mail.send({ message })).message.toString()) ?? [];
+  const targets = Array.from({ length: 6 }, (_, at) => `https://example.com/${at}`);
+  const message = Buffer.from(`Subject: x\r\n\r\n${targets.join('\r\n')}\r\n`);
+  const urls = (await mail.send({ message })).message.toString().match(/http:\/\/\S+/g) ?? [];
   await mail.quit();
-  /** What is said of six clicks of a client, by whichever workers record them. */
+  /**
+   * What is said of six clicks of a client, by whichever workers record them. Each client has a link
+   * of its own: twenty clicks on one within a second would be a flood.
+   */
   const judge = async (client: string) => {
+    const url = urls.pop() ?? '';
     const headers = { 'user-agent': BROWSER, 'x-forwarded-for': client, connection: 'close' };
     for (let n = 0; n < 6; n++) await follow(service.httpPort, url, 'GET', headers);
     const own = await poll('the clicks', () => {
