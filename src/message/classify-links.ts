@@ -175,19 +175,22 @@ function urisIn(text: string): string[] {
   for (const [index, piece] of text.split('<').entries()) {
     const [first = '', ...others] = piece.split('>');
     const isWithin = index > 0 && others.length > 0;
-    if (isWithin && HTTP.test(first)) {
-      uris.push(first.replace(/\s+/g, ''));
+    if (isWithin) {
+      uris.push(unfolded(first));
     }
     for (const outside of isWithin ? others : [first, ...others]) {
-      if (HTTP.test(outside)) {
-        uris.push(...urisOutside(outside));
-      }
+      uris.push(...urisOutside(outside), unfolded(outside));
     }
   }
-  return uris;
+  return uris.filter((uri) => HTTP.test(uri));
 }
 
 const HTTP = /https?:/i;
+
+/** A URI without the white space in it, where a header may be folded (RFC 2369 §2). */
+function unfolded(text: string): string {
+  return text.replace(/\s+/g, '');
+}
 
 function* urisOutside(text: string): Iterable<string> {
   for (const [, word = ''] of text.matchAll(/(?:^|[\s,;"'])(https?:[^\s"']+)/gi)) {
@@ -195,7 +198,6 @@ function* urisOutside(text: string): Iterable<string> {
     yield uri;
     yield uri.replace(/,.*/, '');
   }
-  yield text.replace(/\s+/g, '');
 }
 
 /** Reasons of a few targets, which are found however their hosts are spelt. */
