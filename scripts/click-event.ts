@@ -1,4 +1,5 @@
 import { AUTOMATION_REASONS } from '../src/link/automation-reasons.ts';
+import { CLICK_FACTS, EVENT_FACTS, NODE_FACTS, SIGN_FACTS } from '../src/link/click-facts.ts';
 import {
   type EventField,
   type Fact,
@@ -6,14 +7,7 @@ import {
   factsIn,
   type Schema,
 } from '../src/link/fact.ts';
-import {
-  CLICK_FACTS,
-  EVENT_FACTS,
-  LINK_FACTS,
-  MESSAGE_FACTS,
-  NODE_FACTS,
-  SIGN_FACTS,
-} from '../src/link/facts.ts';
+import { LINK_FACTS, MESSAGE_FACTS } from '../src/link/message-facts.ts';
 
 const WIDTH = 100;
 

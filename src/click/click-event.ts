@@ -1,19 +1,17 @@
 import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
-import { type EventField, type FactTable, factsIn, jsonOf } from '../link/fact.ts';
 import {
   CLICK_FACTS,
   type ClickFacts,
   EVENT_FACTS,
   type EventFacts,
-  LINK_FACTS,
-  MESSAGE_FACTS,
-  type MessageFacts,
   NODE_FACTS,
   type NodeFacts,
   SIGN_FACTS,
   type SignFacts,
-} from '../link/facts.ts';
+} from '../link/click-facts.ts';
+import { type EventField, type FactTable, factsIn, jsonOf } from '../link/fact.ts';
 import { withoutReader } from '../link/identity.ts';
+import { LINK_FACTS, MESSAGE_FACTS, type MessageFacts } from '../link/message-facts.ts';
 import type { Click } from './click.ts';
 
 /** What all events of a process have in common. */

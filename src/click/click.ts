@@ -1,4 +1,4 @@
-import type { ClickFacts } from '../link/facts.ts';
+import type { ClickFacts } from '../link/click-facts.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
 
 /** A click on a tracked link, as the redirect endpoint saw it. */

@@ -6,7 +6,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 export type { AutomationReason } from '../link/automation-reasons.ts';
-export type { ClickEvent, TrackEvent } from '../link/facts.ts';
+export type { ClickEvent, TrackEvent } from '../link/click-facts.ts';
 
 /** Options of `verifySignature`. */
 export interface VerifyOptions {

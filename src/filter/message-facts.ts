@@ -1,5 +1,5 @@
-import type { MessageFacts } from '../link/facts.ts';
 import { limitIdentity } from '../link/identity.ts';
+import type { MessageFacts } from '../link/message-facts.ts';
 import { newMessageId } from '../link/message-id.ts';
 import { decodeEncodedWords, type HeaderField } from '../message/header-fields.ts';
 import { fromUtf8 } from '../milter/text.ts';

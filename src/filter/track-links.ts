@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { MessageFacts } from '../link/facts.ts';
 import type { IssuedLinks, LinkIssuer } from '../link/link-store.ts';
+import type { MessageFacts } from '../link/message-facts.ts';
 import type { FoundLink, RewrittenLink } from '../message/link.ts';
 import type { ReadMessage } from '../message/open-message.ts';
 import type { ReadingLimits, ReadingOptions } from '../message/reading-options.ts';

@@ -1,7 +1,7 @@
 import { domainOf } from '../lib/text.ts';
 import { countedFacts } from '../link/counted.ts';
-import type { MessageFacts } from '../link/facts.ts';
 import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
+import type { MessageFacts } from '../link/message-facts.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 import type { RewrittenLink } from '../message/link.ts';
 import { type OpenMessage, openMessage, type ReadMessage } from '../message/open-message.ts';

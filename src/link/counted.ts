@@ -1,5 +1,6 @@
 import { texts } from './fact.ts';
-import { commonDomain, type MessageFacts } from './facts.ts';
+import type { MessageFacts } from './message-facts.ts';
+import { commonDomain } from './recipients.ts';
 
 /** The facts of a message by which it and its clicks are counted. None of them is an address. */
 export interface CountedFacts {

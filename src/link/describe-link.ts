@@ -1,6 +1,6 @@
 import { destinationOf, leadsBack } from './destination.ts';
-import type { MessageFacts } from './facts.ts';
 import type { ResolvedLink } from './link-store.ts';
+import type { MessageFacts } from './message-facts.ts';
 
 /** A decision of an operator about a link: without `to` it is blocked, else it leads there. */
 interface FoundRuling {

@@ -1,6 +1,7 @@
 import { domainOf } from '../lib/text.ts';
+import { CLICK_FACTS, type ClickFacts } from './click-facts.ts';
 import { type FactTable, factsIn } from './fact.ts';
-import { CLICK_FACTS, type ClickFacts, MESSAGE_FACTS, type MessageFacts } from './facts.ts';
+import { MESSAGE_FACTS, type MessageFacts } from './message-facts.ts';
 
 /** How much links, events, log and counts may tell of the recipient: `click_identity`. */
 export type ClickIdentity = 'recipient' | 'domain' | 'none';

@@ -1,4 +1,4 @@
-import type { TrackedLink } from './facts.ts';
+import type { TrackedLink } from './message-facts.ts';
 
 /** What the letter says that begins a link's line. */
 export type LinkKind = Pick<TrackedLink, 'part' | 'unsubscribe' | 'asWritten'>;

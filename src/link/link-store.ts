@@ -1,4 +1,4 @@
-import type { MessageFacts, TrackedLink } from './facts.ts';
+import type { MessageFacts, TrackedLink } from './message-facts.ts';
 
 /** Issues tokens. Both kinds of links, stored and sealed, have an issuer. */
 export interface LinkIssuer {

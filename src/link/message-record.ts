@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
-import type { MessageFacts, TrackedLink } from './facts.ts';
 import { linkLines, parseLinkLine } from './link-line.ts';
+import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import { packLines, unpackLines } from './packed-lines.ts';
 import { factsOf, headOf, parseHead, recipientsOf } from './record-head.ts';
 import { LinkChecks } from './stored-token.ts';

@@ -1,5 +1,5 @@
 import { count, factsIn, jsonOf, object, text } from './fact.ts';
-import { MESSAGE_FACTS, type MessageFacts } from './facts.ts';
+import { MESSAGE_FACTS, type MessageFacts } from './message-facts.ts';
 
 /**
  * A message in its record, everything but the links: its facts under their keys in the fact table,

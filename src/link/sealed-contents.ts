@@ -2,7 +2,7 @@ import { base128, readBase128 } from '../lib/base128.ts';
 import { isPrintableAscii } from '../lib/text.ts';
 import { getOrMake } from '../lib/values.ts';
 import { type Fact, type FactTable, factsIn, jsonOf, object } from './fact.ts';
-import { LINK_FACTS, MESSAGE_FACTS, type MessageFacts, type TrackedLink } from './facts.ts';
+import { LINK_FACTS, MESSAGE_FACTS, type MessageFacts, type TrackedLink } from './message-facts.ts';
 import { expandUrl, shortenUrl } from './url-shorthand.ts';
 
 /**

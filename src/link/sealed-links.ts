@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 import { hostName } from '../lib/host-name.ts';
-import type { MessageFacts } from './facts.ts';
 import type { IssuedLinks, LinkIssuer, LinkResolver, ResolvedLink } from './link-store.ts';
+import type { MessageFacts } from './message-facts.ts';
 import { isMessageId } from './message-id.ts';
 import type { SealKeys } from './seal-keys.ts';
 import { MAX_TARGET, type OpenedToken, openToken, Sealer } from './sealed-token.ts';

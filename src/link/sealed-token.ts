@@ -1,7 +1,7 @@
 import { createDecipheriv, createHmac } from 'node:crypto';
 import { bytesOfBase128, readBase128, writeBase128 } from '../lib/base128.ts';
 import { hostName } from '../lib/host-name.ts';
-import type { MessageFacts, TrackedLink } from './facts.ts';
+import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import type { SealKeys } from './seal-keys.ts';
 import { ContentsPacker, type SealedContents, unpackContents } from './sealed-contents.ts';
 import {

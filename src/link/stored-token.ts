@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import type { MessageFacts, TrackedLink } from './facts.ts';
 import type { StoredMessage } from './link-store.ts';
+import type { MessageFacts, TrackedLink } from './message-facts.ts';
 
 /**
  * The token of a stored link: its form, the message id, a check, the link's index.

@@ -1,5 +1,5 @@
-import type { TrackedLink } from './facts.ts';
 import { isLinkLetter, linkLine, parseLinkLine } from './link-line.ts';
+import type { TrackedLink } from './message-facts.ts';
 import { align, type Template, type TemplateLink } from './template.ts';
 
 /**

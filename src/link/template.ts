@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { TrackedLink } from './facts.ts';
 import { isAlike, kindOf, type LinkKind, letterOf, parseLinkName } from './link-line.ts';
+import type { TrackedLink } from './message-facts.ts';
 import { parseSharedFacts, type SharedFacts } from './record-head.ts';
 
 /**

@@ -4,8 +4,8 @@ import { type Logger, logFailure } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import { countedFactsOfEvent, textOf } from '../link/counted.ts';
 import { texts } from '../link/fact.ts';
-import { RAW_URL } from '../link/facts.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
+import { RAW_URL } from '../link/message-facts.ts';
 import { countOf } from './counting.ts';
 import { fieldsOfEvent, timeIn } from './event-line.ts';
 import type {

@@ -1,7 +1,7 @@
 import type { Metrics } from '../lib/metrics.ts';
 import type { CountedFacts } from '../link/counted.ts';
-import type { MessageFacts, TrackedLink } from '../link/facts.ts';
 import type { LinkIssuer, LinkResolver, ResolvedLink, StoredMessage } from '../link/link-store.ts';
+import type { MessageFacts, TrackedLink } from '../link/message-facts.ts';
 import type { PreviewVersion } from '../preview/versions.ts';
 
 /**

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { type Detail, shownTarget } from '../lib/logger.ts';
 import { parseJson } from '../lib/values.ts';
 import { countedFactsOfEvent } from '../link/counted.ts';
-import { RAW_URL } from '../link/facts.ts';
+import { RAW_URL } from '../link/message-facts.ts';
 import { type CountedNames, countedNames, countsIn } from '../store/engagement.ts';
 import type { EventFields, ReportFilter, StoredEvent } from '../store/store.ts';
 

@@ -1,10 +1,10 @@
 import { hostName } from '../lib/host-name.ts';
 import { type Detail, shownTarget } from '../lib/logger.ts';
 import { describeLink, describeMessage } from '../link/describe-link.ts';
-import type { MessageFacts } from '../link/facts.ts';
 import { type ClickIdentity, limitIdentity } from '../link/identity.ts';
 import { findLink, parseLinkArgument } from '../link/link-argument.ts';
 import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
+import type { MessageFacts } from '../link/message-facts.ts';
 import { isStoredToken } from '../link/stored-token.ts';
 import type { Ruling, Store } from '../store/store.ts';
 import { NotFound } from './errors.ts';

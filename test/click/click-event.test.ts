@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anonymizeIp, ClickEventWriter, MAX_EVENT_BYTES } from '../../src/click/click-event.ts';
-import type { MessageFacts } from '../../src/link/facts.ts';
+import type { MessageFacts } from '../../src/link/message-facts.ts';
 import { schemaErrors } from '../helpers/event-schema.ts';
 import { bareClick, eventLine, exampleClick, toClickEvent } from './example-click.ts';
 

@@ -5,7 +5,8 @@ import {
   type EventNode,
   signMembers,
 } from '../../src/click/click-event.ts';
-import type { ClickEvent, MessageFacts, SignFacts, TrackedLink } from '../../src/link/facts.ts';
+import type { ClickEvent, SignFacts } from '../../src/link/click-facts.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 
 const FACTS: MessageFacts = {
   messageId: 'Zm9vYmFyYmF6cXV4',

@@ -3,8 +3,8 @@ import { type ClickFilterOptions, clickFilter } from '../../src/filter/click-fil
 import { MessageMemory } from '../../src/filter/message-memory.ts';
 import type { MessageReport } from '../../src/filter/report.ts';
 import type { FilterSettings } from '../../src/filter/transaction.ts';
-import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { type LinkIssuer, StoreUnavailable } from '../../src/link/link-store.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { connectMilter, type MilterClient } from '../../src/milter/client.ts';
 import type { Transaction } from '../../src/milter/client-transaction.ts';
 import { createMilterServer, type MilterServer } from '../../src/milter/server.ts';

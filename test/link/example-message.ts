@@ -1,4 +1,4 @@
-import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { newMessageId } from '../../src/link/message-id.ts';
 
 /** A message with every fact known, injected now. */

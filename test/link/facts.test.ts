@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { factsIn } from '../../src/link/fact.ts';
-import { MESSAGE_FACTS, type MessageFacts, type TrackedLink } from '../../src/link/facts.ts';
+import {
+  MESSAGE_FACTS,
+  type MessageFacts,
+  type TrackedLink,
+} from '../../src/link/message-facts.ts';
 import { encodeInstance, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
 import { sharedFacts } from '../../src/link/record-head.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { factsIn } from '../../src/link/fact.ts';
-import { MESSAGE_FACTS, type MessageFacts } from '../../src/link/facts.ts';
 import { limitIdentity, withoutReader } from '../../src/link/identity.ts';
+import { MESSAGE_FACTS, type MessageFacts } from '../../src/link/message-facts.ts';
 import { encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';
 import { openToken, Sealer } from '../../src/link/sealed-token.ts';

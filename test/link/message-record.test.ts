@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { linkLines } from '../../src/link/link-line.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import {
   encodeInstance,
   encodeRecord,

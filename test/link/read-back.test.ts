@@ -3,8 +3,12 @@ import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { factsIn } from '../../src/link/fact.ts';
-import { MESSAGE_FACTS, type MessageFacts, type TrackedLink } from '../../src/link/facts.ts';
 import { linkLines } from '../../src/link/link-line.ts';
+import {
+  MESSAGE_FACTS,
+  type MessageFacts,
+  type TrackedLink,
+} from '../../src/link/message-facts.ts';
 import { encodeInstance, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';
 import { unpackContents } from '../../src/link/sealed-contents.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { parseSealKeys } from '../../src/link/seal-keys.ts';
 import { ContentsPacker, unpackContents } from '../../src/link/sealed-contents.ts';
 import { openToken } from '../../src/link/sealed-token.ts';

@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readBase128 } from '../../src/lib/base128.ts';
-import type { TrackedLink } from '../../src/link/facts.ts';
+import type { TrackedLink } from '../../src/link/message-facts.ts';
 import { parseSealKeys } from '../../src/link/seal-keys.ts';
 import { openToken, Sealer } from '../../src/link/sealed-token.ts';
 import { exampleMessage } from './example-message.ts';

@@ -1,5 +1,5 @@
-import type { TrackedLink } from '../../src/link/facts.ts';
 import type { IssuedLinks } from '../../src/link/link-store.ts';
+import type { TrackedLink } from '../../src/link/message-facts.ts';
 
 /** The token of a link that there is room for. @throws Error where there is none */
 export function tokenOf(issued: IssuedLinks, link: TrackedLink): string {

@@ -1,7 +1,7 @@
 import { clickFilter } from '../../src/filter/click-filter.ts';
-import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { linkLines } from '../../src/link/link-line.ts';
 import type { IssuedLinks, LinkIssuer } from '../../src/link/link-store.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { encodeInstance, encodeRecord } from '../../src/link/message-record.ts';
 import { filterSettings } from '../../src/service/filter-settings.ts';
 import { RecentByLinks } from '../../src/store/redis/recent-by-links.ts';

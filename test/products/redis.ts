@@ -1,4 +1,4 @@
-import type { TrackedLink } from '../../src/link/facts.ts';
+import type { TrackedLink } from '../../src/link/message-facts.ts';
 import type { RedisStore } from '../../src/store/redis/store.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { openStore } from '../store/redis/open-store.ts';

@@ -1,11 +1,11 @@
 import type { Click, ClickSink } from '../../src/click/click.ts';
 import { hostName } from '../../src/lib/host-name.ts';
-import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import {
   type LinkResolver,
   type ResolvedLink,
   StoreUnavailable,
 } from '../../src/link/link-store.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import type { BlockList, OptOuts, Retarget } from '../../src/store/store.ts';
 
 export const DOMAIN = 'click.example.com:8080';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AutomationSigns } from '../../src/click/automation.ts';
-import type { TrackedLink } from '../../src/link/facts.ts';
 import type { LinkIssuer, LinkResolver } from '../../src/link/link-store.ts';
+import type { TrackedLink } from '../../src/link/message-facts.ts';
 import { newMessageId } from '../../src/link/message-id.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import { createSealedLinks } from '../../src/link/sealed-links.ts';

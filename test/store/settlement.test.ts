@@ -6,7 +6,7 @@ import type { Click } from '../../src/click/click.ts';
 import { ClickRecorder } from '../../src/click/click-recorder.ts';
 import { silent } from '../../src/lib/logger.ts';
 import { noMetrics } from '../../src/lib/metrics.ts';
-import type { MessageFacts } from '../../src/link/facts.ts';
+import type { MessageFacts } from '../../src/link/message-facts.ts';
 import { createLocalStore } from '../../src/store/local/store.ts';
 import { Settlement } from '../../src/store/settlement.ts';
 import type { ClickClass, CountedClick, Store } from '../../src/store/store.ts';

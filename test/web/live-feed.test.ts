@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Detail, silent } from '../../src/lib/logger.ts';
 import { noMetrics } from '../../src/lib/metrics.ts';
-import type { TrackEvent } from '../../src/link/facts.ts';
+import type { TrackEvent } from '../../src/link/click-facts.ts';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
 import { createLocalStore } from '../../src/store/local/store.ts';
 import type { Store } from '../../src/store/store.ts';

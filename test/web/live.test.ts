@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Detail } from '../../src/lib/logger.ts';
-import type { MessageFacts } from '../../src/link/facts.ts';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
+import type { MessageFacts } from '../../src/link/message-facts.ts';
 import { LoginToken } from '../../src/web/login-token.ts';
 import { exampleClick, toClickEvent } from '../click/example-click.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';

@@ -1,8 +1,8 @@
 import { load } from 'cheerio';
 import { describe, expect, test } from 'vitest';
 import type { Detail } from '../../src/lib/logger.ts';
-import type { MessageFacts, TrackedLink } from '../../src/link/facts.ts';
 import { limitIdentity } from '../../src/link/identity.ts';
+import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { LoginToken } from '../../src/web/login-token.ts';
 import { openWeb, sealed, type WebAnswer } from '../helpers/web.ts';
 import { exampleLinks, exampleMessage } from '../link/example-message.ts';

@@ -1,5 +1,5 @@
 import { BoundedCache } from '../../lib/bounded-cache.ts';
-import type { TrackedLink } from '../../link/facts.ts';
+import type { TrackedLink } from '../../link/message-facts.ts';
 
 /** Things under one key: a search examines all of them. */
 const MAX_PER_KEY = 4;

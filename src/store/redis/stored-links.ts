@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
 import { hostName } from '../../lib/host-name.ts';
-import type { MessageFacts, TrackedLink } from '../../link/facts.ts';
 import type {
   GivenUp,
   IssuedLinks,
@@ -9,6 +8,7 @@ import type {
   ResolvedLink,
   StoredMessage,
 } from '../../link/link-store.ts';
+import type { MessageFacts, TrackedLink } from '../../link/message-facts.ts';
 import { isMessageId, newMessageId } from '../../link/message-id.ts';
 import {
   encodeRecord,

@@ -1,6 +1,6 @@
 import { detached, isPrintableAscii } from '../../lib/text.ts';
-import type { MessageFacts, TrackedLink } from '../../link/facts.ts';
 import { isAlike, parseLinkLine } from '../../link/link-line.ts';
+import type { MessageFacts, TrackedLink } from '../../link/message-facts.ts';
 import type { MessageRecord } from '../../link/message-record.ts';
 import { factsInCommon, type SharedFacts, sharedFacts } from '../../link/record-head.ts';
 import { align, createTemplate, type Template, type TemplateLink } from '../../link/template.ts';

@@ -1,5 +1,5 @@
 import { hostName } from '../../../src/lib/host-name.ts';
-import type { MessageFacts, TrackedLink } from '../../../src/link/facts.ts';
+import type { MessageFacts, TrackedLink } from '../../../src/link/message-facts.ts';
 import { isMessageId, newMessageId } from '../../../src/link/message-id.ts';
 import {
   formatStoredToken,

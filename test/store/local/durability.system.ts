@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ClickEvent } from '../../../src/link/facts.ts';
+import type { ClickEvent } from '../../../src/link/click-facts.ts';
 import { connectMilter } from '../../../src/milter/client.ts';
 import { startClicking } from '../../helpers/click-load.ts';
 import { schemaErrors } from '../../helpers/event-schema.ts';

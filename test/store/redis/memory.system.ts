@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { TrackedLink } from '../../../src/link/facts.ts';
+import type { TrackedLink } from '../../../src/link/message-facts.ts';
 import { newsletter } from '../../helpers/newsletter.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { exampleMessage } from '../../link/example-message.ts';

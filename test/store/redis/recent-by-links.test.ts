@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { TrackedLink } from '../../../src/link/facts.ts';
+import type { TrackedLink } from '../../../src/link/message-facts.ts';
 import { RecentByLinks } from '../../../src/store/redis/recent-by-links.ts';
 
 const linksOf = (name: string, query = ''): TrackedLink[] =>

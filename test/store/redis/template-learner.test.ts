@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import type { TrackedLink } from '../../../src/link/facts.ts';
 import { linkLines } from '../../../src/link/link-line.ts';
+import type { TrackedLink } from '../../../src/link/message-facts.ts';
 import { encodeInstance, OpenRecord } from '../../../src/link/message-record.ts';
 import { TemplateLearner } from '../../../src/store/redis/template-learner.ts';
 import { exampleMessage } from '../../link/example-message.ts';
