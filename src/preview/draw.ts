@@ -17,9 +17,9 @@ export interface Heat {
  * drawn on white, as its senders expect.
  */
 const SCALE = [
-  { least: 0, shown: '0%', colours: ['#e3e5e8', '#111'] },
-  { least: Number.MIN_VALUE, shown: 'above 0%', colours: ['#ffffcc', '#111'] },
-  { least: 0.02, shown: '2%', colours: ['#a1dab4', '#111'] },
+  { least: 0, shown: '0%', colours: ['#fff', '#111'] },
+  { least: Number.MIN_VALUE, shown: 'above 0%', colours: ['#c7e9b4', '#111'] },
+  { least: 0.02, shown: '2%', colours: ['#7fcdbb', '#111'] },
   { least: 0.05, shown: '5%', colours: ['#41b6c4', '#111'] },
   { least: 0.15, shown: '15%', colours: ['#225ea8', '#fff'] },
   { least: 0.35, shown: '35% and more', colours: ['#081d58', '#fff'] },

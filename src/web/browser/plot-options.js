@@ -91,7 +91,7 @@ export function optionsOf(kind, table, canvas) {
   };
   const bars = kind === 'bars';
   const series = table.series.map(({ name }) => {
-    const own = colour(`--series-${name}`) || colour('--series-other');
+    const own = colour(`--series-${name}`);
     return bars ? barOf(name, own, colour('--panel')) : lineOf(name, own);
   });
   return {
