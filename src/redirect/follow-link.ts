@@ -15,28 +15,29 @@ export function pathOf(url: string): string {
 
 /** The start of a path component that may be a token: every token is longer than 20 characters. */
 const CANDIDATE = /(?<=\/)[A-Za-z0-9][A-Za-z0-9_-]{19,}/g;
-/**
- * The most components of one path that are looked up: one is the token, the others belong to a
- * sublink.
- */
+/** The most components of one path that are looked up. */
 const MAX_CANDIDATES = 4;
+/** The path of a link with a sublink, which may hold an encoded `?` or `#`. */
+const WITH_SUBLINK = /^\/+f\//;
 
 /**
  * Finds the tokens that a path may hold, the likeliest first. A token begins a path component and
  * ends at the first character that no token has: a mail program, a gateway or a text appended the
- * rest. Components before it are a sublink. Gateways percent-encode links, some of them twice.
+ * rest. Components before it are a sublink, which may have many that look like tokens, as what
+ * follows may: the first and the last ones are tried. Gateways percent-encode links, some of them
+ * twice.
  * @returns copies, which keep no part of the request in memory
  */
 export function tokensIn(path: string): string[] {
-  const tokens: string[] = [];
-  const text = path.includes('%') ? pathOf(decoded(path)) : path;
-  for (const candidate of text.match(CANDIDATE) ?? []) {
-    if (candidate.length > MAX_TOKEN) continue;
-    if (!isStoredToken(candidate) && !isSealedToken(candidate)) continue;
-    tokens.push(detached(candidate));
-    if (tokens.length === MAX_CANDIDATES) break;
+  const text = path.includes('%') ? decoded(path) : path;
+  const searched = WITH_SUBLINK.test(text) ? text : pathOf(text);
+  const tokens = (searched.match(CANDIDATE) ?? []).filter(
+    (one) => one.length <= MAX_TOKEN && (isStoredToken(one) || isSealedToken(one)),
+  );
+  if (tokens.length > MAX_CANDIDATES) {
+    tokens.splice(MAX_CANDIDATES / 2, tokens.length - MAX_CANDIDATES);
   }
-  return tokens;
+  return tokens.map(detached);
 }
 
 /**
