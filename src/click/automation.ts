@@ -5,7 +5,7 @@ import { formatAddress, maskAddress, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 import { getOrMake } from '../lib/values.ts';
 import type { AutomationReason } from '../link/automation-reasons.ts';
-import { type Ending, MAX_BURST_LINKS } from '../store/store.ts';
+import { type Ending, MAX_BURST_LINKS } from '../store/events.ts';
 import type { Click } from './click.ts';
 import { signMembers } from './click-event.ts';
 import { NetworkSet } from './networks.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, logFailure, reasonOf, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
-import type { DeadLetterBox, EventConsumer, StoredEvent } from '../store/store.ts';
+import type { DeadLetterBox, EventConsumer, StoredEvent } from '../store/events.ts';
 import { type BatchAnswer, batchId, inOrder, postBatch } from './post-batch.ts';
 
 /** The webhook's options of the `events` stanza. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { inBackground } from '../lib/background.ts';
 import { type Logger, logFailure, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
-import type { ClickAppender } from '../store/store.ts';
+import type { ClickAppender } from '../store/events.ts';
 import {
   type AutomationSettings,
   AutomationSigns,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { reasonOf } from '../lib/logger.ts';
-import type { StoredEvent } from '../store/store.ts';
+import type { StoredEvent } from '../store/events.ts';
 import { signature } from './events.ts';
 
 /** One batch and how to send it. */

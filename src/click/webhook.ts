@@ -2,7 +2,7 @@ import { inBackground } from '../lib/background.ts';
 import { firstWithin } from '../lib/first-within.ts';
 import { type Logger, logFailure, silent } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
-import type { DeadLetterBox, EventConsumer, StoredEvent } from '../store/store.ts';
+import type { DeadLetterBox, EventConsumer, StoredEvent } from '../store/events.ts';
 import { Backoff, BatchDelivery, bytesOf, type WebhookSettings } from './batch-delivery.ts';
 import { inOrder } from './post-batch.ts';
 

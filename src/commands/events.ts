@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { printableJson } from '../lib/printable.ts';
 import { whenAborted } from '../lib/when-aborted.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import type { StoredEvent, StreamReader } from '../store/store.ts';
+import type { StoredEvent, StreamReader } from '../store/events.ts';
 import { stderrLogger, withStore } from './with-store.ts';
 
 interface EventsOptions {

@@ -1,5 +1,5 @@
 import { printable } from '../lib/printable.ts';
-import type { Report, ReportBy, ReportRow } from '../store/store.ts';
+import type { Report, ReportBy, ReportRow } from '../store/counters.ts';
 import { unknownClicks } from '../web/report-formats.ts';
 
 /** The key of messages without campaign, pathway, tag or recipients' domain. */

@@ -1,14 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { printableJson } from '../lib/printable.ts';
 import { isCalendarDay } from '../lib/values.ts';
-import { dayOf } from '../store/engagement.ts';
 import {
   NotCounted,
   REPORT_BY,
   type Report,
   type ReportQuery,
   type Reports,
-} from '../store/store.ts';
+} from '../store/counters.ts';
+import { dayOf } from '../store/engagement.ts';
 import { numbersOf, reportCsv } from '../web/report-formats.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { reportTable } from './report-table.ts';

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { Webhook } from '../click/webhook.ts';
 import { inBackground } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
-import type { Backlog, Events } from '../store/store.ts';
+import type { Backlog, Events } from '../store/events.ts';
 import type { Context } from './context.ts';
 
 /** The consumer group, and the name under which the journal's offsets are kept. */

@@ -1,5 +1,5 @@
 import type { CountedFacts } from '../link/counted.ts';
-import type { ClickClass, CountedClick } from './store.ts';
+import type { ClickClass, CountedClick } from './counters.ts';
 
 /**
  * The numbers of a row: messages and links sent; clicks, links clicked and messages clicked, of all

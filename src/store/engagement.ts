@@ -1,5 +1,4 @@
 import type { CountedFacts } from '../link/counted.ts';
-import { countedKeys, countedText, dayAndHour, OTHER_KEY, UNKNOWN_KEY } from './counting.ts';
 import {
   REPORT_BY,
   REPORT_SCOPES,
@@ -8,7 +7,8 @@ import {
   type ReportRow,
   type ReportScope,
   type Reports,
-} from './store.ts';
+} from './counters.ts';
+import { countedKeys, countedText, dayAndHour, OTHER_KEY, UNKNOWN_KEY } from './counting.ts';
 import { HOUR_DAYS, KEEP_DAYS, sizeOf, sourceOf } from './tallies.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import { isRecord, parseJson } from '../lib/values.ts';
-import type { EventFields } from './store.ts';
+import type { EventFields } from './events.ts';
 
 /**
  * Reads the fields of an event.

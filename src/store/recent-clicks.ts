@@ -4,7 +4,7 @@ import {
   type ClickDraft,
   type EventAppender,
   MAX_BURST_LINKS,
-} from './store.ts';
+} from './events.ts';
 
 /** Earlier clicks of a burst that a later event can name. */
 export const MAX_RECLASSIFIED = 20;

@@ -1,6 +1,15 @@
 import { getOrMake } from '../lib/values.ts';
 import { parsePlace } from '../link/place.ts';
 import {
+  NotCounted,
+  REPORT_SCOPES,
+  type Report,
+  type ReportBy,
+  type ReportFilter,
+  type ReportQuery,
+  type ReportRow,
+} from './counters.ts';
+import {
   addNumbers,
   countedText,
   dayAndHour,
@@ -9,15 +18,6 @@ import {
   OTHER_KEY,
   UNKNOWN_KEY,
 } from './counting.ts';
-import {
-  NotCounted,
-  REPORT_SCOPES,
-  type Report,
-  type ReportBy,
-  type ReportFilter,
-  type ReportQuery,
-  type ReportRow,
-} from './store.ts';
 import { KEEP_DAYS, type Scope, sizeOf, sourceOf, type Table } from './tallies.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
+import type { SentMessage } from './counters.ts';
 import { countedKeys, dayAndHour } from './counting.ts';
-import type { SentMessage } from './store.ts';
 import type { Counted, Tallies } from './tallies.ts';
 
 /** Messages that are counted alike. */

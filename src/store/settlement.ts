@@ -6,18 +6,17 @@ import { countedFactsOfEvent, textOf } from '../link/counted.ts';
 import { texts } from '../link/fact.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
 import { RAW_URL } from '../link/message-facts.ts';
+import type { ClickCounter, CountedClick } from './counters.ts';
 import { countOf } from './counting.ts';
 import { fieldsOfEvent, timeIn } from './event-line.ts';
 import type {
-  ClickCounter,
-  CountedClick,
   EventConsumer,
   EventFields,
   Events,
   Lease,
   SignSettings,
   StoredEvent,
-} from './store.ts';
+} from './events.ts';
 
 export interface SettlementOptions extends SignSettings {
   readonly events: Pick<Events, 'openConsumer' | 'lease'>;

@@ -1,7 +1,7 @@
 import { getOrMake } from '../lib/values.ts';
 import { type LinkPlace, placeKey } from '../link/place.ts';
+import { REPORT_BY, type ReportBy, type ReportScope } from './counters.ts';
 import { addNumbers, type Numbers, noNumbers, OTHER_KEY } from './counting.ts';
-import { REPORT_BY, type ReportBy, type ReportScope } from './store.ts';
 
 /**
  * What a message or a click on it is counted by; each text as it is counted, and empty where there

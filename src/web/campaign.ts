@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
+import type { ReportBy, Reports } from '../store/counters.ts';
 import { readLife } from '../store/engagement.ts';
-import type { Previews, ReportBy, Reports } from '../store/store.ts';
+import type { Previews } from '../store/store.ts';
 import { ClickMap, clickMapSection, NotShown, readClickMap } from './click-map.ts';
 import { csvOf } from './csv.ts';
 import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
+import { REPORT_SCOPES, type ReportFilter } from '../store/counters.ts';
 import { dayOf, daysKept } from '../store/engagement.ts';
-import { REPORT_SCOPES, type ReportFilter } from '../store/store.ts';
 import { BadRequest } from './errors.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
+import { REPORT_SCOPES, type ReportScope, type Reports } from '../store/counters.ts';
 import { isNamed } from '../store/engagement.ts';
-import { REPORT_SCOPES, type ReportScope, type Reports } from '../store/store.ts';
 import { selectionOf } from './filters.ts';
 
 /** The names that a filter can have, those with the most messages first. */

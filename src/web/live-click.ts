@@ -3,8 +3,9 @@ import { type Detail, shownTarget } from '../lib/logger.ts';
 import { parseJson } from '../lib/values.ts';
 import { countedFactsOfEvent } from '../link/counted.ts';
 import { RAW_URL } from '../link/message-facts.ts';
+import type { ReportFilter } from '../store/counters.ts';
 import { type CountedNames, countedNames, countsIn } from '../store/engagement.ts';
-import type { EventFields, ReportFilter, StoredEvent } from '../store/store.ts';
+import type { EventFields, StoredEvent } from '../store/events.ts';
 
 /** Characters of a text that Live shows: senders and readers choose how long most of them are. */
 const MAX_TEXT = 300;

@@ -1,7 +1,7 @@
 import { inBackground } from '../lib/background.ts';
 import type { Detail } from '../lib/logger.ts';
 import { getOrMake } from '../lib/values.ts';
-import type { ReportFilter } from '../store/store.ts';
+import type { ReportFilter } from '../store/counters.ts';
 import { type FeedClick, type LiveClick, letThrough, limitClick } from './live-click.ts';
 import { type LiveReaderOptions, RETRY_MS, readClicks } from './live-reader.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inBackground } from '../lib/background.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
-import type { Events, StreamReader } from '../store/store.ts';
+import type { Events, StreamReader } from '../store/events.ts';
 import { type FeedClick, readClick } from './live-click.ts';
 
 export interface LiveReaderOptions {

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import type { Detail } from '../lib/logger.ts';
 import { StoreUnavailable } from '../link/link-store.ts';
-import type { ReportFilter } from '../store/store.ts';
+import type { ReportFilter } from '../store/counters.ts';
 import { csvOf } from './csv.ts';
 import { BadRequest } from './errors.ts';
 import { addressOf, NARROWING, NameFilters, narrowingOf, SelectedName } from './filters.ts';

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
+import type { ReportBy, Reports } from '../store/counters.ts';
 import { isNamed } from '../store/engagement.ts';
-import type { ReportBy, Reports } from '../store/store.ts';
 import { addressOf, FilterQuery, hoursOf, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';
 import type { KnownNames } from './known-names.ts';

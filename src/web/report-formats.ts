@@ -1,4 +1,4 @@
-import type { Report, ReportBy, ReportRow } from '../store/store.ts';
+import type { Report, ReportBy, ReportRow } from '../store/counters.ts';
 import { csvOf } from './csv.ts';
 import type { Row } from './schemas.ts';
 

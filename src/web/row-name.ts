@@ -1,5 +1,5 @@
+import type { ReportBy } from '../store/counters.ts';
 import { isNamed } from '../store/engagement.ts';
-import type { ReportBy } from '../store/store.ts';
 import { addressOf, type Selection } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
 

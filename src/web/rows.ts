@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import { breakdownsOf } from '../store/engagement.ts';
 import {
   NotCounted,
   REPORT_BY,
@@ -8,7 +7,8 @@ import {
   type ReportBy,
   type ReportRow,
   type Reports,
-} from '../store/store.ts';
+} from '../store/counters.ts';
+import { breakdownsOf } from '../store/engagement.ts';
 import { BadRequest } from './errors.ts';
 import { addressOf, Filters, Selected, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';

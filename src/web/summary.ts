@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
+import type { Report, ReportBy, ReportRow, Reports } from '../store/counters.ts';
 import { isNamed, timeOf } from '../store/engagement.ts';
-import type { Report, ReportBy, ReportRow, Reports } from '../store/store.ts';
 import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
 import { type Content, type Html, html } from './html.ts';
 import { countLink, shareLink, shareOf, shownCount } from './numbers.ts';

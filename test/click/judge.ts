@@ -6,8 +6,8 @@ import {
 } from '../../src/click/automation.ts';
 import type { Click } from '../../src/click/click.ts';
 import type { AutomationReason } from '../../src/link/automation-reasons.ts';
+import type { ClickDraft } from '../../src/store/events.ts';
 import { RecentClicks } from '../../src/store/recent-clicks.ts';
-import type { ClickDraft } from '../../src/store/store.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
 
 export interface Signs {

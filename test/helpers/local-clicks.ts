@@ -1,5 +1,5 @@
+import type { EventAppender } from '../../src/store/events.ts';
 import { LocalClicks, RecentClicks } from '../../src/store/recent-clicks.ts';
-import type { EventAppender } from '../../src/store/store.ts';
 import { eventsDefaults } from './option-defaults.ts';
 
 /** Completes events with what this process has seen, and keeps them there. */

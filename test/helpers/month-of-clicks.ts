@@ -1,5 +1,5 @@
 import type { CountedFacts } from '../../src/link/counted.ts';
-import type { Counters } from '../../src/store/store.ts';
+import type { Counters } from '../../src/store/counters.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,5 +1,5 @@
+import type { Counters, ReportBy, ReportFilter, ReportQuery } from '../../src/store/counters.ts';
 import { readLife } from '../../src/store/engagement.ts';
-import type { Counters, ReportBy, ReportFilter, ReportQuery } from '../../src/store/store.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS = 365;

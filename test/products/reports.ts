@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reportTable } from '../../src/commands/report-table.ts';
+import type { ReportBy } from '../../src/store/counters.ts';
 import { noNumbers } from '../../src/store/counting.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { FileReport } from '../../src/store/local/report.ts';
-import type { ReportBy } from '../../src/store/store.ts';
 import { Tallies } from '../../src/store/tallies.ts';
 import type { Load, Product } from './growth.ts';
 

@@ -9,6 +9,7 @@ import { inBackground, reportBackgroundFailures } from '../../src/lib/background
 import { type Logger, logFailure, silent } from '../../src/lib/logger.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { watchStore } from '../../src/service/store-watch.ts';
+import type { CountedClick } from '../../src/store/counters.ts';
 import { BlockListFile } from '../../src/store/local/blocks.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { Journal } from '../../src/store/local/journal.ts';
@@ -16,7 +17,6 @@ import { JournalReplay } from '../../src/store/local/journal-replay.ts';
 import type { RedisConnection } from '../../src/store/redis/connection.ts';
 import { RedisCounters } from '../../src/store/redis/counters.ts';
 import { Keys } from '../../src/store/redis/keys.ts';
-import type { CountedClick } from '../../src/store/store.ts';
 import { exampleClick } from '../click/example-click.ts';
 import { localClicks } from '../helpers/local-clicks.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';

@@ -6,8 +6,8 @@ import {
   type ReportBy,
   type ReportQuery,
   type SentMessage,
-  type Store,
-} from '../../src/store/store.ts';
+} from '../../src/store/counters.ts';
+import type { Store } from '../../src/store/store.ts';
 import { MemoryCounters } from '../helpers/memory-store/counters.ts';
 
 /** Noon of a day in the last two weeks, for which everything is kept. */

@@ -1,14 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CountedFacts } from '../../src/link/counted.ts';
 import {
-  breakdownsOf,
-  countedNames,
-  countsIn,
-  daysKept,
-  readLife,
-} from '../../src/store/engagement.ts';
-import { ReportSum } from '../../src/store/report-sum.ts';
-import {
   type ClickClass,
   type CountedClick,
   NotCounted,
@@ -16,7 +8,15 @@ import {
   type ReportBy,
   type ReportFilter,
   type Reports,
-} from '../../src/store/store.ts';
+} from '../../src/store/counters.ts';
+import {
+  breakdownsOf,
+  countedNames,
+  countsIn,
+  daysKept,
+  readLife,
+} from '../../src/store/engagement.ts';
+import { ReportSum } from '../../src/store/report-sum.ts';
 import { MemoryCounters } from '../helpers/memory-store/counters.ts';
 
 let counters: MemoryCounters;

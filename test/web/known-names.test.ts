@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
-import type { Reports } from '../../src/store/store.ts';
+import type { Reports } from '../../src/store/counters.ts';
 import { KnownNames } from '../../src/web/known-names.ts';
 import { createMemoryStore } from '../helpers/memory-store/store.ts';
 import { openWeb } from '../helpers/web.ts';

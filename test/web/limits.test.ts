@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Report } from '../../src/store/counters.ts';
 import { noNumbers } from '../../src/store/counting.ts';
-import type { Report } from '../../src/store/store.ts';
 import { LoginToken } from '../../src/web/login-token.ts';
 import { openWeb } from '../helpers/web.ts';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, get as request } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import { exposition, ProcessMetrics } from '../../src/service/metrics.ts';
-import type { Reports } from '../../src/store/store.ts';
+import type { Reports } from '../../src/store/counters.ts';
 import { LoginToken } from '../../src/web/login-token.ts';
 import { listenLocally } from '../helpers/listen-locally.ts';
 import { poll } from '../helpers/poll.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { REPORT_BY } from '../../src/store/store.ts';
+import { REPORT_BY } from '../../src/store/counters.ts';
 import { reportCsv } from '../../src/web/report-formats.ts';
 import { openWeb } from '../helpers/web.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { StoreUnavailable } from '../../src/link/link-store.ts';
-import type { Report, Reports } from '../../src/store/store.ts';
+import type { Report, Reports } from '../../src/store/counters.ts';
 import { seededWeb } from '../helpers/seeded-web.ts';
 import { openWeb } from '../helpers/web.ts';
 

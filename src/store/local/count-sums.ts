@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
 import { noneIfGone, replaceFile } from '../../lib/files.ts';
 import { numberOf } from '../../lib/number-set.ts';
 import { getOrMake, parseJson } from '../../lib/values.ts';
+import { REPORT_BY, REPORT_SCOPES, type ReportBy, type ReportScope } from '../counters.ts';
 import { countOf, formatNumbers, type Numbers, parseNumbers } from '../counting.ts';
-import { REPORT_BY, REPORT_SCOPES, type ReportBy, type ReportScope } from '../store.ts';
 import { type Rows, type Scope, sizeOf, type Table } from '../tallies.ts';
 
 /*

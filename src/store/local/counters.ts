@@ -2,10 +2,16 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, openToAppend, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
+import type {
+  ClickClass,
+  ClickCounter,
+  CountedClick,
+  SentCounter,
+  SentMessage,
+} from '../counters.ts';
 import { addClasses, byClass, countedKeys, countedText, dayAndHour } from '../counting.ts';
 import { DelayedWrite } from '../delayed-write.ts';
 import { SentSums } from '../sent-sums.ts';
-import type { ClickClass, ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
 import {
   type ClickSum,
   clickLine,

@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, openToAppend } from '../../lib/files.ts';
-import type { DeadLetterBox } from '../store.ts';
+import type { DeadLetterBox } from '../events.ts';
 
 const FILE = 'dead-letters.jsonl';
 const OLD_FILE = 'dead-letters.old.jsonl';

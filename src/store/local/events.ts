@@ -1,6 +1,5 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
-import { LocalClicks, RecentClicks } from '../recent-clicks.ts';
 import type {
   Backlog,
   ConsumerName,
@@ -10,7 +9,8 @@ import type {
   SignSettings,
   StoredEvent,
   StreamReader,
-} from '../store.ts';
+} from '../events.ts';
+import { LocalClicks, RecentClicks } from '../recent-clicks.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { removeFromJournal } from './erase.ts';
 import { Journal } from './journal.ts';

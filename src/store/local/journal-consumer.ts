@@ -4,7 +4,7 @@ import { replaceFile } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { parseJson } from '../../lib/values.ts';
 import { fieldsOfEvent } from '../event-line.ts';
-import type { Backlog, EventConsumer, StoredEvent } from '../store.ts';
+import type { Backlog, EventConsumer, StoredEvent } from '../events.ts';
 import { type JournalKind, journalFiles, journalPath, listJournal } from './journal-file.ts';
 import { JournalReader, type Offsets, UnreadableFiles } from './journal-reader.ts';
 import { countEvents, readLines } from './line-reader.ts';

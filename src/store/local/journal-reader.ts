@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { fieldsOfEvent, READ_BYTES } from '../event-line.ts';
-import type { StoredEvent, StreamReader } from '../store.ts';
+import type { StoredEvent, StreamReader } from '../events.ts';
 import {
   isAbandoned,
   type JournalFile,

@@ -3,7 +3,7 @@ import { inBackground } from '../../lib/background.ts';
 import { codeOf, noneIfGone, removeFile, replaceFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
 import { isEventLine } from '../event-line.ts';
-import type { EventAppender } from '../store.ts';
+import type { EventAppender } from '../events.ts';
 import type { Journal } from './journal.ts';
 import {
   type JournalFile,

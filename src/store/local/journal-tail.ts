@@ -1,5 +1,5 @@
 import { READ_BYTES, timeOfEvent } from '../event-line.ts';
-import type { StoredEvent } from '../store.ts';
+import type { StoredEvent } from '../events.ts';
 import { type JournalKind, journalFiles, type SizedFile } from './journal-file.ts';
 import { eventIn } from './journal-reader.ts';
 import { readLines } from './line-reader.ts';

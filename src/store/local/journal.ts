@@ -4,7 +4,7 @@ import { makeFile, makeFolder, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
 import { type Metrics, noMetrics } from '../../lib/metrics.ts';
 import { StoreUnavailable } from '../../link/link-store.ts';
-import type { EventAppender } from '../store.ts';
+import type { EventAppender } from '../events.ts';
 import {
   IDLE_MS,
   type JournalFile,

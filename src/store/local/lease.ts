@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { locked, makeFolder, removeFile, replaceFile } from '../../lib/files.ts';
 import { parseJson } from '../../lib/values.ts';
-import type { Lease } from '../store.ts';
+import type { Lease } from '../events.ts';
 
 /** How long a holder may be silent. */
 const LEASE_MS = 10_000;

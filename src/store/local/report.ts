@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { getOrMake } from '../../lib/values.ts';
+import type { Report, ReportQuery, Reports, SentAt } from '../counters.ts';
 import { countedText, dayAndHour } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
-import type { Report, ReportQuery, Reports, SentAt } from '../store.ts';
 import { type Table, Tallies } from '../tallies.ts';
 import {
   type CountFile,

@@ -1,8 +1,9 @@
 import { type Logger, logLimited } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { parseStoredToken } from '../../link/stored-token.ts';
+import type { SignSettings } from '../events.ts';
 import { loggedOptOuts } from '../opt-outs.ts';
-import type { SignSettings, Store } from '../store.ts';
+import type { Store } from '../store.ts';
 import { BlockListFile } from './blocks.ts';
 import { FileCounters } from './counters.ts';
 import { forgetInJournal } from './erase.ts';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure } from '../../lib/logger.ts';
 import { dayAndHour } from '../counting.ts';
-import type { Lease } from '../store.ts';
+import type { Lease } from '../events.ts';
 import { KEEP_DAYS, Tallies } from '../tallies.ts';
 import { listCountFiles, type SizedCountFile, withSizes } from './count-file.ts';
 import {

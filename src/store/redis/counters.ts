@@ -1,7 +1,13 @@
 import type { Logger } from '../../lib/logger.ts';
+import type {
+  ClickClass,
+  ClickCounter,
+  CountedClick,
+  SentCounter,
+  SentMessage,
+} from '../counters.ts';
 import { DelayedWrite } from '../delayed-write.ts';
 import { SentSums } from '../sent-sums.ts';
-import type { ClickClass, ClickCounter, CountedClick, SentCounter, SentMessage } from '../store.ts';
 import type { RedisConnection } from './connection.ts';
 import { FirstClicks } from './first-clicks.ts';
 import { StoredTallies } from './stored-tallies.ts';

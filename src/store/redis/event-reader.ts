@@ -1,5 +1,5 @@
 import { fieldsOfEvent } from '../event-line.ts';
-import type { StoredEvent, StreamReader } from '../store.ts';
+import type { StoredEvent, StreamReader } from '../events.ts';
 import { LONGEST_BLOCK_MS, SHORTEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 

@@ -1,8 +1,5 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
-import type { JournalSettings, LocalEvents } from '../local/events.ts';
-import { JournalReplay } from '../local/journal-replay.ts';
-import { LocalClicks, RecentClicks } from '../recent-clicks.ts';
 import type {
   Backlog,
   ClickAppender,
@@ -14,7 +11,10 @@ import type {
   SignSettings,
   StoredEvent,
   StreamReader,
-} from '../store.ts';
+} from '../events.ts';
+import type { JournalSettings, LocalEvents } from '../local/events.ts';
+import { JournalReplay } from '../local/journal-replay.ts';
+import { LocalClicks, RecentClicks } from '../recent-clicks.ts';
 import type { RedisOptions } from './client.ts';
 import { RedisConnection } from './connection.ts';
 import { RedisEventConsumer } from './event-consumer.ts';

@@ -1,5 +1,5 @@
 import { type Logger, logFailure } from '../../lib/logger.ts';
-import type { ClickAppender, ClickDraft } from '../store.ts';
+import type { ClickAppender, ClickDraft } from '../events.ts';
 
 export interface FailoverOptions {
   readonly stream: ClickAppender;

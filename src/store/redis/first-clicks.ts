@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { getOrMake } from '../../lib/values.ts';
+import type { ClickClass, CountedClick } from '../counters.ts';
 import {
   addClasses,
   addNumbers,
@@ -12,7 +13,6 @@ import {
   type Numbers,
   noNumbers,
 } from '../counting.ts';
-import type { ClickClass, CountedClick } from '../store.ts';
 import type { Counted, Tallies } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
 import { FOREIGN, IS_FOREIGN } from './count-fields.ts';

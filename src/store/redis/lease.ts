@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Lease } from '../store.ts';
+import type { Lease } from '../events.ts';
 import type { RedisConnection } from './connection.ts';
 
 /** How long a holder may be silent. */

@@ -1,6 +1,6 @@
 import { getOrMake } from '../../lib/values.ts';
+import { type ClickDraft, type Ending, MAX_BURST_LINKS } from '../events.ts';
 import { MAX_RECLASSIFIED } from '../recent-clicks.ts';
-import { type ClickDraft, type Ending, MAX_BURST_LINKS } from '../store.ts';
 
 /** Bursts and HEAD requests of one period; while there are more, the others are not remembered. */
 const MAX_REMEMBERED = 50_000;

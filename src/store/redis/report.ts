@@ -1,6 +1,6 @@
+import type { SentAt } from '../counters.ts';
 import { countOf, parseNumbers } from '../counting.ts';
 import type { ReportSum } from '../report-sum.ts';
-import type { SentAt } from '../store.ts';
 import type { Table } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
 import { isOfOtherType, parseField } from './count-fields.ts';

@@ -1,5 +1,6 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
+import type { SignSettings } from '../events.ts';
 import { forgetInJournal } from '../local/erase.ts';
 import { type JournalSettings, LocalEvents } from '../local/events.ts';
 import { OptOutFile } from '../local/opt-outs.ts';
@@ -7,7 +8,7 @@ import { FileReport } from '../local/report.ts';
 import { sumUpCounts } from '../local/sum-up.ts';
 import { loggedOptOuts } from '../opt-outs.ts';
 import { ReportSum } from '../report-sum.ts';
-import type { SignSettings, Store } from '../store.ts';
+import type { Store } from '../store.ts';
 import { RedisBlocks } from './blocks.ts';
 import type { RedisOptions } from './client.ts';
 import { OutageLog, RedisConnection } from './connection.ts';

@@ -1,6 +1,6 @@
 import { getOrMake } from '../../lib/values.ts';
+import type { ReportScope } from '../counters.ts';
 import { addNumbers, formatNumbers, METRICS, type Numbers, noNumbers } from '../counting.ts';
-import type { ReportScope } from '../store.ts';
 import {
   KEEP_DAYS,
   otherKey,

@@ -1,7 +1,7 @@
 import { inBackground } from '../../lib/background.ts';
 import { firstWithin } from '../../lib/first-within.ts';
+import type { ClickAppender, ClickDraft, SignSettings } from '../events.ts';
 import type { RecentClicks } from '../recent-clicks.ts';
-import type { ClickAppender, ClickDraft, SignSettings } from '../store.ts';
 import { mastersOf, type RedisClient } from './client.ts';
 import { isReply, type RedisConnection } from './connection.ts';
 import { type Entry, entryArguments, RECORD } from './recent-clicks-script.ts';

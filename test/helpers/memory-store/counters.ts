@@ -1,5 +1,3 @@
-import { countedKeys, countedText, noNumbers } from '../../../src/store/counting.ts';
-import { ReportSum } from '../../../src/store/report-sum.ts';
 import type {
   ClickClass,
   CountedClick,
@@ -10,7 +8,9 @@ import type {
   ReportRow,
   SentAt,
   SentMessage,
-} from '../../../src/store/store.ts';
+} from '../../../src/store/counters.ts';
+import { countedKeys, countedText, noNumbers } from '../../../src/store/counting.ts';
+import { ReportSum } from '../../../src/store/report-sum.ts';
 
 type Sums = Omit<Required<ReportRow>, 'key'>;
 /** What was counted, and the key of its row in each report. */

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metrics } from '../../../src/lib/metrics.ts';
 import { timeOfEvent } from '../../../src/store/event-line.ts';
-import { LocalClicks, RecentClicks } from '../../../src/store/recent-clicks.ts';
 import type {
   ConsumerName,
   EventConsumer,
@@ -9,7 +8,8 @@ import type {
   Lease,
   StoredEvent,
   StreamReader,
-} from '../../../src/store/store.ts';
+} from '../../../src/store/events.ts';
+import { LocalClicks, RecentClicks } from '../../../src/store/recent-clicks.ts';
 
 /** Events in memory; an erased one is empty. */
 export class MemoryEvents implements Events {

@@ -11,10 +11,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ClickClass, CountedClick, SentMessage } from '../../../src/store/counters.ts';
 import { listCountFiles } from '../../../src/store/local/count-file.ts';
 import { FileCounters } from '../../../src/store/local/counters.ts';
 import { FileReport } from '../../../src/store/local/report.ts';
-import type { ClickClass, CountedClick, SentMessage } from '../../../src/store/store.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 
 let folder: string;

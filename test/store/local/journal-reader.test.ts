@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, readdir, rename, rm, unlink, utimes, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { EventReader } from '../../../src/store/events.ts';
 import { Journal } from '../../../src/store/local/journal.ts';
 import { JournalConsumer } from '../../../src/store/local/journal-consumer.ts';
 import { JournalReader, UnreadableFiles } from '../../../src/store/local/journal-reader.ts';
-import type { EventReader } from '../../../src/store/store.ts';
 import { eventsDefaults } from '../../helpers/option-defaults.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { StoreUnavailable } from '../../../src/link/link-store.ts';
+import type { EventAppender } from '../../../src/store/events.ts';
 import {
   adoptPending,
   JournalReplay,
   type ReplayOptions,
 } from '../../../src/store/local/journal-replay.ts';
-import type { EventAppender } from '../../../src/store/store.ts';
 import { recordedLog, recordedMetrics } from '../../helpers/recorded.ts';
 import { event, JournalFolder } from './journal-folder.ts';
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Counters } from '../../../src/store/counters.ts';
 import { FileCounters } from '../../../src/store/local/counters.ts';
 import { FileReport } from '../../../src/store/local/report.ts';
-import type { Counters } from '../../../src/store/store.ts';
 import { countYear, timeOf, VIEWS } from '../../helpers/year-of-counts.ts';
 
 let folder: string;

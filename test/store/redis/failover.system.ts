@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
+import type { EventReader } from '../../../src/store/events.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
-import type { EventReader } from '../../../src/store/store.ts';
 import { poll } from '../../helpers/poll.ts';
 import { startCluster } from '../../helpers/redis-cluster.ts';
 import { startSentinels } from '../../helpers/redis-sentinel.ts';

@@ -2,10 +2,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
+import type { SignSettings } from '../../../src/store/events.ts';
 import type { RedisOptions } from '../../../src/store/redis/client.ts';
 import { createRedisStore, type RedisStore } from '../../../src/store/redis/store.ts';
 import type { StreamLimits } from '../../../src/store/redis/stream.ts';
-import type { SignSettings } from '../../../src/store/store.ts';
 import { eventsDefaults, redisDefaults } from '../../helpers/option-defaults.ts';
 
 /** The folder of the journal behind Redis; most tests write nothing to it. */
