@@ -194,7 +194,8 @@ function unfolded(text: string): string {
 
 function* urisOutside(text: string): Iterable<string> {
   for (const [, word = ''] of text.matchAll(/(?:^|[\s,;"'])(https?:[^\s"']+)/gi)) {
-    const uri = word.replace(/[,;]+$/, '');
+    // Only from the first of them on: a search from each would be quadratic.
+    const uri = word.replace(/(?<![,;])[,;]+$/, '');
     yield uri;
     yield uri.replace(/,.*/, '');
   }

@@ -80,7 +80,8 @@ export function isPlaceholderHost(authority: string): boolean {
 }
 
 const OPENS = /\{\{|\*\||%%|\[\[/;
-const NO_HOST = /^(?:-[\w-]*|[\w-]*-|:[a-z_].*|\w*_\w*)$/i;
+/** The lookahead keeps the time linear: a user before the host may be long. */
+const NO_HOST = /^(?:-[\w-]*|[\w-]*-|:[a-z_].*|(?=\w*_)\w+)$/i;
 
 /** Whether a placeholder begins at an offset, where a URL seems to end. */
 export function placeholderBegins(text: string, at: number): boolean {

@@ -1,8 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of template engines
 import { describe, expect, test } from 'vitest';
 import { openMessage } from '../../src/message/open-message.ts';
-import { holdsPlaceholder } from '../../src/message/placeholders.ts';
+import { holdsPlaceholder, isPlaceholderHost } from '../../src/message/placeholders.ts';
 import type { MessageOptions } from '../../src/message/reading-options.ts';
+import { costOf, expectGrowthWithBytes } from '../products/growth.ts';
 
 /** As template engines and mailing systems write them. */
 const PLACEHOLDERS = [
@@ -229,4 +230,15 @@ test('in text, a tag is a placeholder only where it is the value of a parameter'
   expect(reasonOf('text/plain', 'See https://o.example/?u=<id> now')).toBe('placeholder');
   expect(reasonOf('text/plain', 'See https://o.example/?u=1<br>')).toBe(undefined);
   expect(reasonOf('text/plain', 'See https://o.example/<br>')).toBe(undefined);
+});
+
+test('a long user of a URL takes no longer than its length', async () => {
+  const cost = (length: number) => {
+    const authority = `${'0_'.repeat(length / 2)}-@a.example`;
+    return costOf({ bytes: length, run: () => Number(isPlaceholderHost(authority)) });
+  };
+  await expectGrowthWithBytes(['milliseconds'], async () => [
+    await cost(20_000),
+    await cost(80_000),
+  ]);
 });

@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { type Charset, charsetOf } from '../../src/message/charset.ts';
 import type { Range } from '../../src/message/link.ts';
 import { scanText } from '../../src/message/text-links.ts';
+import { costOf, expectGrowthWithBytes } from '../products/growth.ts';
 
 function scan(text: string, label = 'utf-8') {
   const bytes = label === 'utf-8' ? Buffer.from(text).toString('latin1') : text;
@@ -363,3 +364,14 @@ test('of too many marks, those beyond the limit are not looked for', () => {
   expect(scanText(text, charset, 2, read)).toBe('too-many-links');
   expect(read).toHaveBeenCalledTimes(2);
 });
+
+test.each(['data-msys-a', 'data-msys-a=b'])(
+  'an unclosed mark of %j takes no longer than its length',
+  async (attribute) => {
+    const cost = (count: number) => {
+      const text = `[[${attribute.repeat(count)} https://a.example/`;
+      return costOf({ bytes: text.length, run: () => urls(text).length });
+    };
+    await expectGrowthWithBytes(['milliseconds'], async () => [await cost(7), await cost(26)]);
+  },
+);

@@ -141,6 +141,10 @@ const MESSAGES: Readonly<Record<string, (n: number) => Message>> = {
     ],
     body: list(n / 20, (i) => `<a href=https://a.example/${i}>\r\n`),
   }),
+  'commas × one List-Unsubscribe': (n) => ({
+    headers: [...type('text/plain'), field('List-Unsubscribe', `https:${',;'.repeat(2 * n)}x`)],
+    body: 'https://a.example/\r\n',
+  }),
   'soft breaks × links': (n) => ({
     headers: type('text/plain; format=flowed; delsp=yes'),
     body: list(n / 2, (i) => `https: \r\n//a.exa \r\nmple/${i}\r\nx \r\n`),
