@@ -85,7 +85,7 @@ export type ReportBy = (typeof REPORT_BY)[number];
 export const REPORT_SCOPES = ['campaign', 'pathway', 'tag'] as const;
 export type ReportScope = (typeof REPORT_SCOPES)[number];
 
-/** Limits a report to one campaign, pathway or tag: it has at most one of these members. */
+/** A campaign, pathway or tag. A report is limited by at most one, and clicks by all of several. */
 export type ReportFilter = { readonly [scope in ReportScope]?: string };
 
 export interface ReportQuery extends ReportFilter {

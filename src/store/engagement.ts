@@ -35,12 +35,12 @@ export function countedNames(facts: CountedFacts): CountedNames {
   return { campaign: [campaign], pathway: [pathway], tag: tags };
 }
 
-/** Tells what counts in reports with a filter. */
+/** Tells what counts in reports with a filter, or has all of several names. */
 export function countsIn(filter: ReportFilter): (names: CountedNames) => boolean {
-  const scope = scopeIn(filter);
-  if (scope === undefined) return () => true;
-  const name = countedText(filter[scope] ?? '');
-  return (names) => names[scope].includes(name);
+  const expected = Object.entries(filter).map(
+    ([scope, name]) => [scope as ReportScope, countedText(name)] as const,
+  );
+  return (names) => expected.every(([scope, name]) => names[scope].includes(name));
 }
 
 function scopeIn(filter: ReportFilter) {

@@ -16,7 +16,7 @@ const name = (description: string) => Type.Optional(Type.String({ maxLength: 409
 
 /** The parameters that narrow a view. */
 export const NameFilters = {
-  campaign: name('Only this campaign. At most one of campaign, pathway and tag.'),
+  campaign: name('Only this campaign.'),
   pathway: name('Only this pathway.'),
   tag: name('Only messages with this tag.'),
 };
@@ -26,13 +26,14 @@ export const Filters = {
   since: day('First UTC day, such as 2026-01-31; default: 29 days before `until`.'),
   until: day('Last UTC day; default: today.'),
   ...NameFilters,
+  campaign: name('Only this campaign. At most one of campaign, pathway and tag.'),
 };
 
 /** The query of a view that takes nothing but filters. */
 export const FilterQuery = Type.Object(Filters, { additionalProperties: false });
 export type FilterQuery = Static<typeof FilterQuery>;
 
-/** The fields by which a view can be narrowed, one at a time. */
+/** The fields by which a view can be narrowed: a view of counts by one at a time. */
 export const NARROWING = REPORT_SCOPES;
 export type Narrowing = (typeof NARROWING)[number];
 
@@ -63,16 +64,21 @@ export function selectionOf(query: FilterQuery, now = Date.now()): Selection {
   if (daysOf({ since, until }) > MAX_DAYS) {
     throw new BadRequest(`${since} to ${until}: expected at most ${MAX_DAYS} days`);
   }
+  const names = namesIn(query);
+  if (names.length > 1) {
+    throw new BadRequest(`${names.join(' and ')} are set: expected at most one of them`);
+  }
   return { since, until, ...narrowingOf(query) };
 }
 
-/** @throws BadRequest for more than one name */
-export function narrowingOf(query: Pick<FilterQuery, Narrowing>): ReportFilter {
-  const set = NARROWING.filter((field) => query[field] !== undefined);
-  if (set.length > 1) {
-    throw new BadRequest(`${set.join(' and ')} are both set: expected at most one of them`);
-  }
-  return Object.fromEntries(set.map((field) => [field, query[field]]));
+/** The fields by which a query narrows a view. */
+export function namesIn(query: ReportFilter): readonly Narrowing[] {
+  return NARROWING.filter((field) => query[field] !== undefined);
+}
+
+/** What a query narrows a view to, always in the same order. */
+export function narrowingOf(query: ReportFilter): ReportFilter {
+  return Object.fromEntries(namesIn(query).map((field) => [field, query[field]]));
 }
 
 /** The period of the same length before it. */

@@ -25,6 +25,8 @@ export interface PageOptions extends Frame {
   readonly selection?: Partial<Selection>;
   /** What the filters can narrow the view to; all by default. */
   readonly narrowing?: readonly Narrowing[];
+  /** Whether the view can be narrowed to one name at a time, as by default, or to several together. */
+  readonly hasOneName?: boolean;
   /** More parameters that the form of the filters keeps. */
   readonly keep?: Readonly<Record<string, string>>;
   /** A script of browser/ that only this page has. */
@@ -86,16 +88,19 @@ function aboutText({ since, until, ...narrowed }: Partial<Selection>): Content {
   return [since !== undefined && `${since} to ${until} (UTC) `, ...names];
 }
 
+/** By its placeholder, style.css sees which name is set, and takes away the inputs of the others. */
+const ONE_NAME = html` placeholder=" "`;
+
 function filterForm(
   selection: Partial<Selection>,
-  { path, keep = {}, narrowing = NARROWING, names = {} }: PageOptions,
+  { path, keep = {}, narrowing = NARROWING, hasOneName = true, names = {} }: PageOptions,
 ): Html {
   const hidden = Object.entries(keep).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   );
   const inputs = narrowing.map(
     (name) =>
-      html`<label>${NAMES[name]} <input type="text" name="${name}" value="${selection[name] ?? ''}" list="known-${name}"></label>
+      html`<label>${NAMES[name]} <input type="text" name="${name}" value="${selection[name] ?? ''}" list="known-${name}"${hasOneName && ONE_NAME}></label>
 <datalist id="known-${name}">${names[name]?.map((known) => html`<option value="${known}"></option>`)}</datalist>`,
   );
   return html`<form class="filters" action="${path}" method="get">${hidden}

@@ -5,7 +5,14 @@ import { StoreUnavailable } from '../link/link-store.ts';
 import type { ReportFilter } from '../store/counters.ts';
 import { csvOf } from './csv.ts';
 import { BadRequest } from './errors.ts';
-import { addressOf, NARROWING, NameFilters, narrowingOf, SelectedName } from './filters.ts';
+import {
+  addressOf,
+  NARROWING,
+  NameFilters,
+  namesIn,
+  narrowingOf,
+  SelectedName,
+} from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
 import type { KnownNames } from './known-names.ts';
 import { type Frame, page } from './layout.ts';
@@ -133,7 +140,7 @@ export const liveView: FastifyPluginAsyncTypebox<{
   );
 };
 
-/** @throws BadRequest for a filter that cannot be, or by what is not shown */
+/** @throws BadRequest for a filter by what is not shown */
 function filterOf(query: LiveQuery, detail: Detail): ReportFilter {
   const filter = narrowingOf(query);
   if (filter.tag !== undefined && detail !== 'full') {
@@ -153,16 +160,17 @@ const SHOWS: Readonly<Record<Detail, string>> = {
 
 function livePage({ last }: LiveQuery, live: Live, detail: Detail, frame: Frame): Html {
   const { clicks, is_away: isAway, ...filter } = live;
-  const [narrowed] = NARROWING.filter((name) => filter[name] !== undefined);
+  const narrowed = namesIn(filter);
   const none =
-    narrowed === undefined
+    narrowed.length === 0
       ? 'No clicks yet.'
-      : `No clicks of this ${narrowed} among the last ${RING}.`;
+      : `No clicks of this ${narrowed.join(' and ')} among the last ${RING}.`;
   return page({
     ...frame,
     title: 'Live',
     path: '/live',
     selection: filter,
+    hasOneName: false,
     narrowing: detail === 'full' ? NARROWING : NARROWING.filter((name) => name !== 'tag'),
     ...(last !== undefined && { keep: { last } }),
     script: 'live.js',
@@ -178,7 +186,7 @@ ${table({
   rows: clicks,
   csv: addressOf('/live.csv', { ...filter, last }),
 })}
-${(narrowed === 'pathway' || narrowed === 'tag') && html`<p class="quiet">A sealed link knows the ${narrowed} of its message only where its token has room for it.</p>`}
+${narrowed.some((name) => name !== 'campaign') && html`<p class="quiet">A sealed link knows the pathway and tags of its message only where its token has room for them.</p>`}
 <p class="quiet">With <code>log { detail = ${detail} }</code> this page shows ${SHOWS[detail]}.</p>
 </section>`,
   });

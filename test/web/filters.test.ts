@@ -13,7 +13,7 @@ test.each([
 
 test.each([
   [{ since: '2026-03-11' }, 'since is 2026-03-11: expected a day up to 2026-03-10'],
-  [{ campaign: 'a', tag: 'b' }, 'campaign and tag are both set: expected at most one of them'],
+  [{ campaign: 'a', tag: 'b' }, 'campaign and tag are set: expected at most one of them'],
   [{ since: '2025-02-03' }, '2025-02-03 to 2026-03-10: expected at most 400 days'],
 ])('%j is refused', (query, message) =>
   expect(() => selectionOf(query, NOW)).toThrow(new BadRequest(message)),

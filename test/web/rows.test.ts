@@ -87,7 +87,7 @@ test.each([
   ['/?since=2026-02-30', 'must match format'],
   ['/?since=0001-01-01&until=0001-01-02', 'must match pattern'],
   ['/?campaign=a&campaign=b', 'must be string'],
-  ['/?campaign=a&tag=b', 'both set'],
+  ['/?campaign=a&tag=b', 'are set'],
 ])('%s answers 400', async (address, sentence) => {
   const { json, get } = await openWeb();
   const { status, body } = await json(address);

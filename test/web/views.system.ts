@@ -106,6 +106,7 @@ Content-Type: text/html; charset=utf-8
 const OVERFLOW = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
 /** Which tables are wider than their box, so that their ends are out of sight. */
 const CUT_OFF = `[...document.querySelectorAll('.table')].filter((box) => box.offsetParent && box.scrollWidth > box.clientWidth).map((box) => box.ariaLabel)`;
+const NAMES_OF = (inputs: { name?: string }[]) => inputs.map(({ name }) => name);
 const DRAWN = `[...document.querySelectorAll('figure.plot')].every((one) => one.querySelector('canvas'))`;
 
 /**
@@ -210,6 +211,27 @@ test('the filters work without scripts', async () => {
     expect(new URL(page.url()).searchParams.get('pathway')).toBe('transactional');
     const campaigns = await page.locator('section tbody th').allInnerTexts();
     expect(campaigns.sort()).toEqual(['(no campaign)', 'Order confirmations']);
+  });
+});
+
+test('the filters take one name at a time, and Live takes several', async () => {
+  await visit(browser, base, { javaScriptEnabled: false }, async ({ page }) => {
+    const inputs = () => page.locator('input[list]:visible').evaluateAll(NAMES_OF);
+    expect(await inputs()).toEqual(['campaign', 'pathway', 'tag']);
+    await page.fill('input[name="tag"]', 'digest');
+    expect(await inputs()).toEqual(['tag']);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/tag=digest/);
+    expect(await inputs()).toEqual(['tag']);
+    await page.fill('input[name="tag"]', '');
+    await page.fill('input[name="pathway"]', 'newsletter');
+    await page.click('form.filters button');
+    await page.waitForURL(/pathway=newsletter/);
+    expect(await page.locator('h1').textContent()).toBe('Overview');
+    await page.goto(`${base}/live`);
+    for (const name of ['campaign', 'pathway']) await page.fill(`input[name="${name}"]`, 'x');
+    await page.click('form.filters button');
+    await page.getByText('No clicks of this campaign and pathway').waitFor();
   });
 });
 
