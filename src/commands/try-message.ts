@@ -1,10 +1,6 @@
+import type { FilterParts, FilterSettings } from '../filter/options.ts';
 import type { MessageReport } from '../filter/report.ts';
-import {
-  type Envelope,
-  type FilterParts,
-  type FilterSettings,
-  Transaction,
-} from '../filter/transaction.ts';
+import { type Envelope, Transaction } from '../filter/transaction.ts';
 import { type MessageFile, readMessageFile } from '../message/message.ts';
 
 /** A message as the milter would change it, with the report. */
@@ -24,9 +20,9 @@ export async function tryMessage(
   const file = readMessageFile(message);
   const transaction = new Transaction(settings, parts, envelope);
   const untouched = (report: MessageReport) => ({ transaction, message, report });
-  if (transaction.isOff) return untouched(transaction.report('untouched', 'off'));
+  if (transaction.isOff) return untouched(transaction.report('untouched', { reason: 'off' }));
   if (isOverLimit(settings, envelope.recipients.length, file)) {
-    return untouched(transaction.report('untouched', 'over-limit'));
+    return untouched(transaction.report('untouched', { reason: 'over-limit' }));
   }
 
   for (const recipient of envelope.recipients) transaction.recipient(recipient);

@@ -4,8 +4,9 @@ import type { EndOfMessage, Filter, MacroRequest } from '../milter/filter.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
 import { longestMacroName, type MacroSettings } from '../scope/facts.ts';
+import type { FilterParts, FilterSettings } from './options.ts';
 import type { MessageReport } from './report.ts';
-import { type FilterParts, type FilterSettings, Transaction } from './transaction.ts';
+import { Transaction } from './transaction.ts';
 
 export interface ClickFilterOptions extends FilterParts {
   /** The settings in use. Called once per message, so that a reload applies to the next one. */
@@ -51,7 +52,7 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
       const isGranted = ACTIONS.every((action) => message.connection.actions.has(action));
       if (transaction.isOff || !isGranted) {
         const reason = transaction.isOff ? 'off' : 'not-granted';
-        report(transaction.report('untouched', reason));
+        report(transaction.report('untouched', { reason }));
         return 'accept';
       }
       message.state.transaction = transaction;
@@ -92,7 +93,8 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
 
     abort({ state: { transaction } }, reason) {
       transaction?.close();
-      if (reason === 'over-limit') report(transaction?.report('untouched', 'over-limit'));
+      if (reason === 'over-limit')
+        report(transaction?.report('untouched', { reason: 'over-limit' }));
     },
   };
 }

@@ -1,53 +1,21 @@
 import { domainOf } from '../lib/text.ts';
 import { countedFacts } from '../link/counted.ts';
-import { type GivenUp, type LinkIssuer, StoreUnavailable } from '../link/link-store.ts';
+import { type GivenUp, StoreUnavailable } from '../link/link-store.ts';
 import type { MessageFacts } from '../link/message-facts.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 import type { RewrittenLink } from '../message/link.ts';
 import { type OpenMessage, openMessage, type ReadMessage } from '../message/open-message.ts';
-import type { ReadingLimits } from '../message/reading-options.ts';
-import type { Limits } from '../milter/options.ts';
-import type { CopySink } from '../preview/copies.ts';
-import { contextVariableNames, type MessageFieldLimits } from '../scope/context-variables.ts';
+import { readContextVariables } from '../scope/context-variables.ts';
 import { type Decision, decide, type SenderWishes } from '../scope/decide.ts';
-import { type Facts, type MacroLookup, type MacroSettings, readFacts } from '../scope/facts.ts';
+import { type Facts, type MacroLookup, readFacts } from '../scope/facts.ts';
 import type { Match } from '../scope/match.ts';
-import type { ScopeTree } from '../scope/scope-tree.ts';
-import type { SentCounter } from '../store/counters.ts';
-import type { OptOuts } from '../store/store.ts';
 import { messageFacts } from './message-facts.ts';
-import { MemoryShare, type MessageMemory } from './message-memory.ts';
+import { MemoryShare } from './message-memory.ts';
+import type { FilterParts, FilterSettings } from './options.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
 import { SenderHeaders } from './sender-headers.ts';
 import { isBelieved } from './smtpapi.ts';
 import { htmlForPreview, readingOptions, type TrackedMessage, trackLinks } from './track-links.ts';
-
-/** The settings that a transaction uses. It keeps to one snapshot. */
-export interface FilterSettings {
-  readonly scopes: ScopeTree;
-  readonly macros: MacroSettings;
-  /** Whether there is an `smtpapi` stanza. */
-  readonly smtpapi: boolean;
-  readonly engagementTracker: MessageFieldLimits & {
-    readonly clickTrackingIncludeMetadata: boolean;
-  };
-  readonly reading: ReadingLimits;
-  /** Limits to check before a message is given to a transaction. */
-  readonly limits: Pick<Limits, 'recipients' | 'headerCount' | 'headerBytes'>;
-}
-
-/** What transactions share. */
-export interface FilterParts {
-  readonly issuer: LinkIssuer;
-  /** The issuer for `on_failure = seal`. */
-  readonly sealed: LinkIssuer;
-  readonly counter: SentCounter;
-  readonly optOuts: OptOuts;
-  /** Undefined for commands, which keep no previews. */
-  readonly previews?: CopySink | undefined;
-  /** Undefined for commands, which read one message at a time. */
-  readonly memory?: MessageMemory;
-}
 
 /** What is known at MAIL. */
 export interface Envelope {
@@ -83,10 +51,19 @@ export interface Ending {
   readonly report: MessageReport | undefined;
 }
 
-/** The part of a `TrackedMessage` that a report is about. */
-type Reported = Partial<Pick<TrackedMessage, 'links' | 'kind'>>;
+/** What a report says beside the verdict, as far as it is known. */
+interface Details {
+  readonly reason?: WhyUntouched;
+  /** The SMTP reply that rejects the message. */
+  readonly reply?: string;
+  /** The links, and how they were made. */
+  readonly made?: Pick<MessageReport, 'links' | 'kind'>;
+  /** The facts of links that have tokens. */
+  readonly facts?: MessageFacts;
+}
 
 const NO_HEADERS: ReadonlyMap<string, number> = new Map();
+const NO_LINKS: Pick<MessageReport, 'links' | 'kind'> = { links: [] };
 
 /** Approximate bytes that a recipient or header field takes in addition to its text. */
 const ENTRY_BYTES = 100;
@@ -132,7 +109,7 @@ export class Transaction {
     const read = readFacts(settings.macros, lookup, settings.scopes);
     this.facts = facts === undefined ? read : { ...read, ...facts };
     const match = settings.scopes.match(this.facts);
-    this.#variables = contextVariables(macro);
+    this.#variables = readContextVariables(macro);
     this.#decision = this.#decide(match);
     const { options } = this.#decision;
     const believed =
@@ -179,14 +156,14 @@ export class Transaction {
   endOfHeaders(): { readonly answer: BeforeBody; readonly report?: MessageReport } {
     if (this.#memory.isExceeded) {
       this.#isReported = true;
-      return { answer: this.#withoutBody, report: this.report('untouched', 'memory') };
+      return { answer: this.#withoutBody, report: this.report('untouched', { reason: 'memory' }) };
     }
     const parsed = this.#senderHeaders.read(this.#settings.engagementTracker);
     if (parsed !== undefined) {
       if ('reject' in parsed) {
         const { dryRun } = this.#decision.options;
         const verdict = dryRun ? 'dry-run' : 'rejected';
-        const report = this.report(verdict, 'smtpapi', undefined, undefined, parsed.reject);
+        const report = this.report(verdict, { reason: 'smtpapi', reply: parsed.reject });
         this.close();
         return { answer: dryRun ? 'accept' : parsed, report };
       }
@@ -198,7 +175,7 @@ export class Transaction {
       this.#optedOut.catch(() => {}); // `end` handles it, if the message gets so far
       return { answer: 'go on' };
     }
-    const report = this.report('untouched', reason);
+    const report = this.report('untouched', { reason });
     this.close();
     return { answer: this.#withoutBody, report };
   }
@@ -264,7 +241,7 @@ export class Transaction {
     } catch (error) {
       return this.#storeAway(error, made.links);
     }
-    if (options.dryRun) return this.#ending(this.report('dry-run', undefined, made, facts));
+    if (options.dryRun) return this.#ending(this.report('dry-run', { made, facts }));
     try {
       await made.issued?.commit(givenUp);
     } catch (error) {
@@ -278,7 +255,7 @@ export class Transaction {
       this.#count(facts, made.links);
       if (options.preview) this.#offerCopy(read, made);
     }
-    return this.#ending(this.report('tracked', undefined, made, facts), made.body);
+    return this.#ending(this.report('tracked', { made, facts }), made.body);
   }
 
   #ending(
@@ -298,7 +275,8 @@ export class Transaction {
     const { onFailure, dryRun } = this.#decision.options;
     const tempfail = onFailure === 'tempfail' && !dryRun;
     const verdict = tempfail ? 'tempfailed' : 'untouched';
-    const report = this.report(verdict, 'store-unavailable', { links: links.map(asFound) });
+    const made = { links: links.map(asFound) };
+    const report = this.report(verdict, { reason: 'store-unavailable', made });
     return this.#ending(report, undefined, tempfail);
   }
 
@@ -307,7 +285,7 @@ export class Transaction {
   }
 
   #untouched(reason: WhyUntouched, links: readonly RewrittenLink[]): Ending {
-    return this.#ending(this.report('untouched', reason, { links }));
+    return this.#ending(this.report('untouched', { reason, made: { links } }));
   }
 
   /** Ends the transaction and gives back its memory. Further calls have no effect. */
@@ -319,10 +297,7 @@ export class Transaction {
   /** The report as of now. */
   report(
     verdict: Verdict,
-    reason?: WhyUntouched,
-    { links = [], kind }: Reported = {},
-    facts?: MessageFacts,
-    reply?: string,
+    { reason, reply, made: { links, kind } = NO_LINKS, facts }: Details = {},
   ): MessageReport {
     const { match, problems, message } = this.#decision;
     const notDone = [...this.#decision.notDone, ...this.#decision.notDoneHeaders];
@@ -390,18 +365,6 @@ export class Transaction {
     // The spread comes last: members behind one cost V8 a hundred times as much.
     this.#parts.counter.sent({ time, links: tracked, ...countedFacts(message) });
   }
-}
-
-/** The context variables that the MTA sent as macros. */
-function contextVariables(macro: MacroLookup): ReadonlyMap<string, string> | undefined {
-  let found: Map<string, string> | undefined;
-  for (const name of contextVariableNames) {
-    const value = macro(name);
-    if (value === undefined) continue;
-    found ??= new Map();
-    found.set(name, value);
-  }
-  return found;
 }
 
 /** A link that was to be tracked in a message that passes untouched. */

@@ -1,5 +1,6 @@
 import { parseTrackingDomain } from '../lib/host-name.ts';
 import { isRecord, parseBoolean, parseChoice, parseJson, parseWholeNumber } from '../lib/values.ts';
+import type { MacroLookup } from './facts.ts';
 import type { TrackingOptions } from './tracking-options.ts';
 
 /** Fields that a sender may set for a message. */
@@ -132,3 +133,15 @@ export const contextVariableNames: readonly string[] = [
   ...Object.values(contextVariables).map(({ name }) => name),
   'pathway',
 ];
+
+/** Reads the context variables that the MTA sent as macros. @returns undefined if it sent none */
+export function readContextVariables(macro: MacroLookup): ReadonlyMap<string, string> | undefined {
+  let found: Map<string, string> | undefined;
+  for (const name of contextVariableNames) {
+    const value = macro(name);
+    if (value === undefined) continue;
+    found ??= new Map();
+    found.set(name, value);
+  }
+  return found;
+}

@@ -1,5 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { FilterSettings } from '../filter/transaction.ts';
+import type { FilterSettings } from '../filter/options.ts';
 import { DEFAULT_LIMITS } from '../message/reading-options.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { FilterParts } from '../filter/transaction.ts';
+import type { FilterParts } from '../filter/options.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';

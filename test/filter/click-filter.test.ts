@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ClickFilterOptions, clickFilter } from '../../src/filter/click-filter.ts';
 import { MessageMemory } from '../../src/filter/message-memory.ts';
+import type { FilterSettings } from '../../src/filter/options.ts';
 import type { MessageReport } from '../../src/filter/report.ts';
-import type { FilterSettings } from '../../src/filter/transaction.ts';
 import { type LinkIssuer, StoreUnavailable } from '../../src/link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../../src/link/message-facts.ts';
 import { connectMilter, type MilterClient } from '../../src/milter/client.ts';

@@ -1,0 +1,37 @@
+import type { LinkIssuer } from '../link/link-store.ts';
+import type { ReadingLimits } from '../message/reading-options.ts';
+import type { Limits } from '../milter/options.ts';
+import type { CopySink } from '../preview/copies.ts';
+import type { MessageFieldLimits } from '../scope/context-variables.ts';
+import type { MacroSettings } from '../scope/facts.ts';
+import type { ScopeTree } from '../scope/scope-tree.ts';
+import type { SentCounter } from '../store/counters.ts';
+import type { OptOuts } from '../store/store.ts';
+import type { MessageMemory } from './message-memory.ts';
+
+/** The settings that a transaction uses. It keeps to one snapshot. */
+export interface FilterSettings {
+  readonly scopes: ScopeTree;
+  readonly macros: MacroSettings;
+  /** Whether there is an `smtpapi` stanza. */
+  readonly smtpapi: boolean;
+  readonly engagementTracker: MessageFieldLimits & {
+    readonly clickTrackingIncludeMetadata: boolean;
+  };
+  readonly reading: ReadingLimits;
+  /** Limits to check before a message is given to a transaction. */
+  readonly limits: Pick<Limits, 'recipients' | 'headerCount' | 'headerBytes'>;
+}
+
+/** What transactions share. */
+export interface FilterParts {
+  readonly issuer: LinkIssuer;
+  /** The issuer for `on_failure = seal`. */
+  readonly sealed: LinkIssuer;
+  readonly counter: SentCounter;
+  readonly optOuts: OptOuts;
+  /** Undefined for commands, which keep no previews. */
+  readonly previews?: CopySink | undefined;
+  /** Undefined for commands, which read one message at a time. */
+  readonly memory?: MessageMemory;
+}
