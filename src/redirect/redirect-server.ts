@@ -7,7 +7,6 @@ import {
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type ListenOptions, Server as NetServer, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import { type Logger, logLimited, silent } from '../lib/logger.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
@@ -142,10 +141,20 @@ export class RedirectServer {
     // Without these Node would ask for a body, or answer 417, by itself.
     server.on('checkContinue', listener);
     server.on('checkExpectation', listener);
+    /** The connections of which nothing more is read. */
+    const ended = new WeakSet<Socket>();
+    /** Ends one, once the requests before the one that cannot be read are answered. */
+    const afterAnswers = (socket: Socket, end: () => void) => {
+      if (ended.has(socket)) return;
+      ended.add(socket);
+      const last = connections.get(socket);
+      if (last === undefined || last.closed) end();
+      else last.once('close', end);
+    };
     // Node does not give CONNECT to the listener: without this the connection would end without an
     // answer.
-    server.on('connect', (_request, socket) => {
-      this.#refuse(socket, 405, `Allow: ${ALLOW}\r\n`);
+    server.on('connect', (_request, socket: Socket) => {
+      afterAnswers(socket, () => this.#refuse(socket, 405, `Allow: ${ALLOW}\r\n`));
     });
     const opened = this.#tls ? 'secureConnection' : 'connection';
     for (const event of new Set(['connection', opened])) {
@@ -155,31 +164,31 @@ export class RedirectServer {
       });
     }
     server.on('clientError', (error: ConnectionError, socket: Socket) => {
-      const encoded = withEncodedTarget(error);
-      if (encoded !== undefined && connections.get(socket)?.writableFinished !== false) {
-        server.emit(opened, new SecondReading(socket, encoded));
-        return;
-      }
-      const other = notHttp(error);
-      if (other !== undefined) {
-        const message = `redirect: connection closed: ${other.what}`;
-        const level = other.ofProxy ? 'warn' : 'info';
-        logLimited(this.#logger, level, message, { peer: socket.remoteAddress });
-      }
-      const status = refusalOf(error.code ?? '');
-      if (status === undefined) {
-        // The connection broke, or never got through its TLS handshake: there is nobody to answer.
-        socket.destroy();
-        return;
-      }
-      this.#refuse(socket, status, '', other?.what);
+      afterAnswers(socket, () => {
+        const encoded = withEncodedTarget(error);
+        if (encoded !== undefined) server.emit(opened, new SecondReading(socket, encoded));
+        else this.#refuseUnreadable(error, socket);
+      });
     });
     return server;
   }
 
+  #refuseUnreadable(error: ConnectionError, socket: Socket): void {
+    const other = notHttp(error);
+    if (other !== undefined) {
+      const message = `redirect: connection closed: ${other.what}`;
+      const level = other.ofProxy ? 'warn' : 'info';
+      logLimited(this.#logger, level, message, { peer: socket.remoteAddress });
+    }
+    const status = refusalOf(error.code ?? '');
+    if (status !== undefined) this.#refuse(socket, status, '', other?.what);
+    // The connection broke, or never got through its TLS handshake: there is nobody to answer.
+    else socket.destroy();
+  }
+
   /** Answers a request that the listener never sees: 400, 405, 408, 431. */
-  #refuse(socket: Duplex, status: number, headers = '', body = ''): void {
-    this.#metrics.count('redirects_total', { status: String(status) });
+  #refuse(socket: Socket, status: number, headers = '', body = ''): void {
+    if (socket.writable) this.#metrics.count('redirects_total', { status: String(status) });
     refuse(socket, status, headers, body);
   }
 }

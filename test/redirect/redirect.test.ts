@@ -1,4 +1,6 @@
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -385,21 +387,52 @@ describe.each([
     await expect.poll(() => links.clicks.length).toBe(3);
   });
 
-  test('raw bytes in a target while another request is being answered: never the answer of the other', async () => {
-    const raw = `GET /${LIVE}\xbb HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`;
-    let release = () => {};
-    links.keep = () =>
-      new Promise((resolve) => {
-        release = resolve;
+  const closing = 'Connection: close\r\n';
+  test.each([
+    [
+      'a target with raw bytes',
+      '',
+      `GET /${LIVE}\xbb HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`,
+      [302, 400],
+    ],
+    ['a body that was not announced', '', 'a=b', [302, 400]],
+    ['a body behind the last request', closing, 'a=b', [302]],
+    ['headers that are too long', '', `GET / HTTP/1.1\r\nA: ${'a'.repeat(17_000)}\r\n`, [302, 431]],
+    ['CONNECT', '', `CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n`, [302, 405]],
+  ])(
+    '%s behind a request: the request is answered first',
+    async (_name, header, rest, statuses) => {
+      let release = () => {};
+      let recorded = false;
+      links.keep = () =>
+        new Promise((resolve) => {
+          recorded = true;
+          release = resolve;
+        });
+      const socket = connect(port, '127.0.0.1');
+      let text = '';
+      socket.on('data', (chunk) => {
+        text += chunk;
       });
-    const sent = send(`GET /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n${raw}`);
-    await expect.poll(() => answered).toEqual([400]);
-    release();
-    const answer = await sent;
-    expect(answer.text.match(/^HTTP\/1\.1 \d+/gm)?.[0]).toBe('HTTP/1.1 400');
-    expect(answer.headers.has('location')).toBe(false);
-    await expect.poll(() => answered).toEqual([400, 302]);
-  });
+      const closed = once(socket, 'close');
+      const one = `GET /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\n${header}\r\n`;
+      socket.write(Buffer.from(one + rest, 'latin1'));
+      await expect.poll(() => recorded).toBe(true);
+      // What comes after it, in many pieces, changes nothing.
+      for (let times = 0; times < 20; times++) {
+        socket.write('more\r\n\r\n');
+        await setImmediate();
+      }
+      expect(text).toBe('');
+      release();
+      await closed;
+      expect([...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => Number(status))).toEqual(
+        statuses,
+      );
+      expect(text).toContain(`location: ${TARGET}\r\n`);
+      expect(answered).toEqual(statuses);
+    },
+  );
 });
 
 test('append_query: parameters before the fragment, and the click has the target as written', async () => {
