@@ -45,8 +45,16 @@ export function rightsOf({ headers, socket }: IncomingMessage, hasLogin: boolean
 export function clientOf(request: IncomingMessage): string | undefined {
   const isOfProxy = (text: string | undefined) => text === undefined || isLocal(text);
   const client = proxyAddr(request, isOfProxy);
-  const named = request.headers['x-real-ip'];
-  return isOfProxy(client) && typeof named === 'string' && parseAddress(named) ? named : client;
+  if (!isOfProxy(client)) return client;
+  const { 'x-real-ip': named = '', forwarded = '' } = request.headers;
+  const others = [...[named].flat(), ...clientsIn(forwarded).reverse()];
+  return others.find((text) => parseAddress(text) !== undefined && !isLocal(text)) ?? client;
+}
+
+/** The addresses of clients in a header `Forwarded` (RFC 7239), without their ports. */
+function clientsIn(forwarded: string): string[] {
+  const found = forwarded.matchAll(/(?:^|[;,])\s*for="?(?:\[([\da-f:.]+)\]|([\d.]+))/gi);
+  return [...found].map(([, ipv6, ipv4]) => ipv6 ?? ipv4 ?? '');
 }
 
 function isLocal(text = ''): boolean {
