@@ -99,8 +99,12 @@ export async function storeProblems(config: Configuration, root: Stanza): Promis
   const place = root.child('redis')?.origin ?? set?.origin ?? root.origin;
   const store = await openStore(config, silent, noMetrics);
   try {
-    const { warnings } = await store.health();
-    return warnings.map((message) => ({ severity: 'warning', message, ...place }));
+    const { failures, warnings } = await store.health();
+    return [...failures, ...warnings].map((message) => ({
+      severity: 'warning',
+      message,
+      ...place,
+    }));
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     const { message } = error;

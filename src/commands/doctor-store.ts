@@ -16,10 +16,11 @@ export async function examineStore(
   const findings = new Findings('redis');
   const store = await openStore(config, silent, noMetrics);
   try {
-    const { facts, warnings, unknown } = await store.health(
+    const { facts, failures, warnings, unknown } = await store.health(
       keys && { fingerprint: keys.fingerprint, host: config.events.nodeName },
     );
     for (const fact of facts) findings.ok(fact);
+    for (const failure of failures) findings.error(failure);
     for (const warning of [...warnings, ...unknown]) findings.warning(warning);
   } catch (error) {
     findings.error(

@@ -65,9 +65,10 @@ async function* examine(file: string, options: Options): AsyncGenerator<readonly
   yield* guarded('clock', examineClock());
 }
 
+/** A store that answers has a fact. */
 async function isAway(store: Promise<readonly Finding[]>): Promise<boolean> {
-  const findings = await store.catch(() => undefined);
-  return findings === undefined || findings.some(({ level }) => level === 'error');
+  const findings = await store.catch(() => []);
+  return !findings.some(({ level }) => level === 'ok');
 }
 
 /** An examination that fails is a finding as well. */

@@ -28,8 +28,10 @@ export async function serveControl(
   workers?: OtherProcesses,
 ): Promise<void> {
   const ready = async () => {
+    // Links that are stored are found, although no new ones can be stored.
+    const stores = roles.includes('milter');
     const store = links.store.health().then(
-      () => [],
+      ({ failures }) => (stores ? failures : []),
       (error: Error) => [error.message],
     );
     return [...(workers?.serving() === 0 ? ['no worker serves'] : []), ...(await store)];

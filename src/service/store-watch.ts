@@ -2,30 +2,30 @@ import { inBackground } from '../lib/background.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { LinkIssuer, LinkResolver } from '../link/link-store.ts';
+import type { StoreHealth } from '../store/store.ts';
 
 /** Milliseconds between two looks at the store. */
 const LOOK_MS = 60_000;
 
 /**
- * Logs warnings about the store, such as a click stream that is nearly full: at once, and later
- * when one becomes true. A warning that stays true is logged once. An unavailable store is logged
- * elsewhere.
+ * Logs what the store refuses, and warnings about it, such as a click stream that is nearly full: at
+ * once, and later when one becomes true. What stays true is logged once. An unavailable store is
+ * logged elsewhere.
  * @returns stops watching
  */
 export function watchStore(
-  health: () => Promise<{ readonly warnings: readonly string[] }>,
+  health: () => Promise<Pick<StoreHealth, 'failures' | 'warnings'>>,
   logger: Logger,
   lookMs = LOOK_MS,
 ): () => void {
   let known = new Set<string>();
   const look = async () => {
-    const warnings = await health().then(
-      (found) => found.warnings,
-      () => undefined,
-    );
-    if (warnings === undefined) return;
+    const found = await health().catch(() => undefined);
+    if (found === undefined) return;
+    const { failures, warnings } = found;
+    for (const failure of failures) if (!known.has(kindOf(failure))) logger.error(failure);
     for (const warning of warnings) if (!known.has(kindOf(warning))) logger.warn(warning);
-    known = new Set(warnings.map(kindOf));
+    known = new Set([...failures, ...warnings].map(kindOf));
   };
   const lookInBackground = () => inBackground('watch the store', look);
   lookInBackground();

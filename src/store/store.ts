@@ -172,6 +172,8 @@ export interface KeysOfHost {
 export interface StoreHealth {
   /** The servers that answer, and what they use. */
   readonly facts: readonly string[];
+  /** What the store refuses to do, although it answers. */
+  readonly failures: readonly string[];
   /** Conditions that endanger links or clicks. */
   readonly warnings: readonly string[];
   /** Conditions that could not be examined. */

@@ -180,7 +180,7 @@ const tasks: Record<string, () => Promise<void>> = {
     const end = watchStore(
       async () => {
         looks++;
-        return { warnings: ['x'] };
+        return { failures: [], warnings: ['x'] };
       },
       { ...silent, warn: boom },
       1,

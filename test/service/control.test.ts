@@ -11,6 +11,7 @@ import {
   serveControl,
 } from '../../src/service/control.ts';
 import type { Links } from '../../src/service/links.ts';
+import type { Role } from '../../src/service/listen.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { Releasers } from '../../src/service/releasers.ts';
 import { freePort } from '../helpers/free-port.ts';
@@ -22,23 +23,31 @@ const workers = (serving: number): OtherProcesses => ({
   settings: async () => [],
 });
 
-test.each<[string, OtherProcesses | undefined, (() => Promise<never>) | undefined, string]>([
+const refuses = async () => ({ failures: ['it refuses writes'] });
+
+test.each<
+  [string, OtherProcesses | undefined, (() => Promise<unknown>) | undefined, string, Role?]
+>([
   ['a process of its own', undefined, undefined, 'ready\n'],
   ['workers', workers(2), undefined, 'ready\n'],
   ['workers that are all gone', workers(0), undefined, 'no worker serves\n'],
   ['a store that is away', workers(1), away, 'Redis is away\n'],
   ['neither', workers(0), away, 'no worker serves\nRedis is away\n'],
-])('/readyz with %s', async (_name, others, health, expected) => {
+  ['a store that refuses writes', undefined, refuses, 'it refuses writes\n', 'milter'],
+  ['the same where links are only found', undefined, refuses, 'ready\n', 'redirect'],
+])('/readyz with %s', async (_name, others, health, expected, role = 'milter') => {
   const port = await freePort();
   const releasers = new Releasers();
   onTestFinished(() => releasers.release(1000));
-  const links = { store: { health: health ?? (async () => {}) } } as unknown as Links;
+  const links = {
+    store: { health: health ?? (async () => ({ failures: [] })) },
+  } as unknown as Links;
   const context = {
     links,
     metrics: new ProcessMetrics('main', '1'),
     releasers,
   } as unknown as Context;
-  await serveControl([{ host: '127.0.0.1', port }], context, ['control'], others);
+  await serveControl([{ host: '127.0.0.1', port }], context, [role, 'control'], others);
   const response = await fetch(`http://127.0.0.1:${port}/readyz`);
   expect(await response.text()).toBe(expected);
   expect(response.status).toBe(expected === 'ready\n' ? 200 : 503);

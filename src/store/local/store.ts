@@ -66,6 +66,7 @@ export function createLocalStore(
     },
     health: async () => ({
       facts: ['not used: links are sealed, and clicks go to the journal'],
+      failures: [],
       warnings: [],
       unknown: [],
     }),

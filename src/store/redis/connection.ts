@@ -157,7 +157,10 @@ export class RedisConnection {
         },
         (error: unknown) => {
           this.#waiting.delete(waiting);
-          reject(this.#unavailable(this.#reasonOf(error), error));
+          const reason = this.#reasonOf(error);
+          // The client connects again after it, to the new master.
+          if (reason.startsWith('READONLY')) this.#lastError = reason;
+          reject(this.#unavailable(reason, error));
         },
       );
     });
@@ -233,7 +236,7 @@ export function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
-/** Whether Redis refuses scripts: the ACL user lacks +eval, or the server has no EVAL. */
-export function areScriptsRefused(error: unknown): boolean {
+/** Whether Redis refuses the command itself: the ACL user may not use it, or the server lacks it. */
+export function isCommandRefused(error: unknown): boolean {
   return error instanceof Error && /^(NOPERM|ERR unknown command)/.test(error.message);
 }

@@ -1,11 +1,13 @@
 import type { Redis } from 'ioredis';
+import { StoreUnavailable } from '../../link/link-store.ts';
 import type { KeysOfHost, StoreHealth } from '../store.ts';
 import { mastersOf } from './client.ts';
-import { areScriptsRefused, type RedisConnection } from './connection.ts';
+import { isCommandRefused, isReply, type RedisConnection } from './connection.ts';
 import type { StreamLimits, StreamUsage } from './stream.ts';
 
 /** One Redis server that holds our data; a cluster has several. */
 interface ServerHealth {
+  /** Empty where the server does not tell. */
   readonly version: string;
   /** `maxmemory-policy`. */
   readonly policy: string;
@@ -19,6 +21,8 @@ interface ServerHealth {
 
 /** Redis is nearly full above this share of its limits. */
 const NEARLY = 0.9;
+/** The life of the key that an examination writes. */
+const PROBE_MS = 1_000;
 /** A host that was silent for this time is gone. */
 const GONE_SECONDS = 30 * 86_400;
 const FINGERPRINT = /^([\w-]{1,100}) (\d{1,12})$/;
@@ -38,6 +42,7 @@ export async function redisHealth(
   const latency = (performance.now() - start).toFixed(1);
   const servers = await connection.run((client) => Promise.all(mastersOf(client).map(examine)));
   const facts = servers.map(({ version, usedMemory, maxMemory }) => {
+    if (version === '') return `Redis answers in ${latency} ms`;
     const limit = maxMemory > 0 ? `of ${megabytes(maxMemory)}` : 'without a limit';
     return `Redis ${version} answers in ${latency} ms, ${megabytes(usedMemory)} used ${limit}`;
   });
@@ -52,16 +57,39 @@ export async function redisHealth(
       `the click stream has ${bytes} bytes, at ${streamMaxSize} the oldest events are dropped: is anybody reading it?`,
     );
   }
+  const failures = await refusedWrites(connection);
   if (sealKeys !== undefined) {
-    const hosts = await hostsWithOtherKeys(connection, sealKeys);
+    const hosts = await hostsWithOtherKeys(connection, sealKeys, failures.length === 0);
     if (hosts.length > 0) warnings.push(otherKeysWarning(hosts));
   }
-  const unknown = servers.some(({ persistence }) => persistence === 'unknown')
-    ? [
-        'whether Redis keeps anything on disk is not known, since CONFIG GET is refused: an ACL user needs +config|get',
-      ]
-    : [];
-  return { facts, warnings: [...new Set(warnings)], unknown };
+  const unknown: string[] = [];
+  if (servers.some(({ version }) => version === '')) {
+    unknown.push(
+      'whether Redis has memory left, and keeps anything on disk, is not known, since INFO is refused: an ACL user needs +info',
+    );
+  }
+  if (servers.some(({ version, persistence }) => version !== '' && persistence === 'unknown')) {
+    unknown.push(
+      'whether Redis keeps anything on disk is not known, since CONFIG GET is refused: an ACL user needs +config|get',
+    );
+  }
+  return { facts, failures, warnings: [...new Set(warnings)], unknown };
+}
+
+/**
+ * Whether Redis accepts writes: a replica, a full memory, a failed snapshot, replicas that are
+ * missing, or an ACL can keep it from that, while it answers everything else.
+ */
+async function refusedWrites(connection: RedisConnection): Promise<readonly string[]> {
+  try {
+    await connection.run((client) => client.set(connection.keys.probe, '', 'PX', PROBE_MS));
+    return [];
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable) || !isReply(error.cause)) throw error;
+    return [
+      `${error.message}: it refuses writes, so on_failure applies to mail, and clicks wait in the journal`,
+    ];
+  }
 }
 
 function megabytes(bytes: number): string {
@@ -76,10 +104,11 @@ function megabytes(bytes: number): string {
 async function hostsWithOtherKeys(
   connection: RedisConnection,
   { fingerprint, announceAs, host: own }: KeysOfHost,
+  acceptsWrites: boolean,
 ): Promise<readonly string[]> {
   const key = connection.keys.sealKeys;
   const now = Math.floor(Date.now() / 1000);
-  if (announceAs !== undefined) {
+  if (announceAs !== undefined && acceptsWrites) {
     await connection.run((client) => client.hset(key, announceAs, `${fingerprint} ${now}`));
   }
   const entries = await connection.run((client) => client.hgetall(key));
@@ -90,7 +119,7 @@ async function hostsWithOtherKeys(
     if (now - Number(seconds ?? 0) > GONE_SECONDS) gone.push(host);
     else if (theirs !== fingerprint && host !== own) others.push(host);
   }
-  if (gone.length > 0) await connection.run((client) => client.hdel(key, ...gone));
+  if (gone.length > 0 && acceptsWrites) await connection.run((client) => client.hdel(key, ...gone));
   return others;
 }
 
@@ -102,27 +131,31 @@ function otherKeysWarning(hosts: readonly string[]): string {
 }
 
 async function examine(server: Redis): Promise<ServerHealth> {
-  const info = await server.info();
+  const info = await server.info().catch((error) => {
+    if (isCommandRefused(error)) return '';
+    throw error;
+  });
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
   return {
     version: field('redis_version'),
     policy: field('maxmemory_policy'),
     maxMemory: Number(field('maxmemory')),
     usedMemory: Number(field('used_memory')),
-    persistence: field('aof_enabled') === '1' ? 'aof' : await snapshots(server),
+    persistence: await persistenceOf(server, field('aof_enabled')),
     runsScripts: await server.eval('return 1', 0).then(
       () => true,
-      (error) => !areScriptsRefused(error),
+      (error) => !isCommandRefused(error),
     ),
     tellsTime: await server.time().then(
       () => true,
-      (error) => !areScriptsRefused(error),
+      (error) => !isCommandRefused(error),
     ),
   };
 }
 
-/** Managed services often forbid CONFIG. */
-async function snapshots(server: Redis): Promise<ServerHealth['persistence']> {
+/** Managed services often forbid CONFIG. @param appends `aof_enabled` of INFO */
+async function persistenceOf(server: Redis, appends: string): Promise<ServerHealth['persistence']> {
+  if (appends !== '0') return appends === '1' ? 'aof' : 'unknown';
   try {
     const [, save] = (await server.config('GET', 'save')) as string[];
     return save ? 'rdb' : 'none';

@@ -85,6 +85,11 @@ export class Keys {
     return `${this.#prefix}l:${day}`;
   }
 
+  /** Written by examinations of health, which ask whether Redis accepts writes. */
+  get probe(): string {
+    return `${this.#prefix}probe`;
+  }
+
   /** Fingerprints of the sealing keys of each host: a hash. */
   get sealKeys(): string {
     return `${this.#prefix}keys`;

@@ -103,6 +103,7 @@ export function createMemoryStore(): Store {
     },
     health: async () => ({
       facts: [`${records.size} records in memory`],
+      failures: [],
       warnings: [],
       unknown: [],
     }),

@@ -43,6 +43,33 @@ test('a database that is refused is no other one', async () => {
   expect(await redis.cli('dbsize')).toBe('0');
 });
 
+test.each([
+  ['is a replica', ['replicaof', '127.0.0.1', '1'], 'READONLY'],
+  ['is full', ['config', 'set', 'maxmemory', '1'], 'OOM'],
+  ['lacks replicas', ['config', 'set', 'min-replicas-to-write', '1'], 'NOREPLICAS'],
+  ['allows no writes', ['acl', 'setuser', 'default', '-@write'], 'NOPERM'],
+])('a Redis that %s refuses writes, although it answers', async (_, command, reason) => {
+  const redis = await redisServer({ args: ['--maxmemory-policy', 'noeviction'] });
+  const store = storeOn(redis.url);
+  const own = { fingerprint: 'x', announceAs: 'mx1' };
+  expect((await store.health(own)).failures).toEqual([]);
+  await redis.cli(...command);
+  const { facts, failures } = await store.health(own);
+  expect(facts).toEqual([expect.stringMatching(/^Redis \d/)]);
+  expect(failures).toEqual([
+    expect.stringMatching(`: ${reason} .*: it refuses writes, so on_failure`),
+  ]);
+});
+
+test('a Redis that does not let us ask for INFO works, and is said to be unknown', async () => {
+  const redis = await redisServer();
+  await redis.cli('acl', 'setuser', 'default', '-info');
+  const { facts, failures, unknown } = await storeOn(redis.url).health();
+  expect(facts).toEqual([expect.stringMatching(/^Redis answers in /)]);
+  expect(failures).toEqual([]);
+  expect(unknown).toEqual([expect.stringContaining('an ACL user needs +info')]);
+});
+
 describe('what a store does while Redis …, and that it comes back by itself', () => {
   test('is killed in the middle of traffic', async () => {
     const redis = await redisServer({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
@@ -140,9 +167,10 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     expect(await store.resolver.resolve(token)).toBeDefined();
   });
 
-  test('is a replica (READONLY): links still resolve', async () => {
+  test('is a replica (READONLY): links still resolve, and the log says why', async () => {
     const redis = await redisServer();
-    const store = storeOn(redis.url);
+    const { logger, lines } = recordedLog();
+    const store = storeOn(redis.url, logger);
     const token = await save(store);
     await redis.cli('replicaof', '127.0.0.1', '1');
     expect(await outcome(save(store))).toMatchInlineSnapshot(
@@ -150,6 +178,10 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     );
     await poll('the reconnect after READONLY', async () => {
       return (await outcome(store.resolver.resolve(token))) === 'done';
+    });
+    expect(lines[0]).toMatchObject({
+      message: 'Redis is not available',
+      reason: expect.stringContaining('READONLY'),
     });
     await redis.cli('replicaof', 'no', 'one');
     await poll('the store to be back', works(store));
