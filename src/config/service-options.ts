@@ -104,7 +104,7 @@ export const logOptions = {
   detail: option(
     choiceType('none', 'domain', 'full'),
     'domain',
-    'How much of URLs and mail addresses log lines and the engagement page show of single messages and clicks.',
+    'How much of URLs and mail addresses log lines and the engagement page show (docs/privacy.md).',
   ),
 } satisfies Definitions;
 

@@ -74,7 +74,7 @@ export interface CampaignLife {
 
 /** @returns undefined for a campaign of which nothing is counted */
 export async function readLife(
-  reports: Reports,
+  reports: Pick<Reports, 'report'>,
   campaign: string,
 ): Promise<CampaignLife | undefined> {
   const { rows: days } = await reports.report({ campaign, by: 'day' });

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import type { ReportBy, Reports } from '../store/counters.ts';
+import type { ReportBy } from '../store/counters.ts';
 import { readLife } from '../store/engagement.ts';
 import type { Previews } from '../store/store.ts';
 import { ClickMap, clickMapSection, NotShown, readClickMap } from './click-map.ts';
@@ -13,6 +13,7 @@ import { countLink, shareLink, shareOf } from './numbers.ts';
 import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row } from './schemas.ts';
+import type { ShownReports } from './shown-reports.ts';
 import { SinceFirst, sinceFirst } from './since-first.ts';
 import {
   clickColumns,
@@ -52,7 +53,7 @@ const Campaign = Type.Object({
   links: ranked('links'),
   positions: ranked('places of links'),
   parts: Type.Array(Row),
-  domains: ranked("recipients' domains"),
+  domains: Type.Optional(ranked("recipients' domains; not with `detail = none`")),
   click_map: ClickMap,
 });
 type Campaign = Static<typeof Campaign>;
@@ -76,7 +77,7 @@ const CsvQuery = Type.Object(
 );
 
 interface CampaignSource {
-  readonly reports: Reports;
+  readonly reports: ShownReports;
   readonly previews: Previews;
 }
 
@@ -97,7 +98,7 @@ export const campaignView: FastifyPluginAsyncTypebox<
       const selection = selectionOf(request.query);
       const campaign = await readCampaign(source, selection);
       return respond(request, reply, campaign, async () =>
-        campaignPage(selection, campaign, await frameOf(request, names)),
+        campaignPage(selection, campaign, await frameOf(request, names), source.reports.note),
       );
     },
   );
@@ -125,8 +126,14 @@ async function readCampaign(
   selection: Selection,
 ): Promise<Campaign> {
   const { campaign = '' } = selection;
+  const areDomainsShown = reports.shows('domain');
   const [{ summary, lists }, life] = await Promise.all([
-    readSummary(reports, selection, selection, ['link', 'position', 'part', 'domain']),
+    readSummary(reports, selection, selection, [
+      'link',
+      'position',
+      'part',
+      ...(areDomainsShown ? (['domain'] as const) : []),
+    ]),
     readLife(reports, campaign),
   ]);
   return {
@@ -136,12 +143,12 @@ async function readCampaign(
     links: mostClicked(lists.link, MOST_ROWS),
     positions: mostClicked(lists.position, MOST_ROWS),
     parts: mostClicked(lists.part, MOST_ROWS),
-    domains: mostClicked(lists.domain, MOST_ROWS),
+    ...(areDomainsShown && { domains: mostClicked(lists.domain, MOST_ROWS) }),
     click_map: await readClickMap(previews, selection.campaign ?? '', lists.position),
   };
 }
 
-function campaignPage(selection: Selection, campaign: Campaign, frame: Frame): Html {
+function campaignPage(selection: Selection, campaign: Campaign, frame: Frame, note?: Html): Html {
   const { campaign: title = '' } = selection;
   const clicks = campaign.days.reduce((sum, row) => sum + row.people_clicked, 0);
   const list = (by: ReportBy): List => {
@@ -173,7 +180,8 @@ ${table({
   ...places,
 })}</section>
 ${rankedPlot('Parts', 'Part', campaign.parts, list('part'))}
-${rankedPlot('Recipients’ domains', 'Domain', campaign.domains, list('domain'))}`,
+${rankedPlot('Recipients’ domains', 'Domain', campaign.domains ?? [], list('domain'))}
+${note}`,
   });
 }
 

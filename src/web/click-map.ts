@@ -5,13 +5,13 @@ import { type LinkPlace, parsePlace } from '../link/place.ts';
 import { DRAWN_POLICY, draw, type Heat } from '../preview/draw.ts';
 import { labelDigest, type Place, placesOf } from '../preview/text-runs.ts';
 import type { PreviewVersion } from '../preview/versions.ts';
-import type { Report, Reports } from '../store/counters.ts';
 import type { Previews } from '../store/store.ts';
 import { BadRequest, NotFound } from './errors.ts';
 import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
 import { countLink, shareLink } from './numbers.ts';
 import { Page, Problem } from './schemas.ts';
+import type { ShownReport, ShownReports } from './shown-reports.ts';
 import { table } from './table.ts';
 
 const FrameQuery = Type.Object(
@@ -29,7 +29,7 @@ const FrameQuery = Type.Object(
 
 /** `/campaign/preview`: the newsletter of a campaign with a badge on each link, for a frame. */
 export const clickMapFrame: FastifyPluginAsyncTypebox<{
-  readonly reports: Reports;
+  readonly reports: ShownReports;
   readonly previews: Previews;
 }> = async (app, source) => {
   app.get(
@@ -77,6 +77,8 @@ export const clickMapFrame: FastifyPluginAsyncTypebox<{
 /** Clicks on links at one place, or under one label where the place is not known. */
 interface Counted {
   readonly place: LinkPlace;
+  /** The name of the link, else its target, as far as it is shown. */
+  readonly label: string;
   people: number;
   automatic: number;
   clicks: number;
@@ -88,15 +90,16 @@ class LinkCounts {
   readonly #byPlace = new Map<string, Counted>();
   readonly #people: number;
 
-  constructor({ rows, total }: Report) {
+  constructor({ rows, total }: ShownReport) {
     this.#people = total.peopleUniqueClicks;
     for (const row of rows) {
-      const place = parsePlace(row.key);
+      const place = parsePlace(row.counted ?? row.key);
       if (place === undefined) continue;
       const key = keyOf(place);
       let counted = this.#byPlace.get(key);
       if (counted === undefined) {
-        counted = { place, people: 0, automatic: 0, clicks: 0 };
+        const label = parsePlace(row.key)?.label ?? '';
+        counted = { place, label, people: 0, automatic: 0, clicks: 0 };
         this.#byPlace.set(key, counted);
       }
       counted.people += row.peopleRawClicks;
@@ -152,7 +155,7 @@ const time = (description: string) =>
 export const NotShown = Type.Object({
   part: Type.String(),
   position: Type.Optional(Type.Integer()),
-  link: Type.String({ description: 'Its name, else its target.' }),
+  link: Type.String({ description: 'Its name, else its target as `log { detail }` allows.' }),
   people: Type.Integer({ description: 'People who clicked it.' }),
   people_share: Type.Number({ description: 'Of the people who clicked anything.' }),
   automatic_share: Type.Number({ description: 'Of the clicks on it.' }),
@@ -179,7 +182,7 @@ type ClickMap = Static<typeof ClickMap>;
 export async function readClickMap(
   previews: Previews,
   campaign: string,
-  report: Report,
+  report: ShownReport,
 ): Promise<ClickMap> {
   const { versions, damaged } = await readVersions(previews, campaign);
   const [last] = versions;
@@ -192,10 +195,10 @@ export async function readClickMap(
       last_seen: seen,
     })),
     damaged,
-    not_shown: hidden.slice(0, MAX_LISTED).map(({ place, people, automatic, clicks }) => ({
+    not_shown: hidden.slice(0, MAX_LISTED).map(({ place, label, people, automatic, clicks }) => ({
       part: place.part,
       ...(place.position !== undefined && { position: place.position }),
-      link: place.label,
+      link: label,
       people,
       people_share: counts.shareOf(people),
       automatic_share: share(automatic, clicks),

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import type { ReportBy, Reports } from '../store/counters.ts';
+import type { ReportBy } from '../store/counters.ts';
 import { isNamed } from '../store/engagement.ts';
 import { addressOf, FilterQuery, hoursOf, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';
@@ -10,6 +10,7 @@ import { countLink, shareLink, shareOf } from './numbers.ts';
 import { answers, frameOf, respond } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row } from './schemas.ts';
+import type { ShownReports } from './shown-reports.ts';
 import {
   clickColumns,
   figuresOf,
@@ -32,7 +33,7 @@ type Overview = Static<typeof Overview>;
 
 /** `/`: what was sent and clicked in a period, beside the one before. */
 export const overviewView: FastifyPluginAsyncTypebox<{
-  readonly reports: Reports;
+  readonly reports: ShownReports;
   readonly names: KnownNames;
 }> = async (app, { reports, names }) => {
   app.get(
@@ -46,15 +47,16 @@ export const overviewView: FastifyPluginAsyncTypebox<{
     },
     async (request, reply) => {
       const selection = selectionOf(request.query);
+      await reports.assertShown(selection);
       const overview = await readOverview(reports, selection);
       return respond(request, reply, overview, async () =>
-        overviewPage(selection, overview, await frameOf(request, names)),
+        overviewPage(selection, overview, await frameOf(request, names), reports.note),
       );
     },
   );
 };
 
-async function readOverview(reports: Reports, selection: Selection): Promise<Overview> {
+async function readOverview(reports: ShownReports, selection: Selection): Promise<Overview> {
   const { summary, lists } = await readSummary(reports, selection, hoursOf(selection), [
     'link',
     'campaign',
@@ -66,7 +68,7 @@ async function readOverview(reports: Reports, selection: Selection): Promise<Ove
   };
 }
 
-function overviewPage(selection: Selection, overview: Overview, frame: Frame): Html {
+function overviewPage(selection: Selection, overview: Overview, frame: Frame, note?: Html): Html {
   return page({
     ...frame,
     title: 'Overview',
@@ -75,7 +77,8 @@ function overviewPage(selection: Selection, overview: Overview, frame: Frame): H
     content: html`${figuresOf(selection, overview)}
 ${timelines(selection, overview)}
 ${overview.campaigns.length > 0 && campaigns(selection, overview)}
-${overview.links.length > 0 && links(selection, overview)}`,
+${overview.links.length > 0 && links(selection, overview)}
+${note}`,
   });
 }
 

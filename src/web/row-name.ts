@@ -1,14 +1,14 @@
 import type { ReportBy } from '../store/counters.ts';
-import { isNamed } from '../store/engagement.ts';
 import { addressOf, type Selection } from './filters.ts';
 import { type Html, html, shownName } from './html.ts';
+import { isShownName } from './shown-reports.ts';
 
 /**
  * The name of a row, which leads to the view of that campaign, pathway, tag or day. A row of several
- * names, or of none, leads nowhere: no view is narrowed to it.
+ * names, of none, or of one that is hidden leads nowhere: no view is narrowed to it.
  */
 export function rowName(by: ReportBy, key: string, selection: Selection): Html {
-  if (!isNamed(key)) return html`<i>${key === '' ? (NONE[by] ?? '(none)') : key}</i>`;
+  if (!isShownName(key)) return html`<i>${key === '' ? (NONE[by] ?? '(none)') : key}</i>`;
   const view = viewOf(by, key, selection);
   return view === undefined ? shownName(key) : html`<a href="${view}">${shownName(key)}</a>`;
 }

@@ -1,13 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import {
-  NotCounted,
-  REPORT_BY,
-  type Report,
-  type ReportBy,
-  type ReportRow,
-  type Reports,
-} from '../store/counters.ts';
+import { NotCounted, REPORT_BY, type ReportBy, type ReportRow } from '../store/counters.ts';
 import { breakdownsOf } from '../store/engagement.ts';
 import { BadRequest } from './errors.ts';
 import { addressOf, Filters, Selected, type Selection, selectionOf } from './filters.ts';
@@ -19,6 +12,7 @@ import { asJson, numbersOf, reportCsv } from './report-formats.ts';
 import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
 import { Row, Total, Unreadable } from './schemas.ts';
+import type { ShownReport, ShownReports } from './shown-reports.ts';
 import { withoutGaps } from './summary.ts';
 import { type Column, table } from './table.ts';
 
@@ -53,11 +47,12 @@ type Rows = Static<typeof Rows>;
 
 /** `/rows`, the rows of one breakdown, and `/rows.csv`. */
 export const rowsView: FastifyPluginAsyncTypebox<{
-  readonly reports: Reports;
+  readonly reports: ShownReports;
   readonly names: KnownNames;
 }> = async (app, { reports, names }) => {
   const read = async ({ by, ...query }: Static<typeof RowsQuery>) => {
     const selection = selectionOf(query);
+    await reports.assertShown(selection);
     const report = await reports.report({ by, ...selection }).catch((error: unknown) => {
       throw error instanceof NotCounted ? new BadRequest(error.message) : error;
     });
@@ -75,7 +70,7 @@ export const rowsView: FastifyPluginAsyncTypebox<{
     async (request, reply) => {
       const { by, selection, report } = await read(request.query);
       return respond(request, reply, rowsFound(by, selection, report), async () =>
-        rowsPage(by, selection, report, await frameOf(request, names)),
+        rowsPage(by, selection, report, { reports, frame: await frameOf(request, names) }),
       );
     },
   );
@@ -104,7 +99,11 @@ export const rowsView: FastifyPluginAsyncTypebox<{
   );
 };
 
-function rowsFound(by: ReportBy, selection: Selection, { rows, total, unreadable }: Report): Rows {
+function rowsFound(
+  by: ReportBy,
+  selection: Selection,
+  { rows, total, unreadable }: ShownReport,
+): Rows {
   return {
     by,
     ...selection,
@@ -120,13 +119,14 @@ const IN_ORDER: readonly ReportBy[] = ['day', 'hour', 'position'];
 function rowsPage(
   by: ReportBy,
   selection: Selection,
-  { rows, total, unreadable }: Report,
-  frame: Frame,
+  { rows, total, unreadable }: ShownReport,
+  { reports, frame }: { readonly reports: ShownReports; readonly frame: Frame },
 ): Html {
   const sorted = IN_ORDER.includes(by)
     ? rows
     : [...rows].sort((a, b) => b.peopleClicks - a.peopleClicks || b.clicks - a.clicks);
-  const others = breakdownsOf(selection).map((other) =>
+  const shown = breakdownsOf(selection).filter((other) => reports.shows(other));
+  const others = shown.map((other) =>
     other === by
       ? html`<li aria-current="true">${TITLES[other]}</li>`
       : html`<li><a href="${addressOf('/rows', { by: other, ...selection })}">${TITLES[other]}</a></li>`,
@@ -151,7 +151,8 @@ ${table({
   rows: sorted,
   foot: total,
   csv: addressOf('/rows.csv', { by, ...selection }),
-})}</section>`,
+})}
+${reports.note}</section>`,
   });
 }
 

@@ -22,7 +22,10 @@ export const Total = Type.Object(Numbers);
 
 /** One row of a breakdown, under the names that `clickmilter report --json` has. */
 export const Row = Type.Object({
-  key: Type.String({ description: 'What the row is about; empty where a message had none.' }),
+  key: Type.String({
+    description:
+      'What the row is about; empty where a message had none. Where `log { detail }` hides a target or tag, `shop.example/…` or `(not shown)`.',
+  }),
   ...Numbers,
 });
 export type Row = Static<typeof Row>;

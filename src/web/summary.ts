@@ -1,11 +1,12 @@
 import { type Static, Type } from 'typebox';
-import type { Report, ReportBy, ReportRow, Reports } from '../store/counters.ts';
+import type { ReportBy, ReportRow } from '../store/counters.ts';
 import { isNamed, timeOf } from '../store/engagement.ts';
 import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
 import { type Content, type Html, html } from './html.ts';
 import { countLink, shareLink, shareOf, shownCount } from './numbers.ts';
 import { asJson } from './report-formats.ts';
 import { Row, Unreadable } from './schemas.ts';
+import type { ShownReport, ShownReports } from './shown-reports.ts';
 import { type Column, plot } from './table.ts';
 
 const HOUR_MS = 3_600_000;
@@ -41,15 +42,15 @@ type Summary = Static<ReturnType<typeof Type.Object<typeof Summary>>>;
  * @param lists the further breakdowns of the view
  */
 export async function readSummary<By extends ReportBy>(
-  reports: Reports,
+  reports: ShownReports,
   selection: Selection,
   hourly: Period | undefined,
   lists: readonly By[],
-): Promise<{ summary: Summary; lists: Readonly<Record<By, Report>> }> {
+): Promise<{ summary: Summary; lists: Readonly<Record<By, ShownReport>> }> {
   const before = periodBefore(selection);
   const read = (by: ReportBy, period: Period = selection) =>
     reports.report({ ...selection, ...period, by });
-  const readList = async (by: By): Promise<[By, Report]> => [by, await read(by)];
+  const readList = async (by: By): Promise<[By, ShownReport]> => [by, await read(by)];
   const [days, daysBefore, hours, others] = await Promise.all([
     read('day'),
     read('day', before),
@@ -72,11 +73,11 @@ export async function readSummary<By extends ReportBy>(
     hours: (hours?.rows ?? []).map(asJson),
     unreadable: all.reduce((sum, report) => sum + (report?.unreadable ?? 0), 0),
   };
-  return { summary, lists: Object.fromEntries(others) as Record<By, Report> };
+  return { summary, lists: Object.fromEntries(others) as Record<By, ShownReport> };
 }
 
 /** The rows that people clicked most. */
-export function mostClicked({ rows }: Report, most: number): Row[] {
+export function mostClicked({ rows }: ShownReport, most: number): Row[] {
   const byPeople = (a: ReportRow, b: ReportRow) =>
     b.peopleClicks - a.peopleClicks || b.clicks - a.clicks;
   return [...rows].sort(byPeople).slice(0, most).map(asJson);

@@ -26,6 +26,7 @@ import { refuse } from './respond.ts';
 import { observeConnections } from './rights.ts';
 import { rowsView } from './rows.ts';
 import { Sessions } from './sessions.ts';
+import { ShownReports } from './shown-reports.ts';
 
 export interface WebOptions {
   /** The version of the program. */
@@ -77,9 +78,10 @@ const HEADERS = {
 
 /** Creates the engagement page, which listens nowhere. */
 export async function createWeb(options: WebOptions) {
-  const { version, maxRequests, hosts, token, reports, previews, messages, logger } = options;
+  const { version, maxRequests, hosts, token, previews, messages, logger } = options;
   const { metrics = noMetrics } = options;
   const { detail } = messages;
+  const reports = new ShownReports(options.reports, detail);
   const app = fastify({
     bodyLimit: 16_384,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
@@ -94,7 +96,7 @@ export async function createWeb(options: WebOptions) {
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   const feed = createLiveFeed({ ...options, detail });
-  const names = new KnownNames(reports);
+  const names = new KnownNames(options.reports, detail);
   const sessions = new Sessions();
   measureRequests(app, metrics);
   app.addHook('onRequest', async (_request, reply) => {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { countedFacts } from '../../src/link/counted.ts';
+import { countedFacts, countedFactsOfEvent } from '../../src/link/counted.ts';
+import { limitIdentity } from '../../src/link/identity.ts';
+import { exampleClick, toClickEvent } from '../click/example-click.ts';
 import { exampleMessage } from './example-message.ts';
 
 test.each<[what: string, recipients: readonly string[], domain: string | undefined]>([
@@ -21,3 +23,20 @@ test('of many tags the first ten count, each once, and no address does', () => {
   expect(counted.tags).toEqual(['a', ...Array.from({ length: 8 }, (_, n) => `t${n}`)]);
   expect(JSON.stringify(counted)).not.toContain('anna');
 });
+
+test.each([
+  ['recipient', 'x.example', ['vip']],
+  ['domain', 'x.example', undefined],
+  ['none', undefined, undefined],
+] as const)(
+  'click_identity = %s: neither messages nor clicks count by more',
+  (limit, recipientDomain, tags) => {
+    const message = exampleMessage({ recipients: ['anna@x.example'], tags: ['vip'] });
+    const limited = limitIdentity(message, limit);
+    expect(countedFacts(limited)).toMatchObject({ recipientDomain, tags });
+    const { resolved, ...click } = exampleClick();
+    const event = toClickEvent({ ...click, resolved: { ...resolved, message: limited } }, {}, 'a');
+    const fields = event.msys.track_event as unknown as Readonly<Record<string, unknown>>;
+    expect(countedFactsOfEvent(fields)).toMatchObject({ recipientDomain, tags });
+  },
+);

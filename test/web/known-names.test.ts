@@ -25,7 +25,7 @@ function watched() {
     const message = { ...sentFrom(name), time: Date.now(), links: 1 };
     for (let n = 0; n < times; n++) counters.sent(message);
   };
-  return { names: new KnownNames(reports), state, send };
+  return { names: new KnownNames(reports, () => 'full'), state, send };
 }
 
 describe('known names', () => {

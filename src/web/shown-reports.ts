@@ -1,0 +1,131 @@
+import { type Detail, shownTarget } from '../lib/logger.ts';
+import { parsePlace, placeKey } from '../link/place.ts';
+import type {
+  Report,
+  ReportBy,
+  ReportFilter,
+  ReportQuery,
+  ReportRow,
+  Reports,
+} from '../store/counters.ts';
+import { isNamed } from '../store/engagement.ts';
+import { BadRequest } from './errors.ts';
+import { type Html, html } from './html.ts';
+
+/** A target or tag of fewer messages than these may tell who somebody is. */
+const FEWEST_MESSAGES = 5;
+/** The name of a row that `log { detail }` hides. */
+const NOT_SHOWN = '(not shown)';
+/** Characters of the longest host with a port: a longer one is the user of a URL that was cut. */
+const MAX_HOST = 259;
+
+/** A row whose key may be shown. */
+export interface ShownRow extends ReportRow {
+  /** The key as it is counted, where it is hidden: to be compared, never shown. */
+  readonly counted?: string;
+}
+
+export interface ShownReport extends Report {
+  readonly rows: readonly ShownRow[];
+}
+
+/**
+ * Reports as `log { detail }` allows the page to show them. Each row stays a row of its own, with
+ * its numbers; what may be about one person is taken out of its key.
+ */
+export class ShownReports {
+  readonly #reports: Pick<Reports, 'report'>;
+  readonly #detail: () => Detail;
+
+  /** @param detail as of now */
+  constructor(reports: Pick<Reports, 'report'>, detail: () => Detail) {
+    this.#reports = reports;
+    this.#detail = detail;
+  }
+
+  /** Whether a breakdown is shown. */
+  shows(by: ReportBy): boolean {
+    return by !== 'domain' || this.#detail() !== 'none';
+  }
+
+  /** What is hidden, as a paragraph of a page; undefined where nothing is. */
+  get note(): Html | undefined {
+    const detail = this.#detail();
+    return detail === 'full'
+      ? undefined
+      : html`<p class="quiet">With <code>log { detail = ${detail} }</code> ${HIDES[detail]}, and tags of fewer than ${FEWEST_MESSAGES} messages have no name.</p>`;
+  }
+
+  /** @throws BadRequest for a breakdown that is not shown; NotCounted, StoreUnavailable */
+  async report(query: ReportQuery): Promise<ShownReport> {
+    const { by } = query;
+    if (!this.shows(by)) {
+      throw new BadRequest(
+        `by ${by}: log { detail = none } hides the domains of recipients: expected another breakdown`,
+      );
+    }
+    const report = await this.#reports.report(query);
+    const rows = shownRows(by, report.rows, this.#detail());
+    return rows === report.rows ? report : { ...report, rows: [...rows].sort(byKey) };
+  }
+
+  /** @throws BadRequest for a tag that too few messages have had for as long as tags are counted */
+  async assertShown({ tag }: ReportFilter): Promise<void> {
+    const detail = this.#detail();
+    if (tag === undefined || detail === 'full') return;
+    const { total } = await this.#reports.report({ by: 'day', tag });
+    if ((total.messages ?? 0) >= FEWEST_MESSAGES) return;
+    throw new BadRequest(
+      `tag: log { detail = ${detail} } hides tags of fewer than ${FEWEST_MESSAGES} messages: expected another tag, a campaign or a pathway`,
+    );
+  }
+}
+
+/** Rows of a report as they may be shown, in their order. */
+export function shownRows(
+  by: ReportBy,
+  rows: readonly ReportRow[],
+  detail: Detail,
+): readonly ShownRow[] {
+  if (detail === 'full' || !HIDING.includes(by)) return rows;
+  return rows.map((row): ShownRow => {
+    const key = shownKey(by, row, detail);
+    return key === row.key ? row : { ...row, key, counted: row.key };
+  });
+}
+
+/** Whether a row is about one name that is shown, so that a view can be narrowed to it. */
+export function isShownName(key: string): boolean {
+  return isNamed(key) && key !== NOT_SHOWN;
+}
+
+/** What each `log { detail }` hides beside tags. */
+const HIDES = {
+  none: 'targets and recipients’ domains are not shown',
+  domain: `targets that people clicked in fewer than ${FEWEST_MESSAGES} messages show their host alone`,
+} as const;
+
+/** Breakdowns whose keys may tell who somebody is. */
+const HIDING: readonly ReportBy[] = ['link', 'position', 'tag'];
+
+function shownKey(by: ReportBy, row: ReportRow, detail: Detail): string {
+  const { key } = row;
+  if (!isNamed(key)) return key;
+  if (by === 'tag') return (row.messages ?? 0) >= FEWEST_MESSAGES ? key : NOT_SHOWN;
+  if (by === 'link') return shownLabel(key, row, detail);
+  const place = parsePlace(key);
+  if (place === undefined) return NOT_SHOWN;
+  return placeKey({ ...place, label: shownLabel(place.label, row, detail) });
+}
+
+/** @param label the name of a link, or else its target: counts don't say which of them it is */
+function shownLabel(label: string, { peopleUniqueClicks }: ReportRow, detail: Detail): string {
+  if (!/^\s*https?:/i.test(label)) return label;
+  if (detail === 'domain' && peopleUniqueClicks >= FEWEST_MESSAGES) return label;
+  const { host = '' } = shownTarget(detail, label);
+  return host !== '' && host.length <= MAX_HOST ? `${host}/…` : NOT_SHOWN;
+}
+
+function byKey(a: ReportRow, b: ReportRow): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+}
