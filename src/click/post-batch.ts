@@ -127,7 +127,7 @@ function headersOf(
  * for them.
  */
 function basicAuth(url: URL): string | undefined {
-  if (url.username === '') return undefined;
+  if (url.username + url.password === '') return undefined;
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   url.username = '';
   url.password = '';
