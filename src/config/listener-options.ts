@@ -178,7 +178,7 @@ export const webOptions = {
   max_requests: option(
     integerType(1, 1000),
     8,
-    'Maximum number of requests that are answered at the same time. More get the status 503, so that looking slows neither mail nor clicks.',
+    'Maximum number of requests that are answered at the same time. More get the status 503.',
     { since: '0.2.0' },
   ),
   request_timeout: option(secondsType(1, 600), 10, 'Timeout for a request to arrive, in seconds.', {
