@@ -66,27 +66,27 @@ const command = (...args: string[]) => runCli(['--config', service.configFile, .
 
 /** The service records and counts clicks as ever. */
 async function expectWell(): Promise<void> {
-  const before = await command('report', '--json', '--by', 'day');
-  const clicks = JSON.parse(before.stdout.toString()).total.count_clicked;
+  const counted = async () => (await store.counters.report({ by: 'day' })).total.clicks;
+  const before = await counted();
   expect(await click(await issue())).toBe(302);
-  await poll('the click to be counted', async () => {
-    const { stdout } = await command('report', '--json', '--by', 'day');
-    return JSON.parse(stdout.toString()).total.count_clicked > clicks;
-  });
+  await poll('the click to be counted', async () => (await counted()) > before);
   expect(/^ {4}at /m.test(service.output())).toBe(false);
 }
 
 /** All commands that read what is stored end properly. */
 async function expectCommandsEnd(url: string): Promise<Record<string, string>> {
-  const said: Record<string, string> = {};
-  for (const [name, ...args] of [
+  const commands = [
     ['events'],
     ['report', '--by', 'link'],
     ['report', '--by', 'campaign'],
     ['link', url],
     ['forget', '--recipient', 'nobody@example.net'],
-  ] as const) {
-    const { code, stderr } = await command(name, ...args);
+  ] as const;
+  const ended = await Promise.all(
+    commands.map(async ([name, ...args]) => ({ name, ...(await command(name, ...args)) })),
+  );
+  const said: Record<string, string> = {};
+  for (const { name, code, stderr } of ended) {
     expect(stderr, name).not.toMatch(/ {4}at |internal error|Error:/);
     expect([0, 65, 69], `${name}: ${stderr}`).toContain(code);
     said[name] = `${said[name] ?? ''}${stderr}`;

@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
 import { buffer, text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+import { builtProgram } from './service.ts';
 
 export interface Finished {
   readonly code: number | null;
@@ -10,12 +8,12 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs the program from its sources, to its end. */
+/** Runs the built program to its end. */
 export async function runCli(
   args: readonly string[],
   stdin: Buffer | string = '',
 ): Promise<Finished> {
-  const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args]);
+  const child = spawn(process.execPath, [builtProgram(), ...args]);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   child.stdin.on('error', () => {}); // it may end without having read it
   child.stdin.end(stdin);
