@@ -101,7 +101,7 @@ function readLink(
         markValues.set(name, textOf(valueStart, valueEnd, read) ?? '');
       }
       if (name.startsWith(OWN_MARK)) {
-        marks.push(removable(html, attribute));
+        marks.push(removable(html, tag, attribute));
       }
     }
   }
@@ -161,13 +161,20 @@ function trimmed(html: string, { valueStart, valueEnd }: Attribute): Range {
 
 /**
  * An attribute with the blanks before it, unless they separate its neighbours. A line end is kept.
+ * A slash before it does not come to stand before the `>`, where it would close an element of SVG.
  */
-function removable(html: string, attribute: Attribute): Range {
-  const next = html[attribute.end];
-  let start = attribute.start;
-  if (next === '>' || isSpace(html, attribute.end)) {
+function removable(html: string, tag: Tag, attribute: Attribute): Range {
+  const isLast = html[attribute.end] === '>';
+  let { start } = attribute;
+  if (isLast || isSpace(html, attribute.end)) {
+    while (html[start - 1] === '/') {
+      start--;
+    }
     while (html[start - 1] === ' ' || html[start - 1] === '\t') {
       start--;
+    }
+    if (isLast && html[start - 1] === '/' && tag.attributes.every(({ end }) => end !== start)) {
+      start++;
     }
   }
   return { start, end: attribute.end };

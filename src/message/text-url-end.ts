@@ -10,10 +10,10 @@ const CLOSERS = '<>]}';
 const PUNCTUATION = ".,:;!?'`-)*~|";
 
 /**
- * Non-ASCII characters that no reader adds to a URL: white space, brackets, and the punctuation of
- * CJK.
+ * Non-ASCII characters that no reader adds to a URL: white space (which U+FEFF is to JavaScript
+ * alone), brackets, and the punctuation of CJK.
  */
-const BOUNDARY = /[\s\p{Z}\p{Pe}、。！，：；？｜｡､]|(?![‚„])\p{Ps}/u;
+const BOUNDARY = /(?!\ufeff)[\s\p{Z}\p{Pe}、。！，：；？｜｡､]|(?![‚„])\p{Ps}/u;
 /**
  * Other punctuation, and invisible characters: marks of writing direction, and places where a line
  * may break.
@@ -150,7 +150,7 @@ const ORDINARY =
   /^https?:\/\/(?:[a-z\d-]*[a-z\d]\.)+[a-z]+(?:\/(?:[\w/=&-]|[.?#](?=[\w/])|%[\dA-Fa-f]{2})*)?(?<!-)$/;
 
 /**
- * Whether a URL follows a letter or `_`. Android would then link a part of the tracking domain
+ * Whether a URL follows a letter, a joiner or `_`. Android would then link a part of the tracking domain
  * instead.
  */
 function isPartOfWord(text: string, start: number, charset: Charset): boolean {
@@ -160,7 +160,7 @@ function isPartOfWord(text: string, start: number, charset: Charset): boolean {
   );
 }
 
-const WORD = /[\p{L}\p{N}\p{M}]/u;
+const WORD = /[\p{L}\p{N}\p{M}\u200c\u200d]/u;
 
 /**
  * Characters after which all readers see that a URL begins. After others, some readers see only a
@@ -172,11 +172,15 @@ const LINK_WITHIN = /[:@]|www\./i;
 /** Whether all readers accept every character of a URL, once they know its end. */
 function isReadWhole(written: string): boolean {
   const url = written.slice(written.indexOf('://') + '://'.length);
-  const behindAddress = url.startsWith('[') ? url.slice(url.indexOf(']') + 1) : undefined;
+  const behindAddress = url.startsWith('[')
+    ? url.slice(url.indexOf(']') + 1).replace(/^:\d+/, '')
+    : undefined;
   return !(
     CUT_SHORT.test(behindAddress ?? url) ||
+    (behindAddress !== undefined && LINK_WITHIN.test(behindAddress)) ||
     (behindAddress === undefined && !AUTHORITY.test(url.slice(0, LONGEST_AUTHORITY))) ||
     (/[/?#]/.test(url) && DROPPED.test(url.slice(-2))) ||
+    NOTE_AT_END.test(url) ||
     !areBalanced(url)
   );
 }
@@ -195,6 +199,9 @@ const LONGEST_AUTHORITY = 700;
  * well.
  */
 const DROPPED = /(?:(?!\u200c|\u200d)[^\p{L}\p{N}\p{M}_/=&#)])$/u;
+
+/** A superscript or fraction such as `²`, which Android drops at the end. */
+const NOTE_AT_END = /\p{No}$/u;
 
 function areBalanced(url: string): boolean {
   let depth = 0;

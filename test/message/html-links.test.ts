@@ -153,6 +153,9 @@ describe('marks', () => {
     ['<a data-msys-clicktrack="0" href="https://a.example/">', '<a href="https://a.example/">'],
     ['<a data-msys-linkname="x"href="https://a.example/">', '<a href="https://a.example/">'],
     ['<a href=https://a.example/ data-msys-sublink=x/>', '<a href=https://a.example/>'],
+    ['<svg><a href="https://a.example/"/data-msys-x="1">', '<svg><a href="https://a.example/">'],
+    ['<svg><a href="https://a.example/"/ data-msys-x="1">', '<svg><a href="https://a.example/"/ >'],
+    ['<a title//data-msys-x href="https://a.example/">', '<a title href="https://a.example/">'],
     ['<a href=https://a.example data-msys-sublink="x"/>', '<a href=https://a.example />'],
     [
       '<a data-msys-a data-msys-b=1\n href="https+notrack://a.example/">',

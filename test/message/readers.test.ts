@@ -159,7 +159,21 @@ const SUBLINKS = [
 
 const PIECES = [
   ...['https://e.example/x', 'http://f.example', 'https://e.example/?q=1', 'https://ü.example/ä#b'],
-  ...['www.e.example', 'mailto:a@e.example', 'mailto:', 'ftp://e.example/', 'a@e.example', 'see:'],
+  ...[
+    'https://[::1]/x',
+    '²',
+    '½',
+    '\ufeff',
+    '\u200d',
+    '\u0301',
+    '👍',
+    'www.e.example',
+    'mailto:a@e.example',
+    'mailto:',
+    'ftp://e.example/',
+    'a@e.example',
+    'see:',
+  ],
   ...['intent://', 'x-safari-', 'word', 'é', '链接', 'を', '7', '/path', '://', 'URL:', '%20', '%'],
   ...`<>"'()[]{}|\\^\`*_~-–—.,:;!?/@&=#+$…“”„’«»。，、（）「」\u00a0\u3000\u200b \t`,
   ...[' ', ' ', '\r\n', '\r\n', '\r\n\r\n', '\r\n> ', '[[x]]', '{{x}}', '--', '??', '...'],
