@@ -1,7 +1,8 @@
 import { type Html, html } from './html.ts';
 
-/** A whole number for people: `12,345`. */
-export const shownCount = (value: number): string => value.toLocaleString('en');
+/** A whole number for people: `12,345`. The first call of `toLocaleString` takes 20 ms. */
+export const shownCount = (value: number): string =>
+  String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
 
 /** A share for people: `12.3%`, or a dash where there is none. */
 export function shownShare(share: number | null): string {

@@ -1,6 +1,8 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noneIfGone } from '../../lib/files.ts';
+import { Turns } from '../../lib/turns.ts';
 import { parseJson } from '../../lib/values.ts';
 import { type ByClass, countOf, UNKNOWN_KEY } from '../counting.ts';
 import type { SentSum } from '../sent-sums.ts';
@@ -69,14 +71,26 @@ export async function listCountFiles(folder: string): Promise<CountFile[]> {
   });
 }
 
-/** Finds the sizes of files. One that is gone meanwhile has 0 bytes. */
-export function withSizes(files: readonly CountFile[]): Promise<SizedCountFile[]> {
-  return Promise.all(
-    files.map(async (file) => {
-      const found = await stat(file.path).catch(() => undefined);
-      return { ...file, size: found?.size ?? 0 };
-    }),
-  );
+/**
+ * Finds the sizes of files. One that is gone meanwhile has 0 bytes. No thread is asked, which takes
+ * ten times as long for the many files of a year.
+ */
+export async function withSizes(files: readonly CountFile[]): Promise<SizedCountFile[]> {
+  const turns = new Turns();
+  const sized: SizedCountFile[] = [];
+  for (const file of files) {
+    sized.push({ ...file, size: sizeOf(file) });
+    await turns.next();
+  }
+  return sized;
+}
+
+function sizeOf({ path }: CountFile): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
 }
 
 export function sentLine(sum: SentSum): string {

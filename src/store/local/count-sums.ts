@@ -1,4 +1,5 @@
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { noneIfGone, replaceFile } from '../../lib/files.ts';
@@ -152,24 +153,23 @@ export function blockName({ by, scope }: TableOfDay): string {
   return scope === undefined ? by : `${scope.by} ${scope.value}`;
 }
 
+/*
+ * These files are read without a thread: a year of days has many short ones, and handing each to a
+ * thread and back takes ten times as long as to read it. Callers take turns with other work.
+ */
+
 /**
  * Reads everything but the tables.
  * @throws Error where the file is gone, cannot be read, or holds something else
  */
-export async function readHead({
-  day,
-  path,
-}: SumsFile): Promise<{ head: SumsHead; firsts: Float64Array }> {
-  return within(path, async (handle) => {
-    let read = await readUpTo(handle, FIRST_READ);
-    if (!read.includes(10)) read = await readUpTo(handle, MAX_HEAD);
+export function readHead({ day, path }: SumsFile): { head: SumsHead; firsts: Float64Array } {
+  return within(path, (file) => {
+    let read = readUpTo(file, FIRST_READ);
+    if (!read.includes(10)) read = readUpTo(file, MAX_HEAD);
     const [jsonStart, headEnd] = [read.indexOf(32) + 1, read.indexOf(10)];
     const head = parseHead(read.toString('utf8', jsonStart, headEnd), day);
     const start = headEnd + 1 + NUMBER_BYTES * (head.firsts + PER_BLOCK * head.blocks);
-    if (read.length < start) {
-      const { size } = await handle.stat();
-      read = await readUpTo(handle, Math.min(start, size));
-    }
+    if (read.length < start) read = readUpTo(file, Math.min(start, fstatSync(file).size));
     if (read.length < start) throw new UnusableSums('size', `${start} bytes or more`);
     const numbers = read.subarray(headEnd + 1, start);
     const check = checkOf(read.subarray(jsonStart, headEnd), numbers);
@@ -187,10 +187,9 @@ export async function readHead({
 }
 
 /** Reads the first bytes of a file: fewer where it has fewer. */
-async function readUpTo(handle: FileHandle, length: number): Promise<Buffer> {
+function readUpTo(file: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
-  const { bytesRead } = await handle.read(bytes, 0, length, 0);
-  return bytes.subarray(0, bytesRead);
+  return bytes.subarray(0, readSync(file, bytes, 0, length, 0));
 }
 
 function numbersIn(bytes: Buffer, count: number): Float64Array {
@@ -208,17 +207,17 @@ export function hasRow(head: SumsHead, scope: Scope): boolean {
  * Reads a table of all mail, or all tables of a campaign, pathway or tag.
  * @throws Error as `readHead` does
  */
-export async function readTables(head: SumsHead, of: TableOfDay): Promise<Rows[]> {
+export function readTables(head: SumsHead, of: TableOfDay): Rows[] {
   const at = blockAt(head, of);
-  return at === undefined ? [] : within(head.path, (handle) => readBlock(handle, head, at));
+  return at === undefined ? [] : within(head.path, (file) => readBlock(file, head, at));
 }
 
 /** Reads all tables. @throws Error as `readHead` does */
-export async function readAllTables(head: SumsHead): Promise<Rows[]> {
-  return within(head.path, async (handle) => {
+export function readAllTables(head: SumsHead): Rows[] {
+  return within(head.path, (file) => {
     const tables: Rows[] = [];
     for (let at = 0; at < head.blocks.length; at += PER_BLOCK) {
-      tables.push(...(await readBlock(handle, head, at)));
+      tables.push(...readBlock(file, head, at));
     }
     return tables;
   });
@@ -230,19 +229,24 @@ function blockAt({ blocks }: SumsHead, of: TableOfDay): number | undefined {
   return undefined;
 }
 
-async function readBlock(handle: FileHandle, head: SumsHead, at: number): Promise<Rows[]> {
+function readBlock(file: number, head: SumsHead, at: number): Rows[] {
   const { start, blocks, day } = head;
   const [from = 0, to = 0, check] = [blocks[at + 1 - PER_BLOCK], blocks[at + 1], blocks[at + 2]];
   const bytes = Buffer.allocUnsafe(to - from);
-  const { bytesRead } = await handle.read(bytes, 0, bytes.length, start + from);
+  const bytesRead = readSync(file, bytes, 0, bytes.length, start + from);
   if (bytesRead < bytes.length || checkOf(bytes) !== check)
     throw new UnusableSums('tables', 'another check sum');
   return tablesOf(bytes.toString(), day);
 }
 
-async function within<T>(path: string, read: (handle: FileHandle) => Promise<T>): Promise<T> {
-  const handle = await open(path);
-  return read(handle).finally(() => handle.close());
+function within<T>(path: string, read: (file: number) => T): T {
+  // A pipe in its place is opened without waiting for a writer.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return read(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function parseHead(text: string, day: string) {

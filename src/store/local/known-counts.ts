@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { NumberSet, numberOf } from '../../lib/number-set.ts';
+import { Turns } from '../../lib/turns.ts';
 import { clickNumbers } from '../counting.ts';
 import type { Tallies } from '../tallies.ts';
 import {
@@ -16,10 +17,7 @@ import { readHead, type SumsFile, type SumsHead } from './count-sums.ts';
  * not counted as such.
  */
 const MAX_FOLLOWED = 8_000_000;
-/** Files of sums that are read at the same time. */
-const AT_A_TIME = 16;
-
-type Found = Awaited<ReturnType<typeof readHead>>;
+type Found = ReturnType<typeof readHead>;
 
 /** What is known of the files of counts so far: files of sums, and the lines that were read. */
 export class KnownCounts {
@@ -46,13 +44,15 @@ export class KnownCounts {
     files: readonly SizedCountFile[],
     failed: (file: SumsFile, error: unknown) => void,
   ): Promise<KnownCounts> {
-    const all = [...sums];
+    const turns = new Turns();
     const found: Found[] = [];
-    for (let start = 0; start < all.length; start += AT_A_TIME) {
-      const heads = all
-        .slice(start, start + AT_A_TIME)
-        .map((file) => readHead(file).catch((error: unknown) => failed(file, error)));
-      for (const one of await Promise.all(heads)) if (one !== undefined) found.push(one);
+    for (const file of sums) {
+      try {
+        found.push(readHead(file));
+      } catch (error) {
+        failed(file, error);
+      }
+      await turns.next();
     }
     const sizes = new Map(files.map(({ path, size }) => [basename(path), size]));
     const valid = found.filter(({ head }) =>

@@ -1,11 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
-import { getOrMake } from '../../lib/values.ts';
+import { Turns } from '../../lib/turns.ts';
 import type { Report, ReportQuery, Reports, SentAt } from '../counters.ts';
 import { countedText, dayAndHour } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
-import { type Table, Tallies } from '../tallies.ts';
+import { Tallies } from '../tallies.ts';
 import {
   type CountFile,
   listCountFiles,
@@ -20,15 +19,12 @@ import {
   newestSums,
   readTables,
   type SumsFile,
-  type SumsHead,
 } from './count-sums.ts';
 import { KnownCounts } from './known-counts.ts';
 
 /** Rows of all tables, in some 200 MB. */
 const MAX_ROWS = 1_000_000;
 const DAY_MS = 86_400_000;
-/** Files of sums whose tables are read at the same time. */
-const AT_A_TIME = 16;
 
 /** What reports read from. It goes on with the lines that are added to the files. */
 interface Reading {
@@ -37,7 +33,7 @@ interface Reading {
   readonly known: KnownCounts;
   /** The lines that are in no sums, and the tables of sums that were asked for. */
   readonly tallies: Tallies;
-  readonly loaded: Map<string, Promise<boolean>>;
+  readonly loaded: Set<string>;
   /** The days of which there are counts. */
   days: ReadonlySet<string>;
 }
@@ -104,10 +100,11 @@ export class FileReport implements Reports {
     const reading = isGoneOn ? before : await this.#begin(listed, files);
     this.#reading = reading;
     const { known, tallies } = reading;
+    const turns = new Turns();
     for (const file of files) {
       const bytes = known.bytesOf(file);
       if (bytes > 0 && bytes === file.size) continue;
-      await this.#orWithout(file, () => known.readOn(file, tallies, setImmediate));
+      await this.#orWithout(file, () => known.readOn(file, tallies, turns.next));
     }
     reading.days = new Set(files.map(({ day }) => day));
     return reading;
@@ -122,7 +119,7 @@ export class FileReport implements Reports {
     );
     const tallies = new Tallies(MAX_ROWS);
     const summed = new Set(listed.keys());
-    return { summed, known, tallies, loaded: new Map(), days: new Set() };
+    return { summed, known, tallies, loaded: new Set(), days: new Set() };
   }
 
   /**
@@ -135,31 +132,25 @@ export class FileReport implements Reports {
     days: readonly string[],
   ): Promise<boolean> {
     const { scope } = sum;
-    const wanted = days.flatMap((day): [SumsHead, Table][] => {
+    const turns = new Turns();
+    for (const day of days) {
       const head = known.sums.get(day);
-      if (head === undefined || (scope !== undefined && !hasRow(head, scope))) return [];
-      const tables = [sum.totalOf(day).table, sum.tableOf(day)];
-      return tables.flatMap((table) => (table === undefined ? [] : [[head, table]]));
-    });
-    for (let start = 0; start < wanted.length; start += AT_A_TIME) {
-      const some = wanted.slice(start, start + AT_A_TIME);
-      const load = ([head, table]: (typeof some)[number]) =>
-        getOrMake(loaded, `${head.day} ${blockName(table)}`, () =>
-          this.#loadTables(tallies, head, table),
-        );
-      if ((await Promise.all(some.map(load))).includes(false)) return false;
+      if (head === undefined || (scope !== undefined && !hasRow(head, scope))) continue;
+      for (const table of [sum.totalOf(day).table, sum.tableOf(day)]) {
+        if (table === undefined) continue;
+        const name = `${day} ${blockName(table)}`;
+        if (loaded.has(name)) continue;
+        try {
+          for (const rows of readTables(head, table)) tallies.addTable(rows);
+        } catch (error) {
+          this.#leaveOut(head, error);
+          return false;
+        }
+        loaded.add(name);
+      }
+      await turns.next();
     }
     return true;
-  }
-
-  async #loadTables(tallies: Tallies, head: SumsHead, of: Table): Promise<boolean> {
-    try {
-      for (const table of await readTables(head, of)) tallies.addTable(table);
-      return true;
-    } catch (error) {
-      this.#leaveOut(head, error);
-      return false;
-    }
   }
 
   #leaveOut({ path }: SumsFile, error: unknown): void {

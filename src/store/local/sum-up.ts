@@ -120,8 +120,8 @@ async function sumUpDay(
   const firsts: number[] = [];
   if (before !== undefined) {
     try {
-      for (const first of (await readHead(before)).firsts) firsts.push(first);
-      for (const table of await readAllTables(before)) tallies.addTable(table);
+      for (const first of readHead(before).firsts) firsts.push(first);
+      for (const table of readAllTables(before)) tallies.addTable(table);
     } catch (error) {
       // The next time, all lines of the day are summed up.
       await removeFile(before.path);

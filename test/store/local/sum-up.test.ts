@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -141,6 +142,27 @@ test('what is read after a start is what was read before, and what the lines alo
 });
 
 describe('a first view', () => {
+  test('hands no file of a day to a thread', async () => {
+    const requestsOf = async (days: number) => {
+      await example(days);
+      // Lines of today are left for the view.
+      await sumUp({ worthBytes: 1_000_000 });
+      expect(await listSums(folder)).toHaveLength(days - 1);
+      let requests = 0;
+      const hook = createHook({
+        init: (_id, type) => {
+          if (/^(FSREQ|FILEHANDLE)/.test(type)) requests++;
+        },
+      }).enable();
+      await reportsOf(new FileReport(folder), [{ by: 'day' }, { by: 'link', campaign: 'spring' }]);
+      hook.disable();
+      return requests;
+    };
+    const few = await requestsOf(5);
+    expect(few).toBeGreaterThan(0);
+    expect(await requestsOf(60)).toBe(few);
+  });
+
   test('reads no line that is summed up', async () => {
     await example();
     const before = await reportsOf(new FileReport(folder));
