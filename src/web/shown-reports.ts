@@ -1,4 +1,5 @@
 import { type Detail, shownTarget } from '../lib/logger.ts';
+import { getOrMake } from '../lib/values.ts';
 import { parsePlace, placeKey } from '../link/place.ts';
 import type {
   Report,
@@ -88,8 +89,11 @@ export function shownRows(
   detail: Detail,
 ): readonly ShownRow[] {
   if (detail === 'full' || !HIDING.includes(by)) return rows;
+  // Many targets have the same host, and parsing a URL is slow.
+  const hosts = new Map<string, string>();
+  const hostOf = (origin: string) => getOrMake(hosts, origin, () => shownHost(origin, detail));
   return rows.map((row): ShownRow => {
-    const key = shownKey(by, row, detail);
+    const key = shownKey(by, row, detail, hostOf);
     return key === row.key ? row : { ...row, key, counted: row.key };
   });
 }
@@ -108,21 +112,30 @@ const HIDES = {
 /** Breakdowns whose keys may tell who somebody is. */
 const HIDING: readonly ReportBy[] = ['link', 'position', 'tag'];
 
-function shownKey(by: ReportBy, row: ReportRow, detail: Detail): string {
+function shownKey(
+  by: ReportBy,
+  row: ReportRow,
+  detail: Detail,
+  hostOf: (origin: string) => string,
+): string {
   const { key } = row;
   if (!isNamed(key)) return key;
   if (by === 'tag') return (row.messages ?? 0) >= FEWEST_MESSAGES ? key : NOT_SHOWN;
-  if (by === 'link') return shownLabel(key, row, detail);
-  const place = parsePlace(key);
+  const place = by === 'link' ? { label: key } : parsePlace(key);
   if (place === undefined) return NOT_SHOWN;
-  return placeKey({ ...place, label: shownLabel(place.label, row, detail) });
+  // Counts don't say whether it is the name of a link or its target.
+  const origin = ORIGIN.exec(place.label)?.[0];
+  const areManyPeople = detail === 'domain' && row.peopleUniqueClicks >= FEWEST_MESSAGES;
+  if (origin === undefined || areManyPeople) return key;
+  const label = hostOf(origin);
+  return 'part' in place ? placeKey({ ...place, label }) : label;
 }
 
-/** @param label the name of a link, or else its target: counts don't say which of them it is */
-function shownLabel(label: string, { peopleUniqueClicks }: ReportRow, detail: Detail): string {
-  if (!/^\s*https?:/i.test(label)) return label;
-  if (detail === 'domain' && peopleUniqueClicks >= FEWEST_MESSAGES) return label;
-  const { host = '' } = shownTarget(detail, label);
+/** A URL up to its host and port. */
+const ORIGIN = /^\s*https?:[/\\]*[^/\\?#]*/i;
+
+function shownHost(origin: string, detail: Detail): string {
+  const { host = '' } = shownTarget(detail, origin);
   return host !== '' && host.length <= MAX_HOST ? `${host}/…` : NOT_SHOWN;
 }
 

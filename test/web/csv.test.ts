@@ -121,7 +121,7 @@ test.each([
   ['/campaign.csv?table=since_first', 400],
   ['/campaign.csv?table=links&campaign=spring', 400],
   ['/rows.csv?by=link&gaps=filled', 400],
-  ['/live.csv?campaign=a&tag=b', 400],
+  ['/rows.csv?by=link&campaign=a&tag=b', 400],
   ['/live.csv?since=2026-01-01', 400],
 ])('%s answers %i', async (address, status) => {
   const { json } = await seededWeb();
