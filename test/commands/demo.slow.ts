@@ -36,8 +36,9 @@ test('the demo shows the message before and after, a link followed, and the clic
   const { code, stdout, stderr } = await demo('click_tracking_enabled = on');
   const text = stdout.toString();
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(text).toContain('- Tulips first (all about them: https://www.example.com/guide/tulips),');
-  expect(text).toMatch(/\+ Tulips first \(all about them: http:\/\/localhost:\d+\/[\w-]+\),/);
+  expect(text).toContain('- Tulips first (https://www.example.com/guide/tulips[[data-msys-link');
+  expect(text).toMatch(/\+ Tulips first \(http:\/\/localhost:\d+\/[\w-]+\),/);
+  expect(text).toMatch(/\+ then garlic <http:\/\/localhost:\d+\/[\w-]+>\./);
   expect(text).toContain('302 Found\nLocation: https://www.example.com/guide/tulips\n');
   expect(text).toContain('"target_link_url": "https://www.example.com/guide/tulips"');
   expect(text).toContain('"rcpt_to": "ada@customer.example"');
@@ -63,6 +64,9 @@ test('with the engagement page, the demo fills it and ends with its address', as
   const classes = events.stdout.toString().match(/"is_automatic":\s*\w+/g) ?? [];
   expect(classes.filter((one) => one.endsWith('true'))).toHaveLength(4);
   expect(classes.filter((one) => one.endsWith('false'))).toHaveLength(11);
+  // The page shows names of links whatever `log { detail }` is.
+  const names = events.stdout.toString().match(/(?<="target_link_name":\s*")[^"]*/g);
+  expect(new Set(names)).toEqual(new Set(['Tulips', 'Shop']));
 });
 
 // With `seal` too: only Redis knows who has opted out.
