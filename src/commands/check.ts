@@ -14,6 +14,7 @@ import { openStore } from '../store/open-store.ts';
 import { exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
 import { roleOption, rolesOf } from './role-option.ts';
+import { accessProblems, serviceUser } from './service-user.ts';
 
 /**
  * `clickmilter check` reports every problem of the configuration. The exit code is 78 if one is an
@@ -28,12 +29,16 @@ export function checkCommand(program: Command): void {
     .addOption(roleOption('check only the listeners of these roles'))
     .action(async (options: { json?: true; role?: Role[] }) => {
       const { config: file } = program.opts<{ config: string }>();
-      const { config, root, problems: inFile } = loadConfig(file);
+      const { config, problems: inFile, ...loaded } = loadConfig(file);
+      const { root } = loaded;
       const problems = [...inFile];
       const wanted = rolesOf(options.role);
       const checked = listeners.filter((listener) => wanted.includes(listener));
-      if (config) problems.push(...machineProblems(root, checked));
-      if (config) problems.push(...(await keyProblems(config, root)));
+      if (config) {
+        const user = await serviceUser(file);
+        problems.push(...machineProblems(root, checked), ...(await keyProblems(config, root)));
+        problems.push(...(await accessProblems({ ...loaded, config }, user)));
+      }
       if (config && !hasErrors(problems)) problems.push(...(await storeProblems(config, root)));
       if (options.json) {
         process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);

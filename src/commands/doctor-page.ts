@@ -5,12 +5,16 @@ import { describePlace } from '../service/listen.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 import { socketUnit, type UnitAddress } from './doctor-listeners.ts';
 import { examineMode } from './doctor-state.ts';
+import type { ServiceUser } from './service-user.ts';
 
 /** Where systemd listens for the page. */
 const UNIT = 'clickmilter-web.socket';
 
 /** Examines who could look at the engagement page. */
-export async function examinePage({ web }: Configuration): Promise<readonly Finding[]> {
+export async function examinePage(
+  { web }: Configuration,
+  user?: ServiceUser,
+): Promise<readonly Finding[]> {
   const findings = new Findings('engagement page');
   if (web.listen.length === 0) {
     findings.ok('it is off, and nobody can look');
@@ -30,7 +34,7 @@ export async function examinePage({ web }: Configuration): Promise<readonly Find
   }
   if (web.tokenFile !== undefined) {
     const harm = 'can look, and block, unblock and retarget links';
-    await examineMode(findings, web.tokenFile, harm).catch((error) =>
+    await examineMode(findings, web.tokenFile, harm, user).catch((error) =>
       findings.error(`${reasonOf(error)}: run this as root, or as the user of the service`),
     );
   }

@@ -4,6 +4,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
+import { type ServiceUser, unusableState } from './service-user.ts';
 
 /** Less than a click and what a file system takes for itself. */
 const FULL_BYTES = 64 * 1024;
@@ -22,16 +23,45 @@ export async function readKeys(config: Configuration): Promise<SealKeys | undefi
   }
 }
 
-/** Examines the keys, the folder that holds them and the clicks, and the log. */
-export async function examineState(config: Configuration): Promise<readonly Finding[]> {
+/**
+ * Examines the keys, the folder that holds them and the clicks, and the log.
+ * @param user the user of the service, where it is known
+ */
+export async function examineState(
+  config: Configuration,
+  user?: ServiceUser,
+): Promise<readonly Finding[]> {
   return [
-    ...(await examineKeys(config.sealed.keyFile)),
+    ...(user === undefined ? [] : await examineAccess(config, user)),
+    ...(await examineKeys(config.sealed.keyFile, user)),
     ...(await examineSpace(config)),
     ...(await examineLog(config)),
   ];
 }
 
-async function examineKeys(file: string): Promise<readonly Finding[]> {
+/** Whether the user of the service can use what is in the folders of the state. */
+async function examineAccess(
+  { stateDirectory, sealed, events }: Configuration,
+  user: ServiceUser,
+): Promise<readonly Finding[]> {
+  const findings = new Findings('state');
+  for (const place of new Set([stateDirectory, dirname(sealed.keyFile), events.journal])) {
+    const isCovered = place !== stateDirectory && `${place}/`.startsWith(`${stateDirectory}/`);
+    if (isCovered || !(await exists(place))) continue;
+    const [first, ...others] = await unusableState(user, place);
+    if (first === undefined) {
+      findings.ok(`the service user ${user.name} can use ${place}`);
+      continue;
+    }
+    const all = others.length === 0 ? first : `${first} and ${others.length} more`;
+    findings.error(
+      `the service user ${user.name} cannot use ${all}: chown -R ${user.name}: ${place} && chmod -R u+rwX ${place}`,
+    );
+  }
+  return findings.list;
+}
+
+async function examineKeys(file: string, user?: ServiceUser): Promise<readonly Finding[]> {
   const findings = new Findings('keys');
   let text: string;
   try {
@@ -60,9 +90,9 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
   } catch (error) {
     findings.error(reasonOf(error));
   }
-  const { uid } = await examineMode(findings, file, 'can forge links');
+  const { uid } = await examineMode(findings, file, 'can forge links', user);
   const folder = await stat(dirname(file));
-  if (uid !== folder.uid) {
+  if (user === undefined && uid !== folder.uid) {
     findings.warning(
       `${file} belongs to user ${uid}, its folder to user ${folder.uid}: can the service read it?`,
     );
@@ -70,13 +100,24 @@ async function examineKeys(file: string): Promise<readonly Finding[]> {
   return findings.list;
 }
 
-/** Examines whether others can read a secret. @param harm what they can do with it */
-export async function examineMode(findings: Findings, file: string, harm: string) {
+/**
+ * Examines whether others can read a secret.
+ * @param harm what they can do with it
+ * @param user the user of the service, whose group may read it
+ */
+export async function examineMode(
+  findings: Findings,
+  file: string,
+  harm: string,
+  user?: ServiceUser,
+) {
   const stats = await stat(file);
-  const { mode } = stats;
-  if ((mode & 0o077) !== 0) {
-    const others = (mode & 0o007) !== 0;
-    const message = `${file} has mode ${(mode & 0o777).toString(8)}, everybody who can read it ${harm}: chmod 600 ${file}`;
+  const { mode, uid, gid } = stats;
+  const others = (mode & 0o007) !== 0;
+  if (others || ((mode & 0o070) !== 0 && gid !== user?.gid)) {
+    // Without its group, the service would lose a file of root.
+    const own = user === undefined || user.uid === uid ? '' : `chown ${user.name}: ${file} && `;
+    const message = `${file} has mode ${(mode & 0o777).toString(8)}, everybody who can read it ${harm}: ${own}chmod 600 ${file}`;
     if (others) findings.error(message);
     else findings.warning(message);
   }

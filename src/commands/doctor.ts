@@ -14,6 +14,7 @@ import { examineState, readKeys } from './doctor-state.ts';
 import { examineStore } from './doctor-store.ts';
 import { exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
+import { accessProblems, serviceUser } from './service-user.ts';
 
 const COLOURS = { ok: 'green', warning: 'yellow', error: 'red' } as const;
 
@@ -45,20 +46,25 @@ export function doctorCommand(program: Command): void {
 
 /** Runs one examination after the other, and yields the findings of each as soon as it is done. */
 async function* examine(file: string, options: Options): AsyncGenerator<readonly Finding[]> {
-  const { config, root, problems: inFile } = loadConfig(file);
-  const problems = config ? [...inFile, ...machineProblems(root)] : inFile;
+  const { config, problems: inFile, ...loaded } = loadConfig(file);
+  const { root } = loaded;
+  const problems = [...inFile];
+  const user = await serviceUser(file);
+  if (config) {
+    problems.push(...machineProblems(root), ...(await accessProblems({ ...loaded, config }, user)));
+  }
   const findings = new Findings('configuration');
   for (const problem of problems) findings[problem.severity](formatProblem(problem));
   if (problems.length === 0) findings.ok(`${file}: no problems`);
   yield findings.list;
   if (config === undefined) return;
 
-  yield* guarded('keys', examineState(config));
+  yield* guarded('keys', examineState(config, user));
   const keys = await readKeys(config);
   const store = examineStore(config, keys);
   yield* guarded('redis', store);
   yield* guarded('service', examineListeners(config));
-  yield* guarded('engagement page', examinePage(config));
+  yield* guarded('engagement page', examinePage(config, user));
   yield* guarded('postfix', examinePostfix(config, options.postfix));
   yield* guarded('sendmail', examineSendmail(config));
   yield* examineDomains(originsOf(root, config.scopes), keys, await isAway(store));

@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import type { Configuration } from '../config/configuration.ts';
+import type { Loaded } from '../config/load.ts';
+import type { Problem } from '../config/problem.ts';
+import type { Stanza } from '../config/stanza.ts';
+import type { Origin } from '../scope/option-value.ts';
+
+/** Of the services, any one: they run as the same user. */
+const UNIT = 'clickmilter-milter.service';
+/** Options that name a file or folder that the service reads. */
+const READ = ['tls_ca', 'tls_certificate', 'tls_key', 'pages', 'static_folder', 'token_file'];
+const run = promisify(execFile);
+
+/** The user of the service, which root can try files as. */
+export interface ServiceUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly group: string;
+  readonly gid: number;
+}
+
+/**
+ * The user that systemd runs the service as.
+ * @param file the configuration; the user is undefined where the units use another one, where there
+ * are none, and where this process is not root and could not try anything as another user
+ */
+export async function serviceUser(file: string): Promise<ServiceUser | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  try {
+    const asked = ['show', '--property=User', '--property=ExecStart', UNIT];
+    const { stdout } = await run('systemctl', asked);
+    const name = /^User=(.+)$/m.exec(stdout)?.[1];
+    if (name === undefined || !stdout.includes(` ${resolve(file)} `)) return undefined;
+    const id = async (what: string) => (await run('id', [what, name])).stdout.trim();
+    const [uid, group, gid] = await Promise.all([id('-u'), id('-gn'), id('-g')]);
+    return { name, uid: Number(uid), group, gid: Number(gid) };
+  } catch {
+    return undefined; // no systemd, or no such user
+  }
+}
+
+/**
+ * Finds files of the configuration that root may read, and the user of the service may not: it
+ * would not start.
+ */
+export async function accessProblems(
+  {
+    config,
+    nodes,
+    root,
+  }: Pick<Loaded, 'nodes' | 'root'> & { readonly config: Pick<Configuration, 'file'> },
+  user: ServiceUser | undefined,
+): Promise<readonly Problem[]> {
+  if (user === undefined) return [];
+  const files = [...new Set([config.file, ...nodes.flatMap(filesOf)])];
+  const named = [...root.children]
+    .filter(({ isEnabled }) => isEnabled)
+    .flatMap((stanza) => settingsOf(stanza));
+  const used = [
+    ...files.map((path) => ({ what: 'this file', path, origin: startOf(path) })),
+    ...named.map(({ path, origin }) => ({ what: path, path, origin })),
+  ].filter(({ path }) => existsSync(path));
+  const refused = await refusedTo(
+    user,
+    used.map(({ path }) => path),
+  );
+  return used.flatMap(({ what, path, origin }): readonly Problem[] => {
+    const obstacle = refused.get(path);
+    if (obstacle === undefined) return [];
+    const remedy =
+      obstacle === resolve(path)
+        ? `: chgrp ${user.group} ${path} && chmod u+r,g+r ${path}`
+        : `, since it cannot enter ${obstacle}`;
+    const message = `the service user ${user.name} cannot read ${what}${remedy}`;
+    return [{ severity: 'error', message, ...origin }];
+  });
+}
+
+function filesOf(node: Loaded['nodes'][number]): readonly string[] {
+  const own = node.origin.file;
+  return node.kind === 'stanza' ? [own, ...node.children.flatMap(filesOf)] : [own];
+}
+
+function startOf(file: string): Origin {
+  return { file, line: 1, column: 1 };
+}
+
+function settingsOf({ settings }: Stanza): readonly { path: string; origin: Origin }[] {
+  return READ.flatMap((name) => {
+    const setting = settings.get(name);
+    return setting ? [{ path: String(setting.value), origin: setting.origin }] : [];
+  });
+}
+
+/** Prints the folders that cannot be entered, and the files that cannot be read. */
+const TRY = `for path; do
+  if [ -d "$path" ]; then [ -x "$path" ]; else [ -r "$path" ]; fi || printf '%s\\0' "$path"
+done`;
+
+/**
+ * Tries paths as the user, since modes alone do not tell what access lists allow.
+ * @returns of each path that the user cannot read, what is in the way: a folder above it, or itself
+ */
+async function refusedTo(
+  user: ServiceUser,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const tried = new Set(paths.flatMap(wayTo));
+  const refused = new Set(await asUser(user, 'sh', '-c', TRY, 'sh', ...tried));
+  return new Map(
+    paths.flatMap((path) => {
+      const obstacle = wayTo(path).find((step) => refused.has(step));
+      return obstacle === undefined ? [] : [[path, obstacle] as const];
+    }),
+  );
+}
+
+/** The folders above a path, the highest first, and the path. */
+function wayTo(path: string): readonly string[] {
+  const whole = resolve(path);
+  const above = dirname(whole);
+  return above === whole ? [whole] : [...wayTo(above), whole];
+}
+
+/** What the user of the service cannot use of a folder that it writes to. */
+export async function unusableState(user: ServiceUser, place: string): Promise<readonly string[]> {
+  const folder = ['-type', 'd', '(', '!', '-writable', '-o', '!', '-executable', ')'];
+  return asUser(user, 'find', place, '(', ...folder, '-o', '!', '-readable', ')', '-print0');
+}
+
+/**
+ * Runs a command as the user, with all groups of the user.
+ * @returns the paths that it prints; none where setpriv(1) is missing
+ */
+async function asUser(
+  { uid, gid }: ServiceUser,
+  ...command: readonly string[]
+): Promise<readonly string[]> {
+  const as = [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--'];
+  const options = { cwd: '/', maxBuffer: 64 * 1024 * 1024 };
+  // find(1) fails at folders that it cannot enter, and prints them.
+  const { stdout } = await run('setpriv', [...as, ...command], options).catch(({ stdout }) => ({
+    stdout: String(stdout ?? ''),
+  }));
+  return stdout.split('\0').filter((path) => path !== '');
+}
