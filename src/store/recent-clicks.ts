@@ -38,7 +38,7 @@ export class RecentClicks {
     const burst = key === '' ? undefined : this.#burst(key, time);
     if (burst && burst.links.size < MAX_BURST_LINKS) burst.links.add(link);
     const links = burst?.links.size ?? 1;
-    const headSeen = time - (this.#heads.get(link) ?? Number.NEGATIVE_INFINITY) < this.#withinMs;
+    const headSeen = this.#isNear(time, this.#heads.get(link));
     const fitting = endings.filter((one) => one.links <= links && one.headSeen === headSeen);
     const { kind, members } = fitting.at(-1) ?? { kind: 'person', members: '' };
     const people = burst?.people ?? new Set();
@@ -51,10 +51,15 @@ export class RecentClicks {
 
   #burst(key: string, time: number): Burst {
     const known = this.#bursts.get(key);
-    if (known !== undefined && time - known.since < this.#withinMs) return known;
+    if (known !== undefined && this.#isNear(time, known.since)) return known;
     const burst = { since: time, links: new Set<string>(), people: new Set<string>() };
     this.#bursts.set(key, burst);
     return burst;
+  }
+
+  /** Whether a time of before is within the length of a burst. The clock may have been set back. */
+  #isNear(time: number, before = Number.NEGATIVE_INFINITY): boolean {
+    return Math.abs(time - before) < this.#withinMs;
   }
 }
 

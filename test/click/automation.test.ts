@@ -126,6 +126,15 @@ describe('the signs of automation', () => {
     expect(clicks(signs, ['a'], { time: LATER + 9_000 })).toEqual([[]]);
   });
 
+  test('a clock that was set back since then makes no burst and no HEAD request of long ago', () => {
+    const signs = new Judge();
+    const ahead = LATER + 86_400_000;
+    signs.headSeen('a', ahead);
+    clicks(signs, ['a', 'b', 'c', 'd'], { time: ahead });
+    expect(clicks(signs, ['a', 'e'])).toEqual([[], []]);
+    expect(clicks(signs, ['a'], { time: ahead - 86_390_001 })).toEqual([[]]);
+  });
+
   test('a burst that is found reclassifies its clicks before, each once', () => {
     const judge = new Judge();
     const seen = (token: string, click: Partial<Click> = {}) =>

@@ -34,11 +34,13 @@ export class DeadLetters implements DeadLetterBox {
 
   async add(events: readonly string[], reason: string): Promise<void> {
     const letter = JSON.stringify({ time: new Date().toISOString(), reason });
-    const lines = events
-      .map((event) => `${event.slice(0, -1)},"dead_letter":${letter}}\n`)
-      .join('');
+    const lines = events.map((event) => {
+      // Other programs may write JSON with line breaks, which are never within its texts.
+      const line = event.trim().replace(/[\r\n]+/g, ' ');
+      return `${line.slice(0, -1)},"dead_letter":${letter}}\n`;
+    });
     await makeFolder(this.#folder, 0o750);
-    if ((await this.#append(lines)) > this.#maxBytes) {
+    if ((await this.#append(lines.join(''))) > this.#maxBytes) {
       await rename(this.path, join(this.#folder, OLD_FILE));
     }
   }

@@ -73,18 +73,20 @@ local function set(field, value)
   known[field], changed[field] = value, true
 end
 
+-- The clock may have been set back.
+local function isRecent(time) return math.abs(now - time) < within end
 local function complete(text, choices, id, field, head)
   local link, burst, a, b = sub(head, 2), known[field]
   if burst then
     a = find(burst, ' ', 1, true)
     b = a and find(burst, ' ', a + 1, true)
     local since = b and tonumber(sub(burst, 1, a - 1))
-    if not since or now - since >= within then burst = nil end
+    if not since or not isRecent(since) then burst = nil end
   end
   local followed = burst and (b - a - 1) / ${LINK_LENGTH} or 0
   local isNew = followed < ${MAX_BURST_LINKS} and not (burst and find(burst, link, a, true))
   if isNew then followed = followed + 1 end
-  local seen = known[head] and now - known[head] < within and '1' or '0'
+  local seen = known[head] and isRecent(known[head]) and '1' or '0'
   local kind, members = 'person', ''
   for i = #choices, 1, -1 do
     local choice = choices[i]
@@ -94,7 +96,8 @@ local function complete(text, choices, id, field, head)
     end
   end
   local idsLength, reclassified, ids = burst and #burst - b or 0, ''
-  if kind == 'burst' and idsLength > 0 then
+  if kind == 'burst' and idsLength > 0 and idsLength <= ${MAX_IDS_LENGTH}
+    and not find(burst, '[^%x,-]', b + 1) then
     local quoted = string.gsub(sub(burst, b + 1), ',', '","')
     reclassified, ids = list .. '["' .. quoted .. '"]', ''
   elseif kind == 'person' and idsLength == 0 then ids = id

@@ -126,6 +126,35 @@ test('a click and its signs are one command', async () => {
   expect(seen.filter((command) => command === 'xadd')).toEqual([]);
 });
 
+const HOUR_MS = 3_600_000;
+test.each([
+  ['a time ahead of the clock', (since: number, links: string) => `${since + HOUR_MS} ${links} `],
+  ['an id that is none', (since: number, links: string) => `${since} ${links} x"],"y":["`],
+  [
+    'more ids than a burst has',
+    (since: number, links: string) =>
+      `${since} ${links} ${Array.from({ length: 3_000 }, (_, n) => idOf(n)).join()}`,
+  ],
+  ['no time', (_: number, links: string) => `x ${links} ${idOf(0)}`],
+  ['one word', () => 'x'],
+])('a burst with %s spoils no event', async (_, burstOf) => {
+  const { stream } = open().events;
+  const since = Number((await redis.cli('time')).split('\n')[0]) * 1000;
+  const draft = envelope(draftOf(signs, clickOf(1, 9), idOf(9)));
+  const links = [1, 2, 3, 4].map((n) => `${linkKey(`token-${n}`)}.`).join('');
+  for (const n of [0, 1]) {
+    const key = `clickmilter:r:{clickmilter:events}:${n}`;
+    await redis.cli('hset', key, `b${draft.burst}`, burstOf(since, links));
+    await redis.cli('hset', key, `h${draft.link}.`, String(since + HOUR_MS));
+  }
+  await stream.record(draft);
+  const [event = ''] = await entries();
+  const { msys } = JSON.parse(event);
+  expect(msys.track_event.event_id).toBe(idOf(9));
+  expect(msys.track_event).not.toHaveProperty('reclassifies');
+  expect(msys.track_event.automation_reasons ?? []).not.toContain('head_request');
+});
+
 test('what is remembered expires', async () => {
   const store = open({ stream: { ...eventsDefaults, automaticWithinMs: 100 } });
   store.events.stream.headSeen(linkKey('a'));
