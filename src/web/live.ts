@@ -177,7 +177,7 @@ function livePage({ last }: LiveQuery, live: Live, detail: Detail, frame: Frame)
     content: html`<section class="live" data-events="${addressOf(EVENTS_PATH, filter)}">
 <p class="live-bar"><button type="button" class="live-pause" hidden>Pause</button>
 <span class="live-status" role="status">${isAway ? 'The store is away: its clicks cannot be read now.' : 'The last clicks as of now.'}</span>
-<span class="live-rate"></span> <a href="${addressOf('/live', { ...filter, last })}">Refresh</a></p>
+<a class="live-rate" href="${addressOf('/live', { ...filter, last: String(RING) })}" hidden></a> <a href="${addressOf('/live', { ...filter, last })}">Refresh</a></p>
 <p class="unseen live-told" aria-live="polite"></p>
 ${clicks.length === 0 && html`<p class="live-none">${none}</p>`}
 ${table({
@@ -214,11 +214,12 @@ function timeCell({ timestamp }: LiveClick): Html {
   return html`<time datetime="${time}">${time.slice(11, 19)}</time>`;
 }
 
-function whoCell({ is_automatic: isAutomatic, automation_reasons, repeat_count }: LiveClick): Html {
+function whoCell(click: LiveClick): Html {
+  const { is_automatic: isAutomatic, automation_reasons, repeat_count, message_id: find } = click;
   const [series, who] = isAutomatic ? ['automatic', 'Program'] : ['people', 'Person'];
   const reasons = automation_reasons?.join(', ') ?? '';
   const isMore = repeat_count !== undefined && repeat_count > 1;
-  return html`<span class="key" data-series="${series}">${who}</span>${isMore && html` ×${repeat_count}`}${reasons !== '' && html`<br><small>${reasons}</small>`}`;
+  return html`<span class="key" data-series="${series}">${who}</span>${isMore && html` <a href="${addressOf('/message', { find })}">×${repeat_count}</a>`}${reasons !== '' && html`<br><small>${reasons}</small>`}`;
 }
 
 function linkCellOf(click: LiveClick): Html {
@@ -233,10 +234,8 @@ function linkCellOf(click: LiveClick): Html {
 }
 
 function campaignCell({ campaign_id: campaign }: LiveClick): Html | false {
-  return (
-    campaign !== undefined &&
-    html`<a href="${addressOf('/campaign', { campaign })}">${shownName(campaign)}</a>`
-  );
+  if (!campaign) return false;
+  return html`<a href="${addressOf('/campaign', { campaign })}">${shownName(campaign)}</a>`;
 }
 
 function messageCell({ message_id: find, subject }: LiveClick): Html {
@@ -254,5 +253,5 @@ const CLIENT: Column<LiveClick> = {
   title: 'Client',
   isText: true,
   cell: ({ ip_address: ip, user_agent = '' }) =>
-    html`${ip !== undefined && html`${ip}<br>`}<small>${shownName(user_agent, 'no User-Agent')}</small>`,
+    html`${ip !== undefined && html`${shownName(ip)}<br>`}<small>${shownName(user_agent, 'no User-Agent')}</small>`,
 };

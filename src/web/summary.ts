@@ -121,7 +121,7 @@ function change({ value, before }: Figure, kind: Kind, rowsBefore: string): Cont
   const difference = isShare ? 100 * (value - before) : (100 * (value - before)) / before;
   const sign = difference > 0 ? '+' : difference < 0 ? '−' : '±';
   const size = `${sign}${Math.abs(difference).toFixed(1)}${isShare ? ' points' : '%'}`;
-  return html`${size} from ${LINKS[kind](before, rowsBefore)}`;
+  return html`<a href="${rowsBefore}">${size}</a> from ${LINKS[kind](before, rowsBefore)}`;
 }
 
 function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Row[]): Html | false {

@@ -98,7 +98,7 @@ describe('the overview', () => {
     const number = (value: number, by: string, days: string) =>
       `<data value="${value}"><a href="/rows?by=${by}&amp;${days}">${value}</a></data>`;
     const before = 'since=2026-01-10&amp;until=2026-02-08';
-    expect(body).toContain(`+100.0% from ${number(4, 'day', before)}`);
+    expect(body).toContain(`+100.0%</a> from ${number(4, 'day', before)}`);
     const day = 'since=2026-03-10&amp;until=2026-03-10';
     expect(body).toContain(number(2, 'link', day));
     expect(body).toContain(number(3, 'hour', day));

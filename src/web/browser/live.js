@@ -136,6 +136,7 @@ function start(live) {
 
   function showRate() {
     seen = seen.filter(({ at }) => performance.now() - at < MINUTE_MS);
+    rate.hidden = false;
     write(rate, `In the last minute: ${described(sumOf(seen))}`);
   }
 
