@@ -18,7 +18,7 @@ const name = (description: string) => Type.Optional(Type.String({ maxLength: 409
 export const NameFilters = {
   campaign: name('Only this campaign.'),
   pathway: name('Only this pathway.'),
-  tag: name('Only messages with this tag.'),
+  tag: name('Only messages with this tag, where `log { detail }` shows it.'),
 };
 
 /** The parameters of every view of a period. */

@@ -8,7 +8,7 @@ const text = (description: string) => Type.Optional(Type.String({ description })
  */
 export const PathwayOption = Type.Object({
   option: Type.String(),
-  value: Type.String(),
+  value: Type.String({ description: '`(not shown)` where `log { detail }` hides recipients.' }),
   source: Type.String({ description: 'Where it is set.' }),
 });
 export type PathwayOption = Static<typeof PathwayOption>;

@@ -9,6 +9,7 @@ import { isStoredToken } from '../link/stored-token.ts';
 import type { Ruling, Store } from '../store/store.ts';
 import { NotFound } from './errors.ts';
 import type { LinkFound, MessageFound, PathwayOption } from './message-found.ts';
+import { NOT_SHOWN } from './shown-reports.ts';
 
 /** Where the view finds what it shows. */
 export interface MessageSources {
@@ -190,8 +191,17 @@ function messageFound({ detail, explainPathway }: MessageSources, message: Messa
     message_id: message.messageId,
     facts: Object.fromEntries(Object.entries(shown).filter(([, value]) => value !== undefined)),
     hidden: changed.map(([name]) => name),
-    options: explainPathway(message.pathway),
+    options: explainPathway(message.pathway).map((option) => shownOption(detail(), option)),
   };
+}
+
+/** The option that names recipients. */
+const EXCLUDED = 'exclude_recipients';
+
+function shownOption(detail: Detail, option: PathwayOption): PathwayOption {
+  if (option.option !== EXCLUDED || detail === 'full') return option;
+  const isHidden = (detail === 'none' ? /\w/ : /@/).test(option.value);
+  return isHidden ? { ...option, value: NOT_SHOWN } : option;
 }
 
 function linkFound(

@@ -18,7 +18,9 @@ import { type Column, table } from './table.ts';
 
 const RowsQuery = Type.Object(
   {
-    by: Type.Enum(REPORT_BY, { description: 'One row for each of these.' }),
+    by: Type.Enum(REPORT_BY, {
+      description: 'One row for each of these; with `detail = none`, not `domain`.',
+    }),
     ...Filters,
   },
   { additionalProperties: false },

@@ -15,8 +15,8 @@ import { type Html, html } from './html.ts';
 
 /** A target or tag of fewer messages than these may tell who somebody is. */
 const FEWEST_MESSAGES = 5;
-/** The name of a row that `log { detail }` hides. */
-const NOT_SHOWN = '(not shown)';
+/** Stands for what `log { detail }` hides. */
+export const NOT_SHOWN = '(not shown)';
 /** Characters of the longest host with a port: a longer one is the user of a URL that was cut. */
 const MAX_HOST = 259;
 

@@ -187,6 +187,22 @@ describe('nothing of a recipient is shown that may not be', () => {
     expect(csv.includes('shop.example')).toBe(detail !== 'none');
   });
 
+  test.each<[value: string, shownBy: readonly Detail[]]>([
+    ['( "someone@example.org" example.net )', ['full']],
+    ['( example.net )', ['full', 'domain']],
+    ['( )', ['full', 'domain', 'none']],
+  ])('the option exclude_recipients = %s, shown by %j', async (value, shownBy) => {
+    const options = [{ option: 'exclude_recipients', value, source: 'clickmilter.conf:1' }];
+    for (const detail of ['none', 'domain', 'full'] as const) {
+      const web = await openWeb({
+        messages: { detail: () => detail, explainPathway: () => options },
+      });
+      const { id } = await send(web);
+      const { options: shown } = await found(web, id);
+      expect(shown[0].value).toBe(shownBy.includes(detail) ? value : '(not shown)');
+    }
+  });
+
   test('the page says what it hides', async () => {
     const web = await withLogin('domain');
     const { id } = await send(web);
