@@ -57,13 +57,17 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
   if (encoding === null || (mark !== undefined && mark !== (encoding ?? 'utf-8'))) {
     return undefined;
   }
+  const isLabelledAscii = US_ASCII.test(name) && mark === undefined;
   return {
     unit: 1,
     masks: encoding !== undefined && MULTIBYTE.has(encoding),
-    // To browsers, us-ascii is windows-1252.
+    // To browsers, us-ascii is windows-1252. Other programs take other bytes for UTF-8.
     utf8Queries: encoding === 'utf-8' || (encoding === undefined && !US_ASCII.test(name)),
     scannable: (text) => maskMultibyte(text, encoding),
-    decode: (text) => (isAscii(text) ? text : decode(text, encoding)),
+    decode(text) {
+      if (isAscii(text)) return text;
+      return isLabelledAscii ? undefined : decode(text, encoding);
+    },
     encode: (ascii) => ascii,
     characterAt: isLegacy(encoding) ? legacyReader(bytes, encoding) : utf8Character,
   };

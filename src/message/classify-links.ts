@@ -170,7 +170,7 @@ const LIST_UNSUBSCRIBE = 'list-unsubscribe';
  * The http and https URIs in `<…>`, and each one that a reader might see in malformed text outside
  * of the brackets.
  */
-function urisIn(text: string): string[] {
+function urisIn(text: string): Iterable<string> {
   const uris: string[] = [];
   for (const [index, piece] of text.split('<').entries()) {
     const [first = '', ...others] = piece.split('>');
@@ -182,7 +182,7 @@ function urisIn(text: string): string[] {
       uris.push(...urisOutside(outside), unfolded(outside));
     }
   }
-  return uris.filter((uri) => HTTP.test(uri));
+  return new Set(uris.filter((uri) => HTTP.test(uri)));
 }
 
 const HTTP = /https?:/i;
