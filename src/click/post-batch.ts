@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { HOUR_MS } from '../lib/days.ts';
 import { reasonOf } from '../lib/logger.ts';
 import type { StoredEvent } from '../store/events.ts';
 import { signature } from './events.ts';
@@ -27,7 +28,7 @@ export type BatchAnswer =
     };
 
 /** The longest pause that a server may ask for. */
-const MAX_RETRY_AFTER_MS = 3_600_000;
+const MAX_RETRY_AFTER_MS = HOUR_MS;
 
 /**
  * Sorts events by their ids, each of which ends in a number. After a crash the events of several

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { DAY_SECONDS } from '../lib/days.ts';
 import { limitIdentity } from '../link/identity.ts';
 import type { Click } from './click.ts';
 
@@ -16,7 +17,7 @@ export function unattributed(click: Click): Click {
   const message = {
     ...limitIdentity(resolved.message, 'none'),
     messageId: createHmac('sha256', SECRET).update(messageId).digest('base64url').slice(0, 16),
-    injectionTime: injectionTime - (injectionTime % 86_400),
+    injectionTime: injectionTime - (injectionTime % DAY_SECONDS),
   };
   return { ...click, resolved: { ...resolved, message } };
 }

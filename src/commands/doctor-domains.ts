@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { Stanza } from '../config/stanza.ts';
 import { type TrackedMail, trackedMail, trackedToDefault } from '../config/tracked-mail.ts';
+import { DAY_MS } from '../lib/days.ts';
 import { hostName } from '../lib/host-name.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { newMessageId } from '../link/message-id.ts';
@@ -16,7 +17,6 @@ import { hasSenderDomain, isMadeBy } from '../scope/tracking-domain.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 
 const WITHIN_MS = 10_000;
-const DAY_MS = 86_400_000;
 const RENEW_DAYS = 14;
 const TARGET = 'https://example.com/clickmilter-doctor';
 

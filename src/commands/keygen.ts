@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { isCalendarDay } from '../lib/values.ts';
+import { DAY_MS, HOUR_MS, isCalendarDay } from '../lib/days.ts';
 import { addSealKey } from '../link/seal-key-file.ts';
 import { formatKeyId } from '../link/seal-keys.ts';
 import { configured } from './configured.ts';
@@ -26,7 +26,7 @@ export function keygenCommand(program: Command): void {
     });
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000 };
+const UNIT_MS: Readonly<Record<string, number>> = { h: HOUR_MS, d: DAY_MS };
 
 /** @returns Unix milliseconds */
 function toTime(text: string): number {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DAY_MS, dayOf, isCalendarDay } from '../lib/days.ts';
 import { printableJson } from '../lib/printable.ts';
-import { isCalendarDay } from '../lib/values.ts';
 import {
   NotCounted,
   REPORT_BY,
@@ -8,7 +8,6 @@ import {
   type ReportQuery,
   type Reports,
 } from '../store/counters.ts';
-import { dayOf } from '../store/engagement.ts';
 import { numbersOf, reportCsv } from '../web/report-formats.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 import { reportTable } from './report-table.ts';
@@ -20,7 +19,6 @@ interface ReportOptions extends ReportQuery {
   readonly csv?: true;
 }
 
-const DAY_MS = 86_400_000;
 const NOTES = `
   messages   messages with tracked links
   links      tracked links in them

@@ -31,12 +31,6 @@ export function parseWholeNumber(text: string, min: number, max: number): number
   return value >= min && value <= max ? value : undefined;
 }
 
-/** Whether a text is an existing day, YYYY-MM-DD. (Date reads 2026-02-31 as a day in March.) */
-export function isCalendarDay(text: string): boolean {
-  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
-}
-
 /** Parses JSON. @returns undefined for any other text */
 export function parseJson(text: string): unknown {
   try {

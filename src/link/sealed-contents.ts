@@ -1,4 +1,5 @@
 import { base128, readBase128 } from '../lib/base128.ts';
+import { DAY_SECONDS } from '../lib/days.ts';
 import { isPrintableAscii } from '../lib/text.ts';
 import { getOrMake } from '../lib/values.ts';
 import { type Fact, type FactTable, factsIn, jsonOf, object } from './fact.ts';
@@ -45,7 +46,6 @@ const Flag = {
   plain: 128,
 } as const;
 
-const DAY = 86_400;
 /** Bits of a second of the day. */
 const SECOND_BITS = 17;
 /** The last position that fits into the bits above. */
@@ -87,12 +87,12 @@ export class ContentsPacker {
     this.#further = membersOf(FURTHER, message, needsPathway ? 'pathway' : undefined);
 
     const lifetime = Math.min(Math.max(expires - injectionTime, 0), 2 ** 32 - 1);
-    const inDays = lifetime % DAY === 0;
+    const inDays = lifetime % DAY_SECONDS === 0;
     const second = Buffer.alloc(3);
-    second.writeUIntBE(injectionTime % DAY, 0, 3);
+    second.writeUIntBE(injectionTime % DAY_SECONDS, 0, 3);
     this.#before = Buffer.concat([
       second,
-      base128(inDays ? lifetime / DAY : lifetime),
+      base128(inDays ? lifetime / DAY_SECONDS : lifetime),
       campaign ?? NOTHING,
     ]);
     this.#behind = recipient ?? recipientCount ?? NOTHING;
@@ -240,7 +240,7 @@ export function unpackContents(bytes: Buffer, withDigest: boolean): SealedConten
     },
     secondOfDay: secondAndPlace & (2 ** SECOND_BITS - 1),
     ...(place > 0 && { position: place - 1 }),
-    lifetime: lifetime.value * (flags & Flag.days ? DAY : 1),
+    lifetime: lifetime.value * (flags & Flag.days ? DAY_SECONDS : 1),
     ...(withDigest && { hostDigest: digest }),
     facts: {
       recipients: recipient === undefined ? [] : [recipient],

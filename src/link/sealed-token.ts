@@ -1,5 +1,6 @@
 import { createDecipheriv, createHmac } from 'node:crypto';
 import { bytesOfBase128, readBase128, writeBase128 } from '../lib/base128.ts';
+import { DAY_SECONDS } from '../lib/days.ts';
 import { hostName } from '../lib/host-name.ts';
 import type { MessageFacts, TrackedLink } from './message-facts.ts';
 import type { SealKeys } from './seal-keys.ts';
@@ -45,7 +46,6 @@ const DAY_AT = 1;
 const MESSAGE_AT = 3;
 const SALT_AT = 15;
 const FIXED = 19;
-const DAY = 86_400;
 /**
  * The longest token: its URL must pass proxies such as nginx, which accepts request lines of 8 KB.
  */
@@ -86,7 +86,7 @@ export class Sealer {
 
   constructor(keys: SealKeys, message: MessageFacts) {
     const keyId = keys.sealing();
-    const day = Math.floor(message.injectionTime / DAY);
+    const day = Math.floor(message.injectionTime / DAY_SECONDS);
     this.#contents = new ContentsPacker(message);
     this.#header[0] = keyId;
     this.#header.writeUInt16BE(day, DAY_AT);
@@ -165,7 +165,7 @@ export function openToken(
         ...(form !== '6' && { position: counter.value }),
         ...(host !== undefined && { host }),
         messageId: bytes.toString('base64url', MESSAGE_AT, SALT_AT),
-        injectionTime: day * DAY + unpacked.secondOfDay,
+        injectionTime: day * DAY_SECONDS + unpacked.secondOfDay,
       }
     );
   };

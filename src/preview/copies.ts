@@ -1,6 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { inBackground } from '../lib/background.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
+import { HOUR_MS } from '../lib/days.ts';
 import type { PreviewLink } from './skeleton.ts';
 
 /** A copy of a newsletter that was sent. */
@@ -37,7 +38,7 @@ const COPIES = 6;
 /** The time between two copies of a known newsletter: a later one may differ where none did. */
 const SAMPLE_MS = 60_000;
 /** How often a version is written that did not change, so that it does not expire. */
-const WRITE_AGAIN_MS = 3_600_000;
+const WRITE_AGAIN_MS = HOUR_MS;
 /** Newsletters in memory; each takes up to half a megabyte. */
 const MAX_NEWSLETTERS = 16;
 const MAX_MAILINGS = 1000;

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { DAY_SECONDS } from '../lib/days.ts';
 import { isRecord } from '../lib/values.ts';
 import { MAX_SKELETON, merge, structureOf } from './text-runs.ts';
 
@@ -44,7 +45,7 @@ function addSkeleton(
     skeleton: (known && merge(known.skeleton, skeleton)) ?? skeleton,
     since: known?.since ?? now,
     seen: now,
-    until: Math.max(known?.until ?? 0, now + days * 86_400),
+    until: Math.max(known?.until ?? 0, now + days * DAY_SECONDS),
   };
   const others = versions.filter((version) => version.id !== id);
   return [added, ...others].slice(0, MAX_VERSIONS);

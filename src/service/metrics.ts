@@ -8,6 +8,7 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client';
+import { DAY_MS } from '../lib/days.ts';
 import { type Definition, definitions, type MetricName, type Metrics } from '../lib/metrics.ts';
 import { isRecord } from '../lib/values.ts';
 
@@ -108,7 +109,6 @@ export class ProcessMetrics implements Metrics {
 
 /** Characters of a label's value that comes from outside. */
 const MAX_VALUE = 100;
-const DAY_MS = 86_400_000;
 
 /**
  * The counts of one counter. prom-client gets them when Prometheus asks, so that counting costs

@@ -1,13 +1,14 @@
 import { hostname } from 'node:os';
 import { Webhook } from '../click/webhook.ts';
 import { inBackground } from '../lib/background.ts';
+import { HOUR_MS } from '../lib/days.ts';
 import { type Logger, logFailure } from '../lib/logger.ts';
 import type { Backlog, Events } from '../store/events.ts';
 import type { Context } from './context.ts';
 
 /** The consumer group, and the name under which the journal's offsets are kept. */
 const GROUP = 'webhook';
-const REMOVE_EVERY_MS = 3_600_000;
+const REMOVE_EVERY_MS = HOUR_MS;
 const SUM_UP_EVERY_MS = 600_000;
 
 /**

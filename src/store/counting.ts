@@ -50,19 +50,6 @@ export function countedKeys({ campaign, pathway, tags, recipientDomain }: Counte
   };
 }
 
-/** The UTC day and hour of a time: YYYY-MM-DD, YYYY-MM-DDTHH. */
-export function dayAndHour(time: number): { readonly day: string; readonly hour: string } {
-  const hours = Math.floor(time / 3_600_000);
-  if (hours !== last.hours) {
-    const text = new Date(time).toISOString();
-    last = { hours, day: text.slice(0, 10), hour: text.slice(0, 13) };
-  }
-  return last;
-}
-
-/** Most times are of the same hour, and a text is written slowly. */
-let last = { hours: Number.NaN, day: '', hour: '' };
-
 /** Clicks of each class. */
 export interface ByClass extends Readonly<Record<ClickClass, number>> {
   /** Clicks that an earlier release counted, which did not tell the classes apart. */

@@ -1,3 +1,4 @@
+import { DAY_MS, daysAfter, HOUR_MS, timeOf } from '../lib/days.ts';
 import type { CountedFacts } from '../link/counted.ts';
 import {
   REPORT_BY,
@@ -8,11 +9,8 @@ import {
   type ReportScope,
   type Reports,
 } from './counters.ts';
-import { countedKeys, countedText, dayAndHour, OTHER_KEY, UNKNOWN_KEY } from './counting.ts';
+import { countedKeys, countedText, OTHER_KEY, UNKNOWN_KEY } from './counting.ts';
 import { HOUR_DAYS, KEEP_DAYS, sizeOf, sourceOf } from './tallies.ts';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 /** The breakdowns that are counted of all mail, or of one campaign, pathway or tag. */
 export function breakdownsOf(filter: ReportFilter): readonly ReportBy[] {
@@ -80,7 +78,7 @@ export async function readLife(
   const { rows: days } = await reports.report({ campaign, by: 'day' });
   const day = firstOf(days)?.key;
   if (day === undefined) return undefined;
-  const until = dayOf(Date.parse(day) + (HOUR_DAYS - 1) * DAY_MS);
+  const until = daysAfter(day, HOUR_DAYS - 1);
   const { rows: hours } = await reports.report({ campaign, by: 'hour', since: day, until });
   const hour = firstOf(hours)?.key;
   const began = hour?.startsWith(day) ? hour : day;
@@ -101,14 +99,4 @@ export async function readLife(
 /** The first row with messages, else the first: those of a long time ago are not kept. */
 function firstOf(rows: readonly ReportRow[]): ReportRow | undefined {
   return rows.find(({ messages = 0 }) => messages > 0) ?? rows[0];
-}
-
-/** @param key a UTC day or hour: YYYY-MM-DD, YYYY-MM-DDTHH. @returns Unix milliseconds */
-export function timeOf(key: string): number {
-  return Date.parse(key.length === 13 ? `${key}:00Z` : key);
-}
-
-/** The UTC day of a time in Unix milliseconds: YYYY-MM-DD. */
-export function dayOf(time: number): string {
-  return dayAndHour(time).day;
 }

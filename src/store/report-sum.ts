@@ -1,3 +1,4 @@
+import { DAY_MS, dayOf, daysAfter } from '../lib/days.ts';
 import { getOrMake } from '../lib/values.ts';
 import { parsePlace } from '../link/place.ts';
 import {
@@ -12,7 +13,6 @@ import {
 import {
   addNumbers,
   countedText,
-  dayAndHour,
   type Numbers,
   noNumbers,
   OTHER_KEY,
@@ -20,7 +20,6 @@ import {
 } from './counting.ts';
 import { KEEP_DAYS, type Scope, sizeOf, sourceOf, type Table } from './tallies.ts';
 
-const DAY_MS = 86_400_000;
 /** Rows of a report; the others are one row with the key OTHER_KEY. */
 const MAX_ROWS = 50_000;
 /** Breakdowns in which messages are not counted: each of them has many links. */
@@ -55,14 +54,14 @@ export class ReportSum {
     const last = until === undefined ? Date.now() : Date.parse(until);
     const oldest = last - ((days ?? KEEP_DAYS) - 1) * DAY_MS;
     const first = since === undefined ? oldest : Math.max(Date.parse(since), oldest);
-    return dayAndHour(first).day;
+    return dayOf(first);
   }
 
   /** The days that are asked for and kept, up to today. */
   get days(): string[] {
-    const { until = dayAndHour(Date.now()).day } = this.query;
+    const { until = dayOf(Date.now()) } = this.query;
     const days: string[] = [];
-    for (let day = this.firstDay; day <= until; day = dayAndHour(Date.parse(day) + DAY_MS).day) {
+    for (let day = this.firstDay; day <= until; day = daysAfter(day, 1)) {
       days.push(day);
     }
     return days;

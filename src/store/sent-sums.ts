@@ -1,5 +1,6 @@
+import { dayAndHour } from '../lib/days.ts';
 import type { SentMessage } from './counters.ts';
-import { countedKeys, dayAndHour } from './counting.ts';
+import { countedKeys } from './counting.ts';
 import type { Counted, Tallies } from './tallies.ts';
 
 /** Messages that are counted alike. */

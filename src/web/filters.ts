@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox';
+import { DAY_MS, dayOf, daysAfter } from '../lib/days.ts';
 import { REPORT_SCOPES, type ReportFilter } from '../store/counters.ts';
-import { dayOf, daysKept } from '../store/engagement.ts';
+import { daysKept } from '../store/engagement.ts';
 import { BadRequest } from './errors.ts';
 
-const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 30;
 /** Hours are counted for so many days. */
 const HOUR_DAYS = daysKept('hour', {});
@@ -59,7 +59,7 @@ export const Selected = { since: Type.String(), until: Type.String(), ...Selecte
 /** @throws BadRequest for filters that contradict each other */
 export function selectionOf(query: FilterQuery, now = Date.now()): Selection {
   const until = query.until ?? dayOf(now);
-  const since = query.since ?? shift(until, 1 - DEFAULT_DAYS);
+  const since = query.since ?? daysAfter(until, 1 - DEFAULT_DAYS);
   if (since > until) throw new BadRequest(`since is ${since}: expected a day up to ${until}`);
   if (daysOf({ since, until }) > MAX_DAYS) {
     throw new BadRequest(`${since} to ${until}: expected at most ${MAX_DAYS} days`);
@@ -84,19 +84,19 @@ export function narrowingOf(query: ReportFilter): ReportFilter {
 /** The period of the same length before it. */
 export function periodBefore({ since, until }: Period): Period {
   const days = daysOf({ since, until });
-  return { since: shift(since, -days), until: shift(since, -1) };
+  return { since: daysAfter(since, -days), until: daysAfter(since, -1) };
 }
 
 /** The first day of a period from a day until today, as far back as days are counted. */
 export function countedSince(day: string, now = Date.now()): string {
   const today = dayOf(now);
-  const oldest = shift(today, 1 - MAX_DAYS);
+  const oldest = daysAfter(today, 1 - MAX_DAYS);
   return day < oldest ? oldest : day > today ? today : day;
 }
 
 /** The part of a period for which hours are counted; undefined if there is none. */
 export function hoursOf({ since, until }: Period, now = Date.now()): Period | undefined {
-  const first = shift(dayOf(now), 1 - HOUR_DAYS);
+  const first = daysAfter(dayOf(now), 1 - HOUR_DAYS);
   return until < first ? undefined : { since: since > first ? since : first, until };
 }
 
@@ -114,8 +114,4 @@ export function addressOf(
 
 function daysOf({ since, until }: Period): number {
   return (Date.parse(until) - Date.parse(since)) / DAY_MS + 1;
-}
-
-function shift(day: string, days: number): string {
-  return dayOf(Date.parse(day) + days * DAY_MS);
 }

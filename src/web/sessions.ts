@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { HOUR_MS } from '../lib/days.ts';
 
 /** How long a session lasts after its last request. */
-const IDLE_MS = 12 * 3_600_000;
+const IDLE_MS = 12 * HOUR_MS;
 /** Sessions of each kind that are remembered; the oldest ends first. */
 const MAX_SESSIONS = 1000;
 

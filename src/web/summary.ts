@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
+import { DAY_MS, HOUR_MS, timeOf } from '../lib/days.ts';
 import type { ReportBy, ReportRow } from '../store/counters.ts';
-import { isNamed, timeOf } from '../store/engagement.ts';
+import { isNamed } from '../store/engagement.ts';
 import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
 import { type Content, type Html, html } from './html.ts';
 import { countLink, shareLink, shareOf, shownCount } from './numbers.ts';
@@ -8,8 +9,6 @@ import { asJson } from './report-formats.ts';
 import { Row, Unreadable } from './schemas.ts';
 import type { ShownReport, ShownReports } from './shown-reports.ts';
 import { type Column, plot } from './table.ts';
-
-const HOUR_MS = 3_600_000;
 
 const figure = (description: string) =>
   Type.Object(
@@ -197,9 +196,9 @@ export function withoutGaps(
   // Hours of an earlier release are not known.
   const first = counted.find(({ key }) => isNamed(key));
   if (first === undefined) return [];
-  const end = Math.min(now, Date.parse(until) + 24 * HOUR_MS - 1);
+  const end = Math.min(now, Date.parse(until) + DAY_MS - 1);
   const rows: Row[] = [];
-  const step = by === 'hour' ? HOUR_MS : 24 * HOUR_MS;
+  const step = by === 'hour' ? HOUR_MS : DAY_MS;
   for (let time = timeOf(first.key); time <= end; time += step) {
     const key = new Date(time).toISOString().slice(0, by === 'hour' ? 13 : 10);
     rows.push(known.get(key) ?? { key, ...NOTHING });

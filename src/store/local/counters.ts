@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dayAndHour } from '../../lib/days.ts';
 import { makeFolder, openToAppend, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
 import type {
@@ -9,7 +10,7 @@ import type {
   SentCounter,
   SentMessage,
 } from '../counters.ts';
-import { addClasses, byClass, countedKeys, countedText, dayAndHour } from '../counting.ts';
+import { addClasses, byClass, countedKeys, countedText } from '../counting.ts';
 import { DelayedWrite } from '../delayed-write.ts';
 import { SentSums } from '../sent-sums.ts';
 import {

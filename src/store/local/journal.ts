@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { inBackground } from '../../lib/background.ts';
+import { DAY_MS } from '../../lib/days.ts';
 import { makeFile, makeFolder, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
 import { type Metrics, noMetrics } from '../../lib/metrics.ts';
@@ -169,7 +170,7 @@ export class Journal implements EventAppender {
     const current = this.#current;
     if (current) {
       const now = Date.now();
-      const { maxFileAgeMs = 86_400_000 } = this.#options;
+      const { maxFileAgeMs = DAY_MS } = this.#options;
       const full = current.size > 0 && current.size + bytes > this.#maxFileBytes;
       const old = now - current.opened >= maxFileAgeMs || now - current.used >= IDLE_MS;
       if (!full && !old) return current;

@@ -1,8 +1,9 @@
+import { DAY_MS, dayOf } from '../../lib/days.ts';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { Report, ReportQuery, Reports, SentAt } from '../counters.ts';
-import { countedText, dayAndHour } from '../counting.ts';
+import { countedText } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
 import { Tallies } from '../tallies.ts';
 import {
@@ -24,7 +25,6 @@ import { KnownCounts } from './known-counts.ts';
 
 /** Rows of all tables, in some 200 MB. */
 const MAX_ROWS = 1_000_000;
-const DAY_MS = 86_400_000;
 
 /** What reports read from. It goes on with the lines that are added to the files. */
 interface Reading {
@@ -170,7 +170,7 @@ export class FileReport implements Reports {
   ): Promise<readonly number[]> {
     const found = new Map<string, number>();
     // Another host may have counted by a clock that is a little behind.
-    const { day: firstDay } = dayAndHour(injectionTime * 1000 - DAY_MS);
+    const firstDay = dayOf(injectionTime * 1000 - DAY_MS);
     for (const file of await listCountFiles(this.#folder)) {
       if (file.day < firstDay) continue;
       await this.#orWithout(file, () => addClicksOf(messageId, file, found));

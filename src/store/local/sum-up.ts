@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DAY_MS, dayOf } from '../../lib/days.ts';
 import { removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure } from '../../lib/logger.ts';
-import { dayAndHour } from '../counting.ts';
 import type { Lease } from '../events.ts';
 import { KEEP_DAYS, Tallies } from '../tallies.ts';
 import { listCountFiles, type SizedCountFile, withSizes } from './count-file.ts';
@@ -31,7 +31,6 @@ export interface SumUpOptions {
   readonly signal?: AbortSignal;
 }
 
-const DAY_MS = 86_400_000;
 /** How long it rests until it says again that it is there: a lease ends after 10 seconds. */
 const HOLD_MS = 1_000;
 /** Rows of a day, in some 40 MB. */
@@ -82,7 +81,7 @@ async function sumUpDays(
   const known = await KnownCounts.of(newestSums(listed).values(), files, () => {});
   await removeUseless(folder, listed, known);
   let total = [...known.sums.values()].reduce((all, { bytes }) => all + bytes, 0);
-  const { day: today } = dayAndHour(Date.now());
+  const today = dayOf(Date.now());
   for (const day of new Set(files.map((file) => file.day))) {
     const ofDay = files.filter((file) => file.day === day);
     const left = ofDay.reduce((sum, file) => sum + file.size - known.bytesOf(file), 0);
@@ -103,7 +102,7 @@ async function sumUpDays(
 
 /** Removes the counts of days that no report is about any more; their sums are useless then. */
 async function removeOld(folder: string): Promise<void> {
-  const { day: first } = dayAndHour(Date.now() - (KEEP_DAYS - 1) * DAY_MS);
+  const first = dayOf(Date.now() - (KEEP_DAYS - 1) * DAY_MS);
   for (const { day, path } of await listCountFiles(folder)) if (day < first) await removeFile(path);
 }
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DAY_SECONDS, dayAndHour } from '../../lib/days.ts';
 import { getOrMake } from '../../lib/values.ts';
 import type { ClickClass, CountedClick } from '../counters.ts';
 import {
@@ -9,7 +10,6 @@ import {
   clickNumbers,
   countedKeys,
   countedText,
-  dayAndHour,
   type Numbers,
   noNumbers,
 } from '../counting.ts';
@@ -28,7 +28,7 @@ const MOVED_AT_ONCE = 100;
  */
 const MAX_WAITING = 20_000;
 /** A link that is clicked again after such a silence counts as clicked for the first time. */
-const KEEP_SECONDS = 90 * 86_400;
+const KEEP_SECONDS = 90 * DAY_SECONDS;
 /**
  * One command for many messages. Where two hosts see the first clicks on a message at the same
  * moment, one of them learns that it was the first.

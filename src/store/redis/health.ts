@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { DAY_SECONDS } from '../../lib/days.ts';
 import { StoreUnavailable } from '../../link/link-store.ts';
 import type { KeysOfHost, StoreHealth } from '../store.ts';
 import { mastersOf } from './client.ts';
@@ -24,7 +25,7 @@ const NEARLY = 0.9;
 /** The life of the key that an examination writes. */
 const PROBE_MS = 1_000;
 /** A host that was silent for this time is gone. */
-const GONE_SECONDS = 30 * 86_400;
+const GONE_SECONDS = 30 * DAY_SECONDS;
 const FINGERPRINT = /^([\w-]{1,100}) (\d{1,12})$/;
 
 /**

@@ -1,3 +1,4 @@
+import { DAY_SECONDS } from '../../lib/days.ts';
 import { getOrMake } from '../../lib/values.ts';
 import type { ReportScope } from '../counters.ts';
 import { addNumbers, formatNumbers, METRICS, type Numbers, noNumbers } from '../counting.ts';
@@ -28,7 +29,6 @@ const BUDGETS: Readonly<Record<ReportScope, { readonly names: number; readonly r
   pathway: { names: 500, rows: 10_000 },
   tag: { names: 500, rows: 10_000 },
 };
-const DAY_SECONDS = 86_400;
 /**
  * Adds numbers to rows. A row is a field of its table's hash, and holds its numbers in the order of
  * METRICS with commas between them, without the zeros at its end. A later release may have more

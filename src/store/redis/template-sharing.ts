@@ -1,5 +1,6 @@
 import { inBackground } from '../../lib/background.ts';
 import { BoundedCache } from '../../lib/bounded-cache.ts';
+import { DAY_SECONDS } from '../../lib/days.ts';
 import { linkLines } from '../../link/link-line.ts';
 import { encodeInstance, encodeRecord, type MessageRecord } from '../../link/message-record.ts';
 import {
@@ -32,7 +33,7 @@ const CHECK_MS = 1_000;
  * A template outlives the message for which it is kept, so that messages of the next weeks can use
  * it.
  */
-const SLACK_SECONDS = 40 * 86_400;
+const SLACK_SECONDS = 40 * DAY_SECONDS;
 const MAX_KNOWN = 200;
 const MAX_LEARNERS = 300;
 
