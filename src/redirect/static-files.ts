@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { constants, open } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Page } from './pages.ts';
 
@@ -9,8 +9,17 @@ const MAX_SIZE = 1024 * 1024;
 const PATH =
   /^\/(?:robots\.txt|favicon\.ico|apple-app-site-association|\.well-known(?:\/[\w+~-][\w.+~-]*){1,4})$/;
 
-/** What opening a file says of a path that can name none. */
-const NO_SUCH_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
+/** What opening a file says of a path that can name none, or names a socket. */
+const NO_SUCH_FILE: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'ENAMETOOLONG',
+  'ELOOP',
+  'ENXIO',
+]);
+
+/** Opening a pipe would wait for its writer, and take a thread from all other files. */
+const { O_RDONLY, O_NONBLOCK } = constants;
 
 const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
@@ -61,7 +70,7 @@ function contentType(path: string): string {
 
 async function read(file: string): Promise<Buffer | undefined> {
   try {
-    const handle = await open(file);
+    const handle = await open(file, O_RDONLY | O_NONBLOCK);
     try {
       const stat = await handle.stat();
       return stat.isFile() && stat.size <= MAX_SIZE ? await handle.readFile() : undefined;

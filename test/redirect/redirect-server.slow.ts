@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
 import { httpDefaults } from '../helpers/option-defaults.ts';
@@ -323,6 +324,17 @@ describe('files', () => {
     await writeFile(join(folder, 'secret.txt'), 'secret');
     await writeFile(join(folder, '.well-known', '.hidden'), 'secret');
     await symlink('/nowhere', join(folder, '.well-known', 'dangling'));
+    await symlink('loop', join(folder, '.well-known', 'loop'));
+    await symlink('/dev/zero', join(folder, '.well-known', 'zero'));
+    // As many as there are threads to open files.
+    for (const n of [1, 2, 3, 4]) {
+      execFileSync('mkfifo', [join(folder, '.well-known', `pipe-${n}`)]);
+    }
+    const socket = createServer();
+    await new Promise<void>((resolve) =>
+      socket.listen(join(folder, '.well-known', 'socket'), resolve),
+    );
+    onTestFinished(() => void socket.close());
     await writeFile(join(folder, '.well-known', 'large'), Buffer.alloc(1024 * 1024 + 1));
     for (const path of [
       '/secret.txt',
@@ -333,6 +345,13 @@ describe('files', () => {
       '/.well-known/folder',
       '/.well-known/folder/',
       '/.well-known/dangling',
+      '/.well-known/loop',
+      '/.well-known/zero',
+      '/.well-known/pipe-1',
+      '/.well-known/pipe-2',
+      '/.well-known/pipe-3',
+      '/.well-known/pipe-4',
+      '/.well-known/socket',
       '/.well-known/large',
       '/.well-known/security.txt/more',
       `/.well-known/${'a'.repeat(256)}`,
