@@ -1,14 +1,13 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { createConnection } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { userId } from '../service/listen.ts';
 import { storeBackend } from '../store/open-store.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
+import { looksLikeSigner, wasOurs, whyNotReached } from './doctor-milters.ts';
 import {
   type Milter,
   type Places,
@@ -23,12 +22,6 @@ import {
 } from './postfix-configuration.ts';
 
 const run = promisify(execFile);
-/** For one milter. */
-const TRY_MS = 5_000;
-
-/** What looks like a signer: its port or its path. */
-const SIGNER = /dkim|rspamd|amavis|:8891$|:11332$/i;
-
 /** Where only this host can come in, as a content filter does with what it has seen. */
 const LOOPBACK = /^(127\.[\d.]+|localhost|\[?::1\]?):/;
 
@@ -41,11 +34,9 @@ export async function examinePostfix(
   folder?: string,
 ): Promise<readonly Finding[]> {
   const findings = new Findings('postfix');
+  const instance = folder === undefined ? [] : ['-c', folder];
   const postconf = async (...args: string[]): Promise<string[]> => {
-    const { stdout } = await run('postconf', [
-      ...(folder === undefined ? [] : ['-c', folder]),
-      ...args,
-    ]);
+    const { stdout } = await run('postconf', [...instance, ...args]);
     return stdout.split('\n').filter((line) => line !== '');
   };
   try {
@@ -59,8 +50,12 @@ export async function examinePostfix(
   const settings = await readSettings(postconf);
   const services = await readServices(postconf, settings);
   const ours = placesOf(config, settings);
-  await examineMaster(findings, settings);
-  examineServices(findings, services, ours, settings['smtpd_milters'] ?? '');
+  // A command without the folder would change another instance of Postfix.
+  const command: PostfixCommand = (name, args) => [name, ...instance, args].join(' ');
+  await examineMaster(findings, settings, command);
+  examineServices(findings, services, ours, () =>
+    adviceToAsk(ours, services, settings['smtpd_milters'] ?? '', command),
+  );
   await tryMilters(findings, services, settings, ours);
   examineLocalMail(findings, settings, ours);
   examineTimes(findings, settings, config);
@@ -72,7 +67,7 @@ function examineServices(
   findings: Findings,
   services: readonly Service[],
   ours: Places,
-  present: string,
+  adviceToAsk: () => string,
 ): void {
   const all = services.filter((service) => examineService(findings, service, ours));
   const asking = all.filter(({ proxied }) => !proxied);
@@ -96,7 +91,7 @@ function examineServices(
       'no smtpd service is enabled in master.cf (see also master_service_disable in main.cf)',
     );
   } else if (all.length === 0 && !services.some(({ mapped }) => mapped)) {
-    findings.error(adviceToAsk(ours, present));
+    findings.error(adviceToAsk());
   }
 }
 
@@ -116,9 +111,7 @@ function examineService(findings: Findings, service: Service, ours: Places): boo
   }
   const unreachable = chroot && milters.find(({ place }) => ours.open.has(place));
   if (unreachable) {
-    findings.error(
-      `${name}: smtpd runs in a chroot and cannot reach ${unreachable.place}: Listen on a path in the queue directory, and name it without that directory`,
-    );
+    findings.error(whyNotInChroot(service, unreachable.place));
   } else if (own && !mapped) {
     findings.warning(
       `${name}: its own smtpd_milters in master.cf do not name clickmilter: its mail is not tracked`,
@@ -133,7 +126,7 @@ function examineMilter(
   milter: Milter,
   before: readonly Milter[],
 ): void {
-  const signer = before.find(({ place }) => SIGNER.test(place));
+  const signer = before.find(({ place }) => looksLikeSigner(place));
   if (signer !== undefined) {
     findings.error(
       `${name}: ${signer.place} comes before ${milter.place}: if it signs (DKIM), the links change after the signature; list clickmilter first`,
@@ -151,27 +144,42 @@ function examineMilter(
   }
 }
 
+/** Writes a command for the instance of Postfix that is examined. */
+type PostfixCommand = (name: 'postconf' | 'postfix', args: string) => string;
+
 /** What to do where no smtpd uses clickmilter. */
-function adviceToAsk(ours: Places, present: string): string {
+function adviceToAsk(
+  ours: Places,
+  services: readonly Service[],
+  present: string,
+  command: PostfixCommand,
+): string {
   if (parseMilters(present).some(({ place }) => ours.open.has(place))) {
     return 'no smtpd uses clickmilter, although smtpd_milters names it: see smtpd_milters and receive_override_options in master.cf';
+  }
+  const chrooted = services.find(({ chroot }) => chroot);
+  if (ours.chrooted.size === 0 && chrooted !== undefined) {
+    const [place = ''] = ours.open;
+    return `no smtpd uses clickmilter: ${whyNotInChroot(chrooted, place)}`;
   }
   const [example = ''] = [...ours.chrooted, ...ours.open];
   // With a former address of clickmilter, Postfix would defer all mail.
   const others = parseMilters(present).filter(({ place }) => !wasOurs(place));
   const all = [`{${written(example)}, default_action=tempfail}`, ...others.map(({ text }) => text)];
-  return `no smtpd uses clickmilter: postconf -e 'smtpd_milters = ${all.join(', ')}' && postfix reload`;
+  const set = command('postconf', `-e 'smtpd_milters = ${all.join(', ')}'`);
+  return `no smtpd uses clickmilter: ${set} && ${command('postfix', 'reload')}`;
 }
 
-/**
- * Whether a place is one that packages and examples of clickmilter use, wherever it listens now.
- */
-function wasOurs(place: string): boolean {
-  return /^inet:(?:127\.[\d.]+|localhost|::1):8893$|^unix:.*clickmilter/.test(place);
+function whyNotInChroot({ name }: Service, place: string): string {
+  return `${name}: smtpd runs in a chroot and cannot reach ${place}: Listen on a path in the queue directory, and name it without that directory`;
 }
 
 /** Whether Postfix runs: its master writes its process id into the queue folder. */
-async function examineMaster(findings: Findings, settings: Settings): Promise<void> {
+async function examineMaster(
+  findings: Findings,
+  settings: Settings,
+  command: PostfixCommand,
+): Promise<void> {
   const file = join(settings['queue_directory'] ?? '', 'pid/master.pid');
   let pid: number;
   try {
@@ -181,7 +189,7 @@ async function examineMaster(findings: Findings, settings: Settings): Promise<vo
     const { code } = error as NodeJS.ErrnoException;
     // EPERM: it runs as another user.
     if (code === 'ENOENT' || code === 'ESRCH') {
-      findings.warning('Postfix is not running: postfix start');
+      findings.warning(`Postfix is not running: ${command('postfix', 'start')}`);
     }
   }
 }
@@ -218,28 +226,6 @@ async function tryMilters(
     );
   });
   await Promise.all(tried);
-}
-
-/** @returns undefined for a milter that can be connected to, or that this user may not try */
-function whyNotReached(place: string, queue: string): Promise<string | undefined> {
-  const [, host = '', port = ''] = /^inet:(.*):(\d+)$/.exec(place) ?? [];
-  const path = resolve(queue, place.replace(/^unix:/, ''));
-  // A path may be one inside of the chroot.
-  const inside = join(queue, path);
-  const where =
-    port !== '' ? { host, port: Number(port) } : { path: existsSync(inside) ? inside : path };
-  return new Promise((settle) => {
-    const socket = createConnection(where);
-    const done = (reason?: string) => {
-      socket.destroy();
-      settle(reason);
-    };
-    socket.setTimeout(TRY_MS, () => done(`no answer within ${TRY_MS / 1000} s`));
-    socket.once('connect', () => done());
-    socket.once('error', (error: NodeJS.ErrnoException) =>
-      done(error.code === 'EACCES' ? undefined : reasonOf(error)),
-    );
-  });
 }
 
 function examineLocalMail(findings: Findings, settings: Settings, ours: Places): void {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { hostname, networkInterfaces, tmpdir } from 'node:os';
@@ -48,7 +49,12 @@ describe('Postfix, by its own postconf', () => {
     utimesSync(file, 0, 0); // Postfix waits until it is sure that nobody is still writing to it
     writeFileSync(join(etc, 'master.cf'), `${master}\n`);
     const config = configurationOf(`Milter_Listener { Listen "${listen}" { } }\n${more}`);
-    return examinePostfix(config, etc);
+    const findings = await examinePostfix(config, etc);
+    // Each examination has an instance of its own.
+    return findings.map((finding) => ({
+      ...finding,
+      message: finding.message.replaceAll(` -c ${etc}`, ''),
+    }));
   }
 
   test.each<[string, string, string]>([
@@ -191,6 +197,26 @@ describe('Postfix, by its own postconf', () => {
     ]);
     const main = `smtpd_milters = ${advised}\n`;
     expect(complaints(await examine(main, master, placed(listen)))).toEqual([]);
+  });
+
+  test('its commands are for the instance that was examined', async () => {
+    const etc = mkdtempSync(join(folder, 'etc-'));
+    writeFileSync(join(etc, 'main.cf'), `compatibility_level = 3.6\nqueue_directory = ${folder}\n`);
+    writeFileSync(join(etc, 'master.cf'), `${SMTPD}\n`);
+    const config = configurationOf('Milter_Listener { Listen "127.0.0.1:8893" { } }');
+    const [stopped = '', unasked = ''] = complaints(await examinePostfix(config, etc));
+    expect(stopped).toBe(`warning: Postfix is not running: postfix -c ${etc} start`);
+    const [, command = '', reload] = /: (postconf .*) && (postfix .*)$/.exec(unasked) ?? [];
+    expect(reload).toBe(`postfix -c ${etc} reload`);
+    execFileSync('sh', ['-euc', command]);
+    expect(complaints(await examinePostfix(config, etc))).toEqual([stopped]);
+  });
+
+  test('it proposes no address that a chroot keeps Postfix from', async () => {
+    const outside = join(folder, 'milter.sock');
+    expect(complaints(await examine('', CHROOTED, outside))).toEqual([
+      `error: no smtpd uses clickmilter: smtp/inet: smtpd runs in a chroot and cannot reach unix:${outside}: Listen on a path in the queue directory, and name it without that directory`,
+    ]);
   });
 
   test.each([
