@@ -9,6 +9,7 @@ import {
   text,
   texts,
   truth,
+  urlField,
 } from './fact.ts';
 import type { LINK_FACTS, MESSAGE_FACTS } from './message-facts.ts';
 
@@ -35,9 +36,8 @@ export const CLICK_FACTS = {
   redirectedTo: fact(text, {
     event: {
       redirected_to: {
+        ...urlField,
         description: 'where `clickmilter retarget` has the link lead instead of its target',
-        schema: { type: 'string', pattern: '^[Hh][Tt][Tt][Pp][Ss]?://[ -~]+$' },
-        maxLength: 8192,
         own: true,
       },
     },

@@ -1,8 +1,8 @@
 import { appendQuery } from '../lib/append-query.ts';
 import { hostName } from '../lib/host-name.ts';
 import { isSafeUrl } from '../lib/text.ts';
+import { MAX_TARGET } from './fact.ts';
 import type { ResolvedLink } from './link-store.ts';
-import { MAX_TARGET } from './message-record.ts';
 
 /**
  * Where a link leads, unless an operator has decided otherwise: its target with the parameters of

@@ -17,6 +17,15 @@ export const text: Shape<string> = {
   schema: { type: 'string' },
 };
 
+/** Characters of the longest URL to which a link leads. */
+export const MAX_TARGET = 8192;
+
+/** The fields of events that hold where a link leads: an http or https URL of ASCII characters. */
+export const urlField = {
+  schema: { type: 'string', pattern: '^[Hh][Tt][Tt][Pp][Ss]?://[ -~]+$' },
+  maxLength: MAX_TARGET,
+} as const;
+
 export const texts: Shape<readonly string[]> = {
   isValid: (value): value is readonly string[] => Array.isArray(value) && value.every(text.isValid),
   schema: { type: 'array', items: text.schema },

@@ -103,6 +103,6 @@ export function isAlike(a: Omit<TrackedLink, 'target'>, b: typeof a): boolean {
 /** @throws Error for text that is not the JSON of a string */
 export function parseLinkName(json: string): string {
   const name: unknown = JSON.parse(json);
-  if (typeof name !== 'string') throw new Error('a name of a link that is no string');
+  if (typeof name !== 'string') throw new Error('the name of a link is not a string');
   return name;
 }

@@ -8,6 +8,7 @@ import {
   text,
   textOrTexts,
   texts,
+  urlField,
 } from './fact.ts';
 import { commonDomain, isListed, onlyAddress } from './recipients.ts';
 
@@ -242,10 +243,9 @@ export const LINK_FACTS = {
     sealed: 'always',
     event: {
       target_link_url: {
+        ...urlField,
         description: 'the exact original target',
-        schema: { type: 'string', pattern: '^[Hh][Tt][Tt][Pp][Ss]?://[ -~]+$' },
         required: true,
-        maxLength: 8192,
       },
     },
   }),

@@ -20,6 +20,11 @@ export function newMessageId(): string {
   return id.startsWith('-') ? newMessageId() : id;
 }
 
+/** @throws RangeError for an id that newMessageId did not create */
+export function assertMessageId(id: string): void {
+  if (!isMessageId(id)) throw new RangeError(`"${id}" is not a message id of newMessageId`);
+}
+
 /** Whether a text has the form of a message id; the message need not exist. */
 export function isMessageId(text: string): boolean {
   return /^[\w-]{16}$/.test(text);

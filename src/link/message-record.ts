@@ -34,8 +34,6 @@ export interface MessageRecord {
   readonly links: readonly TrackedLink[];
 }
 
-/** Characters of the longest target that is stored. */
-export const MAX_TARGET = 8192;
 /** Characters of the links of a record, far within `MAX_LENGTH`: a click has to read all of it. */
 export const MAX_LINKS_LENGTH = 4 * 1024 * 1024;
 

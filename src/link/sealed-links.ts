@@ -3,9 +3,9 @@ import { BoundedCache } from '../lib/bounded-cache.ts';
 import { hostName } from '../lib/host-name.ts';
 import type { IssuedLinks, LinkIssuer, LinkResolver, ResolvedLink } from './link-store.ts';
 import type { MessageFacts } from './message-facts.ts';
-import { isMessageId } from './message-id.ts';
+import { assertMessageId } from './message-id.ts';
 import type { SealKeys } from './seal-keys.ts';
-import { MAX_TARGET, type OpenedToken, openToken, Sealer } from './sealed-token.ts';
+import { MAX_SEALED_TARGET, type OpenedToken, openToken, Sealer } from './sealed-token.ts';
 
 /** Links whose tokens hold everything: nothing is stored, and no store is asked. */
 export interface SealedLinks {
@@ -24,7 +24,7 @@ export function createSealedLinks(
   return {
     issuer: {
       kind: 'sealed',
-      maxTarget: MAX_TARGET,
+      maxTarget: MAX_SEALED_TARGET,
       issue: (message) => issue(keys(), message),
     },
     resolver: {
@@ -37,9 +37,7 @@ export function createSealedLinks(
 }
 
 function issue(keys: SealKeys, message: MessageFacts): IssuedLinks {
-  if (!isMessageId(message.messageId)) {
-    throw new RangeError(`"${message.messageId}" is not a message id of newMessageId`);
-  }
+  assertMessageId(message.messageId);
   const sealer = new Sealer(keys, message);
   return {
     token: (link) => sealer.seal(link),

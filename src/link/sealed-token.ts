@@ -51,7 +51,7 @@ const FIXED = 19;
  */
 export const MAX_TOKEN = 6_000;
 /** The longest target that leaves room for everything else. */
-export const MAX_TARGET = 3_600;
+export const MAX_SEALED_TARGET = 3_600;
 /** Bytes of the number of a block, at most. */
 const MAX_NUMBER_BYTES = 5;
 
@@ -102,7 +102,7 @@ export class Sealer {
 
   /** @returns undefined for a link whose token would be too long to be opened */
   seal(link: TrackedLink): string | undefined {
-    if (link.target.length > MAX_TARGET) return undefined;
+    if (link.target.length > MAX_SEALED_TARGET) return undefined;
     const { block } = this.#stream;
     const contents = this.#contents.pack(
       link,

@@ -1,8 +1,7 @@
 import { isSafeUrl } from '../lib/text.ts';
 import { parseJson } from '../lib/values.ts';
-import { object, text } from '../link/fact.ts';
+import { MAX_TARGET, object, text } from '../link/fact.ts';
 import type { ResolvedLink } from '../link/link-store.ts';
-import { MAX_TARGET } from '../link/message-record.ts';
 import type { Block, Retarget, Ruling } from './store.ts';
 
 /** Characters of the longest name in DNS (RFC 1035 §2.3.4): no blocked domain is longer. */

@@ -13,7 +13,7 @@ export interface SentMessage extends CountedFacts {
   readonly links: number;
 }
 
-/** Who clicked, as far as it can be told. */
+/** Who clicked, as far as is known. */
 export type ClickClass = 'people' | 'automatic';
 
 /** Counts clicks. Must never make the redirect wait. */

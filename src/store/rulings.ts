@@ -1,8 +1,8 @@
 import { isPrintableAscii } from '../lib/text.ts';
 import { leadsBack } from '../link/destination.ts';
+import { MAX_TARGET } from '../link/fact.ts';
 import { findLink, linkNotFound, parseLinkArgument } from '../link/link-argument.ts';
 import type { LinkResolver, ResolvedLink } from '../link/link-store.ts';
-import { MAX_TARGET } from '../link/message-record.ts';
 import { browserUrl, isDestination, rulingKey } from './block-set.ts';
 import type { Block, EditableBlockList, Retarget } from './store.ts';
 

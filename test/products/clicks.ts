@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClickRecorder } from '../../src/click/click-recorder.ts';
-import { encodeRecord, MAX_TARGET, OpenRecord } from '../../src/link/message-record.ts';
+import { MAX_TARGET } from '../../src/link/fact.ts';
+import { encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
 import { createRedirect } from '../../src/redirect/redirect.ts';
 import { withEncodedTarget } from '../../src/redirect/unreadable-requests.ts';
 import { BlockSet } from '../../src/store/block-set.ts';

@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../link/link-store.ts';
 import { optOutDigest } from '../opt-outs.ts';
 import type { EditableOptOuts } from '../store.ts';
 
-/** How long the file is not looked at again: a look costs a message more than its decision. */
+/** How long the file is not checked again: a check costs a message more than its decision. */
 const LOOK_MS = 500;
 
 /** A digest and the time of the opt-out; with `-` before them, the end of that opt-out. */
@@ -14,7 +14,7 @@ const LINE = /^(-?)([\w-]{22}) (\S+)$/;
 
 /**
  * The opt-outs of a host without Redis: a file that grows by a line with each change, so that no
- * reader sees half of one. It is looked at now and then, and read again when it has changed.
+ * reader sees half of one. It is checked now and then, and read again when it has changed.
  */
 export class OptOutFile implements EditableOptOuts {
   readonly #path: string;

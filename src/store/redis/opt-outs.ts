@@ -19,7 +19,7 @@ const EMPTY_MS = 1000;
 export class RedisOptOuts implements EditableOptOuts {
   readonly #connection: RedisConnection;
   readonly #earlier: EditableOptOuts;
-  /** Whether the list was empty when it was last looked at. */
+  /** Whether the list was empty when it was last read. */
   #wasEmpty = false;
   /** By performance.now: the wall clock may jump. */
   #emptyUntil = 0;

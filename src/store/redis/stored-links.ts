@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { hostName } from '../../lib/host-name.ts';
+import { MAX_TARGET } from '../../link/fact.ts';
 import type {
   GivenUp,
   IssuedLinks,
@@ -9,11 +10,10 @@ import type {
   StoredMessage,
 } from '../../link/link-store.ts';
 import type { MessageFacts, TrackedLink } from '../../link/message-facts.ts';
-import { isMessageId, newMessageId } from '../../link/message-id.ts';
+import { assertMessageId, isMessageId, newMessageId } from '../../link/message-id.ts';
 import {
   encodeRecord,
   MAX_LINKS_LENGTH,
-  MAX_TARGET,
   type MessageRecord,
   OpenRecord,
   templateIdOf,
@@ -70,9 +70,7 @@ export class StoredLinks implements LinkIssuer, LinkResolver {
 
   /** @throws RangeError for a message id that newMessageId did not create */
   issue(message: MessageFacts): IssuedLinks {
-    if (!isMessageId(message.messageId)) {
-      throw new RangeError(`"${message.messageId}" is not a message id of newMessageId`);
-    }
+    assertMessageId(message.messageId);
     const links: TrackedLink[] = [];
     let length = 0;
     // Of the same form as an id: as random, and as long.
