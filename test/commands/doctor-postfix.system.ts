@@ -14,6 +14,8 @@ describe('Postfix, by its own postconf', () => {
   const SMTPD = 'smtp inet n - n - - smtpd';
   const CHROOTED = 'smtp inet n - y - - smtpd';
   const OURS = 'smtpd_milters = inet:127.0.0.1:8893\n';
+  /** The port of the milter at an address where nobody listens, not even a service of this host. */
+  const NOBODY = '127.89.3.1:8893';
   let folder: string;
   let queue: string;
 
@@ -220,11 +222,11 @@ describe('Postfix, by its own postconf', () => {
   });
 
   test.each([
-    ['the default one', 'inet:127.0.0.1:8893', ''],
+    ['the default one', `inet:${NOBODY}`, ''],
     ['an old path', '{ unix:/clickmilter/milter.sock, default_action=tempfail }', ''],
     [
       'one between others',
-      'unix:FOLDER/opendkim.sock, {inet:localhost:8893,default_action=tempfail}',
+      `unix:FOLDER/opendkim.sock, {inet:${NOBODY},default_action=tempfail}`,
       ', unix:FOLDER/opendkim.sock',
     ],
   ])('its advice replaces an address of ours where nobody listens: %s', async (_, old, kept) => {
@@ -239,9 +241,9 @@ describe('Postfix, by its own postconf', () => {
   });
 
   test('an address of ours beside the right one, where nobody listens', async () => {
-    const main = 'smtpd_milters = inet:10.9.9.9:8899, inet:127.0.0.1:8893\n';
+    const main = `smtpd_milters = inet:10.9.9.9:8899, inet:${NOBODY}\n`;
     expect(complaints(await examine(main, SMTPD, '10.9.9.9:8899'))).toEqual([
-      expect.stringMatching(/^error: smtp\/inet: inet:127.0.0.1:8893 does not answer .* remove it/),
+      expect.stringMatching(`^error: smtp/inet: inet:${NOBODY} does not answer .* remove it`),
     ]);
   });
 

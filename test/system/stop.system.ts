@@ -56,7 +56,7 @@ test.each([1, 2])(
     finishing.socket.destroy();
 
     expect(await service.exited()).toBe(0);
-    expect(performance.now() - begun).toBeLessThan((DRAIN_S + 2.5) * 1000);
+    expect(performance.now() - begun).toBeLessThan(5 * DRAIN_S * 1000);
     expect(service.log().findLast(({ sessions }) => sessions === 1)?.['msg']).toBe(
       'SMTP sessions cut off: the MTA applies its default_action',
     );
