@@ -1,7 +1,7 @@
 import { isLoopback } from '../lib/address.ts';
 import { namesInBraces } from '../lib/braces.ts';
 import { parseRedisUrl } from '../lib/redis-url.ts';
-import { longestMacroName } from '../scope/facts.ts';
+import { LONGEST_MACRO_NAME } from '../scope/facts.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import type { Origin } from '../scope/option-value.ts';
 import { hasSenderDomain, isMadeBy, withSenderDomain } from '../scope/tracking-domain.ts';
@@ -31,7 +31,7 @@ export function crossCheck(root: Stanza, problems: Problems): void {
 }
 
 /** Bounds the cost: each suggestion compares a name with all others. */
-const maxSuggestions = 20;
+const MAX_SUGGESTIONS = 20;
 
 /**
  * A pathway that is used but not configured may be intended for reports only, but is often a typing
@@ -45,7 +45,7 @@ function checkPathwayNames(root: Stanza, problems: Problems): void {
   const known = new Set(['default', ...names.map((name) => name.toLowerCase())]);
   const suggestions = new Map<string, string>();
   const suggestion = (name: string) => {
-    if (!suggestions.has(name) && suggestions.size < maxSuggestions)
+    if (!suggestions.has(name) && suggestions.size < MAX_SUGGESTIONS)
       suggestions.set(name, nearest(name, names));
     return suggestions.get(name) ?? '';
   };
@@ -150,14 +150,14 @@ function checkSenderDomains(root: Stanza, problems: Problems): void {
 }
 
 /** More than this many domains make a request for an invalid token noticeably slow. */
-const maxDomainsTried = 100;
+const MAX_DOMAINS_TRIED = 100;
 
 /** A sealed link is bound to its host. Where that is not known, each domain is tried. */
 function checkHostOff(root: Stanza, problems: Problems): void {
   const checkHost = root.child('http_listener')?.settings.get('check_host');
   if (checkHost?.value !== false) return;
   const { size } = buildScopes(root).trackingDomains;
-  if (size <= maxDomainsTried) return;
+  if (size <= MAX_DOMAINS_TRIED) return;
   problems.warning(
     checkHost.origin,
     `check_host is off, so each sealed link is tried with all of the ${size} tracking domains: let the proxy pass on the Host`,
@@ -231,10 +231,10 @@ function checkMacroNames(root: Stanza, problems: Problems): void {
   if (settings?.get('long_names')?.value === true) return;
   for (const [option, { value, origin }] of settings ?? []) {
     const names = Array.isArray(value) ? namesInBraces(value) : [];
-    for (const name of names.filter(({ length }) => length > longestMacroName)) {
+    for (const name of names.filter(({ length }) => length > LONGEST_MACRO_NAME)) {
       problems.error(
         origin,
-        `${option} asks for {${name}}, but Sendmail allows names of at most ${longestMacroName} characters: set long_names = on if all mail comes from Postfix`,
+        `${option} asks for {${name}}, but Sendmail allows names of at most ${LONGEST_MACRO_NAME} characters: set long_names = on if all mail comes from Postfix`,
       );
     }
   }

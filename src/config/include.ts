@@ -5,11 +5,11 @@ import { type IncludeNode, type Node, parse } from './parser.ts';
 import type { Problems } from './problem.ts';
 
 /** Total number of files. */
-const maxFiles = 10_000;
+const MAX_FILES = 10_000;
 /** Depth of nested includes. */
-const maxDepth = 16;
+const MAX_DEPTH = 16;
 /** Bytes of one file: many times the size of 10,000 peers. */
-const maxSize = 16 * 1024 * 1024;
+const MAX_SIZE = 16 * 1024 * 1024;
 
 /** Reads a configuration file, and each included file in the place of its include. */
 export function readNodes(file: string, problems: Problems): readonly Node[] {
@@ -32,9 +32,9 @@ class Reader {
    */
   read(file: string, from: Origin, open: readonly string[]): readonly Node[] {
     this.#files += 1;
-    if (this.#files > maxFiles) {
-      if (this.#files === maxFiles + 1) {
-        this.#problems.error(from, `more than ${maxFiles} files are included`);
+    if (this.#files > MAX_FILES) {
+      if (this.#files === MAX_FILES + 1) {
+        this.#problems.error(from, `more than ${MAX_FILES} files are included`);
       }
       return [];
     }
@@ -51,8 +51,8 @@ class Reader {
       this.#problems.error(from, `${file} includes itself: ${[...open, real].join(' > ')}`);
       return [];
     }
-    if (open.length > maxDepth) {
-      this.#problems.error(from, `includes are nested more than ${maxDepth} deep`);
+    if (open.length > MAX_DEPTH) {
+      this.#problems.error(from, `includes are nested more than ${MAX_DEPTH} deep`);
       return [];
     }
     return this.#expand(parse(text, file, this.#problems), [...open, real]);
@@ -104,7 +104,7 @@ function filesOf(folder: string): readonly string[] {
 function readText(file: string): string {
   const stat = statSync(file);
   if (!stat.isFile()) throw new Unreadable('not a file');
-  if (stat.size > maxSize) throw new Unreadable(`larger than ${maxSize} bytes`);
+  if (stat.size > MAX_SIZE) throw new Unreadable(`larger than ${MAX_SIZE} bytes`);
   return readFileSync(file, 'utf8');
 }
 

@@ -1,7 +1,7 @@
 import { formatAddress } from '../lib/address.ts';
 import { formatListen, type ListenName, listenKeys, parseListen } from '../scope/listen-address.ts';
 import type { Origin } from '../scope/option-value.ts';
-import { defaultHost, defaultPorts, socketOptions } from './listener-options.ts';
+import { DEFAULT_HOST, defaultPorts, socketOptions } from './listener-options.ts';
 import type { DefaultContext, Fields } from './option.ts';
 import { formatOrigin, type Problems } from './problem.ts';
 import { type Stanza, stanzaFields } from './stanza.ts';
@@ -30,7 +30,7 @@ export function listenAddresses(
   const listener = root.child(id);
   if (listener ? !listener.isEnabled : isOffByDefault(id)) return [];
   const sockets = listener?.childrenOf('socket') ?? [];
-  if (sockets.length === 0) return [{ host: defaultHost, port: defaultPorts[id] }];
+  if (sockets.length === 0) return [{ host: DEFAULT_HOST, port: defaultPorts[id] }];
   return sockets
     .filter((socket) => socket.isEnabled)
     .flatMap((socket) => listenAddress(socket, context) ?? []);
@@ -48,7 +48,7 @@ function listenAddress(socket: Stanza, context: DefaultContext): ListenAddress |
 }
 
 /** The kernel's limit (sun_path). Node silently truncates a longer path. */
-const maxPathBytes = 107;
+const MAX_PATH_BYTES = 107;
 
 const listenerIds = Object.keys(defaultPorts) as ListenerId[];
 
@@ -94,7 +94,7 @@ function socketsOf(root: Stanza, id: ListenerId): readonly Socket[] {
     });
   }
   if (stanza === undefined && isOffByDefault(id)) return [];
-  const listen = parseListen(`${defaultHost}:${defaultPorts[id]}`);
+  const listen = parseListen(`${DEFAULT_HOST}:${defaultPorts[id]}`);
   return listen && stanza?.isEnabled !== false ? [{ listener, listen }] : [];
 }
 
@@ -115,10 +115,10 @@ function checkSocket({ label = '', title, origin, settings }: Stanza, problems: 
     const bytes = Buffer.byteLength(listen.path);
     if (listen.path.includes('\0')) {
       problems.error(origin, 'the path of a unix socket must not contain NUL');
-    } else if (bytes > maxPathBytes) {
+    } else if (bytes > MAX_PATH_BYTES) {
       problems.error(
         origin,
-        `the path of a unix socket must have at most ${maxPathBytes} bytes, not ${bytes}`,
+        `the path of a unix socket must have at most ${MAX_PATH_BYTES} bytes, not ${bytes}`,
       );
     }
     return;

@@ -13,7 +13,7 @@ import {
 import { secondsType, sizeType } from './quantity-types.ts';
 
 /** Where clickmilter's own listeners listen that have no Listen. */
-export const defaultHost = '127.0.0.1';
+export const DEFAULT_HOST = '127.0.0.1';
 export const defaultPorts = {
   milter_listener: 8893,
   http_listener: 8080,
@@ -133,7 +133,7 @@ export const httpOptions = {
   ),
   pages: optional(
     pathType,
-    'Folder of your own pages in place of the shipped ones: index.html for /, 404.html, 410.html and 503.html. 404.de.html is for readers of German; 404.html for all others. A page is UTF-8 of up to 64K, with its styles and images (data:) in it: browsers are told to load no other file.',
+    'Folder of your own pages in place of the shipped ones: index.html for /, 404.html, 410.html and 503.html. 404.de.html is for readers of German; 404.html for all others. A page is UTF-8 of up to 64K, with its styles and images (data:) in it: browsers load no other file.',
     { example: '"/etc/clickmilter/pages"', since: '0.2.0' },
   ),
   static_folder: optional(

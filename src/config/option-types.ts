@@ -64,11 +64,12 @@ export const recipientPatternType = scalarType(
  * Long enough for any URL. The cost of a match is bounded by the length of the pattern times that
  * of the URL.
  */
-const maxPatternLength = 1000;
+const MAX_PATTERN_LENGTH = 1000;
 
 export const urlPatternType = scalarType(
-  `a URL of at most ${maxPatternLength} characters, in which * stands for any characters, such as "*/unsubscribe*"`,
-  (text) => (text !== '' && text.length <= maxPatternLength && !/\s/.test(text) ? text : undefined),
+  `a URL of at most ${MAX_PATTERN_LENGTH} characters, in which * stands for any characters, such as "*/unsubscribe*"`,
+  (text) =>
+    text !== '' && text.length <= MAX_PATTERN_LENGTH && !/\s/.test(text) ? text : undefined,
 );
 
 export const selectorType = scalarType(
@@ -161,7 +162,7 @@ function isDomainPattern(text: string): boolean {
 }
 
 function isSelector(text: string): boolean {
-  if (text.trim() === '' || text.length > maxPatternLength) return false;
+  if (text.trim() === '' || text.length > MAX_PATTERN_LENGTH) return false;
   try {
     compile(text);
     return true;

@@ -55,7 +55,7 @@ interface MapNode {
 }
 
 /** Depth of nested blocks. Valid configurations need three. */
-const maxDepth = 16;
+const MAX_DEPTH = 16;
 
 /**
  * Parses one configuration file into nodes. Continues after a mistake, so that one run reports all
@@ -206,8 +206,8 @@ class Parser {
 
   #parseStanza(name: Token, label: ScalarNode | undefined, depth: number): StanzaNode | undefined {
     const open = this.#next();
-    if (depth >= maxDepth) {
-      this.#problems.error(open.origin, `blocks are nested more than ${maxDepth} deep`);
+    if (depth >= MAX_DEPTH) {
+      this.#problems.error(open.origin, `blocks are nested more than ${MAX_DEPTH} deep`);
       this.#skipBlock();
       return undefined;
     }

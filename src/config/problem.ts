@@ -50,7 +50,7 @@ export class Problems {
 }
 
 /** Shorter prefixes match too many names. */
-const shortestPrefix = 5;
+const SHORTEST_PREFIX = 5;
 
 /**
  * `; did you mean …?` if one of the names is similar or begins with the given one; else an empty
@@ -63,7 +63,7 @@ export function nearest(name: string, candidates: readonly string[]): string {
   const alike = closest(wanted, lower);
   const isNear = distance(wanted, alike) <= Math.max(2, Math.floor(wanted.length / 3));
   const longer =
-    wanted.length < shortestPrefix ? [] : lower.filter((name) => name.startsWith(wanted));
+    wanted.length < SHORTEST_PREFIX ? [] : lower.filter((name) => name.startsWith(wanted));
   const best = isNear ? alike : longer[0];
   return best === undefined ? '' : `; did you mean ${candidates[lower.indexOf(best)]}?`;
 }

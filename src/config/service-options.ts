@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { contextVariableNames } from '../scope/context-variables.ts';
-import { longestMacroName } from '../scope/facts.ts';
+import { LONGEST_MACRO_NAME } from '../scope/facts.ts';
 import { linkStores } from '../store/open-store.ts';
 import { type Definitions, derived, option, optional } from './option.ts';
 import { choiceType, listType } from './option-type.ts';
@@ -37,7 +37,7 @@ export const globalOptions = {
   ),
 } satisfies Definitions;
 
-const longNames = contextVariableNames.filter((name) => name.length > longestMacroName);
+const longNames = contextVariableNames.filter((name) => name.length > LONGEST_MACRO_NAME);
 
 export const macrosOptions = {
   listener: option(
@@ -63,7 +63,7 @@ export const macrosOptions = {
   long_names: option(
     booleanType,
     false,
-    `Whether the MTA is asked for context variables with names of more than ${longestMacroName} characters too (${longNames.join(', ')}). Leave it off with Sendmail, which would refuse all mail.`,
+    `Whether the MTA is asked for context variables with names of more than ${LONGEST_MACRO_NAME} characters too (${longNames.join(', ')}). Leave it off with Sendmail, which would refuse all mail.`,
   ),
 } satisfies Definitions;
 

@@ -1,5 +1,5 @@
 import {
-  defaultHost,
+  DEFAULT_HOST,
   defaultPorts,
   httpOptions,
   milterOptions,
@@ -39,7 +39,7 @@ export interface StanzaDefinition {
 
 /** Where a listener listens that has no Listen, in a sentence. */
 const withoutListen = (id: keyof typeof defaultPorts) =>
-  `Without a Listen it listens at ${defaultHost}:${defaultPorts[id]}.`;
+  `Without a Listen it listens at ${DEFAULT_HOST}:${defaultPorts[id]}.`;
 
 /** All stanzas with their options. */
 export const stanzas: readonly StanzaDefinition[] = [

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { maxDatabase } from '../lib/redis-url.ts';
+import { MAX_DATABASE } from '../lib/redis-url.ts';
 import { AUTOMATION_REASONS, automationReasons } from '../link/automation-reasons.ts';
 import {
   type Definitions,
@@ -32,7 +32,7 @@ export const redisOptions = {
     { secret: withoutLogin },
   ),
   database: optional(
-    integerType(0, maxDatabase),
+    integerType(0, MAX_DATABASE),
     'Number of the database. Beside sentinels it is set here only; a cluster has database 0 only.',
     {
       example: '0',

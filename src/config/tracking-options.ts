@@ -1,4 +1,4 @@
-import { contextVariableNames, maxLinkExpiry } from '../scope/context-variables.ts';
+import { contextVariableNames, MAX_LINK_EXPIRY } from '../scope/context-variables.ts';
 import { domainMatcher, recipientMatcher, urlMatcher } from '../scope/pattern-matcher.ts';
 import type { Vendor } from '../scope/tracking-options.ts';
 import { type Definitions, option } from './option.ts';
@@ -51,7 +51,7 @@ export const trackingOptions = {
     { example: '( "click.example.com" "click.example.org" )', since: '0.2.0' },
   ),
   tracking_link_expiry: option(
-    integerType(1, maxLinkExpiry),
+    integerType(1, MAX_LINK_EXPIRY),
     365 * 24 * 3600,
     'Seconds after which clicks on a link are no longer recorded and its record expires.',
   ),

@@ -3,7 +3,7 @@ import { reply } from '../milter/answer.ts';
 import type { EndOfMessage, Filter, MacroRequest } from '../milter/filter.ts';
 import { fromUtf8 } from '../milter/text.ts';
 import { contextVariableNames } from '../scope/context-variables.ts';
-import { longestMacroName, type MacroSettings } from '../scope/facts.ts';
+import { LONGEST_MACRO_NAME, type MacroSettings } from '../scope/facts.ts';
 import type { FilterParts, FilterSettings } from './options.ts';
 import type { MessageReport } from './report.ts';
 import { Transaction } from './transaction.ts';
@@ -116,7 +116,7 @@ function macroRequest({ listener, listen, peer, pathway, longNames }: MacroSetti
   const braced = (names: Iterable<string>) =>
     [...new Set(names)].map((name) => (name.length === 1 ? name : `{${name}}`));
   const variables = contextVariableNames.filter(
-    (name) => longNames || name.length <= longestMacroName,
+    (name) => longNames || name.length <= LONGEST_MACRO_NAME,
   );
   return {
     connect: braced(['client_addr', ...chosen]),

@@ -4,9 +4,9 @@ import {
   boundMetadata,
   boundTags,
   isCampaignId,
+  MAX_CAMPAIGN_ID_LENGTH,
+  MAX_TAGS,
   type MessageFieldLimits,
-  maxCampaignIdLength,
-  maxTags,
 } from '../scope/context-variables.ts';
 import type { SmtpapiHeader } from '../scope/decide.ts';
 import type { MacroLookup } from '../scope/facts.ts';
@@ -111,7 +111,7 @@ function readCampaignId(fields: Record<string, unknown>, problems: string[]): st
   if (campaign === undefined) return undefined;
   if (typeof campaign !== 'string') throw wrongType('campaign_id', 'string');
   if (isCampaignId(campaign)) return campaign === '' ? undefined : campaign;
-  problems.push(leftOut('campaign_id', `at most ${maxCampaignIdLength} bytes`));
+  problems.push(leftOut('campaign_id', `at most ${MAX_CAMPAIGN_ID_LENGTH} bytes`));
   return undefined;
 }
 
@@ -140,7 +140,7 @@ function readTags(
   if (!tags.every((tag) => typeof tag === 'string')) {
     throw new Invalid("X-MSYS-API 'tags' must hold values of type 'string' only");
   }
-  if (tags.length > maxTags) problems.push(leftOut('tags', `at most ${maxTags}`, 'partly '));
+  if (tags.length > MAX_TAGS) problems.push(leftOut('tags', `at most ${MAX_TAGS}`, 'partly '));
   return boundTags(tags);
 }
 

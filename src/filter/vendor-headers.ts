@@ -1,6 +1,6 @@
 import { isRecord, parseJson } from '../lib/values.ts';
 import { decodeEncodedWords } from '../message/header-fields.ts';
-import { boundTags, isCampaignId, maxCampaignIdLength } from '../scope/context-variables.ts';
+import { boundTags, isCampaignId, MAX_CAMPAIGN_ID_LENGTH } from '../scope/context-variables.ts';
 import type { Vendor } from '../scope/tracking-options.ts';
 
 /** What header fields of other vendors ask for, while they are read. */
@@ -149,7 +149,7 @@ function tags(name: string, split: (value: string) => readonly string[]): Vendor
 }
 
 function readCampaign(value: string, wishes: VendorWishes): string | undefined {
-  if (!isCampaignId(value)) return `at most ${maxCampaignIdLength} bytes`;
+  if (!isCampaignId(value)) return `at most ${MAX_CAMPAIGN_ID_LENGTH} bytes`;
   wishes.campaignId = value;
   return undefined;
 }

@@ -20,7 +20,7 @@ export interface Network {
  * IPv4 are refused.
  */
 export function parseAddress(text: string): Address | undefined {
-  // Most clients have one of these, and every click is looked at.
+  // Most clients have one of these, and each click has an address to parse.
   if (isIPv4(text)) return bytesOfIPv4(text);
   let bare = text.trim().replace(/^ipv6:/i, '');
   if (bare.startsWith('[') && bare.endsWith(']')) bare = bare.slice(1, -1).replace(/^ipv6:/i, '');

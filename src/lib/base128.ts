@@ -1,5 +1,5 @@
 /**
- * A non-negative integer in 7 bits a byte, lowest first; the high bit says that another byte
+ * A non-negative integer in 7 bits per byte, lowest first; the high bit says that another byte
  * follows.
  */
 export function base128(value: number): Buffer {

@@ -10,7 +10,7 @@ export interface RedisUrl {
 }
 
 /** The number of a database, as the protocol takes it; how many a server has, it says itself. */
-export const maxDatabase = 2 ** 31 - 1;
+export const MAX_DATABASE = 2 ** 31 - 1;
 
 /** What a host of a Redis server may look like, without brackets. */
 export function isRedisHost(host: string): boolean {
@@ -69,7 +69,7 @@ function database(url: URL, inPath: string): { database?: number } {
   const digits = inPath || inQuery;
   if (digits === '' && query.length === 0) return {};
   const number = /^\d{1,10}$/.test(digits) ? Number(digits) : Number.NaN;
-  if (!(number <= maxDatabase)) {
+  if (!(number <= MAX_DATABASE)) {
     throw new RangeError('must name its database by a number, such as redis://HOST/3');
   }
   return { database: number };

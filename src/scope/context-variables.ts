@@ -17,16 +17,16 @@ export interface MessageFieldLimits {
 }
 
 /** Bytes of a campaign id (Momentum's x-msys-api-header page). */
-export const maxCampaignIdLength = 64;
-const maxCustomerIdLength = 64;
-export const maxTags = 10;
+export const MAX_CAMPAIGN_ID_LENGTH = 64;
+const MAX_CUSTOMER_ID_LENGTH = 64;
+export const MAX_TAGS = 10;
 
 export function isCampaignId(text: string): boolean {
-  return Buffer.byteLength(text) <= maxCampaignIdLength;
+  return Buffer.byteLength(text) <= MAX_CAMPAIGN_ID_LENGTH;
 }
 
 function isCustomerId(text: string): boolean {
-  return Buffer.byteLength(text) <= maxCustomerIdLength && !/\p{Cc}/u.test(text);
+  return Buffer.byteLength(text) <= MAX_CUSTOMER_ID_LENGTH && !/\p{Cc}/u.test(text);
 }
 
 /**
@@ -50,11 +50,11 @@ export function boundMetadata(
 
 /** The first tags up to the limit. As in Momentum, further tags are ignored. */
 export function boundTags(tags: readonly string[]): readonly string[] {
-  return tags.slice(0, maxTags);
+  return tags.slice(0, MAX_TAGS);
 }
 
 /** The longest expiry of a link in seconds: 68 years, the maximum of a 32-bit counter. */
-export const maxLinkExpiry = 2 ** 31 - 1;
+export const MAX_LINK_EXPIRY = 2 ** 31 - 1;
 
 export interface ContextVariable {
   /** Momentum's name of the variable. */
@@ -90,14 +90,14 @@ export const contextVariables = {
   },
   tracking_link_expiry: {
     name: 'smtpapi_tracking_link_expiry',
-    parse: (text: string) => parseWholeNumber(text, 1, maxLinkExpiry),
-    expected: `a number of seconds from 1 to ${maxLinkExpiry}`,
+    parse: (text: string) => parseWholeNumber(text, 1, MAX_LINK_EXPIRY),
+    expected: `a number of seconds from 1 to ${MAX_LINK_EXPIRY}`,
     option: 'trackingLinkExpiry',
   },
   campaign_id: {
     name: 'smtpapi_campaign_id',
     parse: (text: string) => (isCampaignId(text) ? text : undefined),
-    expected: `at most ${maxCampaignIdLength} bytes`,
+    expected: `at most ${MAX_CAMPAIGN_ID_LENGTH} bytes`,
     field: 'campaignId',
   },
   metadata: {
@@ -123,7 +123,7 @@ export const contextVariables = {
   customer_id: {
     name: 'mo_customer_id',
     parse: (text: string) => (isCustomerId(text) ? text : undefined),
-    expected: `at most ${maxCustomerIdLength} bytes without control characters`,
+    expected: `at most ${MAX_CUSTOMER_ID_LENGTH} bytes without control characters`,
     field: 'customerId',
   },
 } satisfies Readonly<Record<string, ContextVariable>>;

@@ -52,7 +52,7 @@ export interface MacroSettings {
 export type MacroLookup = (name: string) => string | undefined;
 
 /** MAXMACNAMELEN. If a milter asks for a longer name, Sendmail refuses all mail with 554. */
-export const longestMacroName = 25;
+export const LONGEST_MACRO_NAME = 25;
 
 /** Fills in the templates and returns the first whose macros are all set, and that is wanted. */
 function firstFilled(

@@ -16,9 +16,9 @@ import {
 import type { Effective, OptionValue } from './option-value.ts';
 import { hasSenderDomain } from './tracking-domain.ts';
 
-const cachedFacts = 8192;
-const cachedMatches = 2048;
-const longestCachedKey = 1024;
+const CACHED_FACTS = 8192;
+const CACHED_MATCHES = 2048;
+const LONGEST_CACHED_KEY = 1024;
 
 /** The tracking scopes of one configuration. Immutable. */
 export class ScopeTree {
@@ -30,9 +30,9 @@ export class ScopeTree {
   /** The names of these domains, without their ports. */
   readonly trackingHosts: ReadonlySet<string>;
   readonly #scopes: Scopes;
-  readonly #byFacts = new BoundedCache<string, Match>(cachedFacts);
+  readonly #byFacts = new BoundedCache<string, Match>(CACHED_FACTS);
   /** Facts with the same scopes share one match and its computed options. */
-  readonly #byScopes = new BoundedCache<string, Match>(cachedMatches);
+  readonly #byScopes = new BoundedCache<string, Match>(CACHED_MATCHES);
 
   constructor(scopes: Scopes) {
     this.#scopes = scopes;
@@ -47,7 +47,7 @@ export class ScopeTree {
     const known = this.#byFacts.get(key);
     if (known) return known;
     const found = this.#shared(this.#find(facts), pathway);
-    if (key.length <= longestCachedKey) this.#byFacts.set(key, found);
+    if (key.length <= LONGEST_CACHED_KEY) this.#byFacts.set(key, found);
     return found;
   }
 
