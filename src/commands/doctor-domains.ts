@@ -133,7 +133,7 @@ function head(url: string): Promise<Answer> {
       signal: AbortSignal.timeout(WITHIN_MS),
       agent: false,
     } as const;
-    // What is wrong with the certificate is told beside the rest, not instead of it.
+    // Problems of the certificate are reported beside the rest, not instead of it.
     const request = url.startsWith('https:')
       ? httpsRequest(url, { ...options, rejectUnauthorized: false })
       : httpRequest(url, options);
@@ -182,7 +182,9 @@ function examineAnswer(findings: Findings, { status, location }: Answer, withKey
         'has the redirect the same keys?',
     );
   } else if (status === 404) {
-    findings.warning('it answers, but whether by our redirect cannot be told without the keys');
+    findings.warning(
+      'it answers; without the keys, doctor cannot tell whether that is our redirect',
+    );
   } else {
     findings.error(
       `it answers ${status} to a link of ours: does the web server in front lead to HTTP_Listener?`,

@@ -30,7 +30,7 @@ const ASK_MS = 5_000;
 /** What the command line asks for. */
 export interface Asked {
   readonly wanted: readonly Role[];
-  /** Whether the sessions go on without this process once it is told to stop. */
+  /** Whether the sessions go on without this process once it is stopped. */
   readonly handOver: boolean;
 }
 

@@ -240,7 +240,10 @@ export class HookCalls<State> {
     if (this.#isClosed) return NOTHING;
     if (!isAnswer(answer) || !mayAnswer(stage, answer)) {
       const given = typeof answer === 'string' ? JSON.stringify(answer) : typeof answer;
-      return this.#failed(stage, new TypeError(`milter: ${stage}: ${given} is no answer to this`));
+      return this.#failed(
+        stage,
+        new TypeError(`milter: ${stage}: ${given} is not an answer to this hook`),
+      );
     }
     if (stage === 'endOfMessage') return this.#finish(answer);
     if (stage === 'bodyAtEnd') return goesOn(answer) ? this.#end() : this.#finish(answer);

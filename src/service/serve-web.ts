@@ -1,7 +1,6 @@
 import { createServer } from 'node:http';
 import { describeSource } from '../config/describe-source.ts';
 import { writeValue } from '../config/write-value.ts';
-import { isLoopback, parseAddress } from '../lib/address.ts';
 import { logFailure } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { createSealedLinks } from '../link/sealed-links.ts';
@@ -12,6 +11,7 @@ import type { Store } from '../store/store.ts';
 import { version } from '../version.ts';
 import { LoginToken, readLoginToken } from '../web/login-token.ts';
 import type { PathwayOption } from '../web/message-found.ts';
+import { isLocal } from '../web/rights.ts';
 import { createWeb } from '../web/web.ts';
 import type { Context } from './context.ts';
 import { linksOf } from './links.ts';
@@ -120,9 +120,4 @@ function explainPathway(scopes: ScopeTree, pathway: string | undefined): Pathway
       source: describeSource(setting),
     })),
   );
-}
-
-function isLocal(text: string): boolean {
-  const address = parseAddress(text);
-  return address !== undefined && isLoopback(address);
 }

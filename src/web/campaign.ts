@@ -58,7 +58,7 @@ const Campaign = Type.Object({
 });
 type Campaign = Static<typeof Campaign>;
 
-/** The tables of the page that are no breakdown of reports: their columns as CSV, and their rows. */
+/** The tables of the page that are not a breakdown of reports: their columns as CSV, and their rows. */
 const TABLES = {
   since_first: { columns: SinceFirst, rows: (campaign: Campaign) => campaign.since_first },
   not_shown: { columns: NotShown, rows: (campaign: Campaign) => campaign.click_map.not_shown },

@@ -7,7 +7,7 @@ import { type FeedClick, readClick } from './live-click.ts';
 export interface LiveReaderOptions {
   readonly events: Pick<Events, 'openReader' | 'recent'>;
   readonly logger: Logger;
-  /** How long clicks are gathered before they are handed on together. */
+  /** How long clicks are gathered before they are forwarded together. */
   readonly gatherMs: number;
   /** How many of the clicks before are read first. */
   readonly recent: number;
@@ -23,7 +23,7 @@ const WAIT_MS = 1_000;
 /** The pause before a store is asked again. */
 export const RETRY_MS = 1_000;
 
-/** Reads the last clicks, and then those that come, until it is told to stop. */
+/** Reads the last clicks, and then those that come, until it is stopped. */
 export async function readClicks(stop: AbortSignal, options: LiveReaderOptions): Promise<void> {
   const { events, logger, gatherMs, recent } = options;
   const reader = events.openReader('newest');

@@ -57,7 +57,8 @@ function clientsIn(forwarded: string): string[] {
   return [...found].map(([, ipv6, ipv4]) => ipv6 ?? ipv4 ?? '');
 }
 
-function isLocal(text = ''): boolean {
+/** Whether a text is a loopback address. */
+export function isLocal(text = ''): boolean {
   const address = parseAddress(text);
   return address !== undefined && isLoopback(address);
 }

@@ -111,7 +111,7 @@ export async function createWeb(options: WebOptions) {
     { parseAs: 'string' },
     async (_request: unknown, body: string) => Object.fromEntries(new URLSearchParams(body)),
   );
-  // An input that is left empty is no filter.
+  // An empty input is not a filter.
   app.addHook('preValidation', async ({ query }) => {
     const parameters = query as Record<string, unknown>;
     for (const [name, value] of Object.entries(parameters)) {

@@ -150,7 +150,7 @@ describe('a certificate', () => {
     }
   }
   const unknown =
-    'warning: it answers, but whether by our redirect cannot be told without the keys';
+    'warning: it answers; without the keys, doctor cannot tell whether that is our redirect';
   const inDays = (days: number) =>
     `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '')}000000Z`;
 

@@ -312,14 +312,14 @@ describe('answers', () => {
     [{}, 'object'],
     [{ payload: 5 }, 'object'],
     [Object.create(null), 'object'],
-  ])('%o is no answer', (answer, name) => {
+  ])('%o is not an answer', (answer, name) => {
     const played = new PlayedSession(everyHook({ mail: () => answer as never }));
     expect(played.send(...opening, mail()).answers).toEqual([...opened, 't']);
     expect(played.events[0]).toMatchObject({
       type: 'exception',
       hook: 'mail',
       answered: 'tempfail',
-      error: new TypeError(`milter: mail: ${name} is no answer to this`),
+      error: new TypeError(`milter: mail: ${name} is not an answer to this hook`),
     });
   });
 });

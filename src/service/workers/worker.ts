@@ -59,7 +59,7 @@ export function serveUnderPrimary({ outlivesPrimary = false }: WorkerOptions = {
 
   let duties: WorkerDuties | undefined;
   let begin: (duties: WorkerDuties) => void;
-  // A worker that is told to end while it starts may have sessions already.
+  // A worker that is stopped while it starts may have sessions already.
   const started = new Promise<WorkerDuties>((resolve) => {
     begin = resolve;
   });

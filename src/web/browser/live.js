@@ -16,7 +16,7 @@
 /** Rows of the table; and clicks that wait while it is paused. */
 const MAX_ROWS = 200;
 const MINUTE_MS = 60_000;
-/** How often new clicks are told to a screen reader, at most. */
+/** How often a screen reader announces new clicks, at most. */
 const TELL_EVERY_MS = 15_000;
 /** When to connect again after the server has refused to: it has too many viewers. */
 const REFUSED_MS = 10_000;
@@ -162,7 +162,7 @@ function start(live) {
  * @param {string} text
  */
 function write(element, text) {
-  // What is written again is told again.
+  // A text that is written again is announced again.
   if (element.textContent !== text) element.textContent = text;
 }
 
