@@ -2,13 +2,8 @@ import { hash } from 'node:crypto';
 
 /** A set of numbers other than 0, in 16 to 32 bytes each: a Set of millions takes 50. */
 export class NumberSet {
-  #slots: Float64Array;
+  #slots = new Float64Array(1024);
   #size = 0;
-
-  /** @param expected how many numbers it takes without growing */
-  constructor(expected = 512) {
-    this.#slots = new Float64Array(2 ** Math.ceil(Math.log2(2 * Math.max(expected, 512))));
-  }
 
   get size(): number {
     return this.#size;

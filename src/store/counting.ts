@@ -64,6 +64,10 @@ export function addClasses(one: ByClass, other: ByClass): ByClass {
   return { people: one.people + other.people, automatic: one.automatic + other.automatic };
 }
 
+export function allOf({ people, automatic, unknown = 0 }: ByClass): number {
+  return people + automatic + unknown;
+}
+
 /** Which clicks were the first on their link or their message, of all clicks and of people's. */
 export interface Firsts {
   readonly link: boolean;
@@ -74,9 +78,9 @@ export interface Firsts {
 
 /** @param firsts absent where they are not known */
 export function clickNumbers(clicks: ByClass, firsts?: Firsts): Partial<Numbers> {
-  const { people, automatic, unknown = 0 } = clicks;
+  const { people, automatic } = clicks;
   return {
-    clicks: people + automatic + unknown,
+    clicks: allOf(clicks),
     peopleClicks: people,
     automaticClicks: automatic,
     ...(firsts && {

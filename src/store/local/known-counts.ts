@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { NumberSet, numberOf } from '../../lib/number-set.ts';
 import { Turns } from '../../lib/turns.ts';
-import { clickNumbers } from '../counting.ts';
+import { allOf, clickNumbers } from '../counting.ts';
 import type { Tallies } from '../tallies.ts';
 import {
   type ClickSum,
@@ -10,14 +10,48 @@ import {
   readCountFile,
   type SizedCountFile,
 } from './count-file.ts';
-import { readHead, type SumsFile, type SumsHead } from './count-sums.ts';
+import { readFirsts, readHead, type SumsFile, type SumsHead } from './count-sums.ts';
+import { SummedFirsts } from './summed-firsts.ts';
 
 /**
  * Messages and links whose first click is remembered, in some 130 MB; first clicks on others are
  * not counted as such.
  */
 const MAX_FOLLOWED = 8_000_000;
-type Found = ReturnType<typeof readHead>;
+/** Gets each file that cannot be read. */
+type Failed = (file: { readonly path: string }, error: unknown) => void;
+
+/**
+ * Reads the heads of files of sums.
+ * @param files those that have counts now: sums of others, or of more, say nothing
+ */
+export async function readHeads(
+  sums: Iterable<SumsFile>,
+  files: readonly SizedCountFile[],
+  failed: Failed,
+): Promise<SumsHead[]> {
+  const turns = new Turns();
+  const sizes = sizesOf(files);
+  const heads: SumsHead[] = [];
+  for (const file of sums) {
+    try {
+      const head = readHead(file);
+      if (isWithin(head.read, sizes)) heads.push(head);
+    } catch (error) {
+      failed(file, error);
+    }
+    await turns.next();
+  }
+  return heads;
+}
+
+/** What lines add up to that is not in tables. */
+export interface Clicked {
+  /** Messages and links that were clicked for the first time, by their numbers. */
+  readonly firsts: number[];
+  /** Clicks on each link of each message, by its number. */
+  readonly links: Map<number, number>;
+}
 
 /** What is known of the files of counts so far: files of sums, and the lines that were read. */
 export class KnownCounts {
@@ -28,46 +62,53 @@ export class KnownCounts {
   /** How much of each file is known, by its name. */
   readonly #read = new Map<string, number>();
   /** Messages and links that have been clicked, and by people. */
-  readonly #clicked: NumberSet;
-
-  private constructor(firsts: number) {
-    this.#clicked = new NumberSet(Math.min(firsts, MAX_FOLLOWED));
-  }
+  readonly #clicked = new NumberSet();
+  /** Those that are not read. */
+  #summed: SummedFirsts | undefined;
 
   /**
-   * Reads the heads of files of sums.
-   * @param files those that have counts now: sums of others, or of more, say nothing
-   * @param failed is called with each that cannot be read
+   * Begins with files of sums.
+   * @param firsts the file of first clicks, which is used if it is of these
    */
   static async of(
     sums: Iterable<SumsFile>,
     files: readonly SizedCountFile[],
-    failed: (file: SumsFile, error: unknown) => void,
+    failed: Failed,
+    firsts?: string,
   ): Promise<KnownCounts> {
+    const known = new KnownCounts();
+    for (const head of await readHeads(sums, files, failed)) known.#addHead(head);
+    const names = new Set([...known.sums.values()].map(({ path }) => basename(path)));
+    try {
+      const summed = firsts === undefined ? undefined : new SummedFirsts(firsts);
+      if (summed && [...summed.of].every((name) => names.has(name))) known.#summed = summed;
+    } catch (error) {
+      if (firsts !== undefined) failed({ path: firsts }, error);
+    }
     const turns = new Turns();
-    const found: Found[] = [];
-    for (const file of sums) {
+    for (const head of known.sums.values()) {
+      if (known.#summed?.of.has(basename(head.path))) continue;
       try {
-        found.push(readHead(file));
+        for (const first of readFirsts(head)) known.#follow(first);
       } catch (error) {
-        failed(file, error);
+        known.#forget(head);
+        failed(head, error);
       }
       await turns.next();
     }
-    const sizes = new Map(files.map(({ path, size }) => [basename(path), size]));
-    const valid = found.filter(({ head }) =>
-      [...head.read].every(([name, bytes]) => (sizes.get(name) ?? -1) >= bytes),
-    );
-    const known = new KnownCounts(valid.reduce((sum, { firsts }) => sum + firsts.length, 0));
-    for (const one of valid) known.#add(one);
     return known;
   }
 
-  #add({ head, firsts }: Found): void {
+  #addHead(head: SumsHead): void {
     this.sums.set(head.day, head);
     this.unreadable += head.unreadable;
     for (const [name, bytes] of head.read) this.#read.set(name, bytes);
-    for (const first of firsts) this.#isFirst(first);
+  }
+
+  #forget(head: SumsHead): void {
+    this.sums.delete(head.day);
+    this.unreadable -= head.unreadable;
+    for (const name of head.read.keys()) this.#read.delete(name);
   }
 
   /** How much of a file is known. */
@@ -77,29 +118,29 @@ export class KnownCounts {
 
   /** Whether no file has lost what is known of it. */
   isOf(files: readonly SizedCountFile[]): boolean {
-    const sizes = new Map(files.map(({ path, size }) => [basename(path), size]));
-    return [...this.#read].every(([name, bytes]) => (sizes.get(name) ?? -1) >= bytes);
+    return isWithin(this.#read, sizesOf(files));
   }
 
   /**
    * Adds up the lines of a file that are not known yet.
-   * @param firsts gets the numbers of what was clicked for the first time
    * @param pause is called between short pieces of work
+   * @param clicked gets what was clicked
+   * @throws LostFirsts
    */
   async readOn(
     file: CountFile,
     tallies: Tallies,
     pause: () => Promise<unknown>,
-    firsts?: number[],
+    clicked?: Clicked,
   ): Promise<void> {
     for await (const { lines, end } of readCountFile(file, this.bytesOf(file))) {
-      for (const line of lines) this.#addLine(line, tallies, firsts);
+      for (const line of lines) this.#addLine(line, tallies, clicked);
       this.#read.set(basename(file.path), end);
       await pause();
     }
   }
 
-  #addLine(line: CountLine | undefined, tallies: Tallies, firsts: number[] | undefined): void {
+  #addLine(line: CountLine | undefined, tallies: Tallies, clicked: Clicked | undefined): void {
     if (line === undefined) {
       this.unreadable++;
     } else if ('sent' in line) {
@@ -107,13 +148,16 @@ export class KnownCounts {
       tallies.add(line.sent, { messages, links });
     } else {
       const { counted, clicks } = line.clicked;
-      tallies.add(counted, clickNumbers(clicks, this.#firstsOf(line.clicked, firsts)));
+      tallies.add(counted, clickNumbers(clicks, this.#firstsOf(line.clicked, clicked)));
     }
   }
 
-  #firstsOf({ messageId, counted, clicks }: ClickSum, firsts: number[] | undefined) {
-    const [message, link] = [numberOf(messageId), numberOf(`${messageId} ${counted.link.label}`)];
+  #firstsOf({ messageId, counted, clicks }: ClickSum, clicked: Clicked | undefined) {
+    const message = numberOf(messageId);
+    const link = linkNumber(messageId, counted.link.label);
     const isOfPeople = clicks.people > 0;
+    const firsts = clicked?.firsts;
+    clicked?.links.set(link, (clicked.links.get(link) ?? 0) + allOf(clicks));
     return {
       link: this.#isFirst(link, firsts),
       message: this.#isFirst(message, firsts),
@@ -122,9 +166,31 @@ export class KnownCounts {
     };
   }
 
-  #isFirst(number: number, firsts?: number[]): boolean {
-    if (this.#clicked.size >= MAX_FOLLOWED || !this.#clicked.add(number)) return false;
-    firsts?.push(number);
-    return true;
+  #isFirst(number: number, firsts: number[] | undefined): boolean {
+    if (this.#clicked.has(number) || this.#summed?.has(number)) return false;
+    const isFollowed = this.#follow(number);
+    if (isFollowed) firsts?.push(number);
+    return isFollowed;
   }
+
+  /** @returns false where there are too many */
+  #follow(number: number): boolean {
+    const isFull = this.#clicked.size + (this.#summed?.size ?? 0) >= MAX_FOLLOWED;
+    if (!isFull) this.#clicked.add(number);
+    return !isFull;
+  }
+}
+
+/** The number of a link of a message, as it is counted. */
+export function linkNumber(messageId: string, label: string): number {
+  return numberOf(`${messageId} ${label}`);
+}
+
+function sizesOf(files: readonly SizedCountFile[]): ReadonlyMap<string, number> {
+  return new Map(files.map(({ path, size }) => [basename(path), size]));
+}
+
+/** Whether files have the bytes that were read of them. */
+function isWithin(read: ReadonlyMap<string, number>, sizes: ReadonlyMap<string, number>): boolean {
+  return [...read].every(([name, bytes]) => (sizes.get(name) ?? -1) >= bytes);
 }

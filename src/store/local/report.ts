@@ -1,9 +1,10 @@
+import { basename } from 'node:path';
 import { DAY_MS, dayOf } from '../../lib/days.ts';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { Report, ReportQuery, Reports, SentAt } from '../counters.ts';
-import { countedText } from '../counting.ts';
+import { allOf, countedText } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
 import { Tallies } from '../tallies.ts';
 import {
@@ -18,10 +19,12 @@ import {
   hasRow,
   listSums,
   newestSums,
+  readClicks,
   readTables,
   type SumsFile,
 } from './count-sums.ts';
-import { KnownCounts } from './known-counts.ts';
+import { KnownCounts, linkNumber, readHeads } from './known-counts.ts';
+import { LostFirsts, listFirsts } from './summed-firsts.ts';
 
 /** Rows of all tables, in some 200 MB. */
 const MAX_ROWS = 1_000_000;
@@ -90,14 +93,26 @@ export class FileReport implements Reports {
   }
 
   async #look(): Promise<Reading> {
+    for (;;) {
+      try {
+        return await this.#readOn();
+      } catch (error) {
+        if (!(error instanceof LostFirsts)) throw error;
+        this.#leaveOut(error, error.cause);
+      }
+    }
+  }
+
+  async #readOn(): Promise<Reading> {
     const sums = await listSums(this.#folder);
     const files = await withSizes(await listCountFiles(this.#folder));
-    const gone = [...this.#unusable].filter((path) => !sums.some((file) => file.path === path));
-    for (const path of gone) this.#unusable.delete(path);
-    const listed = newestSums(sums.filter(({ path }) => !this.#unusable.has(path)));
+    const firsts = (await listFirsts(this.#folder)).at(-1);
+    const there = new Set([...sums.map(({ path }) => path), firsts]);
+    for (const path of this.#unusable) if (!there.has(path)) this.#unusable.delete(path);
+    const listed = this.#newest(sums);
     const before = this.#reading;
     const isGoneOn = before !== undefined && isOf(before, listed, files);
-    const reading = isGoneOn ? before : await this.#begin(listed, files);
+    const reading = isGoneOn ? before : await this.#begin(listed, files, firsts);
     this.#reading = reading;
     const { known, tallies } = reading;
     const turns = new Turns();
@@ -110,12 +125,20 @@ export class FileReport implements Reports {
     return reading;
   }
 
+  #newest(sums: readonly SumsFile[]): ReadonlyMap<string, SumsFile> {
+    return newestSums(sums.filter(({ path }) => !this.#unusable.has(path)));
+  }
+
   async #begin(
     listed: ReadonlyMap<string, SumsFile>,
     files: readonly SizedCountFile[],
+    firsts: string | undefined,
   ): Promise<Reading> {
-    const known = await KnownCounts.of(listed.values(), files, (...failed) =>
-      this.#leaveOut(...failed),
+    const known = await KnownCounts.of(
+      listed.values(),
+      files,
+      (...failed) => this.#leaveOut(...failed),
+      firsts !== undefined && this.#unusable.has(firsts) ? undefined : firsts,
     );
     const tallies = new Tallies(MAX_ROWS);
     const summed = new Set(listed.keys());
@@ -153,7 +176,7 @@ export class FileReport implements Reports {
     return true;
   }
 
-  #leaveOut({ path }: SumsFile, error: unknown): void {
+  #leaveOut({ path }: { readonly path: string }, error: unknown): void {
     // What it has of the day cannot be completed: the next look begins again.
     this.#reading = undefined;
     const isKnown = this.#unusable.has(path);
@@ -168,20 +191,59 @@ export class FileReport implements Reports {
     { messageId, injectionTime }: SentAt,
     links: readonly string[],
   ): Promise<readonly number[]> {
-    const found = new Map<string, number>();
+    const labels = links.map(countedText);
     // Another host may have counted by a clock that is a little behind.
     const firstDay = dayOf(injectionTime * 1000 - DAY_MS);
-    for (const file of await listCountFiles(this.#folder)) {
-      if (file.day < firstDay) continue;
-      await this.#orWithout(file, () => addClicksOf(messageId, file, found));
+    for (;;) {
+      const clicks = new Map(labels.map((label) => [label, 0]));
+      if (await this.#addClicks(messageId, firstDay, clicks))
+        return labels.map((label) => clicks.get(label) ?? 0);
     }
-    return links.map((link) => found.get(countedText(link)) ?? 0);
+  }
+
+  /**
+   * Adds the clicks on links of a message: those that are summed up, and of the lines after them.
+   * @param clicks of each link, by its label
+   * @returns false where sums cannot be read: others have to be
+   */
+  async #addClicks(
+    messageId: string,
+    firstDay: string,
+    clicks: Map<string, number>,
+  ): Promise<boolean> {
+    const isAsked = ({ day }: CountFile) => day >= firstDay;
+    const sums = this.#newest((await listSums(this.#folder)).filter(isAsked));
+    const files = await withSizes((await listCountFiles(this.#folder)).filter(isAsked));
+    const turns = new Turns();
+    const read = new Map<string, number>();
+    let isWhole = true;
+    const failed = (file: { readonly path: string }, error: unknown) => {
+      isWhole = false;
+      this.#leaveOut(file, error);
+    };
+    for (const head of await readHeads(sums.values(), files, failed)) {
+      try {
+        for (const [label, sum] of clicks)
+          clicks.set(label, sum + readClicks(head, linkNumber(messageId, label)));
+      } catch (error) {
+        failed(head, error);
+      }
+      for (const [name, bytes] of head.read) read.set(name, bytes);
+      await turns.next();
+    }
+    for (const file of isWhole ? files : []) {
+      const from = read.get(basename(file.path)) ?? 0;
+      if (from < file.size)
+        await this.#orWithout(file, () => addClicksIn(file, from, messageId, clicks));
+    }
+    return isWhole;
   }
 
   async #orWithout({ path }: CountFile, read: () => Promise<void>): Promise<void> {
     try {
       await read();
     } catch (error) {
+      if (error instanceof LostFirsts) throw error;
       // The oldest files are removed at any time.
       if (codeOf(error) === 'ENOENT') return;
       this.#logger.warn({ path, reason: (error as Error).message }, 'counts of a file left out');
@@ -212,16 +274,20 @@ function addDay(sum: ReportSum, day: string, tallies: Tallies): void {
   for (const [key, numbers] of tallies.rowsOf(rows)) sum.addRow(key, numbers);
 }
 
-/** Adds the clicks on the links of a message in one file. */
-async function addClicksOf(messageId: string, file: CountFile, found: Map<string, number>) {
-  for await (const { lines } of readCountFile(file, 0, messageId)) {
+/** Adds the clicks on links of a message in the lines of a file. */
+async function addClicksIn(
+  file: CountFile,
+  from: number,
+  messageId: string,
+  clicks: Map<string, number>,
+): Promise<void> {
+  for await (const { lines } of readCountFile(file, from, messageId)) {
     for (const line of lines) {
       if (line === undefined || !('clicked' in line)) continue;
-      const { counted, clicks } = line.clicked;
       if (line.clicked.messageId !== messageId) continue;
-      const { label } = counted.link;
-      const sum = clicks.people + clicks.automatic + (clicks.unknown ?? 0);
-      found.set(label, (found.get(label) ?? 0) + sum);
+      const { label } = line.clicked.counted.link;
+      const sum = clicks.get(label);
+      if (sum !== undefined) clicks.set(label, sum + allOf(line.clicked.clicks));
     }
   }
 }

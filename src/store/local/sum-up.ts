@@ -10,13 +10,14 @@ import { listCountFiles, type SizedCountFile, withSizes } from './count-file.ts'
 import {
   listSums,
   newestSums,
-  readAllTables,
-  readHead,
+  readAll,
+  readFirsts,
   type SumsFile,
   writeSums,
 } from './count-sums.ts';
-import { KnownCounts } from './known-counts.ts';
+import { type Clicked, KnownCounts, readHeads } from './known-counts.ts';
 import { FileLease } from './lease.ts';
+import { writeFirsts } from './summed-firsts.ts';
 
 export interface SumUpOptions {
   readonly folder: string;
@@ -35,7 +36,7 @@ export interface SumUpOptions {
 const HOLD_MS = 1_000;
 /** Rows of a day, in some 40 MB. */
 const MAX_ROWS = 200_000;
-const UNFINISHED = /^counts-[\d-]+\.\d+\.sums\.\d+\.tmp$/;
+const UNFINISHED = /^counts-[\w-]+\.\d+\.sums\.\d+\.tmp$/;
 
 /** The right to sum up lines of counts, or to change them. */
 export function countsLease(folder: string): Lease {
@@ -64,6 +65,7 @@ export async function sumUpCounts(options: SumUpOptions): Promise<void> {
   };
   try {
     await sumUpDays(options, pause);
+    await sumUpFirsts(folder, pause);
   } catch (error) {
     if (!signal?.aborted) throw error;
   } finally {
@@ -80,7 +82,7 @@ async function sumUpDays(
   const files = await withSizes(await listCountFiles(folder));
   const known = await KnownCounts.of(newestSums(listed).values(), files, () => {});
   await removeUseless(folder, listed, known);
-  let total = [...known.sums.values()].reduce((all, { bytes }) => all + bytes, 0);
+  let total = [...known.sums.values()].reduce((all, { file }) => all + file.bytes, 0);
   const today = dayOf(Date.now());
   for (const day of new Set(files.map((file) => file.day))) {
     const ofDay = files.filter((file) => file.day === day);
@@ -100,6 +102,14 @@ async function sumUpDays(
   }
 }
 
+/** Puts the first clicks of the days before today into one file. */
+async function sumUpFirsts(folder: string, pause: () => Promise<void>): Promise<void> {
+  const files = await withSizes(await listCountFiles(folder));
+  const today = dayOf(Date.now());
+  const sums = [...newestSums(await listSums(folder)).values()].filter(({ day }) => day < today);
+  await writeFirsts(folder, await readHeads(sums, files, () => {}), pause);
+}
+
 /** Removes the counts of days that no report is about any more; their sums are useless then. */
 async function removeOld(folder: string): Promise<void> {
   const first = dayOf(Date.now() - (KEEP_DAYS - 1) * DAY_MS);
@@ -116,11 +126,13 @@ async function sumUpDay(
 ): Promise<number> {
   const before = known.sums.get(day);
   const tallies = new Tallies(MAX_ROWS);
-  const firsts: number[] = [];
+  const clicked: Clicked = { firsts: [], links: new Map() };
   if (before !== undefined) {
     try {
-      for (const first of readHead(before).firsts) firsts.push(first);
-      for (const table of readAllTables(before)) tallies.addTable(table);
+      for (const first of readFirsts(before)) clicked.firsts.push(first);
+      const { tables, links } = readAll(before);
+      for (const table of tables) tallies.addTable(table);
+      for (const [link, clicks] of links) clicked.links.set(link, clicks);
     } catch (error) {
       // The next time, all lines of the day are summed up.
       await removeFile(before.path);
@@ -130,7 +142,7 @@ async function sumUpDay(
   const unreadableOfOthers = known.unreadable - (before?.unreadable ?? 0);
   const bytesRead = () => new Map(files.map((file) => [basename(file.path), known.bytesOf(file)]));
   const readBefore = bytesRead();
-  for (const file of files) await known.readOn(file, tallies, pause, firsts);
+  for (const file of files) await known.readOn(file, tallies, pause, clicked);
   const read = bytesRead();
   // A line without its end stays for later.
   if ([...read].every(([name, bytes]) => bytes === readBefore.get(name))) return 0;
@@ -138,9 +150,9 @@ async function sumUpDay(
   if (lost !== undefined) throw new Error(`${lost.path}: lost lines meanwhile: its disk is full`);
   const unreadable = known.unreadable - unreadableOfOthers;
   const tables = tallies.take();
-  const bytes = await writeSums(folder, day, { read, unreadable, firsts, tables }, before);
+  const bytes = await writeSums(folder, day, { read, unreadable, ...clicked, tables }, before);
   if (before !== undefined) await removeFile(before.path);
-  return bytes - (before?.bytes ?? 0);
+  return bytes - (before?.file.bytes ?? 0);
 }
 
 /** Removes files of sums that are not used, and what a crash left of them. */

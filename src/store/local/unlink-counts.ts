@@ -8,6 +8,7 @@ import { type CountFile, listCountFiles, parseCountLine } from './count-file.ts'
 import { listSums } from './count-sums.ts';
 import { portionsOf } from './line-reader.ts';
 import { countsLease } from './sum-up.ts';
+import { listFirsts } from './summed-firsts.ts';
 
 /** Milliseconds between two tries to get the lease. */
 const RETRY_MS = 50;
@@ -67,4 +68,5 @@ async function removeSums(folder: string, day: string): Promise<void> {
   for (const file of await listSums(folder)) {
     if (file.day === day) await removeFile(file.path);
   }
+  for (const path of await listFirsts(folder)) await removeFile(path);
 }

@@ -1,6 +1,7 @@
 import { createHook } from 'node:async_hooks';
-import { mkdtempSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -8,11 +9,12 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import { noMetrics } from '../../../src/lib/metrics.ts';
 import { REPORT_BY, type ReportQuery } from '../../../src/store/counters.ts';
 import { listCountFiles } from '../../../src/store/local/count-file.ts';
-import { listSums } from '../../../src/store/local/count-sums.ts';
+import { listSums, readHead } from '../../../src/store/local/count-sums.ts';
 import { FileCounters } from '../../../src/store/local/counters.ts';
 import { FileReport } from '../../../src/store/local/report.ts';
 import { createLocalStore } from '../../../src/store/local/store.ts';
 import { countsLease, sumUpCounts } from '../../../src/store/local/sum-up.ts';
+import { listFirsts } from '../../../src/store/local/summed-firsts.ts';
 import { unlinkCounts } from '../../../src/store/local/unlink-counts.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { damaged } from '../../helpers/mutations.ts';
@@ -43,12 +45,14 @@ const sumUp = (more = {}) =>
 const daysAgo = (days: number) =>
   new Date(Date.parse(TODAY) - days * DAY_MS).toISOString().slice(0, 10);
 
+const idOf = (message: string) => message.padStart(16, 'M');
+
 /** Counts a click on a day, and a message. */
 function click(day: number, messageId: string, link = 'Shop', campaign = 'spring'): void {
   const facts = { time: Date.parse(daysAgo(day)), campaign, pathway: 'news', tags: ['vip'] };
   counters.sent({ ...facts, recipientDomain: 'x.example', links: 3 });
   counters.book(
-    { ...facts, messageId: messageId.padStart(16, 'M'), link, part: 'html', position: 0, count: 1 },
+    { ...facts, messageId: idOf(messageId), link, part: 'html', position: 0, count: 1 },
     'people',
   );
 }
@@ -81,6 +85,29 @@ async function reportsOf(report: FileReport, of = QUERIES) {
   return Promise.all(of.map((query) => report.report(query).catch(({ message }) => message)));
 }
 
+/** The clicks on links of a message. */
+function clicksOf(message: string, links = ['Shop', 'Blog'], injectionTime = 0) {
+  const of = { messageId: idOf(message), injectionTime };
+  return new FileReport(folder, log.logger).clicksOf(of, links);
+}
+
+/** The bytes of sums that something reads. */
+async function bytesReadBy(work: () => Promise<unknown>): Promise<number> {
+  const { readSync } = fs;
+  let bytes = 0;
+  fs.readSync = (...args: unknown[]) => {
+    const read = Reflect.apply(readSync, fs, args);
+    bytes += read;
+    return read;
+  };
+  syncBuiltinESMExports();
+  await work().finally(() => {
+    fs.readSync = readSync;
+    syncBuiltinESMExports();
+  });
+  return bytes;
+}
+
 describe('counters that sum up at each flush, and are read as after a start', () => {
   const journal = mkdtempSync(join(tmpdir(), 'clickmilter-summed-'));
   const events = {
@@ -105,6 +132,7 @@ describe('counters that sum up at each flush, and are read as after a start', ()
         await sumUpCounts({ folder: journal, logger: log.logger, rest: 0, worthBytes: 1 });
       },
       report: (query) => new FileReport(journal).report(query),
+      clicksOf: (...of) => new FileReport(journal).clicksOf(...of),
     },
   };
   countersContract(() => summed, 3);
@@ -121,11 +149,15 @@ test('what is read after a start is what was read before, and what the lines alo
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
       await rm(folder, { recursive: true, force: true });
+      await mkdir(folder);
       const warm = new FileReport(folder, log.logger);
+      const clicks = new Map<string, number>();
       let day = 20;
       for (const { days, message, link, campaign, next } of steps) {
         day = Math.max(0, day - days);
         click(day, `m${message}`, `link ${link}`, ['spring', 'campaign 1', ''][campaign]);
+        const clicked = `m${message} link ${link}`;
+        clicks.set(clicked, (clicks.get(clicked) ?? 0) + 1);
         if (next !== 'count') await counters.flush();
         if (next === 'sum up') await sumUp();
         if (next === 'view') await reportsOf(warm, QUERIES.slice(0, 12));
@@ -133,8 +165,17 @@ test('what is read after a start is what was read before, and what the lines alo
       await counters.flush();
       const after = await reportsOf(new FileReport(folder, log.logger));
       expect(await reportsOf(warm)).toEqual(after);
+      const links = [0, 1, 2].map((link) => `link ${link}`);
+      const checkClicks = async () => {
+        for (const message of ['m0', 'm1', 'm2', 'm3', 'm4', 'm5']) {
+          const expected = links.map((link) => clicks.get(`${message} ${link}`) ?? 0);
+          expect(await clicksOf(message, links)).toEqual(expected);
+        }
+      };
+      await checkClicks();
       for (const { path } of await listSums(folder)) await rm(path);
       expect(await reportsOf(new FileReport(folder, log.logger))).toEqual(after);
+      await checkClicks();
       expect(log.lines).toEqual([]);
     }),
     { numRuns: 15 },
@@ -172,6 +213,7 @@ describe('a first view', () => {
       await writeFile(path, text.replace(/./g, '?'));
     }
     expect(await reportsOf(new FileReport(folder))).toEqual(before);
+    expect(await clicksOf('m1')).toEqual([6, 5]);
     // Lines that are added are read.
     click(0, 'm9');
     await counters.flush();
@@ -185,9 +227,11 @@ describe('a first view', () => {
     const query = { campaign: 'campaign 1', by: 'hour' } as const;
     const before = await new FileReport(folder).report(query);
     for (const { day, path } of await listSums(folder)) {
-      // A head that was not changed vouches for the tables behind it.
+      // The first clicks of today are read.
+      if (day === TODAY) continue;
+      // A head that was not changed vouches for the blocks behind it.
       const bytes = await readFile(path);
-      const blocks = bytes.indexOf('[[],{');
+      const blocks = readHead({ day, path }).file.start;
       const needed = ['[[],{"campaign"', '[["campaign","campaign 1"]'].map((block) => {
         const start = bytes.indexOf(block);
         return { start, end: start < 0 ? start : bytes.indexOf(']}]', start) + 3 };
@@ -204,7 +248,33 @@ describe('a first view', () => {
     expect(await report.report(query)).toEqual(before);
     expect(log.lines).toEqual([]);
     await report.report({ by: 'campaign' });
-    expect(log.lines).toHaveLength(5);
+    expect(log.lines).toHaveLength(4);
+  });
+
+  test('reads no more where more was clicked, nor do the clicks on a message', async () => {
+    const bytesWith = async (messages: number) => {
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder);
+      for (let n = 0; n < messages; n++) click(1, `m${n}`);
+      await counters.flush();
+      await sumUp();
+      click(0, 'm1');
+      click(0, 'm9999');
+      await counters.flush();
+      const report = new FileReport(folder, log.logger);
+      const view = await bytesReadBy(async () => {
+        const { total } = await report.report({ by: 'day' });
+        expect(total).toMatchObject({ clicks: messages + 2, uniqueClicks: messages + 1 });
+      });
+      const message = await bytesReadBy(async () => {
+        expect(await clicksOf('m1')).toEqual([2, 0]);
+      });
+      return { view, message };
+    };
+    const [few, many] = [await bytesWith(200), await bytesWith(2_000)];
+    expect(few.message).toBeGreaterThan(0);
+    expect(many.view).toBeLessThan(2 * few.view);
+    expect(many.message).toBeLessThan(2 * few.message);
   });
 });
 
@@ -215,7 +285,8 @@ test('a view after newer sums of today reads the tables of no day again', async 
   await reportsOf(report);
   for (const { day, path } of await listSums(folder)) {
     const bytes = await readFile(path);
-    if (day !== TODAY) await writeFile(path, bytes.fill(63, bytes.indexOf('[[],{')));
+    const { start } = readHead({ day, path }).file;
+    if (day !== TODAY) await writeFile(path, bytes.fill(63, start));
   }
   click(0, 'm9');
   await counters.flush();
@@ -248,11 +319,19 @@ describe('sums that cannot be used', () => {
   beforeEach(() => example());
 
   test('damaged, cut or of another program: a log line, and their lines are read', async () => {
-    const before = await reportsOf(new FileReport(folder), some);
     await sumUp();
+    for (const message of ['m1', 'm2', 'm9']) click(0, message);
+    await counters.flush();
+    const before = await reportsOf(new FileReport(folder), some);
+    const clicksBefore = await clicksOf('m1');
+    const sums = (await listSums(folder)).map(({ path }) => path);
     const all = await Promise.all(
-      (await listSums(folder)).map(async ({ path }) => ({ path, bytes: await readFile(path) })),
+      [...sums, ...(await listFirsts(folder))].map(async (path) => ({
+        path,
+        bytes: await readFile(path),
+      })),
     );
+    expect(all).toHaveLength(6);
     const harm = fc.oneof(
       fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })).map(([at, by]) => (bytes: Buffer) => {
         const changed = Buffer.from(bytes);
@@ -265,7 +344,7 @@ describe('sums that cannot be used', () => {
       ),
     );
     await fc.assert(
-      fc.asyncProperty(fc.nat(4), harm, async (which, change) => {
+      fc.asyncProperty(fc.nat(5), harm, async (which, change) => {
         for (const [at, { path, bytes }] of all.entries()) {
           await writeFile(path, at === which ? change(bytes) : bytes);
         }
@@ -276,10 +355,17 @@ describe('sums that cannot be used', () => {
         // Tables that no report asked for are not looked at.
         for (const line of log.lines) expect(line).toMatchObject(warning(all[which]?.path));
         expect(log.lines.length).toBeLessThanOrEqual(1);
+        expect(await clicksOf('m1')).toEqual(clicksBefore);
       }),
-      { numRuns: 15 },
+      { numRuns: 20 },
     );
     for (const { path, bytes } of all) await writeFile(path, bytes);
+    for (const { path } of all.slice(5)) {
+      await rm(path);
+      log.lines.length = 0;
+      expect(await reportsOf(new FileReport(folder, log.logger), some)).toEqual(before);
+      expect(log.lines).toEqual([]);
+    }
     for (const length of [0, 10, 200, (all[0]?.bytes.length ?? 0) / 2]) {
       await writeFile(all[0]?.path ?? '', all[0]?.bytes.subarray(0, length) ?? '');
       log.lines.length = 0;
@@ -339,7 +425,8 @@ describe('summing up', () => {
     expect((await listSums(folder)).map(({ day }) => day)).toEqual([4, 3, 2, 1].map(daysAgo));
     await sumUp();
     const before = await readdir(folder);
-    expect(before.filter((name) => name.endsWith('.sums'))).toHaveLength(5);
+    expect(before.filter((name) => /^counts-\d.*\.sums$/.test(name))).toHaveLength(5);
+    expect(await listFirsts(folder)).toHaveLength(1);
     await sumUp();
     expect(await readdir(folder)).toEqual(before);
   });
@@ -410,7 +497,10 @@ test('once a message is unlinked, no sums know its id, and the numbers stay', as
   await sumUp();
   const before = await reportsOf(new FileReport(folder));
   // m3 was clicked on one day.
-  await unlinkCounts(folder, new Set(['m3'.padStart(16, 'M')]));
+  expect(await clicksOf('m3')).toEqual([1, 0]);
+  await unlinkCounts(folder, new Set([idOf('m3')]));
+  expect(await listFirsts(folder)).toEqual([]);
+  expect(await clicksOf('m3')).toEqual([0, 0]);
   const left = (await listSums(folder)).map(({ day }) => day);
   expect(left).toEqual([4, 2, 1, 0].map(daysAgo));
   expect(await reportsOf(new FileReport(folder))).toEqual(before);
