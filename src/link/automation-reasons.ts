@@ -1,4 +1,4 @@
-/** What documentation and configuration know of a sign. */
+/** A sign, as documentation and configuration know it. */
 interface Sign {
   /** What the click does or is, to follow "the click". */
   readonly click: string;

@@ -31,7 +31,7 @@ export function describeLink(
     name: link.name,
     part: link.part,
     unsubscribe: link.unsubscribe,
-    /** What the block is about. */
+    /** The subject of the block. */
     blocked: ruling !== undefined && ruling.to === undefined && ruling.kind,
   };
 }

@@ -1,6 +1,6 @@
 import type { TrackedLink } from './message-facts.ts';
 
-/** What the letter says that begins a link's line. */
+/** The meaning of the letter that begins a link's line. */
 export type LinkKind = Pick<TrackedLink, 'part' | 'unsubscribe' | 'asWritten'>;
 
 /**
@@ -56,7 +56,7 @@ export function parseLinkLine(line: string): TrackedLink {
 
 /** The letters of the kinds. */
 const LETTERS = 'thvuabcd';
-/** What the bits of a letter's place in them say. */
+/** The meaning of the bits of a letter's place in them. */
 const HTML = 1;
 const UNSUBSCRIBE = 2;
 const AS_WRITTEN = 4;

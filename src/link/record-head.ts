@@ -7,7 +7,7 @@ import { MESSAGE_FACTS, type MessageFacts } from './message-facts.ts';
  * message has not.
  */
 export interface Head extends Readonly<Record<string, unknown>> {
-  /** What the checks in the tokens are derived from. */
+  /** The secret from which the checks in the tokens are derived. */
   readonly x: string;
   /** Number of links; absent in format 3. */
   readonly l?: number | undefined;

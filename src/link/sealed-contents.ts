@@ -7,7 +7,7 @@ import { LINK_FACTS, MESSAGE_FACTS, type MessageFacts, type TrackedLink } from '
 import { expandUrl, shortenUrl } from './url-shorthand.ts';
 
 /**
- * What a sealed token holds, before it is encrypted:
+ * The contents of a sealed token, before they are encrypted:
  *
  *     1  flags, below
  *     3  second of the day of the injection in the lower 17 bits; above them the position of the link
@@ -32,7 +32,7 @@ export interface SealedContents {
   readonly facts: SealedFacts;
 }
 
-/** What a sealed link knows of its message beside id, times and domain. */
+/** The facts of its message that a sealed link holds beside id, times and domain. */
 type SealedFacts = Omit<MessageFacts, 'messageId' | 'injectionTime' | 'expires' | 'domain'>;
 
 const Flag = {
@@ -57,7 +57,7 @@ const NOTHING = Buffer.alloc(0);
 
 /** Facts that a token holds as far as there is room, the most useful in a click event first. */
 const FURTHER = furtherIn(MESSAGE_FACTS).sort((a, b) => a.sealed - b.sealed);
-/** Those of a link, which are always there. */
+/** The facts of the link, which are always there. */
 const FURTHER_OF_LINK = furtherIn(LINK_FACTS);
 
 function furtherIn<Table extends FactTable>(table: Table) {
@@ -69,7 +69,7 @@ function furtherIn<Table extends FactTable>(table: Table) {
 /** Packs the links of one message; what they have in common is prepared once. */
 export class ContentsPacker {
   readonly #flags: number;
-  /** What comes before and behind the name of the link. */
+  /** The bytes before and behind the name of the link. */
   readonly #before: Buffer;
   readonly #behind: Buffer;
   readonly #further: readonly Member[];

@@ -18,7 +18,7 @@ export interface KnownPart extends ReadInstance {
   readonly raw: Buffer;
   /** Where pieces begin, and the end of the last one. */
   readonly cuts: readonly number[];
-  /** What decides beside the bytes how it is read. */
+  /** The options that decide, beside the bytes, how the part is read. */
   readonly part: TopPart;
   readonly charsetLabel: string;
   readonly unsubscribeLinks: ReadingOptions['unsubscribeLinks'];

@@ -19,7 +19,7 @@ import type { PartFound } from './top-parts.ts';
 /** Bytes of the longest part that is kept, and of all. A part counts once for each of its keys. */
 const MAX_PART = 256 * 1024;
 const MAX_KEPT = 8 * 1024 * 1024;
-/** What an object of a link takes, roughly. */
+/** A rough size in bytes of the object of a link. */
 const LINK_BYTES = 500;
 const known = new LRUCache<number, KnownPart>({
   maxSize: MAX_KEPT,
@@ -109,7 +109,7 @@ function lineStarts(raw: Buffer, lineFeeds: readonly Range[]): number[] {
 
 const LF = 0x0a;
 
-/** What every link has. */
+/** The signs that every link has. */
 const SIGNS = { html: 'href', text: '://' };
 const QUESTION = '?'.charCodeAt(0);
 /** Bytes of a link that count at most. */

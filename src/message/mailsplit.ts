@@ -110,7 +110,7 @@ export class LineSplitter {
  */
 const WITH_BOUNDARY = /^([^"()\\]*;\s*boundary=")([\w=.-]{1,70})("[^"()\\]*)$/i;
 
-/** What a header is known by, and its boundary, which does not count. */
+/** The key of a header, and its boundary, which is not part of the key. */
 function withoutBoundary(header: string): { key: string; boundary?: string } {
   const [, before = '', boundary, behind = ''] = WITH_BOUNDARY.exec(header) ?? [];
   return boundary === undefined || /boundary/i.test(before.slice(0, -10) + behind)

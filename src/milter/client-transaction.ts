@@ -9,7 +9,7 @@ import {
 } from './message-edit.ts';
 import type { Modification } from './modification.ts';
 
-/** What the client sends as one message, and what becomes of it. */
+/** One message of the client, and its outcome. */
 
 /** A message to send. */
 export interface Transaction {
@@ -92,7 +92,7 @@ export class Sending {
     return this.#split;
   }
 
-  /** What has become of the message. The MTA takes modifications only with the message. */
+  /** The outcome of the message. The MTA takes modifications only with the message. */
   result(
     { answer, stage }: Decisive,
     modifications: readonly Modification[] = [],

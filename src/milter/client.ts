@@ -47,7 +47,7 @@ export interface MilterClientOptions {
   readonly timeout?: number;
 }
 
-/** What the client offers to the milter at negotiation. */
+/** The offer of the client at negotiation. */
 export interface Offer {
   /** Default 6. */
   readonly version?: number;

@@ -99,7 +99,7 @@ export class FrameReader implements Frame {
       filled += copied;
       this.#advance(copied);
     }
-    // What is left of the last chunk goes behind them.
+    // The rest of the last chunk goes behind them.
     const rest = this.#chunks.shift()?.subarray(this.#at);
     this.#chunks.unshift(joined, ...(rest ? [rest] : []));
     this.#at = 0;

@@ -67,7 +67,7 @@ export type ConnectionEvent = {
       readonly type: 'exception';
       readonly hook: string;
       readonly error: unknown;
-      /** What the MTA was answered instead. */
+      /** The answer that the MTA got instead. */
       readonly answered: 'accept' | 'tempfail' | 'nothing';
     }
   | {

@@ -63,7 +63,7 @@ export interface ContextVariable {
   parse(text: string, limits: MessageFieldLimits): unknown;
   /** Describes valid values; follows "must be". */
   readonly expected: string;
-  /** What the variable sets: an option of the message's scopes, or a field of the message. */
+  /** The variable sets an option of the message's scopes, or a field of the message. */
   readonly option?: keyof TrackingOptions;
   readonly field?: keyof MessageFields;
 }

@@ -19,7 +19,7 @@ export interface SmtpapiHeader extends MessageFields {
   readonly notDone?: readonly string[];
 }
 
-/** What the header fields of a sender ask for: X-MSYS-API, and those of other vendors. */
+/** The wishes in the header fields of a sender: X-MSYS-API, and those of other vendors. */
 export interface SenderWishes extends SmtpapiHeader {
   readonly clickTrackingParts?: TrackingOptions['clickTrackingParts'];
   /** The header of another vendor that asked for a field above, by the field's name. */

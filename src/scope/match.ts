@@ -49,7 +49,7 @@ export type PathwayChoice =
 export interface Match {
   /** The name of the pathway in use; absent if none was chosen. */
   readonly pathway?: string;
-  /** What chose the pathway; absent if none was chosen. */
+  /** The origin of the pathway; absent if none was chosen. */
   readonly pathwayBy?: PathwayChoice;
   /**
    * The tracking options of these scopes, computed once. `decide` adds header and context

@@ -1,6 +1,6 @@
 import type { Matcher } from './pattern-matcher.ts';
 
-/** What happens to a message when the link store is unavailable. */
+/** The fate of a message when the link store is unavailable. */
 type OnFailure = 'accept' | 'tempfail' | 'seal';
 
 /** Whose X-MSYS-API headers are honoured; `authenticated` means that the MTA reports a login. */
@@ -38,7 +38,7 @@ export interface TrackingOptions {
   readonly trackUrlText: boolean;
   /** Whether links with a placeholder outside the host are tracked. */
   readonly placeholders: 'leave' | 'track';
-  /** What becomes of links with the mark data-msys-unsubscribe. */
+  /** How links with the mark data-msys-unsubscribe are treated. */
   readonly unsubscribeLinks: 'leave' | 'track';
   /** Parameters to add to targets at the redirect; empty for none. */
   readonly appendQuery: string;

@@ -4,7 +4,7 @@ import type { Links } from './links.ts';
 import type { ProcessMetrics } from './metrics.ts';
 import type { Releasers } from './releasers.ts';
 
-/** What the parts of the service share. */
+/** The objects that the parts of the service share. */
 export interface Context {
   readonly logger: Logger;
   readonly metrics: ProcessMetrics;

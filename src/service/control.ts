@@ -72,7 +72,7 @@ export interface ControlOptions {
   readonly readyWithinMs?: number;
 }
 
-/** What a service runs with, for `doctor`. */
+/** The settings with which a service runs, for `doctor`. */
 export interface InUse {
   /** The main process, which a SIGHUP reloads. */
   readonly pid: number;
@@ -139,7 +139,7 @@ async function readiness(options: ControlOptions): Promise<Answer> {
   return { status: 503, text: `${lines.join('\n')}\n` };
 }
 
-/** What is missing to be ready: one line for each thing. */
+/** The conditions that are missing to be ready, one line for each. */
 async function missing({
   ready,
   readyWithinMs = 2_000,

@@ -3,7 +3,7 @@ import type { FilterSettings } from '../filter/options.ts';
 import { DEFAULT_LIMITS } from '../message/reading-options.ts';
 
 /**
- * What of the configuration the filter uses. It is not in links.ts, so that the redirect and the
+ * The part of the configuration that the filter uses. It is not in links.ts, so that the redirect and the
  * commands for links do not load the parser of messages.
  */
 export function filterSettings(config: Configuration): FilterSettings {

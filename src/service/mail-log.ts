@@ -12,7 +12,7 @@ import type { RewrittenLink } from '../message/link.ts';
 import type { SkipReason } from '../message/skip-reasons.ts';
 import type { MilterEvent } from '../milter/options.ts';
 
-/* What operators learn of mail: a line per message and its metrics, and events of the milter. */
+/* Reports on mail for operators: a line per message and its metrics, and events of the milter. */
 
 /** @param detail how much of targets the log shows */
 export function reportMessage(

@@ -71,7 +71,7 @@ export interface RedirectHandlerOptions {
    * redirected when the promise settles, and also if it rejects.
    */
   readonly onClick?: (event: ClickEvent) => void | Promise<void>;
-  /** What click events say, and what looks automatic. */
+  /** The contents of click events, and the signs of automation. */
   readonly events?: ClickEventOptions;
   /** Whether the Host of a request must be the tracking domain of its link; default true. */
   readonly checkHost?: boolean;

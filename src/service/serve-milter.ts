@@ -53,7 +53,7 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
     onReport,
   });
   const server = createMilterServer(filter, {
-    // What cannot be tracked is delivered untracked, whatever the reason.
+    // Mail that cannot be tracked is delivered untracked, for whatever reason.
     onException: 'accept',
     onEvent: (event) => logMilterEvent(logger, event),
     limits: {

@@ -19,7 +19,7 @@ import { grantAccess, listenOptions, type Place } from './listen.ts';
 import type { Releasers } from './releasers.ts';
 import { timedResolver } from './store-watch.ts';
 
-/** What answering requests takes. */
+/** The parts that answer requests. */
 export interface RedirectParts {
   readonly store: Store;
   /** Finds links of the store, and sealed ones. */

@@ -93,7 +93,7 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
   };
 }
 
-/** What the view of messages reads and changes: stored links, sealed ones, rulings and scopes. */
+/** The sources of the view of messages, some of which it changes: stored links, sealed ones, rulings and scopes. */
 function messageSources(store: Store, { links, config }: Context) {
   const sealed = createSealedLinks(links.keys.keys, () => config().scopes.trackingDomains);
   const { resolver } = linksOf(store, sealed);

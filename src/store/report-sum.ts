@@ -31,7 +31,7 @@ const CLICKS_ONLY: readonly ReportBy[] = ['link', 'position', 'part'];
  */
 export class ReportSum {
   readonly query: ReportQuery;
-  /** What the report is limited to; absent for all mail. */
+  /** The campaign, pathway or tag to which the report is limited; absent for all mail. */
   readonly scope: Scope | undefined;
   /** Counts left out because they cannot be read. */
   unreadable = 0;

@@ -25,7 +25,7 @@ export interface RetargetRequest {
   readonly by: string;
 }
 
-/** What operators may ask for, in sentences. */
+/** The links that operators may name, in sentences. */
 export const WHAT = 'a tracked URL, a token, a message id, or a target URL';
 
 /** A change that is refused: the request is wrong (`usage`), or does not fit what there is. */
@@ -44,7 +44,7 @@ const MAX_RETARGETS = 10_000;
 /** Characters of the longest reason. */
 const MAX_WHY = 500;
 
-/** What changes of rulings read. */
+/** The sources that changes of rulings read. */
 export interface RulingSources {
   readonly resolver: LinkResolver;
   readonly blocks: EditableBlockList;

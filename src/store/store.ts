@@ -52,7 +52,7 @@ export interface Retarget {
   readonly value: string;
   /** Where they lead: an http or https URL. */
   readonly to: string;
-  /** Who decided that. */
+  /** The operator who decided that. */
   readonly by: string;
   /** When: ISO 8601. */
   readonly since: string;

@@ -185,7 +185,7 @@ ${note}`,
   });
 }
 
-/** What the lists of a campaign have in common. */
+/** The common part of the lists of a campaign. */
 interface List {
   readonly all: string;
   readonly csv: string;

@@ -26,7 +26,7 @@ export class Forbidden extends Refusal {
   }
 }
 
-/** What is asked for is not there. */
+/** The address leads to nothing. */
 export class NotFound extends Refusal {
   override readonly name = 'NotFound';
 

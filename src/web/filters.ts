@@ -43,10 +43,10 @@ export interface Period {
   readonly until: string;
 }
 
-/** What a view is about: a period, narrowed by at most one name. */
+/** The subject of a view: a period, narrowed by at most one name. */
 export type Selection = Period & ReportFilter;
 
-/** What an answer is narrowed to. */
+/** The names to which an answer is narrowed. */
 export const SelectedName = {
   campaign: Type.Optional(Type.String()),
   pathway: Type.Optional(Type.String()),
@@ -76,7 +76,7 @@ export function namesIn(query: ReportFilter): readonly Narrowing[] {
   return NARROWING.filter((field) => query[field] !== undefined);
 }
 
-/** What a query narrows a view to, always in the same order. */
+/** The names to which a query narrows a view, always in the same order. */
 export function narrowingOf(query: ReportFilter): ReportFilter {
   return Object.fromEntries(namesIn(query).map((field) => [field, query[field]]));
 }

@@ -12,7 +12,7 @@ export class Html {
   }
 }
 
-/** What may stand in `html`; false and undefined are nothing, and lists are joined. */
+/** A value in `html`; false and undefined are nothing, and lists are joined. */
 export type Content = Html | string | number | false | undefined | readonly Content[];
 
 /** Makes HTML of a template whose values are escaped, be they text or attribute. */

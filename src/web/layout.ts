@@ -9,7 +9,7 @@ const VIEWS = [
   ['/live', 'Live'],
 ] as const;
 
-/** What a page has around its content. */
+/** The part of a page around its content. */
 export interface Frame {
   /** Names that the filters suggest. */
   readonly names?: Partial<Names> | undefined;
@@ -23,7 +23,7 @@ export interface PageOptions extends Frame {
   readonly path: string;
   /** Absent for pages without filters; without days for one that shows no period. */
   readonly selection?: Partial<Selection>;
-  /** What the filters can narrow the view to; all by default. */
+  /** The kinds of names to which the filters can narrow the view; all by default. */
   readonly narrowing?: readonly Narrowing[];
   /** Whether the view can be narrowed to one name at a time, as by default, or to several together. */
   readonly hasOneName?: boolean;
@@ -79,7 +79,7 @@ const NAMES: Readonly<Record<Narrowing, string>> = {
   tag: 'Tag',
 };
 
-/** What a page on paper is about. */
+/** The subject of a page, for paper. */
 function aboutText({ since, until, ...narrowed }: Partial<Selection>): Content {
   const names = NARROWING.flatMap((by) => {
     const name = narrowed[by];

@@ -17,7 +17,7 @@ const MAX_UNANSWERED = 8;
  */
 export function limitRequests(app: FastifyInstance, maxRequests: number, metrics: Metrics): void {
   let inProgress = 0;
-  /** What waits for the work of each view. */
+  /** The requests that wait for the work of each view. */
   const working = new WeakMap<FastifyRequest, () => void>();
   metrics.count('web_refused_total', { limit: 'max_requests' }, 0);
   app.addHook('preValidation', async (request, reply) => {

@@ -1,6 +1,6 @@
 import { type Html, html, shownName } from './html.ts';
 
-/** What tables of single links show of a link. */
+/** The facts of a link that tables of single links show. */
 export interface ShownLink {
   readonly part?: string | undefined;
   readonly position?: number | undefined;

@@ -32,13 +32,13 @@ const ALWAYS = {
   link_position: count('The place of the link among the tracked links of its message.'),
 };
 
-/** What the log shows from `detail = domain` on: hosts, and the domains of addresses. */
+/** The fields that the log shows from `detail = domain` on: hosts, and the domains of addresses. */
 const FROM_DOMAIN = {
   target_host: text('The host of the target; not with `detail = none`.'),
   recipient_domain: text('The domain of the recipients; not with `detail = none`.'),
 };
 
-/** What may tell who the recipient or the reader is. */
+/** The fields that may tell who the recipient or the reader is. */
 const ONLY_FULL = {
   target_link_url: text('The target; with `detail = full`.'),
   redirected_to: text('Where a retarget has the link lead; with `detail = full`.'),
@@ -62,7 +62,7 @@ export const LIVE_FIELDS: Readonly<Record<Detail, readonly string[]>> = {
 /** A click with everything that any `detail` shows of it. */
 export interface FeedClick {
   readonly shown: LiveClick;
-  /** What it is filtered by. */
+  /** The facts that filters compare. */
   readonly names: CountedNames;
   /** How many clicks it stands for. */
   readonly count: number;
@@ -106,7 +106,7 @@ export function letThrough(filter: ReportFilter, detail: Detail): (click: FeedCl
   return ({ names }) => isIn(names);
 }
 
-/** What a viewer may see of a click. */
+/** The part of a click that a viewer may see. */
 export function limitClick({ shown }: FeedClick, detail: Detail): LiveClick {
   const allowed = LIVE_FIELDS[detail];
   return Object.fromEntries(

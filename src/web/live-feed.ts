@@ -26,7 +26,7 @@ export interface Viewer {
   destroy(): unknown;
 }
 
-/** What the feed knows: the last clicks, and whether the store answers. */
+/** The state of the feed: the last clicks, and whether the store answers. */
 export interface LiveState {
   /** The newest last. */
   readonly clicks: readonly LiveClick[];
@@ -42,7 +42,7 @@ const MAX_UNREAD = 512 * 1024;
 /** How often something is sent at least, so that proxies keep the connection and the dead show. */
 const BEAT_MS = 15_000;
 
-/** What somebody looks at. */
+/** The selection of one viewer. */
 interface Watch {
   readonly filter: ReportFilter;
   /** Whether it has the last clicks, and gets the next ones. */

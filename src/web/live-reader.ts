@@ -63,7 +63,7 @@ async function gather(
   let until = Number.POSITIVE_INFINITY;
   for (let wait = WAIT_MS; !stop.aborted && wait > 0; wait = until - performance.now()) {
     const events = await reader.next(1000, wait).catch((error) => {
-      // What was read is shown first; the next call fails again.
+      // The events read so far are shown first; the next call fails again.
       if (clicks.length === 0) throw error;
       return [];
     });

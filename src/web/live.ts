@@ -151,7 +151,7 @@ function filterOf(query: LiveQuery, detail: Detail): ReportFilter {
   return filter;
 }
 
-/** What each `log { detail }` shows, as a sentence. */
+/** A sentence about each `log { detail }`: how much of clicks it shows. */
 const SHOWS: Readonly<Record<Detail, string>> = {
   none: 'neither targets nor anything about people',
   domain: 'the hosts of targets and the domains of recipients, and nothing else about people',

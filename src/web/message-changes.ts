@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import { BadRequest } from './errors.ts';
 import { clientOf } from './rights.ts';
 
-/** What changes need. */
+/** The parts that changes need. */
 export interface ChangeSources {
   readonly store: Pick<Store, 'findMessage'>;
   readonly rulings: Pick<Rulings, 'choose' | 'block' | 'unblock' | 'retarget' | 'undoRetarget'>;
@@ -80,7 +80,7 @@ export async function change(
   sources.logger.info({ action, by, ...about, ...target }, 'rulings changed on the page');
 }
 
-/** What is said instead of a refusal that names the target of a link, where that is not shown. */
+/** Replaces a refusal that names the target of a link, where targets are not shown. */
 function nothingToUndo({ action, everywhere }: Change, detail: Detail): string | undefined {
   if (detail === 'full' || !everywhere) return undefined;
   if (action === 'unblock') return 'links to this target are not blocked';
@@ -135,7 +135,7 @@ async function apply(
   }
 }
 
-/** Who asks for a change: where the login comes from, or the unix socket, and this host. */
+/** The author of a change: the address of the login, or the unix socket, and this host. */
 function operatorOf({ raw, access }: FastifyRequest): string {
   const client = parseAddress(clientOf(raw) ?? '');
   const place = client === undefined ? '' : ` from ${formatAddress(client)}`;

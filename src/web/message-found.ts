@@ -43,7 +43,7 @@ export const LinkFound = Type.Object({
 });
 export type LinkFound = Static<typeof LinkFound>;
 
-/** What is known of a link, a message or a target. */
+/** The known facts of a link, a message or a target. */
 export const MessageFound = Type.Object({
   find: Type.String({ description: 'What was asked for.' }),
   kind: Type.Enum(['stored', 'sealed', 'message', 'target'], {

@@ -29,7 +29,7 @@ export async function respond<T>(
   return reply.type('text/html; charset=utf-8').send((await page(json)).toString());
 }
 
-/** What stands around a view. @param names absent for a view without filters */
+/** The frame of a view. @param names absent for a view without filters */
 export async function frameOf({ access }: FastifyRequest, names?: KnownNames): Promise<Frame> {
   return { hasLogin: access.canLogIn, names: await names?.read() };
 }

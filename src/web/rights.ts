@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import proxyAddr from 'proxy-addr';
 import { isLoopback, parseAddress } from '../lib/address.ts';
 
-/** What a request may do. */
+/** The rights of a request. */
 export interface Rights {
   readonly look: boolean;
   /** Whether it may block, unblock and retarget links. */
@@ -15,7 +15,7 @@ const NONE: Rights = { look: false, change: false };
 /** Headers by which a proxy says that a request is not its own. */
 const FORWARDED = /^(?:x-forwarded-.*|forwarded|x-real-ip|via)$/;
 
-/** Connections to unix sockets; a connection that broke off cannot be told from one by itself. */
+/** Connections to unix sockets; a connection that broke off looks the same by itself. */
 const toUnixSockets = new WeakSet<Socket>();
 
 /** Remembers which connections of a server come in at a unix socket. */
@@ -27,7 +27,7 @@ export function observeConnections(server: Server): void {
 }
 
 /**
- * What a request may do: with a login, everything. Without one, a connection to a unix socket may
+ * The rights of a request: with a login, everything. Without one, a connection to a unix socket may
  * too, since the permissions of the socket say who connects; one from this host may look. A request
  * that a proxy forwards needs a login, as it comes from somewhere else.
  */

@@ -184,7 +184,7 @@ function columns(hasMessages: boolean): Column<ReportRow>[] {
   ];
 }
 
-/** What the rows of a breakdown are about. */
+/** The subject of the rows of a breakdown. */
 const TITLES: Readonly<Record<ReportBy, string>> = {
   campaign: 'Campaign',
   link: 'Link',

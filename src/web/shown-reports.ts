@@ -49,7 +49,7 @@ export class ShownReports {
     return by !== 'domain' || this.#detail() !== 'none';
   }
 
-  /** What is hidden, as a paragraph of a page; undefined where nothing is. */
+  /** A paragraph of a page about hidden names; undefined where none is hidden. */
   get note(): Html | undefined {
     const detail = this.#detail();
     return detail === 'full'
@@ -103,7 +103,7 @@ export function isShownName(key: string): boolean {
   return isNamed(key) && key !== NOT_SHOWN;
 }
 
-/** What each `log { detail }` hides beside tags. */
+/** The names that each `log { detail }` hides beside tags. */
 const HIDES = {
   none: 'targets and recipients’ domains are not shown',
   domain: `targets that people clicked in fewer than ${FEWEST_MESSAGES} messages show their host alone`,

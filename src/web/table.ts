@@ -1,6 +1,6 @@
 import { type Content, type Html, html } from './html.ts';
 
-/** What a column counts: it gives a plot its colour and pattern. */
+/** The subject of a column, which gives a plot its colour and pattern. */
 export type SeriesName = 'people' | 'automatic' | 'messages';
 
 /** A column: its head, and what it shows of a row. */
@@ -24,7 +24,7 @@ export interface RowOptions<R> {
 }
 
 export interface TableOptions<R> extends RowOptions<R> {
-  /** What the table shows: its name for screen readers. */
+  /** The name of the table for screen readers. */
   readonly label: string;
   readonly rows: readonly R[];
   /** The last row, of the sum of all. */

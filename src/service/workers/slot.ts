@@ -32,7 +32,7 @@ export interface SlotOptions {
   readonly metrics: Metrics;
 }
 
-/** What a slot asks of the service that it belongs to. */
+/** The functions that a slot needs from its service. */
 export interface Pool {
   /** The configuration in use now. */
   configuration(): unknown;

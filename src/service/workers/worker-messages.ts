@@ -1,6 +1,6 @@
 import { isRecord } from '../../lib/values.ts';
 
-/** What the primary and a worker say to each other over the IPC channel of node:cluster. */
+/** The messages between primary and worker over the IPC channel of node:cluster. */
 export type ToWorker =
   | { readonly clickmilter: 'begin'; readonly configuration: unknown }
   /** Stop listening, finish what has begun within the drain time-out, and end. */

@@ -10,7 +10,7 @@ import {
   type ToWorker,
 } from './worker-messages.ts';
 
-/** What a worker does on orders of its primary. */
+/** The orders of the primary that a worker carries out. */
 export interface WorkerDuties {
   /**
    * Stops listening at once, and finishes sessions and requests; the process ends when it settles.

@@ -37,7 +37,7 @@ interface RedisEventsOptions {
 export class RedisEvents implements Events {
   readonly stream: RedisStream;
   readonly #options: RedisEventsOptions;
-  /** What this process remembers while Redis cannot. */
+  /** The clicks that this process remembers while Redis cannot. */
   readonly #recent: RecentClicks;
 
   constructor(options: RedisEventsOptions) {

@@ -13,7 +13,7 @@ export interface StreamLimits {
   readonly streamMaxSize: number;
 }
 
-/** What a stream holds at present. */
+/** The present contents of a stream. */
 export interface StreamUsage {
   readonly length: number;
   /** Absent where Redis does not say. */
