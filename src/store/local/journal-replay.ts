@@ -43,6 +43,8 @@ export class JournalReplay {
   /** Attempts in a row that the journal's folder made fail. */
   #failures = 0;
   readonly #unreadable: UnreadableFiles;
+  /** How far files were replayed, by their id: on a full disk that cannot be saved. */
+  readonly #offsets = new Map<string, number>();
   #running: Promise<number> | undefined;
   #stopped = false;
 
@@ -108,7 +110,7 @@ export class JournalReplay {
   async #replayFile(file: JournalFile): Promise<{ events: number; goOn: boolean }> {
     const { folder, journal, target } = this.#options;
     const path = journalPath(folder, file);
-    let offset = await readOffset(folder, file);
+    let offset = this.#offsets.get(file.id) ?? (await readOffset(folder, file));
     let events = 0;
     while (!this.#stopped) {
       // Asked before the file is read: it may be appended to, and ended, during the read.
@@ -125,6 +127,7 @@ export class JournalReplay {
       }
       if (!last) {
         if (await removeFile(path)) await removeFile(offsetPath(folder, file));
+        this.#offsets.delete(file.id);
         return { events, goOn: true };
       }
       const texts = lines.map(({ text }) => text).filter((text) => !isErasedLine(text));
@@ -140,6 +143,7 @@ export class JournalReplay {
       }
       events += good.length;
       offset = last.end;
+      this.#offsets.set(file.id, offset);
       await replaceFile(offsetPath(folder, file), String(offset));
     }
     return { events, goOn: false };

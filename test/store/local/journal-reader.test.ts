@@ -147,6 +147,19 @@ describe('consuming the journal', () => {
     expect(await unacknowledged(open())).toEqual([7, 8, 9]);
   });
 
+  test('events whose place cannot be saved are read again', async () => {
+    await append(0, 1, 2, 3);
+    const consumer = open();
+    expect(await read(consumer, 2)).toEqual([0, 1]);
+    const unfinished = join(folder, `webhook.offsets.json.${process.pid}.tmp`);
+    await mkdir(unfinished);
+    await expect(consumer.next(100, 0)).rejects.toThrow(/EISDIR/);
+    await expect(consumer.acknowledge([])).rejects.toThrow(/EISDIR/);
+    await rm(unfinished, { recursive: true });
+    expect(await read(consumer)).toEqual([2, 3]);
+    expect(await unacknowledged(open())).toEqual([0, 1, 2, 3]);
+  });
+
   test('with several writers at once', async () => {
     const other = new Journal({ ...eventsDefaults, folder, kind: 'events' });
     await append(1);

@@ -129,6 +129,24 @@ describe('the replay', () => {
     await replaying.close();
   });
 
+  test('what it handed over is not handed over again where that cannot be saved', async () => {
+    const journal = folder.open({ kind: 'pending' });
+    const stream = new FakeStream();
+    const replaying = replay(stream, { journal });
+    await journal.append([event(0), event(1)]);
+    const [name = ''] = await readdir(folder.path);
+    const [id] = name.split('.');
+    const unfinished = join(folder.path, `${id}.offset.${process.pid}.tmp`);
+    await mkdir(unfinished);
+    for (let again = 0; again < 3; again++) await replaying.run();
+    await rm(unfinished, { recursive: true });
+    await journal.append([event(2)]);
+    await replaying.run();
+    expect(stream.events).toEqual([0, 1, 2].map(event));
+    expect(await readdir(folder.path)).toEqual([]);
+    await replaying.close();
+  });
+
   test('what it handed over is not lost when the file makes room', async () => {
     const { logger, lines } = recordedLog();
     const { metrics, counts } = recordedMetrics();
