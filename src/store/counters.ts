@@ -16,10 +16,21 @@ export interface SentMessage extends CountedFacts {
 /** Who clicked, as far as is known. */
 export type ClickClass = 'people' | 'automatic';
 
-/** Counts clicks. Must never make the redirect wait. */
+/**
+ * Counts clicks in portions, each once. A portion is kept as a text by the step that acknowledges
+ * its events, so that a process that is killed loses none and counts none twice.
+ */
 export interface ClickCounter {
-  /** Counts clicks whose class is settled. */
+  /** Adds clicks whose class is settled to the next portion. */
   book(click: CountedClick, by: ClickClass): void;
+  /** Gives away what was booked. @returns an empty text where that is nothing */
+  portion(): Promise<string>;
+  /**
+   * Counts a portion, before any other. After an error, or where a process was killed, it is called
+   * again with the same text, and counts what was not counted yet.
+   * @throws Error where something cannot be counted now
+   */
+  count(portion: string): Promise<void>;
 }
 
 /**
@@ -42,9 +53,9 @@ export interface CountedClick extends CountedFacts {
   readonly count: number;
 }
 
-/** The numbers behind reports: what is counted is booked, and reports read the sums. */
+/** The numbers behind reports, which read sums. */
 export interface Counters extends SentCounter, ClickCounter, Reports {
-  /** Writes what was counted so far; what cannot be written now stays for the next time. */
+  /** Writes which messages were sent; what cannot be written now stays for the next time. */
   flush(): Promise<void>;
   /**
    * Sums up what was counted, where that makes reports quicker. It is called now and then.

@@ -135,7 +135,10 @@ export interface EventConsumer extends EventReader {
    * they are acknowledged.
    */
   unacknowledged(max: number, maxBytes?: number): Promise<readonly StoredEvent[]>;
-  acknowledge(events: readonly StoredEvent[]): Promise<void>;
+  /** @param note kept by the same step, in place of the one before; absent: that one stays */
+  acknowledge(events: readonly StoredEvent[], note?: string): Promise<void>;
+  /** The note of this consumer, before a restart too; empty where there is none. */
+  note(): Promise<string>;
   /** Events that no consumer has acknowledged yet. */
   backlog(): Promise<Backlog>;
 }

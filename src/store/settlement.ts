@@ -4,7 +4,6 @@ import { type Logger, logFailure } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import { countedFactsOfEvent, textOf } from '../link/counted.ts';
 import { texts } from '../link/fact.ts';
-import { StoreUnavailable } from '../link/link-store.ts';
 import { RAW_URL } from '../link/message-facts.ts';
 import type { ClickCounter, CountedClick } from './counters.ts';
 import { countOf } from './counting.ts';
@@ -20,7 +19,7 @@ import type {
 
 export interface SettlementOptions extends SignSettings {
   readonly events: Pick<Events, 'openConsumer' | 'lease'>;
-  readonly counters: ClickCounter & { flush(): Promise<void> };
+  readonly counters: ClickCounter;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** How often events are read and clicks booked; default 1,000 ms. */
@@ -32,8 +31,11 @@ const GROUP = 'counters';
 /** Events that wait, and their bytes; beyond them the oldest are booked early. */
 const MAX_WAITING = 20_000;
 const MAX_BYTES = 32 * 1024 * 1024;
-/** Events that are read or acknowledged at once. */
-const PORTION = 1_000;
+/** Events that are read at once. */
+const READ_AT_ONCE = 1_000;
+/** Events whose clicks are counted together, and their bytes. */
+const PORTION = 10_000;
+const PORTION_BYTES = 8 * 1024 * 1024;
 /** Clicks that are booked in one turn of the event loop: readers who click now wait meanwhile. */
 const BOOKED_AT_ONCE = 100;
 /** Events booked last, by id: one that comes again, as after an outage, is not booked again. */
@@ -53,7 +55,9 @@ interface Waiting {
 /**
  * Books the clicks of events: the one place where clicks are counted. A click waits until no later
  * event can reclassify it any more. It waits in the stream or the journal, as an event that was not
- * acknowledged, so a crash loses none; it may count some twice. Of all processes, one settles.
+ * acknowledged. Then it waits in a portion, which is kept by the step that acknowledges its events,
+ * until the portion is counted; so a process that is killed loses no click and counts none twice.
+ * Of all processes, one settles.
  */
 export class Settlement {
   readonly #options: SettlementOptions;
@@ -71,7 +75,11 @@ export class Settlement {
   readonly #people = new Map<string, number>();
   readonly #automatic = new Map<string, number>();
   /** Booked, and not acknowledged yet. */
-  #booked: StoredEvent[] = [];
+  #booked: Waiting[] = [];
+  /** The portion that these are in; undefined until it was asked for. */
+  #portion: string | undefined;
+  /** The portion that is kept and not counted yet; undefined where that is not known. */
+  #kept: string | undefined;
   readonly #known = new BoundedCache<string, true>(REMEMBERED);
   #isFailing = false;
 
@@ -99,33 +107,32 @@ export class Settlement {
         await this.#turn();
         this.#isFailing = false;
       } catch (error) {
-        // An outage of the store is logged where it is noticed.
-        if (!(error instanceof StoreUnavailable) && !this.#isFailing) {
-          logFailure(logger, 'error', error, 'clicks cannot be counted yet');
-          this.#isFailing = true;
-        }
+        if (!this.#isFailing) logFailure(logger, 'error', error, 'clicks cannot be counted yet');
+        this.#isFailing = true;
       }
       await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => {});
     }
   }
 
-  /** Reads what is new, and books what is due. */
+  /** Reads what is new, and counts what is due. */
   async #turn(): Promise<void> {
     if (!(await this.#lease.hold())) return this.#leave();
     this.#consumer ??= this.#options.events.openConsumer({ group: GROUP, name: GROUP });
-    await this.#acknowledge(this.#consumer);
+    await this.#count(this.#consumer);
     while (!this.#stopped.signal.aborted && !this.#isFull) {
       const events = await this.#read(this.#consumer);
       const due = performance.now() + this.#options.automaticWithinMs;
       for (const event of events) this.#take(event, due);
       if (events.length === 0) break;
     }
-    await this.#book();
-    await this.#acknowledge(this.#consumer);
+    while (await this.#book()) {
+      await this.#count(this.#consumer);
+      if (!(await this.#lease.hold())) return this.#leave();
+    }
   }
 
   async #read(consumer: EventConsumer): Promise<readonly StoredEvent[]> {
-    if (!this.#isResuming) return consumer.next(PORTION, 0);
+    if (!this.#isResuming) return consumer.next(READ_AT_ONCE, 0);
     // They stay the same until they are acknowledged.
     if (this.#waiting.length > 0) return [];
     const events = await consumer.unacknowledged(2 * MAX_WAITING, 2 * MAX_BYTES);
@@ -154,27 +161,30 @@ export class Settlement {
     }
   }
 
-  /** Books what is due, and what there is no room for. */
-  async #book(): Promise<void> {
+  /** Books what is due, and what there is no room for, a portion at a time. */
+  async #book(): Promise<boolean> {
     const now = performance.now();
-    let settled = 0;
+    let bytes = 0;
     for (const waiting of this.#waiting) {
-      const left = this.#waiting.length - settled;
+      const { length } = this.#booked;
+      const left = this.#waiting.length - length;
       if (waiting.due > now && left <= MAX_WAITING && this.#bytes <= MAX_BYTES) break;
-      settled++;
+      bytes += waiting.bytes;
+      if (length >= PORTION || (length > 0 && bytes > PORTION_BYTES)) break;
       this.#bytes -= waiting.bytes;
       this.#bookOne(waiting);
-      if (settled % BOOKED_AT_ONCE === 0) await nextTurn();
+      if (length % BOOKED_AT_ONCE === 0) await nextTurn();
     }
-    this.#waiting.splice(0, settled);
+    this.#waiting.splice(0, this.#booked.length);
     this.#countBooked();
+    return this.#booked.length > 0;
   }
 
-  #bookOne({ id, eventId, click, isAutomatic }: Waiting): void {
-    this.#booked.push({ id, event: '' });
+  #bookOne(waiting: Waiting): void {
+    this.#booked.push(waiting);
+    const { eventId, click, isAutomatic } = waiting;
     if (click === undefined) return;
     this.#byId.delete(eventId);
-    this.#known.set(eventId, true);
     this.#options.counters.book(click, isAutomatic ? 'automatic' : 'people');
     const { campaign = '', count } = click;
     const counts = isAutomatic ? this.#automatic : this.#people;
@@ -194,12 +204,27 @@ export class Settlement {
     }
   }
 
-  async #acknowledge(consumer: EventConsumer): Promise<void> {
-    if (this.#booked.length > 0) await this.#options.counters.flush();
-    while (this.#booked.length > 0) {
-      await consumer.acknowledge(this.#booked.slice(0, PORTION));
-      this.#booked.splice(0, PORTION);
-    }
+  /** Counts the portion that is kept, and the one that was booked. */
+  async #count(consumer: EventConsumer): Promise<void> {
+    const { counters } = this.#options;
+    this.#kept ??= await consumer.note();
+    await this.#countKept(consumer);
+    if (this.#booked.length === 0) return;
+    this.#portion ??= await counters.portion();
+    const events = this.#booked.map(({ id }) => ({ id, event: '' }));
+    await consumer.acknowledge(events, this.#portion);
+    for (const { click, eventId } of this.#booked) if (click) this.#known.set(eventId, true);
+    this.#kept = this.#portion;
+    this.#portion = undefined;
+    this.#booked = [];
+    await this.#countKept(consumer);
+  }
+
+  async #countKept(consumer: EventConsumer): Promise<void> {
+    if (this.#kept === undefined || this.#kept === '') return;
+    await this.#options.counters.count(this.#kept);
+    await consumer.acknowledge([], '');
+    this.#kept = '';
   }
 
   /** Forgets what waits: the next holder of the lease reads it again. */
@@ -210,6 +235,8 @@ export class Settlement {
     this.#waiting = [];
     this.#bytes = 0;
     this.#booked = [];
+    this.#portion = undefined;
+    this.#kept = undefined;
     this.#byId.clear();
     await consumer?.close();
   }

@@ -88,9 +88,9 @@ const NO_KEY = [''];
 
 /**
  * The row that counts in place of one for which a table has no room: a position stays, its link
- * does not.
+ * does not. The script of StoredTallies does the same.
  */
-export function otherKey({ by }: Pick<Table, 'by'>, key: string): string {
+function otherKey({ by }: Pick<Table, 'by'>, key: string): string {
   const place = by === 'position' ? /^\S+ [\d-]+ /.exec(key)?.[0] : undefined;
   return (place ?? '') + OTHER_KEY;
 }

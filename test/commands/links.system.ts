@@ -12,6 +12,7 @@ import { Journal } from '../../src/store/local/journal.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCommand } from '../helpers/run-command.ts';
+import { settle } from '../helpers/settle.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
 import { openStore } from '../store/redis/open-store.ts';
@@ -50,7 +51,7 @@ test('a stored link is looked up, blocked for the running service, and forgotten
   const { messageId } = message;
   const click = { messageId, link: 'Logo', part: 'html', count: 3 } as const;
   service.counters.book({ ...click, time: Date.parse('2026-11-23T12:00:00Z') }, 'people');
-  await service.counters.flush();
+  await settle(service.counters);
 
   const url = `https://click.example.com/${token}`;
   const { stdout } = await run(linkCommand, 'link', url, '--json');

@@ -9,6 +9,7 @@ import { reportTable } from '../../src/commands/report-table.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { Journal } from '../../src/store/local/journal.ts';
 import { eventsDefaults } from '../helpers/option-defaults.ts';
+import { settle } from '../helpers/settle.ts';
 
 let folder: string;
 let events: string;
@@ -63,6 +64,7 @@ async function example(): Promise<void> {
     const link = 'Blog\u001b[31m\u009b';
     counters.book({ ...click, time: MONDAY, messageId: `m${n % 6}`, link }, 'people');
   }
+  await settle(counters);
   await counters.close();
 }
 

@@ -1,5 +1,6 @@
 import type { CountedFacts } from '../../src/link/counted.ts';
 import type { Counters } from '../../src/store/counters.ts';
+import { settle } from './settle.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -100,7 +101,7 @@ export async function countMonth(counters: Counters, now = Date.now()): Promise<
         if (time < now) countMessage(counters, campaign, { time, now, serial: serial++, chance });
       }
     }
-    await counters.flush();
+    await settle(counters);
   }
 }
 

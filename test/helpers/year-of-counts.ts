@@ -1,5 +1,6 @@
 import type { Counters, ReportBy, ReportFilter, ReportQuery } from '../../src/store/counters.ts';
 import { readLife } from '../../src/store/engagement.ts';
+import { settle } from './settle.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS = 365;
@@ -28,7 +29,7 @@ export async function countYear(
       const by = at % 3 === 0 ? 'automatic' : 'people';
       if (at % 2) counters.book({ ...message, ...place, messageId, time, count: 1 }, by);
     }
-    if (n % 20 === 0) await counters.flush();
+    if (n % 20 === 0) await settle(counters);
   }
 }
 

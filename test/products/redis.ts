@@ -1,5 +1,6 @@
 import type { TrackedLink } from '../../src/link/message-facts.ts';
 import type { RedisStore } from '../../src/store/redis/store.ts';
+import { settle } from '../helpers/settle.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { openStore } from '../store/redis/open-store.ts';
 import type { Load, Product } from './growth.ts';
@@ -162,7 +163,7 @@ export const products: Readonly<Record<string, Product>> = {
           const click = { ...message, time: Date.now(), part: 'html', link, count: 1 } as const;
           store.counters.book(click, at % 2 ? 'people' : 'automatic');
         }
-        await store.counters.flush();
+        await settle(store.counters);
         return JSON.stringify(await store.counters.report({ by: 'link' })).length;
       },
     ),

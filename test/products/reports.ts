@@ -7,6 +7,7 @@ import { noNumbers } from '../../src/store/counting.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { FileReport } from '../../src/store/local/report.ts';
 import { Tallies } from '../../src/store/tallies.ts';
+import { settle } from '../helpers/settle.ts';
 import type { Load, Product } from './growth.ts';
 
 interface Clicks {
@@ -36,7 +37,7 @@ function counted(
     for (const [at, click] of clicks.entries()) {
       counters.book(click, at % 2 ? 'people' : 'automatic');
       counters.sent({ time: click.time, campaign: click.campaign, links: 3 });
-      if (at % 10_000 === 0) await counters.flush();
+      if (at % 10_000 === 0) await settle(counters);
     }
     await counters.close();
     const report = await new FileReport(folder).report({ by, until: '2026-12-31' });

@@ -9,7 +9,6 @@ import { inBackground, reportBackgroundFailures } from '../../src/lib/background
 import { type Logger, logFailure, silent } from '../../src/lib/logger.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { watchStore } from '../../src/service/store-watch.ts';
-import type { CountedClick } from '../../src/store/counters.ts';
 import { BlockListFile } from '../../src/store/local/blocks.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { Journal } from '../../src/store/local/journal.ts';
@@ -26,13 +25,7 @@ const boom = () => {
 };
 const booming: Logger = { ...silent, info: boom, warn: boom, error: boom };
 const event = '{"msys":{"track_event":{"event_id":"1"}}}';
-const click: CountedClick = {
-  time: Date.parse('2026-09-22'),
-  messageId: 'Zm9vYmFyYmF6cXV4',
-  link: 'https://example.org/',
-  part: 'html',
-  count: 1,
-};
+const message = { time: Date.parse('2026-09-22'), links: 1 };
 
 let folder: string;
 let lines: { level: number; msg: string; reason: string }[];
@@ -62,7 +55,7 @@ const tasks: Record<string, () => Promise<void>> = {
       ping: async () => 'PONG',
       eval: async (...command: unknown[]) => {
         commands.push(command);
-        return commands.length === 1 ? null : [0, 1];
+        return commands.length === 1 ? null : [0, [1]];
       },
     };
     const connection = {
@@ -70,12 +63,12 @@ const tasks: Record<string, () => Promise<void>> = {
       keys: new Keys('x:'),
       run: (send: (c: unknown) => unknown) => send(client),
     };
-    const counters = new RedisCounters(connection as unknown as RedisConnection, silent);
-    counters.book(click, 'people');
+    const counters = new RedisCounters(connection as unknown as RedisConnection, booming);
+    counters.sent(message);
     await expect.poll(() => lines).toHaveLength(1);
-    counters.book(click, 'people');
+    counters.sent(message);
     await counters.flush();
-    expect(JSON.stringify(commands.slice(1))).toContain('x:c:Zm9vYmFyYmF6cXV4');
+    expect(JSON.stringify(commands.slice(1))).toContain('x:t:2026-09-22:day');
     counters.stop();
   },
   async 'write the counters (files)'() {
@@ -87,10 +80,10 @@ const tasks: Record<string, () => Promise<void>> = {
     await new Journal({ ...eventsDefaults, folder, kind: 'events' }).close();
     const blocked = await import('node:fs/promises');
     await blocked.writeFile(join(folder, 'file'), '');
-    counters.book(click, 'people');
+    counters.sent(message);
     await expect.poll(() => lines).toHaveLength(1);
     await blocked.rm(join(folder, 'file'));
-    counters.book(click, 'people');
+    counters.sent(message);
     await counters.close();
     expect(await blocked.readdir(join(folder, 'file', 'below'))).toHaveLength(1);
   },
@@ -167,6 +160,7 @@ const tasks: Record<string, () => Promise<void>> = {
         next: boom,
         acknowledge: boom,
         backlog: boom,
+        note: boom,
         close: async () => {},
       },
       logger: booming,

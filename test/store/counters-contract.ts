@@ -9,6 +9,7 @@ import {
 } from '../../src/store/counters.ts';
 import type { Store } from '../../src/store/store.ts';
 import { MemoryCounters } from '../helpers/memory-store/counters.ts';
+import { settle } from '../helpers/settle.ts';
 
 /** Noon of a day in the last two weeks, for which everything is kept. */
 const at = (daysAgo: number, hour = 12) => {
@@ -31,7 +32,7 @@ export function countersContract(open: () => Store, numRuns = 20): void {
       counters.sent({ ...facts, links: 1 });
       const click = { messageId: campaign, part: 'html', link: campaign, count: 1 } as const;
       counters.book({ ...facts, ...click }, 'people');
-      await counters.flush();
+      await settle(counters);
       const report = { rows: [{ key, clicks: 1 }], total: { clicks: 1 } };
       for (const by of ['campaign', 'pathway', 'tag', 'link'] as const) {
         const since = dayOf(facts.time);
@@ -53,11 +54,11 @@ export function countersContract(open: () => Store, numRuns = 20): void {
       const offer = { part: 'text', position: 1, link: 'Offer' } as const;
       counters.book({ ...click, ...offer, messageId: 'm1' }, 'people');
       counters.book({ ...click, messageId: 'm2' }, 'automatic');
-      await counters.flush();
+      await settle(counters);
       counters.book({ ...click, messageId: 'm2' }, 'automatic');
       const other = { time: at(1), campaign: 'other', messageId: 'm3', link: 'x' };
       counters.book({ ...other, part: 'html', count: 1 }, 'people');
-      await counters.flush();
+      await settle(counters);
       const day = dayOf(time);
       const query = { since: day, until: day } as const;
       const clicks = {
@@ -119,6 +120,32 @@ export function countersContract(open: () => Store, numRuns = 20): void {
       expect(await counters.clicksOf(sentAt, ['none', 'Logo'])).toEqual([0, 5]);
     });
 
+    test('count a portion once, however often it is counted', async () => {
+      const { counters } = open();
+      const facts = { time: at(6, 3), campaign: 'once', tags: ['once'] };
+      const click = { ...facts, part: 'html', position: 0, count: 1 } as const;
+      const portion = async (links: readonly string[]) => {
+        for (const link of links) counters.book({ ...click, messageId: 'once', link }, 'people');
+        return counters.portion();
+      };
+      const links = Array.from({ length: 250 }, (_, n) => `Link ${n}`);
+      for (const clicked of [links, ['Link 0', 'Link 0']]) {
+        const text = await portion(clicked);
+        for (let again = 0; again < 3; again++) await counters.count(text);
+      }
+      expect(await counters.portion()).toBe('');
+      const query = { campaign: 'once', since: dayOf(facts.time), until: dayOf(facts.time) };
+      const once = { clicks: 252, rawClicks: 250, uniqueClicks: 1, peopleRawClicks: 250 };
+      for (const by of ['day', 'hour', 'tag'] as const) {
+        const { total } = await counters.report({ by, ...query });
+        expect(total, by).toMatchObject(once);
+      }
+      const { rows } = await counters.report({ by: 'link', ...query });
+      expect(rows.find(({ key }) => key === 'Link 0')).toMatchObject({ clicks: 3, rawClicks: 1 });
+      const of = { messageId: 'once', injectionTime: facts.time / 1000 };
+      expect(await counters.clicksOf(of, ['Link 0', 'Link 249'])).toEqual([3, 1]);
+    });
+
     test('of anything are those of a list of everything', async () => {
       const { counters } = open();
       const oracle = new MemoryCounters();
@@ -140,9 +167,9 @@ export function countersContract(open: () => Store, numRuns = 20): void {
               const { links: _, ...facts } = all[which] ?? {};
               const place = PLACES[link] ?? PLACES[0];
               one.book({ ...facts, ...place, ...click, messageId: inRun(`${which}`) }, by);
-              if (isLast) await one.flush();
+              if (isLast) await settle(one);
             }
-            await one.flush();
+            await settle(one);
           }
           const filters = [
             ...NAMES.slice(0, 2).map((text) => ({ campaign: inRun(text) })),

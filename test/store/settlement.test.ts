@@ -51,7 +51,8 @@ describe.each(Object.keys(stores))('%s', (name) => {
     const counters = {
       book: (click: CountedClick, by: ClickClass) =>
         void booked.push([click, by, performance.now() - begun]),
-      flush: async () => {},
+      portion: async () => '',
+      count: async () => {},
     };
     const settle = (automaticWithinMs = withinMs) => {
       const { events } = store;

@@ -7,6 +7,7 @@ import { REPORT_BY, REPORT_SCOPES } from '../../src/store/counters.ts';
 import { FileCounters } from '../../src/store/local/counters.ts';
 import { FileReport } from '../../src/store/local/report.ts';
 import { exampleClick, toClickEvent } from '../click/example-click.ts';
+import { settle } from '../helpers/settle.ts';
 import { openWeb, type WebAnswer } from '../helpers/web.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { tokenOf } from '../link/token-of.ts';
@@ -66,7 +67,7 @@ beforeAll(async () => {
     many?.sent({ ...facts, time: at.time, links: 1 });
     many?.book({ ...facts, ...at, count: n < CROWD - 20 ? 1 : 9 }, 'people');
   }
-  await Promise.all(files.map((counters) => counters.flush()));
+  await Promise.all(files.map(settle));
 });
 afterAll(async () => {
   await Promise.all(files.map((counters) => counters.close()));

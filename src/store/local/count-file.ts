@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { noneIfGone } from '../../lib/files.ts';
 import { Turns } from '../../lib/turns.ts';
 import { parseJson } from '../../lib/values.ts';
-import { type ByClass, countOf, UNKNOWN_KEY } from '../counting.ts';
+import type { ClickSum } from '../booked-clicks.ts';
+import { countOf, UNKNOWN_KEY } from '../counting.ts';
 import type { SentSum } from '../sent-sums.ts';
 import type { Counted } from '../tallies.ts';
 import { isErasedLine, portionsOf } from './line-reader.ts';
 
-/** A file `counts-DAY.HOST.PID.jsonl`: counts of one UTC day by one process. */
+/**
+ * A file `counts-DAY.HOST.PID.jsonl`: counts of one UTC day by one process. HOST ends in `-clicks` in
+ * a file of clicks.
+ */
 export interface CountFile {
   readonly day: string;
   readonly path: string;
@@ -17,13 +21,6 @@ export interface CountFile {
 
 export interface SizedCountFile extends CountFile {
   readonly size: number;
-}
-
-/** Clicks on one link of one message, at one place of it and within one hour. */
-export interface ClickSum {
-  readonly messageId: string;
-  clicks: ByClass;
-  readonly counted: Counted & Required<Pick<Counted, 'link'>>;
 }
 
 /** What a line counts. */
@@ -62,11 +59,16 @@ export function countFileName(day: string, host: string): string {
   return `counts-${day}.${host}.${process.pid}.jsonl`;
 }
 
+/** @returns undefined for the name of another file */
+export function dayOfCountFile(name: string): string | undefined {
+  return NAME.exec(name)?.[1];
+}
+
 /** Lists the files in a folder, oldest day first. */
 export async function listCountFiles(folder: string): Promise<CountFile[]> {
   const names: string[] = await readdir(folder).catch(noneIfGone);
   return names.sort().flatMap((name) => {
-    const day = NAME.exec(name)?.[1];
+    const day = dayOfCountFile(name);
     return day === undefined ? [] : { day, path: join(folder, name) };
   });
 }

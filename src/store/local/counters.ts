@@ -1,8 +1,10 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dayAndHour } from '../../lib/days.ts';
+import { dayOf } from '../../lib/days.ts';
 import { makeFolder, openToAppend, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
+import { getOrMake, isRecord, parseJson } from '../../lib/values.ts';
+import { BookedClicks } from '../booked-clicks.ts';
 import type {
   ClickClass,
   ClickCounter,
@@ -10,13 +12,13 @@ import type {
   SentCounter,
   SentMessage,
 } from '../counters.ts';
-import { addClasses, byClass, countedKeys, countedText } from '../counting.ts';
+import { countOf } from '../counting.ts';
 import { DelayedWrite } from '../delayed-write.ts';
 import { SentSums } from '../sent-sums.ts';
 import {
-  type ClickSum,
   clickLine,
   countFileName,
+  dayOfCountFile,
   listCountFiles,
   sentLine,
   withSizes,
@@ -35,56 +37,37 @@ export interface FileCountersOptions {
 /** Sums that wait while the disk is full; further ones are not counted. */
 const MAX_WAITING = 50_000;
 
+/** Lines for a file of counts, and how long the file is before them. */
+interface Addition {
+  readonly file: string;
+  readonly at: number;
+  readonly text: string;
+}
+
 /**
  * Counts for reports without Redis: adds up the counts of a second, and appends them to a file of
- * the day.
+ * the day. Clicks have a file of their own, to which nothing else is appended.
  */
 export class FileCounters implements SentCounter, ClickCounter {
   readonly #options: FileCountersOptions;
   readonly #maxTotalBytes: number;
   readonly #logger: Logger;
   readonly #sent = new SentSums();
-  /** Clicks, by what they count. */
-  #clicked = new Map<string, ClickSum>();
+  readonly #booked = new BookedClicks();
   readonly #writing: DelayedWrite;
   #bytesUntilCheck = 0;
 
   constructor(options: FileCountersOptions) {
     this.#options = options;
-    this.#writing = new DelayedWrite(() => this.#writeAll(), options.flushMs);
+    this.#writing = new DelayedWrite(() => this.#writeSent(), options.flushMs);
     this.#logger = options.logger ?? silent;
     this.#maxTotalBytes = options.maxTotalBytes ?? 256 * 1024 ** 2;
   }
 
   sent(message: SentMessage): void {
-    if (this.#isFull) return;
+    if (this.#sent.size >= MAX_WAITING) return;
     this.#sent.count(message);
     this.#writing.schedule();
-  }
-
-  book(click: CountedClick, by: ClickClass): void {
-    const { messageId, part, position, time } = click;
-    const link = {
-      label: countedText(click.link),
-      part,
-      ...(position !== undefined && { position }),
-    };
-    const counted = { ...countedKeys(click), ...dayAndHour(time), link };
-    this.#addClick({ messageId, clicks: byClass(click, by), counted });
-    this.#writing.schedule();
-  }
-
-  #addClick(sum: ClickSum): void {
-    const { messageId, counted, clicks } = sum;
-    const { hour, link } = counted;
-    const key = `${hour} ${messageId} ${link.part} ${link.position} ${link.label}`;
-    const known = this.#clicked.get(key);
-    if (known !== undefined) known.clicks = addClasses(known.clicks, clicks);
-    else if (!this.#isFull) this.#clicked.set(key, sum);
-  }
-
-  get #isFull(): boolean {
-    return this.#sent.size + this.#clicked.size >= MAX_WAITING;
   }
 
   flush(): Promise<void> {
@@ -96,59 +79,118 @@ export class FileCounters implements SentCounter, ClickCounter {
     this.#writing.stop();
   }
 
-  async #writeAll(): Promise<void> {
-    const sent = this.#sent.take();
-    const clicked = [...this.#clicked.values()];
-    this.#clicked = new Map();
-    for (const day of new Set(
-      [...sent, ...clicked.map(({ counted }) => counted)].map(({ day }) => day),
-    )) {
-      const sentThen = sent.filter((sum) => sum.day === day);
-      const clickedThen = clicked.filter(({ counted }) => counted.day === day);
+  async #writeSent(): Promise<void> {
+    for (const [day, sums] of groupBy(this.#sent.take(), (sum) => sum.day)) {
       try {
-        await this.#write(day, [...sentThen.map(sentLine), ...clickedThen.map(clickLine)]);
+        const text = linesOf(sums, sentLine);
+        await this.#makeRoom(text.length);
+        await this.#appendTo(countFileName(day, HOST), (file) => appendWhole(file, text));
       } catch (error) {
         logFailure(this.#logger, 'error', error, 'counts for reports cannot be written yet');
-        for (const sum of sentThen) this.#sent.add(sum);
-        for (const sum of clickedThen) this.#addClick(sum);
+        for (const sum of sums) this.#sent.add(sum);
         this.#writing.schedule();
       }
     }
   }
 
-  async #write(day: string, lines: readonly string[]): Promise<void> {
-    const { folder } = this.#options;
-    const text = `${lines.join('\n')}\n`;
-    this.#bytesUntilCheck -= text.length;
-    if (this.#bytesUntilCheck <= 0) {
-      await makeFolder(folder, 0o750);
-      await this.#makeRoom(day);
-      this.#bytesUntilCheck = this.#maxTotalBytes / 16;
+  book(click: CountedClick, by: ClickClass): void {
+    this.#booked.add(click, by);
+  }
+
+  /** A portion is JSON of the additions to files. */
+  async portion(): Promise<string> {
+    const additions: Addition[] = [];
+    for (const [day, sums] of groupBy(this.#booked.take(), ({ counted }) => counted.day)) {
+      const file = countFileName(day, `${HOST}-clicks`);
+      const { size } = await stat(join(this.#options.folder, file)).catch(() => ({ size: 0 }));
+      additions.push({ file, at: size, text: linesOf(sums, clickLine) });
     }
-    const file = await openToAppend(join(folder, countFileName(day, HOST)), 0o640);
+    return additions.length > 0 ? JSON.stringify(additions) : '';
+  }
+
+  async count(portion: string): Promise<void> {
+    const additions = parseJson(portion);
+    for (const addition of Array.isArray(additions) ? additions : [undefined]) {
+      if (!isAddition(addition)) {
+        this.#logger.error('counts for reports are incomplete: kept clicks are not readable');
+        continue;
+      }
+      const { file, at, text } = addition;
+      try {
+        await this.#makeRoom(text.length);
+      } catch (error) {
+        if (!(error instanceof CountsAreFull)) throw error;
+        logFailure(this.#logger, 'error', error, 'clicks are not counted');
+        continue;
+      }
+      await this.#appendTo(file, (handle) => writeAt(handle, at, text));
+    }
+  }
+
+  async #appendTo(name: string, append: (file: FileHandle) => Promise<void>): Promise<void> {
+    const { folder } = this.#options;
+    await makeFolder(folder, 0o750);
+    const file = await openToAppend(join(folder, name), 0o640);
     try {
-      await appendWhole(file, text);
+      await append(file);
     } finally {
       await file.close();
     }
   }
 
-  /** Removes the files of the oldest days, but none of today, until a sixteenth is free. */
-  async #makeRoom(today: string): Promise<void> {
-    const files = await withSizes(await listCountFiles(this.#options.folder));
+  /**
+   * Removes the files of the oldest days, but none of today, until a sixteenth is free.
+   * @throws CountsAreFull
+   */
+  async #makeRoom(bytes: number): Promise<void> {
+    this.#bytesUntilCheck -= bytes;
+    if (this.#bytesUntilCheck > 0) return;
+    const { folder } = this.#options;
+    const files = await withSizes(await listCountFiles(folder));
+    const today = dayOf(Date.now());
     let total = files.reduce((all, { size }) => all + size, 0);
     for (const { day, path, size } of files) {
-      if (total <= (this.#maxTotalBytes / 16) * 15) return;
-      if (day >= today) break;
+      if (total <= (this.#maxTotalBytes / 16) * 15 || day >= today) break;
       total -= size;
       if (await removeFile(path)) {
         this.#logger.error({ path }, 'counts for reports are full: the oldest day was removed');
       }
     }
     if (total > this.#maxTotalBytes) {
-      throw new Error(`${this.#options.folder}: the counts of ${today} alone fill their limit`);
+      throw new CountsAreFull(`${folder}: the counts of ${today} alone fill their limit`);
     }
+    this.#bytesUntilCheck = this.#maxTotalBytes / 16;
   }
+}
+
+class CountsAreFull extends Error {}
+
+/** @param by gives the group of each thing */
+function groupBy<T>(things: readonly T[], by: (thing: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const thing of things) getOrMake(groups, by(thing), () => []).push(thing);
+  return groups;
+}
+
+function linesOf<T>(things: readonly T[], lineOf: (thing: T) => string): string {
+  return `${things.map(lineOf).join('\n')}\n`;
+}
+
+function isAddition(value: unknown): value is Addition {
+  if (!isRecord(value)) return false;
+  const { file, at, text } = value;
+  const isCountFile = typeof file === 'string' && dayOfCountFile(file) !== undefined;
+  return isCountFile && countOf(at) !== undefined && typeof text === 'string';
+}
+
+/** Appends a text to a file of a length, once: a process may have been killed when it did so. */
+async function writeAt(file: FileHandle, at: number, text: string): Promise<void> {
+  const { size } = await file.stat();
+  if (size >= at + Buffer.byteLength(text)) return;
+  if (size > at) await file.truncate(at);
+  await appendWhole(file, text);
+  // The portion is forgotten when this is done.
+  await file.datasync();
 }
 
 /**

@@ -16,6 +16,7 @@ type Places = Readonly<Record<string, number>>;
 interface State {
   readonly acknowledged: Places;
   readonly read: Places;
+  readonly note: string;
 }
 
 /**
@@ -58,12 +59,19 @@ export class JournalConsumer implements EventConsumer {
     const events = await this.#reader.next(max, waitMs, maxBytes);
     // Saved before the events are used, so that after a crash the same events form the same batch.
     if (events.length > 0) {
-      await this.#save({ ...state, read: Object.fromEntries(this.#reader.offsets) });
+      try {
+        await this.#save({ ...state, read: Object.fromEntries(this.#reader.offsets) });
+      } catch (error) {
+        // The events are read again the next time.
+        await this.#reader.close();
+        this.#reader = undefined;
+        throw error;
+      }
     }
     return events;
   }
 
-  async acknowledge(events: readonly StoredEvent[]): Promise<void> {
+  async acknowledge(events: readonly StoredEvent[], note?: string): Promise<void> {
     const state = await this.#load();
     const acknowledged: Record<string, number> = {};
     // Without files that are gone.
@@ -74,7 +82,11 @@ export class JournalConsumer implements EventConsumer {
       const { id, offset } = placeOf(event);
       acknowledged[id] = Math.max(offset, acknowledged[id] ?? 0);
     }
-    await this.#save({ ...state, acknowledged });
+    await this.#save({ ...state, acknowledged, note: note ?? state.note });
+  }
+
+  async note(): Promise<string> {
+    return (await this.#load()).note;
   }
 
   async backlog(): Promise<Backlog> {
@@ -107,8 +119,8 @@ export class JournalConsumer implements EventConsumer {
   }
 
   async #save(state: State): Promise<void> {
-    this.#state = state;
     await replaceFile(this.#file, JSON.stringify(state));
+    this.#state = state;
   }
 }
 
@@ -123,8 +135,12 @@ function placeOf({ id }: StoredEvent): { id: string; offset: number } {
  * @param sizes bytes of the files that exist
  */
 function parseState(text: string, sizes: ReadonlyMap<string, number>): State {
-  const { acknowledged, read } = Object(parseJson(text)) as Record<string, unknown>;
-  return { acknowledged: placesOf(acknowledged, sizes), read: placesOf(read, sizes) };
+  const { acknowledged, read, note } = Object(parseJson(text)) as Record<string, unknown>;
+  return {
+    acknowledged: placesOf(acknowledged, sizes),
+    read: placesOf(read, sizes),
+    note: typeof note === 'string' ? note : '',
+  };
 }
 
 /** The offsets that lie within their files. */

@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import { NumberSet, numberOf } from '../../lib/number-set.ts';
 import { Turns } from '../../lib/turns.ts';
+import type { ClickSum } from '../booked-clicks.ts';
 import { allOf, clickNumbers } from '../counting.ts';
 import type { Tallies } from '../tallies.ts';
 import {
-  type ClickSum,
   type CountFile,
   type CountLine,
   readCountFile,

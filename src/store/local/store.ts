@@ -54,6 +54,8 @@ export function createLocalStore(
     counters: {
       sent: (message) => counters.sent(message),
       book: (click, by) => counters.book(click, by),
+      portion: () => counters.portion(),
+      count: (portion) => counters.count(portion),
       flush: () => counters.flush(),
       sumUp: (signal) => sumUpCounts({ folder, logger, signal }),
       report: (query) => reports.report(query),

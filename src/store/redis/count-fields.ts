@@ -29,6 +29,12 @@ export function parseField(field: string): CountField | undefined {
   return { metric, campaign, key };
 }
 
+/**
+ * The field of a table that names the portion added last, and how much of it was. No row has this
+ * name: the names of rows have no control characters.
+ */
+export const LAST_PORTION = '\x01';
+
 export const FOREIGN = 'a foreign value stands where counts should';
 /**
  * The beginning of a script: `foreign` recognizes the error of a foreign value, which will not go

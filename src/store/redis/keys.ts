@@ -49,6 +49,11 @@ export class Keys {
     return `${this.#prefix}lease:${name}`;
   }
 
+  /** The note of a consumer group. In a cluster it lies on the node of the stream. */
+  note(group: string): string {
+    return `${this.#prefix}note:{${this.events}}:${group}`;
+  }
+
   /**
    * The clicks and HEAD requests of the current period and of the one before, by turns: hashes. In
    * a cluster they lie on the node of the stream, because one script writes all three.

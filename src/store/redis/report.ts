@@ -3,7 +3,7 @@ import { countOf, parseNumbers } from '../counting.ts';
 import type { ReportSum } from '../report-sum.ts';
 import type { Table } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
-import { isOfOtherType, parseField } from './count-fields.ts';
+import { isOfOtherType, LAST_PORTION, parseField } from './count-fields.ts';
 import { shortDigest } from './keys.ts';
 
 /** Fields read in one command. */
@@ -97,6 +97,7 @@ export class RedisReport {
 
   async #addTable(sum: ReportSum, table: Table): Promise<void> {
     for await (const [key, value] of this.#fields(this.#connection.keys.table(table))) {
+      if (key === LAST_PORTION) continue;
       const numbers = parseNumbers(value);
       if (numbers === undefined) sum.unreadable++;
       else sum.addRow(key, numbers);

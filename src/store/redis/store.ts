@@ -79,6 +79,8 @@ export function createRedisStore(
     counters: {
       sent: (message) => counters.sent(message),
       book: (click, by) => counters.book(click, by),
+      portion: () => counters.portion(),
+      count: (portion) => counters.count(portion),
       flush: () => counters.flush(),
       sumUp: (signal) => sumUpCounts({ folder: settings.journal, logger, signal }),
       async report(query) {

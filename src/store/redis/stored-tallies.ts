@@ -1,18 +1,9 @@
 import { DAY_SECONDS } from '../../lib/days.ts';
-import { getOrMake } from '../../lib/values.ts';
 import type { ReportScope } from '../counters.ts';
-import { addNumbers, formatNumbers, METRICS, type Numbers, noNumbers } from '../counting.ts';
-import {
-  KEEP_DAYS,
-  otherKey,
-  type Rows,
-  type Scope,
-  sizeOf,
-  type Table,
-  Tallies,
-} from '../tallies.ts';
+import { formatNumbers, METRICS, type Numbers, OTHER_KEY } from '../counting.ts';
+import { KEEP_DAYS, type Rows, type Scope, sizeOf, type Table, Tallies } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
-import { FOREIGN, IS_FOREIGN } from './count-fields.ts';
+import { FOREIGN, IS_FOREIGN, LAST_PORTION } from './count-fields.ts';
 
 /** Rows in one command: Redis does nothing else meanwhile. */
 const CHUNK = 100;
@@ -34,11 +25,17 @@ const BUDGETS: Readonly<Record<ReportScope, { readonly names: number; readonly r
  * METRICS with commas between them, without the zeros at its end. A later release may have more
  * numbers, which stay.
  *
+ * A portion of clicks is added once. The rows of a table that it adds to are pieces with numbers, in
+ * their order, and a field of the table that no row can have names the portion and its last piece.
+ * A piece that was added is passed over; one whose predecessor was not is an error.
+ *
  * KEYS: the tables.
- * ARGV: for each table the seconds to keep it, the most rows it may have, the number of rows that
- * follow, and each row and its numbers. No row comes twice.
- * Returns how many rows could not be added because of a foreign value, how many are new in each
- * table, and then the positions of those for which their table has no room.
+ * ARGV: the portion, or nothing. Then for each table the seconds to keep it, the most rows it may
+ * have, where the numbers of others go, the number of the piece, the number of rows that follow, and
+ * each row and its numbers. No row comes twice. Numbers of rows for which there is no room go nowhere
+ * (0), to the row of others (1), or to that of others at the same place (2).
+ * Returns how many rows could not be added because of a foreign value, and how many are new in each
+ * table.
  */
 const ADD = `${IS_FOREIGN}
 local known, parsed = '^(%d+)' .. string.rep(',?(%d*)', ${METRICS.length - 1}) .. '(.*)$', {}
@@ -60,113 +57,148 @@ local function sum(old, new)
   end
   return table.concat(sums, ',', 1, last) .. rest
 end
-local at, index, reply = 1, 0, { 0, {} }
-for which, key in ipairs(KEYS) do
-  local most, count = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  local size, names, olds, written = redis.pcall('HLEN', key), {}, {}, {}
-  reply[2][which] = 0
-  local bad = foreign(size)
-  if not bad and type(size) == 'table' then return size end
-  for i = 1, count do names[i] = ARGV[at + 1 + 2 * i] end
-  if not bad then olds = redis.call('HMGET', key, unpack(names)) end
-  for i, name in ipairs(names) do
-    local old, new = olds[i], ARGV[at + 2 + 2 * i]
-    if bad or old and (#old > 200 or not old:find('^%d[%d,]*$')) then
-      reply[1] = reply[1] + 1
-    elseif not old and size >= most then
-      reply[#reply + 1] = index
-    else
-      if not old then
-        size = size + 1
-        reply[2][which] = reply[2][which] + 1
-      end
-      local place = #written
-      written[place + 1], written[place + 2] = name, old and sum(old, new) or new
+local portion, at, foreigners, added = ARGV[1], 2, 0, {}
+local function isBad(old)
+  if not old or #old <= 200 and old:find('^%d[%d,]*$') then return false end
+  foreigners = foreigners + 1
+  return true
+end
+local function add(key, most, others, piece, count)
+  local size = redis.pcall('HLEN', key)
+  if foreign(size) then
+    foreigners = foreigners + count
+    return
+  end
+  if type(size) == 'table' then return size end
+  local names, written, without = { '${LAST_PORTION}' }, {}, {}
+  for i = 1, count do names[i + 1] = ARGV[at + 3 + 2 * i] end
+  local olds = redis.call('HMGET', key, unpack(names))
+  if olds[1] then size = size - 1 end
+  if portion ~= '' then
+    local before = olds[1] and tonumber(olds[1]:match('^' .. portion .. ' (%d+)$')) or -1
+    if before >= piece then return end
+    if before < piece - 1 then return redis.error_reply('ERR the piece before was not added') end
+    written = { '${LAST_PORTION}', portion .. ' ' .. piece }
+  end
+  local function set(name, numbers)
+    local place = #written
+    written[place + 1], written[place + 2] = name, numbers
+  end
+  for i = 1, count do
+    local name, old, new = names[i + 1], olds[i + 1], ARGV[at + 4 + 2 * i]
+    if isBad(old) then -- It stays.
+    elseif old then set(name, sum(old, new))
+    elseif size < most then
+      size, added[#added] = size + 1, added[#added] + 1
+      set(name, new)
+    elseif others > 0 then
+      local other = (others == 2 and name:match('^%S+ [%d-]+ ') or '') .. '${OTHER_KEY}'
+      without[other] = without[other] and sum(without[other], new) or new
     end
-    index = index + 1
   end
   if #written > 0 then redis.call('HSET', key, unpack(written)) end
-  if not bad then redis.call('EXPIRE', key, ARGV[at]) end
-  at = at + 3 + 2 * count
+  for other, new in pairs(without) do
+    local old = redis.call('HGET', key, other)
+    if not isBad(old) then redis.call('HSET', key, other, old and sum(old, new) or new) end
+  end
+  redis.call('EXPIRE', key, ARGV[at])
 end
-return reply`;
+for which, key in ipairs(KEYS) do
+  local count = tonumber(ARGV[at + 4])
+  added[which] = 0
+  local failed = add(
+    key, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), count
+  )
+  if failed then return failed end
+  at = at + 5 + 2 * count
+end
+return { foreigners, added }`;
 
-/** A row that is to be added, and its table. */
-interface Row {
+/** Rows of one table in one command. */
+interface Piece {
   readonly table: Table;
-  readonly key: string;
-  readonly numbers: Numbers;
+  readonly number: number;
+  readonly rows: readonly (readonly [key: string, numbers: Numbers])[];
 }
 
 /** Adds up the numbers of each table, and writes them to a hash each. */
 export class StoredTallies {
   readonly #connection: RedisConnection;
   readonly #budget = new ScopeBudget();
-  readonly tallies = new Tallies(MAX_WAITING, (day, scope) => this.#budget.admits(day, scope));
 
   constructor(connection: RedisConnection) {
     this.#connection = connection;
   }
 
-  /** @returns the last problem; numbers that cannot be written now wait on */
-  async write(): Promise<string | undefined> {
-    const commands = commandsOf(this.tallies.take(), this.#connection.isCluster);
+  newTallies(): Tallies {
+    return new Tallies(MAX_WAITING, (day, scope) => this.#budget.admits(day, scope));
+  }
+
+  /**
+   * Adds all numbers, and leaves those that cannot be added now.
+   * @returns the last problem
+   */
+  async move(tallies: Tallies): Promise<string | undefined> {
     let problem: string | undefined;
-    for (let start = 0; start < commands.length; start += COMMANDS) {
-      const some = commands.slice(start, start + COMMANDS);
-      for (const found of await Promise.all(some.map((rows) => this.#send(rows)))) {
-        problem = found ?? problem;
+    const send = async (pieces: readonly Piece[]) => {
+      try {
+        problem = (await this.#send('', pieces)) ?? problem;
+      } catch (error) {
+        for (const { table, rows } of pieces) {
+          for (const [key, numbers] of rows) tallies.addRow(table, key, numbers);
+        }
+        problem = (error as Error).message;
       }
-    }
+    };
+    await this.#sendAll(tallies.take(), send);
     return problem;
   }
 
-  /** @returns the problem, if there is one */
-  async #send(rows: readonly Row[]): Promise<string | undefined> {
-    let left = rows;
-    try {
-      const [foreign, full] = await this.#add(
-        rows,
-        ({ by, scope }) => sizeOf(by, scope?.by)?.rows ?? 0,
-      );
-      left = otherRows(full.filter(({ table }) => !this.#budget.isSpent(table.scope)));
-      const [more] = left.length > 0 ? await this.#add(left, () => Number.MAX_SAFE_INTEGER) : [0];
-      return foreign + more > 0
-        ? `${FOREIGN}: ${rows[0]?.table.day}: ${foreign + more} counts are lost`
-        : undefined;
-    } catch (error) {
-      for (const { table, key, numbers } of left) this.tallies.addRow(table, key, numbers);
-      return (error as Error).message;
+  /**
+   * Adds the numbers of a portion of clicks, each once however often this is called.
+   * @returns a problem that will not go away
+   * @throws StoreUnavailable
+   */
+  async add(tallies: Tallies, portion: string): Promise<string | undefined> {
+    let problem: string | undefined;
+    await this.#sendAll(tallies.take(), async (pieces) => {
+      problem = (await this.#send(portion, pieces)) ?? problem;
+    });
+    return problem;
+  }
+
+  async #sendAll(
+    tables: readonly Rows[],
+    send: (pieces: readonly Piece[]) => Promise<void>,
+  ): Promise<void> {
+    const commands = commandsOf(tables, this.#connection.isCluster);
+    for (let start = 0; start < commands.length; start += COMMANDS) {
+      const sent = await Promise.allSettled(commands.slice(start, start + COMMANDS).map(send));
+      for (const one of sent) if (one.status === 'rejected') throw one.reason;
     }
   }
 
-  /** @returns how many rows meet a foreign value, and those without room in their table */
-  async #add(
-    rows: readonly Row[],
-    most: (table: Table) => number,
-  ): Promise<[foreign: number, full: readonly Row[]]> {
+  /** @returns the problem of foreign values */
+  async #send(portion: string, pieces: readonly Piece[]): Promise<string | undefined> {
     const { keys } = this.#connection;
-    const tables: Table[] = [];
-    const args: (string | number)[] = [];
-    for (let start = 0; start < rows.length; ) {
-      const table = rows[start]?.table;
-      if (table === undefined) break;
-      let end = start;
-      while (rows[end]?.table === table) end++;
-      tables.push(table);
-      args.push(
-        (sizeOf(table.by, table.scope?.by)?.days ?? KEEP_DAYS) * DAY_SECONDS,
-        this.#budget.isSpent(table.scope) ? 0 : most(table),
-        end - start,
-      );
-      for (const { key, numbers } of rows.slice(start, end)) args.push(key, formatNumbers(numbers));
-      start = end;
+    const args: (string | number)[] = [portion];
+    for (const { table, number, rows } of pieces) {
+      const { by, scope } = table;
+      const size = sizeOf(by, scope?.by);
+      const isSpent = this.#budget.isSpent(scope);
+      const others = isSpent ? 0 : by === 'position' ? 2 : 1;
+      args.push((size?.days ?? KEEP_DAYS) * DAY_SECONDS, isSpent ? 0 : (size?.rows ?? 0));
+      args.push(others, number, rows.length);
+      for (const [key, numbers] of rows) args.push(key, formatNumbers(numbers));
     }
-    const [foreign, added, ...full] = (await this.#connection.run((client) =>
-      client.eval(ADD, tables.length, ...tables.map((table) => keys.table(table)), ...args),
-    )) as [number, readonly number[], ...number[]];
-    for (const [at, { scope }] of tables.entries()) this.#budget.spend(scope, added[at] ?? 0);
-    return [foreign, full.flatMap((at) => rows.slice(at, at + 1))];
+    const tables = pieces.map(({ table }) => keys.table(table));
+    const [foreign, added] = (await this.#connection.run((client) =>
+      client.eval(ADD, tables.length, ...tables, ...args),
+    )) as [number, readonly number[]];
+    for (const [at, { table }] of pieces.entries()) this.#budget.spend(table.scope, added[at] ?? 0);
+    return foreign > 0
+      ? `${FOREIGN}: ${pieces[0]?.table.day}: ${foreign} counts are lost`
+      : undefined;
   }
 }
 
@@ -207,30 +239,23 @@ function nothingSpent() {
   return { campaign: nothing(), pathway: nothing(), tag: nothing() };
 }
 
-/** The rows that count in place of those for which their tables have no room: few, as a rule. */
-function otherRows(rows: readonly Row[]): Row[] {
-  const others = new Map<Table, Map<string, Row>>();
-  for (const { table, key, numbers } of rows) {
-    const ofTable = getOrMake(others, table, () => new Map<string, Row>());
-    const other = otherKey(table, key);
-    const row = getOrMake(ofTable, other, () => ({ table, key: other, numbers: noNumbers() }));
-    addNumbers(row.numbers, numbers);
-  }
-  return [...others.values()].flatMap((ofTable) => [...ofTable.values()]);
-}
-
 /** Spreads rows over commands. In a cluster the keys of one command must lie on one node. */
-function commandsOf(tables: readonly Rows[], isCluster: boolean): Row[][] {
-  const commands: Row[][] = [];
-  let command: Row[] = [];
+function commandsOf(tables: readonly Rows[], isCluster: boolean): Piece[][] {
+  const commands: Piece[][] = [];
+  let command: Piece[] = [];
+  let room = 0;
   for (const { table, rows } of tables) {
-    if (isCluster) command = [];
-    for (const [key, numbers] of rows) {
-      if (command.length === 0 || command.length >= CHUNK) {
+    if (isCluster) room = 0;
+    const left = [...rows];
+    for (let number = 0; left.length > 0; number++) {
+      if (room === 0) {
         command = [];
         commands.push(command);
+        room = CHUNK;
       }
-      command.push({ table, key, numbers });
+      const some = left.splice(0, room);
+      room -= some.length;
+      command.push({ table, number, rows: some });
     }
   }
   return commands;

@@ -11,6 +11,7 @@ import type {
 } from '../../../src/store/counters.ts';
 import { countedKeys, countedText, noNumbers } from '../../../src/store/counting.ts';
 import { ReportSum } from '../../../src/store/report-sum.ts';
+import { settle } from '../settle.ts';
 
 type Sums = Omit<Required<ReportRow>, 'key'>;
 /** What was counted, and the key of its row in each report. */
@@ -21,9 +22,13 @@ interface Count {
 
 const NONE: Sums = noNumbers();
 
-/** Counts in memory: a list of everything, which each report goes through. */
+/** Counts in memory: a list of everything, which each report goes through. Reports count what was booked. */
 export class MemoryCounters implements Counters {
   readonly #counts: Count[] = [];
+  readonly #booked: [CountedClick, ClickClass][] = [];
+  #portions = 0;
+  /** The last portion that was counted. */
+  #counted = -1;
   readonly #seen = new Set<string>();
   readonly #clicks = new Map<string, number>();
 
@@ -33,6 +38,22 @@ export class MemoryCounters implements Counters {
   }
 
   book(click: CountedClick, by: ClickClass): void {
+    this.#booked.push([click, by]);
+  }
+
+  async portion() {
+    const booked = this.#booked.splice(0);
+    return booked.length > 0 ? JSON.stringify([this.#portions++, booked]) : '';
+  }
+
+  async count(text: string) {
+    const [portion, booked] = JSON.parse(text) as [number, [CountedClick, ClickClass][]];
+    if (portion <= this.#counted) return;
+    this.#counted = portion;
+    for (const [click, by] of booked) this.#add(click, by);
+  }
+
+  #add(click: CountedClick, by: ClickClass): void {
     const { messageId, part, link, position = '-', count } = click;
     const once = (isOf: boolean, key: string) => Number(isOf && this.#isFirst(key));
     const isPerson = by === 'people';
@@ -65,6 +86,7 @@ export class MemoryCounters implements Counters {
   async sumUp() {}
 
   async report(query: ReportQuery): Promise<Report> {
+    await settle(this);
     const { by, since = '', until = '9999' } = query;
     const { scope } = new ReportSum(query);
     const counts = this.#counts.filter(
@@ -93,6 +115,7 @@ export class MemoryCounters implements Counters {
   }
 
   async clicksOf({ messageId }: SentAt, links: readonly string[]) {
+    await settle(this);
     return links.map((link) => this.#clicks.get(`${messageId} ${link}`) ?? 0);
   }
 }

@@ -17,7 +17,7 @@ export class MemoryEvents implements Events {
   readonly #dead: string[] = [];
   readonly #leases = new Map<string, object>();
   /** By group: how far it has read, and the events that are not acknowledged. */
-  readonly #groups = new Map<string, { at: number; pending: StoredEvent[] }>();
+  readonly #groups = new Map<string, { at: number; pending: StoredEvent[]; note: string }>();
 
   readonly deadLetters = {
     path: 'memory',
@@ -61,7 +61,7 @@ export class MemoryEvents implements Events {
   recent = async (max: number) => this.#after(0, Number.POSITIVE_INFINITY).slice(-max);
 
   openConsumer({ group }: ConsumerName): EventConsumer {
-    const state = this.#groups.get(group) ?? { at: 0, pending: [] };
+    const state = this.#groups.get(group) ?? { at: 0, pending: [], note: '' };
     this.#groups.set(group, state);
     return {
       next: async (max) => {
@@ -71,10 +71,12 @@ export class MemoryEvents implements Events {
         return next;
       },
       unacknowledged: async (max) => state.pending.slice(0, max),
-      acknowledge: async (events) => {
+      acknowledge: async (events, note = state.note) => {
+        state.note = note;
         const ids = new Set(events.map(({ id }) => id));
         state.pending = state.pending.filter(({ id }) => !ids.has(id));
       },
+      note: async () => state.note,
       backlog: async () => ({
         events: state.pending.length + this.#after(state.at, Infinity).length,
       }),

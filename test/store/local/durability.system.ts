@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ClickEvent } from '../../../src/link/click-facts.ts';
 import { connectMilter } from '../../../src/milter/client.ts';
+import { FileReport } from '../../../src/store/local/report.ts';
 import { startClicking } from '../../helpers/click-load.ts';
 import { schemaErrors } from '../../helpers/event-schema.ts';
 import { follow } from '../../helpers/follow.ts';
@@ -63,8 +64,8 @@ const parse = (lines: string) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as ClickEvent);
 
-test('kill -9 under load, again and again: every click that was answered is in the journal', async () => {
-  const clickmilter = await service('link_store = "sealed"');
+test('kill -9 under load, again and again: every click that was answered is in the journal, and is counted once', async () => {
+  const clickmilter = await service('link_store = "sealed"\nevents { automatic_within = 0 }');
   const urls = await sealedLinks(clickmilter);
   const load = startClicking(clickmilter.httpPort, urls);
   releases.push(() => load.stop());
@@ -83,6 +84,10 @@ test('kill -9 under load, again and again: every click that was answered is in t
   expect(events.length - load.answered.size).toBeLessThanOrEqual(4 * 16);
   expect(load.outcomes.get('503')).toBeUndefined();
   expect([...new Set(events.slice(0, 500).flatMap(schemaErrors))]).toEqual([]);
+  const report = new FileReport(join(clickmilter.dir, 'var', 'events'));
+  const counted = async () => (await report.report({ by: 'day' })).total.clicks;
+  await poll('all to be counted', async () => (await counted()) >= events.length, 30_000);
+  expect(await counted()).toBe(events.length);
 });
 
 describe('with Redis', () => {

@@ -9,6 +9,7 @@ import { Journal } from '../../../src/store/local/journal.ts';
 import { FileReport } from '../../../src/store/local/report.ts';
 import { eventLine, exampleClick } from '../../click/example-click.ts';
 import { eventsDefaults } from '../../helpers/option-defaults.ts';
+import { settle } from '../../helpers/settle.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -35,7 +36,7 @@ test("no id leads from a forgotten recipient's events to counts, and sums stay",
   ] as const) {
     counters.book({ ...facts, messageId, link, part: 'html', count: 2 }, 'people');
   }
-  await counters.flush();
+  await settle(counters);
   const day = new Date(time).toISOString().slice(0, 10);
   // An earlier release counted on another host.
   const old = `["click","${gone}","","","Shop",1]\n["click","${stays}","","","Shop",1]\n`;

@@ -19,6 +19,8 @@ function open(name: string): Counters {
   return {
     sent: (message) => counters.sent(message),
     book: (click, by) => counters.book(click, by),
+    portion: () => counters.portion(),
+    count: (portion) => counters.count(portion),
     flush: () => counters.flush(),
     sumUp: async () => {},
     report: (query) => reports.report(query),

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis as Client } from 'ioredis';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Logger, silent } from '../../../src/lib/logger.ts';
+import { StoreUnavailable } from '../../../src/link/link-store.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { freePort } from '../../helpers/free-port.ts';
 import { poll } from '../../helpers/poll.ts';
@@ -260,10 +261,15 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     open.push({ stop: () => store.close() });
     await redis.cli('acl', 'setuser', 'default', '-eval');
     const time = Date.now();
+    const { counters } = store;
+    for (let n = 0; n < 2; n++) {
+      counters.book({ time, messageId: 'm', link: 'shop', part: 'html', count: 1 }, 'people');
+    }
+    const portion = await counters.portion();
     for (let flush = 0; flush < 2; flush++) {
-      store.counters.sent({ time, links: 3 });
-      store.counters.book({ time, messageId: 'm', link: 'shop', part: 'html', count: 1 }, 'people');
-      await store.counters.flush();
+      counters.sent({ time, links: 3 });
+      await counters.flush();
+      await expect(counters.count(portion)).rejects.toThrow(StoreUnavailable);
     }
     expect(refused()).toMatchInlineSnapshot(`
       [
@@ -272,8 +278,9 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     `);
 
     await redis.cli('acl', 'setuser', 'default', '+eval');
-    await store.counters.flush();
-    const { total } = await store.counters.report({ by: 'day' });
+    await counters.flush();
+    await counters.count(portion);
+    const { total } = await counters.report({ by: 'day' });
     expect(total).toMatchObject({ messages: 2, links: 6, clicks: 2 });
     expect(refused()).toHaveLength(1);
   });

@@ -8,6 +8,7 @@ import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { requireProgram } from '../../helpers/peer-process.ts';
 import { poll } from '../../helpers/poll.ts';
 import { startRedis } from '../../helpers/redis.ts';
+import { settle } from '../../helpers/settle.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 import { tokenOf } from '../../link/token-of.ts';
 import { openStore } from './open-store.ts';
@@ -50,7 +51,7 @@ test('one Redis becomes a cluster: links sent before go on working, those that s
     return (await first.cli('keys', 'clickmilter:s:*')) !== '';
   });
   tokens.push(...(await sendCopies(alone, 20)));
-  await alone.counters.flush();
+  await settle(alone.counters);
   const keys = Number(await first.cli('dbsize'));
 
   const cluster = 'cluster-enabled yes\ncluster-node-timeout 2000\n';

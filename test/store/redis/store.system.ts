@@ -9,6 +9,7 @@ import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { toClickEvent } from '../../click/example-click.ts';
 import { poll } from '../../helpers/poll.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { settle } from '../../helpers/settle.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 import { tokenOf } from '../../link/token-of.ts';
 import { outcome, save, works } from './attempts.ts';
@@ -323,10 +324,13 @@ describe('counts', () => {
     const { counters } = apart;
     for (let i = 0; i < 100; i++) counters.sent({ ...facts, links: 2 });
     for (let i = 0; i < 5; i++) counters.book({ ...click, messageId: 'm' }, 'people');
-    await counters.flush();
     counters.book({ ...click, messageId: 'm' }, 'automatic');
+    await counters.flush();
+    const portion = await counters.portion();
+    await expect(counters.count(portion)).rejects.toThrow(StoreUnavailable);
     await own.start();
     await poll('the store to be back', works(apart));
+    await counters.count(portion);
     const report = await poll('the counts', async () => {
       const { total } = await counters.report({ by: 'day', since: day, until: day });
       return total.clicks > 0 && total.messages ? total : undefined;
@@ -356,7 +360,7 @@ describe('counts', () => {
       // On another day as well, where it is not the first click on its link.
       const later = { ...click, time: time + 86_400_000, messageId: 'm0' };
       store.counters.book({ ...later, link: links[0] ?? '' }, 'people');
-      await store.counters.flush();
+      await settle(store.counters);
       const { total } = await store.counters.report({ ...query, by: 'campaign' });
       expect(total).toMatchObject({
         clicks: 1500 * round,
@@ -374,7 +378,7 @@ describe('counts', () => {
 
   test('are kept for 400 days, and those by hour for 14, but of a campaign', async () => {
     store.counters.sent({ ...facts, links: 1 });
-    await store.counters.flush();
+    await settle(store.counters);
     const daysLeft = async (key: string) =>
       Number(await redis.cli('ttl', `clickmilter:t:${day}:${key}`)) / 86_400;
     expect(await daysLeft('campaign')).toBeCloseTo(400, 1);
@@ -386,7 +390,7 @@ describe('counts', () => {
     const table = `clickmilter:t:${day}:day`;
     await redis.cli('hset', table, day, '1,2,3,4,5,6,7,8,9,10,11');
     store.counters.book({ ...click, messageId: 'm1', link: 'x' }, 'people');
-    await store.counters.flush();
+    await settle(store.counters);
     expect(await redis.cli('hget', table, day)).toBe('1,2,4,5,6,7,8,9,9,10,11');
   });
 
@@ -399,9 +403,9 @@ describe('counts', () => {
       const each = { ...facts, ...names, recipientDomain: `${i}.example` };
       counters.sent({ ...each, links: 1 });
       counters.book({ ...click, ...each, messageId: `${i}`, link: `${i}` }, 'people');
-      if (i % most === 0) await counters.flush();
+      if (i % most === 0) await settle(counters);
     }
-    await counters.flush();
+    await settle(counters);
     const bounds = { campaign: most, link: most, domain: 1000, day: 1 } as const;
     for (const [by, rows] of Object.entries(bounds) as [ReportBy, number][]) {
       const report = await counters.report({ by, since: day, until: day });
@@ -433,7 +437,7 @@ describe('counts', () => {
     await redis.cli('hset', `clickmilter:n:${day}`, ...(byPathway ?? []));
     await redis.cli('hset', `clickmilter:l:${day}`, ...(byLink ?? []).slice(4));
     store.counters.book({ ...click, messageId: 'm', link: 'Shop' }, 'people');
-    await store.counters.flush();
+    await settle(store.counters);
     const numbers = { clicks: 5, rawClicks: 4, peopleClicks: 1, automaticClicks: 0 };
     const keys = { day, campaign: 'c', pathway: 'p', link: 'Shop' };
     for (const campaign of [undefined, 'c']) {
@@ -496,7 +500,7 @@ describe('counts', () => {
     for (const at of [time, later]) {
       counters.book({ ...click, time: at, messageId: `${at}` }, 'people');
     }
-    await counters.flush();
+    await settle(counters);
     await redis.cli('set', `clickmilter:t:${day}:link`, 'foreign');
     await redis.cli('set', `clickmilter:l:${day}`, 'foreign');
     await redis.cli('hset', `clickmilter:n:${day}`, '["clicks","c","p"]', '5');
@@ -540,7 +544,7 @@ describe('forget', () => {
     const { messageId } = own.message;
     const click = { time: Date.now(), messageId, link: 'x', part: 'html', count: 1 } as const;
     store.counters.book(click, 'people');
-    await store.counters.flush();
+    await settle(store.counters);
 
     const steps: number[] = [];
     const found = await store.forget({
