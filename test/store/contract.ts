@@ -336,19 +336,19 @@ export function storeContract(open: () => Store, numRuns = 100): void {
       const appender = await open().events.openAppender();
       for (const link of [1, 2, 3, 4, 5]) {
         const click = exampleClick({ time: Date.now(), token: `${link}` }, { messageId });
-        await appender.record(envelope(draftOf(signs, click, `id-${link}`)));
+        await appender.record(envelope(draftOf(signs, click, `e-${link}`)));
       }
       await appender.close();
       const read: string[] = [];
       while (read.length < 5) read.push(...textsOf(await reader.next(10, 1_000)));
       await reader.close();
       expect(read.map((text) => JSON.parse(text).msys.track_event)).toEqual([
-        ...[1, 2, 3, 4].map((link) => ({ event_id: `id-${link}`, is_automatic: false })),
+        ...[1, 2, 3, 4].map((link) => ({ event_id: `e-${link}`, is_automatic: false })),
         {
-          event_id: 'id-5',
+          event_id: 'e-5',
           is_automatic: true,
           automation_reasons: ['many_links'],
-          reclassifies: ['id-1', 'id-2', 'id-3', 'id-4'],
+          reclassifies: ['e-1', 'e-2', 'e-3', 'e-4'],
         },
       ]);
     });
