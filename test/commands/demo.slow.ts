@@ -42,6 +42,18 @@ test('the demo shows the message before and after, a link followed, and the clic
   expect(text).toContain('302 Found\nLocation: https://www.example.com/guide/tulips\n');
   expect(text).toContain('"target_link_url": "https://www.example.com/guide/tulips"');
   expect(text).toContain('"rcpt_to": "ada@customer.example"');
+
+  // What the README shows of it, in this order; each … stands for more.
+  const readme = await readFile('README.md', 'utf8');
+  const [, shown = ''] = /plays the MTA and the reader:\n\n((?: {4}.*\n)+)/.exec(readme) ?? [];
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim().replace(/http:\/\/localhost:\d+\/[\w-]+/, 'LINK'));
+  for (const line of shown.replaceAll(/http:\/\/localhost:8080\/[\w-]+…/g, 'LINK').split('\n')) {
+    if (line.trim() === '…' || line === '') continue;
+    expect(lines).toContain(line.trim());
+    lines.splice(0, lines.indexOf(line.trim()) + 1);
+  }
 });
 
 test('with the engagement page, the demo fills it and ends with its address', async () => {
