@@ -5,7 +5,7 @@ import { describePlace } from '../service/listen.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 import { socketUnit, type UnitAddress } from './doctor-listeners.ts';
 import { examineMode } from './doctor-state.ts';
-import type { ServiceUser } from './service-user.ts';
+import type { SystemUser } from './service-user.ts';
 
 /** Where systemd listens for the page. */
 const UNIT = 'clickmilter-web.socket';
@@ -13,7 +13,7 @@ const UNIT = 'clickmilter-web.socket';
 /** Examines who could look at the engagement page. */
 export async function examinePage(
   { web }: Configuration,
-  user?: ServiceUser,
+  user?: SystemUser,
 ): Promise<readonly Finding[]> {
   const findings = new Findings('engagement page');
   if (web.listen.length === 0) {

@@ -20,6 +20,7 @@ import {
   seconds,
   written,
 } from './postfix-configuration.ts';
+import { refusedTo, systemUser } from './service-user.ts';
 
 const run = promisify(execFile);
 /** Where only this host can come in, as a content filter does with what it has seen. */
@@ -262,6 +263,13 @@ async function examineSockets(findings: Findings, config: Configuration): Promis
     if (!('path' in address)) continue;
     try {
       const { mode, uid, gid } = await stat(address.path);
+      const obstacle = await folderInTheWay(address.path);
+      if (obstacle !== undefined) {
+        findings.error(
+          `the user postfix cannot enter ${obstacle}, and so cannot reach ${address.path}: chmod a+x ${obstacle}`,
+        );
+        continue;
+      }
       const postfix = userId('postfix');
       const { stdout } = await run('id', ['-G', 'postfix']);
       const groups = stdout.trim().split(' ').map(Number);
@@ -275,4 +283,11 @@ async function examineSockets(findings: Findings, config: Configuration): Promis
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') findings.warning(reasonOf(error));
     }
   }
+}
+
+/** The folder above a socket that Postfix's user may not enter; found by root only. */
+async function folderInTheWay(path: string): Promise<string | undefined> {
+  const postfix = await systemUser('postfix');
+  const obstacle = postfix && (await refusedTo(postfix, [path])).get(path);
+  return obstacle === path ? undefined : obstacle;
 }

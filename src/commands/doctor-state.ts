@@ -4,7 +4,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
-import { type ServiceUser, unusableState } from './service-user.ts';
+import { type SystemUser, unusableState } from './service-user.ts';
 
 /** Less than a click and what a file system takes for itself. */
 const FULL_BYTES = 64 * 1024;
@@ -29,7 +29,7 @@ export async function readKeys(config: Configuration): Promise<SealKeys | undefi
  */
 export async function examineState(
   config: Configuration,
-  user?: ServiceUser,
+  user?: SystemUser,
 ): Promise<readonly Finding[]> {
   return [
     ...(user === undefined ? [] : await examineAccess(config, user)),
@@ -42,7 +42,7 @@ export async function examineState(
 /** Whether the user of the service can use what is in the folders of the state. */
 async function examineAccess(
   { stateDirectory, sealed, events }: Configuration,
-  user: ServiceUser,
+  user: SystemUser,
 ): Promise<readonly Finding[]> {
   const findings = new Findings('state');
   for (const place of new Set([stateDirectory, dirname(sealed.keyFile), events.journal])) {
@@ -61,7 +61,7 @@ async function examineAccess(
   return findings.list;
 }
 
-async function examineKeys(file: string, user?: ServiceUser): Promise<readonly Finding[]> {
+async function examineKeys(file: string, user?: SystemUser): Promise<readonly Finding[]> {
   const findings = new Findings('keys');
   let text: string;
   try {
@@ -109,7 +109,7 @@ export async function examineMode(
   findings: Findings,
   file: string,
   harm: string,
-  user?: ServiceUser,
+  user?: SystemUser,
 ) {
   const stats = await stat(file);
   const { mode, uid, gid } = stats;

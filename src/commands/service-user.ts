@@ -14,8 +14,8 @@ const UNIT = 'clickmilter-milter.service';
 const READ = ['tls_ca', 'tls_certificate', 'tls_key', 'pages', 'static_folder', 'token_file'];
 const run = promisify(execFile);
 
-/** The user of the service, which root can try files as. */
-export interface ServiceUser {
+/** A user that root can try files as. */
+export interface SystemUser {
   readonly name: string;
   readonly uid: number;
   readonly group: string;
@@ -25,20 +25,33 @@ export interface ServiceUser {
 /**
  * The user that systemd runs the service as.
  * @param file the configuration; the user is undefined where the units use another one, where there
- * are none, and where this process is not root and could not try anything as another user
+ * are none, and as in `systemUser`
  */
-export async function serviceUser(file: string): Promise<ServiceUser | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
+export async function serviceUser(file: string): Promise<SystemUser | undefined> {
   try {
     const asked = ['show', '--property=User', '--property=ExecStart', UNIT];
     const { stdout } = await run('systemctl', asked);
     const name = /^User=(.+)$/m.exec(stdout)?.[1];
     if (name === undefined || !stdout.includes(` ${resolve(file)} `)) return undefined;
+    return await systemUser(name);
+  } catch {
+    return undefined; // there is no systemd
+  }
+}
+
+/**
+ * Looks up a user by name.
+ * @returns undefined for a user that does not exist, and where this process is not root and could
+ * not try anything as that user
+ */
+export async function systemUser(name: string): Promise<SystemUser | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  try {
     const id = async (what: string) => (await run('id', [what, name])).stdout.trim();
     const [uid, group, gid] = await Promise.all([id('-u'), id('-gn'), id('-g')]);
     return { name, uid: Number(uid), group, gid: Number(gid) };
   } catch {
-    return undefined; // no systemd, or no such user
+    return undefined;
   }
 }
 
@@ -52,7 +65,7 @@ export async function accessProblems(
     nodes,
     root,
   }: Pick<Loaded, 'nodes' | 'root'> & { readonly config: Pick<Configuration, 'file'> },
-  user: ServiceUser | undefined,
+  user: SystemUser | undefined,
 ): Promise<readonly Problem[]> {
   if (user === undefined) return [];
   const files = [...new Set([config.file, ...nodes.flatMap(filesOf)])];
@@ -104,8 +117,8 @@ done`;
  * Tries paths as the user, since modes alone do not tell what access lists allow.
  * @returns of each path that the user cannot read, what is in the way: a folder above it, or itself
  */
-async function refusedTo(
-  user: ServiceUser,
+export async function refusedTo(
+  user: SystemUser,
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const tried = new Set(paths.flatMap(wayTo));
@@ -126,7 +139,7 @@ function wayTo(path: string): readonly string[] {
 }
 
 /** What the user of the service cannot use of a folder that it writes to. */
-export async function unusableState(user: ServiceUser, place: string): Promise<readonly string[]> {
+export async function unusableState(user: SystemUser, place: string): Promise<readonly string[]> {
   const folder = ['-type', 'd', '(', '!', '-writable', '-o', '!', '-executable', ')'];
   return asUser(user, 'find', place, '(', ...folder, '-o', '!', '-readable', ')', '-print0');
 }
@@ -136,7 +149,7 @@ export async function unusableState(user: ServiceUser, place: string): Promise<r
  * @returns the paths that it prints; none where setpriv(1) is missing
  */
 async function asUser(
-  { uid, gid }: ServiceUser,
+  { uid, gid }: SystemUser,
   ...command: readonly string[]
 ): Promise<readonly string[]> {
   const as = [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--'];

@@ -23,6 +23,7 @@ describe('Postfix, by its own postconf', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'doctor-postfix-'));
+    chmodSync(folder, 0o755);
     requireProgram('postconf', 'postfix');
     queue = join(folder, 'queue');
     mkdirSync(join(queue, 'clickmilter'), { recursive: true });
@@ -291,6 +292,16 @@ describe('Postfix, by its own postconf', () => {
       `error: the user postfix may not write to ${inside} (mode 660): File_Mode = 0660 and File_Group = postfix, or SocketGroup=postfix where systemd opens it`,
     ]);
     chmodSync(inside, 0o666);
+    expect(complaints(await examine(main, CHROOTED, inside))).toEqual([]);
+
+    const above = join(queue, 'clickmilter');
+    chmodSync(above, 0o700);
+    const [closed = '', ...others] = complaints(await examine(main, CHROOTED, inside));
+    expect(others).toEqual([]);
+    expect(closed).toBe(
+      `error: the user postfix cannot enter ${above}, and so cannot reach ${inside}: chmod a+x ${above}`,
+    );
+    execFileSync('sh', ['-euc', closed.replace(/^.*: chmod/, 'chmod')]);
     expect(complaints(await examine(main, CHROOTED, inside))).toEqual([]);
   });
 });
