@@ -71,7 +71,8 @@ export const DRAWN_POLICY = [
 ].join('; ');
 
 /**
- * Draws a skeleton as it was read back: a document with a badge on each tracked link.
+ * Draws a skeleton as it was read back: a document with a badge on each tracked link. It has no
+ * other control, and so is one itself: keys scroll it.
  * @param heatOf what the badge of a link says
  */
 export function draw(skeleton: string, heatOf: (place: Place) => Heat): string {
@@ -86,7 +87,7 @@ export function draw(skeleton: string, heatOf: (place: Place) => Heat): string {
 <html lang="en"><head><meta charset="utf-8"><title>Click map</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>${STYLE}</style></head>
-<body>${LEGEND}<main>${body.join('')}</main></body></html>
+<body>${LEGEND}<main tabindex="0" aria-label="Newsletter">${body.join('')}</main></body></html>
 `;
 }
 

@@ -67,7 +67,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   });
   const [version] = isRaw ? await store.previews.of(url.searchParams.get('campaign') ?? '') : [];
   const body = version
-    ? view.body.replace(/<main>.*<\/main>/s, `<main>${version.skeleton}</main>`)
+    ? view.body.replace(/<main[^>]*>.*<\/main>/s, `<main>${version.skeleton}</main>`)
     : view.body;
   const { 'content-length': _, 'content-security-policy': policy, ...headers } = view.headers;
   response
@@ -103,7 +103,7 @@ async function open<T>(
 /** What is in the document of the frame, as far as it could do harm. */
 const HARM = `[...document.querySelectorAll('*')].filter((element) =>
   !/^(a|abbr|address|article|b|blockquote|body|br|caption|center|code|div|em|font|footer|h[1-6]|head|header|hr|html|i|ins|del|li|main|meta|ol|p|pre|s|section|small|span|strike|strong|style|sub|sup|table|tbody|td|tfoot|th|thead|title|tr|u|ul)$/.test(element.tagName.toLowerCase()) ||
-  [...element.attributes].some(({ name }) => !/^(align|bgcolor|border|cellpadding|cellspacing|color|colspan|dir|height|rowspan|size|style|valign|width|data-link|data-label|data-image|class|title|aria-hidden|charset|content|name|lang)$/.test(name)) ||
+  [...element.attributes].some(({ name }) => !/^(align|bgcolor|border|cellpadding|cellspacing|color|colspan|dir|height|rowspan|size|style|valign|width|data-link|data-label|data-image|class|title|aria-hidden|aria-label|tabindex|charset|content|name|lang)$/.test(name)) ||
   ['fixed', 'absolute', 'sticky'].includes(getComputedStyle(element).position) && !element.matches('.badge') ||
   /url\\(/.test(getComputedStyle(element).backgroundImage)
 ).map((element) => element.outerHTML.slice(0, 200))`;

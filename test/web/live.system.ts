@@ -9,6 +9,8 @@ import { type Service, startService } from '../helpers/service.ts';
 // Clicks through the redirect of a running service, as they show in a real browser.
 
 const HOSTILE = `"><img src=x onerror=document.title='hit'><script>document.title='hit'</script>`;
+/** No line is broken in it. */
+const LONG_WORD = 'W'.repeat(250);
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
 let redis: Redis;
@@ -44,10 +46,11 @@ async function issue(campaign = HOSTILE): Promise<readonly string[]> {
   const name = HOSTILE.replaceAll('"', '&quot;').slice(0, 63);
   const anchors = Array.from(
     { length: 40 },
-    (_, n) => `<a href="https://shop.example/${n}" data-msys-linkname="${name}">${n}</a>\r\n`,
+    (_, n) =>
+      `<a href="https://shop.example/${n}/${LONG_WORD}" data-msys-linkname="${name}">${n}</a>\r\n`,
   );
   const api = JSON.stringify({ campaign_id: campaign });
-  const head = `Subject: ${HOSTILE}\r\nX-MSYS-API: ${api}\r\nContent-Type: text/html\r\n\r\n`;
+  const head = `Subject: ${HOSTILE}${LONG_WORD}\r\nX-MSYS-API: ${api}\r\nContent-Type: text/html\r\n\r\n`;
   const { message } = await client.send({ message: Buffer.from(`${head}${anchors.join('')}`) });
   await client.quit();
   const paths = [...message.toString().matchAll(/href="http:\/\/localhost(\/[^"]+)"/g)];
@@ -155,7 +158,7 @@ test('what strangers wrote is text, and nothing is a barrier', async () => {
   await visit(browser, live, {}, async ({ page, complaints }) => {
     await isConnected(page);
     const before = await count(page);
-    await click(HOSTILE);
+    await click(HOSTILE + LONG_WORD);
     await expect.poll(() => count(page)).toBe(before + 1);
     const row = (await page.locator('tbody tr').first().textContent()) ?? '';
     expect(row.split('<script>').length).toBeGreaterThan(2);

@@ -15,6 +15,8 @@ import { type Service, startService } from '../helpers/service.ts';
 
 const TOKEN = 'a-token-of-this-test';
 const HOSTILE = `"><img src=x onerror=document.title='hit'><script>document.title='hit'</script>`;
+/** No line is broken in it. */
+const LONG_WORD = 'W'.repeat(250);
 
 let redis: Redis;
 let service: Service;
@@ -43,7 +45,7 @@ ESMTP_Listener { click_tracking_enabled = on  tracking_domain = "localhost" }`);
     { length: 5 },
     (_, n) => `<a href="https://shop.example/${n}" data-msys-linkname="${name}">${n}</a>\r\n`,
   );
-  const head = `Subject: ${HOSTILE}\r\nContent-Type: text/html\r\n\r\n`;
+  const head = `Subject: ${HOSTILE}${LONG_WORD}\r\nContent-Type: text/html\r\n\r\n`;
   const { message } = await client.send({ message: Buffer.from(`${head}${anchors.join('')}`) });
   await client.quit();
   const paths = [...message.toString().matchAll(/href="http:\/\/localhost(\/[^"]+)"/g)];

@@ -183,6 +183,22 @@ test('the colours follow dark mode, and paper is light', async () => {
   });
 });
 
+test('on paper plots are as wide as that, and in the window as before', async () => {
+  await visit(browser, url, { colorScheme: 'dark' }, async ({ page }) => {
+    await page.waitForSelector('figure:nth-of-type(3) canvas');
+    const widths = 'plots.values().map(({ width }) => width).toArray()';
+    await page.evaluate(`import('/assets/plots.js').then(({ plots }) => {
+      window.widths = () => ${widths};
+      window.printed = [];
+      matchMedia('print').onchange = () => printed.push(window.widths());
+    })`);
+    const before = await page.evaluate<number[]>('widths()');
+    await page.pdf({ format: 'A4' });
+    expect(await page.evaluate('printed[0]')).toEqual([640, 640, 640]);
+    await expect.poll(() => page.evaluate('widths()')).toEqual(before);
+  });
+});
+
 test.each(['light', 'dark'] as const)(
   'nothing of it is a barrier in %s mode',
   async (colorScheme) => {

@@ -109,6 +109,18 @@ const CUT_OFF = `[...document.querySelectorAll('.table')].filter((box) => box.of
 const NAMES_OF = (inputs: { name?: string }[]) => inputs.map(({ name }) => name);
 const DRAWN = `[...document.querySelectorAll('figure.plot')].every((one) => one.querySelector('canvas'))`;
 
+const PAPER = `(({ backgroundColor, color }) => [backgroundColor, color])(getComputedStyle(document.body))`;
+/** Collects the controls that have had no focus yet, and those that did not show it. */
+const NOTE_FOCUS = `(() => {
+  const all = document.querySelectorAll('a[href], button, input, select, summary, iframe, [tabindex]');
+  window.controls = new Set([...all].filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.type !== 'hidden'));
+  window.unseen = [];
+  addEventListener('focusin', ({ target }) => {
+    controls.delete(target);
+    if (getComputedStyle(target).outlineStyle === 'none') unseen.push(target.outerHTML);
+  });
+})()`;
+
 /**
  * Tests that hold for each view.
  * @param at finds its path, as soon as it is needed
@@ -123,6 +135,36 @@ function looksGood(name: string, at: () => string, context: BrowserContextOption
       if (width >= 768) expect(await page.evaluate(CUT_OFF)).toEqual([]);
       expect(complaints).toEqual([]);
       if (PICTURES !== undefined) await writePicture(page, `${PICTURES}/${name}-${width}.webp`);
+    });
+  });
+
+  test('prints dark on white, without controls, as wide as paper', async () => {
+    // What A4 has within its margins.
+    const viewport = { width: 718, height: 1000 };
+    const dark = { ...context, viewport, colorScheme: 'dark' } as const;
+    await visit(browser, base + at(), dark, async ({ page, complaints }) => {
+      await page.waitForFunction(DRAWN);
+      await page.emulateMedia({ media: 'print' });
+      expect(await page.evaluate(OVERFLOW)).toBe(false);
+      expect(await page.locator(`:is(nav, form, button, summary):visible`).count()).toBe(0);
+      expect(await page.evaluate(PAPER)).toEqual(['rgb(255, 255, 255)', 'rgb(29, 33, 38)']);
+      expect(complaints).toEqual([]);
+    });
+  });
+
+  test('is used by keyboard alone: Tab reaches every control, and shows where it is', async () => {
+    const url = base + at();
+    await visit(browser, url, context, async ({ page, complaints }) => {
+      await page.waitForFunction(DRAWN);
+      await page.evaluate(NOTE_FOCUS);
+      const count = await page.evaluate<number>('controls.size');
+      // A date is several stops.
+      // The focus in a frame is no event here.
+      const left = () => page.evaluate('(controls.delete(document.activeElement), controls.size)');
+      for (let n = 0; n < 2 * count + 40 && (await left()); n++) await page.keyboard.press('Tab');
+      expect(await page.evaluate('[...controls].map((one) => one.outerHTML)')).toEqual([]);
+      expect(await page.evaluate('unseen')).toEqual([]);
+      expect(complaints).toEqual([]);
     });
   });
 

@@ -56,6 +56,8 @@ const MARK_WIDTH = 34;
 const WHOLE = [1, 2, 5].flatMap((step) => Array.from({ length: 12 }, (_, n) => step * 10 ** n));
 WHOLE.sort((a, b) => a - b);
 const HEIGHT = 240;
+/** The width on paper, which the window does not tell: there is room for it on A4 and on Letter. */
+const PAPER_WIDTH = 640;
 const BAR_HEIGHT = 30;
 /** Longer names are never shown whole. */
 const MAX_NAME = 100;
@@ -74,6 +76,7 @@ const COMPACT = new Intl.NumberFormat('en', { notation: 'compact' });
  */
 export function optionsOf(kind, table, canvas) {
   const style = getComputedStyle(canvas);
+  const width = matchMedia('print').matches ? PAPER_WIDTH : canvas.clientWidth;
   const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   const grid = { stroke: colour('--grid'), width: 1 };
   const axis = {
@@ -95,13 +98,13 @@ export function optionsOf(kind, table, canvas) {
     return bars ? barOf(name, own, colour('--panel')) : lineOf(name, own);
   });
   return {
-    width: canvas.clientWidth,
+    width,
     height: bars ? table.rows.length * BAR_HEIGHT + 40 : HEIGHT,
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { show: !bars }, y: false, x: !bars },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     series: [{}, ...(bars ? series.reverse() : series)],
-    ...(bars ? barPlot(table, canvas, axis, counts) : linePlot(kind, table, axis, counts)),
+    ...(bars ? barPlot(table, width, axis, counts) : linePlot(kind, table, axis, counts)),
   };
 }
 
@@ -170,13 +173,13 @@ function marksOfHours(plot) {
 /**
  * Bars that lie, so that there is room for their names.
  * @param {Table} table
- * @param {HTMLElement} canvas
+ * @param {number} width
  * @param {uPlot.Axis} axis
  * @param {uPlot.Axis} counts
  * @returns {Pick<uPlot.Options, 'scales' | 'axes'>}
  */
-function barPlot({ rows }, canvas, axis, counts) {
-  const room = Math.min(220, canvas.clientWidth * 0.4);
+function barPlot({ rows }, width, axis, counts) {
+  const room = Math.min(220, width * 0.4);
   const ruler = document.createElement('canvas').getContext('2d');
   if (ruler && axis.font) ruler.font = axis.font;
   const names = rows.map(({ label }) => shorten(ruler, label, room - 16));
