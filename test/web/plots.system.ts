@@ -135,6 +135,7 @@ test.each(WIDTHS)('at %d pixels each figure is drawn from its table', async (wid
     for (const series of ['people', 'automatic']) {
       for (const found of await pixels(page, series)) expect(found).toBeGreaterThan(50);
     }
+    expect((await pixels(page, 'messages'))[0]).toBeGreaterThan(50);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
     expect(await page.locator('details[open]').count()).toBe(0);
     expect(complaints).toEqual([]);

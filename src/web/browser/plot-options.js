@@ -234,7 +234,7 @@ function lineOf(name, colour) {
   const pale = (/** @type {number} */ part) =>
     `color-mix(in srgb, ${colour} ${part}%, transparent)`;
   if (name === 'messages') {
-    return { ...BAR, scale: 'messages', stroke: pale(60), fill: pale(25) };
+    return { ...BAR, scale: 'messages', stroke: colour, fill: pale(25) };
   }
   return { stroke: colour, width: 2, dash, ...(dash.length === 0 && { fill: pale(14) }) };
 }
