@@ -1,4 +1,5 @@
 import { isRecord, parseJson } from '../lib/values.ts';
+import { seconds } from '../link/fact.ts';
 import type { EventFields } from './events.ts';
 
 /**
@@ -34,10 +35,9 @@ export function timeOfEvent(text: string): number | undefined {
 
 /** When the link was followed, by the fields of its event. */
 export function timeIn(fields: EventFields): number | undefined {
-  const seconds = fields['timestamp'];
-  return typeof seconds === 'string' && /^\d{1,12}$/.test(seconds)
-    ? Number(seconds) * 1000
-    : undefined;
+  const { timestamp } = fields;
+  const time = typeof timestamp === 'string' && /^\d{1,12}$/.test(timestamp) && Number(timestamp);
+  return seconds.isValid(time) ? time * 1000 : undefined;
 }
 
 /** Bytes of events that are read at once, unless the reader asks for less. */

@@ -38,6 +38,8 @@ const PORTION = 10_000;
 const PORTION_BYTES = 8 * 1024 * 1024;
 /** Clicks that are booked in one turn of the event loop: readers who click now wait meanwhile. */
 const BOOKED_AT_ONCE = 100;
+/** Clicks that one event stands for: a worker answers far fewer in a second. */
+const MAX_REPEATS = 1_000_000;
 /** Events booked last, by id: one that comes again, as after an outage, is not booked again. */
 const REMEMBERED = 20_000;
 
@@ -253,6 +255,7 @@ function clickOf(fields: EventFields): CountedClick | undefined {
   const name = textOf(fields['target_link_name']);
   const link = name === undefined || name === RAW_URL ? textOf(fields['target_link_url']) : name;
   const messageId = textOf(fields['message_id']);
+  const count = countOf(fields['repeat_count']) ?? 1;
   const { part } = fields;
   if (time === undefined || link === undefined || messageId === undefined) return undefined;
   if (part !== 'text' && part !== 'html') return undefined;
@@ -262,7 +265,7 @@ function clickOf(fields: EventFields): CountedClick | undefined {
     link,
     part,
     position: countOf(fields['link_position']),
-    count: countOf(fields['repeat_count']) ?? 1,
+    count: count <= MAX_REPEATS ? count : 1,
     ...countedFactsOfEvent(fields),
   };
 }

@@ -173,4 +173,29 @@ describe.each(Object.keys(stores))('%s', (name) => {
     settle();
     await expect.poll(() => booked.length).toBe(3);
   });
+
+  test('numbers and times that no click has spoil no sums', async () => {
+    const { appender, booked, record, settle } = await setUp(0);
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const fields = { message_id: 'x', target_link_url: 'http://x/', part: 'html', timestamp };
+    const odd = [
+      { repeat_count: Number.MAX_SAFE_INTEGER },
+      { repeat_count: '999999999999999' },
+      { repeat_count: -1 },
+      { repeat_count: 1.5 },
+      { repeat_count: 20_000 },
+      { timestamp: '999999999999' },
+      { timestamp: '253402300799' },
+    ];
+    const lines = odd.map((own, n) =>
+      JSON.stringify({
+        msys: { track_event: { ...fields, is_automatic: true, event_id: `${n}`, ...own } },
+      }),
+    );
+    await appender.append(lines);
+    await record({});
+    settle();
+    await expect.poll(() => booked.length).toBe(7);
+    expect(booked.map(([{ count }]) => count)).toEqual([1, 1, 1, 1, 20_000, 1, 1]);
+  });
 });
