@@ -88,7 +88,7 @@ test('kill -9 under load, again and again: every click that was answered is in t
   const counted = async () => (await report.report({ by: 'day' })).total.clicks;
   await poll('all to be counted', async () => (await counted()) >= events.length, 30_000);
   expect(await counted()).toBe(events.length);
-});
+}, 240_000);
 
 describe('with Redis', () => {
   let redis: Redis;

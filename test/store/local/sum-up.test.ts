@@ -257,11 +257,11 @@ describe('a first view', () => {
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder);
       for (let n = 0; n < messages; n++) click(1, `m${n}`);
-      await counters.flush();
+      await settle(counters);
       await sumUp();
       click(0, 'm1');
       click(0, 'm9999');
-      await counters.flush();
+      await settle(counters);
       const report = new FileReport(folder, log.logger);
       const view = await bytesReadBy(async () => {
         const { total } = await report.report({ by: 'day' });
@@ -322,7 +322,7 @@ describe('sums that cannot be used', () => {
   test('damaged, cut or of another program: a log line, and their lines are read', async () => {
     await sumUp();
     for (const message of ['m1', 'm2', 'm9']) click(0, message);
-    await counters.flush();
+    await settle(counters);
     const before = await reportsOf(new FileReport(folder), some);
     const clicksBefore = await clicksOf('m1');
     const sums = (await listSums(folder)).map(({ path }) => path);
