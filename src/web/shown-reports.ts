@@ -88,12 +88,13 @@ export function shownRows(
   rows: readonly ReportRow[],
   detail: Detail,
 ): readonly ShownRow[] {
-  if (detail === 'full' || !HIDING.includes(by)) return rows;
+  const showKey = KEYS[by];
+  if (detail === 'full' || showKey === undefined) return rows;
   // Many targets have the same host, and parsing a URL is slow.
   const hosts = new Map<string, string>();
   const hostOf = (origin: string) => getOrMake(hosts, origin, () => shownHost(origin, detail));
   return rows.map((row): ShownRow => {
-    const key = shownKey(by, row, detail, hostOf);
+    const key = isNamed(row.key) ? showKey(row, { detail, hostOf }) : row.key;
     return key === row.key ? row : { ...row, key, counted: row.key };
   });
 }
@@ -109,26 +110,37 @@ const HIDES = {
   domain: `targets that people clicked in fewer than ${FEWEST_MESSAGES} messages show their host alone`,
 } as const;
 
-/** Breakdowns whose keys may tell who somebody is. */
-const HIDING: readonly ReportBy[] = ['link', 'position', 'tag'];
+/** What keys are shown by. */
+interface Limit {
+  readonly detail: Detail;
+  /** What is shown in place of the URL that begins so. */
+  hostOf(origin: string): string;
+}
 
-function shownKey(
-  by: ReportBy,
-  row: ReportRow,
-  detail: Detail,
-  hostOf: (origin: string) => string,
-): string {
-  const { key } = row;
-  if (!isNamed(key)) return key;
-  if (by === 'tag') return (row.messages ?? 0) >= FEWEST_MESSAGES ? key : NOT_SHOWN;
-  const place = by === 'link' ? { label: key } : parsePlace(key);
-  if (place === undefined) return NOT_SHOWN;
-  // Counts don't say whether it is the name of a link or its target.
-  const origin = ORIGIN.exec(place.label)?.[0];
-  const areManyPeople = detail === 'domain' && row.peopleUniqueClicks >= FEWEST_MESSAGES;
-  if (origin === undefined || areManyPeople) return key;
-  const label = hostOf(origin);
-  return 'part' in place ? placeKey({ ...place, label }) : label;
+/** Shows the keys of each breakdown; absent for those that tell nobody's name. */
+const KEYS: Readonly<Record<ReportBy, ((row: ReportRow, limit: Limit) => string) | undefined>> = {
+  campaign: undefined,
+  link: (row, limit) => shownLabel(row.key, row, limit),
+  position: (row, limit) => {
+    const place = parsePlace(row.key);
+    if (place === undefined) return NOT_SHOWN;
+    return placeKey({ ...place, label: shownLabel(place.label, row, limit) });
+  },
+  part: undefined,
+  pathway: undefined,
+  tag: ({ key, messages = 0 }) => (messages >= FEWEST_MESSAGES ? key : NOT_SHOWN),
+  // Shown or refused as a whole.
+  domain: undefined,
+  day: undefined,
+  hour: undefined,
+};
+
+/** @param label the name of a link, or else its target: counts don't say which of them it is */
+function shownLabel(label: string, row: ReportRow, { detail, hostOf }: Limit): string {
+  const origin = ORIGIN.exec(label)?.[0];
+  if (origin === undefined) return label;
+  const areMany = detail === 'domain' && row.peopleUniqueClicks >= FEWEST_MESSAGES;
+  return areMany ? label : hostOf(origin);
 }
 
 /** A URL up to its host and port. */
