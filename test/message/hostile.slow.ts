@@ -192,6 +192,86 @@ describe('time grows with the size, not with its square', () => {
   });
 });
 
+/** What patterns look for, and what they may try many ways to divide. */
+const PIECES = [
+  ...[
+    '[[',
+    '[[data-msys-',
+    'data-msys-a',
+    'data-msys-a=b',
+    'data-msys-a="',
+    ']]',
+    '{{',
+    '{%',
+    '%%a',
+  ],
+  ...['*|', '##', '#a:', '~a.', '$a', '<<', '[%', 'https:', 'http://', 'https://a.example/', 'a@'],
+  ...[
+    'mailto:',
+    '<',
+    '</',
+    '<a href="',
+    '<a href=http://',
+    '<base href="//',
+    '">',
+    '&',
+    '&#',
+    '<!--',
+  ],
+  ...[
+    '-->',
+    '<!--[if mso]>',
+    '<script>',
+    '<title>',
+    '<svg>',
+    '=?utf-8?q?',
+    '?=',
+    '-----BEGIN PGP ',
+  ],
+  ...[
+    "'",
+    '"',
+    ',',
+    ',;',
+    '.',
+    '-',
+    '_',
+    '0_',
+    '(',
+    '[',
+    ' ',
+    '\n',
+    '\n>',
+    '\xc3\xa4',
+    '\xe2\x80\x93',
+  ],
+];
+/** Below this no text of its size is slow. */
+const QUICK_MS = 25;
+
+describe('time grows with the size whatever is repeated', () => {
+  test.each(['text/plain', 'text/html', 'List-Unsubscribe'])('in %s', async (where) => {
+    const isHeader = where === 'List-Unsubscribe';
+    const cost = (first: string, repeated: string, size: number) => {
+      const text = `${first}${repeated.repeat(size / repeated.length)}x`;
+      const headers = isHeader
+        ? [...header('text/plain'), { name: where, value: text }]
+        : header(`${where}; charset=utf-8`);
+      const body = Buffer.from(isHeader ? 'https://a.example/' : text, 'latin1');
+      return costOf({ bytes: text.length, run: () => run(headers, body) });
+    };
+    for (const first of ['', ...PIECES]) {
+      for (const repeated of PIECES) {
+        if ((await cost(first, repeated, 20_000)).milliseconds < QUICK_MS) continue;
+        await expectGrowthWithBytes(['milliseconds'], async () => [
+          await cost(first, repeated, 5000),
+          await cost(first, repeated, 20_000),
+        ]);
+      }
+    }
+  });
+});
+
 test('no mutation of a message makes it throw, or touch what is no link', () => {
   const { headers, body } = newsletter({ size: 6000 });
   const mutation = fc.record({
