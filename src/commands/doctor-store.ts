@@ -4,6 +4,10 @@ import { noMetrics } from '../lib/metrics.ts';
 import type { SealKeys } from '../link/seal-keys.ts';
 import { openStore } from '../store/open-store.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
+import { KeptErrors } from './with-store.ts';
+
+/** An address that nobody has. */
+const NOBODY = 'doctor@clickmilter.invalid';
 
 /**
  * Examines the store: whether it answers, and whether links are safe in it.
@@ -14,7 +18,8 @@ export async function examineStore(
   keys?: SealKeys,
 ): Promise<readonly Finding[]> {
   const findings = new Findings('redis');
-  const store = await openStore(config, silent, noMetrics);
+  const kept = new KeptErrors(silent);
+  const store = await openStore(config, kept.logger, noMetrics);
   try {
     const { facts, failures, warnings, unknown } = await store.health(
       keys && { fingerprint: keys.fingerprint, host: config.events.nodeName },
@@ -22,6 +27,10 @@ export async function examineStore(
     for (const fact of facts) findings.ok(fact);
     for (const failure of failures) findings.error(failure);
     for (const warning of [...warnings, ...unknown]) findings.warning(warning);
+    // Reading them finds lines that are not valid.
+    await store.blocks.all();
+    await store.optOuts.hasAny([NOBODY]);
+    for (const error of kept.errors) findings.error(error);
   } catch (error) {
     findings.error(
       `${reasonOf(error)}: is it running, and is the redis stanza right? Until it answers, on_failure applies to mail`,

@@ -6,6 +6,7 @@ import { describeDecision } from '../config/describe-source.ts';
 import { jsonValue, writeValue } from '../config/write-value.ts';
 import { explainReason, type MessageReport } from '../filter/report.ts';
 import { Transaction } from '../filter/transaction.ts';
+import { reasonOf } from '../lib/logger.ts';
 import { printable, printableJson } from '../lib/printable.ts';
 import type { Decision } from '../scope/decide.ts';
 import type { Facts } from '../scope/facts.ts';
@@ -66,7 +67,7 @@ async function read(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw new CommandFailed(exitCode.usage, `cannot read the message: ${String(error)}`);
+    throw new CommandFailed(exitCode.usage, `cannot read the message: ${reasonOf(error)}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { reasonOf } from '../lib/logger.ts';
 import { printableName } from '../lib/printable.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
@@ -35,7 +36,7 @@ export async function openMessageFolder(folder: string): Promise<MessageFolder> 
   } catch (error) {
     const why = (await isFile(folder))
       ? 'is not a folder; a single message is read from standard input'
-      : String(error);
+      : reasonOf(error);
     throw new CommandFailed(exitCode.usage, `${folder}: ${why}`);
   }
   // The array grows during the loop.

@@ -8,7 +8,8 @@ import { configured } from './configured.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
 
 /**
- * Runs an action on the configured store.
+ * Runs an action on the configured store. Errors that did not end it, such as an invalid line of a
+ * file, are printed after it.
  * @param logger takes the warnings of the store
  * @throws CommandFailed if the configuration has errors (78) or the store is unavailable (69)
  */
@@ -17,11 +18,29 @@ export async function withStore(
   logger: Logger,
   action: (store: Store) => Promise<void>,
 ): Promise<void> {
-  const store = await openStore(configured(program), logger, noMetrics);
+  const kept = new KeptErrors(logger);
+  const store = await openStore(configured(program), kept.logger, noMetrics);
   try {
     await whileAvailable(() => action(store));
+    for (const error of kept.errors) process.stderr.write(`clickmilter: ${error}\n`);
   } finally {
     await store.close();
+  }
+}
+
+/** Keeps the errors that a store logs and goes on after. */
+export class KeptErrors {
+  readonly errors: string[] = [];
+  readonly logger: Logger;
+
+  /** @param logger takes all other lines */
+  constructor(logger: Logger) {
+    const error = (first: Fields | string, message = '') => {
+      const { place } = Object(first) as { readonly place?: unknown };
+      const text = typeof first === 'string' ? first : message;
+      this.errors.push(place === undefined ? text : `${place}: ${text}`);
+    };
+    this.logger = { ...logger, error };
   }
 }
 

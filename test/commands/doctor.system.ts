@@ -76,6 +76,28 @@ test('Redis that may lose links', async () => {
   ]);
 });
 
+test('a block list and opt-outs with invalid lines: doctor, block and optout report them', async () => {
+  const state = mkdtempSync(join(folder, 'state-'));
+  writeFileSync(join(state, 'blocked'), 'domain example.com\nnonsense\n');
+  writeFileSync(join(state, 'opt-outs'), 'nonsense\n');
+  const text = `state_directory = "${state}"`;
+  const [block, optOut] = [
+    `${state}/blocked:2: invalid line in block list, ignored: expected `,
+    `${state}/opt-outs:1: invalid line in the opt-outs, ignored`,
+  ];
+  expect(complaints(await examineStore(configurationOf(text)))).toEqual([
+    expect.stringContaining(`error: ${block}`),
+    `error: ${optOut}`,
+  ]);
+  const file = join(state, 'clickmilter.conf');
+  writeFileSync(file, text);
+  const blocks = await runCli(['-c', file, 'block']);
+  expect(blocks.stdout.toString()).toBe('domain example.com\n');
+  expect(blocks.stderr).toContain(`clickmilter: ${block}`);
+  const optOuts = await runCli(['-c', file, 'optout', '--list']);
+  expect(optOuts).toMatchObject({ code: 0, stderr: `clickmilter: ${optOut}\n` });
+});
+
 describe('keys', () => {
   const examine = async (state: string) =>
     complaints(await examineState(configurationOf(`state_directory = "${state}"`)));

@@ -84,8 +84,30 @@ export class BlockListFile implements EditableBlockList {
   }
 
   async all(): Promise<readonly Ruling[]> {
-    const { lines } = await this.#list();
-    return lines.flatMap((line) => parseRuling(...splitRulingLine(line)) ?? []).sort(byKey);
+    return this.#parse((await this.#list()).lines).sort(byKey);
+  }
+
+  /** The rulings of the lines. Invalid lines are logged. */
+  #parse(lines: readonly string[]): Ruling[] {
+    const rulings: Ruling[] = [];
+    let invalid = 0;
+    for (const [index, line] of lines.entries()) {
+      const ruling = parseRuling(...splitRulingLine(line));
+      if (ruling !== undefined) rulings.push(ruling);
+      else if (line !== '' && !line.startsWith('#') && ++invalid <= MAX_NAMED) {
+        this.#logger.error(
+          { place: `${this.#path}:${index + 1}`, line: line.slice(0, MAX_SHOWN) },
+          `invalid line in block list, ignored: expected ${FORMS}`,
+        );
+      }
+    }
+    if (invalid > MAX_NAMED) {
+      this.#logger.error(
+        { place: this.#path, lines: invalid - MAX_NAMED },
+        'further invalid lines in block list, ignored',
+      );
+    }
+    return rulings;
   }
 
   /** A text that differs after each change of the file, and where its state cannot be read. */
@@ -102,25 +124,7 @@ export class BlockListFile implements EditableBlockList {
 
   async #read(): Promise<void> {
     try {
-      const rulings: Ruling[] = [];
-      let invalid = 0;
-      for (const [index, line] of (await this.#list()).lines.entries()) {
-        const ruling = parseRuling(...splitRulingLine(line));
-        if (ruling !== undefined) rulings.push(ruling);
-        else if (line !== '' && !line.startsWith('#') && ++invalid <= MAX_NAMED) {
-          this.#logger.error(
-            { place: `${this.#path}:${index + 1}`, line: line.slice(0, MAX_SHOWN) },
-            `invalid line in block list, ignored: expected ${FORMS}`,
-          );
-        }
-      }
-      if (invalid > MAX_NAMED) {
-        this.#logger.error(
-          { place: this.#path, lines: invalid - MAX_NAMED },
-          'further invalid lines in block list, ignored',
-        );
-      }
-      this.#set = new BlockSet(rulings);
+      this.#set = new BlockSet(this.#parse((await this.#list()).lines));
       this.#failure = '';
     } catch (error) {
       const { message } = error as Error;
