@@ -13,8 +13,8 @@ export type LinkArgument =
 const TOKEN = /^[\w-]{20,}$/;
 
 /**
- * A token, a tracked URL (which ends in a token, sublink or not), a message id, or any other http
- * or https URL.
+ * A token, a tracked URL (whose path ends in a token, sublink or not), a message id, or any other
+ * http or https URL.
  * @returns undefined for any other text
  */
 export function parseLinkArgument(text: string): LinkArgument | undefined {
@@ -22,9 +22,10 @@ export function parseLinkArgument(text: string): LinkArgument | undefined {
   if (isToken(text)) return { kind: 'token', token: text };
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const { pathname, host } = new URL(text);
-  const path = pathname.replace(/\/$/, ''); // as some programs add one
-  const last = path.slice(path.lastIndexOf('/') + 1);
-  return isToken(last) ? { kind: 'token', token: last, host } : { kind: 'url', url: text };
+  const path = pathname.replace(/\/+$/, ''); // as some programs add one
+  // Behind the token there may be a bracket, or what else was copied with the URL.
+  const [token = ''] = /^[\w-]*/.exec(path.slice(path.lastIndexOf('/') + 1)) ?? [];
+  return isToken(token) ? { kind: 'token', token, host } : { kind: 'url', url: text };
 }
 
 function isToken(text: string): boolean {
