@@ -1,8 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
+import { DAY_MS, dayOf } from '../../../src/lib/days.ts';
 import { silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
+import { SealKeyFile } from '../../../src/link/seal-key-file.ts';
+import { createSealedLinks } from '../../../src/link/sealed-links.ts';
 import { createLocalStore } from '../../../src/store/local/store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { eventsDefaults } from '../../helpers/option-defaults.ts';
@@ -14,7 +17,16 @@ import { Rounds } from '../rounds.ts';
 
 /** Milliseconds that a view may take. */
 const AT_MOST = 300;
-const VIEWS = { overview: '/', campaign: '/campaign?campaign=Newsletter%200' } as const;
+/** The address of each view, with a link of the oldest message. */
+const VIEWS: Readonly<Record<string, (link: string) => string>> = {
+  overview: () => '/',
+  campaign: () => '/campaign?campaign=Newsletter%200',
+  // Of all breakdowns of a year, the one with the most rows.
+  rows: () => `/rows?by=campaign&since=${dayOf(Date.now() - 364 * DAY_MS)}`,
+  message: (link) => `/message?find=${link}`,
+  live: () => '/live',
+};
+const DOMAIN = 'click.example.com';
 /** Views of a page that has answered before. */
 const LATER = 9;
 
@@ -51,11 +63,14 @@ export const reports: Part = {
 
 async function compare(bench: Bench, where: string, { open, settings }: Backend): Promise<Row[]> {
   const many = bench.options.quick ? 10 : 1_000;
-  await count(open('one'), 1);
-  await count(open('year'), many);
+  const links = {
+    one: await count(bench, open('one'), 1),
+    year: await count(bench, open('year'), many),
+  };
   const rows: Row[] = [];
-  for (const [view, path] of Object.entries(VIEWS)) {
-    const measure = (name: string) => timesOf(bench, name, settings(name), path);
+  for (const [view, pathOf] of Object.entries(VIEWS)) {
+    const measure = (name: keyof typeof links) =>
+      timesOf(bench, name, settings(name), pathOf(links[name]));
     const rounds = await Rounds.run(bench.options.rounds, {
       one: () => measure('one'),
       year: () => measure('year'),
@@ -82,11 +97,28 @@ async function compare(bench: Bench, where: string, { open, settings }: Backend)
   return rows;
 }
 
-/** Counts a year, and sums it up as the role events does. */
-async function count(store: Store, campaigns: number): Promise<void> {
+/**
+ * Counts a year, and sums it up as the role events does.
+ * @returns the token of a link in the oldest message, which was clicked
+ */
+async function count(bench: Bench, store: Store, campaigns: number): Promise<string> {
   await countYear(store.counters, campaigns);
   await store.counters.sumUp(new AbortController().signal);
+  const keys = await SealKeyFile.open(join(bench.dir, 'keys'));
+  const sealed = createSealedLinks(keys.keys, () => [DOMAIN]);
+  const issued = (store.issuer ?? sealed.issuer).issue({
+    messageId: `${campaigns - 1}-1`.padStart(16, 'M'),
+    injectionTime: Math.floor((Date.now() - 365 * DAY_MS) / 1000),
+    expires: Math.floor((Date.now() + DAY_MS) / 1000),
+    domain: DOMAIN,
+    recipients: ['someone@d1.example'],
+  });
+  const link = { target: 'https://shop.example/', part: 'html', name: 'Link 1' } as const;
+  const token = issued.token(link);
+  await issued.commit();
   await store.close();
+  if (typeof token !== 'string') throw new Error('the link was not tracked');
+  return token;
 }
 
 /**
@@ -114,7 +146,7 @@ async function timesOf(bench: Bench, name: string, settings: string, path: strin
 
 function confOf(bench: Bench, name: string, settings: string, socket: string): string {
   const file = join(bench.dir, `${name}-page.conf`);
-  const page = `Web_Listener { Listen "${socket}" { } }`;
+  const page = `ESMTP_Listener { tracking_domain = "${DOMAIN}" }\nWeb_Listener { Listen "${socket}" { } }`;
   writeFileSync(file, `state_directory = "${bench.dir}"\n${settings}\n${page}\n`);
   return file;
 }
