@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { DAY_MS, HOUR_MS, timeOf } from '../lib/days.ts';
+import { getOrMake } from '../lib/values.ts';
 import type { ReportBy, ReportRow } from '../store/counters.ts';
 import { isNamed } from '../store/engagement.ts';
 import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
@@ -126,9 +127,13 @@ function change({ value, before }: Figure, kind: Kind, rowsBefore: string): Cont
 function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Row[]): Html | false {
   const rows = withoutGaps(by, selection, counted);
   if (rows.length === 0) return false;
+  // The hours of a day share theirs.
+  const addresses = new Map<string, string>();
   const rowsAt = (of: ReportBy, { key }: Row) => {
     const day = key.slice(0, 10);
-    return addressOf('/rows', { by: of, ...selection, since: day, until: day });
+    return getOrMake(addresses, `${of} ${day}`, () =>
+      addressOf('/rows', { by: of, ...selection, since: day, until: day }),
+    );
   };
   return plot({
     kind: 'time',

@@ -124,17 +124,32 @@ describe('the overview', () => {
   });
 });
 
-test('hours that an earlier release did not count are not drawn', async () => {
+/** The timeline of hours in which nothing was counted. */
+function drawnHours(period: { readonly since: string; readonly until: string }, keys: string[]) {
   const row = { count_clicked: 0, count_raw_clicked: 0, count_unique_clicked: 0 };
   const people = { people_clicked: 0, people_raw_clicked: 0, people_unique_clicked: 0 };
-  const hours = ['(unknown)', '2026-03-10T11'].map((key) => {
+  const hours = keys.map((key) => {
     return { key, ...row, ...people, automatic_clicked: 0, unknown_clicked: 0 };
   });
   const figure = { value: 0, before: 0 };
-  const period = { since: '2026-03-09', until: '2026-03-10' };
   const figures = { messages: figure, people_unique_clicked: figure, rate: figure };
   const summary = { ...period, ...figures, automatic_share: figure, before: period, unreadable: 0 };
-  const drawn = timelines(period, { ...summary, days: [], hours }).toString();
+  return timelines(period, { ...summary, days: [], hours }).toString();
+}
+
+test('the hours of a day share the address of their rows, which is made once', () => {
+  const made = vi.spyOn(URLSearchParams.prototype, 'toString');
+  const drawn = drawnHours({ since: '2026-02-25', until: '2026-03-10' }, ['2026-02-25T00']);
+  const calls = made.mock.calls.length;
+  made.mockRestore();
+  const rows = drawn.match(/<time /g) ?? [];
+  expect(rows.length).toBeGreaterThan(13 * 24);
+  expect(calls).toBeLessThan(20);
+});
+
+test('hours that an earlier release did not count are not drawn', async () => {
+  const period = { since: '2026-03-09', until: '2026-03-10' };
+  const drawn = drawnHours(period, ['(unknown)', '2026-03-10T11']);
   expect(drawn.match(/<time [^>]+>/g)).toEqual([
     '<time datetime="2026-03-10T11:00Z">',
     '<time datetime="2026-03-10T12:00Z">',
