@@ -146,7 +146,10 @@ const NAME = 'data-msys-[a-z-]{1,30}';
 const VALUE = `["“”„]([^"“”„]{0,500})["“”]|['‘’‚]([^'‘’‚]{0,500})['‘’]|([^\\s"'\\]]{1,500})`;
 const ATTRIBUTE = `(${NAME})(?:${BLANK}=${BLANK}(?:${VALUE}))?`;
 const QUOTED = `"[^"]{0,500}"|'[^']{0,500}'`;
-/** Names and values without quotes end where they can: all other ways to divide a text would be tried. */
+/**
+ * Names, and values without quotes, are as long as they can be. Otherwise each way to divide a text
+ * would be tried.
+ */
 const WHOLE_NAME = `${NAME}(?![a-z-])`;
 const UNQUOTED = `[^\\s"'\\]]{1,500}(?![^\\s"'\\]])`;
 /** A mark as documented, which may run over line ends; or a misspelt mark within a line. */

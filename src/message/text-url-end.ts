@@ -180,7 +180,7 @@ function isReadWhole(written: string): boolean {
     (behindAddress !== undefined && LINK_WITHIN.test(behindAddress)) ||
     (behindAddress === undefined && !AUTHORITY.test(url.slice(0, LONGEST_AUTHORITY))) ||
     (/[/?#]/.test(url) && DROPPED.test(url.slice(-2))) ||
-    NOTE_AT_END.test(url) ||
+    SUPERSCRIPT_AT_END.test(url) ||
     !areBalanced(url)
   );
 }
@@ -201,7 +201,7 @@ const LONGEST_AUTHORITY = 700;
 const DROPPED = /(?:(?!\u200c|\u200d)[^\p{L}\p{N}\p{M}_/=&#)])$/u;
 
 /** A superscript or fraction such as `²`, which Android drops at the end. */
-const NOTE_AT_END = /\p{No}$/u;
+const SUPERSCRIPT_AT_END = /\p{No}$/u;
 
 function areBalanced(url: string): boolean {
   let depth = 0;
