@@ -5,6 +5,7 @@ import { describePlace } from '../service/listen.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 import { socketUnit, type UnitAddress } from './doctor-listeners.ts';
 import { examineMode } from './doctor-state.ts';
+import { RUN_AS } from './exit-code.ts';
 import type { SystemUser } from './service-user.ts';
 
 /** Where systemd listens for the page. */
@@ -35,7 +36,7 @@ export async function examinePage(
   if (web.tokenFile !== undefined) {
     const harm = 'can look, and block, unblock and retarget links';
     await examineMode(findings, web.tokenFile, harm, user).catch((error) =>
-      findings.error(`${reasonOf(error)}: run this as root, or as the user of the service`),
+      findings.error(`${reasonOf(error)}: ${RUN_AS}`),
     );
   }
   return findings.list;

@@ -4,6 +4,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
+import { RUN_AS } from './exit-code.ts';
 import { type SystemUser, unusableState } from './service-user.ts';
 
 /** Less than a click and what a file system takes for itself. */
@@ -68,7 +69,7 @@ async function examineKeys(file: string, user?: SystemUser): Promise<readonly Fi
     text = await readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      findings.error(`${reasonOf(error)}: run this as root, or as the user of the service`);
+      findings.error(`${reasonOf(error)}: ${RUN_AS}`);
     } else if (await exists(`${file}.made`)) {
       findings.error(
         `${file} is missing, and with it every sealed link: restore it from the backup`,

@@ -11,6 +11,9 @@ export const exitCode = {
   configuration: 78, // EX_CONFIG
 } as const;
 
+/** The remedy for files that the user of a command may not read. */
+export const RUN_AS = 'run this as root, or as the user of the service';
+
 /** Ends the command with a message and an exit code. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
@@ -35,7 +38,7 @@ export function describeFailure(error: unknown): CommandFailed {
     return new CommandFailed(internal, `internal error: ${reason}`);
   }
   const refused = ['EACCES', 'EPERM'].includes(String(codeOf(error)));
-  const remedy = refused ? ': run this as root, or as the user of the service' : '';
+  const remedy = refused ? `: ${RUN_AS}` : '';
   return new CommandFailed(unavailable, `${printable(error.message)}${remedy}`);
 }
 

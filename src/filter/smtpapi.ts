@@ -2,6 +2,7 @@ import { isRecord, parseJson } from '../lib/values.ts';
 import { decodeEncodedWords } from '../message/header-fields.ts';
 import {
   boundMetadata,
+  boundNames,
   boundTags,
   isCampaignId,
   MAX_CAMPAIGN_ID_LENGTH,
@@ -20,10 +21,6 @@ export const SMTPAPI = 'x-msys-api';
  * first 60000 bytes of a field, up to the end of a line, and a line has at most 2048 bytes.
  */
 const MAY_BE_CUT = 57_900;
-
-/** How many unsupported fields a log line names, and how long their names may be. */
-const MAX_NAMES = 20;
-const MAX_NAME_LENGTH = 40;
 
 /** A value that Momentum would not accept. The message follows the reply code. */
 class Invalid extends Error {}
@@ -160,7 +157,7 @@ function namesNotDone(
       .filter(([name]) => name !== 'click_tracking')
       .map(([name]) => `options.${name}`),
   ];
-  return names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
+  return boundNames(names);
 }
 
 function leftOut(field: string, right: string, how = ''): string {

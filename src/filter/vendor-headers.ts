@@ -1,6 +1,11 @@
 import { isRecord, parseJson } from '../lib/values.ts';
 import { decodeEncodedWords } from '../message/header-fields.ts';
-import { boundTags, isCampaignId, MAX_CAMPAIGN_ID_LENGTH } from '../scope/context-variables.ts';
+import {
+  boundNames,
+  boundTags,
+  isCampaignId,
+  MAX_CAMPAIGN_ID_LENGTH,
+} from '../scope/context-variables.ts';
 import type { Vendor } from '../scope/tracking-options.ts';
 
 /** What header fields of other vendors ask for, while they are read. */
@@ -77,9 +82,8 @@ export const VENDOR_HEADERS: Readonly<Record<Vendor, VendorHeaders>> = {
 
 const ASKED = ['clickTracking', 'clickTrackingParts', 'campaignId', 'tags'] as const;
 
-/** Not done, and named so in the log line: characters of a name, and how many names. */
-const MAX_NAME_LENGTH = 40;
-const MAX_NAMES = 20;
+/** Words, tags or members of one header that are read. */
+const MAX_WORDS = 20;
 
 /**
  * Reads the fields of these vendors' headers.
@@ -107,12 +111,11 @@ export function readVendorHeaders(
       if (expected !== undefined) problems.add(`${name} ignored: it must be ${expected}`);
     }
   }
-  const names = [...new Set(wishes.notDone.map((name) => name.slice(0, MAX_NAME_LENGTH)))];
   return {
     ...wishes,
     tags: [...boundTags(wishes.tags)],
     problems: [...problems],
-    notDone: names.slice(0, MAX_NAMES),
+    notDone: [...boundNames([...new Set(wishes.notDone)])],
   };
 }
 
@@ -141,7 +144,7 @@ function tags(name: string, split: (value: string) => readonly string[]): Vendor
     name,
     read(value, wishes) {
       for (const tag of split(value)) {
-        if (tag.trim() !== '' && wishes.tags.length < MAX_NAMES) wishes.tags.push(tag.trim());
+        if (tag.trim() !== '' && wishes.tags.length < MAX_WORDS) wishes.tags.push(tag.trim());
       }
       return undefined;
     },
@@ -163,7 +166,7 @@ function readXMcTrack(value: string, wishes: VendorWishes): string | undefined {
     clicks_textonly: TEXT,
   };
   wishes.clickTracking = false;
-  for (const word of value.toLowerCase().split(',', MAX_NAMES)) {
+  for (const word of value.toLowerCase().split(',', MAX_WORDS)) {
     const kind = word.trim();
     if (Object.hasOwn(clicks, kind)) Object.assign(wishes, clicks[kind]);
     else if (kind !== '') wishes.notDone.push(`X-MC-Track ${kind}`);
@@ -183,7 +186,7 @@ function readXSmtpapi(value: string, wishes: VendorWishes): string | undefined {
   }
   const { category, filters, ...others } = fields;
   const categories = Array.isArray(category) ? category : [category];
-  for (const tag of categories.slice(0, MAX_NAMES)) {
+  for (const tag of categories.slice(0, MAX_WORDS)) {
     if (typeof tag === 'string' && tag !== '') wishes.tags.push(tag);
   }
   const { clicktrack, ...otherFilters } = isRecord(filters) ? filters : {};
@@ -200,7 +203,7 @@ function readXSmtpapi(value: string, wishes: VendorWishes): string | undefined {
 }
 
 function namesIn(fields: object): readonly string[] {
-  return Object.keys(fields).slice(0, MAX_NAMES);
+  return Object.keys(fields).slice(0, MAX_WORDS);
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -46,7 +46,7 @@ const MAX_PATH = 8192;
 
 /**
  * Answers every request of an HTTP server.
- * @throws TypeError for an entry of trustedProxies that is none
+ * @throws TypeError for an entry of trustedProxies that is not an address or network
  */
 export function createRedirect(options: RedirectOptions): RequestListener {
   const { optOuts, clicks, staticFolder, checkHost, trustedProxies, respectGpc } = options;

@@ -53,6 +53,11 @@ export function boundTags(tags: readonly string[]): readonly string[] {
   return tags.slice(0, MAX_TAGS);
 }
 
+/** Names of fields without effect, as a log line has them: at most 20, each of up to 40 characters. */
+export function boundNames(names: readonly string[]): readonly string[] {
+  return names.slice(0, 20).map((name) => name.slice(0, 40));
+}
+
 /** The longest expiry of a link in seconds: 68 years, the maximum of a 32-bit counter. */
 export const MAX_LINK_EXPIRY = 2 ** 31 - 1;
 

@@ -39,6 +39,3 @@ export function timeIn(fields: EventFields): number | undefined {
   const time = typeof timestamp === 'string' && /^\d{1,12}$/.test(timestamp) && Number(timestamp);
   return seconds.isValid(time) ? time * 1000 : undefined;
 }
-
-/** Bytes of events that are read at once, unless the reader asks for less. */
-export const READ_BYTES = 1024 * 1024;

@@ -101,6 +101,9 @@ export interface SignSettings {
   readonly automaticWithinMs: number;
 }
 
+/** Bytes of events that are read at once, unless the reader asks for less. */
+export const READ_BYTES = 1024 * 1024;
+
 /** Reads every event, independently of other readers. */
 export interface EventReader {
   /**
@@ -143,7 +146,10 @@ export interface EventConsumer extends EventReader {
   backlog(): Promise<Backlog>;
 }
 
-/** A right that one process at a time has. It ends some seconds after its holder fell silent. */
+/** How long the holder of a lease may be silent. */
+export const LEASE_MS = 10_000;
+
+/** A right that one process at a time has. It ends LEASE_MS after its holder fell silent. */
 export interface Lease {
   /** Takes the right, or keeps it. @returns whether this process has it */
   hold(): Promise<boolean>;

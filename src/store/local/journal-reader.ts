@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
-import { fieldsOfEvent, READ_BYTES } from '../event-line.ts';
+import { fieldsOfEvent } from '../event-line.ts';
 import type { StoredEvent, StreamReader } from '../events.ts';
+import { READ_BYTES } from '../events.ts';
 import {
   isAbandoned,
   type JournalFile,

@@ -1,5 +1,6 @@
-import { READ_BYTES, timeOfEvent } from '../event-line.ts';
+import { timeOfEvent } from '../event-line.ts';
 import type { StoredEvent } from '../events.ts';
+import { READ_BYTES } from '../events.ts';
 import { type JournalKind, journalFiles, type SizedFile } from './journal-file.ts';
 import { eventIn } from './journal-reader.ts';
 import { readLines } from './line-reader.ts';

@@ -3,10 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { locked, makeFolder, removeFile, replaceFile } from '../../lib/files.ts';
 import { parseJson } from '../../lib/values.ts';
-import type { Lease } from '../events.ts';
-
-/** How long a holder may be silent. */
-const LEASE_MS = 10_000;
+import { LEASE_MS, type Lease } from '../events.ts';
 
 /** A lease in a file beside the journal, which names its holder and when it ends. */
 export class FileLease implements Lease {

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { READ_BYTES } from '../event-line.ts';
+import { READ_BYTES } from '../events.ts';
 
 /** A whole line of a file, and the offset at which the next one begins. */
 export interface Line {

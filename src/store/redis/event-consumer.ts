@@ -1,6 +1,6 @@
 import { firstWithin } from '../../lib/first-within.ts';
-import { READ_BYTES } from '../event-line.ts';
 import type { Backlog, ConsumerName, EventConsumer, StoredEvent } from '../events.ts';
+import { READ_BYTES } from '../events.ts';
 import { LONGEST_BLOCK_MS, type RedisClient, SHORTEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
 import { isOfOtherType } from './count-fields.ts';

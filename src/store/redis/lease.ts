@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Lease } from '../events.ts';
+import { LEASE_MS, type Lease } from '../events.ts';
 import type { RedisConnection } from './connection.ts';
-
-/** How long a holder may be silent. */
-const LEASE_MS = 10_000;
 
 /** A lease in Redis: a key that expires, with the name of its holder. */
 export class RedisLease implements Lease {
