@@ -1,5 +1,4 @@
 import type { Answer } from './answer.ts';
-
 import type {
   Action,
   ConnectInfo,
@@ -13,7 +12,7 @@ import { ModificationQueue } from './modification.ts';
 import type { Limits, MessageLimit } from './options.ts';
 import { checkHeader, checkIndex, checkLines } from './validate.ts';
 
-/** Implements what hooks receive: one SMTP session, and one message of it. */
+/* The objects that hooks receive: one SMTP session, and one message of it. */
 
 let lastId = 0;
 

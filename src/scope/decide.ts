@@ -64,7 +64,7 @@ export interface Decision {
   readonly problems: readonly string[];
   /** Fields of X-MSYS-API that clickmilter does not implement. */
   readonly notDone: readonly string[];
-  /** The same of headers of other vendors. */
+  /** Header fields of other vendors, and parts of them, that clickmilter does not implement. */
   readonly notDoneHeaders: readonly string[];
   /** The source of each option, and of each field of the message that is set. */
   reasons(): ReadonlyMap<string, Reason>;

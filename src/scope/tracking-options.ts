@@ -3,10 +3,10 @@ import type { Matcher } from './pattern-matcher.ts';
 /** The fate of a message when the link store is unavailable. */
 type OnFailure = 'accept' | 'tempfail' | 'seal';
 
-/** Whose X-MSYS-API headers are honoured; `authenticated` means that the MTA reports a login. */
 /** Vendors whose per-message headers may be honoured. */
 export type Vendor = 'mailgun' | 'postmark' | 'sendgrid' | 'mandrill' | 'mailjet';
 
+/** Whose X-MSYS-API headers are honoured; `authenticated` means that the MTA reports a login. */
 type AcceptXMsysApi = 'authenticated' | 'any' | 'none';
 
 /**

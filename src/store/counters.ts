@@ -135,10 +135,13 @@ export interface ReportRow {
   readonly rawClicks: number;
   /** Momentum's count_unique_clicked: messages of which at least one link was clicked. */
   readonly uniqueClicks: number;
-  /** The same three, of people's clicks only. */
+  /** Clicks of people. */
   readonly peopleClicks: number;
+  /** Links that people clicked at least once, each counted once per message. */
   readonly peopleRawClicks: number;
+  /** Messages of which people clicked at least one link. */
   readonly peopleUniqueClicks: number;
+  /** Clicks of programs. */
   readonly automaticClicks: number;
 }
 

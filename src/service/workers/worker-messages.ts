@@ -10,8 +10,8 @@ export type ToWorker =
    */
   | { readonly clickmilter: 'finish' }
   /**
-   * The same, but without the primary: the worker closes the channel as soon as it has stopped
-   * listening.
+   * Finish as above without the primary, which ends: the worker closes the channel as soon as it
+   * has stopped listening.
    */
   | { readonly clickmilter: 'leave' }
   | {
