@@ -17,11 +17,14 @@ const CONTROL_UNITS = [
   'clickmilter-redirect-control.socket',
   'clickmilter-web-control.socket',
 ] as const;
+const MILTER_UNIT = 'clickmilter-milter.socket';
 const run = promisify(execFile);
 
 /** Examines whether the service answers where the configuration says. */
 export async function examineListeners(config: Configuration): Promise<readonly Finding[]> {
   const findings = new Findings('service');
+  const elsewhere = await milterElsewhere(config);
+  if (elsewhere !== undefined) findings.error(elsewhere);
   for (const address of config.milter.listen) {
     const place = `the milter, ${describePlace(address)},`;
     try {
@@ -29,7 +32,7 @@ export async function examineListeners(config: Configuration): Promise<readonly 
       await client.quit();
       findings.ok(`${place} negotiates version ${client.agreed.version} of the protocol`);
     } catch (error) {
-      findings.error(`${place} ${silence(error, 'clickmilter-milter.socket')}`);
+      if (elsewhere === undefined) findings.error(`${place} ${silence(error, MILTER_UNIT)}`);
     }
   }
   for (const [address, unit] of await controlListeners(config)) {
@@ -53,6 +56,20 @@ export async function examineListeners(config: Configuration): Promise<readonly 
     }
   }
   return findings.list;
+}
+
+/**
+ * Whether systemd listens for the milter, and at none of the addresses of the configuration, which
+ * the socket replaces.
+ * @returns what is wrong, and what to do
+ */
+export async function milterElsewhere({ milter }: Configuration): Promise<string | undefined> {
+  const { isActive, addresses } = await socketUnit(MILTER_UNIT);
+  const all = (one: string) => one.replace('[::]:', '*:');
+  const configured = milter.listen.map(describePlace);
+  const opened = addresses.map(describePlace);
+  if (!isActive || opened.some((one) => configured.map(all).includes(all(one)))) return undefined;
+  return `systemd listens for the milter at ${opened.join(', ')}, not at ${configured.join(', ')} as the configuration says: change the one or the other (systemctl edit ${MILTER_UNIT})`;
 }
 
 /**

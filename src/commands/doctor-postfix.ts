@@ -7,6 +7,7 @@ import { reasonOf } from '../lib/logger.ts';
 import { userId } from '../service/listen.ts';
 import { storeBackend } from '../store/open-store.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
+import { milterElsewhere } from './doctor-listeners.ts';
 import { looksLikeSigner, wasOurs, whyNotReached } from './doctor-milters.ts';
 import {
   type Milter,
@@ -54,8 +55,12 @@ export async function examinePostfix(
   // A command without the folder would change another instance of Postfix.
   const command: PostfixCommand = (name, args) => [name, ...instance, args].join(' ');
   await examineMaster(findings, settings, command);
+  const elsewhere = await milterElsewhere(config);
   examineServices(findings, services, ours, () =>
-    adviceToAsk(ours, services, settings['smtpd_milters'] ?? '', command),
+    // Postfix would defer all mail if it asked where nobody listens.
+    elsewhere === undefined
+      ? adviceToAsk(ours, services, settings['smtpd_milters'] ?? '', command)
+      : `no smtpd uses clickmilter where the configuration says that it listens: ${elsewhere}`,
   );
   await tryMilters(findings, services, settings, ours);
   examineLocalMail(findings, settings, ours);
