@@ -250,6 +250,17 @@ describe('the files', () => {
     await rm(join(folder, name));
   });
 
+  test('a portion that cannot be read writes nothing, and that is said', async () => {
+    const { logger, lines } = recordedLog();
+    const one = new FileCounters({ folder, logger });
+    const outside = { file: '../counts-2026-11-23.host.1.jsonl', at: 0, text: 'x' };
+    const unplaced = { file: 'counts-2026-11-23.host.1.jsonl', at: -1, text: 'x' };
+    const portions = ['nonsense', '7', ...[outside, unplaced].map((one) => JSON.stringify([one]))];
+    for (const portion of portions) await one.count(portion);
+    expect(lines).toHaveLength(portions.length);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   test('a folder that is not there has no counts', async () => {
     const { rows } = await new FileReport(join(folder, 'none')).report({ by: 'day' });
     expect(rows).toEqual([]);
