@@ -1,3 +1,5 @@
+import type { FastifySchemaValidationError } from 'fastify';
+
 /** A request that gets one sentence for an answer: it says what would be right. */
 class Refusal extends Error {
   readonly statusCode: number;
@@ -34,3 +36,22 @@ export class NotFound extends Refusal {
     super(404, message);
   }
 }
+
+/** A parameter, or a field of a form, that its schema refuses. @param errors at least one */
+export function refusedInput([error]: readonly FastifySchemaValidationError[]): BadRequest {
+  const { keyword = '', instancePath = '', params = {}, message = 'is not right' } = error ?? {};
+  const name = instancePath.slice(1) || (params['missingProperty'] ?? params['additionalProperty']);
+  return new BadRequest(`${name}${REFUSED[keyword]?.(params) ?? ` ${message}`}`);
+}
+
+type Params = FastifySchemaValidationError['params'];
+
+/** What is wrong with an input, and what would be right, by the keyword of its schema. */
+const REFUSED: Readonly<Record<string, (params: Params) => string>> = {
+  required: () => ' is missing: expected a value',
+  additionalProperties: () => ' is not known here: expected a parameter of /openapi.json',
+  enum: ({ allowedValues }) => `: expected one of ${[allowedValues].flat().join(', ')}`,
+  maxLength: ({ limit }) => ` is too long: expected at most ${limit} characters`,
+  type: () => ': expected one text',
+  format: () => ': expected a day such as 2026-01-31',
+};

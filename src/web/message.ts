@@ -105,8 +105,6 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
         response: {
           200: Type.Object({ done: Type.Enum(ACTIONS) }),
           303: Type.Null({ description: 'For browsers: the message again.' }),
-          400: Problem,
-          403: Problem,
         },
       },
     },

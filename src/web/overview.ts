@@ -97,7 +97,7 @@ ${table({
     { title: 'Messages', cell: (row) => countLink(row.messages ?? 0, at(row, 'day')) },
     {
       title: 'People who clicked',
-      cell: (row) => countLink(row.people_unique_clicked, at(row, 'link')),
+      cell: (row) => countLink(row.people_unique_clicked, at(row, 'day')),
     },
     {
       title: 'Rate',

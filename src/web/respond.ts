@@ -3,7 +3,7 @@ import { type TSchema, Type } from 'typebox';
 import { type Html, html } from './html.ts';
 import type { KnownNames } from './known-names.ts';
 import { type Frame, page } from './layout.ts';
-import { Page, Problem } from './schemas.ts';
+import { Page } from './schemas.ts';
 
 /** Whether JSON is asked for: pages are for everyone who does not say that they prefer it. */
 export function wantsJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
@@ -34,19 +34,13 @@ export async function frameOf({ access }: FastifyRequest, names?: KnownNames): P
   return { hasLogin: access.canLogIn, names: await names?.read() };
 }
 
-/** The answers of a view, for the OpenAPI document and for writing JSON. */
+/** The answer of a view, for the OpenAPI document and for writing JSON. */
 export function answers(description: string, json: TSchema) {
-  const problem = (text: string) => ({
-    description: text,
-    content: { 'application/json': { schema: Problem }, 'text/html': { schema: Page } },
-  });
   return {
     200: {
       description,
       content: { 'application/json': { schema: json }, 'text/html': { schema: Page } },
     },
-    400: problem('A parameter is not right.'),
-    503: problem('The store is away, or too many requests are in progress.'),
   };
 }
 
@@ -58,14 +52,12 @@ export function sendCsv(reply: FastifyReply, file: string, csv: string): Fastify
     .send(csv);
 }
 
-/** The answers of an address with CSV, for the OpenAPI document. */
+/** The answer of an address with CSV, for the OpenAPI document. */
 export const CSV_ANSWERS = {
   200: {
     description: 'A line of names, and one line for each row.',
     content: { 'text/csv': { schema: Type.String() } },
   },
-  400: Problem,
-  503: Problem,
 };
 
 /** Answers with one sentence, and with more for people. */

@@ -11,6 +11,7 @@ import { guard } from './access.ts';
 import { assets } from './assets.ts';
 import { campaignView } from './campaign.ts';
 import { clickMapFrame } from './click-map.ts';
+import { refusedInput } from './errors.ts';
 import { KnownNames } from './known-names.ts';
 import { answerRequests, limitRequests } from './limits.ts';
 import { createLiveFeed, liveView } from './live.ts';
@@ -86,6 +87,7 @@ export async function createWeb(options: WebOptions) {
     bodyLimit: 16_384,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     routerOptions: { maxParamLength: 100 },
+    schemaErrorFormatter: refusedInput,
     // An address that cannot be read comes by no hook.
     frameworkErrors(_error, _request, reply) {
       measureAnswer(metrics, reply.raw);

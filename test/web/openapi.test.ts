@@ -2,10 +2,16 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { seededWeb } from '../helpers/seeded-web.ts';
 
+/** Whatever is asked for, it may be refused so. */
+const REFUSED = ['400', '401', '403', '421', '429', '500', '503'];
+
 test('describes every view, and its answers are as it says', async () => {
   const { json, get, examples } = await seededWeb();
   const { body: document } = await json('/openapi.json');
   expect(document).toMatchObject({ openapi: '3.1.0', info: { version: '1.2.3' } });
+  // A program sends the token; those who need none leave it out.
+  expect(document.security).toEqual([{}, { token: [] }]);
+  expect(document.components.securitySchemes.token.scheme).toBe('bearer');
   const paths = Object.keys(document.paths);
   expect(paths).toEqual(
     expect.arrayContaining([
@@ -15,7 +21,9 @@ test('describes every view, and its answers are as it says', async () => {
   );
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   for (const path of paths) {
-    const { get: operation } = document.paths[path];
+    const { get: operation, post } = document.paths[path];
+    const { responses } = operation ?? post;
+    expect(Object.keys(responses), path).toEqual(expect.arrayContaining(REFUSED));
     if (operation === undefined) continue;
     expect(operation.summary, path).toBeTruthy();
     for (const parameter of operation.parameters ?? []) {

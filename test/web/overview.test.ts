@@ -122,6 +122,24 @@ describe('the overview', () => {
       expect([0, ...values], address).toContain(Number(number));
     }
   });
+
+  test('leads from the people of a campaign to rows that add up to them', async () => {
+    const { store, get, json } = await seeded();
+    // Counted once as a person who clicked, and for each of two links.
+    const click = { time: NOW, campaign: 'spring', messageId: 'a', part: 'html' } as const;
+    store.counters.book({ ...click, link: 'Shop', position: 1, count: 1 }, 'people');
+    const { body } = await get('/');
+    const table = body.split('aria-label="Campaigns"')[1]?.split('</table>')[0] ?? '';
+    const numbers = [...table.matchAll(/<data value="(\d+)"><a href="([^"]+)"/g)];
+    // Messages, people who clicked, their clicks, and automatic clicks.
+    const people = numbers.filter((_number, index) => index % 4 === 1);
+    expect(people.map(([, number]) => number)).toEqual(['1', '1']);
+    for (const [, number, address = ''] of people) {
+      const { body: found } = await json(address.replaceAll('&amp;', '&'));
+      const counts = found.rows.map((row: Record<string, number>) => row['people_unique_clicked']);
+      expect(counts.reduce((sum: number, one: number) => sum + one, 0)).toBe(Number(number));
+    }
+  });
 });
 
 /** The timeline of hours in which nothing was counted. */
