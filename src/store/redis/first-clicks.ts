@@ -84,19 +84,20 @@ export class FirstClicks {
       start += portion.length;
       // In a cluster the keys of one command must lie on one node.
       const commands = this.#connection.isCluster ? portion.map((one) => [one]) : [portion];
-      for (const found of await Promise.all(commands.map((some) => this.#mark(id, some, sums)))) {
-        problem = found ?? problem;
+      const replies = (await Promise.all(commands.map((some) => this.#mark(id, some)))).flat();
+      // In the order of the portion, whichever node answers first: the rows of a table are added in
+      // pieces, which are to be the same where they are added again.
+      for (const [at, [, links]] of portion.entries()) {
+        const digits = replies[at] ?? '';
+        if (digits.includes('-')) problem = `${FOREIGN}: first clicks are not known`;
+        addLinks(links, digits, sums);
       }
     }
     await sums.moveTo(tallies);
     return problem;
   }
 
-  async #mark(
-    id: string,
-    messages: readonly ClickedMessage[],
-    sums: ClickSums,
-  ): Promise<string | undefined> {
+  async #mark(id: string, messages: readonly ClickedMessage[]): Promise<readonly string[]> {
     const keys = messages.map(([messageId]) => this.#connection.keys.clicked(messageId));
     const args: (string | number)[] = [KEEP_SECONDS, id];
     for (const [, links] of messages) {
@@ -105,27 +106,26 @@ export class FirstClicks {
         args.push(digest, clicks.people + clicks.automatic, clicks.people);
       }
     }
-    const reply = (await this.#connection.run((client) =>
+    return (await this.#connection.run((client) =>
       client.eval(MARK, keys.length, ...keys, ...args),
     )) as readonly string[];
-    for (const [which, [, links]] of messages.entries()) {
-      const digits = reply[which] ?? '';
-      for (const [at, { counted, clicks }] of links.entries()) {
-        const firsts = Number.parseInt(digits.charAt(at), 16) || 0;
-        const is = (flag: number) => (firsts & flag) !== 0;
-        sums.add(
-          counted,
-          clickNumbers(clicks, {
-            link: is(1),
-            linkOfPeople: is(2),
-            message: is(4),
-            messageOfPeople: is(8),
-          }),
-        );
-      }
-    }
-    const isForeign = reply.some((digits) => digits.includes('-'));
-    return isForeign ? `${FOREIGN}: first clicks are not known` : undefined;
+  }
+}
+
+/** @param digits what the script returned for the links of a message */
+function addLinks(links: ClickedMessage[1], digits: string, sums: ClickSums): void {
+  for (const [at, { counted, clicks }] of links.entries()) {
+    const firsts = Number.parseInt(digits.charAt(at), 16) || 0;
+    const is = (flag: number) => (firsts & flag) !== 0;
+    sums.add(
+      counted,
+      clickNumbers(clicks, {
+        link: is(1),
+        linkOfPeople: is(2),
+        message: is(4),
+        messageOfPeople: is(8),
+      }),
+    );
   }
 }
 
