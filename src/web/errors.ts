@@ -40,7 +40,8 @@ export class NotFound extends Refusal {
 /** A parameter, or a field of a form, that its schema refuses. @param errors at least one */
 export function refusedInput([error]: readonly FastifySchemaValidationError[]): BadRequest {
   const { keyword = '', instancePath = '', params = {}, message = 'is not right' } = error ?? {};
-  const name = instancePath.slice(1) || (params['missingProperty'] ?? params['additionalProperty']);
+  const { missingProperty, additionalProperty = 'the body' } = params;
+  const name = instancePath.slice(1) || (missingProperty ?? additionalProperty);
   return new BadRequest(`${name}${REFUSED[keyword]?.(params) ?? ` ${message}`}`);
 }
 
@@ -52,6 +53,6 @@ const REFUSED: Readonly<Record<string, (params: Params) => string>> = {
   additionalProperties: () => ' is not known here: expected a parameter of /openapi.json',
   enum: ({ allowedValues }) => `: expected one of ${[allowedValues].flat().join(', ')}`,
   maxLength: ({ limit }) => ` is too long: expected at most ${limit} characters`,
-  type: () => ': expected one text',
+  type: ({ type }) => `: expected one ${type === 'string' ? 'text' : type}`,
   format: () => ': expected a day such as 2026-01-31',
 };

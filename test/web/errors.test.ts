@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { openWeb } from '../helpers/web.ts';
 
 test('an input that a schema refuses gets one sentence, which says what would be right', async () => {
-  const { json } = await openWeb();
+  const { json, send } = await openWeb();
   for (const [url, sentence] of [
     ['/campaign', 'campaign is missing: expected a value'],
     ['/?day=1', 'day is not known here: expected a parameter of /openapi.json'],
@@ -19,4 +19,7 @@ test('an input that a schema refuses gets one sentence, which says what would be
     const { status, body } = await json(url);
     expect([url, status, body]).toEqual([url, 400, { error: sentence }]);
   }
+  const headers = { accept: 'application/json', origin: 'http://localhost:8896' };
+  const { body } = await send({ method: 'POST', url: '/message/change', headers });
+  expect(JSON.parse(body)).toEqual({ error: 'the body: expected one object' });
 });
