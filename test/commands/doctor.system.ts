@@ -216,6 +216,7 @@ HTTP_Listener { Listen "127.0.0.1:${service.httpPort}" { } }\n`;
     const well = await runCli(['--config', file, 'doctor', '--postfix', etc]);
     const text = well.stdout
       .toString()
+      .replaceAll(etc, 'ETC')
       .replaceAll(folder, 'FOLDER')
       .replaceAll(service.dir, 'SERVICE')
       .replaceAll(String(service.milterPort), '8893')
@@ -230,7 +231,7 @@ HTTP_Listener { Listen "127.0.0.1:${service.httpPort}" { } }\n`;
       ok       redis: not used: links are sealed, and clicks go to the journal
       ok       service: the milter, 127.0.0.1:8893, negotiates version 6 of the protocol
       ok       engagement page: it is off, and nobody can look
-      warning  postfix: Postfix is not running: postfix start
+      warning  postfix: Postfix is not running: postfix -c ETC start
       ok       postfix: 1 of 1 smtpd services use clickmilter
       ok       postfix: mail from sendmail(1) on this machine does not pass clickmilter (non_smtpd_milters)
       ok       http://localhost:8080: DNS has 127.0.0.1
