@@ -79,14 +79,8 @@ test.each([
 });
 
 test.each([
-  ['/rows', 'must have required property'],
-  ['/rows?by=nothing', 'must be equal to one of the allowed values'],
   ['/rows?by=position', 'by position: counted only of one campaign'],
   ['/rows?by=domain&tag=a', 'by domain: counted only of all mail or of one campaign'],
-  ['/rows?by=link&from=2026-01-01', 'must NOT have additional properties'],
-  ['/?since=2026-02-30', 'must match format'],
-  ['/?since=0001-01-01&until=0001-01-02', 'must match pattern'],
-  ['/?campaign=a&campaign=b', 'must be string'],
   ['/?campaign=a&tag=b', 'are set'],
 ])('%s answers 400', async (address, sentence) => {
   const { json, get } = await openWeb();
