@@ -40,13 +40,22 @@ const ESCAPED: Readonly<Record<string, string>> = {
 
 const MAX_NAME = 120;
 
+/** Characters that turn the direction of the text behind them, and so show another name. */
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** A name that a stranger may have chosen, as text: where it turns its direction is seen. */
+export function withoutTurns(name: string): string {
+  return name.replace(TURNS, '\ufffd');
+}
+
 /**
  * A name that a stranger may have chosen: its direction changes nothing around it, and one that is
  * too long for a page is cut.
  * @param none what is shown for an empty name
  */
-export function shownName(name: string, none = '(none)'): Html {
-  if (name === '') return html`<i>${none}</i>`;
+export function shownName(text: string, none = '(none)'): Html {
+  if (text === '') return html`<i>${none}</i>`;
+  const name = withoutTurns(text);
   const chars = [...name.slice(0, 2 * MAX_NAME + 2)];
   if (chars.length <= MAX_NAME) return html`<bdi>${name}</bdi>`;
   return html`<bdi title="${name.slice(0, 1000)}">${chars.slice(0, MAX_NAME).join('')}…</bdi>`;

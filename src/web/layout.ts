@@ -1,5 +1,5 @@
 import { addressOf, NARROWING, type Narrowing, type Selection } from './filters.ts';
-import { type Content, Html, html, shownName } from './html.ts';
+import { type Content, Html, html, shownName, withoutTurns } from './html.ts';
 import type { Names } from './known-names.ts';
 
 /** The views that stand in the navigation. */
@@ -44,7 +44,7 @@ export function page(options: PageOptions): Html {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title} · clickmilter</title>
+<title>${withoutTurns(title)} · clickmilter</title>
 <link rel="icon" href="/assets/icon.svg">
 <link rel="stylesheet" href="/assets/uPlot.min.css">
 <link rel="stylesheet" href="/assets/style.css">
@@ -60,7 +60,7 @@ ${script !== undefined && html`<script type="module" src="/assets/${script}"></s
   )}${hasLogin && html`<li><a href="/login"${path === '/login' && CURRENT}>Login</a></li>`}</ul></nav>
 </header>
 <main>
-<h1>${title}</h1>
+<h1>${shownName(title)}</h1>
 ${selection && html`<p class="paper">${aboutText(selection)}</p>`}
 ${selection && filterForm(selection, options)}
 ${content}

@@ -83,6 +83,14 @@ describe('the view of a campaign', () => {
     for (const name of names) expect((await get(at(name ?? ''))).body).toContain('<figure');
   });
 
+  test('has a title in which its name turns nothing', async () => {
+    const { get } = await openWeb();
+    const { body } = await get(at('Invoice \u202egnp.exe'));
+    const [, title, heading] = /<title>([^\n]+)<\/title>.*<h1>([^\n]+)<\/h1>/s.exec(body) ?? [];
+    expect(title).toBe('Campaign Invoice \ufffdgnp.exe · clickmilter');
+    expect(heading).toBe('<bdi>Campaign Invoice \ufffdgnp.exe</bdi>');
+  });
+
   test('needs a campaign, and nothing else beside days', async () => {
     const { json } = await openWeb();
     for (const query of ['', '?campaign=', '?campaign=x&tag=y']) {

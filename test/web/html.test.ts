@@ -34,6 +34,7 @@ test('whatever a name holds, it is one text and one attribute to a browser', () 
 test.each([
   ['', '<i>(none)</i>'],
   ['Spring', '<bdi>Spring</bdi>'],
+  ['Invoice \u202egnp.exe\u2069', '<bdi>Invoice \ufffdgnp.exe\ufffd</bdi>'],
   ['😀'.repeat(120), `<bdi>${'😀'.repeat(120)}</bdi>`],
 ])('the name %j', (name, expected) => expect(shownName(name).toString()).toBe(expected));
 
