@@ -19,7 +19,7 @@ import { type Frame, page } from './layout.ts';
 import { linkCell } from './link-cell.ts';
 import { LIVE_FIELDS, LiveClick } from './live-click.ts';
 import { LiveFeed, type LiveFeedOptions, RING } from './live-feed.ts';
-import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
+import { answers, CSV_ANSWERS, frameOf, refuse, respond, sendCsv } from './respond.ts';
 import { type Column, type RowOptions, table, tableRow } from './table.ts';
 
 /** Rows of the page, and clicks in JSON and CSV, unless the query says otherwise. */
@@ -117,7 +117,6 @@ export const liveView: FastifyPluginAsyncTypebox<{
             description: 'Events.',
             content: { 'text/event-stream': { schema: Type.String() } },
           },
-          503: Type.String({ description: 'There are too many viewers.' }),
         },
       },
     },
@@ -135,7 +134,8 @@ export const liveView: FastifyPluginAsyncTypebox<{
       });
       raw.once('close', async () => (await leaving)?.());
       if (reply.sent) return reply;
-      return reply.code(503).header('retry-after', '10').send('too many viewers: try again\n');
+      reply.header('retry-after', '10');
+      return refuse(request, reply, 503, 'too many browsers look at Live: try again');
     },
   );
 };

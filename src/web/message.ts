@@ -103,7 +103,10 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
           'For logins and unix sockets: with the token in `Authorization`, or a form of the page.',
         body: Change,
         response: {
-          200: Type.Object({ done: Type.Enum(ACTIONS) }),
+          200: Type.Object(
+            { done: Type.Enum(ACTIONS) },
+            { description: 'For programs: the change is made.' },
+          ),
           303: Type.Null({ description: 'For browsers: the message again.' }),
         },
       },

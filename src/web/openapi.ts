@@ -10,7 +10,7 @@ const REFUSALS = {
   421: 'The Host is not a name of this page.',
   429: 'Too many wrong tokens came from this address.',
   500: 'The request failed, and the log says why.',
-  503: 'The store is away, or too many requests are in progress.',
+  503: 'The store is away, or too many requests are in progress or browsers at Live.',
 } as const;
 
 const refusals = Object.fromEntries(

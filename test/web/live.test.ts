@@ -233,12 +233,14 @@ test('viewers take no room from requests, and are limited themselves', async () 
   const web = await openWeb({ maxRequests: 1, maxViewers: 2 });
   const url = await serve(web);
   const gone = new AbortController();
-  const watch = () => fetch(`${url}/live/events`, { signal: gone.signal });
+  const headers = { accept: 'application/json, text/event-stream' };
+  const watch = () => fetch(`${url}/live/events`, { signal: gone.signal, headers });
   const [first] = [await watch(), await watch()];
   expect(first.headers.get('content-type')).toBe('text/event-stream');
   expect(first.headers.get('content-security-policy')).toContain("default-src 'none'");
   const refused = await watch();
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10']);
+  expect(await refused.json()).toEqual({ error: 'too many browsers look at Live: try again' });
   expect((await fetch(`${url}/live`)).status).toBe(200);
   gone.abort();
   await expect
