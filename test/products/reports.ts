@@ -39,6 +39,7 @@ function counted(
       counters.sent({ time: click.time, campaign: click.campaign, links: 3 });
       if (at % 10_000 === 0) await settle(counters);
     }
+    await settle(counters);
     await counters.close();
     const report = await new FileReport(folder).report({ by, until: '2026-12-31' });
     await rm(folder, { recursive: true });
