@@ -111,8 +111,10 @@ test('after links were sealed, events and reports show what was before Redis as 
   const files = new FileCounters({ folder: join(folder, 'events') });
   files.book(clicked, 'people');
   files.book({ ...clicked, link: 'Blog' }, 'people');
+  await settle(files);
   await files.close();
   service.counters.book(clicked, 'people');
+  await settle(service.counters);
   await service.close();
 
   const { stdout } = await run(eventsCommand, 'events');
