@@ -171,18 +171,18 @@ const LIST_UNSUBSCRIBE = 'list-unsubscribe';
  * of the brackets.
  */
 function urisIn(text: string): Iterable<string> {
-  const uris: string[] = [];
+  const uris = new Set<string>();
+  const add = (uri: string) => HTTP.test(uri) && uris.add(uri);
   for (const [index, piece] of text.split('<').entries()) {
     const [first = '', ...others] = piece.split('>');
     const isWithin = index > 0 && others.length > 0;
-    if (isWithin) {
-      uris.push(unfolded(first));
-    }
+    if (isWithin) add(unfolded(first));
     for (const outside of isWithin ? others : [first, ...others]) {
-      uris.push(...urisOutside(outside), unfolded(outside));
+      for (const uri of urisOutside(outside)) add(uri);
+      add(unfolded(outside));
     }
   }
-  return new Set(uris.filter((uri) => HTTP.test(uri)));
+  return uris;
 }
 
 const HTTP = /https?:/i;

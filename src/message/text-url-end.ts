@@ -150,8 +150,8 @@ const ORDINARY =
   /^https?:\/\/(?:[a-z\d-]*[a-z\d]\.)+[a-z]+(?:\/(?:[\w/=&-]|[.?#](?=[\w/])|%[\dA-Fa-f]{2})*)?(?<!-)$/;
 
 /**
- * Whether a URL follows a letter, a joiner or `_`. Android would then link a part of the tracking domain
- * instead.
+ * Whether a URL follows a letter, a joiner or `_`. Android would then link a part of the tracking
+ * domain instead.
  */
 function isPartOfWord(text: string, start: number, charset: Charset): boolean {
   return (

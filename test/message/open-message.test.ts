@@ -515,6 +515,13 @@ describe('links are left alone, with the reason', () => {
     ).toEqual(['html unsubscribe']);
   });
 
+  test('the URL of List-Unsubscribe behind more than a call takes arguments', () => {
+    const value = `${'http:a '.repeat(145_000)}https://a.example/leave?a=1`;
+    expect(
+      links(`List-Unsubscribe: ${value}\n${page('<a href="https://a.example/leave?a=1">')}`),
+    ).toEqual(['html unsubscribe']);
+  });
+
   test('the URL of List-Unsubscribe, wherever it is', () => {
     const head = 'List-Unsubscribe: <mailto:x@y.example>,\n <https://A.example/leave?a=1&b=2>\n';
     expect(links(`${head}${page('<a href="https://a.example/leave?a=1&amp;b=2">')}`)).toEqual([

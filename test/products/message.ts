@@ -145,6 +145,10 @@ const MESSAGES: Readonly<Record<string, (n: number) => Message>> = {
     headers: [...type('text/plain'), field('List-Unsubscribe', `https:${',;'.repeat(2 * n)}x`)],
     body: 'https://a.example/\r\n',
   }),
+  'URIs × one List-Unsubscribe': (n) => ({
+    headers: [...type('text/plain'), field('List-Unsubscribe', 'http:a '.repeat(n))],
+    body: 'https://a.example/\r\n',
+  }),
   'soft breaks × links': (n) => ({
     headers: type('text/plain; format=flowed; delsp=yes'),
     body: list(n / 2, (i) => `https: \r\n//a.exa \r\nmple/${i}\r\nx \r\n`),

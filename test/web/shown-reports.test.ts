@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Detail } from '../../src/lib/logger.ts';
 import { makeSkeleton } from '../../src/preview/skeleton.ts';
-import { REPORT_BY, REPORT_SCOPES, type ReportRow } from '../../src/store/counters.ts';
+import { REPORT_BY, REPORT_SCOPES } from '../../src/store/counters.ts';
+import { noNumbers } from '../../src/store/counting.ts';
 import { shownRows } from '../../src/web/shown-reports.ts';
 import { exampleClick, toClickEvent } from '../click/example-click.ts';
 import { openWeb, type WebAnswer } from '../helpers/web.ts';
@@ -238,21 +239,11 @@ test.each([
 ])('a link counted as %j is %j with none, and %j with domain', (counted, none, domain) => {
   for (const by of ['link', 'position'] as const) {
     const key = (label: string) => (by === 'position' ? `html 3 ${label}` : label);
-    const row = (label: string) => [{ ...NOTHING, key: key(label) }];
+    const row = (label: string) => [{ ...noNumbers(), key: key(label) }];
     const keys = DETAILS.map((detail) => shownRows(by, row(counted), detail)[0]?.key);
     expect(keys).toEqual([none, domain, counted].map(key));
   }
 });
-
-const NOTHING: Omit<ReportRow, 'key'> = {
-  clicks: 0,
-  rawClicks: 0,
-  uniqueClicks: 0,
-  peopleClicks: 0,
-  peopleRawClicks: 0,
-  peopleUniqueClicks: 0,
-  automaticClicks: 0,
-};
 
 test('the click map finds the clicks on a link whose target is hidden', async () => {
   const target = targetOf('bobstarget');
