@@ -1,11 +1,11 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Configuration } from '../config/configuration.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 import { RUN_AS } from './exit-code.ts';
-import { type SystemUser, unusableState } from './service-user.ts';
+import { cannotRead, refusedTo, type SystemUser, unusableState } from './service-user.ts';
 
 /** Less than a click and what a file system takes for itself. */
 const FULL_BYTES = 64 * 1024;
@@ -40,15 +40,16 @@ export async function examineState(
   ];
 }
 
-/** Whether the user of the service can use what is in the folders of the state. */
+/** Whether the user of the service can use what is in the folders of the state, and the keys. */
 async function examineAccess(
-  { stateDirectory, sealed, events }: Configuration,
+  { stateDirectory, sealed: { keyFile }, events }: Configuration,
   user: SystemUser,
 ): Promise<readonly Finding[]> {
   const findings = new Findings('state');
-  for (const place of new Set([stateDirectory, dirname(sealed.keyFile), events.journal])) {
-    const isCovered = place !== stateDirectory && `${place}/`.startsWith(`${stateDirectory}/`);
-    if (isCovered || !(await exists(place))) continue;
+  const isCovered = (path: string) => path.startsWith(`${stateDirectory}/`);
+  const folders = [stateDirectory, ...(isCovered(events.journal) ? [] : [events.journal])];
+  for (const place of new Set(folders)) {
+    if (!(await exists(place))) continue;
     const [first, ...others] = await unusableState(user, place);
     if (first === undefined) {
       findings.ok(`the service user ${user.name} can use ${place}`);
@@ -59,6 +60,13 @@ async function examineAccess(
       `the service user ${user.name} cannot use ${all}: chown -R ${user.name}: ${place} && chmod -R u+rwX ${place}`,
     );
   }
+  if (isCovered(keyFile) || !(await exists(keyFile))) return findings.list;
+  // Its folder may be one of the system, such as /etc, which is not the service's to own.
+  const obstacle = (await refusedTo(user, [keyFile])).get(keyFile);
+  if (obstacle === undefined) return findings.list;
+  const command = `chown ${user.name}: ${keyFile} && chmod 600 ${keyFile}`;
+  const isFile = obstacle === resolve(keyFile);
+  findings.error(cannotRead(user, keyFile, isFile ? command : { obstacle }));
   return findings.list;
 }
 

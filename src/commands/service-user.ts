@@ -83,13 +83,24 @@ export async function accessProblems(
   return used.flatMap(({ what, path, origin }): readonly Problem[] => {
     const obstacle = refused.get(path);
     if (obstacle === undefined) return [];
-    const remedy =
-      obstacle === resolve(path)
-        ? `: chgrp ${user.group} ${path} && chmod u+r,g+r ${path}`
-        : `, since it cannot enter ${obstacle}`;
-    const message = `the service user ${user.name} cannot read ${what}${remedy}`;
+    const command = `chgrp ${user.group} ${path} && chmod u+r,g+r ${path}`;
+    const message = cannotRead(user, what, obstacle === resolve(path) ? command : { obstacle });
     return [{ severity: 'error', message, ...origin }];
   });
+}
+
+/**
+ * A sentence about a file that the user of the service cannot read.
+ * @param remedy a command, or the folder above the file that is in the way
+ */
+export function cannotRead(
+  { name }: SystemUser,
+  what: string,
+  remedy: string | { readonly obstacle: string },
+): string {
+  const rest =
+    typeof remedy === 'string' ? `: ${remedy}` : `, since it cannot enter ${remedy.obstacle}`;
+  return `the service user ${name} cannot read ${what}${rest}`;
 }
 
 function filesOf(node: Loaded['nodes'][number]): readonly string[] {

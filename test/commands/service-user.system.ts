@@ -105,3 +105,18 @@ test.each([
   execFileSync('sh', ['-euc', open.replace(/^.*: chown/, 'chown')]);
   expect(await examine()).toEqual([]);
 });
+
+test('keys in a folder of the system: the command changes nothing but them', async () => {
+  make('system/keys', 0o600, `5c 2026-01-01T00:00:00Z ${'A'.repeat(43)}\n`);
+  make('system/shadow', 0o600, '');
+  make('own/events', 0o644, '');
+  const [state, keys] = [join(folder, 'own'), join(folder, 'system/keys')];
+  execFileSync('chown', ['-R', `${USER}:`, state]);
+  const config = configurationOf(`state_directory = "${state}"\nsealed { key_file = "${keys}" }`);
+  const examine = async () => complaints(await examineState(config, await serviceUser(file)));
+  const command = `chown ${USER}: ${keys} && chmod 600 ${keys}`;
+  const said = await examine();
+  expect(said).toEqual([`error: the service user ${USER} cannot read ${keys}: ${command}`]);
+  execFileSync('sh', ['-euc', command]);
+  expect(await examine()).toEqual([]);
+});
