@@ -141,6 +141,7 @@ ${settings}
 function readJournal(folder: string): ClickEvent[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
+    .filter((file) => /^(events|pending)-.*\.jsonl$/.test(file))
     .sort()
     .flatMap(
       (file) => jsonLines(readFileSync(join(folder, file), 'utf8')) as unknown as ClickEvent[],
