@@ -1,7 +1,7 @@
 import type { FilterParts, FilterSettings } from '../filter/options.ts';
 import type { MessageReport } from '../filter/report.ts';
 import { type Envelope, Transaction } from '../filter/transaction.ts';
-import { type MessageFile, readMessageFile } from '../message/message.ts';
+import { readMessageFile } from '../message/message.ts';
 
 /** A message as the milter would change it, with the report. */
 export interface TriedMessage {
@@ -21,9 +21,6 @@ export async function tryMessage(
   const transaction = new Transaction(settings, parts, envelope);
   const untouched = (report: MessageReport) => ({ transaction, message, report });
   if (transaction.isOff) return untouched(transaction.report('untouched', { reason: 'off' }));
-  if (isOverLimit(settings, envelope.recipients.length, file)) {
-    return untouched(transaction.report('untouched', { reason: 'over-limit' }));
-  }
 
   for (const recipient of envelope.recipients) transaction.recipient(recipient);
   for (const { name, value } of file.fields) transaction.header({ name, value });
@@ -42,18 +39,4 @@ export async function tryMessage(
     ...(ending.body ?? [file.body]),
   ];
   return { transaction, message: Buffer.concat(pieces), report };
-}
-
-/** Checks the limits that the milter server checks before the filter. */
-function isOverLimit(
-  { limits }: FilterSettings,
-  recipients: number,
-  { fields }: MessageFile,
-): boolean {
-  const bytes = fields.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
-  return (
-    recipients > limits.recipients ||
-    fields.length > limits.headerCount ||
-    bytes > limits.headerBytes
-  );
 }

@@ -47,10 +47,15 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
         const value = message.macro(name) ?? (name === 'client_addr' ? client?.address : undefined);
         return value && fromUtf8(value);
       };
-      const envelope = { macro, sender: fromUtf8(sender.address), queueId: () => message.queueId };
+      const { actions } = message.connection;
+      const envelope = {
+        macro,
+        sender: fromUtf8(sender.address),
+        queueId: () => message.queueId,
+        mayChangeBody: actions.has('changeBody'),
+      };
       const transaction = new Transaction(options.settings(), options, envelope);
-      const isGranted = ACTIONS.every((action) => message.connection.actions.has(action));
-      if (transaction.isOff || !isGranted) {
+      if (transaction.isOff || !actions.has('changeHeaders')) {
         const reason = transaction.isOff ? 'off' : 'not-granted';
         report(transaction.report('untouched', { reason }));
         return 'accept';
@@ -91,10 +96,8 @@ export function clickFilter(options: ClickFilterOptions): Filter<State> {
       return 'accept';
     },
 
-    abort({ state: { transaction } }, reason) {
-      transaction?.close();
-      if (reason === 'over-limit')
-        report(transaction?.report('untouched', { reason: 'over-limit' }));
+    abort({ state }) {
+      state.transaction?.close();
     },
   };
 }

@@ -19,7 +19,7 @@ export interface FilterSettings {
     readonly clickTrackingIncludeMetadata: boolean;
   };
   readonly reading: ReadingLimits;
-  /** Limits to check before a message is given to a transaction. */
+  /** A message beyond one of these passes untouched. */
   readonly limits: Pick<Limits, 'recipients' | 'headerCount' | 'headerBytes'>;
 }
 

@@ -5,6 +5,9 @@ import type { Vendor } from '../scope/tracking-options.ts';
 import { parseSmtpapi, SMTPAPI } from './smtpapi.ts';
 import { readVendorHeaders, VENDOR_HEADERS } from './vendor-headers.ts';
 
+/** Fields of one name that are removed: MTAs read the whole header again for each. */
+const MAX_REMOVED = 2000;
+
 /**
  * The header fields of one message by which its sender says how it is tracked: those that are
  * honoured.
@@ -42,10 +45,10 @@ export class SenderHeaders {
     if (!this.areHonoured || !/^x-/i.test(name)) return undefined;
     const key = name.toLowerCase();
     if (!this.#names.has(key)) {
-      if (this.#prefixes.some((prefix) => key.startsWith(prefix))) this.#others.add(name);
-      return undefined;
+      const isOther = this.#prefixes.some((prefix) => key.startsWith(prefix));
+      return isOther ? () => this.#others.add(name) : undefined;
     }
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+    this.#counts.set(key, Math.min((this.#counts.get(key) ?? 0) + 1, MAX_REMOVED));
     return (value) => {
       const values = this.#values.get(key) ?? [];
       values.push(fromUtf8(value));

@@ -10,6 +10,7 @@ import { type Decision, decide, type SenderWishes } from '../scope/decide.ts';
 import { type Facts, type MacroLookup, readFacts } from '../scope/facts.ts';
 import type { Match } from '../scope/match.ts';
 import { messageFacts } from './message-facts.ts';
+import { MessageLimits } from './message-limits.ts';
 import { MemoryShare } from './message-memory.ts';
 import type { FilterParts, FilterSettings } from './options.ts';
 import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
@@ -27,6 +28,8 @@ export interface Envelope {
   readonly sender: string | undefined;
   /** Looks up the queue id, which the MTA knows at the end of the message at the latest. */
   readonly queueId?: () => string | undefined;
+  /** Whether the MTA lets the body be changed; default true. */
+  readonly mayChangeBody?: boolean;
 }
 
 /** The answer at the end of headers. */
@@ -80,9 +83,11 @@ export class Transaction {
   readonly #settings: FilterSettings;
   readonly #parts: FilterParts;
   readonly #memory: MemoryShare;
+  readonly #limits: MessageLimits;
   readonly #sender: string | undefined;
   readonly #senderDomain: string | undefined;
   readonly #queueId: () => string | undefined;
+  readonly #mayChangeBody: boolean;
   /** As received. A recipient that is named twice gets the message once. */
   readonly #recipients = new Set<string>();
   readonly #headers: HeaderField[] = [];
@@ -93,17 +98,19 @@ export class Transaction {
   /** Asked while the body comes. */
   #optedOut: Promise<boolean> | undefined;
   #bodySize = 0;
-  /** Whether the end of headers had the report, for lack of memory. */
+  /** Whether the end of headers had the report, for lack of memory or because of a limit. */
   #isReported = false;
 
   constructor(settings: FilterSettings, parts: FilterParts, envelope: Envelope) {
-    const { macro, facts, sender, queueId } = envelope;
+    const { macro, facts, sender, queueId, mayChangeBody = true } = envelope;
     this.#settings = settings;
     this.#parts = parts;
     this.#memory = new MemoryShare(parts.memory);
+    this.#limits = new MessageLimits(settings.limits);
     this.#sender = sender;
     this.#senderDomain = domainOf(sender ?? '');
     this.#queueId = queueId ?? (() => undefined);
+    this.#mayChangeBody = mayChangeBody;
     const lookup: MacroLookup = (name) =>
       name === 'sender_domain' ? this.#senderDomain : macro(name);
     const read = readFacts(settings.macros, lookup, settings.scopes);
@@ -141,11 +148,13 @@ export class Transaction {
   }
 
   recipient(address: string): void {
+    this.#limits.recipient(address);
     if (this.#takes(address.length + ENTRY_BYTES)) this.#recipients.add(address);
   }
 
   header(field: HeaderField): void {
     const { name, value } = field;
+    this.#limits.header(field);
     const take = this.#senderHeaders.count(name);
     if (!this.#takes(name.length + value.length + ENTRY_BYTES)) return;
     this.#headers.push(field);
@@ -154,9 +163,10 @@ export class Transaction {
 
   /** @returns the answer, and the report unless the body is needed */
   endOfHeaders(): { readonly answer: BeforeBody; readonly report?: MessageReport } {
-    if (this.#memory.isExceeded) {
+    if (this.#limits.exceeded !== undefined || this.#memory.isExceeded) {
+      const reason = this.#limits.exceeded === undefined ? 'memory' : 'over-limit';
       this.#isReported = true;
-      return { answer: this.#withoutBody, report: this.report('untouched', { reason: 'memory' }) };
+      return { answer: this.#withoutBody, report: this.report('untouched', { reason }) };
     }
     const parsed = this.#senderHeaders.read(this.#settings.engagementTracker);
     if (parsed !== undefined) {
@@ -188,6 +198,7 @@ export class Transaction {
   #whyNotToRead(): WhyUntouched | undefined {
     const { options } = this.#decision;
     if (!options.clickTrackingEnabled) return 'off';
+    if (!this.#mayChangeBody) return 'not-granted';
     if (this.#sender === '') return 'null-sender';
     if (this.#decision.refusedDomain !== undefined) return 'domain-not-allowed';
     if (options.recipients === 'single' && this.#recipients.size !== 1) {
@@ -316,13 +327,16 @@ export class Transaction {
       bodySize: this.#bodySize,
       milliseconds: performance.now() - this.#start,
       notDone: notDone.length > 0 ? notDone : undefined,
-      problems,
+      problems: this.#limits.exceeded === undefined ? problems : [this.#limits.exceeded],
     };
   }
 
-  /** Takes memory. @returns false if there is none left: the message will pass untouched */
+  /**
+   * Takes memory.
+   * @returns false if there is none left, or a limit is exceeded: the message will pass untouched
+   */
   #takes(bytes: number): boolean {
-    if (this.#memory.take(bytes)) return true;
+    if (this.#limits.exceeded === undefined && this.#memory.take(bytes)) return true;
     this.close();
     this.#headers.length = 0;
     this.#recipients.clear();

@@ -58,8 +58,10 @@ export async function serveMilter(listens: readonly Place[], context: Context): 
     onEvent: (event) => logMilterEvent(logger, event),
     limits: {
       connections: milter.maxConnections,
-      ...settings.value.limits,
-      // The transform has the same limit, and lets the rest pass unread.
+      // The filter has these limits itself, and removes headers from a message beyond one.
+      recipients: Number.POSITIVE_INFINITY,
+      headerCount: Number.POSITIVE_INFINITY,
+      headerBytes: Number.POSITIVE_INFINITY,
       bodyBytes: Number.POSITIVE_INFINITY,
     },
     timeouts: { idle: milter.idleTimeoutMs, write: milter.writeTimeoutMs },

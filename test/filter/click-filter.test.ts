@@ -66,8 +66,7 @@ beforeEach(async () => {
   optedOut = () => false;
   settings = filterSettings(configurationOf(''));
   server = createMilterServer(clickFilter(parts()), {
-    limits: { headerCount: 10, recipients: 3 },
-    onEvent: (event) => event.type === 'over-limit' || expect.fail(JSON.stringify(event)),
+    onEvent: (event) => expect.fail(JSON.stringify(event)),
   });
   const address = await server.listen({ host: '127.0.0.1', port: 0 });
   if (address === null || typeof address === 'string') throw new Error('no port');
@@ -392,14 +391,75 @@ test('addresses and macros are UTF-8 (SMTPUTF8)', async () => {
   });
 });
 
-test.each([
-  ['header fields', { message: message('X-Field: x\r\n'.repeat(10)) }],
-  ['recipients', { recipients: ['<a@b>', '<c@d>', '<e@f>', '<g@h>'] }],
-])('a message with more %s than the server takes is reported as such', async (_, transaction) => {
-  configure(on);
-  expect(await send(transaction)).toMatchObject({ answer: 'accept', modifications: [] });
-  expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'over-limit', links: [] }]);
+describe('a message over a limit of Milter_Listener', () => {
+  const limits =
+    'Milter_Listener { max_header_count = 10 max_header_size = 1K max_recipients = 3 }';
+  const believing = `smtpapi { } ${limits}
+    ESMTP_Listener { accept_x_msys_api = any accept_headers = sendgrid click_tracking_enabled = on }`;
+  const honoured = 'X-MSYS-API: {"metadata":{"a":"b"}}\r\nX-SMTPAPI: {}\r\n';
+  const fields = 'X-Field: x\r\n'.repeat(10);
+  const recipients = ['<a@b>', '<c@d>', '<e@f>', '<g@h>'];
+
+  test.each<[limit: string, sent: (honoured: string) => Partial<Transaction>]>([
+    ['max_header_count', (first) => ({ message: message(first + fields) })],
+    ['max_header_count', (last) => ({ message: message(fields + last) })],
+    ['max_header_size', (first) => ({ message: message(`${first}X: ${'x'.repeat(1024)}\r\n`) })],
+    ['max_header_size', (last) => ({ message: message(`X: ${'x'.repeat(1024)}\r\n${last}`) })],
+    ['max_recipients', (first) => ({ message: message(first), recipients })],
+  ])('%s: passes untracked, without the headers that are honoured', async (limit, sent) => {
+    configure(believing);
+    const result = await send(sent(honoured));
+    expect(result.answer).toBe('accept');
+    expect(result.message).toEqual(sent('').message);
+    expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'over-limit', links: [] }]);
+    expect(reports[0]?.problems).toEqual([expect.stringContaining(limit)]);
+    expect(memory.held).toBe(0);
+    configure(`smtpapi { } ${limits} ${on}`);
+    expect(await send(sent(honoured))).toMatchObject({ answer: 'accept', modifications: [] });
+    expect(reports).toHaveLength(2);
+  });
+
+  test('the next one is tracked', async () => {
+    configure(believing);
+    await send({ recipients });
+    await send();
+    expect(reports.map(({ verdict }) => verdict)).toEqual(['untouched', 'tracked']);
+  });
 });
+
+test.each<[reason: string, config: string, headers: string, sent?: Partial<Transaction>]>([
+  ['off', '', ''],
+  ['null-sender', on, '', { sender: '<>' }],
+  [
+    'several-recipients',
+    `${on} ESMTP_Listener { recipients = single }`,
+    '',
+    { recipients: ['<a@b>', '<c@d>'] },
+  ],
+  [
+    'excluded-recipient',
+    `${on} ESMTP_Listener { exclude_recipients = "b" }`,
+    '',
+    { recipients: ['<a@b>'] },
+  ],
+  ['dkim-signed', on, 'DKIM-Signature: v=1\r\n'],
+  ['encrypted', on, 'Content-Type: multipart/encrypted; boundary=b\r\n'],
+  ['report', on, 'Content-Type: multipart/report; boundary=b\r\n'],
+  ['no-text-part', on, 'Content-Type: image/png\r\n'],
+  ['unknown-encoding', on, 'Content-Transfer-Encoding: x-uuencode\r\n'],
+  ['no-links', on, '', {}],
+  ['store-unavailable', on, ''],
+])(
+  'a message left alone (%s) loses the headers that are honoured',
+  async (reason, config, headers, sent) => {
+    configure(`smtpapi { } ${config} ESMTP_Listener { accept_x_msys_api = any }`);
+    stored.away = reason === 'store-unavailable';
+    const text = reason === 'no-links' ? 'none\r\n' : body;
+    const result = await send({ message: message(`${headers}X-MSYS-API: {}\r\n`, text), ...sent });
+    expect(result.message).toEqual(message(headers, text));
+    expect(reports).toMatchObject([{ verdict: 'untouched', reason }]);
+  },
+);
 
 test.each(['<>', ''])('mail of the null sender (%s) is left alone', async (sender) => {
   configure(on);
@@ -490,6 +550,15 @@ test.each([
     expect(stored.saved).toEqual([]);
   },
 );
+
+test('an MTA that lets the milter change headers only has those removed that are honoured', async () => {
+  configure(`smtpapi { } ESMTP_Listener { click_tracking_enabled = on accept_x_msys_api = any }`);
+  await client.quit();
+  client = await connectMilter({ port }, { offer: { actions: 0x10 } });
+  const { message: result } = await send({ message: message('X-MSYS-API: {}\r\n') });
+  expect(result).toEqual(message());
+  expect(reports).toMatchObject([{ verdict: 'untouched', reason: 'not-granted' }]);
+});
 
 describe('when the store is away', () => {
   test('accept: the message goes out untouched', async () => {
