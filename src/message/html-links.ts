@@ -100,8 +100,9 @@ function readLink(
       if (!markValues.has(name)) {
         markValues.set(name, textOf(valueStart, valueEnd, read) ?? '');
       }
-      if (name.startsWith(OWN_MARK)) {
-        marks.push(removable(html, tag, attribute));
+      const mark = name.startsWith(OWN_MARK) ? removable(html, tag, attribute) : undefined;
+      if (mark !== undefined) {
+        marks.push(mark);
       }
     }
   }
@@ -162,8 +163,17 @@ function trimmed(html: string, { valueStart, valueEnd }: Attribute): Range {
 /**
  * An attribute with the blanks before it, unless they separate its neighbours. A line end is kept.
  * A slash before it does not come to stand before the `>`, where it would close an element of SVG.
+ *
+ * @returns undefined before a `=`, which would become that of the attribute before
  */
-function removable(html: string, tag: Tag, attribute: Attribute): Range {
+function removable(html: string, tag: Tag, attribute: Attribute): Range | undefined {
+  let next = attribute.end;
+  while (isSpace(html, next)) {
+    next++;
+  }
+  if (html[next] === '=') {
+    return undefined;
+  }
   const isLast = html[attribute.end] === '>';
   let { start } = attribute;
   if (isLast || isSpace(html, attribute.end)) {

@@ -95,7 +95,7 @@ function readMarkedText(
     return undefined;
   }
   const marks = groups.flatMap(({ ranges }) => ranges);
-  if (marks.length === 0) {
+  if (groups.length === 0) {
     return {
       text: original,
       charset,
@@ -107,8 +107,8 @@ function readMarkedText(
   const { text, origin } = cutOut(original, () => [...marks]);
   const places: number[] = [];
   let removed = 0;
-  for (const { ranges } of groups) {
-    places.push((ranges[0] as Range).start - removed);
+  for (const { at, ranges } of groups) {
+    places.push((ranges[0]?.start ?? at) - removed);
     removed += ranges.reduce((sum, { start, end }) => sum + end - start, 0);
   }
   let next = 0;
@@ -129,12 +129,18 @@ function readMarkedText(
   };
 }
 
+/** Blanks, and a line end that a mail program may have put between them. */
+const BLANKS = '[ \\t]*(?:\\r?\\n[> \\t]*)?';
 /** Characters that may stand between a URL and its marks. */
-const CLOSING = /^[.,:;!?'"`)\]>*_~|-]*[ \t]*$/;
+const CLOSING = new RegExp(`^[.,:;!?'"\`)\\]>*_~|-]*${BLANKS}$`);
+const ONLY_BLANKS = new RegExp(`^${BLANKS}$`);
 const MAX_DISTANCE = 100;
 
 /** One or more marks with only blanks between them. */
 interface Marks {
+  /** The offset of the first. */
+  readonly at: number;
+  /** What is removed. */
   readonly ranges: Range[];
   /** Values by lower-case name. */
   readonly values: Map<string, string>;
@@ -174,17 +180,59 @@ function findMarks(text: string, read: Read, max: number): Marks[] | undefined {
       return undefined;
     }
     const end = MARK.lastIndex;
-    if (last === -1 || !/^[ \t]*$/.test(text.slice(last, start))) {
-      found.push({ ranges: [], values: new Map() });
+    const between = last === -1 ? undefined : text.slice(last, start);
+    if (between === undefined || between.length > MAX_DISTANCE || !ONLY_BLANKS.test(between)) {
+      found.push({ at: start, ranges: [], values: new Map() });
     }
     const { ranges, values } = found[found.length - 1] as Marks;
     const mark = read(start, end) ?? text.slice(start, end);
     for (const [, name = '', ...value] of mark.matchAll(EACH)) {
       values.set(name.toLowerCase(), value.find((one) => one !== undefined) ?? '');
     }
-    ranges.push({ start, end });
+    // A line end between two marks is removed with them.
+    const from = between?.includes('\n') ? ranges.pop()?.start : undefined;
+    ranges.push({ start: from ?? start, end });
     start = end;
     last = end;
   }
+  for (const { ranges } of found) {
+    ranges.splice(0, ranges.length, ...removable(text, ranges));
+  }
   return found;
 }
+
+/**
+ * What to remove with marks, so that neither an empty line stays where a line held nothing else, nor
+ * the text behind them begins a line as a quotation or the delimiter of a part.
+ */
+function removable(text: string, marks: readonly Range[]): readonly Range[] {
+  const [{ start }, { end }] = [marks[0] as Range, marks.at(-1) as Range];
+  let line = start;
+  while (start - line < MAX_DISTANCE && '> \t'.includes(text[line - 1] ?? 'x')) {
+    line--;
+  }
+  if (line > 0 && text[line - 1] !== '\n') {
+    return marks;
+  }
+  REST_OF_LINE.lastIndex = end;
+  const rest = REST_OF_LINE.exec(text)?.[0];
+  if (rest === undefined && text[end] !== '>' && !text.startsWith('--', end)) {
+    return marks;
+  }
+  // In format=flowed (RFC 3676), a line that ends in a blank goes on in the next one.
+  if (rest !== undefined && (line === 0 || /^[ \t]/.test(rest))) {
+    return [{ start: line, end: end + rest.length }];
+  }
+  if (line === 0) {
+    return [];
+  }
+  let before = text[line - 2] === '\r' ? line - 2 : line - 1;
+  if (rest !== undefined && !text.startsWith('-- ', before - 3)) {
+    while (' \t'.includes(text[before - 1] ?? 'x')) {
+      before--;
+    }
+  }
+  return [{ start: before, end }];
+}
+
+const REST_OF_LINE = /[ \t]*(?:\r?\n|$)/y;

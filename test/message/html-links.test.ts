@@ -163,6 +163,12 @@ describe('marks', () => {
     ],
     ['<a href="HTTPS+NoTrack://a.example/">', '<a href="HTTPS://a.example/">'],
     ['<a name=x data-msys-linkname="y">', '<a name=x>'],
+    // The `=` would become that of `name`.
+    ['<a name data-msys-linkname="y" =z>', '<a name data-msys-linkname="y" =z>'],
+    ['<a name data-msys-linkname=y\r\n=z>', '<a name data-msys-linkname=y\r\n=z>'],
+    ['<a name data-msys-linkname="y"=z>', '<a name data-msys-linkname="y"=z>'],
+    ['<a name data-msys-linkname="y" /=z>', '<a name /=z>'],
+    ['<a name data-msys-a data-msys-linkname="y" z>', '<a name z>'],
     ['<a name=x\r\n \tdata-msys-linkname="y" title=z>', '<a name=x\r\n title=z>'],
     [
       '<a clicktracking=off href="https://a.example/">',

@@ -249,6 +249,40 @@ describe('marks', () => {
     expect(without(text, marks)).toBe(`${/^["<]?/.exec(text)?.[0]}https://a.example/x${behind}`);
   });
 
+  // Behind a URL, and what is left: mail programs wrap lines, with a blank at their end in
+  // format=flowed.
+  test.each<[text: string, left: string, says?: object]>([
+    ['U\r\n[[M]]\r\nb', 'U\r\nb', { reason: 'opted-out' }],
+    ['U \r\n[[M]]\r\nb', 'U\r\nb', { reason: 'opted-out' }],
+    ['U \r\n[[M]] \r\nb', 'U \r\nb', { reason: 'opted-out' }],
+    ['U\r\n[[M]] \r\nb', 'U\r\nb', { reason: 'opted-out' }],
+    ['U\n\t[[M]]\nb', 'U\nb', { reason: 'opted-out' }],
+    ['> U \r\n> [[M]]\r\n> b', '> U\r\n> b', { reason: 'opted-out' }],
+    ['>> U \r\n>> [[M]] \r\n>> b', '>> U \r\n>> b', { reason: 'opted-out' }],
+    ['<U\r\n[[M]]>\r\nb', '<U>\r\nb', { reason: 'opted-out' }],
+    ['U.\r\n[[M]]', 'U.', { reason: 'opted-out' }],
+    ['U\r\n[[M]]> b', 'U> b', { reason: 'opted-out' }],
+    ['U\r\n[[M]] b', 'U\r\n b', { reason: 'opted-out' }],
+    ['U[[data-msys-linkname="n"]]\r\n[[M]]\r\nb', 'U\r\nb', { reason: 'opted-out', name: 'n' }],
+    ['U[[data-msys-linkname="n"]] \r\n[[M]] b', 'U b', { reason: 'opted-out', name: 'n' }],
+    ['U[[M]]\r\n[[data-msys-linkname="n"]]> b', 'U> b', { reason: 'opted-out', name: 'n' }],
+    ['U\r\n\r\n[[M]]\r\nb', 'U\r\n\r\nb', { reason: 'opted-out' }],
+    ['U\r\na [[M]]\r\nb', 'U\r\na \r\nb', { reason: undefined }],
+    ['[[M]]\r\nU', 'U', { reason: undefined }],
+    ['[[M]] \r\n \r\n[[M]]\r\nU', '\r\nU', { reason: undefined }],
+    ['[[M]]> U', '[[M]]> U', { reason: undefined }],
+    ['[[M]]--b U', '[[M]]--b U', { reason: undefined }],
+    ['a\r\n[[M]]--b U', 'a--b U', { reason: undefined }],
+    ['a \r\n[[M]]>b U', 'a >b U', { reason: undefined }],
+    ['-- \r\n[[M]]\r\nU', '-- \r\nU', { reason: undefined }],
+  ])('at the start of a line: %j', (text, left, says) => {
+    const real = (short: string) =>
+      short.replace('U', 'https://a.example/x').replaceAll('[[M]]', '[[data-msys-clicktrack="0"]]');
+    const { candidates, marks } = scan(real(text));
+    expect(without(real(text), marks)).toBe(real(left));
+    expect(candidates).toMatchObject([{ written: 'https://a.example/x', ...says }]);
+  });
+
   test.each([
     'a[[data-msys-clicktrack="0"]]b',
     'mailto:a@a.example[[data-msys-clicktrack="0"]]',
@@ -358,7 +392,7 @@ test('of too many links, those beyond the limit are not looked for', () => {
 test('of too many marks, those beyond the limit are not looked for', () => {
   const read = vi.fn(() => 'data-msys-x');
   const charset = charsetOf('utf-8', '') as Charset;
-  const text = '[[data-msys-x]] '.repeat(5);
+  const text = 'a[[data-msys-x]] '.repeat(5);
   expect(scanText(text, charset, 5, read)).toHaveProperty('marks.length', 5);
   read.mockClear();
   expect(scanText(text, charset, 2, read)).toBe('too-many-links');
