@@ -22,6 +22,8 @@ export interface SendmailOptions {
 /** A private Sendmail daemon, of its own configuration, queue and port. */
 export interface Sendmail {
   readonly port: number;
+  /** Its sendmail.cf. */
+  readonly file: string;
   /** The SMTP and delivery dialogues since the start. */
   log(): string;
   /** Names of the files in the queue. */
@@ -43,18 +45,21 @@ export async function startSendmail(options: SendmailOptions): Promise<Sendmail>
   const port = await freePort();
   await mkdir(join(dir, 'queue'), { mode: 0o700 });
   await writeFile(join(dir, 'service.switch'), 'hosts files\npasswd files\naliases files\n');
-  await writeFile(join(dir, 'sendmail.cf'), sendmailCf(dir, port, options));
+  const configuration = join(dir, 'sendmail.cf');
+  await writeFile(configuration, sendmailCf(dir, port, options));
 
-  const daemon = [program, '-bD', '-C', join(dir, 'sendmail.cf'), '-X', join(dir, 'dialogue')];
+  const daemon = [program, '-bD', '-C', configuration, '-X', join(dir, 'dialogue')];
   const [file, ...args] = withQualifiedHostName(daemon);
   const peer = startPeer(file, args);
   await poll('Sendmail to start', async () => {
-    if (!peer.running) throw new Error(`Sendmail ended at once:\n${peer.output()}`);
-    return (await readdir(dir)).includes('sendmail.pid');
+    if (peer.running) return (await readdir(dir)).includes('sendmail.pid');
+    await rm(dir, { recursive: true });
+    throw new Error(`Sendmail ended at once:\n${peer.output()}`);
   });
 
   return {
     port,
+    file: configuration,
     log: () => peer.output() + readFileSync(join(dir, 'dialogue'), 'latin1'),
     queue: () => readdir(join(dir, 'queue')),
     stop: async () => {
