@@ -137,6 +137,7 @@ export function parseNumbers(text: string): Numbers | undefined {
   if (!/^\d{1,15}(,\d{1,15}){0,20}$/.test(text)) return undefined;
   const values = text.split(',');
   const numbers = noNumbers();
-  for (const [at, metric] of METRICS.entries()) numbers[metric] = Number(values[at] ?? 0);
+  let at = 0;
+  for (const metric of METRICS) numbers[metric] = Number(values[at++] ?? 0);
   return numbers;
 }

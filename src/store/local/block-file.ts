@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { BoundedCache } from '../../lib/bounded-cache.ts';
 import { numberOf } from '../../lib/number-set.ts';
 import { parseJson } from '../../lib/values.ts';
 import { countOf } from '../counting.ts';
@@ -118,9 +119,12 @@ export function readBlocks({ path, start, index }: BlockFile, names: readonly st
   );
 }
 
+/** The digests of names: a view looks for the same few in every file of a year. */
+const digests = new BoundedCache<string, number>(100);
+
 /** Where a block is in the index. */
 function placeOf(index: Float64Array, name: string): number | undefined {
-  const number = numberOf(name);
+  const number = digests.getOrMake(name, () => numberOf(name));
   let [from, to] = [0, index.length / PER_BLOCK];
   while (from < to) {
     const middle = (from + to) >>> 1;

@@ -1,6 +1,4 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { noneIfGone, replaceFile } from '../../lib/files.ts';
+import { replaceFile } from '../../lib/files.ts';
 import { getOrMake, parseJson } from '../../lib/values.ts';
 import { REPORT_BY, REPORT_SCOPES, type ReportBy, type ReportScope } from '../counters.ts';
 import { countOf, formatNumbers, type Numbers, parseNumbers } from '../counting.ts';
@@ -16,6 +14,7 @@ import {
   readBlocks,
   UnusableBlocks,
 } from './block-file.ts';
+import { namesIn } from './count-file.ts';
 
 /*
  * A file of sums: what the lines of one UTC day add up to, so that a report need not read them.
@@ -27,6 +26,7 @@ import {
 /** A file `counts-DAY.TIME.sums`. It never changes: a later one takes its place. */
 export interface SumsFile {
   readonly day: string;
+  readonly name: string;
   readonly path: string;
 }
 
@@ -62,12 +62,14 @@ const FIRSTS = 'firsts';
 /** Links of a block: 4 KB. */
 const PER_LINK_BLOCK = 256;
 
-/** Lists the files of sums in a folder, oldest first. */
-export async function listSums(folder: string): Promise<SumsFile[]> {
-  const names: string[] = await readdir(folder).catch(noneIfGone);
-  return names.sort().flatMap((name) => {
+/**
+ * Lists the files of sums in a folder, oldest first.
+ * @param names of all files in it, where they are known
+ */
+export async function listSums(folder: string, names?: readonly string[]): Promise<SumsFile[]> {
+  return (names ?? (await namesIn(folder))).flatMap((name) => {
     const day = NAME.exec(name)?.[1];
-    return day === undefined ? [] : { day, path: join(folder, name) };
+    return day === undefined ? [] : { day, name, path: `${folder}/${name}` };
   });
 }
 
@@ -87,7 +89,7 @@ export async function writeSums(
   { read, unreadable, firsts, links, tables }: DaySums,
   before?: SumsFile,
 ): Promise<number> {
-  const last = Number(NAME.exec(basename(before?.path ?? ''))?.[2] ?? 0);
+  const last = Number(NAME.exec(before?.name ?? '')?.[2] ?? 0);
   // The clock may have been set back.
   const time = Math.max(Date.now(), last + 1);
   const linkBlocks = Math.ceil(links.size / PER_LINK_BLOCK);
@@ -97,7 +99,7 @@ export async function writeSums(
     ...blocksOfLinks(links, linkBlocks),
     ...blocksOfTables(tables),
   ]);
-  await replaceFile(join(folder, `counts-${day}.${time}.sums`), bytes);
+  await replaceFile(`${folder}/counts-${day}.${time}.sums`, bytes);
   return bytes.length;
 }
 
@@ -142,7 +144,7 @@ export function blockName({ by, scope }: TableOfDay): string {
 }
 
 /** @throws Error where the file is gone, cannot be read, or holds something else */
-export function readHead({ day, path }: SumsFile): SumsHead {
+export function readHead({ day, name, path }: SumsFile): SumsHead {
   const file = openBlocks(path, VERSION);
   const { read } = file.head;
   const unreadable = countIn(file, 'unreadable');
@@ -153,7 +155,7 @@ export function readHead({ day, path }: SumsFile): SumsHead {
     Array.isArray(one) && isOfDay(one[0]) && countOf(one[1]) !== undefined;
   if (!Array.isArray(read) || !read.every(isRead))
     throw new UnusableBlocks('read', 'files of the same day and their bytes');
-  return { day, path, file, unreadable, firsts, linkBlocks, read: new Map(read) };
+  return { day, name, path, file, unreadable, firsts, linkBlocks, read: new Map(read) };
 }
 
 function countIn({ head }: BlockFile, name: string): number {
@@ -181,28 +183,28 @@ export function hasRow({ file }: SumsHead, scope: Scope): boolean {
 }
 
 /**
- * Reads a table of all mail, or all tables of a campaign, pathway or tag.
+ * Reads tables of all mail, each by its name, or all tables of a campaign, pathway or tag.
+ * @param blocks the names of their blocks
  * @throws Error as `readHead` does
  */
-export function readTables({ file, day }: SumsHead, of: TableOfDay): Rows[] {
-  return readBlocks(file, [blockName(of)]).flatMap((bytes) => tablesOf(bytes, day));
+export function readTables({ file, day }: SumsHead, blocks: readonly string[]): Rows[] {
+  return readBlocks(file, blocks).flatMap((bytes) => tablesOf(bytes, day));
 }
 
 /** Reads all tables, and the clicks on all links. @throws Error as `readHead` does */
 export function readAll(head: SumsHead): Pick<DaySums, 'links' | 'tables'> {
-  const { file, linkBlocks, day } = head;
+  const { file, linkBlocks } = head;
   const links = new Map<number, number>();
   const names = Array.from({ length: linkBlocks }, (_, at) => linkBlock(at));
   for (const numbers of readBlocks(file, names).map(numbersIn)) {
     for (let at = 0; at < numbers.length; at += 2)
       links.set(numbers[at] ?? 0, numbers[at + 1] ?? 0);
   }
-  const ofAllMail = REPORT_BY.flatMap((by) => readTables(head, { by }));
+  const ofAllMail = readTables(head, REPORT_BY);
   const scopes = ofAllMail.flatMap(({ table: { by }, rows }) =>
     isScope(by) ? [...rows.keys()].map((value) => blockName({ by, scope: { by, value } })) : [],
   );
-  const scoped = readBlocks(file, scopes).flatMap((bytes) => tablesOf(bytes, day));
-  return { links, tables: [...ofAllMail, ...scoped] };
+  return { links, tables: [...ofAllMail, ...readTables(head, scopes)] };
 }
 
 function tablesOf(bytes: Buffer, day: string): Rows[] {

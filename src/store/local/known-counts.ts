@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { NumberSet, numberOf } from '../../lib/number-set.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { ClickSum } from '../booked-clicks.ts';
@@ -31,12 +30,14 @@ export async function readHeads(
   failed: Failed,
 ): Promise<SumsHead[]> {
   const turns = new Turns();
-  const sizes = sizesOf(files);
+  const sizes = new Map(files.map(({ name, size }) => [name, size]));
+  const isWithin = ({ read }: SumsHead) =>
+    [...read].every(([name, bytes]) => (sizes.get(name) ?? -1) >= bytes);
   const heads: SumsHead[] = [];
   for (const file of sums) {
     try {
       const head = readHead(file);
-      if (isWithin(head.read, sizes)) heads.push(head);
+      if (isWithin(head)) heads.push(head);
     } catch (error) {
       failed(file, error);
     }
@@ -78,7 +79,7 @@ export class KnownCounts {
   ): Promise<KnownCounts> {
     const known = new KnownCounts();
     for (const head of await readHeads(sums, files, failed)) known.#addHead(head);
-    const names = new Set([...known.sums.values()].map(({ path }) => basename(path)));
+    const names = new Set([...known.sums.values()].map(({ name }) => name));
     try {
       const summed = firsts === undefined ? undefined : new SummedFirsts(firsts);
       if (summed && [...summed.of].every((name) => names.has(name))) known.#summed = summed;
@@ -87,7 +88,7 @@ export class KnownCounts {
     }
     const turns = new Turns();
     for (const head of known.sums.values()) {
-      if (known.#summed?.of.has(basename(head.path))) continue;
+      if (known.#summed?.of.has(head.name)) continue;
       try {
         for (const first of readFirsts(head)) known.#follow(first);
       } catch (error) {
@@ -112,13 +113,20 @@ export class KnownCounts {
   }
 
   /** How much of a file is known. */
-  bytesOf({ path }: CountFile): number {
-    return this.#read.get(basename(path)) ?? 0;
+  bytesOf({ name }: CountFile): number {
+    return this.#read.get(name) ?? 0;
   }
 
-  /** Whether no file has lost what is known of it. */
+  /** Whether each file has what is known of it: its writer takes lines back where its disk is full. */
   isOf(files: readonly SizedCountFile[]): boolean {
-    return isWithin(this.#read, sizesOf(files));
+    let there = 0;
+    for (const { name, size } of files) {
+      const bytes = this.#read.get(name);
+      if (bytes === undefined) continue;
+      if (size < bytes) return false;
+      there++;
+    }
+    return there === this.#read.size;
   }
 
   /**
@@ -135,7 +143,7 @@ export class KnownCounts {
   ): Promise<void> {
     for await (const { lines, end } of readCountFile(file, this.bytesOf(file))) {
       for (const line of lines) this.#addLine(line, tallies, clicked);
-      this.#read.set(basename(file.path), end);
+      this.#read.set(file.name, end);
       await pause();
     }
   }
@@ -184,13 +192,4 @@ export class KnownCounts {
 /** The number of a link of a message, as it is counted. */
 export function linkNumber(messageId: string, label: string): number {
   return numberOf(`${messageId} ${label}`);
-}
-
-function sizesOf(files: readonly SizedCountFile[]): ReadonlyMap<string, number> {
-  return new Map(files.map(({ path, size }) => [basename(path), size]));
-}
-
-/** Whether files have the bytes that were read of them. */
-function isWithin(read: ReadonlyMap<string, number>, sizes: ReadonlyMap<string, number>): boolean {
-  return [...read].every(([name, bytes]) => (sizes.get(name) ?? -1) >= bytes);
 }

@@ -1,44 +1,38 @@
-import { basename } from 'node:path';
 import { DAY_MS, dayOf } from '../../lib/days.ts';
 import { codeOf } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { Report, ReportQuery, Reports, SentAt } from '../counters.ts';
-import { allOf, countedText } from '../counting.ts';
+import { allOf, countedText, type Numbers } from '../counting.ts';
 import { ReportSum } from '../report-sum.ts';
 import { Tallies } from '../tallies.ts';
 import {
   type CountFile,
   listCountFiles,
+  namesIn,
   readCountFile,
   type SizedCountFile,
   withSizes,
 } from './count-file.ts';
-import {
-  blockName,
-  hasRow,
-  listSums,
-  newestSums,
-  readClicks,
-  readTables,
-  type SumsFile,
-} from './count-sums.ts';
+import { hasRow, listSums, newestSums, readClicks, type SumsFile } from './count-sums.ts';
 import { KnownCounts, linkNumber, readHeads } from './known-counts.ts';
 import { LostFirsts, listFirsts } from './summed-firsts.ts';
+import { SummedTables } from './summed-tables.ts';
 
-/** Rows of all tables, in some 200 MB. */
+/** Rows of the tables of lines, in some 200 MB. */
 const MAX_ROWS = 1_000_000;
 
 /** What reports read from. It goes on with the lines that are added to the files. */
 interface Reading {
   /** The days of which there were sums when it began. */
-  readonly summed: ReadonlySet<string>;
+  readonly summedDays: ReadonlySet<string>;
   readonly known: KnownCounts;
-  /** The lines that are in no sums, and the tables of sums that were asked for. */
+  /** The lines that are in no sums. */
   readonly tallies: Tallies;
-  readonly loaded: Set<string>;
+  /** The tables of sums that were asked for. */
+  readonly summed: SummedTables;
   /** The days of which there are counts. */
-  days: ReadonlySet<string>;
+  days: readonly string[];
 }
 
 /**
@@ -62,23 +56,15 @@ export class FileReport implements Reports {
   }
 
   async report(query: ReportQuery): Promise<Report> {
-    const sum = new ReportSum(query);
-    await this.addTo(sum);
-    return sum.report();
+    return (await this.sum(query)).report();
   }
 
-  async addTo(sum: ReportSum): Promise<void> {
-    let [reading, days] = await this.#readFor(sum);
-    while (!(await this.#load(sum, reading, days))) [reading, days] = await this.#readFor(sum);
-    for (const day of days) addDay(sum, day, reading.tallies);
-    sum.unreadable += reading.known.unreadable;
-  }
-
-  /** Reads on. @returns the days that the report is about, too */
-  async #readFor({ firstDay, query }: ReportSum): Promise<[Reading, readonly string[]]> {
-    const reading = await this.#lookAgain();
-    const { until = '9999' } = query;
-    return [reading, [...reading.days].filter((day) => day >= firstDay && day <= until)];
+  /** Adds up a report, to which other counts may be added. */
+  async sum(query: ReportQuery): Promise<ReportSum> {
+    for (;;) {
+      const sum = new ReportSum(query);
+      if (await this.#addDays(sum, await this.#lookAgain())) return sum;
+    }
   }
 
   #lookAgain(): Promise<Reading> {
@@ -104,9 +90,10 @@ export class FileReport implements Reports {
   }
 
   async #readOn(): Promise<Reading> {
-    const sums = await listSums(this.#folder);
-    const files = await withSizes(await listCountFiles(this.#folder));
-    const firsts = (await listFirsts(this.#folder)).at(-1);
+    const names = await namesIn(this.#folder);
+    const sums = await listSums(this.#folder, names);
+    const files = await withSizes(await listCountFiles(this.#folder, names));
+    const firsts = (await listFirsts(this.#folder, names)).at(-1);
     const there = new Set([...sums.map(({ path }) => path), firsts]);
     for (const path of this.#unusable) if (!there.has(path)) this.#unusable.delete(path);
     const listed = this.#newest(sums);
@@ -121,7 +108,8 @@ export class FileReport implements Reports {
       if (bytes > 0 && bytes === file.size) continue;
       await this.#orWithout(file, () => known.readOn(file, tallies, turns.next));
     }
-    reading.days = new Set(files.map(({ day }) => day));
+    reading.days = [...new Set(files.map(({ day }) => day))];
+    reading.summed.makeRoom();
     return reading;
   }
 
@@ -141,38 +129,37 @@ export class FileReport implements Reports {
       firsts !== undefined && this.#unusable.has(firsts) ? undefined : firsts,
     );
     const tallies = new Tallies(MAX_ROWS);
-    const summed = new Set(listed.keys());
-    return { summed, known, tallies, loaded: new Set(), days: new Set() };
+    const summedDays = new Set(listed.keys());
+    return { summedDays, known, tallies, summed: new SummedTables(), days: [] };
   }
 
   /**
-   * Loads the tables of sums that a report is about.
-   * @returns false where a file cannot be read: its lines have to be read instead
+   * Adds the days that a report is about: what is summed up, and the lines after that.
+   * @returns false where a file of sums cannot be read: its lines have to be read instead
    */
-  async #load(
-    sum: ReportSum,
-    { known, tallies, loaded }: Reading,
-    days: readonly string[],
-  ): Promise<boolean> {
-    const { scope } = sum;
+  async #addDays(sum: ReportSum, { known, tallies, summed, days }: Reading): Promise<boolean> {
+    const { firstDay, query, scope } = sum;
+    const { until = '9999' } = query;
     const turns = new Turns();
     for (const day of days) {
+      if (day < firstDay || day > until) continue;
+      const { table: total, keys } = sum.totalOf(day);
+      const table = sum.tableOf(day);
+      const tables = table === undefined ? [total] : [total, table];
+      const found: ReadonlyMap<string, Numbers>[][] = [tables.map((one) => tallies.rowsOf(one))];
       const head = known.sums.get(day);
-      if (head === undefined || (scope !== undefined && !hasRow(head, scope))) continue;
-      for (const table of [sum.totalOf(day).table, sum.tableOf(day)]) {
-        if (table === undefined) continue;
-        const name = `${day} ${blockName(table)}`;
-        if (loaded.has(name)) continue;
+      if (head !== undefined && (scope === undefined || hasRow(head, scope))) {
         try {
-          for (const rows of readTables(head, table)) tallies.addTable(rows);
+          found.push(summed.rowsOf(head, tables));
         } catch (error) {
           this.#leaveOut(head, error);
           return false;
         }
-        loaded.add(name);
       }
+      addDay(sum, day, keys, found);
       await turns.next();
     }
+    sum.unreadable += known.unreadable;
     return true;
   }
 
@@ -211,9 +198,10 @@ export class FileReport implements Reports {
     firstDay: string,
     clicks: Map<string, number>,
   ): Promise<boolean> {
-    const isAsked = ({ day }: CountFile) => day >= firstDay;
-    const sums = this.#newest((await listSums(this.#folder)).filter(isAsked));
-    const files = await withSizes((await listCountFiles(this.#folder)).filter(isAsked));
+    const isAsked = ({ day }: { readonly day: string }) => day >= firstDay;
+    const names = await namesIn(this.#folder);
+    const sums = this.#newest((await listSums(this.#folder, names)).filter(isAsked));
+    const files = await withSizes((await listCountFiles(this.#folder, names)).filter(isAsked));
     const turns = new Turns();
     const read = new Map<string, number>();
     let isWhole = true;
@@ -232,7 +220,7 @@ export class FileReport implements Reports {
       await turns.next();
     }
     for (const file of isWhole ? files : []) {
-      const from = read.get(basename(file.path)) ?? 0;
+      const from = read.get(file.name) ?? 0;
       if (from < file.size)
         await this.#orWithout(file, () => addClicksIn(file, from, messageId, clicks));
     }
@@ -256,22 +244,26 @@ export class FileReport implements Reports {
  * Lines may be lost: the writer of a file met a full disk.
  */
 function isOf(
-  { summed, known, tallies, loaded }: Reading,
+  { summedDays, known }: Reading,
   sums: ReadonlyMap<string, SumsFile>,
   files: readonly SizedCountFile[],
 ): boolean {
-  const isSame = sums.size === summed.size && [...sums.keys()].every((day) => summed.has(day));
-  return isSame && known.isOf(files) && !(tallies.isFull && loaded.size > 0);
+  const isSame =
+    sums.size === summedDays.size && [...sums.keys()].every((day) => summedDays.has(day));
+  return isSame && known.isOf(files);
 }
 
-function addDay(sum: ReportSum, day: string, tallies: Tallies): void {
-  const { table, keys } = sum.totalOf(day);
-  const totals = tallies.rowsOf(table);
-  const found = keys.flatMap((key) => totals.get(key) ?? []);
-  for (const numbers of found) sum.addTotal(day, numbers);
-  const rows = found.length > 0 ? sum.tableOf(day) : undefined;
-  if (rows === undefined) return;
-  for (const [key, numbers] of tallies.rowsOf(rows)) sum.addRow(key, numbers);
+/** @param found where something was counted: the rows with the total, and those of the report */
+function addDay(
+  sum: ReportSum,
+  day: string,
+  keys: readonly string[],
+  found: readonly (readonly ReadonlyMap<string, Numbers>[])[],
+): void {
+  const totals = found.flatMap(([rows]) => keys.flatMap((key) => rows?.get(key) ?? []));
+  for (const numbers of totals) sum.addTotal(day, numbers);
+  if (totals.length === 0) return;
+  for (const [, rows = []] of found) for (const [key, numbers] of rows) sum.addRow(key, numbers);
 }
 
 /** Adds the clicks on links of a message in the lines of a file. */

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DAY_MS, dayOf } from '../../lib/days.ts';
 import { removeFile } from '../../lib/files.ts';
@@ -140,7 +140,7 @@ async function sumUpDay(
     }
   }
   const unreadableOfOthers = known.unreadable - (before?.unreadable ?? 0);
-  const bytesRead = () => new Map(files.map((file) => [basename(file.path), known.bytesOf(file)]));
+  const bytesRead = () => new Map(files.map((file) => [file.name, known.bytesOf(file)]));
   const readBefore = bytesRead();
   for (const file of files) await known.readOn(file, tallies, pause, clicked);
   const read = bytesRead();

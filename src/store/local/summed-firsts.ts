@@ -1,7 +1,5 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import { BoundedCache } from '../../lib/bounded-cache.ts';
-import { noneIfGone, removeFile, replaceFile } from '../../lib/files.ts';
+import { removeFile, replaceFile } from '../../lib/files.ts';
 import { countOf } from '../counting.ts';
 import {
   type Block,
@@ -13,6 +11,7 @@ import {
   readBlocks,
   UnusableBlocks,
 } from './block-file.ts';
+import { namesIn } from './count-file.ts';
 import { readFirsts, type SumsHead } from './count-sums.ts';
 
 /*
@@ -38,13 +37,14 @@ export class LostFirsts extends Error {
   }
 }
 
-/** Lists the files of first clicks in a folder, oldest first. */
-export async function listFirsts(folder: string): Promise<string[]> {
-  const names: string[] = await readdir(folder).catch(noneIfGone);
-  return names
+/**
+ * Lists the files of first clicks in a folder, oldest first.
+ * @param names of all files in it, where they are known
+ */
+export async function listFirsts(folder: string, names?: readonly string[]): Promise<string[]> {
+  return (names ?? (await namesIn(folder)))
     .filter((name) => NAME.test(name))
-    .sort()
-    .map((name) => join(folder, name));
+    .map((name) => `${folder}/${name}`);
 }
 
 /** The first clicks of some files of sums. */
@@ -92,7 +92,7 @@ export async function writeFirsts(
   pause: () => Promise<void>,
 ): Promise<void> {
   const before = await listFirsts(folder);
-  const of = heads.map(({ path }) => basename(path));
+  const of = heads.map(({ name }) => name);
   if (isOf(before.at(-1), of)) return;
   const size = heads.reduce((sum, { firsts }) => sum + firsts, 0);
   const numbers = Array.from({ length: Math.ceil(size / PER_BLOCK) }, (): number[] => []);
@@ -102,7 +102,7 @@ export async function writeFirsts(
   }
   const blocks = numbers.map((some, at): Block => ({ name: `${at}`, bytes: bytesOf(some) }));
   await pause();
-  const path = join(folder, `counts-firsts.${Date.now()}.sums`);
+  const path = `${folder}/counts-firsts.${Date.now()}.sums`;
   await replaceFile(path, encodeBlocks(VERSION, { of, size }, blocks));
   for (const other of before) if (other !== path) await removeFile(other);
 }

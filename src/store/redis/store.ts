@@ -7,7 +7,6 @@ import { OptOutFile } from '../local/opt-outs.ts';
 import { FileReport } from '../local/report.ts';
 import { sumUpCounts } from '../local/sum-up.ts';
 import { loggedOptOuts } from '../opt-outs.ts';
-import { ReportSum } from '../report-sum.ts';
 import type { Store } from '../store.ts';
 import { RedisBlocks } from './blocks.ts';
 import type { RedisOptions } from './client.ts';
@@ -84,9 +83,8 @@ export function createRedisStore(
       flush: () => counters.flush(),
       sumUp: (signal) => sumUpCounts({ folder: settings.journal, logger, signal }),
       async report(query) {
-        const sum = new ReportSum(query);
+        const sum = await files.sum(query);
         await reports.addTo(sum);
-        await files.addTo(sum);
         return sum.report();
       },
       async clicksOf(message, of) {

@@ -92,10 +92,14 @@ function clicksOf(message: string, links = ['Shop', 'Blog'], injectionTime = 0) 
   return new FileReport(folder, log.logger).clicksOf(of, links);
 }
 
-/** The bytes of sums that something reads. */
-async function bytesReadBy(work: () => Promise<unknown>): Promise<number> {
-  const { readSync } = fs;
-  let bytes = 0;
+/** How often something opens a file of sums, and how many bytes of them it reads. */
+async function readsOf(work: () => Promise<unknown>) {
+  const { openSync, readSync } = fs;
+  let [opens, bytes] = [0, 0];
+  fs.openSync = (...args: unknown[]) => {
+    opens++;
+    return Reflect.apply(openSync, fs, args);
+  };
   fs.readSync = (...args: unknown[]) => {
     const read = Reflect.apply(readSync, fs, args);
     bytes += read;
@@ -103,10 +107,10 @@ async function bytesReadBy(work: () => Promise<unknown>): Promise<number> {
   };
   syncBuiltinESMExports();
   await work().finally(() => {
-    fs.readSync = readSync;
+    Object.assign(fs, { openSync, readSync });
     syncBuiltinESMExports();
   });
-  return bytes;
+  return { opens, bytes };
 }
 
 describe('counters that sum up at each flush, and are read as after a start', () => {
@@ -227,12 +231,13 @@ describe('a first view', () => {
     await sumUp();
     const query = { campaign: 'campaign 1', by: 'hour' } as const;
     const before = await new FileReport(folder).report(query);
-    for (const { day, path } of await listSums(folder)) {
+    for (const file of await listSums(folder)) {
+      const { day, path } = file;
       // The first clicks of today are read.
       if (day === TODAY) continue;
       // A head that was not changed vouches for the blocks behind it.
       const bytes = await readFile(path);
-      const blocks = readHead({ day, path }).file.start;
+      const blocks = readHead(file).file.start;
       const needed = ['[[],{"campaign"', '[["campaign","campaign 1"]'].map((block) => {
         const start = bytes.indexOf(block);
         return { start, end: start < 0 ? start : bytes.indexOf(']}]', start) + 3 };
@@ -252,6 +257,17 @@ describe('a first view', () => {
     expect(log.lines).toHaveLength(4);
   });
 
+  test('opens a file of sums once for its head, and once for all tables of a report', async () => {
+    const opensOf = async (days: number) => {
+      await example(days);
+      await sumUp();
+      const { opens } = await readsOf(() => new FileReport(folder).report({ by: 'campaign' }));
+      return opens;
+    };
+    const few = await opensOf(5);
+    expect((await opensOf(25)) - few).toBe(2 * 20);
+  });
+
   test('reads no more where more was clicked, nor do the clicks on a message', async () => {
     const bytesWith = async (messages: number) => {
       await rm(folder, { recursive: true, force: true });
@@ -263,14 +279,14 @@ describe('a first view', () => {
       click(0, 'm9999');
       await settle(counters);
       const report = new FileReport(folder, log.logger);
-      const view = await bytesReadBy(async () => {
+      const view = await readsOf(async () => {
         const { total } = await report.report({ by: 'day' });
         expect(total).toMatchObject({ clicks: messages + 2, uniqueClicks: messages + 1 });
       });
-      const message = await bytesReadBy(async () => {
+      const message = await readsOf(async () => {
         expect(await clicksOf('m1')).toEqual([2, 0]);
       });
-      return { view, message };
+      return { view: view.bytes, message: message.bytes };
     };
     const [few, many] = [await bytesWith(200), await bytesWith(2_000)];
     expect(few.message).toBeGreaterThan(0);
@@ -284,9 +300,10 @@ test('a view after newer sums of today reads the tables of no day again', async 
   await sumUp();
   const report = new FileReport(folder, log.logger);
   await reportsOf(report);
-  for (const { day, path } of await listSums(folder)) {
+  for (const file of await listSums(folder)) {
+    const { day, path } = file;
     const bytes = await readFile(path);
-    const { start } = readHead({ day, path }).file;
+    const { start } = readHead(file).file;
     if (day !== TODAY) await writeFile(path, bytes.fill(63, start));
   }
   click(0, 'm9');
