@@ -63,18 +63,18 @@ describe('consumers of the Redis stream', () => {
     const delivered = () => lines.reduce((sum, { events }) => sum + Number(events ?? 0), 0);
     const gone = deliver(store, 'stuck', stuck.url);
     await store.events.stream.append(Array.from({ length: 50 }, (_, n) => event(n)));
-    await expect.poll(() => stuck.batches.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => stuck.batches.length).toBe(1);
 
     deliver(store, 'well', well.url, logger);
     await store.events.stream.append(Array.from({ length: 500 }, (_, n) => event(50 + n)));
-    await expect.poll(delivered, { timeout: 10_000 }).toBe(500);
+    await expect.poll(delivered).toBe(500);
     // It ends in the middle of its batch; nobody else had these events until now.
     await gone.close(10);
     const ids = () =>
       well.batches.flatMap(({ events }) =>
         events.map(({ msys }) => Number(msys.track_event.event_id)),
       );
-    await expect.poll(() => ids().length, { timeout: 20_000 }).toBe(550);
+    await expect.poll(() => ids().length).toBe(550);
     expect(ids().sort((a, b) => a - b)).toEqual(Array.from({ length: 550 }, (_, n) => n));
     const repeated = well.batches.find(({ events }) =>
       events.some(({ msys }) => msys.track_event.event_id === '0'),
@@ -92,7 +92,7 @@ describe('consumers of the Redis stream', () => {
     await store.events.stream.append([event(1)]);
     await sleep(100);
     await store.events.stream.append([event(2)]);
-    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => server.batches.length).toBe(1);
     expect(server.batches[0]?.events).toHaveLength(2);
     expect(lines.filter(({ level }) => level !== 'info')).toEqual([]);
   });
@@ -123,9 +123,9 @@ describe('consumers of the Redis stream', () => {
       JSON.stringify({ msys: { track_event: { event_id: `${n}`, rcpt_to: recipient } } });
     await store.events.stream.append([about(1, 'a@x.example'), about(2, 'b@x.example')]);
     deliver(store, 'node', server.url);
-    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => server.batches.length).toBe(1);
     expect((await store.forget({ address: 'a@x.example' })).events).toBe(1);
-    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => server.batches.length).toBe(2);
     expect(JSON.parse(server.batches[1]?.body ?? '')).toEqual([
       JSON.parse(about(2, 'b@x.example')),
     ]);
@@ -137,11 +137,11 @@ describe('consumers of the Redis stream', () => {
     releases.push(server.close);
     await store.events.stream.append([event(1), event(2)]);
     const first = deliver(store, 'node', server.url);
-    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => server.batches.length).toBe(1);
     await first.close(10);
     await sleep(20);
     deliver(store, 'node', server.url);
-    await expect.poll(() => server.batches.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => server.batches.length).toBe(2);
     const [one, two] = server.batches;
     expect(two?.body).toBe(one?.body);
     const header = 'x-messagesystems-batch-id';

@@ -55,24 +55,24 @@ afterAll(async () => {
 
 test('ten restarts under traffic: nothing lost, rejected, doubled or untracked', async () => {
   const load = startMailing(postfix.port(), SENDERS);
+  let slowest = 0;
   for (let restart = 0; restart < RESTARTS; restart++) {
     const before = load.accepted.length;
-    await expect
-      .poll(() => load.accepted.length - before, { timeout: 20_000 })
-      .toBeGreaterThan(SENDERS);
+    await expect.poll(() => load.accepted.length - before).toBeGreaterThan(SENDERS);
+    const begun = performance.now();
     await service.restart();
+    slowest = Math.max(slowest, performance.now() - begun);
   }
   await load.stop();
   const sent = load.accepted;
 
-  await expect
-    .poll(() => catcher.mails.length, { timeout: 30_000 })
-    .toBeGreaterThanOrEqual(sent.length);
+  await expect.poll(() => catcher.mails.length).toBeGreaterThanOrEqual(sent.length);
   const arrived = catcher.mails.map(({ to }) => to[0]?.replace('@example.net', '') ?? '');
   expect(arrived.toSorted()).toEqual(sent.toSorted());
   expect(await postfix.corrupt()).toEqual([]);
   expect([...load.replies.keys()].filter((code) => code >= 500)).toEqual([]);
-  expect(load.longest).toBeLessThan(30_000);
+  // Mail waits for a restart, and not for a time-out of Postfix.
+  expect(load.longest).toBeLessThan(5 * slowest);
 
   // Each was tracked, and leads to its target whichever process made the link.
   for (const { raw, to } of catcher.mails) {

@@ -136,7 +136,7 @@ describe.each([
       await back();
     }
     await expect
-      .poll(async () => (await sendTo('tempfail')).urls?.length, { timeout: 15_000 })
+      .poll(async () => (await sendTo('tempfail')).urls?.length)
       .toBe(htmlOnly.targets.length);
     expect(catcher.mails).toEqual([]);
     await postfix.emptied();
@@ -153,6 +153,6 @@ test('a link whose Redis is away answers 503, and works again afterwards', async
     redis.resume();
   }
   await expect
-    .poll(async () => (await follow(service.httpPort, url)).location, { timeout: 15_000 })
+    .poll(async () => (await follow(service.httpPort, url)).location)
     .toBe(htmlOnly.targets[0]);
 });

@@ -11,7 +11,7 @@ import { type Redis, startRedis } from '../helpers/redis.ts';
 import { type Service, startService } from '../helpers/service.ts';
 import { hang, startWebhookServer } from '../helpers/webhook-server.ts';
 
-const DRAIN_S = 4;
+const DRAIN_S = 6;
 
 let service: Service;
 let webhook: Awaited<ReturnType<typeof startWebhookServer>>;
@@ -40,16 +40,13 @@ test.each([1, 2])(
 
     const begun = performance.now();
     service.signal('SIGTERM');
-    await poll(
-      'the milter to be closed',
-      () =>
-        connect().then(
-          ({ socket }) => void socket.destroy(),
-          () => true,
-        ),
-      1_500,
+    await poll('the milter to be closed', () =>
+      connect().then(
+        ({ socket }) => void socket.destroy(),
+        () => true,
+      ),
     );
-    await sleep(1_500);
+    await sleep((DRAIN_S * 1000) / 4);
     expect(
       await finishing.send(wire.eoh(), wire.body('https://example.com/\r\n'), wire.eob()),
     ).toContain('http://localhost');

@@ -64,9 +64,7 @@ describe.each([1, 2])('with %d workers', (workers) => {
     expect(metrics).toMatch(/clickmilter_redirects_total\{status="404",worker="(main|[12])"\} 1/);
 
     service.signal('SIGHUP');
-    await expect
-      .poll(() => states(service), { timeout: 30_000 })
-      .toEqual(['READY', 'RELOADING', 'READY']);
+    await expect.poll(() => states(service)).toEqual(['READY', 'RELOADING', 'READY']);
 
     service.signal('SIGTERM');
     expect(await service.ended()).toBe(0);
@@ -88,9 +86,7 @@ test('the watchdog is fed', async () => {
   const service = await start(SCOPE, { WATCHDOG_USEC: '1000000' });
   await service.start();
   await expect
-    .poll(() => service.notified.filter(({ WATCHDOG }) => WATCHDOG === '1').length, {
-      timeout: 30_000,
-    })
+    .poll(() => service.notified.filter(({ WATCHDOG }) => WATCHDOG === '1').length)
     .toBeGreaterThanOrEqual(2);
 });
 

@@ -69,9 +69,7 @@ test('a view goes on taking its place after its client has gone, until it is don
   const closed = once(response, 'close');
   socket.destroy();
   await closed;
-  const answered = AbortSignal.timeout(2000);
-  const next = await fetch(`${url}/rows?by=day`, { signal: answered }).catch(() => undefined);
-  expect(next?.status).toBe(503);
+  expect((await fetch(`${url}/rows?by=day`)).status).toBe(503);
   finish({ rows: [], total: TOTAL, unreadable: 0 });
   await expect.poll(async () => (await fetch(`${url}/rows?by=day`)).status).toBe(200);
 });

@@ -5,6 +5,7 @@ import { barriers, startBrowser, visit } from '../helpers/browser.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { type Service, startService } from '../helpers/service.ts';
+import { slowness } from '../helpers/slowness.ts';
 
 // Clicks through the redirect of a running service, as they show in a real browser.
 
@@ -85,10 +86,16 @@ const OBSERVE = `new MutationObserver(() => { window.changedAt = Date.now(); })
   .observe(document.querySelector('tbody'), { childList: true })`;
 const CHANGED_AT = 'window.changedAt';
 
+/** The best of several counts: this machine may be busy with other things. */
+function expectWithinASecond(delays: readonly number[], slow: number): void {
+  expect(Math.min(...delays)).toBeLessThan(1_000 * slow);
+}
+
 test('a click shows within a second, and people and programs are told apart', async () => {
   await visit(browser, live, {}, async ({ page, complaints }) => {
     await isConnected(page);
     await page.evaluate(OBSERVE);
+    const slow = await slowness();
     const delays: number[] = [];
     for (let n = 0; n < 5; n++) {
       const before = await count(page);
@@ -99,8 +106,7 @@ test('a click shows within a second, and people and programs are told apart', as
     }
     // The fifth link of a message makes a burst, so the clicks before it are a program's as well.
     await expect.poll(() => who(page)).toEqual(Array(5).fill('Program'));
-    // The best of several: this machine may be busy with other things.
-    expect(Math.min(...delays)).toBeLessThan(1000);
+    expectWithinASecond(delays, Math.max(slow, await slowness()));
     const before = await count(page);
     await click(FIREFOX, 'HEAD');
     await click('curl/8.5.0');
@@ -118,6 +124,7 @@ test('with a filter, a click that it lets through shows within a second, and no 
   await visit(browser, `${live}?campaign=autumn`, {}, async ({ page, complaints }) => {
     await isConnected(page);
     await page.evaluate(OBSERVE);
+    const slow = await slowness();
     const delays: number[] = [];
     for (const n of [0, 1, 2]) {
       await follow(winter[n], 'curl/8.5.0');
@@ -125,7 +132,7 @@ test('with a filter, a click that it lets through shows within a second, and no 
       await expect.poll(() => count(page)).toBe(n + 1);
       delays.push((await page.evaluate<number>(CHANGED_AT)) - at);
     }
-    expect(Math.min(...delays)).toBeLessThan(1000);
+    expectWithinASecond(delays, Math.max(slow, await slowness()));
     const rate = page.locator('.live-rate');
     expect(await rate.textContent()).toBe('In the last minute: 3 by people, 0 by programs');
     await page.reload();

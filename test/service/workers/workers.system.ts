@@ -49,7 +49,7 @@ class Fixture {
   /** The first line after `from` that has all of these fields. */
   line(fields: Line, from = 0): Promise<Line> {
     return expect
-      .poll(() => this.lines.slice(from).find((line) => matches(line, fields)), { timeout: 15_000 })
+      .poll(() => this.lines.slice(from).find((line) => matches(line, fields)))
       .toBeDefined()
       .then(() => this.lines.slice(from).find((line) => matches(line, fields)) ?? {});
   }
@@ -324,9 +324,7 @@ describe('Workers', () => {
     const { pid } = await connect(); // and stays open
     await fixture.line({ event: 'overdue', pid });
     await expect
-      .poll(() => fixture.lines.filter((line) => line['event'] === 'ready').length, {
-        timeout: 15_000,
-      })
+      .poll(() => fixture.lines.filter((line) => line['event'] === 'ready').length)
       .toBeGreaterThan(2);
   });
 

