@@ -1,6 +1,7 @@
 import { isLoopback } from '../lib/address.ts';
 import { namesInBraces } from '../lib/braces.ts';
 import { parseRedisUrl } from '../lib/redis-url.ts';
+import { MAX_DOMAINS_TRIED } from '../link/sealed-links.ts';
 import { LONGEST_MACRO_NAME } from '../scope/facts.ts';
 import { parseListen } from '../scope/listen-address.ts';
 import type { Origin } from '../scope/option-value.ts';
@@ -149,18 +150,18 @@ function checkSenderDomains(root: Stanza, problems: Problems): void {
   }
 }
 
-/** More than this many domains make a request for an invalid token noticeably slow. */
-const MAX_DOMAINS_TRIED = 100;
-
-/** A sealed link is bound to its host. Where that is not known, each domain is tried. */
+/** A sealed link is bound to its host. Where that is not known, domains are tried, but not many. */
 function checkHostOff(root: Stanza, problems: Problems): void {
   const checkHost = root.child('http_listener')?.settings.get('check_host');
   if (checkHost?.value !== false) return;
   const { size } = buildScopes(root).trackingDomains;
   if (size <= MAX_DOMAINS_TRIED) return;
-  problems.warning(
+  const mayIssue =
+    configuredStore(root).linkKind === 'sealed' ||
+    [...descendants(root)].some(({ settings }) => settings.get('on_failure')?.value === 'seal');
+  problems[mayIssue ? 'error' : 'warning'](
     checkHost.origin,
-    `check_host is off, so each sealed link is tried with all of the ${size} tracking domains: let the proxy pass on the Host`,
+    `check_host is off, so a sealed link is tried with the Host and ${MAX_DOMAINS_TRIED} of the ${size} tracking domains: set it to on, and let the proxy pass on the Host`,
   );
 }
 

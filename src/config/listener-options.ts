@@ -112,7 +112,7 @@ export const httpOptions = {
   check_host: option(
     booleanType,
     true,
-    'Whether the Host of a request must be the tracking_domain of its link. Set it to off where a proxy changes Host; sealed links then need their tracking_domain in this configuration.',
+    'Whether the Host of a request must be the tracking_domain of its link. Set it to off where a proxy changes Host; sealed links then need their tracking_domain in this configuration, which may have 100 of them.',
   ),
   trusted_proxies: option(
     listType(proxyType),

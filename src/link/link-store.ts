@@ -65,12 +65,14 @@ export interface StoredLink {
 export interface LinkResolver {
   /**
    * Finds the link of a token.
-   * @param host of the token's URL; without it, sealed links are tried with the configured tracking
+   * @param host of the token's URL; without it, sealed links are tried with all configured tracking
    * domains
+   * @param mayDiffer whether a proxy may have changed the host: sealed links are then tried with
+   * other tracking domains too, but with no more than a request may cost
    * @returns undefined for a token that is unknown, gone, truncated or forged
    * @throws StoreUnavailable when the answer cannot be known now
    */
-  resolve(token: string, host?: string): Promise<ResolvedLink | undefined>;
+  resolve(token: string, host?: string, mayDiffer?: boolean): Promise<ResolvedLink | undefined>;
 }
 
 /** The store, or its key, cannot be used at the moment; the request is not at fault. */

@@ -14,13 +14,28 @@ export interface SealedLinks {
 }
 
 /**
+ * The most tracking domains that a link is tried with where its host is not known for certain.
+ * Strangers choose what they ask for, and operators may have a thousand domains.
+ */
+export const MAX_DOMAINS_TRIED = 100;
+
+/**
  * @param keys called for each message and token, so that keys read again are used at once
- * @param domains the tracking domains to try a token with whose host is not known
+ * @param domains the tracking domains to try a token with whose host is not known for certain
  */
 export function createSealedLinks(
   keys: () => SealKeys,
   domains: () => Iterable<string>,
 ): SealedLinks {
+  function* hosts(host: string | undefined, mayDiffer: boolean): Iterable<string> {
+    if (host !== undefined) yield host;
+    if (host !== undefined && !mayDiffer) return;
+    let others = host === undefined ? Number.POSITIVE_INFINITY : MAX_DOMAINS_TRIED;
+    for (const domain of domains()) {
+      if (others-- <= 0) return;
+      yield domain;
+    }
+  }
   return {
     issuer: {
       kind: 'sealed',
@@ -28,8 +43,8 @@ export function createSealedLinks(
       issue: (message) => issue(keys(), message),
     },
     resolver: {
-      resolve: async (token, host) => {
-        const opened = openToken(keys(), token, host === undefined ? domains() : [host]);
+      resolve: async (token, host, mayDiffer = false) => {
+        const opened = openToken(keys(), token, hosts(host, mayDiffer));
         return opened && resolved(opened);
       },
     },

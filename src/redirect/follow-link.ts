@@ -83,6 +83,8 @@ export type Followed =
 /** What links are looked up in. */
 export interface LinkSources {
   readonly resolver: LinkResolver;
+  /** Whether a link answers only to the host it was made for. */
+  readonly checkHost: boolean;
   readonly blocks: BlockList;
   /**
    * The hosts of tracked links, in lower case and without ports: a retarget to one of them is
@@ -94,23 +96,33 @@ export interface LinkSources {
 /**
  * Looks up the first known token and decides whether its link may be followed.
  * @param tokens the candidates of `tokensIn`
- * @param host lower case, with its port where it has one; undefined where the Host is not checked
+ * @param host lower case, with its port where it has one
  * @param now Unix milliseconds
  * @throws StoreUnavailable where the store cannot be read
  */
 export async function followLink(
-  { resolver, blocks, trackingHosts }: LinkSources,
+  { resolver, blocks, trackingHosts, checkHost }: LinkSources,
   tokens: readonly string[],
-  host: string | undefined,
+  host: string,
   now: number,
 ): Promise<Followed> {
+  const find = async (token: string): Promise<FoundLink | undefined> => {
+    const resolved = await resolver.resolve(token, host, !checkHost);
+    const mayFollow =
+      resolved !== undefined &&
+      (!checkHost || resolved.isFor(host)) &&
+      isSafeUrl(resolved.link.target);
+    return mayFollow ? { token, resolved } : undefined;
+  };
   let found: FoundLink | undefined;
   for (let at = 0; at < tokens.length && found === undefined; at++) {
     const token = tokens[at] as string;
-    const resolved = await resolver.resolve(token, host);
-    found = mayFollow(resolved, host)
-      ? { token, resolved }
-      : await findOther(resolver, otherSpellings(token), host);
+    found = await find(token);
+    if (found === undefined) {
+      // In one turn, so that a store reads them at once: an unknown token costs two look-ups, not six.
+      const others = await Promise.all(otherSpellings(token).map(find));
+      found = others.find((other) => other !== undefined);
+    }
   }
   if (found === undefined) return { kind: 'unknown' };
   const { resolved } = found;
@@ -127,33 +139,6 @@ export async function followLink(
     if (!(error instanceof StoreUnavailable)) throw error;
   }
   return { kind: now < resolved.message.expires * 1000 ? 'live' : 'expired', ...found };
-}
-
-/**
- * Looks up all tokens in one turn, so that a store reads them at once: an unknown token costs two
- * look-ups, not six.
- */
-async function findOther(
-  resolver: LinkResolver,
-  tokens: readonly string[],
-  host: string | undefined,
-): Promise<FoundLink | undefined> {
-  const all = await Promise.all(tokens.map((token) => resolver.resolve(token, host)));
-  for (const [at, resolved] of all.entries()) {
-    if (mayFollow(resolved, host)) return { token: tokens[at] as string, resolved };
-  }
-  return undefined;
-}
-
-function mayFollow(
-  resolved: ResolvedLink | undefined,
-  host: string | undefined,
-): resolved is ResolvedLink {
-  return (
-    resolved !== undefined &&
-    (host === undefined || resolved.isFor(host)) &&
-    isSafeUrl(resolved.link.target)
-  );
 }
 
 /**

@@ -22,8 +22,6 @@ import { clientReader } from './trusted-proxies.ts';
 export interface RedirectOptions extends LinkSources {
   readonly optOuts: OptOuts;
   readonly clicks: ClickSink;
-  /** Whether a link answers only to the host it was made for. */
-  readonly checkHost: boolean;
   /**
    * Addresses and networks (CIDR) whose X-Forwarded-For and X-Forwarded-Host count; `unix` for unix
    * sockets.
@@ -49,7 +47,7 @@ const MAX_PATH = 8192;
  * @throws TypeError for an entry of trustedProxies that is not an address or network
  */
 export function createRedirect(options: RedirectOptions): RequestListener {
-  const { optOuts, clicks, staticFolder, checkHost, trustedProxies, respectGpc } = options;
+  const { optOuts, clicks, staticFolder, trustedProxies, respectGpc } = options;
   const { logger = silent, detail = () => 'none', metrics = noMetrics } = options;
   const clientOf = clientReader(trustedProxies);
 
@@ -82,7 +80,7 @@ export function createRedirect(options: RedirectOptions): RequestListener {
     askedHost: string | undefined,
   ): Promise<void> {
     const client = clientOf(request);
-    const host = checkHost ? normalHost(askedHost ?? client.host) : undefined;
+    const host = normalHost(askedHost ?? client.host);
     const now = Date.now();
     const followed = await followLink(options, tokens, host, now);
     if (followed.kind === 'unknown') return show(request, response, 'notFound');

@@ -49,8 +49,8 @@ export function linksOf(store: Store, sealed: SealedLinks): Pick<Links, 'issuer'
   return {
     issuer: store.issuer ?? sealed.issuer,
     resolver: {
-      resolve: (token, host) =>
-        (isStoredToken(token) ? store : sealed).resolver.resolve(token, host),
+      resolve: (token, host, mayDiffer) =>
+        (isStoredToken(token) ? store : sealed).resolver.resolve(token, host, mayDiffer),
     },
   };
 }

@@ -14,7 +14,7 @@ import { type Logger, logFailure, reasonOf, silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { parseRedisUrl } from '../lib/redis-url.ts';
 import { SealKeyFile } from '../link/seal-key-file.ts';
-import { createSealedLinks } from '../link/sealed-links.ts';
+import { createSealedLinks, MAX_DOMAINS_TRIED } from '../link/sealed-links.ts';
 import { openStore } from '../store/open-store.ts';
 import type { RedisOptions } from '../store/redis/client.ts';
 import { linksOf } from './links.ts';
@@ -77,7 +77,7 @@ export interface RedirectHandlerOptions {
   readonly checkHost?: boolean;
   /**
    * The tracking domains, which no link is made to lead to by `clickmilter retarget`. Needed where
-   * `checkHost` is false and links are sealed.
+   * `checkHost` is false and links are sealed: then at most 100.
    */
   readonly trackingDomains?: readonly string[];
   /**
@@ -177,6 +177,10 @@ function check({ redis, keyFile, checkHost, trackingDomains }: RedirectHandlerOp
   }
   if (checkHost === false && keyFile !== undefined && !trackingDomains?.length) {
     refuse('checkHost is false, and sealed links need their host: expected trackingDomains');
+  }
+  const domains = trackingDomains?.length ?? 0;
+  if (checkHost === false && keyFile !== undefined && domains > MAX_DOMAINS_TRIED) {
+    refuse(`checkHost is false, with ${domains} trackingDomains: expected ${MAX_DOMAINS_TRIED}`);
   }
   try {
     if (redis?.url !== undefined) parseRedisUrl(redis.url);

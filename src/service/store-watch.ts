@@ -42,8 +42,7 @@ function kindOf(warning: string): string {
 export function timedResolver(resolver: LinkResolver, metrics: Metrics): LinkResolver {
   metrics.count('store_errors_total', { operation: 'resolve' }, 0);
   return {
-    resolve: (token, host) =>
-      timed(metrics, 'resolve', performance.now(), resolver.resolve(token, host)),
+    resolve: (...asked) => timed(metrics, 'resolve', performance.now(), resolver.resolve(...asked)),
   };
 }
 

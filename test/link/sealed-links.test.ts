@@ -111,6 +111,42 @@ test('the same message sealed twice shares no key: both tokens open, and they di
   expect((await links.resolver.resolve(second))?.link.target).toBe('https://a.example/2');
 });
 
+describe('where a proxy may have changed the host', () => {
+  let tried = 0;
+  function* many() {
+    for (const n of Array(1_000).keys()) {
+      tried++;
+      yield `click${n}.example`;
+    }
+  }
+  const { issuer, resolver } = createSealedLinks(() => keys, many);
+  const at = (domain: string) =>
+    tokenOf(issuer.issue(exampleMessage({ domain })), {
+      target: 'https://a.example/',
+      part: 'html',
+    });
+
+  test.each<[domain: string, host: string, mayDiffer: boolean, found: boolean, tried: number]>([
+    ['click999.example', 'click999.example', true, true, 0],
+    ['click999.example', 'CLICK999.example.:8080', true, true, 0],
+    ['click0.example', 'localhost', true, true, 1],
+    ['click99.example', 'localhost', true, true, 100],
+    ['click100.example', 'localhost', true, false, 101],
+    ['other.example', '', true, false, 101],
+    ['click0.example', 'localhost', false, false, 0],
+  ])('a link of %s asked for at %s (%s): found is %s', async (domain, host, ...expected) => {
+    const [mayDiffer, isFound, most] = expected;
+    tried = 0;
+    const found = await resolver.resolve(at(domain), host, mayDiffer);
+    expect(found?.link.target).toBe(isFound ? 'https://a.example/' : undefined);
+    expect(tried).toBeLessThanOrEqual(most);
+  });
+
+  test('commands, which no stranger calls, try all', async () => {
+    expect(await resolver.resolve(at('click999.example'))).toBeDefined();
+  });
+});
+
 describe('rotation', () => {
   const now = Date.now();
   const old = newSealKey([], now - 10 * DAY);

@@ -157,6 +157,11 @@ test.each([
   ['no store', { keyFile: undefined }, 'neither redis nor keyFile'],
   ['no key file', { keyFile: '/nonexistent/keys' }, '/nonexistent/keys'],
   ['no tracking domains', { checkHost: false }, 'expected trackingDomains'],
+  [
+    'too many tracking domains',
+    { checkHost: false, trackingDomains: Array(101).fill('click.example.com') },
+    'with 101 trackingDomains: expected 100',
+  ],
   ['a wrong proxy', { trustedProxies: ['proxy'] }, '"proxy" is not an address'],
   ['a wrong URL', { redis: { url: 'http://u:secret@h/' } }, 'redis.url: must be redis://'],
 ])('an error names what is wrong: %s', async (_what, options, message) => {

@@ -110,7 +110,7 @@ async function follow(links: Links, { links: outcomes }: MessageReport) {
     if (url === undefined) continue;
     const { pathname, host } = new URL(url);
     const found = await followLink(
-      { resolver: links.resolver, blocks: links.store.blocks },
+      { resolver: links.resolver, blocks: links.store.blocks, checkHost: true },
       tokensIn(pathname),
       host,
       Date.now(),
