@@ -103,7 +103,7 @@ function adviceToAsk(open: readonly string[], filters: readonly SendmailFilter[]
   const [place = ''] = open;
   const wrong = filters.find(isMeantForUs);
   if (wrong !== undefined) {
-    return `${wrong.name}: clickmilter does not listen at ${written(wrong.place)}: write S=${written(place)} in sendmail.mc, ${APPLY}`;
+    return `${wrong.name} has S=${written(wrong.place)}, where clickmilter does not listen: write S=${written(place)} in sendmail.mc, ${APPLY}`;
   }
   return `Sendmail does not use clickmilter: add ${mailFilterLine(place)} to sendmail.mc, ${APPLY}`;
 }
