@@ -36,7 +36,7 @@ export const milterOptions = {
   ),
   max_memory: optional(
     sizeType,
-    'Maximum memory of all messages in progress, divided among the workers. Messages that find no room pass untracked.',
+    'Maximum memory of all messages in progress, divided among the workers. Messages that find no room pass untracked. The macros of a connection, up to 64 KB, are not counted.',
     {
       otherwise: 'a quarter of the memory of the machine or the cgroup',
       example: '1G',

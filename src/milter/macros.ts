@@ -1,4 +1,4 @@
-import { ProtocolError } from './protocol.ts';
+import { MAX_DATA, ProtocolError } from './protocol.ts';
 
 /**
  * The commands whose macros are kept, in the order in which an MTA sends them. Macros of a later
@@ -7,6 +7,9 @@ import { ProtocolError } from './protocol.ts';
 const MACRO_ORDER = 'CHMRTLNBEUA';
 const MACRO_INDEX = new Int8Array(128).fill(-1);
 for (let n = 0; n < MACRO_ORDER.length; n++) MACRO_INDEX[MACRO_ORDER.charCodeAt(n)] = n;
+
+/** Sendmail sends at most 50 macros with a command, and Postfix has fewer. */
+const MAX_MACROS = 250;
 
 /** The macros of one SMTP session, by the command they belong to. Parsed when first asked for. */
 export class Macros {
@@ -21,8 +24,17 @@ export class Macros {
     if (payload === '') throw new ProtocolError('milter: macro: expected a stage');
     const stage = MACRO_INDEX[payload.charCodeAt(0)] ?? -1;
     if (stage < 0) return;
-    this.#sent[stage] = payload.length > 1 ? payload.slice(1) : undefined;
+    this.#sent[stage] = undefined;
     this.#parsed[stage] = undefined;
+    if (payload.length === 1) return;
+    // Each command could have as much as a packet holds. Those of real MTAs take a few KB in sum.
+    const held = this.#sent.reduce((sum, sent = '') => sum + sent.length, payload.length);
+    if (held > MAX_DATA) {
+      throw new ProtocolError(
+        `milter: macro: ${held} bytes in a session: expected at most ${MAX_DATA}`,
+      );
+    }
+    this.#sent[stage] = payload.slice(1);
   }
 
   /** Drops the macros of later commands, as libmilter does at CONNECT, HELO, MAIL and RCPT. */
@@ -65,7 +77,7 @@ export class Macros {
     if (known !== undefined) return known;
     const parsed = new Map<string, string>();
     // Bytes after the last NUL and a name without a value are ignored, as in libmilter.
-    const texts = sent.split('\0').slice(0, -1);
+    const texts = sent.split('\0', 2 * MAX_MACROS + 1).slice(0, -1);
     for (let n = 0; n + 1 < texts.length; n += 2) {
       parsed.set(withoutBraces(texts[n] ?? ''), texts[n + 1] ?? '');
     }

@@ -185,6 +185,10 @@ describe('what closes the connection without an answer', () => {
     ['HEADER without a name', [...envelope, packet('L', '\0x\0')]],
     ['BODY without data', [...envelope, packet('B')]],
     ['an empty macro packet', [packet('D')]],
+    [
+      'macros of a session over 65535 bytes',
+      ['C', 'M', 'R'].map((stage) => macros(stage, { x: 'x'.repeat(22_000) })),
+    ],
     ['UNKNOWN without NUL', [packet('U', 'x')]],
   ])('%s', (_name, sent) => {
     const played = new PlayedSession(everyHook()).send(...opening, ...sent);
@@ -554,6 +558,22 @@ describe('macros', () => {
       ['Q1', 'Q1', '2', '2', 'd', 'd', undefined],
       ['connect', 'connect', undefined, undefined, 'd', 'd', undefined],
     ]);
+  });
+
+  test('those of one session may have 65535 bytes, each time, and a hostile number of names', () => {
+    const seen: (string | undefined)[] = [];
+    const look = ({ connection }: Message) => {
+      seen.push(connection.macro('x')?.slice(0, 3), connection.macro('n5'));
+    };
+    const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`n${n}`, `${n}`]));
+    const { answers, ended } = new PlayedSession(everyHook({ mail: look })).send(
+      optneg(),
+      ...['aa', 'bb', 'cc'].flatMap((x) => [macros('M', { x: x.repeat(30_000) }), mail(), abort()]),
+      ...[macros('M', many), mail()],
+    );
+    expect(seen).toEqual(['aaa', undefined, 'bbb', undefined, 'ccc', undefined, undefined, '5']);
+    expect(ended).toBe(false);
+    expect(answers).toHaveLength(5);
   });
 
   test('the stage letters L, B, U and A, unknown ones, odd counts and no macros at all are taken', () => {
