@@ -9,6 +9,7 @@ import { addressOf, Filters, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';
 import type { KnownNames } from './known-names.ts';
 import { type Frame, page } from './layout.ts';
+import { nothingCounted } from './nothing-counted.ts';
 import { countLink, shareLink, shareOf } from './numbers.ts';
 import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
@@ -168,17 +169,21 @@ function campaignPage(selection: Selection, campaign: Campaign, frame: Frame, no
     selection,
     narrowing: ['campaign'],
     content: html`${figuresOf(selection, campaign)}
+${campaign.days.length === 0 && nothingCounted(selection, campaign.began)}
 ${sincePlot(selection, campaign)}
 ${timelines(selection, campaign)}
 ${clickMapSection(selection, campaign.click_map)}
 ${rankedPlot('Links', 'Link', campaign.links, list('link'))}
-<section><h2>Places of links</h2>
+${
+  campaign.positions.length > 0 &&
+  html`<section><h2>Places of links</h2>
 ${table({
   label: 'Places of links',
   columns: [{ title: 'Part, place and link', cell: place }, ...columns],
   rows: campaign.positions,
   ...places,
-})}</section>
+})}</section>`
+}
 ${rankedPlot('Parts', 'Part', campaign.parts, list('part'))}
 ${rankedPlot('Recipients’ domains', 'Domain', campaign.domains ?? [], list('domain'))}
 ${note}`,

@@ -47,6 +47,10 @@ export function refusedInput([error]: readonly FastifySchemaValidationError[]): 
 
 type Params = FastifySchemaValidationError['params'];
 
+/** Days have a year of four digits, from 2000 on. */
+export const DAY_PATTERN = '^2';
+const A_DAY = ': expected a day such as 2026-01-31';
+
 /** What is wrong with an input, and what would be right, by the keyword of its schema. */
 const REFUSED: Readonly<Record<string, (params: Params) => string>> = {
   required: () => ' is missing: expected a value',
@@ -54,5 +58,7 @@ const REFUSED: Readonly<Record<string, (params: Params) => string>> = {
   enum: ({ allowedValues }) => `: expected one of ${[allowedValues].flat().join(', ')}`,
   maxLength: ({ limit }) => ` is too long: expected at most ${limit} characters`,
   type: ({ type }) => `: expected one ${type === 'string' ? 'text' : type}`,
-  format: () => ': expected a day such as 2026-01-31',
+  format: () => A_DAY,
+  pattern: ({ pattern }) =>
+    pattern === DAY_PATTERN ? A_DAY : ': expected a whole number in the range of /openapi.json',
 };

@@ -2,16 +2,16 @@ import { type Static, Type } from 'typebox';
 import { DAY_MS, dayOf, daysAfter } from '../lib/days.ts';
 import { REPORT_SCOPES, type ReportFilter } from '../store/counters.ts';
 import { daysKept } from '../store/engagement.ts';
-import { BadRequest } from './errors.ts';
+import { BadRequest, DAY_PATTERN } from './errors.ts';
 
 const DEFAULT_DAYS = 30;
 /** Hours are counted for so many days. */
 const HOUR_DAYS = daysKept('hour', {});
 /** The longest period: so many days are counted. */
-const MAX_DAYS = daysKept('day', {});
+export const MAX_DAYS = daysKept('day', {});
 
 const day = (description: string) =>
-  Type.Optional(Type.String({ format: 'date', pattern: '^2', description }));
+  Type.Optional(Type.String({ format: 'date', pattern: DAY_PATTERN, description }));
 const name = (description: string) => Type.Optional(Type.String({ maxLength: 4096, description }));
 
 /** The parameters that narrow a view. */
@@ -64,11 +64,19 @@ export function selectionOf(query: FilterQuery, now = Date.now()): Selection {
   if (daysOf({ since, until }) > MAX_DAYS) {
     throw new BadRequest(`${since} to ${until}: expected at most ${MAX_DAYS} days`);
   }
-  const names = namesIn(query);
-  if (names.length > 1) {
-    throw new BadRequest(`${names.join(' and ')} are set: expected at most one of them`);
-  }
+  if (namesIn(query).length > 1) throw new SeveralNames(query);
   return { since, until, ...narrowingOf(query) };
+}
+
+/** A view of counts cannot be narrowed to several names: nothing is counted by pairs of them. */
+export class SeveralNames extends BadRequest {
+  readonly names: ReportFilter;
+
+  constructor(query: ReportFilter) {
+    const set = namesIn(query).join(' and ');
+    super(`nothing is counted by ${set} together: expected one of them`);
+    this.names = narrowingOf(query);
+  }
 }
 
 /** The fields by which a query narrows a view. */
@@ -81,16 +89,26 @@ export function narrowingOf(query: ReportFilter): ReportFilter {
   return Object.fromEntries(namesIn(query).map((field) => [field, query[field]]));
 }
 
+/** A period as people write it. */
+export function daysText({ since, until }: Period): string {
+  return since === until ? since : `${since} to ${until}`;
+}
+
 /** The period of the same length before it. */
 export function periodBefore({ since, until }: Period): Period {
   const days = daysOf({ since, until });
   return { since: daysAfter(since, -days), until: daysAfter(since, -1) };
 }
 
+/** The first day of which counts are kept. */
+export function firstDayKept(now: number): string {
+  return daysAfter(dayOf(now), 1 - MAX_DAYS);
+}
+
 /** The first day of a period from a day until today, as far back as days are counted. */
 export function countedSince(day: string, now = Date.now()): string {
   const today = dayOf(now);
-  const oldest = daysAfter(today, 1 - MAX_DAYS);
+  const oldest = firstDayKept(now);
   return day < oldest ? oldest : day > today ? today : day;
 }
 

@@ -32,6 +32,7 @@ export function messagePage(shown: MessagePage): Html {
 <label>Tracked URL, token, message id or target <input type="search" name="find" value="${find}" maxlength="8192" required></label>
 <button type="submit">Find</button>
 </form>
+${find === '' && html`<p class="quiet">A tracked URL is the address of a link in a mail as its recipient has it. The log, click events and <a href="/live">Live</a> have the ids of messages.</p>`}
 ${done !== undefined && html`<p role="status">${DONE[done]}</p>`}
 ${problem !== undefined && html`<p role="alert">${problem}</p>`}
 ${found !== undefined && foundSection(found, shown)}`,

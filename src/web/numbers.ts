@@ -14,6 +14,10 @@ export function shareOf(part: number, whole: number): number | null {
   return whole > 0 ? part / whole : null;
 }
 
+/** Why a rate may be above 100%, or missing. */
+export const OF_EARLIER_MAIL =
+  'More messages were clicked than sent in this time: people click older mail, too.';
+
 /** A number that leads to the rows behind it. */
 export function countLink(value: number, address: string): Html {
   return html`<data value="${value}"><a href="${address}">${shownCount(value)}</a></data>`;

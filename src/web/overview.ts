@@ -6,6 +6,7 @@ import { addressOf, FilterQuery, hoursOf, type Selection, selectionOf } from './
 import { type Html, html } from './html.ts';
 import type { KnownNames } from './known-names.ts';
 import { type Frame, page } from './layout.ts';
+import { nothingCounted } from './nothing-counted.ts';
 import { countLink, shareLink, shareOf } from './numbers.ts';
 import { answers, frameOf, respond } from './respond.ts';
 import { rowName } from './row-name.ts';
@@ -75,6 +76,7 @@ function overviewPage(selection: Selection, overview: Overview, frame: Frame, no
     path: '/',
     selection,
     content: html`${figuresOf(selection, overview)}
+${overview.days.length === 0 && nothingCounted(selection)}
 ${timelines(selection, overview)}
 ${overview.campaigns.length > 0 && campaigns(selection, overview)}
 ${overview.links.length > 0 && links(selection, overview)}

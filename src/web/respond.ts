@@ -79,7 +79,7 @@ export function refuse(
 }
 
 const TITLES: Readonly<Record<number, string>> = {
-  400: 'A parameter is not right',
+  400: 'This is not possible as asked',
   401: 'Login',
   403: 'Not allowed',
   404: 'Not found',

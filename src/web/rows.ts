@@ -1,13 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
+import { dayOf, daysAfter } from '../lib/days.ts';
 import { NotCounted, REPORT_BY, type ReportBy, type ReportRow } from '../store/counters.ts';
-import { breakdownsOf } from '../store/engagement.ts';
+import { breakdownsOf, daysKept } from '../store/engagement.ts';
 import { BadRequest } from './errors.ts';
 import { addressOf, Filters, Selected, type Selection, selectionOf } from './filters.ts';
 import { type Html, html } from './html.ts';
 import type { KnownNames } from './known-names.ts';
 import { type Frame, page } from './layout.ts';
-import { shareOf, shownCount, shownShare } from './numbers.ts';
+import { OF_EARLIER_MAIL, shareOf, shownCount, shownShare } from './numbers.ts';
 import { asJson, numbersOf, reportCsv } from './report-formats.ts';
 import { answers, CSV_ANSWERS, frameOf, respond, sendCsv } from './respond.ts';
 import { rowName } from './row-name.ts';
@@ -118,6 +119,13 @@ function rowsFound(
 /** Breakdowns whose rows stay in the order of their keys. */
 const IN_ORDER: readonly ReportBy[] = ['day', 'hour', 'position'];
 
+/** The days of which rows may be missing, because they are not kept as long as the others. */
+function keptText(by: ReportBy, selection: Selection): string | false {
+  const days = daysKept(by, selection);
+  const isWhole = selection.since >= daysAfter(dayOf(Date.now()), 1 - days);
+  return !isWhole && `Rows by ${by} are kept for ${days} days.`;
+}
+
 function rowsPage(
   by: ReportBy,
   selection: Selection,
@@ -133,6 +141,8 @@ function rowsPage(
       ? html`<li aria-current="true">${TITLES[other]}</li>`
       : html`<li><a href="${addressOf('/rows', { by: other, ...selection })}">${TITLES[other]}</a></li>`,
   );
+  const isAbove = rows.some((row) => row.peopleUniqueClicks > (row.messages ?? Infinity));
+  const notes = [keptText(by, selection), isAbove && OF_EARLIER_MAIL].filter(Boolean);
   return page({
     ...frame,
     title: `Rows by ${by}`,
@@ -154,6 +164,8 @@ ${table({
   foot: total,
   csv: addressOf('/rows.csv', { by, ...selection }),
 })}
+${sorted.length === 0 && html`<p>Nothing was counted by ${by} in these days.</p>`}
+${notes.length > 0 && html`<p class="quiet">${notes.join(' ')}</p>`}
 ${reports.note}</section>`,
   });
 }

@@ -1,11 +1,20 @@
 import { type Static, Type } from 'typebox';
-import { DAY_MS, HOUR_MS, timeOf } from '../lib/days.ts';
+import { DAY_MS, dayOf, HOUR_MS, timeOf } from '../lib/days.ts';
 import { getOrMake } from '../lib/values.ts';
 import type { ReportBy, ReportRow } from '../store/counters.ts';
 import { isNamed } from '../store/engagement.ts';
-import { addressOf, type Period, periodBefore, Selected, type Selection } from './filters.ts';
+import {
+  addressOf,
+  daysText,
+  firstDayKept,
+  MAX_DAYS,
+  type Period,
+  periodBefore,
+  Selected,
+  type Selection,
+} from './filters.ts';
 import { type Content, type Html, html } from './html.ts';
-import { countLink, shareLink, shareOf, shownCount } from './numbers.ts';
+import { countLink, OF_EARLIER_MAIL, shareLink, shareOf, shownCount } from './numbers.ts';
 import { asJson } from './report-formats.ts';
 import { Row, Unreadable } from './schemas.ts';
 import type { ShownReport, ShownReports } from './shown-reports.ts';
@@ -26,7 +35,13 @@ type Figure = Static<ReturnType<typeof figure>>;
 /** What Overview and Campaign begin with: the members of their answers. */
 export const Summary = {
   ...Selected,
-  before: Type.Object({ since: Type.String(), until: Type.String() }),
+  before: Type.Object({
+    since: Type.String(),
+    until: Type.String(),
+    first: Type.Optional(
+      Type.String({ description: 'The first of its days on which anything was counted.' }),
+    ),
+  }),
   messages: figure('Messages with tracked links.'),
   people_unique_clicked: figure('Messages of which people clicked a link.'),
   rate: figure('The share of messages of which people clicked a link; null without messages.'),
@@ -62,9 +77,10 @@ export async function readSummary<By extends ReportBy>(
     before: value(daysBefore.total),
   });
   const all = [days, daysBefore, hours, ...others.map(([, report]) => report)];
+  const first = daysBefore.rows[0]?.key;
   const summary = {
     ...selection,
-    before,
+    before: { ...before, ...(first !== undefined && { first }) },
     messages: compare(({ messages = 0 }) => messages),
     people_unique_clicked: compare((total) => total.peopleUniqueClicks),
     rate: compare(({ peopleUniqueClicks, messages = 0 }) => shareOf(peopleUniqueClicks, messages)),
@@ -92,8 +108,9 @@ type Kind = keyof typeof LINKS;
 
 /** Figures with their changes against the period before. */
 export function figuresOf(selection: Selection, summary: Summary): Html {
+  const { since, until } = summary.before;
   const now = addressOf('/rows', { by: 'day', ...selection });
-  const before = addressOf('/rows', { by: 'day', ...selection, ...summary.before });
+  const before = addressOf('/rows', { by: 'day', ...selection, since, until });
   const card = (title: string, figure: Figure, kind: Kind) =>
     html`<div><dt>${title}</dt><dd>${LINKS[kind](figure.value, now)}</dd>
 <dd>${change(figure, kind, before)}</dd></div>`;
@@ -104,8 +121,24 @@ ${card('People who clicked', people, 'count')}
 ${card('Rate', rate, 'share')}
 ${card('Automatic share', automatic, 'share')}
 </dl>
-<p class="quiet">Changes are against ${summary.before.since} to ${summary.before.until}.</p>
+<p class="quiet">${comparison(selection, summary)}</p>
 ${summary.unreadable > 0 && html`<p role="alert">${shownCount(summary.unreadable)} counts are left out: they cannot be read.</p>`}`;
+}
+
+/** What the changes compare, and what makes them look larger or smaller than they are. */
+function comparison(selection: Selection, summary: Summary): Content {
+  const { before, messages, people_unique_clicked: people } = summary;
+  const { since, first } = before;
+  const days = daysText(before);
+  return [
+    first === undefined
+      ? `Nothing was counted in the days before, ${days}.`
+      : `Changes are against ${days}.`,
+    since < firstDayKept(Date.now()) && ` Counts are kept for ${MAX_DAYS} days.`,
+    first !== undefined && first > since && ` Nothing was counted there before ${first}.`,
+    selection.until === dayOf(Date.now()) && ` Today, ${selection.until}, is not over yet.`,
+    (people.value ?? 0) > (messages.value ?? 0) && ` ${OF_EARLIER_MAIL}`,
+  ];
 }
 
 /** Clicks and messages over time. */
@@ -117,10 +150,12 @@ ${timeline('day', selection, days)}`;
 /** The change of a figure: counts in per cent, shares in points. */
 function change({ value, before }: Figure, kind: Kind, rowsBefore: string): Content {
   const isShare = kind === 'share';
-  if (value === null || before === null || (before === 0 && !isShare)) return 'nothing before';
+  if (before === null || (before === 0 && !isShare)) return 'nothing before';
+  if (value === null) return html`${LINKS[kind](before, rowsBefore)} before`;
   const difference = isShare ? 100 * (value - before) : (100 * (value - before)) / before;
-  const sign = difference > 0 ? '+' : difference < 0 ? '−' : '±';
-  const size = `${sign}${Math.abs(difference).toFixed(1)}${isShare ? ' points' : '%'}`;
+  const rounded = Math.abs(difference).toFixed(1);
+  const sign = rounded === '0.0' ? '±' : difference > 0 ? '+' : '−';
+  const size = `${sign}${rounded}${isShare ? ' points' : '%'}`;
   return html`<a href="${rowsBefore}">${size}</a> from ${LINKS[kind](before, rowsBefore)}`;
 }
 

@@ -12,6 +12,7 @@ import { assets } from './assets.ts';
 import { campaignView } from './campaign.ts';
 import { clickMapFrame } from './click-map.ts';
 import { refusedInput } from './errors.ts';
+import { SeveralNames } from './filters.ts';
 import { KnownNames } from './known-names.ts';
 import { answerRequests, limitRequests } from './limits.ts';
 import { createLiveFeed, liveView } from './live.ts';
@@ -21,6 +22,7 @@ import { measureAnswer, measureRequests } from './measure.ts';
 import { messageView } from './message.ts';
 import type { ChangeSources } from './message-changes.ts';
 import type { MessageSources } from './message-look-up.ts';
+import { viewsOfOneName } from './one-name.ts';
 import { describeRoutes } from './openapi.ts';
 import { overviewView } from './overview.ts';
 import { refuse } from './respond.ts';
@@ -126,6 +128,11 @@ export async function createWeb(options: WebOptions) {
       logFailure(logger, 'warn', error, 'engagement page: the store is away');
       reply.header('retry-after', '5');
       return refuse(request, reply, 503, error.message);
+    }
+    if (error instanceof SeveralNames) {
+      const canFilterLive = error.names.tag === undefined || detail() === 'full';
+      const ways = viewsOfOneName(request, error.names, canFilterLive);
+      return refuse(request, reply, 400, error.message, ways);
     }
     const { statusCode = 500 } = error;
     if (statusCode < 500) return refuse(request, reply, statusCode, reasonOf(error));

@@ -103,5 +103,16 @@ describe('the view of a campaign', () => {
     const { body, statusCode } = await get(at('x'));
     expect(statusCode).toBe(200);
     expect(body).not.toContain('<figure');
+    expect(body).not.toContain('<table');
+    expect(body).toContain('/rows?by=campaign&amp;');
+  });
+
+  test('leads from days without counts to its own', async () => {
+    const { get } = await seeded();
+    const { body } = await get(at(AUTUMN, '&since=2026-03-01&until=2026-03-01'));
+    const [, address = ''] = /It began on [\d-]+: <a href="([^"]+)"/.exec(body) ?? [];
+    const own = await get(address.replaceAll('&amp;', '&'));
+    expect(own.body).toContain('Clicks by day');
+    expect(own.body).not.toContain('It began on');
   });
 });

@@ -110,7 +110,7 @@ describe('filters', () => {
     for (const view of ['/rows?by=day', '/rows.csv?by=day', '/']) {
       expect(await web.json(`${view}${view.includes('?') ? '&' : '?'}campaign=x&tag=y`)).toEqual({
         status: 400,
-        body: { error: 'campaign and tag are set: expected at most one of them' },
+        body: { error: 'nothing is counted by campaign and tag together: expected one of them' },
       });
     }
     expect((await web.json('/live?since=2026-01-01')).status).toBe(400);

@@ -84,7 +84,56 @@ describe('the overview', () => {
       rate: { value: null, before: null },
       days: [],
     });
-    expect((await get('/')).statusCode).toBe(200);
+    const { statusCode, body } = await get('/');
+    expect(statusCode).toBe(200);
+    // An operator's first day.
+    expect(body).toContain('Nothing was counted in these days');
+    for (const step of ['clickmilter explain', 'clickmilter demo', 'href="/live"']) {
+      expect(body).toContain(step);
+    }
+  });
+
+  test('of a name without counts leads to those that have them', async () => {
+    const { get } = await seeded();
+    const { body } = await get('/?pathway=x');
+    expect(body).toContain('neither mail nor a click of the pathway <bdi>x</bdi>');
+    expect(body).toContain('/rows?by=pathway&amp;since=2026-02-09&amp;until=2026-03-10"');
+    expect((await get('/')).body).not.toContain('Nothing was counted in these days');
+  });
+
+  test.each([
+    [
+      '',
+      'Changes are against 2026-01-10 to 2026-02-08. Nothing was counted there before 2026-02-07.',
+    ],
+    ['', 'Today, 2026-03-10, is not over yet.'],
+    ['?since=2026-03-10', 'Changes are against 2026-03-09. Today'],
+    ['?until=2026-03-08', 'Nothing was counted in the days before, 2026-01-08 to 2026-02-06.'],
+    ['?since=2025-03-01&until=2026-03-01', '2025-02-28. Counts are kept for 400 days.'],
+    ['?since=2026-03-09&until=2026-03-09&campaign=autumn', 'More messages were clicked than sent'],
+  ])('%s says what its changes are worth: %s', async (query, sentence) => {
+    const { get, store } = await seeded();
+    const click = {
+      time: NOW - DAY,
+      messageId: 'e',
+      link: 'Shop',
+      part: 'html',
+      count: 1,
+    } as const;
+    store.counters.book({ ...click, campaign: 'autumn' }, 'people');
+    const { body } = await get(`/${query}`);
+    expect(/<p class="quiet">(.*?)<\/p>/s.exec(body)?.[1]).toContain(sentence);
+  });
+
+  test('a rate without messages has what it was before, and no change is a change of nothing', async () => {
+    const { get } = await seeded();
+    const share = (body: string) => body.split('<dt>Rate</dt>')[1]?.split('</div>')[0];
+    const { body } = await get('/?since=2026-02-27&until=2026-03-08');
+    expect(share(body)).toContain('nothing before');
+    const later = await get('/?since=2026-02-08&until=2026-02-08');
+    expect(share(later.body)).toMatch(
+      /–<\/dd>\s*<dd><data value="0.25">.*25.0%<\/a><\/data> before/,
+    );
   });
 
   test('is a page of tables, whose numbers lead to their rows', async () => {

@@ -81,7 +81,7 @@ test.each([
 test.each([
   ['/rows?by=position', 'by position: counted only of one campaign'],
   ['/rows?by=domain&tag=a', 'by domain: counted only of all mail or of one campaign'],
-  ['/?campaign=a&tag=b', 'are set'],
+  ['/?campaign=a&tag=b', 'together'],
 ])('%s answers 400', async (address, sentence) => {
   const { json, get } = await openWeb();
   const { status, body } = await json(address);
@@ -97,4 +97,34 @@ test('an input that is left empty is no filter', async () => {
   const { json } = await hostile();
   const { body } = await json('/rows?by=campaign&since=&until=&campaign=&pathway=&tag=');
   expect(body.rows).toHaveLength(HOSTILE.length);
+});
+
+test('rows that are missing say why', async () => {
+  const { get } = await hostile();
+  const note = 'Rows by hour are kept for 14 days.';
+  const old = (await get('/rows?by=hour&until=2026-01-31')).body;
+  expect(old).toContain('Nothing was counted by hour in these days.');
+  expect(old).toContain(note);
+  const today = new Date().toISOString().slice(0, 10);
+  const now = (await get(`/rows?by=hour&since=${today}`)).body;
+  expect(now).not.toMatch(/Nothing was counted|are kept for/);
+});
+
+test('several names lead to the view of each, and to Live', async () => {
+  const { get } = await openWeb();
+  const { statusCode, body } = await get('/rows?by=part&campaign=%3Ca%3E&tag=b&since=2026-01-31');
+  expect(statusCode).toBe(400);
+  expect(body).toContain('nothing is counted by campaign and tag together');
+  const addresses = [...body.matchAll(/<li><a href="([^"]+)">(.*?)<\/a>/g)].slice(-2);
+  // Parts are not counted of a tag.
+  expect(addresses.map(([, address]) => address?.replaceAll('&amp;', '&'))).toEqual([
+    '/rows?by=part&campaign=%3Ca%3E&since=2026-01-31',
+    '/live?campaign=%3Ca%3E&tag=b',
+  ]);
+  for (const [, address = ''] of addresses) {
+    expect((await get(address.replaceAll('&amp;', '&'))).statusCode).toBe(200);
+  }
+  const hidden = await openWeb({ messages: { detail: () => 'domain' } });
+  expect((await hidden.get('/?pathway=a&tag=b')).body).not.toContain('/live?');
+  expect((await hidden.get('/?pathway=a&tag=b')).body).toContain('href="/?tag=b"');
 });
