@@ -130,7 +130,7 @@ function unknownOption(
   const isMomentums = momentumScopes.includes(scope.id) && momentumOptions.has(name);
   if (isMomentums) {
     const ours = valid.length > 0 ? `; clickmilter's own is valid in ${places(valid)}` : '';
-    const missing = notImplemented[name];
+    const missing = notImplemented.get(name);
     const what = missing
       ? `is not implemented by clickmilter: ${missing}`
       : `is an option of Momentum that clickmilter ignores${ours}`;

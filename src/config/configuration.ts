@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { buildScopes } from './build-scopes.ts';
 import { listenAddresses } from './listen-addresses.ts';
 import { httpOptions, milterOptions, webOptions } from './listener-options.ts';
-import type { Definitions, Fields } from './option.ts';
+import type { DefaultContext, Definitions, Fields } from './option.ts';
 import {
   defaultStateDirectory,
   engagementTrackerOptions,
@@ -20,11 +20,15 @@ import { eventsOptions, redisOptions, sealedOptions } from './store-options.ts';
  */
 export interface Configuration extends ReturnType<typeof buildConfiguration> {}
 
+/** What defaults depend on. */
+export function contextOf(root: Stanza, file: string): DefaultContext {
+  const directory = root.settings.get('state_directory')?.value;
+  return { file, stateDirectory: String(directory ?? defaultStateDirectory(file)) };
+}
+
 /** @param root a configuration without errors */
 export function buildConfiguration(root: Stanza, file: string) {
-  const directory = root.settings.get('state_directory')?.value;
-  const stateDirectory = String(directory ?? defaultStateDirectory(file));
-  const context = { file, stateDirectory };
+  const context = contextOf(root, file);
   const fields = <const D extends Definitions>(definitions: D, id: string): Fields<D> =>
     stanzaFields(definitions, root.child(id), context);
   return {

@@ -267,7 +267,7 @@ function checkContext(root: Stanza, problems: Problems): void {
     const context = settings.get('context');
     if (!(context?.value instanceof Map)) continue;
     for (const name of context.value.keys()) {
-      const missing = notImplemented[name];
+      const missing = notImplemented.get(name);
       if (missing === undefined) continue;
       problems.warning(
         context.origin,

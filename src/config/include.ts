@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Origin } from '../scope/option-value.ts';
@@ -38,11 +39,11 @@ class Reader {
       }
       return [];
     }
-    let text: string;
+    let bytes: Buffer;
     let real: string;
     try {
       real = realpathSync(file);
-      text = readText(real);
+      bytes = readBytes(real);
     } catch (error) {
       this.#problems.error(from, `cannot read ${file}: ${whyNot(error)}`);
       return [];
@@ -55,7 +56,16 @@ class Reader {
       this.#problems.error(from, `includes are nested more than ${MAX_DEPTH} deep`);
       return [];
     }
-    return this.#expand(parse(text, file, this.#problems), [...open, real]);
+    if (!isUtf8(bytes)) this.#warnOfCharset(bytes, file);
+    return this.#expand(parse(bytes.toString(), file, this.#problems), [...open, real]);
+  }
+
+  /** An error would keep the service from its start for the sake of a comment. */
+  #warnOfCharset(bytes: Buffer, file: string): void {
+    const lines = bytes.toString('latin1').split('\n');
+    const line = lines.findIndex((text) => !isUtf8(Buffer.from(text, 'latin1'))) + 1;
+    const message = 'this line is not UTF-8: save the file as UTF-8, or some characters are lost';
+    this.#problems.warning({ file, line, column: 1 }, message);
   }
 
   #expand(nodes: readonly Node[], open: readonly string[]): readonly Node[] {
@@ -101,11 +111,11 @@ function filesOf(folder: string): readonly string[] {
     .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
 }
 
-function readText(file: string): string {
+function readBytes(file: string): Buffer {
   const stat = statSync(file);
   if (!stat.isFile()) throw new Unreadable('not a file');
   if (stat.size > MAX_SIZE) throw new Unreadable(`larger than ${MAX_SIZE} bytes`);
-  return readFileSync(file, 'utf8');
+  return readFileSync(file);
 }
 
 /** A file that cannot be read; the message is the reason. */

@@ -1,5 +1,6 @@
 import { check } from './check.ts';
-import { buildConfiguration, type Configuration } from './configuration.ts';
+import { checkFiles } from './check-files.ts';
+import { buildConfiguration, type Configuration, contextOf } from './configuration.ts';
 import { crossCheck } from './cross-checks.ts';
 import { readNodes } from './include.ts';
 import type { Node } from './parser.ts';
@@ -28,6 +29,7 @@ export function loadConfig(file: string): Loaded {
   const nodes = readNodes(file, problems);
   const root = check(nodes, file, problems);
   crossCheck(root, problems);
+  checkFiles(root, contextOf(root, file), problems);
   return {
     ...(!problems.hasErrors && { config: buildConfiguration(root, file) }),
     nodes,

@@ -54,12 +54,12 @@ export const momentumOptions: ReadonlySet<string> = wordsOf(`
 `);
 
 /** Options and context variables that clickmilter does not implement, with the consequence. */
-export const notImplemented: Readonly<Record<string, string>> = {
-  open_tracking_enabled: 'opens will not be tracked',
-  open_tracking_scheme: 'opens will not be tracked',
-  smtpapi_open_tracking: 'opens will not be tracked',
-  smtpapi_open_tracking_scheme: 'opens will not be tracked',
-};
+export const notImplemented: ReadonlyMap<string, string> = new Map([
+  ['open_tracking_enabled', 'opens will not be tracked'],
+  ['open_tracking_scheme', 'opens will not be tracked'],
+  ['smtpapi_open_tracking', 'opens will not be tracked'],
+  ['smtpapi_open_tracking_scheme', 'opens will not be tracked'],
+]);
 
 /** Momentum's stanzas: scopes, and modules that are common beside engagement tracking. */
 export const momentumStanzas: ReadonlySet<string> = wordsOf(`

@@ -148,7 +148,7 @@ export const contextType = mapType((name, value, report) => {
     report(value.origin, `has ${key} = "${value.text}", which must be ${variable.expected}`);
     return false;
   }
-  if (!variable && key.startsWith('smtpapi_') && !(key in notImplemented)) {
+  if (!variable && key.startsWith('smtpapi_') && !notImplemented.has(key)) {
     const names = variables.map((candidate) => candidate.name);
     report(name.origin, `has ${key}, which clickmilter does not know${nearest(key, names)}`);
     return false;

@@ -106,15 +106,27 @@ const headerValueType = scalarType('a string of visible ASCII characters', (text
   return /^[ -~]+$/.test(value) ? value : undefined;
 });
 
+/** Ports of other protocols, which fetch refuses ("bad port" in the Fetch standard), and 0. */
+const BAD_PORTS = new Set(
+  `0 1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111 113 115
+  117 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554 556 563
+  587 601 636 989 990 993 995 1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665 6666 6667
+  6668 6669 6679 6697 10080`.split(/\s+/),
+);
+
+/** @throws RangeError for a port to which nothing can be posted */
 function isWebhook(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, port } = new URL(text);
   try {
-    const { protocol, username, password } = new URL(text);
     decodeURIComponent(username);
     decodeURIComponent(password);
-    return ['http:', 'https:'].includes(protocol);
   } catch {
     return false;
   }
+  if (!['http:', 'https:'].includes(protocol)) return false;
+  if (!BAD_PORTS.has(port)) return true;
+  throw new RangeError(`must not have port ${port}, to which HTTP clients refuse to connect`);
 }
 
 export const eventsOptions = {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { formatNetwork, parseAddress } from '../lib/address.ts';
+import { formatNetwork, isLoopback, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
 import { UnusableFile } from '../lib/files.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
@@ -75,7 +75,7 @@ export class LoginToken {
 
   /**
    * Compares a token, in a time that says nothing about the right one.
-   * @param address where it comes from; undefined for a unix socket
+   * @param address where it comes from, as far as it is known; undefined for a unix socket
    * @returns `too many` where too many wrong ones came within a minute
    */
   check(token: string, address: string | undefined): 'right' | 'wrong' | 'too many' {
@@ -87,7 +87,7 @@ export class LoginToken {
   #compare(token: string, address: string | undefined): 'right' | 'wrong' | 'too many' {
     const network = networkOf(address);
     const guesses = this.#guesses.getOrMake(network, () => new Guesses());
-    if (guesses.count >= MAX_WRONG) return 'too many';
+    if (guesses.count >= (network === UNKNOWN ? MAX_WRONG_OF_ALL : MAX_WRONG)) return 'too many';
     const isWelcome = this.#welcome.get(network) !== undefined;
     if (!isWelcome && this.#guessesOfAll.count >= MAX_WRONG_OF_ALL) return 'too many';
     if (timingSafeEqual(digestOf(token), this.#digest)) {
@@ -104,9 +104,15 @@ function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
+/**
+ * All clients of which only this host is known: a proxy here may say nothing of them, and one who
+ * guesses must not lock out the others.
+ */
+const UNKNOWN = '';
+
 /** The network that one client may have as a whole: an IPv6 /64, or an IPv4 address. */
 function networkOf(text = ''): string {
   const address = parseAddress(text);
-  if (address === undefined) return '';
+  if (address === undefined || isLoopback(address)) return UNKNOWN;
   return formatNetwork({ address, length: address.length === 16 ? 64 : 32 });
 }

@@ -47,6 +47,30 @@ describe('no text is too much for it', () => {
   });
 });
 
+describe('files that are not UTF-8', () => {
+  test.each([
+    ['a comment in Latin-1', 'latin1', 'workers = 1\n\n# für Müller\n', ['3:1: warning: ']],
+    ['a value in Latin-1', 'latin1', 'events { node_name = "Müller" }', ['1:1: warning: ']],
+    ['UTF-8', 'utf8', 'events { node_name = "Müller" }', []],
+  ] as const)('%s', (_name, charset, text, places) => {
+    writeFileSync(file, Buffer.from(text, charset));
+    const { config, problems } = loadConfig(file);
+    expect(config).toBeDefined();
+    expect(problems.map(formatProblem)).toEqual(
+      places.map((place) =>
+        expect.stringMatching(
+          new RegExp(`:${place}this line is not UTF-8: save the file as UTF-8`),
+        ),
+      ),
+    );
+  });
+
+  test('UTF-16 is said before the errors that follow from it', () => {
+    writeFileSync(file, Buffer.from('\ufefflog { }\n', 'utf16le'));
+    expect(loadConfig(file).problems[0]?.message).toContain('not UTF-8');
+  });
+});
+
 describe('files that cannot be read', () => {
   const said = (name: string) =>
     loadConfig(name).problems.map((p) => formatProblem(p).replaceAll(folder, ''));

@@ -52,6 +52,20 @@ describe('guesses', () => {
     expect(token.check(TOKEN, another)).toBe('right');
   });
 
+  test.each([
+    ['a unix socket', undefined],
+    ['a proxy on this host', '127.0.0.1'],
+    ['a proxy on this host, by IPv6', '::1'],
+  ])('of one client of %s do not lock out its others', (_name, address) => {
+    const token = new LoginToken(TOKEN);
+    const check = (text: string) => token.check(text, address);
+    for (let n = 0; n < 100; n++) expect(check('wrong')).toBe('wrong');
+    expect(check(TOKEN)).toBe('right');
+    // All of them together are bounded, whether the right token has come or not.
+    for (let n = 0; n < 900; n++) expect(check('wrong')).toBe('wrong');
+    expect(check(TOKEN)).toBe('too many');
+  });
+
   const guessFromAll = (token: LoginToken) => {
     const each = (n: number) => token.check('wrong', `192.0.${n >> 8}.${n & 255}`);
     return Array.from({ length: 1001 }, (_, n) => each(n)).at(-1);
