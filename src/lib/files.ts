@@ -1,16 +1,18 @@
+import { randomInt } from 'node:crypto';
 import { constants } from 'node:fs';
 import {
   type FileHandle,
   lstat,
   mkdir,
   open,
+  readdir,
   rename,
   rm,
   stat,
   unlink,
   writeFile,
 } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /*
@@ -68,8 +70,19 @@ export async function openToAppend(path: string, mode: number): Promise<FileHand
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
+  return openOwn(path, O_APPEND);
+}
+
+/** Opens a file for writing at any place, and creates it where there is none. */
+export async function openToWrite(path: string, mode: number): Promise<FileHandle> {
+  // Linux writes to the end of a file that is open for appending, whatever place is given.
+  await (await openToAppend(path, mode)).close();
+  return openOwn(path, 0);
+}
+
+async function openOwn(path: string, flags: number): Promise<FileHandle> {
   try {
-    return await open(path, O_WRONLY | O_APPEND | O_NOFOLLOW);
+    return await open(path, O_WRONLY | O_NOFOLLOW | flags);
   } catch (error) {
     if (codeOf(error) !== 'ELOOP') throw error;
     throw new UnusableFile(
@@ -115,14 +128,44 @@ export async function removeFile(path: string): Promise<boolean> {
   }
 }
 
+/** The largest number that names a draft. */
+const MAX_DRAFT = 2 ** 47;
+
 /**
  * Replaces the content of a file atomically: readers see the old or the new content, also after a
  * crash.
+ * @param mayReplace asked when the draft of the new content is on disk: a process that takes the
+ * right to replace the file over removes drafts, so that no other one does so afterwards
+ * @returns false where the file was not replaced, because this process may not do so any more
  */
-export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
-  const next = `${path}.${process.pid}.tmp`;
-  await writeFile(next, content, { mode: 0o640, flush: true });
-  await rename(next, path);
+export async function replaceFile(
+  path: string,
+  content: string | Uint8Array,
+  mayReplace?: () => Promise<boolean>,
+): Promise<boolean> {
+  const draft = `${path}.${randomInt(MAX_DRAFT)}.tmp`;
+  try {
+    await writeFile(draft, content, { mode: 0o640, flush: true });
+    if ((await mayReplace?.()) === false) {
+      await removeFile(draft);
+      return false;
+    }
+    await rename(draft, path);
+    return true;
+  } catch (error) {
+    if (mayReplace !== undefined && codeOf(error) === 'ENOENT') return false;
+    await removeFile(draft).catch(() => false);
+    throw error;
+  }
+}
+
+/** Removes the drafts of a file, so that a process that is stopped does not replace it any more. */
+export async function removeDrafts(path: string): Promise<void> {
+  const folder = dirname(path);
+  const start = `${basename(path)}.`;
+  for (const name of await readdir(folder).catch(noneIfGone)) {
+    if (name.startsWith(start) && name.endsWith('.tmp')) await removeFile(join(folder, name));
+  }
 }
 
 const LOCK_RETRY_MS = 20;

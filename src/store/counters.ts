@@ -27,10 +27,12 @@ export interface ClickCounter {
   portion(): Promise<string>;
   /**
    * Counts a portion, before any other. After an error, or where a process was killed, it is called
-   * again with the same text, and counts what was not counted yet.
+   * again with the same text, and counts what was not counted yet. A process that was stopped, and
+   * goes on when others have counted this portion and later ones, counts nothing.
+   * @param id that of the note which keeps the portion
    * @throws Error where something cannot be counted now
    */
-  count(portion: string): Promise<void>;
+  count(portion: string, id: string): Promise<void>;
 }
 
 /**

@@ -11,7 +11,8 @@ export interface Events {
    * @returns at most `max`, the newest last; from several files of a journal, by their seconds
    */
   recent(max: number): Promise<readonly StoredEvent[]>;
-  openConsumer(name: ConsumerName): EventConsumer;
+  /** @param lease what a consumer that keeps notes must hold, where the store cannot tell */
+  openConsumer(name: ConsumerName, lease?: Lease): EventConsumer;
   /** The right to do something that one process at a time does for all that share the events. */
   lease(name: string): Lease;
   /** Events that wait on this host until they can be appended where consumers look. */
@@ -138,12 +139,32 @@ export interface EventConsumer extends EventReader {
    * they are acknowledged.
    */
   unacknowledged(max: number, maxBytes?: number): Promise<readonly StoredEvent[]>;
-  /** @param note kept by the same step, in place of the one before; absent: that one stays */
-  acknowledge(events: readonly StoredEvent[], note?: string): Promise<void>;
-  /** The note of this consumer, before a restart too; empty where there is none. */
-  note(): Promise<string>;
+  acknowledge(events: readonly StoredEvent[]): Promise<void>;
+  /** The last note of the group, before a restart too. A consumer reads it before it keeps one. */
+  note(): Promise<Note>;
+  /**
+   * Acknowledges events, and in the same step keeps a note in place of the last one.
+   * @returns the id of the note
+   * @throws Superseded
+   */
+  keep(events: readonly StoredEvent[], note: Omit<Note, 'id'>): Promise<string>;
   /** Events that no consumer has acknowledged yet. */
   backlog(): Promise<Backlog>;
+}
+
+/** What a group of consumers keeps of events that it has acknowledged. */
+export interface Note {
+  /** Where the store orders its notes: a text that is greater than those of all notes before. */
+  readonly id: string;
+  /** Empty where nothing is left to be done. */
+  readonly text: string;
+  /** The event ids that were noted last, the newest first, where the same event may come again. */
+  readonly eventIds: readonly string[];
+}
+
+/** Another process has taken over meanwhile, and nothing was changed. */
+export class Superseded extends Error {
+  override readonly name = 'Superseded';
 }
 
 /** How long the holder of a lease may be silent. */
@@ -151,8 +172,14 @@ export const LEASE_MS = 10_000;
 
 /** A right that one process at a time has. It ends LEASE_MS after its holder fell silent. */
 export interface Lease {
-  /** Takes the right, or keeps it. @returns whether this process has it */
+  /**
+   * Takes the right, or keeps it.
+   * @returns whether this process has it; false as well, once, where another may have had it
+   * meanwhile
+   */
   hold(): Promise<boolean>;
+  /** Whether this process has the right now. */
+  isHeld(): Promise<boolean>;
   /** Gives up the right, if this process has it. */
   release(): Promise<void>;
 }

@@ -8,13 +8,14 @@ import { RAW_URL } from '../link/message-facts.ts';
 import type { ClickCounter, CountedClick } from './counters.ts';
 import { countOf } from './counting.ts';
 import { fieldsOfEvent, timeIn } from './event-line.ts';
-import type {
-  EventConsumer,
-  EventFields,
-  Events,
-  Lease,
-  SignSettings,
-  StoredEvent,
+import {
+  type EventConsumer,
+  type EventFields,
+  type Events,
+  type Lease,
+  type SignSettings,
+  type StoredEvent,
+  Superseded,
 } from './events.ts';
 
 export interface SettlementOptions extends SignSettings {
@@ -40,7 +41,7 @@ const PORTION_BYTES = 8 * 1024 * 1024;
 const BOOKED_AT_ONCE = 100;
 /** Clicks that one event stands for: a worker answers far fewer in a second. */
 const MAX_REPEATS = 1_000_000;
-/** Events booked last, by id: one that comes again, as after an outage, is not booked again. */
+/** Events counted last, by id: one that comes again, as after an outage, is not booked again. */
 const REMEMBERED = 20_000;
 
 interface Waiting {
@@ -59,7 +60,8 @@ interface Waiting {
  * event can reclassify it any more. It waits in the stream or the journal, as an event that was not
  * acknowledged. Then it waits in a portion, which is kept by the step that acknowledges its events,
  * until the portion is counted; so a process that is killed loses no click and counts none twice.
- * Of all processes, one settles.
+ * Of all processes, one settles. One that was stopped for so long that another took over learns so
+ * from the store, and changes nothing.
  */
 export class Settlement {
   readonly #options: SettlementOptions;
@@ -73,15 +75,15 @@ export class Settlement {
   #waiting: Waiting[] = [];
   #bytes = 0;
   readonly #byId = new Map<string, Waiting>();
-  /** Clicks of each campaign that are booked and not yet in the metrics. */
+  /** Clicks of each campaign in the next portion. */
   readonly #people = new Map<string, number>();
   readonly #automatic = new Map<string, number>();
   /** Booked, and not acknowledged yet. */
   #booked: Waiting[] = [];
   /** The portion that these are in; undefined until it was asked for. */
   #portion: string | undefined;
-  /** The portion that is kept and not counted yet; undefined where that is not known. */
-  #kept: string | undefined;
+  /** The portion that is kept, empty once it is counted; undefined where that is not known. */
+  #kept: { readonly id: string; readonly text: string } | undefined;
   readonly #known = new BoundedCache<string, true>(REMEMBERED);
   #isFailing = false;
 
@@ -109,8 +111,11 @@ export class Settlement {
         await this.#turn();
         this.#isFailing = false;
       } catch (error) {
-        if (!this.#isFailing) logFailure(logger, 'error', error, 'clicks cannot be counted yet');
-        this.#isFailing = true;
+        if (error instanceof Superseded) await this.#leave();
+        else if (!this.#isFailing) {
+          logFailure(logger, 'error', error, 'clicks cannot be counted yet');
+          this.#isFailing = true;
+        }
       }
       await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => {});
     }
@@ -119,7 +124,8 @@ export class Settlement {
   /** Reads what is new, and counts what is due. */
   async #turn(): Promise<void> {
     if (!(await this.#lease.hold())) return this.#leave();
-    this.#consumer ??= this.#options.events.openConsumer({ group: GROUP, name: GROUP });
+    const name = { group: GROUP, name: GROUP };
+    this.#consumer ??= this.#options.events.openConsumer(name, this.#lease);
     await this.#count(this.#consumer);
     while (!this.#stopped.signal.aborted && !this.#isFull) {
       const events = await this.#read(this.#consumer);
@@ -178,7 +184,6 @@ export class Settlement {
       if (length % BOOKED_AT_ONCE === 0) await nextTurn();
     }
     this.#waiting.splice(0, this.#booked.length);
-    this.#countBooked();
     return this.#booked.length > 0;
   }
 
@@ -194,7 +199,7 @@ export class Settlement {
   }
 
   /** Many clicks at once: metrics bound the number of campaigns, which takes a while. */
-  #countBooked(): void {
+  #measureBooked(): void {
     const { metrics } = this.#options;
     for (const counts of [this.#people, this.#automatic]) {
       const automatic = String(counts === this.#automatic);
@@ -209,24 +214,31 @@ export class Settlement {
   /** Counts the portion that is kept, and the one that was booked. */
   async #count(consumer: EventConsumer): Promise<void> {
     const { counters } = this.#options;
-    this.#kept ??= await consumer.note();
-    await this.#countKept(consumer);
+    this.#kept ??= await this.#readKept(consumer);
+    await this.#countKept(consumer, this.#kept);
     if (this.#booked.length === 0) return;
     this.#portion ??= await counters.portion();
     const events = this.#booked.map(({ id }) => ({ id, event: '' }));
-    await consumer.acknowledge(events, this.#portion);
-    for (const { click, eventId } of this.#booked) if (click) this.#known.set(eventId, true);
-    this.#kept = this.#portion;
+    const eventIds = this.#booked.flatMap(({ click, eventId }) => (click ? [eventId] : []));
+    const text = this.#portion;
+    this.#kept = { id: await consumer.keep(events, { text, eventIds }), text };
+    for (const eventId of eventIds) this.#known.set(eventId, true);
+    this.#measureBooked();
     this.#portion = undefined;
     this.#booked = [];
-    await this.#countKept(consumer);
+    await this.#countKept(consumer, this.#kept);
   }
 
-  async #countKept(consumer: EventConsumer): Promise<void> {
-    if (this.#kept === undefined || this.#kept === '') return;
-    await this.#options.counters.count(this.#kept);
-    await consumer.acknowledge([], '');
-    this.#kept = '';
+  async #readKept(consumer: EventConsumer) {
+    const { eventIds, ...kept } = await consumer.note();
+    for (const eventId of eventIds.toReversed()) this.#known.set(eventId, true);
+    return kept;
+  }
+
+  async #countKept(consumer: EventConsumer, { id, text }: { id: string; text: string }) {
+    if (text === '') return;
+    await this.#options.counters.count(text, id);
+    this.#kept = { id: await consumer.keep([], { text: '', eventIds: [] }), text: '' };
   }
 
   /** Forgets what waits: the next holder of the lease reads it again. */
@@ -239,6 +251,8 @@ export class Settlement {
     this.#booked = [];
     this.#portion = undefined;
     this.#kept = undefined;
+    this.#people.clear();
+    this.#automatic.clear();
     this.#byId.clear();
     await consumer?.close();
   }

@@ -41,7 +41,7 @@ describe('consumers of the Redis stream', () => {
   ) {
     const webhook = new Webhook({
       ...eventsDefaults,
-      consumer: store.events.openConsumer({ group: 'webhook', name }, 1000),
+      consumer: store.events.openConsumer({ group: 'webhook', name }, undefined, 1000),
       webhook: url,
       webhookBatchSize: 50,
       webhookIntervalMs,

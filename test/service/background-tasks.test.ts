@@ -161,6 +161,7 @@ const tasks: Record<string, () => Promise<void>> = {
         acknowledge: boom,
         backlog: boom,
         note: boom,
+        keep: boom,
         close: async () => {},
       },
       logger: booming,

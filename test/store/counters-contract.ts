@@ -9,7 +9,7 @@ import {
 } from '../../src/store/counters.ts';
 import type { Store } from '../../src/store/store.ts';
 import { MemoryCounters } from '../helpers/memory-store/counters.ts';
-import { settle } from '../helpers/settle.ts';
+import { nextPortionId, settle } from '../helpers/settle.ts';
 
 /** Noon of a day in the last two weeks, for which everything is kept. */
 const at = (daysAgo: number, hour = 12) => {
@@ -129,9 +129,14 @@ export function countersContract(open: () => Store, numRuns = 20): void {
         return counters.portion();
       };
       const links = Array.from({ length: 250 }, (_, n) => `Link ${n}`);
+      const counted: [text: string, id: string][] = [];
       for (const clicked of [links, ['Link 0', 'Link 0']]) {
         const text = await portion(clicked);
-        for (let again = 0; again < 3; again++) await counters.count(text);
+        counted.push([text, nextPortionId()]);
+        // A process that was stopped may count earlier portions again.
+        for (let again = 0; again < 3; again++) {
+          for (const one of counted) await counters.count(...one);
+        }
       }
       expect(await counters.portion()).toBe('');
       const query = { campaign: 'once', since: dayOf(facts.time), until: dayOf(facts.time) };

@@ -1,7 +1,7 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayOf } from '../../lib/days.ts';
-import { makeFolder, openToAppend, removeFile } from '../../lib/files.ts';
+import { makeFolder, openToAppend, openToWrite, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
 import { getOrMake, isRecord, parseJson } from '../../lib/values.ts';
 import { BookedClicks } from '../booked-clicks.ts';
@@ -84,7 +84,9 @@ export class FileCounters implements SentCounter, ClickCounter {
       try {
         const text = linesOf(sums, sentLine);
         await this.#makeRoom(text.length);
-        await this.#appendTo(countFileName(day, HOST), (file) => appendWhole(file, text));
+        await this.#writeTo(countFileName(day, HOST), openToAppend, (file) =>
+          appendWhole(file, text),
+        );
       } catch (error) {
         logFailure(this.#logger, 'error', error, 'counts for reports cannot be written yet');
         for (const sum of sums) this.#sent.add(sum);
@@ -123,16 +125,20 @@ export class FileCounters implements SentCounter, ClickCounter {
         logFailure(this.#logger, 'error', error, 'clicks are not counted');
         continue;
       }
-      await this.#appendTo(file, (handle) => writeAt(handle, at, text));
+      await this.#writeTo(file, openToWrite, (handle) => writeAt(handle, at, text));
     }
   }
 
-  async #appendTo(name: string, append: (file: FileHandle) => Promise<void>): Promise<void> {
+  async #writeTo(
+    name: string,
+    open: typeof openToAppend,
+    write: (file: FileHandle) => Promise<void>,
+  ): Promise<void> {
     const { folder } = this.#options;
     await makeFolder(folder, 0o750);
-    const file = await openToAppend(join(folder, name), 0o640);
+    const file = await open(join(folder, name), 0o640);
     try {
-      await append(file);
+      await write(file);
     } finally {
       await file.close();
     }
@@ -183,14 +189,24 @@ function isAddition(value: unknown): value is Addition {
   return isCountFile && countOf(at) !== undefined && typeof text === 'string';
 }
 
-/** Appends a text to a file of a length, once: a process may have been killed when it did so. */
+/**
+ * Writes a text at a place in a file. A process that was killed, or one that was stopped and goes
+ * on, may write the same text at the same place.
+ */
 async function writeAt(file: FileHandle, at: number, text: string): Promise<void> {
+  const bytes = Buffer.from(text);
   const { size } = await file.stat();
-  if (size >= at + Buffer.byteLength(text)) return;
-  if (size > at) await file.truncate(at);
-  await appendWhole(file, text);
+  // A file that was removed meanwhile, to make room, begins again.
+  const start = Math.min(at, size);
+  if (size < at + bytes.length) await writeWhole(file, start, bytes);
   // The portion is forgotten when this is done.
   await file.datasync();
+}
+
+async function writeWhole(file: FileHandle, start: number, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
+  }
 }
 
 /**

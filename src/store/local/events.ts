@@ -73,8 +73,8 @@ export class LocalEvents implements Events {
     return lastEvents(this.#settings.journal, kinds, max);
   }
 
-  openConsumer({ group }: ConsumerName): EventConsumer {
-    return new JournalConsumer(this.#settings.journal, group, this.#logger);
+  openConsumer({ group }: ConsumerName, lease?: Lease): EventConsumer {
+    return new JournalConsumer(this.#settings.journal, group, this.#logger, lease);
   }
 
   lease(name: string): Lease {

@@ -1,10 +1,17 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile } from '../../lib/files.ts';
+import { removeDrafts, replaceFile } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { parseJson } from '../../lib/values.ts';
 import { fieldsOfEvent } from '../event-line.ts';
-import type { Backlog, EventConsumer, StoredEvent } from '../events.ts';
+import {
+  type Backlog,
+  type EventConsumer,
+  type Lease,
+  type Note,
+  type StoredEvent,
+  Superseded,
+} from '../events.ts';
 import { type JournalKind, journalFiles, journalPath, listJournal } from './journal-file.ts';
 import { JournalReader, type Offsets, UnreadableFiles } from './journal-reader.ts';
 import { countEvents, readLines } from './line-reader.ts';
@@ -21,18 +28,21 @@ interface State {
 
 /**
  * Reads the journal, and keeps its place in a file beside it. There may be only one consumer of a
- * name, and an acknowledgement covers everything that it read until then.
+ * name, and an acknowledgement covers everything that it read until then. A consumer that is opened
+ * with a lease changes this file only while it has the lease.
  */
 export class JournalConsumer implements EventConsumer {
   readonly #folder: string;
   readonly #file: string;
   readonly #unreadable: UnreadableFiles;
+  readonly #lease: Lease | undefined;
   #state: State | undefined;
   #reader: JournalReader | undefined;
   #reading: Promise<unknown> | undefined;
 
-  constructor(folder: string, name: string, logger: Logger = silent) {
+  constructor(folder: string, name: string, logger: Logger = silent, lease?: Lease) {
     this.#folder = folder;
+    this.#lease = lease;
     this.#unreadable = new UnreadableFiles(logger);
     this.#file = join(folder, `${name}.offsets.json`);
   }
@@ -71,7 +81,12 @@ export class JournalConsumer implements EventConsumer {
     return events;
   }
 
-  async acknowledge(events: readonly StoredEvent[], note?: string): Promise<void> {
+  async acknowledge(events: readonly StoredEvent[]): Promise<void> {
+    const { note } = await this.#load();
+    await this.keep(events, { text: note });
+  }
+
+  async keep(events: readonly StoredEvent[], { text }: Pick<Note, 'text'>): Promise<string> {
     const state = await this.#load();
     const acknowledged: Record<string, number> = {};
     // Without files that are gone.
@@ -82,11 +97,13 @@ export class JournalConsumer implements EventConsumer {
       const { id, offset } = placeOf(event);
       acknowledged[id] = Math.max(offset, acknowledged[id] ?? 0);
     }
-    await this.#save({ ...state, acknowledged, note: note ?? state.note });
+    await this.#save({ ...state, acknowledged, note: text });
+    return '';
   }
 
-  async note(): Promise<string> {
-    return (await this.#load()).note;
+  /** In the journal, no event comes twice. */
+  async note(): Promise<Note> {
+    return { id: '', text: (await this.#load()).note, eventIds: [] };
   }
 
   async backlog(): Promise<Backlog> {
@@ -112,14 +129,20 @@ export class JournalConsumer implements EventConsumer {
 
   async #load(): Promise<State> {
     if (this.#state !== undefined) return this.#state;
+    await removeDrafts(this.#file);
     const sizes = new Map<string, number>();
     for (const { id, size } of await journalFiles(this.#folder, ['events'])) sizes.set(id, size);
     this.#state = parseState(await readFile(this.#file, 'utf8').catch(() => ''), sizes);
     return this.#state;
   }
 
+  /** @throws Superseded */
   async #save(state: State): Promise<void> {
-    await replaceFile(this.#file, JSON.stringify(state));
+    const lease = this.#lease;
+    const mayReplace = lease && (() => lease.isHeld());
+    if (!(await replaceFile(this.#file, JSON.stringify(state), mayReplace))) {
+      throw new Superseded(`${this.#file}: another process has taken over`);
+    }
     this.#state = state;
   }
 }

@@ -10,6 +10,7 @@ export class FileLease implements Lease {
   readonly #folder: string;
   readonly #file: string;
   readonly #holder = randomUUID();
+  #isHeld = false;
   /** When to write the file again, by performance.now. */
   #renewAt = 0;
 
@@ -20,10 +21,18 @@ export class FileLease implements Lease {
 
   async hold(): Promise<boolean> {
     const isOurs = await this.#isOurs();
-    if (isOurs === false || (isOurs && performance.now() < this.#renewAt)) return isOurs;
+    // It may have ended while this process was stopped, and others may have come and gone.
+    const isLost = this.#isHeld && isOurs !== true;
+    this.#isHeld = !isLost && isOurs !== false && (await this.#take(isOurs === true));
+    return this.#isHeld;
+  }
+
+  async #take(isOurs: boolean): Promise<boolean> {
+    if (isOurs && performance.now() < this.#renewAt) return true;
     await makeFolder(this.#folder, 0o750);
     return locked(`${this.#file}.lock`, async () => {
-      if ((await this.#isOurs()) === false) return false;
+      const now = await this.#isOurs();
+      if (now === false || (isOurs && now === undefined)) return false;
       const lease = { holder: this.#holder, until: Date.now() + LEASE_MS };
       await replaceFile(this.#file, JSON.stringify(lease));
       this.#renewAt = performance.now() + LEASE_MS / 3;
@@ -31,7 +40,12 @@ export class FileLease implements Lease {
     });
   }
 
+  async isHeld(): Promise<boolean> {
+    return (await this.#isOurs()) === true;
+  }
+
   async release(): Promise<void> {
+    this.#isHeld = false;
     if (await this.#isOurs()) await removeFile(this.#file);
   }
 

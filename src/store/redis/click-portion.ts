@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { getOrMake } from '../../lib/values.ts';
 import type { BookedClicks, ClickSum } from '../booked-clicks.ts';
 import { clickLine, parseCountLine } from '../local/count-file.ts';
@@ -12,15 +11,13 @@ export interface ClickedLink extends ClickSum {
 /** A message, and its links that were clicked. */
 export type ClickedMessage = readonly [messageId: string, links: readonly ClickedLink[]];
 
-const ID = /^[\da-f]{10}$/;
 const LINE = /^(?<digest>[\w-]{12}) (?<day>\d{4}-\d\d-\d\d) /;
 
 /**
- * Clicks that are counted together. As a text, it has a line with its id, and a line for each link:
- * its digest, the day, and the line that counts it in files.
+ * Clicks that are counted together. As a text, it has a line for each link: its digest, the day,
+ * and the line that counts it in files.
  */
 export interface ClickPortion {
-  readonly id: string;
   readonly messages: readonly ClickedMessage[];
   /** Lines of the text that cannot be read. */
   readonly unreadable: number;
@@ -32,18 +29,15 @@ export function takePortion(
 ): { readonly text: string; readonly portion: ClickPortion } | undefined {
   const links = booked.take().map((sum) => ({ ...sum, digest: shortDigest(sum.link) }));
   if (links.length === 0) return undefined;
-  const id = randomBytes(5).toString('hex');
   const lines = links.map((link) => `${link.digest} ${link.counted.day} ${clickLine(link)}`);
-  const portion = { id, messages: byMessage(links), unreadable: 0 };
-  return { text: [id, ...lines].join('\n'), portion };
+  const portion = { messages: byMessage(links), unreadable: 0 };
+  return { text: lines.join('\n'), portion };
 }
 
-/** @returns undefined for a text that is not a portion */
-export function parsePortion(text: string): ClickPortion | undefined {
-  const [id = '', ...lines] = text.split('\n');
-  if (!ID.test(id)) return undefined;
+export function parsePortion(text: string): ClickPortion {
+  const lines = text.split('\n');
   const links = lines.flatMap((line) => parseLine(line) ?? []);
-  return { id, messages: byMessage(links), unreadable: lines.length - links.length };
+  return { messages: byMessage(links), unreadable: lines.length - links.length };
 }
 
 function parseLine(text: string): ClickedLink | undefined {

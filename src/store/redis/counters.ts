@@ -71,17 +71,15 @@ export class RedisCounters implements SentCounter, ClickCounter {
     return this.#portion?.text ?? '';
   }
 
-  async count(text: string): Promise<void> {
+  async count(text: string, id: string): Promise<void> {
     const known = this.#portion?.text === text ? this.#portion.portion : undefined;
     const portion = known ?? parsePortion(text);
-    const unreadable = portion?.unreadable ?? 1;
+    const { unreadable } = portion;
     let problem =
       unreadable > 0 ? `${unreadable} lines of kept clicks are not readable` : undefined;
-    if (portion !== undefined) {
-      const tallies = this.#stored.newTallies();
-      problem = (await this.#firstClicks.mark(portion, tallies)) ?? problem;
-      problem = (await this.#stored.add(tallies, portion.id)) ?? problem;
-    }
+    const tallies = this.#stored.newTallies();
+    problem = (await this.#firstClicks.mark(portion, id, tallies)) ?? problem;
+    problem = (await this.#stored.add(tallies, id)) ?? problem;
     this.#portion = undefined;
     this.#log(problem);
   }

@@ -1,25 +1,15 @@
 import { firstWithin } from '../../lib/first-within.ts';
-import type { Backlog, ConsumerName, EventConsumer, StoredEvent } from '../events.ts';
+import type { Backlog, ConsumerName, EventConsumer, Note, StoredEvent } from '../events.ts';
 import { READ_BYTES } from '../events.ts';
 import { LONGEST_BLOCK_MS, type RedisClient, SHORTEST_BLOCK_MS } from './client.ts';
 import type { RedisConnection } from './connection.ts';
-import { isOfOtherType } from './count-fields.ts';
 import { ENTRIES_AT_ONCE, eventsOfFirstStream } from './event-reader.ts';
+import { Notes } from './notes.ts';
 
 /** How often a consumer shows that it is alive, even while it is busy with one batch. */
 const HEARTBEAT_MS = 20_000;
 /** A consumer that is silent for this time is gone: others take over its events. */
 const GONE_MS = 120_000;
-
-/**
- * Keeps a note, and acknowledges events, some at a time: Lua passes few arguments.
- * KEYS: the stream, the note. ARGV: the group, the note, the ids.
- */
-const ACKNOWLEDGE = `
-if ARGV[2] == '' then redis.call('DEL', KEYS[2]) else redis.call('SET', KEYS[2], ARGV[2]) end
-for i = 3, #ARGV, 1000 do
-  redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, i, math.min(i + 999, #ARGV)))
-end`;
 
 /**
  * A consumer of a consumer group on the click stream. A group begins with the oldest event that is
@@ -33,6 +23,7 @@ export class RedisEventConsumer implements EventConsumer {
   readonly #name: string;
   readonly #goneMs: number;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #notes: Notes;
 
   /** @param goneMs for tests: how long the events of a silent consumer stay its own */
   constructor(connection: RedisConnection, { group, name }: ConsumerName, goneMs = GONE_MS) {
@@ -41,6 +32,7 @@ export class RedisEventConsumer implements EventConsumer {
     this.#group = group;
     this.#name = name;
     this.#goneMs = goneMs;
+    this.#notes = new Notes(connection, group);
     this.#heartbeat = setInterval(
       () => {
         // The next read notices a Redis that is away.
@@ -92,27 +84,18 @@ export class RedisEventConsumer implements EventConsumer {
     return all;
   }
 
-  async acknowledge(events: readonly StoredEvent[], note?: string): Promise<void> {
+  async acknowledge(events: readonly StoredEvent[]): Promise<void> {
     const ids = events.map(({ id }) => id);
     const [key, group] = [this.#key, this.#group];
-    if (note !== undefined) {
-      await this.#connection.run((client) =>
-        client.eval(ACKNOWLEDGE, 2, key, this.#connection.keys.note(group), group, note, ...ids),
-      );
-    } else if (ids.length > 0) {
-      await this.#connection.run((client) => client.xack(key, group, ...ids));
-    }
+    if (ids.length > 0) await this.#connection.run((client) => client.xack(key, group, ...ids));
   }
 
-  async note(): Promise<string> {
-    const key = this.#connection.keys.note(this.#group);
-    try {
-      return (await this.#connection.run((client) => client.get(key))) ?? '';
-    } catch (error) {
-      // The next note replaces it.
-      if (isOfOtherType(error)) return '';
-      throw error;
-    }
+  note(): Promise<Note> {
+    return this.#notes.read();
+  }
+
+  keep(events: readonly StoredEvent[], note: Omit<Note, 'id'>): Promise<string> {
+    return this.#notes.keep(events, note);
   }
 
   /**

@@ -101,7 +101,7 @@ export class RedisEvents implements Events {
   }
 
   /** @param goneMs for tests: how long the events of a silent consumer stay its own */
-  openConsumer(name: ConsumerName, goneMs?: number): EventConsumer {
+  openConsumer(name: ConsumerName, _lease?: Lease, goneMs?: number): EventConsumer {
     return new RedisEventConsumer(this.#ownConnection(), name, goneMs);
   }
 

@@ -6,6 +6,7 @@ import type { Counted, Tallies } from '../tallies.ts';
 import type { ClickedMessage, ClickPortion } from './click-portion.ts';
 import type { RedisConnection } from './connection.ts';
 import { FOREIGN, IS_FOREIGN } from './count-fields.ts';
+import { IS_LATER } from './notes.ts';
 
 /** Links in one command: Redis does nothing else meanwhile. */
 const CHUNK = 100;
@@ -19,7 +20,7 @@ const KEEP_SECONDS = 90 * DAY_SECONDS;
  * A message's hash has the digest of each clicked link and its number of clicks; with + before the
  * digest, the number of people's clicks; and in the field + that of people's clicks on any link.
  * The field @ has the portion that was marked last, and what was returned for it: marked again, it
- * returns the same and adds nothing.
+ * returns the same and adds nothing, and so do earlier ones.
  * KEYS: the messages' hashes.
  * ARGV: seconds to keep them, the portion; then for each message the number of its links, and for
  * each link its digest, its number of clicks, and that of people's clicks.
@@ -27,13 +28,14 @@ const KEEP_SECONDS = 90 * DAY_SECONDS;
  * clicked before. 2: not by people. 4: no link of the message had. 8: not by people. And - where a
  * foreign value stands there.
  */
-const MARK = `${IS_FOREIGN}
-local at, portion, reply = 3, ARGV[2] .. ' ', {}
+const MARK = `${IS_FOREIGN}${IS_LATER}
+local at, portion, reply = 3, ARGV[2], {}
 for index, key in ipairs(KEYS) do
   local last = at + 3 * tonumber(ARGV[at])
-  local marked = redis.pcall('HGET', key, '@')
-  if type(marked) == 'string' and marked:sub(1, #portion) == portion then
-    reply[index] = marked:sub(#portion + 1)
+  local marked, known = redis.pcall('HGET', key, '@')
+  if type(marked) == 'string' then marked, known = marked:match('^(%x+) (.*)$') end
+  if known and (marked == portion or isLater(marked, portion)) then
+    reply[index] = marked == portion and known or ''
   else
     local fresh, digits = redis.pcall('HLEN', key) == 0, {}
     for i = at + 1, last, 3 do
@@ -52,7 +54,7 @@ for index, key in ipairs(KEYS) do
       fresh = false
     end
     reply[index] = table.concat(digits)
-    redis.pcall('HSET', key, '@', portion .. reply[index])
+    redis.pcall('HSET', key, '@', portion .. ' ' .. reply[index])
   end
   at = last + 1
   redis.call('EXPIRE', key, ARGV[1])
@@ -72,11 +74,16 @@ export class FirstClicks {
 
   /**
    * Marks the links of a portion as clicked, some at a time.
+   * @param id of the portion
    * @param tallies receive the clicks
    * @returns a problem that will not go away
    * @throws StoreUnavailable; marked again, the portion gives the same
    */
-  async mark({ id, messages }: ClickPortion, tallies: Tallies): Promise<string | undefined> {
+  async mark(
+    { messages }: ClickPortion,
+    id: string,
+    tallies: Tallies,
+  ): Promise<string | undefined> {
     const sums = new ClickSums();
     let problem: string | undefined;
     for (let start = 0; start < messages.length; ) {

@@ -54,6 +54,11 @@ export class Keys {
     return `${this.#prefix}note:{${this.events}}:${group}`;
   }
 
+  /** The ids of the events that a consumer group has noted, the last first: a list on that node. */
+  noted(group: string): string {
+    return `${this.#prefix}noted:{${this.events}}:${group}`;
+  }
+
   /**
    * The clicks and HEAD requests of the current period and of the one before, by turns: hashes. In
    * a cluster they lie on the node of the stream, because one script writes all three.

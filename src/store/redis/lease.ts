@@ -2,6 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { LEASE_MS, type Lease } from '../events.ts';
 import type { RedisConnection } from './connection.ts';
 
+/** KEYS: the lease. ARGV: the holder, the milliseconds to hold it. Returns 1 where it is held. */
+const HOLD = `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`;
+const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
+
 /** A lease in Redis: a key that expires, with the name of its holder. */
 export class RedisLease implements Lease {
   readonly #connection: RedisConnection;
@@ -14,19 +22,17 @@ export class RedisLease implements Lease {
   }
 
   async hold(): Promise<boolean> {
-    const [key, holder] = [this.#key, this.#holder];
-    const taken = await this.#connection.run((c) => c.set(key, holder, 'PX', LEASE_MS, 'NX'));
-    if (taken !== null) return true;
-    if (!(await this.#isOurs())) return false;
-    await this.#connection.run((client) => client.pexpire(key, LEASE_MS));
-    return true;
+    const held = await this.#connection.run((client) =>
+      client.eval(HOLD, 1, this.#key, this.#holder, LEASE_MS),
+    );
+    return held === 1;
   }
 
   async release(): Promise<void> {
-    if (await this.#isOurs()) await this.#connection.run((client) => client.del(this.#key));
+    await this.#connection.run((client) => client.eval(RELEASE, 1, this.#key, this.#holder));
   }
 
-  async #isOurs(): Promise<boolean> {
+  async isHeld(): Promise<boolean> {
     return (await this.#connection.run((client) => client.get(this.#key))) === this.#holder;
   }
 }

@@ -79,7 +79,7 @@ export function createRedisStore(
       sent: (message) => counters.sent(message),
       book: (click, by) => counters.book(click, by),
       portion: () => counters.portion(),
-      count: (portion) => counters.count(portion),
+      count: (portion, id) => counters.count(portion, id),
       flush: () => counters.flush(),
       sumUp: (signal) => sumUpCounts({ folder: settings.journal, logger, signal }),
       async report(query) {

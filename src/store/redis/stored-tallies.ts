@@ -1,9 +1,10 @@
-import { DAY_SECONDS } from '../../lib/days.ts';
+import { DAY_SECONDS, dayOf } from '../../lib/days.ts';
 import type { ReportScope } from '../counters.ts';
 import { formatNumbers, METRICS, type Numbers, OTHER_KEY } from '../counting.ts';
 import { KEEP_DAYS, type Rows, type Scope, sizeOf, type Table, Tallies } from '../tallies.ts';
 import type { RedisConnection } from './connection.ts';
 import { FOREIGN, IS_FOREIGN, LAST_PORTION } from './count-fields.ts';
+import { IS_LATER } from './notes.ts';
 
 /** Rows in one command: Redis does nothing else meanwhile. */
 const CHUNK = 100;
@@ -27,7 +28,8 @@ const BUDGETS: Readonly<Record<ReportScope, { readonly names: number; readonly r
  *
  * A portion of clicks is added once. The rows of a table that it adds to are pieces with numbers, in
  * their order, and a field of the table that no row can have names the portion and its last piece.
- * A piece that was added is passed over; one whose predecessor was not is an error.
+ * A piece that was added is passed over, and so are all of earlier portions; one whose predecessor
+ * was not added is an error.
  *
  * KEYS: the tables.
  * ARGV: the portion, or nothing. Then for each table the seconds to keep it, the most rows it may
@@ -37,7 +39,7 @@ const BUDGETS: Readonly<Record<ReportScope, { readonly names: number; readonly r
  * Returns how many rows could not be added because of a foreign value, and how many are new in each
  * table.
  */
-const ADD = `${IS_FOREIGN}
+const ADD = `${IS_FOREIGN}${IS_LATER}
 local known, parsed = '^(%d+)' .. string.rep(',?(%d*)', ${METRICS.length - 1}) .. '(.*)$', {}
 local function parse(text)
   if not parsed[text] then
@@ -75,7 +77,9 @@ local function add(key, most, others, piece, count)
   local olds = redis.call('HMGET', key, unpack(names))
   if olds[1] then size = size - 1 end
   if portion ~= '' then
-    local before = olds[1] and tonumber(olds[1]:match('^' .. portion .. ' (%d+)$')) or -1
+    local last, before = (olds[1] or ''):match('^(%x+) (%d+)$')
+    if last and isLater(last, portion) then return end
+    before = last == portion and tonumber(before) or -1
     if before >= piece then return end
     if before < piece - 1 then return redis.error_reply('ERR the piece before was not added') end
     written = { '${LAST_PORTION}', portion .. ' ' .. piece }
@@ -207,13 +211,16 @@ export class StoredTallies {
  * choose how many of them there are.
  */
 class ScopeBudget {
+  /** The day of this budget: that of a click may be any. */
   #day = '';
   #spent = nothingSpent();
 
   /** Whether a campaign, pathway or tag has tables of its own. */
   admits(day: string, { by, value }: Scope): boolean {
-    if (day > this.#day) {
-      this.#day = day;
+    const today = dayOf(Date.now());
+    // The clock may have been set back.
+    if (today !== this.#day) {
+      this.#day = today;
       this.#spent = nothingSpent();
     }
     const { names } = this.#spent[by];
@@ -239,7 +246,10 @@ function nothingSpent() {
   return { campaign: nothing(), pathway: nothing(), tag: nothing() };
 }
 
-/** Spreads rows over commands. In a cluster the keys of one command must lie on one node. */
+/**
+ * Spreads rows over commands. In a cluster the keys of one command must lie on one node. The pieces
+ * of a table do not depend on other tables, which another process may leave out.
+ */
 function commandsOf(tables: readonly Rows[], isCluster: boolean): Piece[][] {
   const commands: Piece[][] = [];
   let command: Piece[] = [];
@@ -248,12 +258,12 @@ function commandsOf(tables: readonly Rows[], isCluster: boolean): Piece[][] {
     if (isCluster) room = 0;
     const left = [...rows];
     for (let number = 0; left.length > 0; number++) {
-      if (room === 0) {
+      const some = left.splice(0, CHUNK);
+      if (room < some.length) {
         command = [];
         commands.push(command);
         room = CHUNK;
       }
-      const some = left.splice(0, room);
       room -= some.length;
       command.push({ table, number, rows: some });
     }

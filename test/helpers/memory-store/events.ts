@@ -6,6 +6,7 @@ import type {
   EventConsumer,
   Events,
   Lease,
+  Note,
   StoredEvent,
   StreamReader,
 } from '../../../src/store/events.ts';
@@ -17,7 +18,7 @@ export class MemoryEvents implements Events {
   readonly #dead: string[] = [];
   readonly #leases = new Map<string, object>();
   /** By group: how far it has read, and the events that are not acknowledged. */
-  readonly #groups = new Map<string, { at: number; pending: StoredEvent[]; note: string }>();
+  readonly #groups = new Map<string, { at: number; pending: StoredEvent[]; note: Note }>();
 
   readonly deadLetters = {
     path: 'memory',
@@ -36,6 +37,7 @@ export class MemoryEvents implements Events {
     const isFree = () => (this.#leases.get(name) ?? holder) === holder;
     return {
       hold: async () => isFree() && this.#leases.set(name, holder) !== undefined,
+      isHeld: async () => this.#leases.get(name) === holder,
       release: async () => void (isFree() && this.#leases.delete(name)),
     };
   }
@@ -61,8 +63,13 @@ export class MemoryEvents implements Events {
   recent = async (max: number) => this.#after(0, Number.POSITIVE_INFINITY).slice(-max);
 
   openConsumer({ group }: ConsumerName): EventConsumer {
-    const state = this.#groups.get(group) ?? { at: 0, pending: [], note: '' };
+    const note = { id: '', text: '', eventIds: [] };
+    const state = this.#groups.get(group) ?? { at: 0, pending: [], note };
     this.#groups.set(group, state);
+    const acknowledge = async (events: readonly StoredEvent[]) => {
+      const ids = new Set(events.map(({ id }) => id));
+      state.pending = state.pending.filter(({ id }) => !ids.has(id));
+    };
     return {
       next: async (max) => {
         const next = this.#after(state.at, max);
@@ -71,10 +78,11 @@ export class MemoryEvents implements Events {
         return next;
       },
       unacknowledged: async (max) => state.pending.slice(0, max),
-      acknowledge: async (events, note = state.note) => {
-        state.note = note;
-        const ids = new Set(events.map(({ id }) => id));
-        state.pending = state.pending.filter(({ id }) => !ids.has(id));
+      acknowledge,
+      keep: async (events, kept) => {
+        state.note = { id: String(Number(state.note.id) + 1), ...kept };
+        await acknowledge(events);
+        return state.note.id;
       },
       note: async () => state.note,
       backlog: async () => ({

@@ -1,4 +1,14 @@
-import { mkdir, mkdtemp, readdir, rename, rm, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -153,11 +163,13 @@ describe('consuming the journal', () => {
     await append(0, 1, 2, 3);
     const consumer = open();
     expect(await read(consumer, 2)).toEqual([0, 1]);
-    const unfinished = join(folder, `webhook.offsets.json.${process.pid}.tmp`);
-    await mkdir(unfinished);
+    const inTheWay = join(folder, 'webhook.offsets.json');
+    await rename(inTheWay, `${inTheWay}.kept`);
+    await mkdir(inTheWay);
     await expect(consumer.next(100, 0)).rejects.toThrow(/EISDIR/);
     await expect(consumer.acknowledge([])).rejects.toThrow(/EISDIR/);
-    await rm(unfinished, { recursive: true });
+    await rmdir(inTheWay);
+    await rename(`${inTheWay}.kept`, inTheWay);
     expect(await read(consumer)).toEqual([2, 3]);
     expect(await unacknowledged(open())).toEqual([0, 1, 2, 3]);
   });

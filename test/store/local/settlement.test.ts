@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -80,23 +80,29 @@ test.each(ENDS)('a process that ends (%s) loses no click, and counts none twice'
       note: () => consumer.note(),
       next: consumer.next.bind(consumer),
       unacknowledged: consumer.unacknowledged.bind(consumer),
-      async acknowledge(...of: Parameters<typeof consumer.acknowledge>) {
+      acknowledge: boom,
+      async keep(...of: Parameters<typeof consumer.keep>) {
         at(of[0].length > 0 ? 'acknowledge' : 'count');
-        await consumer.acknowledge(...of);
+        const id = await consumer.keep(...of);
         at(of[0].length > 0 ? 'keep' : 'forget');
         if (of[0].length === 0) resolve();
+        return id;
       },
     };
     settle(
       // Its lease ends with it.
       {
-        lease: () => ({ hold: async () => true, release: async () => {} }),
+        lease: () => ({
+          hold: async () => true,
+          isHeld: async () => true,
+          release: async () => {},
+        }),
         openConsumer: () => ending,
       },
       {
         book: (...click) => counters.book(...click),
         portion: () => counters.portion(),
-        async count(portion) {
+        async count(portion, id) {
           if (hasEnded) boom();
           const additions = JSON.parse(portion) as { file: string; text: string }[];
           expect(additions).toHaveLength(2);
@@ -107,11 +113,11 @@ test.each(ENDS)('a process that ends (%s) loses no click, and counts none twice'
           ] as const) {
             if (step !== end) continue;
             const { file, text } = additions[share > 0.5 ? 1 : 0] ?? { file: '', text: '' };
-            if (share > 0.5) await counters.count(JSON.stringify(additions.slice(0, 1)));
+            if (share > 0.5) await counters.count(JSON.stringify(additions.slice(0, 1)), id);
             appendFileSync(join(folder, file), text.slice(0, text.length * share));
             at(step);
           }
-          await counters.count(portion);
+          await counters.count(portion, id);
         },
       },
     );
@@ -129,4 +135,16 @@ test.each(ENDS)('a process that ends (%s) loses no click, and counts none twice'
     ...{ clicks: 31, rawClicks: 31, uniqueClicks: 7, automaticClicks: 6, peopleClicks: 25 },
   });
   expect((await heir.counters.report({ by: 'day' })).unreadable).toBe(0);
+});
+
+test('a lease that others may have had meanwhile is lost, and can be taken again', async () => {
+  const { events } = open();
+  const [first, second] = [events.lease('test'), events.lease('test')];
+  expect(await first.hold()).toBe(true);
+  const ended = JSON.stringify({ holder: 'first', until: Date.now() - 1 });
+  writeFileSync(join(folder, 'test.lease.json'), ended);
+  expect([await second.hold(), await first.isHeld()]).toEqual([true, false]);
+  await second.release();
+  expect([await first.hold(), await first.isHeld()]).toEqual([false, false]);
+  expect([await first.hold(), await first.isHeld()]).toEqual([true, true]);
 });

@@ -10,6 +10,7 @@ import { poll } from '../../helpers/poll.ts';
 import { recordedLog } from '../../helpers/recorded.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { startCluster } from '../../helpers/redis-cluster.ts';
+import { nextPortionId } from '../../helpers/settle.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 import { outcome, save, startTraffic, works } from './attempts.ts';
 import { openStore, TIMEOUT_MS } from './open-store.ts';
@@ -266,10 +267,11 @@ describe('what a store does while Redis …, and that it comes back by itself', 
       counters.book({ time, messageId: 'm', link: 'shop', part: 'html', count: 1 }, 'people');
     }
     const portion = await counters.portion();
+    const id = nextPortionId();
     for (let flush = 0; flush < 2; flush++) {
       counters.sent({ time, links: 3 });
       await counters.flush();
-      await expect(counters.count(portion)).rejects.toThrow(StoreUnavailable);
+      await expect(counters.count(portion, id)).rejects.toThrow(StoreUnavailable);
     }
     expect(refused()).toMatchInlineSnapshot(`
       [
@@ -279,7 +281,7 @@ describe('what a store does while Redis …, and that it comes back by itself', 
 
     await redis.cli('acl', 'setuser', 'default', '+eval');
     await counters.flush();
-    await counters.count(portion);
+    await counters.count(portion, id);
     const { total } = await counters.report({ by: 'day' });
     expect(total).toMatchObject({ messages: 2, links: 6, clicks: 2 });
     expect(refused()).toHaveLength(1);

@@ -33,7 +33,7 @@ test('many different clicks are added up a few at a time, and readers are answer
     if (added < clicks) setImmediate(turn);
   };
   turn();
-  await new FirstClicks(connection).mark(portion, new Watched(clicks * 100));
+  await new FirstClicks(connection).mark(portion, '1', new Watched(clicks * 100));
   inTurns.push(added);
   expect(added).toBe(clicks);
   const most = Math.max(...inTurns.map((count, at) => count - (inTurns[at - 1] ?? 0)));

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
@@ -17,12 +18,15 @@ afterEach(async () => {
 
 const TIME = Math.floor(Date.now() / 1000) - 3600;
 /** Clicks on some messages, with rows for several commands, and some clicks in one row. */
-const EVENTS = Array.from({ length: 150 }, (_, n) => {
-  const event = { event_id: `${n}`, timestamp: `${TIME}`, is_automatic: n % 5 === 0 };
+const eventsOf = (portion: string) =>
+  Array.from({ length: 150 }, (_, n) => eventOf(`${portion}${n}`, n));
+
+function eventOf(id: string, n: number): string {
+  const event = { event_id: id, timestamp: `${TIME}`, is_automatic: n % 5 === 0 };
   const message = { message_id: `m${n % 40}`, campaign_id: 'spring', rcpt_tags: ['vip'] };
   const link = { target_link_name: `Link ${n % 120}`, part: 'html' };
   return JSON.stringify({ msys: { track_event: { ...event, ...message, ...link } } });
-});
+}
 
 const BREAKDOWNS = ['day', 'position'] as const;
 
@@ -48,108 +52,167 @@ const shapes: Readonly<Record<string, () => Promise<Shape>>> = {
   },
 };
 
-/**
- * Settles until a portion was counted, or the process ends at a command.
- * @param isSent whether this command was sent
- * @returns whether it ended so
- */
-async function settleUntil(store: RedisStore, last: number, isSent: boolean): Promise<boolean> {
+/** Says which process calls. */
+const process = new AsyncLocalStorage<string>();
+
+/** What becomes of a command of a process: it is sent, or not, and the process ends or goes on. */
+type Fate = (send: () => Promise<unknown>, number: number) => Promise<unknown>;
+
+/** Decides on each command of a process, from now on. */
+function decide(name: string, fate: Fate): void {
   const { run } = RedisConnection.prototype;
   let commands = 0;
-  vi.spyOn(RedisConnection.prototype, 'run').mockImplementation(async function (
+  vi.spyOn(RedisConnection.prototype, 'run').mockImplementation(function (
     this: RedisConnection,
     ...command: Parameters<typeof run>
   ) {
-    const number = commands++;
-    const answer = number < last || (number === last && isSent) ? run.apply(this, command) : 0;
-    if (number >= last) {
-      await answer;
-      throw new Error('the process has ended');
-    }
-    return answer;
+    const send = () => run.apply(this, command);
+    return process.getStore() === name ? fate(send, commands++) : send();
   } as typeof run);
-  const { events, counters } = store;
-  await new Promise<void>((resolve) => {
+}
+
+/** @param counted called when a portion was counted, or cannot be; absent: it goes on after that */
+function settle(name: string, { events, counters }: RedisStore, counted?: () => void): Settlement {
+  return process.run(name, () => {
     const settlement = new Settlement({
       events: {
         lease: (name) => events.lease(name),
         openConsumer(name) {
           const consumer = events.openConsumer(name);
-          const acknowledge = consumer.acknowledge.bind(consumer);
-          consumer.acknowledge = async (some, note) => {
-            await acknowledge(some, note);
-            if (note === '') resolve();
+          const keep = consumer.keep.bind(consumer);
+          consumer.keep = async (some, note) => {
+            const id = await keep(some, note);
+            if (note.text === '') counted?.();
+            return id;
           };
           return consumer;
         },
       },
       counters,
       automaticWithinMs: 0,
-      logger: { ...silent, error: () => resolve() },
+      logger: { ...silent, error: () => counted?.() },
       metrics: noMetrics,
-      intervalMs: 60_000,
+      intervalMs: counted === undefined ? 2 : 60_000,
     });
     settlement.start();
     closers.push(() => settlement.close());
+    return settlement;
   });
-  vi.restoreAllMocks();
-  return commands > last;
 }
+
+async function untilAllIsCounted({ events }: RedisStore): Promise<void> {
+  const consumer = events.openConsumer({ group: 'counters', name: 'counters' });
+  await poll('everything to be counted', async () => {
+    // Redis does not tell before the group is there.
+    const backlog = await consumer.backlog().catch(() => undefined);
+    return backlog?.events === 0 && (await consumer.note()).text === '';
+  });
+  await consumer.close();
+}
+
+const reportsOf = ({ counters }: RedisStore) =>
+  Promise.all(BREAKDOWNS.map((by) => counters.report({ by, campaign: 'spring' })));
+
+/** What is counted of so many portions: the same links of the same messages. */
+const totalOf = (portions: number) => ({
+  ...{ clicks: 150 * portions, rawClicks: 120, uniqueClicks: 40 },
+  ...{ peopleClicks: 120 * portions, automaticClicks: 30 * portions, peopleUniqueClicks: 32 },
+});
 
 /** At which commands of a run a process ends: in a Cluster there are many that are alike. */
 const STEPS: Readonly<Record<string, number>> = { 'one server': 1, 'a Cluster': 11 };
 
 describe.each(Object.keys(shapes))('with %s', (shape) => {
-  test('a process that ends at any command loses no click, and counts none twice', async () => {
+  const openTwo = async () => {
     const { options, nodeOf } = await (shapes[shape] as () => Promise<Shape>)();
+    return async (keyPrefix: string) => {
+      const stores = [1, 2].map(() => openStore({ ...options, keyPrefix }));
+      closers.push(...stores.map((store) => () => store.close()));
+      const [first, heir] = stores as [RedisStore, RedisStore];
+      await first.events.stream.append(eventsOf('first'));
+      const lease = `${keyPrefix}lease:counters`;
+      const endLease = async () => (await nodeOf(lease)).cli('del', lease);
+      return { first, heir, endLease };
+    };
+  };
+  const closeAll = async () => {
+    vi.restoreAllMocks();
+    for (const close of closers.splice(1).reverse()) await close();
+  };
+
+  test('a process that ends at any command loses no click, and counts none twice', async () => {
+    const open = await openTwo();
     let expected: unknown;
     for (const isSent of [false, true]) {
       for (let last = 0, hasEnded = true; hasEnded; last += STEPS[shape] ?? 1) {
-        const keyPrefix = `${isSent ? 'sent' : 'unsent'}${last}:`;
-        const [ended, heir] = [1, 2].map(() => openStore({ ...options, keyPrefix })) as [
-          RedisStore,
-          RedisStore,
-        ];
-        closers.push(
-          () => ended.close(),
-          () => heir.close(),
-        );
-        await ended.events.stream.append(EVENTS);
-        hasEnded = await settleUntil(ended, last, isSent);
-        const lease = `${keyPrefix}lease:counters`;
-        await (await nodeOf(lease)).cli('del', lease);
-        const { events, counters } = heir;
-        const settlement = new Settlement({
-          events,
-          counters,
-          automaticWithinMs: 0,
-          logger: silent,
-          metrics: noMetrics,
-          intervalMs: 2,
+        const { first, heir, endLease } = await open(`${isSent ? 'sent' : 'unsent'}${last}:`);
+        hasEnded = false;
+        decide('first', async (send, number) => {
+          if (number < last) return send();
+          hasEnded = true;
+          if (number === last && isSent) await send();
+          throw new Error('the process has ended');
         });
-        settlement.start();
-        const group = { group: 'counters', name: 'counters' };
-        const consumer = events.openConsumer(group);
-        closers.push(
-          () => consumer.close(),
-          () => settlement.close(),
-        );
-        await poll('everything to be counted', async () => {
-          // Redis does not tell before the group is there.
-          const backlog = await consumer.backlog().catch(() => undefined);
-          return backlog?.events === 0 && (await consumer.note()) === '';
-        });
-        const reports = await Promise.all(
-          BREAKDOWNS.map((by) => counters.report({ by, campaign: 'spring' })),
-        );
+        await new Promise<void>((resolve) => settle('first', first, resolve));
+        vi.restoreAllMocks();
+        await endLease();
+        settle('heir', heir);
+        await untilAllIsCounted(heir);
+        const reports = await reportsOf(heir);
         expected ??= reports;
         expect(reports, `command ${last}, ${isSent}`).toEqual(expected);
-        expect(reports[0]?.total).toMatchObject({
-          ...{ clicks: 150, rawClicks: 120, uniqueClicks: 40 },
-          ...{ peopleClicks: 120, automaticClicks: 30, peopleUniqueClicks: 32 },
-        });
-        for (const close of closers.splice(1).reverse()) await close();
+        expect(reports[0]?.total).toMatchObject(totalOf(1));
+        await closeAll();
       }
+    }
+  }, 120_000);
+
+  test('an event that comes again after a restart is not counted again', async () => {
+    const { first, heir } = await (await openTwo())('again:');
+    const settlement = settle('first', first);
+    await untilAllIsCounted(first);
+    await settlement.close();
+    // As from a journal whose place was not saved before the process was killed.
+    await heir.events.stream.append([...eventsOf('first'), ...eventsOf('later')]);
+    settle('heir', heir);
+    await untilAllIsCounted(heir);
+    expect((await reportsOf(heir))[0]?.total).toMatchObject(totalOf(2));
+  }, 60_000);
+
+  test('a process that is stopped at any command, and goes on after others, changes nothing', async () => {
+    const open = await openTwo();
+    let expected: unknown;
+    for (let last = 0, isStopped = true; isStopped; last += STEPS[shape] ?? 1) {
+      const { first, heir, endLease } = await open(`stopped${last}:`);
+      isStopped = false;
+      let goOn = () => {};
+      const goesOn = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      let settlement: Settlement | undefined;
+      await new Promise<void>((resolve) => {
+        decide('first', async (send, number) => {
+          if (number < last) return send();
+          isStopped = true;
+          resolve();
+          await goesOn;
+          return send();
+        });
+        settlement = settle('first', first, resolve);
+      });
+      await endLease();
+      settle('heir', heir);
+      await untilAllIsCounted(heir);
+      await heir.events.stream.append(eventsOf('later'));
+      await untilAllIsCounted(heir);
+      goOn();
+      await settlement?.close();
+      await untilAllIsCounted(heir);
+      const reports = await reportsOf(heir);
+      expected ??= reports;
+      expect(reports, `command ${last}`).toEqual(expected);
+      expect(reports[0]?.total).toMatchObject(totalOf(2));
+      await closeAll();
     }
   }, 120_000);
 });

@@ -9,7 +9,7 @@ import type { RedisStore } from '../../../src/store/redis/store.ts';
 import { toClickEvent } from '../../click/example-click.ts';
 import { poll } from '../../helpers/poll.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
-import { settle } from '../../helpers/settle.ts';
+import { nextPortionId, settle } from '../../helpers/settle.ts';
 import { exampleMessage } from '../../link/example-message.ts';
 import { tokenOf } from '../../link/token-of.ts';
 import { outcome, save, works } from './attempts.ts';
@@ -222,12 +222,12 @@ describe('the click stream', () => {
 
   test('what a consumer that is gone left goes to another one; a busy one keeps its own', async () => {
     await appendAll(0, 20);
-    const gone = store.events.openConsumer({ group: 'g', name: 'gone' }, 400);
-    const busy = store.events.openConsumer({ group: 'g', name: 'busy' }, 400);
+    const gone = store.events.openConsumer({ group: 'g', name: 'gone' }, undefined, 400);
+    const busy = store.events.openConsumer({ group: 'g', name: 'busy' }, undefined, 400);
     const left = await gone.next(10, 500);
     const kept = await busy.next(10, 500);
     await gone.close();
-    const heir = store.events.openConsumer({ group: 'g', name: 'heir' }, 400);
+    const heir = store.events.openConsumer({ group: 'g', name: 'heir' }, undefined, 400);
     const taken = await poll('the events to change hands', async () => {
       const found = await heir.unacknowledged(100);
       return found.length > 0 ? found : undefined;
@@ -327,10 +327,11 @@ describe('counts', () => {
     counters.book({ ...click, messageId: 'm' }, 'automatic');
     await counters.flush();
     const portion = await counters.portion();
-    await expect(counters.count(portion)).rejects.toThrow(StoreUnavailable);
+    const id = nextPortionId();
+    await expect(counters.count(portion, id)).rejects.toThrow(StoreUnavailable);
     await own.start();
     await poll('the store to be back', works(apart));
-    await counters.count(portion);
+    await counters.count(portion, id);
     const report = await poll('the counts', async () => {
       const { total } = await counters.report({ by: 'day', since: day, until: day });
       return total.clicks > 0 && total.messages ? total : undefined;

@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, test, vi } from 'vitest';
+import { silent } from '../../../src/lib/logger.ts';
+import { noMetrics } from '../../../src/lib/metrics.ts';
+import { createLocalStore } from '../../../src/store/local/store.ts';
+import { Settlement } from '../../../src/store/settlement.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { eventsDefaults } from '../../helpers/option-defaults.ts';
+import { poll } from '../../helpers/poll.ts';
+
+/** Decides on each step of a process in files: it waits until the process goes on. */
+const first = await vi.hoisted(async () => {
+  const { AsyncLocalStorage } = await import('node:async_hooks');
+  const calls = new AsyncLocalStorage<() => Promise<void>>();
+  return {
+    run: <T>(step: () => Promise<void>, start: () => T) => calls.run(step, start),
+    step: async () => calls.getStore()?.(),
+  };
+});
+
+vi.mock('node:fs/promises', async (importOriginal) => {
+  const real = await importOriginal<typeof import('node:fs/promises')>();
+  const isHandle = (value: unknown): value is object => Object(value).fd !== undefined;
+  const slow = <T extends object>(of: T): T =>
+    new Proxy(of, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        return async (...args: unknown[]) => {
+          await first.step();
+          const result: unknown = await value.apply(target, args);
+          return isHandle(result) ? slow(result) : result;
+        };
+      },
+    });
+  const functions = Object.entries(real).filter(([, value]) => typeof value === 'function');
+  const all = slow(Object.fromEntries(functions));
+  return { ...real, ...Object.fromEntries(functions.map(([name]) => [name, all[name]])) };
+});
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const eventsOf = (portion: string) =>
+  Array.from({ length: 30 }, (_, n) => {
+    // Of two days, so that there are two files.
+    const time = Date.parse(n % 3 ? '2026-11-23' : '2026-11-24') / 1000;
+    const event = { event_id: `${portion}${n}`, timestamp: `${time}`, is_automatic: n % 5 === 0 };
+    const link = { message_id: `m${n % 7}`, target_link_name: `Link ${n % 11}`, part: 'html' };
+    return JSON.stringify({ msys: { track_event: { ...event, ...link } } });
+  });
+
+function open(folder: string): Store {
+  const events = { ...eventsDefaults, journal: folder, automaticWithinMs: 0 };
+  const store = createLocalStore({ events }, silent, noMetrics);
+  closers.push(() => store.close());
+  return store;
+}
+
+/** @param counted called when a portion was counted, after which it does nothing more */
+function settle({ events, counters }: Store, counted?: () => void): Settlement {
+  const settlement = new Settlement({
+    events: {
+      lease: (name) => events.lease(name),
+      openConsumer(...of) {
+        const consumer = events.openConsumer(...of);
+        const keep = consumer.keep.bind(consumer);
+        consumer.keep = async (some, note) => {
+          const id = await keep(some, note);
+          if (note.text === '') counted?.();
+          return id;
+        };
+        return consumer;
+      },
+    },
+    counters,
+    automaticWithinMs: 0,
+    logger: silent,
+    metrics: noMetrics,
+    intervalMs: counted === undefined ? 2 : 60_000,
+  });
+  settlement.start();
+  closers.push(() => settlement.close());
+  return settlement;
+}
+
+async function untilCounted({ counters }: Store, clicks: number): Promise<void> {
+  await poll(`${clicks} clicks`, async () => {
+    const { total } = await counters.report({ by: 'day', since: '2026-11-01' });
+    if (total.clicks > clicks) throw new Error(`${total.clicks} clicks, ${clicks} expected`);
+    return total.clicks === clicks;
+  });
+}
+
+test('a process that is stopped at any step, and goes on after others, changes nothing', async () => {
+  for (let last = 0, isStopped = true; isStopped; last++) {
+    const folder = mkdtempSync(join(tmpdir(), 'clickmilter-stopped-'));
+    closers.push(async () => rmSync(folder, { recursive: true }));
+    const stopped = open(folder);
+    const appender = await stopped.events.openAppender();
+    closers.push(() => appender.close());
+    await appender.append(eventsOf('first'));
+    isStopped = false;
+    let goOn = () => {};
+    const goesOn = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let steps = 0;
+    let settlement: Settlement | undefined;
+    await new Promise<void>((resolve) => {
+      const step = async () => {
+        if (steps++ < last) return;
+        isStopped = true;
+        resolve();
+        await goesOn;
+      };
+      settlement = first.run(step, () => settle(stopped, resolve));
+    });
+    // Its lease ends, and so does a lock that it holds.
+    const lease = join(folder, 'counters.lease.json');
+    writeFileSync(lease, JSON.stringify({ holder: 'first', until: Date.now() - 1 }));
+    writeFileSync(`${lease}.lock`, '');
+    utimesSync(`${lease}.lock`, 0, 0);
+    const heir = open(folder);
+    const taking = settle(heir);
+    await untilCounted(heir, 30);
+    await appender.append(eventsOf('later'));
+    await untilCounted(heir, 60);
+    goOn();
+    await settlement?.close();
+    await untilCounted(heir, 60);
+    await taking.close();
+    settle(open(folder));
+    await appender.append(eventsOf('last'));
+    await untilCounted(heir, 90);
+    for (const close of closers.splice(0).reverse()) await close();
+  }
+}, 120_000);
