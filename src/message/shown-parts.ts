@@ -95,8 +95,8 @@ function idOf(text: string): string {
 }
 
 /**
- * Whether a part has two different headers of which readers take either the first or the last: it
- * may be text to one reader and an attachment to another.
+ * Whether a part has two different headers, or parameters in one, of which readers take either the
+ * first or the last: it may be text to one reader and an attachment to another.
  */
 export function isAmbiguous({ headers }: MimeNode): boolean {
   if (!headers) {
@@ -106,8 +106,8 @@ export function isAmbiguous({ headers }: MimeNode): boolean {
   let isAmbiguous = ambiguous.get(headers);
   if (isAmbiguous === undefined) {
     isAmbiguous = ['content-type', 'content-transfer-encoding'].some((name) => {
-      const [first, ...others] = headers.get(name);
-      return others.some((other) => other !== first);
+      const [first = '', ...others] = headers.get(name);
+      return others.some((other) => other !== first) || hasTwoValues(first);
     });
     ambiguous.set(headers, isAmbiguous);
   }
@@ -115,6 +115,28 @@ export function isAmbiguous({ headers }: MimeNode): boolean {
 }
 
 const ambiguous = new WeakMap<object, boolean>();
+
+/** Whether a Content-Type has two values of a parameter, in any form of RFC 2231. */
+function hasTwoValues(contentType: string): boolean {
+  const values = new Map<string, string>();
+  for (const [, name = '', section = '', value = ''] of contentType.matchAll(PARAMETERS)) {
+    if (!DECIDING.has(name.toLowerCase())) {
+      continue;
+    }
+    const key = name.toLowerCase() + (section === '*0' ? '' : section);
+    const before = values.get(key);
+    const written = value.replaceAll('"', '').toLowerCase();
+    if (before !== undefined && before !== written) {
+      return true;
+    }
+    values.set(key, written);
+  }
+  return false;
+}
+
+const PARAMETERS = /;\s*([^\s;=*"]+)(\*\d+)?\*?\s*=\s*("[^"]*"|[^\s;]*)/g;
+/** The parameters that decide how a part is read. */
+const DECIDING: ReadonlySet<string> = new Set(['boundary', 'charset', 'delsp', 'format', 'start']);
 
 /** Which top part readers make of a part, if it is the first of its kind. */
 export function shownAs(node: MimeNode): TopPart | undefined {

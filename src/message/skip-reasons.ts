@@ -11,7 +11,7 @@ export const SKIP_REASONS = {
     'no-text-part': 'it has no text/plain or text/html part at the top',
     'no-links': 'it has no links',
     'ambiguous-headers':
-      'a part has two different Content-Type or Content-Transfer-Encoding headers',
+      'a part has two different Content-Type or Content-Transfer-Encoding headers, or two values of a parameter',
     'body-too-large': 'its body is longer than max_message_size',
     'headers-too-large': 'the headers of a part are too long',
     'too-many-parts': 'it has more parts than max_parts',

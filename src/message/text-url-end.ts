@@ -52,7 +52,7 @@ function endsClearly(text: string, start: number, end: number, charset: Charset)
     if (code >= 0x80) {
       const { char, units } = charset.characterAt(text, at);
       if (BOUNDARY.test(char)) {
-        return !isJoined(text, at);
+        return !isJoined(text, at) && !mayBeDot(text, start, at, at + units, char);
       }
       if (!OTHER_PUNCTUATION.test(char)) {
         return false;
@@ -69,6 +69,15 @@ function endsClearly(text: string, start: number, end: number, charset: Charset)
       at++;
     }
   }
+}
+
+/** Whether a CJK full stop stands in a host name, where browsers read it as a dot. */
+function mayBeDot(text: string, start: number, at: number, behind: number, char: string): boolean {
+  return (
+    '。｡'.includes(char) &&
+    /[a-z\d]/i.test(text[behind] ?? '') &&
+    !/[/?#]/.test(text.slice(start + 'https://'.length, at))
+  );
 }
 
 /**

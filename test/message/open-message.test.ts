@@ -59,6 +59,11 @@ describe('a message is left alone as a whole', () => {
     ['Content-Type: multipart/mixed', 'no-text-part', false],
     ['Content-Type: text/plain\nContent-Disposition: attachment', 'no-text-part', false],
     ['Content-Type: text/plain\nContent-Type: text/html', 'ambiguous-headers', false],
+    ['Content-Type: text/plain; charset=utf-8; charset=utf-7', 'ambiguous-headers', false],
+    ["Content-Type: text/plain; charset=utf-8; charset*=utf-16''x", 'ambiguous-headers', false],
+    ['Content-Type: text/plain; format=flowed;\n\tFORMAT="fixed"', 'ambiguous-headers', false],
+    ['Content-Type: multipart/mixed; boundary=a; boundary=b', 'ambiguous-headers', false],
+    ['Content-Type: multipart/mixed; boundary=a; boundary*0=b', 'ambiguous-headers', false],
     ['Content-Type: text/plain\nContent-Transfer-Encoding: x-uuencode', 'unknown-encoding', true],
     ['Content-Type: text/plain\nContent-Transfer-Encoding: base64', 'malformed-encoding', true],
     ['Content-Type: text/plain; charset=utf-7', 'charset', true],
@@ -67,6 +72,15 @@ describe('a message is left alone as a whole', () => {
     expect(result.message.reason).toBe(reason);
     expect(result.needsBody).toBe(needsBody);
     expect(result.message.rewrite(() => 'https://t.example/')).toEqual({ links: [] });
+  });
+
+  test.each([
+    'text/plain; charset=utf-8; charset="UTF-8"',
+    'text/plain; charset*0=ut; charset*1=f-8',
+    'text/plain; charset=utf-8; name="a; charset=utf-7"',
+    'text/plain; x-charset=utf-7; charset=utf-8',
+  ])('a Content-Type that says one thing is read: %s', (type) => {
+    expect(read(`Content-Type: ${type}\n\nhttps://a.example/`).message.reason).toBeUndefined();
   });
 
   test.each([

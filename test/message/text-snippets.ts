@@ -203,6 +203,13 @@ export const SNIPPETS: Readonly<Record<string, readonly (readonly [string, ...st
     ['https://e.example,f.example/', 'unclear-end'],
     ['https://e.example|text', 'unclear-end'],
     ['https://e.example%2fb/x', 'unclear-end'],
+    ['https://e。example/x', 'unclear-end'],
+    ['https://e.example。com/x', 'unclear-end'],
+    ['https://e.example｡com', 'unclear-end'],
+    ['https://e.example．com/x', 'unclear-end'],
+    ['https://e.example。谢谢', 'https://e.example'],
+    ['https://e.example。 See', 'https://e.example'],
+    ['https://e.example/x。See', 'https://e.example/x'],
   ],
   brackets: [
     ['(https://e.example/x)', 'https://e.example/x'],
