@@ -157,15 +157,14 @@ describe('a webhook', () => {
   ])('who is forgotten between two attempts is not delivered any more: %s', async (_name, kept) => {
     const about = (n: number) =>
       `{"msys":{"track_event":{"event_id":"${n}","rcpt_to":"${kept.includes(n) ? 'b' : 'a'}@x.example"}}}`;
-    fixture.server.behaviours.push(status(500, { 'retry-after': '1' }));
+    fixture.server.behaviours.push(async (...answering) => {
+      await forgetInJournal(fixture.folder, 'a@x.example');
+      await status(500)(...answering);
+    });
     await fixture.journal.append([about(1), about(2)]);
     fixture.start();
-    await expect.poll(told).toEqual(['HTTP 500']);
-    await forgetInJournal(fixture.folder, 'a@x.example');
-    await sleep(1100);
+    await expect.poll(told).toContain(`left out ${2 - kept.length}`);
     await append(3);
-    await expect.poll(() => told().at(-1)).toBe('delivered 1');
-    expect(told()).toContain(`left out ${2 - kept.length}`);
     await expect.poll(() => fixture.server.batches.map(ids).at(-1)).toEqual([3]);
     expect(fixture.server.batches.slice(1, -1).map(ids)).toEqual(kept.length > 0 ? [kept] : []);
     if (kept.length > 0)

@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { Redis as Client } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventsCommand } from '../../src/commands/events.ts';
+import { forgetCommand } from '../../src/commands/forget.ts';
+import { linkCommand } from '../../src/commands/link.ts';
+import { reportCommand } from '../../src/commands/report.ts';
 import type { RedisStore } from '../../src/store/redis/store.ts';
 import { follow } from '../helpers/follow.ts';
 import { damaged } from '../helpers/mutations.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCli } from '../helpers/run-cli.ts';
+import { runCommand } from '../helpers/run-command.ts';
 import { type Service, startService } from '../helpers/service.ts';
 import { exampleMessage } from '../link/example-message.ts';
 import { openStore } from '../store/redis/open-store.ts';
@@ -76,17 +81,15 @@ async function expectWell(): Promise<void> {
 /** All commands that read what is stored end properly. */
 async function expectCommandsEnd(url: string): Promise<Record<string, string>> {
   const commands = [
-    ['events'],
-    ['report', '--by', 'link'],
-    ['report', '--by', 'campaign'],
-    ['link', url],
-    ['forget', '--recipient', 'nobody@example.net'],
+    [eventsCommand, 'events'],
+    [reportCommand, 'report', '--by', 'link'],
+    [reportCommand, 'report', '--by', 'campaign'],
+    [linkCommand, 'link', url],
+    [forgetCommand, 'forget', '--recipient', 'nobody@example.net'],
   ] as const;
-  const ended = await Promise.all(
-    commands.map(async ([name, ...args]) => ({ name, ...(await command(name, ...args)) })),
-  );
   const said: Record<string, string> = {};
-  for (const { name, code, stderr } of ended) {
+  for (const [register, name, ...args] of commands) {
+    const { code, stderr } = await runCommand(register, ['-c', service.configFile, name, ...args]);
     expect(stderr, name).not.toMatch(/ {4}at |internal error|Error:/);
     expect([0, 65, 69], `${name}: ${stderr}`).toContain(code);
     said[name] = `${said[name] ?? ''}${stderr}`;

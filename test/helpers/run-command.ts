@@ -1,6 +1,6 @@
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { vi } from 'vitest';
-import { CommandFailed } from '../../src/commands/exit-code.ts';
+import { describeFailure } from '../../src/commands/exit-code.ts';
 
 export interface CommandOutcome {
   readonly code: number;
@@ -35,8 +35,9 @@ export async function runCommand(
     await program.parseAsync(args, { from: 'user' });
     return { code: process.exitCode, stdout, stderr };
   } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error;
-    return { code: error.exitCode, stdout, stderr: `${stderr}clickmilter: ${error.message}\n` };
+    if (error instanceof CommanderError) throw error;
+    const { exitCode, message } = describeFailure(error);
+    return { code: exitCode, stdout, stderr: `${stderr}clickmilter: ${message}\n` };
   } finally {
     process.exitCode = undefined;
     for (const spy of spies) spy.mockRestore();
