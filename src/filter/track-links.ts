@@ -93,10 +93,13 @@ export async function trackLinks(
   return { body, links, urls, issued, kind: issuer.kind };
 }
 
-/** The HTML part of a tracked message, with every href replaced. */
+/**
+ * The HTML part of a tracked message, with every href replaced. A link whose line would be too long
+ * has a token and is not tracked: it keeps its place among the others, and nothing is clicked.
+ */
 export function htmlForPreview(
   read: ReadMessage,
-  { urls }: TrackedMessage,
+  { urls, links }: TrackedMessage,
   hrefOf: Parameters<NewsletterCopy['html']>[0],
 ): string | undefined {
   let tokens = 0;
@@ -104,6 +107,7 @@ export function htmlForPreview(
   const positions = urls.map((url) => (url === undefined ? undefined : tokens++));
   return read.html(({ name, target }, index) => {
     const position = positions[index];
-    return hrefOf(position === undefined ? undefined : { position, label: name ?? target });
+    const isTracked = position !== undefined && links[index]?.tracked === true;
+    return hrefOf(isTracked ? { position, label: name ?? target } : undefined);
   });
 }

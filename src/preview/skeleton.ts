@@ -120,10 +120,13 @@ function isText(node: Node): node is DefaultTreeAdapterMap['textNode'] {
   return node.nodeName === '#text';
 }
 
-/** Without control and format characters, which change how other text looks. */
+/** Control and format characters but the joiners, by which Persian is spelt and emoji are made. */
+const FORMATS = /[^\P{C}\u200c\u200d]/gu;
+
+/** Without characters that change how other text looks. */
 function plainText(text: string): string {
   const spaced = text.replace(/\s+/g, ' ');
-  return /[^ -~]/.test(spaced) ? spaced.replace(/\p{C}/gu, '') : spaced;
+  return /[^ -~]/.test(spaced) ? spaced.replace(FORMATS, '') : spaced;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

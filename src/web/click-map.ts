@@ -230,7 +230,7 @@ function clickMapOf(
     return html`<p role="alert">The newsletter cannot be drawn: its skeleton is damaged. The next copies replace it.</p>`;
   }
   if (last === undefined) {
-    return html`<p>There is no preview of this newsletter. Where a scope has <code>preview = on</code>, the second copy of a newsletter to another recipient makes one.</p>`;
+    return html`<p>There is no preview of this newsletter. Where a scope has <code>preview = on</code>, the second copy of a newsletter to another recipient makes one. Mail without an HTML part has none, and neither has one of more than 256 KB.</p>`;
   }
   return html`<p>A badge shows how many of the people who clicked anything clicked that link. Its hatched bar is the share of clicks that programs made. Text that differs between recipients is grey, and images are boxes.</p>
 ${frame(selection, last)}

@@ -84,3 +84,16 @@ test('its HTML part is decoded, and each link has the position by which its clic
 <a href="X">mail</a> <a data-msys-clicktrack=0 href="X">no</a>
 <a data-msys-linkname="Two" href=2&#32;Two>two</a>`);
 });
+
+test('a link that is left alone because of its long line has no badge, and keeps its place', async () => {
+  const link = (n: number) => `<a href="https://shop.example/${n}">${n}</a>`;
+  const long = `${'x'.repeat(940)}${link(0)}`;
+  const html = `--b\r\nContent-Type: text/html\r\n\r\n${link(1)}\r\n${long}\r\n${link(2)}\r\n--b--\r\n`;
+  const [copy] = await send(CONFIG(`preview = on ${NEWS}`), html);
+  const shown = copy?.html((link) => (link === undefined ? 'X' : `${link.position}`));
+  expect([...(shown ?? '').matchAll(/href="?(\w+)/g)].map(([, href]) => href)).toEqual([
+    '0',
+    'X',
+    '2',
+  ]);
+});

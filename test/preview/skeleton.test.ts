@@ -57,6 +57,11 @@ describe('a skeleton', () => {
       `See ${'████████ ████████ ████████ ████████'} or ████████ ████████ ask ████████ ████████ code ` +
         `████████ ████████ ████████ ████████${LINK}`,
     ],
+    [
+      'the spelling of other scripts, and emoji',
+      `می\u200cخواهم 👩\u200d👧 \u200eשלום\u200f${A}`,
+      `می\u200cخواهم 👩\u200d👧 שלום${LINK}`,
+    ],
     ['text as text', `&lt;b&gt; &amp;amp; "x" \u202e\u0007${A}`, `&lt;b&gt; &amp;amp; "x" ${LINK}`],
   ])('has %s', (_, html, skeleton) => {
     const isWhole = /<body/.test(html);
