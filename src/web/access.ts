@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isLoopback, parseAddress } from '../lib/address.ts';
 import { hostName } from '../lib/host-name.ts';
 import { Forbidden } from './errors.ts';
+import { addressOf } from './filters.ts';
 import { type Html, html } from './html.ts';
 import type { LoginToken } from './login-token.ts';
 import { refuse } from './respond.ts';
@@ -91,7 +92,7 @@ export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOp
       reply,
       401,
       'this page needs a login',
-      html`<p><a href="/login">Log in</a></p>`,
+      html`<p>${loginLink(request)}</p>`,
     );
   });
 }
@@ -108,6 +109,25 @@ export function whyReadOnly({ access }: FastifyRequest): string | undefined {
   return access.canLogIn
     ? 'Log in to block, unblock or retarget links.'
     : 'Links can be blocked, unblocked and retargeted with token_file in Web_Listener, or over a unix socket.';
+}
+
+/** The longest address to which a login leads. */
+const MAX_NEXT = 4096;
+
+/**
+ * Leads to the login, and from there to what was asked for. Somebody with a session needs it too:
+ * browsers send no strict cookie when they follow a link of another site.
+ * @param next the address of a page; default: that of the request
+ */
+export function loginLink({ method, url }: FastifyRequest, next = url): Html {
+  const isPage = next !== url || method === 'GET';
+  const to = isPage && next.length <= MAX_NEXT ? next : undefined;
+  return html`<a href="${addressOf('/login', { next: to })}">Log in</a>`;
+}
+
+/** The address after a login: one of this page, whatever was asked for. */
+export function addressAfterLogin(next: unknown): string {
+  return typeof next === 'string' && /^\/(?![/\\])[!-~]*$/.test(next) ? next : '/';
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { FastifySchemaValidationError } from 'fastify';
 
 /** A request that gets one sentence for an answer: it says what would be right. */
-class Refusal extends Error {
+export class Refusal extends Error {
   readonly statusCode: number;
 
   constructor(statusCode: number, message: string) {

@@ -1,8 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { type Logger, logLimited } from '../lib/logger.ts';
-import { assertOwnForm, formTokenField, isHttps, refuseGuess, whyReadOnly } from './access.ts';
-import { html } from './html.ts';
+import {
+  addressAfterLogin,
+  assertOwnForm,
+  formTokenField,
+  isHttps,
+  refuseGuess,
+  whyReadOnly,
+} from './access.ts';
+import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
 import type { LoginToken } from './login-token.ts';
 import { clientOf } from './rights.ts';
@@ -28,10 +35,12 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
 ) => {
   app.get('/login', { schema: HIDDEN, config: { isPublic: true } }, async (request, reply) => {
     const { rights, session } = request.access;
+    const { next } = request.query as { readonly next?: unknown };
+    if (session?.hasLogin && next !== undefined) return reply.redirect(addressAfterLogin(next));
     const state = session?.hasLogin
       ? html`<p>You are logged in.</p>
 <form action="/logout" method="post">${formTokenField(request, reply)}<button type="submit">Log out</button></form>`
-      : html`<p>${whyReadOnly(request) ?? 'You may look and change without a login.'}</p>${token && LOGIN_FORM}`;
+      : html`<p>${whyReadOnly(request) ?? 'You may look and change without a login.'}</p>${token && loginForm(next)}`;
     reply.code(rights.look || token !== undefined ? 200 : 403).type('text/html; charset=utf-8');
     return page({
       ...HEAD,
@@ -43,7 +52,13 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
   app.post(
     '/login',
     {
-      schema: { ...HIDDEN, body: Type.Object({ token: Type.String({ maxLength: 1000 }) }) },
+      schema: {
+        ...HIDDEN,
+        body: Type.Object({
+          token: Type.String({ maxLength: 1000 }),
+          next: Type.Optional(Type.String()),
+        }),
+      },
       config: { isPublic: true },
     },
     async (request, reply) => {
@@ -53,13 +68,13 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
         // The session before it ends: somebody else may know its cookie.
         if (request.access.session) sessions.end(request.access.session);
         reply.header('set-cookie', sessionCookie(sessions.open(true), isHttps(request)));
-        return reply.redirect('/', 303);
+        return reply.redirect(addressAfterLogin(request.body.next), 303);
       }
       const peer = client ?? 'a unix socket';
       logLimited(logger, 'warn', 'engagement page: login with a wrong token', { peer });
       if (checked === 'too many') return refuseGuess(request, reply);
       reply.code(403).type('text/html; charset=utf-8');
-      const content = html`<section>${WRONG}${token && LOGIN_FORM}</section>`;
+      const content = html`<section>${WRONG}${token && loginForm(request.body.next)}</section>`;
       return page({ ...HEAD, hasLogin: token !== undefined, content }).toString();
     },
   );
@@ -73,7 +88,10 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
   });
 };
 
-const LOGIN_FORM = html`<form action="/login" method="post">
+/** @param next the address that follows */
+function loginForm(next: unknown): Html {
+  return html`<form action="/login" method="post"><input type="hidden" name="next" value="${addressAfterLogin(next)}">
 <label>Token <input type="password" name="token" required autocomplete="current-password"></label>
 <button type="submit">Log in</button>
 </form>`;
+}

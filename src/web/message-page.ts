@@ -17,7 +17,7 @@ export interface MessagePage {
   /** The change that was made just now. */
   readonly done?: keyof typeof DONE | undefined;
   /** Why nothing can be changed; undefined where it can. */
-  readonly readOnly?: string | undefined;
+  readonly readOnly?: Html | undefined;
   /** The input that binds a form to its session. */
   readonly formToken?: Html | undefined;
 }

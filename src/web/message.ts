@@ -1,14 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { assertMayChange, formTokenField, whyReadOnly } from './access.ts';
+import { assertMayChange, formTokenField, loginLink, whyReadOnly } from './access.ts';
 import { csvOf } from './csv.ts';
-import { BadRequest, NotFound } from './errors.ts';
+import { BadRequest, NotFound, Refusal } from './errors.ts';
 import { addressOf } from './filters.ts';
+import { html } from './html.ts';
 import { ACTIONS, Change, type ChangeSources, change } from './message-changes.ts';
 import { LinkFound, MessageFound, PathwayOption } from './message-found.ts';
 import { lookUp, type MessageSources } from './message-look-up.ts';
 import { messagePage } from './message-page.ts';
-import { answers, CSV_ANSWERS, frameOf, respond, sendCsv, wantsJson } from './respond.ts';
+import { answers, CSV_ANSWERS, frameOf, refuse, respond, sendCsv, wantsJson } from './respond.ts';
 import { Problem } from './schemas.ts';
 
 const find = Type.String({
@@ -57,7 +58,9 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
       if (find === '' && wantsJson(request)) {
         throw new BadRequest('find: expected a tracked URL, a token, a message id or a target');
       }
-      const readOnly = whyReadOnly(request);
+      const why = whyReadOnly(request);
+      const logIn = request.access.canLogIn && loginLink(request);
+      const readOnly = why === undefined ? undefined : html`${why} ${logIn}`;
       const shown = {
         frame: await frameOf(request),
         find,
@@ -112,11 +115,19 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
       },
     },
     async (request, reply) => {
-      assertMayChange(request);
       const asked = request.body;
-      await change(sources, asked, request);
-      if (wantsJson(request)) return reply.send({ done: asked.action });
       const find = asked.find || asked.what;
+      try {
+        assertMayChange(request);
+        await change(sources, asked, request);
+      } catch (error) {
+        if (!(error instanceof Refusal) || wantsJson(request)) throw error;
+        const back = addressOf('/message', { find });
+        const { canLogIn, rights } = request.access;
+        const more = html`<p><a href="${back}">Back to the message</a> ${!rights.change && canLogIn && loginLink(request, back)}</p>`;
+        return refuse(request, reply, error.statusCode, error.message, more);
+      }
+      if (wantsJson(request)) return reply.send({ done: asked.action });
       return reply.redirect(addressOf('/message', { find, done: asked.action }), 303);
     },
   );

@@ -65,7 +65,7 @@ describe('with a login', () => {
     const web = await withLogin();
     const page = await web.send({ url: '/', remoteAddress: FAR });
     expect([page.statusCode, page.headers['www-authenticate']]).toEqual([401, 'Bearer']);
-    expect(page.body).toContain('<a href="/login">');
+    expect(page.body).toContain('<a href="/login?next=%2F">');
     const form = await web.send({ url: '/login', remoteAddress: FAR });
     expect([form.statusCode, form.body]).toEqual([200, expect.stringContaining('type="password"')]);
     expect((await web.send({ url: '/assets/style.css', remoteAddress: FAR })).statusCode).toBe(200);
@@ -88,6 +88,49 @@ describe('with a login', () => {
     const left = await leave({ form_token: token });
     expect([left.statusCode, left.headers['location']]).toEqual([303, '/login']);
     expect((await web.send({ url: '/', headers, remoteAddress: FAR })).statusCode).toBe(401);
+  });
+
+  test.each([
+    ['/campaign?campaign=a%20b&since=2026-11-01', '/campaign?campaign=a%20b&since=2026-11-01'],
+    ['//evil.example/', '/'],
+    ['/\\evil.example/', '/'],
+    ['/\t/evil.example/', '/'],
+    ['https://evil.example/', '/'],
+    ['javascript:alert(1)', '/'],
+    ['/x\r\nSet-Cookie: a=b', '/'],
+  ])('a login for %j leads to %j', async (next, address) => {
+    const web = await withLogin();
+    const query = new URLSearchParams({ next });
+    const form = await web.send({ url: `/login?${query}`, remoteAddress: FAR });
+    const shown = /name="next" value="([^"]*)"/.exec(form.body)?.[1] ?? '';
+    expect(shown.replaceAll('&amp;', '&')).toBe(address);
+    const opened = await web.send({
+      method: 'POST',
+      url: '/login',
+      form: { token: TOKEN, next },
+      headers: ORIGIN,
+      remoteAddress: FAR,
+    });
+    expect([opened.statusCode, opened.headers['location']]).toEqual([303, address]);
+    // Somebody who has a session, whose cookie a link of another site did not bring.
+    const again = await web.send({
+      url: `/login?${query}`,
+      headers: { cookie: cookieOf(opened) },
+      remoteAddress: FAR,
+    });
+    expect([again.statusCode, again.headers['location']]).toEqual([302, address]);
+  });
+
+  test('what needs a login leads there and back, and a form does not', async () => {
+    const web = await withLogin();
+    const linkIn = ({ body }: WebAnswer) => /<a href="([^"]+)">Log in/.exec(body)?.[1];
+    const url = '/rows?by=day&campaign=%3Ca%3E';
+    const page = await web.send({ url, remoteAddress: FAR });
+    expect(linkIn(page)).toBe(`/login?${new URLSearchParams({ next: url })}`);
+    const long = await web.send({ url: `/?campaign=${'x'.repeat(5000)}`, remoteAddress: FAR });
+    expect(linkIn(long)).toBe('/login');
+    const form = { method: 'POST', url: '/message/change', headers: ORIGIN, form: {} } as const;
+    expect(linkIn(await web.send({ ...form, remoteAddress: FAR }))).toBe('/login');
   });
 
   test('another token in the file ends every session', async () => {

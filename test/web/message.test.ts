@@ -403,4 +403,22 @@ describe('changes', () => {
       expect(await rulings(web)).toEqual([]);
     }
   });
+
+  test('a change that is refused leads back to its message, and to the login', async () => {
+    const web = await withLogin();
+    const { id } = await send(web);
+    const { cookie, formToken } = await logIn(web, `/message?find=${id}`);
+    const form = { action: 'retarget', what: id, find: id, to: 'javascript:1' };
+    const wrong = await post(web, { ...form, form_token: formToken }, { cookie });
+    expect([wrong.statusCode, wrong.body]).toEqual([400, expect.stringContaining('http or https')]);
+    expect(wrong.body).toContain(`href="/message?find=${id}"`);
+    expect(wrong.body).not.toContain('Log in</a>');
+    // After a logout in another tab.
+    const late = await post(web, { ...form, form_token: formToken });
+    expect(late.statusCode).toBe(403);
+    for (const address of [`/message?find=${id}`, `/login?next=%2Fmessage%3Ffind%3D${id}`]) {
+      expect(late.body).toContain(`href="${address}"`);
+    }
+    expect(await pageOf(web, id)).toContain(`href="/login?next=%2Fmessage%3Ffind%3D${id}"`);
+  });
 });
