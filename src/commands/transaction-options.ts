@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Envelope } from '../filter/transaction.ts';
+import type { Envelope } from '../filter/options.ts';
 import { parseNetwork } from '../lib/address.ts';
 import { parseListen } from '../scope/listen-address.ts';
 

@@ -1,6 +1,6 @@
-import type { FilterParts, FilterSettings } from '../filter/options.ts';
+import type { Envelope, FilterParts, FilterSettings } from '../filter/options.ts';
 import type { MessageReport } from '../filter/report.ts';
-import { type Envelope, Transaction } from '../filter/transaction.ts';
+import { Transaction } from '../filter/transaction.ts';
 import { readMessageFile } from '../message/message.ts';
 
 /** A message as the milter would change it, with the report. */

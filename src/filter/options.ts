@@ -3,7 +3,7 @@ import type { ReadingLimits } from '../message/reading-options.ts';
 import type { Limits } from '../milter/options.ts';
 import type { CopySink } from '../preview/copies.ts';
 import type { MessageFieldLimits } from '../scope/context-variables.ts';
-import type { MacroSettings } from '../scope/facts.ts';
+import type { Facts, MacroLookup, MacroSettings } from '../scope/facts.ts';
 import type { ScopeTree } from '../scope/scope-tree.ts';
 import type { SentCounter } from '../store/counters.ts';
 import type { OptOuts } from '../store/store.ts';
@@ -21,6 +21,20 @@ export interface FilterSettings {
   readonly reading: ReadingLimits;
   /** A message beyond one of these passes untouched. */
   readonly limits: Pick<Limits, 'recipients' | 'headerCount' | 'headerBytes'>;
+}
+
+/** What is known at MAIL. */
+export interface Envelope {
+  /** Looks up a macro of the MTA. */
+  readonly macro: MacroLookup;
+  /** Facts that override those of the macros. */
+  readonly facts?: Facts;
+  /** Without angle brackets: empty for the null sender, undefined if it is not known. */
+  readonly sender: string | undefined;
+  /** Looks up the queue id, which the MTA knows at the end of the message at the latest. */
+  readonly queueId?: () => string | undefined;
+  /** Whether the MTA lets the body be changed; default true. */
+  readonly mayChangeBody?: boolean;
 }
 
 /** What transactions share. */

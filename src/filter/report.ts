@@ -1,7 +1,8 @@
+import type { MessageFacts } from '../link/message-facts.ts';
 import type { RewrittenLink } from '../message/link.ts';
 import { SKIP_REASONS, type SkipReason } from '../message/skip-reasons.ts';
 
-/** The outcome of a message. */
+/** What became of a message. */
 export type Verdict =
   | 'tracked'
   /** No byte of the body was changed. */
@@ -41,6 +42,22 @@ export type WhyUntouched = keyof typeof FILTER_REASONS | SkipReason;
 export function explainReason(reason: WhyUntouched): string {
   const { message, part, link } = UNTOUCHED_REASONS;
   return { ...message, ...part, ...link }[reason];
+}
+
+/** The outcome of a message, with what its report says of it as far as that is known. */
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly reason?: WhyUntouched;
+  /** The SMTP reply that rejects the message. */
+  readonly reply?: string;
+  /** All links that were found, tracked or not. */
+  readonly links?: readonly RewrittenLink[];
+  /** How the tokens of the links were made. */
+  readonly kind?: 'stored' | 'sealed';
+  /** The facts of links that have tokens. */
+  readonly facts?: MessageFacts;
+  /** The new body, if it changes. */
+  readonly body?: readonly Buffer[];
 }
 
 /**

@@ -1,10 +1,7 @@
 import { domainOf } from '../lib/text.ts';
-import { countedFacts } from '../link/counted.ts';
-import { type GivenUp, StoreUnavailable } from '../link/link-store.ts';
-import type { MessageFacts } from '../link/message-facts.ts';
+import type { GivenUp } from '../link/link-store.ts';
 import type { HeaderField } from '../message/header-fields.ts';
-import type { RewrittenLink } from '../message/link.ts';
-import { type OpenMessage, openMessage, type ReadMessage } from '../message/open-message.ts';
+import { type OpenMessage, openMessage } from '../message/open-message.ts';
 import { readContextVariables } from '../scope/context-variables.ts';
 import { type Decision, decide, type SenderWishes } from '../scope/decide.ts';
 import { type Facts, type MacroLookup, readFacts } from '../scope/facts.ts';
@@ -12,25 +9,12 @@ import type { Match } from '../scope/match.ts';
 import { messageFacts } from './message-facts.ts';
 import { MessageLimits } from './message-limits.ts';
 import { MemoryShare } from './message-memory.ts';
-import type { FilterParts, FilterSettings } from './options.ts';
-import type { MessageReport, Verdict, WhyUntouched } from './report.ts';
+import type { Envelope, FilterParts, FilterSettings } from './options.ts';
+import type { MessageReport, Outcome, Verdict, WhyUntouched } from './report.ts';
 import { SenderHeaders } from './sender-headers.ts';
 import { isBelieved } from './smtpapi.ts';
-import { htmlForPreview, readingOptions, type TrackedMessage, trackLinks } from './track-links.ts';
-
-/** What is known at MAIL. */
-export interface Envelope {
-  /** Looks up a macro of the MTA. */
-  readonly macro: MacroLookup;
-  /** Facts that override those of the macros. */
-  readonly facts?: Facts;
-  /** Without angle brackets: empty for the null sender, undefined if it is not known. */
-  readonly sender: string | undefined;
-  /** Looks up the queue id, which the MTA knows at the end of the message at the latest. */
-  readonly queueId?: () => string | undefined;
-  /** Whether the MTA lets the body be changed; default true. */
-  readonly mayChangeBody?: boolean;
-}
+import { readingOptions } from './track-links.ts';
+import { trackMessage } from './track-message.ts';
 
 /** The answer at the end of headers. */
 export type BeforeBody =
@@ -54,19 +38,9 @@ export interface Ending {
   readonly report: MessageReport | undefined;
 }
 
-/** What a report says beside the verdict, as far as it is known. */
-interface Details {
-  readonly reason?: WhyUntouched;
-  /** The SMTP reply that rejects the message. */
-  readonly reply?: string;
-  /** The links, and how they were made. */
-  readonly made?: Pick<MessageReport, 'links' | 'kind'>;
-  /** The facts of links that have tokens. */
-  readonly facts?: MessageFacts;
-}
+type Details = Omit<Outcome, 'verdict'>;
 
 const NO_HEADERS: ReadonlyMap<string, number> = new Map();
-const NO_LINKS: Pick<MessageReport, 'links' | 'kind'> = { links: [] };
 
 /** Approximate bytes that a recipient or header field takes in addition to its text. */
 const ENTRY_BYTES = 100;
@@ -98,7 +72,7 @@ export class Transaction {
   /** Asked while the body comes. */
   #optedOut: Promise<boolean> | undefined;
   #bodySize = 0;
-  /** Whether the end of headers had the report, for lack of memory or because of a limit. */
+  /** Whether the end of headers had the report. */
   #isReported = false;
 
   constructor(settings: FilterSettings, parts: FilterParts, envelope: Envelope) {
@@ -165,17 +139,15 @@ export class Transaction {
   endOfHeaders(): { readonly answer: BeforeBody; readonly report?: MessageReport } {
     if (this.#limits.exceeded !== undefined || this.#memory.isExceeded) {
       const reason = this.#limits.exceeded === undefined ? 'memory' : 'over-limit';
-      this.#isReported = true;
-      return { answer: this.#withoutBody, report: this.report('untouched', { reason }) };
+      return this.#decided(this.#withoutBody, 'untouched', { reason });
     }
     const parsed = this.#senderHeaders.read(this.#settings.engagementTracker);
     if (parsed !== undefined) {
       if ('reject' in parsed) {
         const { dryRun } = this.#decision.options;
         const verdict = dryRun ? 'dry-run' : 'rejected';
-        const report = this.report(verdict, { reason: 'smtpapi', reply: parsed.reject });
-        this.close();
-        return { answer: dryRun ? 'accept' : parsed, report };
+        const details = { reason: 'smtpapi', reply: parsed.reject } as const;
+        return this.#decided(dryRun ? 'accept' : parsed, verdict, details);
       }
       this.#decision = this.#decide(this.#decision.match, parsed.wishes);
     }
@@ -185,9 +157,14 @@ export class Transaction {
       this.#optedOut.catch(() => {}); // `end` handles it, if the message gets so far
       return { answer: 'go on' };
     }
-    const report = this.report('untouched', { reason });
+    return this.#decided(this.#withoutBody, 'untouched', { reason });
+  }
+
+  #decided(answer: BeforeBody, verdict: Verdict, details: Details) {
+    const report = this.report(verdict, details);
+    this.#isReported = true;
     this.close();
-    return { answer: this.#withoutBody, report };
+    return { answer, report };
   }
 
   /** The answer at the end of headers if the body does not change. */
@@ -222,81 +199,48 @@ export class Transaction {
   }
 
   /**
-   * Makes the new body and saves its links. If the store is unavailable, `on_failure` decides.
+   * Makes the new body and saves its links.
    * @param givenUp aborted when the MTA no longer waits
    */
   async end(givenUp?: GivenUp): Promise<Ending> {
     try {
-      return await this.#rewrite(givenUp);
+      const outcome = await this.#rewrite(givenUp);
+      return {
+        report: outcome && this.report(outcome.verdict, outcome),
+        body: outcome?.body,
+        tempfail: outcome?.verdict === 'tempfailed',
+        headersToRemove: this.#headersToRemove,
+      };
     } finally {
       this.close();
     }
   }
 
-  async #rewrite(givenUp?: GivenUp): Promise<Ending> {
-    if (this.#isReported) return this.#ending(undefined);
-    if (this.#memory.isExceeded) return this.#untouched('memory', []);
+  /** @returns the outcome, unless the end of headers had it */
+  async #rewrite(givenUp?: GivenUp): Promise<Outcome | undefined> {
+    if (this.#isReported) return undefined;
+    if (this.#memory.isExceeded) return { verdict: 'untouched', reason: 'memory' };
     const read = this.#open?.end();
-    if (read === undefined) return this.#ending(undefined);
-    if (read.reason !== undefined) return this.#untouched(read.reason, []);
-
-    const { options } = this.#decision;
-    const facts = this.#messageFacts();
-    let made = await trackLinks(read, this.#parts.issuer, facts, options);
-    if (made.body === undefined) return this.#nothingToTrack(made);
-    // Old and new body are held until the store has answered.
-    if (!this.#takes(this.#bodySize)) return this.#untouched('memory', made.links.map(asFound));
-    try {
-      if (await this.#optedOut)
-        return this.#untouched('recipient-opted-out', made.links.map(asFound));
-    } catch (error) {
-      return this.#storeAway(error, made.links);
-    }
-    if (options.dryRun) return this.#ending(this.report('dry-run', { made, facts }));
-    try {
-      await made.issued?.commit(givenUp);
-    } catch (error) {
-      if (options.onFailure !== 'seal') return this.#storeAway(error, made.links);
-      if (!(error instanceof StoreUnavailable)) throw error;
-      made = await trackLinks(read, this.#parts.sealed, facts, options);
-      if (made.body === undefined) return this.#nothingToTrack(made);
-      await made.issued?.commit(givenUp);
-    }
-    if (made.issued !== undefined) {
-      this.#count(facts, made.links);
-      if (options.preview) this.#offerCopy(read, made);
-    }
-    return this.#ending(this.report('tracked', { made, facts }), made.body);
-  }
-
-  #ending(
-    report: MessageReport | undefined,
-    body?: readonly Buffer[] | undefined,
-    tempfail = false,
-  ): Ending {
-    return { report, body, tempfail, headersToRemove: this.#headersToRemove };
-  }
-
-  /**
-   * What becomes of a message that cannot be tracked now, or of which it is not known whether it
-   * may be.
-   */
-  #storeAway(error: unknown, links: readonly RewrittenLink[]): Ending {
-    if (!(error instanceof StoreUnavailable)) throw error;
-    const { onFailure, dryRun } = this.#decision.options;
-    const tempfail = onFailure === 'tempfail' && !dryRun;
-    const verdict = tempfail ? 'tempfailed' : 'untouched';
-    const made = { links: links.map(asFound) };
-    const report = this.report(verdict, { reason: 'store-unavailable', made });
-    return this.#ending(report, undefined, tempfail);
-  }
-
-  #nothingToTrack({ links }: TrackedMessage): Ending {
-    return this.#untouched(links.length > 0 ? 'nothing-to-track' : 'no-links', links);
-  }
-
-  #untouched(reason: WhyUntouched, links: readonly RewrittenLink[]): Ending {
-    return this.#ending(this.report('untouched', { reason, made: { links } }));
+    if (read === undefined) return undefined;
+    if (read.reason !== undefined) return { verdict: 'untouched', reason: read.reason };
+    const recipients = [...this.#recipients];
+    const { clickTrackingIncludeMetadata } = this.#settings.engagementTracker;
+    const received = {
+      queueId: this.#queueId(),
+      sender: this.#sender ?? '',
+      recipients,
+      headers: this.#headers,
+      bodySize: this.#bodySize,
+    };
+    const message = {
+      read,
+      facts: messageFacts(received, this.#decision, clickTrackingIncludeMetadata, Date.now()),
+      options: this.#decision.options,
+      recipients,
+      isOptedOut: this.#optedOut,
+      takeBody: () => this.#takes(this.#bodySize),
+    };
+    return trackMessage(message, this.#parts, givenUp);
   }
 
   /** Ends the transaction and gives back its memory. Further calls have no effect. */
@@ -308,7 +252,7 @@ export class Transaction {
   /** The report as of now. */
   report(
     verdict: Verdict,
-    { reason, reply, made: { links, kind } = NO_LINKS, facts }: Details = {},
+    { reason, reply, links = [], kind, facts }: Details = {},
   ): MessageReport {
     const { match, problems, message } = this.#decision;
     const notDone = [...this.#decision.notDone, ...this.#decision.notDoneHeaders];
@@ -346,42 +290,4 @@ export class Transaction {
   get #headersToRemove(): ReadonlyMap<string, number> {
     return this.#decision.options.dryRun ? NO_HEADERS : this.#senderHeaders.counts;
   }
-
-  #messageFacts(): MessageFacts {
-    const received = {
-      queueId: this.#queueId(),
-      sender: this.#sender ?? '',
-      recipients: [...this.#recipients],
-      headers: this.#headers,
-      bodySize: this.#bodySize,
-    };
-    const { clickTrackingIncludeMetadata } = this.#settings.engagementTracker;
-    return messageFacts(received, this.#decision, clickTrackingIncludeMetadata, Date.now());
-  }
-
-  /** Offers a tracked message as a copy of its campaign's newsletter. */
-  #offerCopy(read: ReadMessage, made: TrackedMessage): void {
-    const { options, message } = this.#decision;
-    if (message.campaignId === undefined) return;
-    this.#parts.previews?.offer({
-      campaign: message.campaignId,
-      recipients: [...this.#recipients],
-      days: options.previewDays,
-      links: made.links.length,
-      html: (hrefOf) => htmlForPreview(read, made, hrefOf),
-    });
-  }
-
-  #count(message: MessageFacts, links: readonly RewrittenLink[]) {
-    let tracked = 0;
-    for (const link of links) if (link.tracked) tracked++;
-    const time = message.injectionTime * 1000;
-    // The spread comes last: members behind one cost V8 a hundred times as much.
-    this.#parts.counter.sent({ time, links: tracked, ...countedFacts(message) });
-  }
-}
-
-/** A link that was to be tracked in a message that passes untouched. */
-function asFound({ url: _, ...link }: RewrittenLink): RewrittenLink {
-  return { ...link, tracked: false };
 }
