@@ -7,6 +7,22 @@ import type { RedisConnection } from './connection.ts';
 
 /** A number, because earlier releases count up from it. */
 const MAX_VERSION = 2 ** 47;
+/** The field of the list that holds its version in a cluster. No ruling has this name. */
+const VERSION_FIELD = 'version';
+
+/**
+ * Changes the list and its version in one step: between two, a command that is killed would leave
+ * the other hosts blind.
+ * KEYS: the list, and outside a cluster the version. ARGV: the version, the ruling, and its details
+ * unless it is removed. Returns the number of rulings that are new, or were there.
+ */
+const CHANGE = `
+local changed
+if ARGV[3] then changed = redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+else changed = redis.call('HDEL', KEYS[1], ARGV[2]) end
+if KEYS[2] then redis.call('SET', KEYS[2], ARGV[1])
+else redis.call('HSET', KEYS[1], '${VERSION_FIELD}', ARGV[1]) end
+return changed`;
 
 /**
  * The block list in Redis: a hash of which every process keeps a copy, and a version that is read
@@ -48,7 +64,7 @@ export class RedisBlocks implements EditableBlockList {
     latest: string | undefined,
   ): Promise<Ruling | undefined> {
     try {
-      const version = latest ?? (await this.#readVersion());
+      const version = latest ?? (await readBlocksVersion(this.#connection));
       if (version !== this.#version) await this.#refresh(version);
     } catch (error) {
       const known = this.#set.find(token, resolved);
@@ -59,19 +75,27 @@ export class RedisBlocks implements EditableBlockList {
   }
 
   async add(ruling: Ruling): Promise<boolean> {
-    const { blocks } = this.#connection.keys;
     const details = ruling.to === undefined ? new Date().toISOString() : retargetDetails(ruling);
-    const added = await this.#connection.run((c) => c.hset(blocks, rulingKey(ruling), details));
-    await this.#changed();
-    return added > 0;
+    return this.#change(rulingKey(ruling), details);
   }
 
-  async remove(ruling: Ruling): Promise<boolean> {
-    const removed = await this.#connection.run((c) =>
-      c.hdel(this.#connection.keys.blocks, rulingKey(ruling)),
+  remove(ruling: Ruling): Promise<boolean> {
+    return this.#change(rulingKey(ruling));
+  }
+
+  async #change(...args: readonly string[]): Promise<boolean> {
+    const { isCluster, keys } = this.#connection;
+    // A counter would start again where Redis has lost its data, with numbers that other hosts have
+    // seen already.
+    const version = randomInt(MAX_VERSION);
+    // In a cluster, the two keys lie on two nodes.
+    const changing = isCluster ? [keys.blocks] : [keys.blocks, keys.blocksVersion];
+    const changed = await this.#connection.run((client) =>
+      client.eval(CHANGE, changing.length, ...changing, version, ...args),
     );
-    await this.#changed();
-    return removed > 0;
+    // Hosts of an earlier release know this key only.
+    if (isCluster) await this.#connection.run((c) => c.set(keys.blocksVersion, version));
+    return Number(changed) > 0;
   }
 
   async all(): Promise<readonly Ruling[]> {
@@ -99,20 +123,19 @@ export class RedisBlocks implements EditableBlockList {
     // The version was read before the list: at worst the list is newer, and is read once more.
     this.#version = version;
   }
+}
 
-  async #readVersion(): Promise<string> {
-    const version = await this.#connection.run((client) =>
-      client.get(this.#connection.keys.blocksVersion),
-    );
-    return version ?? '';
-  }
-
-  async #changed(): Promise<void> {
-    // A counter would start again where Redis has lost its data, with numbers that other hosts have
-    // seen already.
-    const version = randomInt(MAX_VERSION);
-    await this.#connection.run((client) =>
-      client.set(this.#connection.keys.blocksVersion, version),
-    );
-  }
+/**
+ * Reads the version of the block list. In a cluster it has two parts: that of its list, and the one
+ * that hosts of an earlier release change.
+ */
+export async function readBlocksVersion(connection: RedisConnection): Promise<string> {
+  const { blocks, blocksVersion } = connection.keys;
+  const parts = await connection.run((client) =>
+    Promise.all([
+      client.get(blocksVersion),
+      ...(connection.isCluster ? [client.hget(blocks, VERSION_FIELD)] : []),
+    ]),
+  );
+  return parts.map((part) => part ?? '').join(' ');
 }

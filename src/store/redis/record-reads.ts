@@ -1,4 +1,5 @@
 import { StoreUnavailable } from '../../link/link-store.ts';
+import { readBlocksVersion } from './blocks.ts';
 import type { RedisConnection } from './connection.ts';
 
 /**
@@ -83,17 +84,13 @@ export class RecordReads {
   }
 
   /**
-   * In a cluster the two keys are on two nodes, which are asked at the same time. Links go on
+   * In a cluster the keys are on several nodes, which are asked at the same time. Links go on
    * working while the node of the block list is away: the last known list holds.
    */
   async #readApart(key: string): Promise<Value> {
-    const { keys } = this.#connection;
     const [value] = await Promise.all([
       this.#connection.run((client) => client.getBuffer(key)),
-      this.#connection
-        .run((client) => client.get(keys.blocksVersion))
-        .then((version) => this.#onBlocksVersion(version ?? ''))
-        .catch(ignoreUnavailable),
+      readBlocksVersion(this.#connection).then(this.#onBlocksVersion).catch(ignoreUnavailable),
     ]);
     return value;
   }
