@@ -31,6 +31,8 @@ interface Waiting {
 const SWEEP_MS = 50;
 /** How often reads are checked that wait for data; they wait most of the time. */
 const BLOCKING_SWEEP_MS = 1_000;
+/** How often a replica is asked whether it takes writes now. */
+const PROBE_MS = 1_000;
 
 /** Logs outages of Redis, each once over all connections that notice it. */
 export class OutageLog {
@@ -73,6 +75,7 @@ export class RedisConnection {
   #gathering = false;
   #losses = 0;
   #lastError = CLOSED;
+  #prober: NodeJS.Timeout | undefined;
 
   constructor(
     options: RedisOptions,
@@ -113,11 +116,22 @@ export class RedisConnection {
       }
     });
     this.client.on('close', away);
-    this.client.on('ready', () => {
-      this.#awaySince = undefined;
+    const isBack = () => {
       reasons.clear();
       this.#lastError = CLOSED;
       outages?.restored(this);
+    };
+    // A replica answers too, and is left again with the next write: one outage, until it takes one.
+    const probe = () => {
+      clearTimeout(this.#prober);
+      this.client.set(this.keys.probe, '', 'PX', PROBE_MS).then(isBack, () => {
+        if (this.client.status !== 'end') this.#prober = setTimeout(probe, PROBE_MS).unref();
+      });
+    };
+    this.client.on('ready', () => {
+      this.#awaySince = undefined;
+      if (outages !== undefined && isReadOnly(this.#lastError)) probe();
+      else isBack();
     });
   }
 
@@ -159,7 +173,7 @@ export class RedisConnection {
           this.#waiting.delete(waiting);
           const reason = this.#reasonOf(error);
           // The client connects again after it, to the new master.
-          if (reason.startsWith('READONLY')) this.#lastError = reason;
+          if (isReadOnly(reason)) this.#lastError = reason;
           reject(this.#unavailable(reason, error));
         },
       );
@@ -209,6 +223,7 @@ export class RedisConnection {
   }
 
   close(): void {
+    clearTimeout(this.#prober);
     this.client.removeAllListeners('close');
     this.client.disconnect();
   }
@@ -229,6 +244,10 @@ export class RedisConnection {
     const last = 'lastNodeError' in error ? error.lastNodeError : undefined;
     return last instanceof Error ? last.message : error.message;
   }
+}
+
+function isReadOnly(reason: string): boolean {
+  return reason.startsWith('READONLY');
 }
 
 /** Whether an error is an answer of Redis, and not the lack of one. */

@@ -95,7 +95,7 @@ export class Keys {
     return `${this.#prefix}l:${day}`;
   }
 
-  /** Written by examinations of health, which ask whether Redis accepts writes. */
+  /** Written to ask whether Redis accepts writes. */
   get probe(): string {
     return `${this.#prefix}probe`;
   }

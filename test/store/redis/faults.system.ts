@@ -311,6 +311,31 @@ describe('what a store does while Redis …, and that it comes back by itself', 
   });
 });
 
+test('a Redis that stays a replica is logged as one outage, and when it takes writes again', async () => {
+  const redis = await redisServer();
+  const { logger, lines } = recordedLog();
+  const store = openStore({ url: redis.url, logger });
+  open.push({ stop: () => store.close() });
+  await poll('the store to be there', works(store));
+  await redis.cli('replicaof', '127.0.0.1', '1');
+  const connections = async () =>
+    Number(/total_connections_received:(\d+)/.exec(await redis.cli('info', 'stats'))?.[1]);
+  const before = await connections();
+  // The client connects again each second, as after a failover; each question is one, too.
+  let asked = 0;
+  await poll('some connections', async () => {
+    await outcome(save(store));
+    return (await connections()) - before - ++asked >= 3;
+  });
+  expect(lines.map(({ reason }) => String(reason))).toEqual([
+    expect.stringMatching(/READONLY .*this is a replica: name the master, or its sentinels/),
+  ]);
+  await redis.cli('replicaof', 'no', 'one');
+  await poll('the store to be back', () => lines.at(-1)?.message === 'Redis answers again');
+  expect(lines).toHaveLength(2);
+  expect(await outcome(save(store))).toBe('done');
+});
+
 test('the caller who gives up is not kept waiting', async () => {
   const redis = await redisServer();
   const store = storeOn(redis.url);
