@@ -98,8 +98,12 @@ export const campaignView: FastifyPluginAsyncTypebox<
     async (request, reply) => {
       const selection = selectionOf(request.query);
       const campaign = await readCampaign(source, selection);
-      return respond(request, reply, campaign, async () =>
-        campaignPage(selection, campaign, await frameOf(request, names), source.reports.note),
+      return respond(
+        request,
+        reply,
+        () => campaign,
+        async () =>
+          campaignPage(selection, campaign, await frameOf(request, names), source.reports.note),
       );
     },
   );

@@ -82,8 +82,11 @@ export const liveView: FastifyPluginAsyncTypebox<{
     },
     async (request, reply) => {
       const live = await read(request.query);
-      return respond(request, reply, live, async () =>
-        livePage(request.query, live, detail(), await frameOf(request, names)),
+      return respond(
+        request,
+        reply,
+        () => live,
+        async () => livePage(request.query, live, detail(), await frameOf(request, names)),
       );
     },
   );

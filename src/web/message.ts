@@ -72,7 +72,12 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
       if (find === '') return send(messagePage(shown).toString());
       try {
         const found = await lookUp(sources, find, from);
-        return respond(request, reply, found, () => messagePage({ ...shown, found }));
+        return respond(
+          request,
+          reply,
+          () => found,
+          () => messagePage({ ...shown, found }),
+        );
       } catch (error) {
         if (!(error instanceof NotFound) || wantsJson(request)) throw error;
         reply.code(404);

@@ -50,8 +50,11 @@ export const overviewView: FastifyPluginAsyncTypebox<{
       const selection = selectionOf(request.query);
       await reports.assertShown(selection);
       const overview = await readOverview(reports, selection);
-      return respond(request, reply, overview, async () =>
-        overviewPage(selection, overview, await frameOf(request, names), reports.note),
+      return respond(
+        request,
+        reply,
+        () => overview,
+        async () => overviewPage(selection, overview, await frameOf(request, names), reports.note),
       );
     },
   );

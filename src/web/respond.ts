@@ -18,15 +18,15 @@ export function wantsJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean
 }
 
 /** Sends JSON where the client prefers it, and a page to everyone else. */
-export async function respond<T>(
+export async function respond(
   request: FastifyRequest,
   reply: FastifyReply,
-  json: T,
-  page: (json: T) => Html | Promise<Html>,
+  json: () => unknown,
+  page: () => Html | Promise<Html>,
 ): Promise<FastifyReply> {
   reply.header('vary', 'Accept');
-  if (wantsJson(request)) return reply.type('application/json').send(json);
-  return reply.type('text/html; charset=utf-8').send((await page(json)).toString());
+  if (wantsJson(request)) return reply.type('application/json').send(json());
+  return reply.type('text/html; charset=utf-8').send((await page()).toString());
 }
 
 /** The frame of a view. @param names absent for a view without filters */

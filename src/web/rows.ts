@@ -4,7 +4,14 @@ import { dayOf, daysAfter } from '../lib/days.ts';
 import { NotCounted, REPORT_BY, type ReportBy, type ReportRow } from '../store/counters.ts';
 import { breakdownsOf, daysKept } from '../store/engagement.ts';
 import { BadRequest } from './errors.ts';
-import { addressOf, Filters, Selected, type Selection, selectionOf } from './filters.ts';
+import {
+  addressOf,
+  type FilterQuery,
+  Filters,
+  Selected,
+  type Selection,
+  selectionOf,
+} from './filters.ts';
 import { type Html, html } from './html.ts';
 import type { KnownNames } from './known-names.ts';
 import { type Frame, page } from './layout.ts';
@@ -17,19 +24,32 @@ import type { ShownReport, ShownReports } from './shown-reports.ts';
 import { withoutGaps } from './summary.ts';
 import { type Column, table } from './table.ts';
 
+/** Rows of a page: strangers choose how many there are, and nothing else is done meanwhile. */
+const PER_PAGE = 200;
+
+const Breakdown = {
+  by: Type.Enum(REPORT_BY, {
+    description: 'One row for each of these; with `detail = none`, not `domain`.',
+  }),
+  ...Filters,
+};
+
 const RowsQuery = Type.Object(
   {
-    by: Type.Enum(REPORT_BY, {
-      description: 'One row for each of these; with `detail = none`, not `domain`.',
-    }),
-    ...Filters,
+    ...Breakdown,
+    page: Type.Optional(
+      Type.String({
+        pattern: '^[1-9]\\d{0,2}$',
+        description: `The page, of ${PER_PAGE} rows each, for people; JSON has all rows.`,
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 
 const CsvQuery = Type.Object(
   {
-    ...RowsQuery.properties,
+    ...Breakdown,
     gaps: Type.Optional(
       Type.Enum(['filled'], {
         description: 'With rows for the hours or days between in which nothing was counted.',
@@ -53,7 +73,7 @@ export const rowsView: FastifyPluginAsyncTypebox<{
   readonly reports: ShownReports;
   readonly names: KnownNames;
 }> = async (app, { reports, names }) => {
-  const read = async ({ by, ...query }: Static<typeof RowsQuery>) => {
+  const read = async ({ by, ...query }: { readonly by: ReportBy } & FilterQuery) => {
     const selection = selectionOf(query);
     await reports.assertShown(selection);
     const report = await reports.report({ by, ...selection }).catch((error: unknown) => {
@@ -71,9 +91,18 @@ export const rowsView: FastifyPluginAsyncTypebox<{
       },
     },
     async (request, reply) => {
-      const { by, selection, report } = await read(request.query);
-      return respond(request, reply, rowsFound(by, selection, report), async () =>
-        rowsPage(by, selection, report, { reports, frame: await frameOf(request, names) }),
+      const { page = '1', ...query } = request.query;
+      const { by, selection, report } = await read(query);
+      return respond(
+        request,
+        reply,
+        () => rowsFound(by, selection, report),
+        async () =>
+          rowsPage(by, selection, report, {
+            at: Number(page),
+            reports,
+            frame: await frameOf(request, names),
+          }),
       );
     },
   );
@@ -130,11 +159,16 @@ function rowsPage(
   by: ReportBy,
   selection: Selection,
   { rows, total, unreadable }: ShownReport,
-  { reports, frame }: { readonly reports: ShownReports; readonly frame: Frame },
+  {
+    at,
+    reports,
+    frame,
+  }: { readonly at: number; readonly reports: ShownReports; readonly frame: Frame },
 ): Html {
   const sorted = IN_ORDER.includes(by)
     ? rows
     : [...rows].sort((a, b) => b.peopleClicks - a.peopleClicks || b.clicks - a.clicks);
+  const { start, links } = portionAt(at, rows.length, { by, ...selection });
   const shown = breakdownsOf(selection).filter((other) => reports.shows(other));
   const others = shown.map((other) =>
     other === by
@@ -151,6 +185,7 @@ function rowsPage(
     keep: { by },
     content: html`<nav aria-label="Breakdowns"><ul>${others}</ul></nav>
 <section>${unreadable > 0 && html`<p role="alert">${shownCount(unreadable)} counts are left out: they cannot be read.</p>`}
+${links}
 ${table({
   label: `Rows by ${by}`,
   columns: [
@@ -160,14 +195,31 @@ ${table({
     },
     ...columns(total.messages !== undefined),
   ],
-  rows: sorted,
+  rows: sorted.slice(start, start + PER_PAGE),
   foot: total,
   csv: addressOf('/rows.csv', { by, ...selection }),
 })}
+${links}
 ${sorted.length === 0 && html`<p>Nothing was counted by ${by} in these days.</p>`}
 ${notes.length > 0 && html`<p class="quiet">${notes.join(' ')}</p>`}
 ${reports.note}</section>`,
   });
+}
+
+/** Where the rows of a page begin, and which they are, with links to those before and after. */
+function portionAt(at: number, rows: number, parameters: Parameters<typeof addressOf>[1]) {
+  const last = Math.max(1, Math.ceil(rows / PER_PAGE));
+  const page = Math.min(at, last);
+  const start = (page - 1) * PER_PAGE;
+  const linkTo = (other: number, text: string) =>
+    other >= 1 &&
+    other <= last &&
+    html` <a href="${addressOf('/rows', { ...parameters, page: `${other}` })}">${text}</a>`;
+  const end = Math.min(start + PER_PAGE, rows);
+  const links =
+    last > 1 &&
+    html`<p class="quiet">Rows ${shownCount(start + 1)} to ${shownCount(end)} of ${shownCount(rows)}.${linkTo(page - 1, 'Previous')}${linkTo(page + 1, 'Next')}</p>`;
+  return { start, links };
 }
 
 /** @param hasMessages whether messages are counted by row */

@@ -93,6 +93,37 @@ test.each([
   ]);
 });
 
+test('a page has 200 rows, those with the most clicks of people first, and links to the others', async () => {
+  const { get, json, store } = await openWeb();
+  const [time, rows] = [Date.now(), 401];
+  for (let n = 0; n < rows; n++) {
+    const click = {
+      time,
+      messageId: `${n}`,
+      link: `link ${n}`,
+      part: 'html',
+      count: n + 1,
+    } as const;
+    store.counters.book(click, 'people');
+  }
+  const found: string[] = [];
+  const addresses = ['/rows?by=link&tag='];
+  for (const address of addresses) {
+    const { statusCode, body } = await get(address);
+    expect(statusCode).toBe(200);
+    const names = [...body.matchAll(/<bdi>(link \d+)<\/bdi>/g)].map(([, name = '']) => name);
+    expect(names.length).toBeLessThanOrEqual(200);
+    found.push(...names);
+    const next = /<a href="([^"]+)">Next/.exec(body)?.[1];
+    if (next !== undefined) addresses.push(next.replaceAll('&amp;', '&'));
+  }
+  expect(found).toEqual(Array.from({ length: rows }, (_, n) => `link ${rows - 1 - n}`));
+  const { body } = await get('/rows?by=link&page=999');
+  expect(body).toContain('Rows 401 to 401 of 401.');
+  expect((await json('/rows?by=link&page=2')).body.rows).toHaveLength(rows);
+  expect((await json('/rows?by=link&page=0')).status).toBe(400);
+});
+
 test('an input that is left empty is no filter', async () => {
   const { json } = await hostile();
   const { body } = await json('/rows?by=campaign&since=&until=&campaign=&pathway=&tag=');
