@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { describeSource } from '../config/describe-source.ts';
 import { writeValue } from '../config/write-value.ts';
+import { inBackground } from '../lib/background.ts';
 import { logFailure } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { createSealedLinks } from '../link/sealed-links.ts';
@@ -78,6 +79,7 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     });
     logger.info(`engagement page on ${pageAddress(place) ?? describePlace(place)}`);
   }
+  inBackground('read names and counts for the engagement page', page.warm);
   // Last, since a gauge cannot be defined again by a page that is opened again.
   metrics.gauge('web_live_viewers', page.viewers);
   return {

@@ -18,7 +18,6 @@ import {
 import { ProcessMetrics } from './metrics.ts';
 import { Releasers } from './releasers.ts';
 import { serveEvents } from './serve-events.ts';
-import { serveMilter } from './serve-milter.ts';
 import { serveRedirect } from './serve-redirect.ts';
 import { watchStore } from './store-watch.ts';
 
@@ -122,7 +121,11 @@ async function compose(
   };
 
   const milter = await open('milter');
-  if (milter !== undefined) await serveMilter(milter, context);
+  if (milter !== undefined) {
+    // Loaded only where it is used: the page is started by its first request, which waits for it.
+    const { serveMilter } = await import('./serve-milter.ts');
+    await serveMilter(milter, context);
+  }
   const http = await open('redirect');
   const certificates = http && (await serveRedirect(http, context, options.mustServe));
   if (wanted.has('events')) serveEvents(context);

@@ -157,6 +157,10 @@ export async function createWeb(options: WebOptions) {
       observeConnections(server);
       answerRequests(server, (request, response) => app.routing(request, response));
     },
+    /** Reads the names that filters suggest, so that the first view finds them, and their counts. */
+    async warm(): Promise<void> {
+      await names.read();
+    },
     /** How many look at clicks as they come. */
     viewers: () => feed.viewers,
     /** Ends every session, and drops who looks at clicks as they come. */

@@ -5,13 +5,14 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { newSealKey, SealKeys } from '../../src/link/seal-keys.ts';
 import type { Context } from '../../src/service/context.ts';
 import { exposition, ProcessMetrics } from '../../src/service/metrics.ts';
 import { Releasers } from '../../src/service/releasers.ts';
 import { serveWeb } from '../../src/service/serve-web.ts';
+import { KnownNames } from '../../src/web/known-names.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { recordedLog } from '../helpers/recorded.ts';
 
@@ -58,6 +59,13 @@ test('serves every address, unix sockets among them', async () => {
   const headers = { 'x-forwarded-for': '192.0.2.1' };
   expect(await statusOf({ port, host: '127.0.0.1', headers })).toBe(403);
   expect(await statusOf({ socketPath: join(folder, 'web.sock'), headers })).toBe(403);
+});
+
+test('reads the names that filters suggest before anybody asks', async () => {
+  const read = vi.spyOn(KnownNames.prototype, 'read');
+  onTestFinished(() => read.mockRestore());
+  await serve('Listen "DIR/web.sock" { }');
+  expect(read).toHaveBeenCalledOnce();
 });
 
 test('a reload reads the token again', async () => {

@@ -260,9 +260,16 @@ function addDay(
   keys: readonly string[],
   found: readonly (readonly ReadonlyMap<string, Numbers>[])[],
 ): void {
-  const totals = found.flatMap(([rows]) => keys.flatMap((key) => rows?.get(key) ?? []));
-  for (const numbers of totals) sum.addTotal(day, numbers);
-  if (totals.length === 0) return;
+  let isCounted = false;
+  for (const [totals] of found) {
+    for (const key of keys) {
+      const numbers = totals?.get(key);
+      if (numbers === undefined) continue;
+      sum.addTotal(day, numbers);
+      isCounted = true;
+    }
+  }
+  if (!isCounted) return;
   for (const [, rows = []] of found) for (const [key, numbers] of rows) sum.addRow(key, numbers);
 }
 

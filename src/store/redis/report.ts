@@ -96,34 +96,40 @@ export class RedisReport {
   }
 
   async #addTable(sum: ReportSum, table: Table): Promise<void> {
-    for await (const [key, value] of this.#fields(this.#connection.keys.table(table))) {
-      if (key === LAST_PORTION) continue;
-      const numbers = parseNumbers(value);
-      if (numbers === undefined) sum.unreadable++;
-      else sum.addRow(key, numbers);
+    for await (const fields of this.#portions(this.#connection.keys.table(table))) {
+      for (const [key, value] of fields) {
+        if (key === LAST_PORTION) continue;
+        const numbers = parseNumbers(value);
+        if (numbers === undefined) sum.unreadable++;
+        else sum.addRow(key, numbers);
+      }
     }
   }
 
   async #addOldCounts(sum: ReportSum, day: string): Promise<void> {
     const { keys } = this.#connection;
     const key = sum.query.by === 'link' ? keys.linkCounts(day) : keys.counts(day);
-    for await (const [text, value] of this.#fields(key)) {
-      const field = parseField(text);
-      const count = countOf(value);
-      if (field === undefined || count === undefined) sum.unreadable++;
-      else sum.addOldCount(day, field.campaign, field.key, { [field.metric]: count });
+    for await (const fields of this.#portions(key)) {
+      for (const [text, value] of fields) {
+        const field = parseField(text);
+        const count = countOf(value);
+        if (field === undefined || count === undefined) sum.unreadable++;
+        else sum.addOldCount(day, field.campaign, field.key, { [field.metric]: count });
+      }
     }
   }
 
   /** Reads the fields of a hash with their values, a portion at a time. */
-  async *#fields(key: string): AsyncGenerator<readonly [field: string, value: string]> {
+  async *#portions(key: string): AsyncGenerator<readonly (readonly [string, string])[]> {
     let cursor = '0';
     do {
       const from = cursor;
       const [next, page] = await this.#connection.run((client) =>
         client.hscan(key, from, 'COUNT', PORTION),
       );
-      for (let i = 0; i + 1 < page.length; i += 2) yield [page[i] ?? '', page[i + 1] ?? ''];
+      const fields: [string, string][] = [];
+      for (let i = 0; i + 1 < page.length; i += 2) fields.push([page[i] ?? '', page[i + 1] ?? '']);
+      yield fields;
       cursor = next;
     } while (cursor !== '0');
   }
