@@ -92,6 +92,12 @@ test('where nothing is tracked it is deleted too', async () => {
   expect(out.equals(htmlOnly.raw)).toBe(true);
 });
 
+test('with more headers than Milter_Listener takes it is deleted, too, and only it', async () => {
+  const others = Array.from({ length: 2_000 }, (_, n) => `X-Field: ${n}`);
+  const out = await delivered(withFields(on, ...others, on), login);
+  expect(out.equals(withFields(...others))).toBe(true);
+});
+
 test('that is not valid: the sender is told which field, and nothing goes out', async () => {
   const message = withFields('X-MSYS-API: {"metadata":[]}');
   expect(await send(postfix.port(), message, login)).toEqual({
