@@ -1,5 +1,6 @@
 import type { LinkIssuer } from '../link/link-store.ts';
 import type { ReadingLimits } from '../message/reading-options.ts';
+import type { HeaderLimit } from '../milter/message-limits.ts';
 import type { Limits } from '../milter/options.ts';
 import type { CopySink } from '../preview/copies.ts';
 import type { MessageFieldLimits } from '../scope/context-variables.ts';
@@ -19,8 +20,11 @@ export interface FilterSettings {
     readonly clickTrackingIncludeMetadata: boolean;
   };
   readonly reading: ReadingLimits;
-  /** A message beyond one of these passes untouched. */
-  readonly limits: Pick<Limits, 'recipients' | 'headerCount' | 'headerBytes'>;
+  /**
+   * A message beyond one of these passes untouched. The milter server would count them, too, but
+   * would end the message for the filter, which then could not remove headers.
+   */
+  readonly limits: Pick<Limits, HeaderLimit>;
 }
 
 /** What is known at MAIL. */

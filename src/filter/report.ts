@@ -1,6 +1,7 @@
 import type { MessageFacts } from '../link/message-facts.ts';
 import type { RewrittenLink } from '../message/link.ts';
 import { SKIP_REASONS, type SkipReason } from '../message/skip-reasons.ts';
+import type { HeaderLimit } from '../milter/message-limits.ts';
 
 /** What became of a message. */
 export type Verdict =
@@ -42,6 +43,22 @@ export type WhyUntouched = keyof typeof FILTER_REASONS | SkipReason;
 export function explainReason(reason: WhyUntouched): string {
   const { message, part, link } = UNTOUCHED_REASONS;
   return { ...message, ...part, ...link }[reason];
+}
+
+/** The options of Milter_Listener that the filter counts against, and what they are measured in. */
+const LIMITS = {
+  recipients: ['max_recipients', ''],
+  headerCount: ['max_header_count', ''],
+  headerBytes: ['max_header_size', ' bytes'],
+} as const;
+
+/** A sentence for the log about a message over a limit. */
+export function describeExceeded(
+  limit: HeaderLimit,
+  limits: Readonly<Record<HeaderLimit, number>>,
+): string {
+  const [option, unit] = LIMITS[limit];
+  return `message over ${option} (${limits[limit]}${unit}): delivered untracked`;
 }
 
 /** The outcome of a message, with what its report says of it as far as that is known. */

@@ -2,15 +2,21 @@ import { domainOf } from '../lib/text.ts';
 import type { GivenUp } from '../link/link-store.ts';
 import type { HeaderField } from '../message/header-fields.ts';
 import { type OpenMessage, openMessage } from '../message/open-message.ts';
+import { MessageLimits } from '../milter/message-limits.ts';
 import { readContextVariables } from '../scope/context-variables.ts';
 import { type Decision, decide, type SenderWishes } from '../scope/decide.ts';
 import { type Facts, type MacroLookup, readFacts } from '../scope/facts.ts';
 import type { Match } from '../scope/match.ts';
 import { messageFacts } from './message-facts.ts';
-import { MessageLimits } from './message-limits.ts';
 import { MemoryShare } from './message-memory.ts';
 import type { Envelope, FilterParts, FilterSettings } from './options.ts';
-import type { MessageReport, Outcome, Verdict, WhyUntouched } from './report.ts';
+import {
+  describeExceeded,
+  type MessageReport,
+  type Outcome,
+  type Verdict,
+  type WhyUntouched,
+} from './report.ts';
 import { SenderHeaders } from './sender-headers.ts';
 import { isBelieved } from './smtpapi.ts';
 import { readingOptions } from './track-links.ts';
@@ -39,8 +45,6 @@ export interface Ending {
 }
 
 type Details = Omit<Outcome, 'verdict'>;
-
-const NO_HEADERS: ReadonlyMap<string, number> = new Map();
 
 /** Approximate bytes that a recipient or header field takes in addition to its text. */
 const ENTRY_BYTES = 100;
@@ -128,7 +132,7 @@ export class Transaction {
 
   header(field: HeaderField): void {
     const { name, value } = field;
-    this.#limits.header(field);
+    this.#limits.header(name, value);
     const take = this.#senderHeaders.count(name);
     if (!this.#takes(name.length + value.length + ENTRY_BYTES)) return;
     this.#headers.push(field);
@@ -255,6 +259,7 @@ export class Transaction {
     { reason, reply, links = [], kind, facts }: Details = {},
   ): MessageReport {
     const { match, problems, message } = this.#decision;
+    const { exceeded } = this.#limits;
     const notDone = [...this.#decision.notDone, ...this.#decision.notDoneHeaders];
     return {
       verdict,
@@ -271,7 +276,8 @@ export class Transaction {
       bodySize: this.#bodySize,
       milliseconds: performance.now() - this.#start,
       notDone: notDone.length > 0 ? notDone : undefined,
-      problems: this.#limits.exceeded === undefined ? problems : [this.#limits.exceeded],
+      problems:
+        exceeded === undefined ? problems : [describeExceeded(exceeded, this.#settings.limits)],
     };
   }
 
@@ -288,6 +294,6 @@ export class Transaction {
   }
 
   get #headersToRemove(): ReadonlyMap<string, number> {
-    return this.#decision.options.dryRun ? NO_HEADERS : this.#senderHeaders.counts;
+    return this.#decision.options.dryRun ? new Map() : this.#senderHeaders.counts;
   }
 }

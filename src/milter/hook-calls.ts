@@ -101,7 +101,7 @@ export class HookCalls<State> {
 
   mail(sender: EnvelopeAddress): Replies | Promise<Replies> {
     const connection = this.#connection;
-    const message = new MilterMessage<State>(connection);
+    const message = new MilterMessage<State>(connection, this.#options.limits);
     this.#message = message;
     return this.#call('mail', () => {
       message.state = this.#filter.begin(connection);
@@ -111,7 +111,7 @@ export class HookCalls<State> {
   }
 
   rcpt(recipient: EnvelopeAddress): Replies | Promise<Replies> {
-    const exceeded = this.#message?.countRecipient(recipient, this.#options.limits);
+    const exceeded = this.#message?.limits.recipient(recipient.address);
     return this.#ask('rcpt', (message) => this.#filter.rcpt?.(message, recipient), exceeded);
   }
 
@@ -124,7 +124,7 @@ export class HookCalls<State> {
     const held = this.#message?.held;
     if (held !== undefined) return this.#answered('header', held);
     const header = decode();
-    const exceeded = this.#message?.countHeader(header, this.#options.limits);
+    const exceeded = this.#message?.limits.header(header.name, header.raw);
     return this.#ask('header', (message) => this.#filter.header?.(message, header), exceeded);
   }
 
@@ -165,7 +165,7 @@ export class HookCalls<State> {
   }
 
   #body(stage: 'body' | 'bodyAtEnd', piece: Buffer): Replies | Promise<Replies> {
-    const exceeded = this.#message?.countBody(piece.length, this.#options.limits);
+    const exceeded = this.#message?.countBody(piece.length);
     if (this.#message?.isSkipping) return this.#answered(stage, 'continue');
     return this.#ask(stage, (message) => this.#filter.body?.(message, piece), exceeded);
   }

@@ -1,13 +1,7 @@
 import type { Answer } from './answer.ts';
-import type {
-  Action,
-  ConnectInfo,
-  Connection,
-  EndOfMessage,
-  EnvelopeAddress,
-  Header,
-} from './filter.ts';
+import type { Action, ConnectInfo, Connection, EndOfMessage } from './filter.ts';
 import type { Macros } from './macros.ts';
+import { MessageLimits } from './message-limits.ts';
 import { ModificationQueue } from './modification.ts';
 import type { Limits, MessageLimit } from './options.ts';
 import { checkHeader, checkIndex, checkLines } from './validate.ts';
@@ -34,12 +28,6 @@ export class MilterConnection implements Connection {
   }
 }
 
-/**
- * Average bytes per recipient that the limit on recipients allows. An SMTP command line has 512
- * (RFC 5321, section 4.5.3.1.4), and more with extensions.
- */
-const MAX_RECIPIENT_BYTES = 1000;
-
 /** One message, from MAIL to its last answer. */
 export class MilterMessage<State> implements EndOfMessage<State> {
   readonly connection: Connection;
@@ -52,41 +40,25 @@ export class MilterMessage<State> implements EndOfMessage<State> {
   /** Whether the filter needs no more of the body. */
   isSkipping = false;
 
-  #headerCount = 0;
-  #headerBytes = 0;
-  #recipients = 0;
-  #recipientBytes = 0;
-  #bodyBytes = 0;
+  readonly limits: MessageLimits;
 
+  readonly #maxBodyBytes: number;
+  #bodyBytes = 0;
   #abort: AbortController | undefined;
   #aborted = false;
   #queue: ModificationQueue | undefined;
   #sendProgress: (() => void) | undefined;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, limits: Limits) {
     this.connection = connection;
+    this.limits = new MessageLimits(limits);
+    this.#maxBodyBytes = limits.bodyBytes;
   }
 
-  /** Counts a recipient. Returns the limit that is exceeded, if any. */
-  countRecipient({ address }: EnvelopeAddress, limits: Limits): MessageLimit | undefined {
-    this.#recipientBytes += address.length;
-    const isOver =
-      ++this.#recipients > limits.recipients ||
-      this.#recipientBytes > limits.recipients * MAX_RECIPIENT_BYTES;
-    return isOver ? 'recipients' : undefined;
-  }
-
-  /** Counts a header field. Returns the limit that is exceeded, if any. */
-  countHeader({ name, raw }: Header, limits: Limits): MessageLimit | undefined {
-    this.#headerBytes += name.length + raw.length;
-    if (++this.#headerCount > limits.headerCount) return 'headerCount';
-    return this.#headerBytes > limits.headerBytes ? 'headerBytes' : undefined;
-  }
-
-  /** Counts bytes of the body. Returns the limit that is exceeded, if any. */
-  countBody(bytes: number, limits: Limits): MessageLimit | undefined {
+  /** Counts bytes of the body. @returns the limit that is exceeded, if any */
+  countBody(bytes: number): MessageLimit | undefined {
     this.#bodyBytes += bytes;
-    return this.#bodyBytes > limits.bodyBytes ? 'bodyBytes' : undefined;
+    return this.#bodyBytes > this.#maxBodyBytes ? 'bodyBytes' : undefined;
   }
 
   get queueId(): string | undefined {
