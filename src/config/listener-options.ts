@@ -71,13 +71,13 @@ export const milterOptions = {
   max_growth: option(
     integerType(1, 1000),
     8,
-    'Maximum growth of a message: tracked links may add this multiple of its text and HTML part, plus 64K. Links beyond that are left alone.',
+    'Maximum growth of a message: tracked links may add this multiple of its text and HTML parts, plus 64K. Links beyond that are left alone.',
     { since: '0.2.0' },
   ),
   idle_timeout: option(
     secondsType(1, 86_400),
     7210,
-    "Idle timeout while waiting for the MTA, in seconds. The default is libmilter's. Sessions of a worker that handed over end after this time and drain_timeout at the latest.",
+    "Idle timeout while waiting for the MTA, in seconds. The default is libmilter's. After a hand-over, the sessions of the old worker end within this time plus drain_timeout.",
   ),
   write_timeout: option(
     secondsType(1, 3600),
@@ -128,7 +128,7 @@ export const httpOptions = {
   ),
   contact: optional(
     contactType,
-    'Whom readers may ask, an address or a URL: shown by the page at / and the pages of links that lead nowhere.',
+    'Mail address or URL for readers with questions, shown on the page at / and on the pages of links that lead nowhere.',
     { example: '"postmaster@example.com"', since: '0.2.0' },
   ),
   pages: optional(
@@ -160,13 +160,13 @@ export const httpOptions = {
 export const webOptions = {
   token_file: optional(
     pathType,
-    'File with the token of the login: one line of 16 to 512 printable characters. Connections from other hosts need the login to look. All but those to a unix socket need it to block, unblock or retarget links. Without the file, other hosts cannot look. A reload reads the file again.',
+    'File with the token of the login: one line of 16 to 512 printable characters. Connections from other hosts need the login to view the page. Blocking, unblocking and retargeting links needs it too, except over a unix socket. Without the file, other hosts cannot view the page. A reload reads the file again.',
     { example: '"/etc/clickmilter/web-token"', since: '0.2.0' },
   ),
   hosts: option(
     listType(hostNameType),
     [],
-    'Names by which browsers reach the page, such as that of a reverse proxy. localhost and the address of the connection work without it. A request for another name gets the status 421, because the page of a stranger may have sent it.',
+    'Names by which browsers reach the page, such as that of a reverse proxy. localhost and the address of the connection work without it. A request for another name gets the status 421, because the page of another site may have sent it.',
     { example: '( "clicks.example.com" )', since: '0.2.0' },
   ),
   max_connections: option(

@@ -17,7 +17,7 @@ export const globalOptions = {
   link_store: option(
     choiceType(...linkStores),
     'sealed',
-    'Where links are kept: in Redis, which makes them short, or sealed (encrypted) in the link itself. Of the facts about its message, a sealed link holds campaign, customer and recipient, and others as far as its token stays within 220 characters (docs/events.md). Sealed links work with either setting. After a change to sealed, links that were kept in Redis lead nowhere.',
+    'Where links are kept: in Redis, which makes them short, or sealed (encrypted) in the link itself. A sealed link holds the campaign, the customer and the recipient of its message, and more facts as long as its token stays within 220 characters (docs/events.md). Sealed links work with either setting. After a change to sealed, links that were kept in Redis lead nowhere.',
   ),
   workers: option(workersType, 1, 'Number of worker processes; auto means one per processor.'),
   worker_max_memory: option(
@@ -32,7 +32,7 @@ export const globalOptions = {
     {
       example: '"/var/lib/clickmilter"',
       otherwise:
-        '/var/lib/clickmilter if the configuration file is below /etc; else the folder var, beside the folder of the configuration file if that is called conf, or inside any other',
+        '/var/lib/clickmilter if the configuration file is below /etc; else var, beside the folder of the configuration file if that folder is called conf, and inside it otherwise',
     },
   ),
 } satisfies Definitions;

@@ -58,7 +58,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     within: ['global'],
     reloads: 'all',
     description:
-      'An SMTP service of the MTA. With a name, it is the service of that name (Postfix: the host name, or milter_macro_daemon_name), and it goes before the one without a name, which is any service.',
+      'An SMTP service of the MTA. With a name, it applies to the service of that name (Postfix: the host name, or milter_macro_daemon_name), and overrides the one without a name, which applies to any service.',
   },
   {
     id: 'listen',
@@ -76,7 +76,7 @@ export const stanzas: readonly StanzaDefinition[] = [
     options: { ...trackingOptions, pathway },
     within: ['esmtp_listener', 'listen'],
     description:
-      'SMTP clients by address or network, such as "10.0.0.0/8". Of several in one place the longest prefix is asked first.',
+      'SMTP clients by address or network, such as "10.0.0.0/8". Where several match, the longest prefix comes first.',
   },
   {
     id: 'pathway_group',

@@ -33,7 +33,7 @@ export const redisOptions = {
   ),
   database: optional(
     integerType(0, MAX_DATABASE),
-    'Number of the database. Beside sentinels it is set here only; a cluster has database 0 only.',
+    'Number of the database. With sentinels, set it here; a cluster has database 0 only.',
     {
       example: '0',
       otherwise: 'the one in the url, or 0',
@@ -49,7 +49,7 @@ export const redisOptions = {
   sentinels: option(
     listType(hostPortType),
     [],
-    'Sentinels, each HOST:PORT. Of the url, only the scheme is used then.',
+    'Sentinels, each HOST:PORT. Only the scheme of url is then used.',
     { secret: shown, example: '( "10.0.0.1:26379" "10.0.0.2:26379" "10.0.0.3:26379" )' },
   ),
   sentinel_name: option(stringType, 'mymaster', 'Name of the master at the sentinels.'),
@@ -60,7 +60,7 @@ export const redisOptions = {
   nodes: option(
     listType(hostPortType),
     [],
-    'Nodes of a cluster, each HOST:PORT. Of the url, only the scheme is used then.',
+    'Nodes of a cluster, each HOST:PORT. Only the scheme of url is then used.',
     { secret: shown, example: '( "10.0.0.1:6379" "10.0.0.2:6379" )' },
   ),
   tls_ca: optional(pathType, 'PEM file of the authority that signed the certificate of Redis.', {
@@ -163,7 +163,7 @@ export const eventsOptions = {
   ),
   opt_outs: statePath(
     'opt-outs',
-    'File of the recipients who opted out (clickmilter optout), as digests. With Redis, its list holds as well as this file.',
+    'File of the recipients who opted out (clickmilter optout), as digests. With Redis, its list applies in addition to this file.',
     { since: '0.2.0' },
   ),
   previews: statePath(
@@ -213,12 +213,12 @@ export const eventsOptions = {
   anonymize_ip: option(
     booleanType,
     false,
-    'Whether the address of the reader is cut to its network.',
+    'Whether the address of the reader is truncated to its network.',
   ),
   automatic_within: option(
     secondsType(0, 3600),
     10,
-    'Clicks look automatic within so many seconds of the injection, or of one another.',
+    'Clicks within this many seconds of the injection, or of one another, look automatic.',
   ),
   automatic_when: option(
     listType(choiceType(...automationReasons)),

@@ -30,7 +30,7 @@ export const trackingOptions = {
   click_tracking_enabled: option(
     booleanType,
     false,
-    'Whether the links in the top text/plain and text/html part are tracked.',
+    'Whether the links in the top text/plain and text/html parts are tracked.',
   ),
   click_tracking_parts: option(
     choiceType('both', 'html', 'text'),
@@ -47,7 +47,7 @@ export const trackingOptions = {
   tracking_domains_allowed: option(
     usedAs(listType(hostNameType), (domains) => new Set(domains)),
     [],
-    'The domains that a tracking_domain with {sender_domain} may become. Mail whose sender leads to another one is not tracked. Domains listed here count as tracking domains: links to them are left alone, and /tls-ask of Control_Listener answers 200 for them.',
+    'The domains that a tracking_domain with {sender_domain} may become. Mail that would get another domain is not tracked. Domains listed here count as tracking domains: links to them are left alone, and /tls-ask of Control_Listener answers 200 for them.',
     { example: '( "click.example.com" "click.example.org" )', since: '0.2.0' },
   ),
   tracking_link_expiry: option(
@@ -115,7 +115,7 @@ export const trackingOptions = {
   recipients: option(
     choiceType('any', 'single'),
     'any',
-    'Which messages are tracked: any, or only those with a single recipient. All recipients of a message get the same body, so that clicks on a message with several recipients name none of them.',
+    'Which messages are tracked: any, or only those with a single recipient. All recipients of a message get the same body, so a click on a message with several recipients names none of them.',
   ),
   exclude_recipients: option(
     usedAs(listType(recipientPatternType), recipientMatcher),
@@ -131,13 +131,13 @@ export const trackingOptions = {
   accept_headers: option(
     usedAs(listType(choiceType(...VENDORS)), (vendors) => vendors as readonly Vendor[]),
     [],
-    'Other services whose per-message headers are honoured, of the senders that accept_x_msys_api names: X-Mailgun-Track-Clicks, X-PM-TrackLinks, X-SMTPAPI, X-MC-Track, X-Mailjet-TrackClick and more (docs/from-other-services.md). Honoured headers are removed. X-MSYS-API goes before them.',
+    'Other services whose per-message headers are honoured, of the senders that accept_x_msys_api names: X-Mailgun-Track-Clicks, X-PM-TrackLinks, X-SMTPAPI, X-MC-Track, X-Mailjet-TrackClick and more (docs/from-other-services.md). Honoured headers are removed. X-MSYS-API overrides them.',
     { example: '( "mailgun" "postmark" "sendgrid" "mandrill" "mailjet" )', since: '0.2.0' },
   ),
   click_identity: option(
     choiceType('recipient', 'domain', 'none'),
     'recipient',
-    'How much of the recipient and the reader links, events, log and counts may hold: recipient, all that is known; domain, the domain of the recipient and the network of the reader; or none of both (docs/privacy.md). Links already sent keep what they were sent with.',
+    'How much the links, events, log and counts may hold of the recipient and the reader: with recipient, all that is known; with domain, the domain of the recipient and the network of the reader; with none, neither (docs/privacy.md). Links already sent keep what they were sent with.',
     { since: '0.2.0' },
   ),
   preview: option(
