@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
 import { type Address, type Network, parseNetwork } from '../lib/address.ts';
+import { readWhole } from '../lib/files.ts';
 import { PrefixTable } from '../lib/prefix-table.ts';
 
 /** Larger than any list of networks: hundreds of thousands of lines. */
@@ -31,13 +31,10 @@ export class NetworkSet {
   }
 
   #addFile(path: string): void {
-    const stats = statSync(path);
-    if (!stats.isFile() || stats.size > MAX_FILE_BYTES) {
-      throw new Error(`${path}: expected a file of at most ${MAX_FILE_BYTES} bytes`);
-    }
-    for (const [index, line] of readFileSync(path, 'utf8').split('\n').entries()) {
-      const text = line.replace(/#.*/, '').trim();
-      if (text !== '') this.#table.set(networkIn(text, `${path}: line ${index + 1}: `), true);
+    const text = readWhole(path, MAX_FILE_BYTES).toString();
+    for (const [index, line] of text.split('\n').entries()) {
+      const entry = line.replace(/#.*/, '').trim();
+      if (entry !== '') this.#table.set(networkIn(entry, `${path}: line ${index + 1}: `), true);
     }
   }
 }

@@ -1,6 +1,7 @@
-import { readFile, stat, statfs } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { Configuration } from '../config/configuration.ts';
+import { readWhole } from '../lib/files.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
@@ -18,7 +19,7 @@ const MIN_FREE_BYTES = 200 * 1024 * 1024;
 export async function readKeys(config: Configuration): Promise<SealKeys | undefined> {
   const file = config.sealed.keyFile;
   try {
-    return parseSealKeys(await readFile(file, 'utf8'), file);
+    return parseSealKeys(readWhole(file).toString(), file);
   } catch {
     return undefined;
   }
@@ -46,19 +47,14 @@ async function examineAccess(
   user: SystemUser,
 ): Promise<readonly Finding[]> {
   const findings = new Findings('state');
+  const { journal, blockList, optOuts, previews } = events;
   const isCovered = (path: string) => path.startsWith(`${stateDirectory}/`);
-  const folders = [stateDirectory, ...(isCovered(events.journal) ? [] : [events.journal])];
-  for (const place of new Set(folders)) {
-    if (!(await exists(place))) continue;
-    const [first, ...others] = await unusableState(user, place);
-    if (first === undefined) {
-      findings.ok(`the service user ${user.name} can use ${place}`);
-      continue;
-    }
-    const all = others.length === 0 ? first : `${first} and ${others.length} more`;
-    findings.error(
-      `the service user ${user.name} cannot use ${all}: chown -R ${user.name}: ${place} && chmod -R u+rwX ${place}`,
-    );
+  const covered = [keyFile, blockList, optOuts, previews, journal].filter(isCovered);
+  const names = covered.map((path) => path.slice(stateDirectory.length + 1).replace(/\/.*/, ''));
+  const inState = journal === stateDirectory ? [...names, ...JOURNAL_NAMES] : names;
+  await examineFolder(findings, 'state_directory', stateDirectory, inState, user);
+  if (journal !== stateDirectory && !isCovered(journal)) {
+    await examineFolder(findings, 'journal', journal, JOURNAL_NAMES, user);
   }
   if (isCovered(keyFile) || !(await exists(keyFile))) return findings.list;
   // Its folder may be one of the system, such as /etc, which is not the service's to own.
@@ -70,11 +66,43 @@ async function examineAccess(
   return findings.list;
 }
 
+/** How the names in the folder of the click journal begin. */
+const JOURNAL_NAMES = ['events-', 'pending-', 'counts-', 'counters.', 'webhook.', 'dead-letters'];
+
+/**
+ * Whether the user of the service can use a folder with all that is in it.
+ * @param names how the names of the service's own files there begin
+ */
+async function examineFolder(
+  findings: Findings,
+  option: string,
+  folder: string,
+  names: readonly string[],
+  user: SystemUser,
+): Promise<void> {
+  if (!(await exists(folder))) return;
+  const isOwn = (entry: string) => names.some((name) => entry.startsWith(name));
+  const entries = await readdir(folder).catch((): string[] => []);
+  const own = entries.filter(isOwn).map((entry) => join(folder, entry));
+  const isShared = own.length < entries.length;
+  const [first, ...others] = await unusableState(user, folder, isShared ? own : undefined);
+  if (first === undefined) {
+    findings.ok(`the service user ${user.name} can use ${folder}`);
+    return;
+  }
+  const all = others.length === 0 ? first : `${first} and ${others.length} more`;
+  // A folder with files of others, such as /var/lib, is not the service's to own.
+  const remedy = isShared
+    ? `${folder} holds other files too: set ${option} to a folder of the service alone, such as ${join(folder, 'clickmilter')}${own.length > 0 ? ', and move its files there' : ''}`
+    : `chown -R ${user.name}: ${folder} && chmod -R u+rwX ${folder}`;
+  findings.error(`the service user ${user.name} cannot use ${all}: ${remedy}`);
+}
+
 async function examineKeys(file: string, user?: SystemUser): Promise<readonly Finding[]> {
   const findings = new Findings('keys');
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = readWhole(file).toString();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       findings.error(`${reasonOf(error)}: ${RUN_AS}`);

@@ -18,6 +18,7 @@ export async function examineStore(
   keys?: SealKeys,
 ): Promise<readonly Finding[]> {
   const findings = new Findings('redis');
+  const files = new Findings('state');
   const kept = new KeptErrors(silent);
   const store = await openStore(config, kept.logger, noMetrics);
   try {
@@ -28,9 +29,10 @@ export async function examineStore(
     for (const failure of failures) findings.error(failure);
     for (const warning of [...warnings, ...unknown]) findings.warning(warning);
     // Reading them finds lines that are not valid.
-    await store.blocks.all();
-    await store.optOuts.hasAny([NOBODY]);
-    for (const error of kept.errors) findings.error(error);
+    for (const read of [() => store.blocks.all(), () => store.optOuts.hasAny([NOBODY])]) {
+      await read().catch((error) => files.error(reasonOf(error)));
+    }
+    for (const error of kept.errors) files.error(error);
   } catch (error) {
     findings.error(
       `${reasonOf(error)}: is it running, and is the redis stanza right? Until it answers, on_failure applies to mail`,
@@ -38,5 +40,5 @@ export async function examineStore(
   } finally {
     await store.close();
   }
-  return findings.list;
+  return [...findings.list, ...files.list];
 }

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { NetworkSet } from '../click/networks.ts';
 import { configuredStore } from '../config/cross-checks.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Stanza } from '../config/stanza.ts';
+import { readWhole } from '../lib/files.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { readOwnPages } from '../redirect/own-pages.ts';
 import type { Setting } from '../scope/option-value.ts';
@@ -83,9 +83,7 @@ function readCertificates(file: string): Buffer {
 }
 
 function readPem(file: string): Buffer {
-  const stats = statSync(file);
-  if (!stats.isFile() || stats.size > MAX_PEM_BYTES) throw new Error(`${file} is not a PEM file`);
-  return readFileSync(file);
+  return readWhole(file, MAX_PEM_BYTES);
 }
 
 /** @param use throws if the value cannot be used */

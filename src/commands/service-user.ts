@@ -149,10 +149,21 @@ function wayTo(path: string): readonly string[] {
   return above === whole ? [whole] : [...wayTo(above), whole];
 }
 
-/** What the user of the service cannot use of a folder that it writes to. */
-export async function unusableState(user: SystemUser, place: string): Promise<readonly string[]> {
+/**
+ * What the user of the service cannot use of a folder that it writes to.
+ * @param within the things in it that are examined; default: all
+ */
+export async function unusableState(
+  user: SystemUser,
+  place: string,
+  within?: readonly string[],
+): Promise<readonly string[]> {
   const folder = ['-type', 'd', '(', '!', '-writable', '-o', '!', '-executable', ')'];
-  return asUser(user, 'find', place, '(', ...folder, '-o', '!', '-readable', ')', '-print0');
+  const unusable = ['(', ...folder, '-o', '!', '-readable', ')', '-print0'];
+  if (within === undefined) return asUser(user, 'find', place, ...unusable);
+  const itself = await asUser(user, 'find', place, '-maxdepth', '0', ...unusable);
+  const things = within.length === 0 ? [] : await asUser(user, 'find', ...within, ...unusable);
+  return [...itself, ...things];
 }
 
 /**

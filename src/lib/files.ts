@@ -1,5 +1,14 @@
 import { randomInt } from 'node:crypto';
-import { constants } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  openSync,
+  readFileSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import {
   type FileHandle,
   lstat,
@@ -21,7 +30,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * nothing that this user creates there may make root write to another file.
  */
 
-const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
+const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } =
+  constants;
 
 /** A file whose content cannot be used. The message names the file and says what would be right. */
 export class UnusableFile extends Error {
@@ -63,6 +73,76 @@ export async function makeFile(path: string, mode: number, owner?: Owner): Promi
   }
 }
 
+/** Larger than any file that is read at once: 5 million opt-outs. */
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Reads a whole file. Anything else in its place is refused: a read of a pipe or of `/dev/zero`
+ * would never end.
+ * @throws Error that names the file
+ */
+export function readWhole(path: string, maxBytes = MAX_BYTES): Buffer {
+  const file = openSync(path, O_RDONLY | O_NONBLOCK);
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile()) throw new UnusableFile(`${path}: expected a file`);
+    if (stats.size > maxBytes) {
+      throw new UnusableFile(`${path} has ${stats.size} bytes: expected at most ${maxBytes}`);
+    }
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The text of a file, which is empty where it cannot be read. */
+export function readIfAny(path: string): string {
+  try {
+    return readWhole(path).toString();
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * Names what is in a folder, but for pipes and devices: reading one would never end. There is nothing
+ * where there is no folder.
+ */
+export async function entriesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(noneIfGone);
+  const ends = (entry: Dirent) =>
+    entry.isSymbolicLink() ? leadsToEnd(join(folder, entry.name)) : endsSomewhere(entry);
+  return entries.filter(ends).map(({ name }) => name);
+}
+
+/** A link that leads nowhere is an error for its reader, as a file that cannot be read is. */
+function leadsToEnd(path: string): boolean {
+  try {
+    return endsSomewhere(statSync(path));
+  } catch {
+    return true;
+  }
+}
+
+function endsSomewhere(entry: Dirent | Stats): boolean {
+  return entry.isFile() || entry.isDirectory();
+}
+
+/**
+ * Does something with an open file. Errors such as `ENOSPC: no space left on device, write` name no
+ * file, so its path is added to them.
+ */
+export async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && codeOf(error) !== undefined && !error.message.includes(path)) {
+      error.message = `${path}: ${error.message}`;
+    }
+    throw error;
+  }
+}
+
 /** Opens a file for appending, and creates it where there is none. */
 export async function openToAppend(path: string, mode: number): Promise<FileHandle> {
   try {
@@ -82,7 +162,7 @@ export async function openToWrite(path: string, mode: number): Promise<FileHandl
 
 async function openOwn(path: string, flags: number): Promise<FileHandle> {
   try {
-    return await open(path, O_WRONLY | O_NOFOLLOW | flags);
+    return await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | flags);
   } catch (error) {
     if (codeOf(error) !== 'ELOOP') throw error;
     throw new UnusableFile(
@@ -145,7 +225,7 @@ export async function replaceFile(
 ): Promise<boolean> {
   const draft = `${path}.${randomInt(MAX_DRAFT)}.tmp`;
   try {
-    await writeFile(draft, content, { mode: 0o640, flush: true });
+    await naming(draft, () => writeFile(draft, content, { mode: 0o640, flush: true }));
     if ((await mayReplace?.()) === false) {
       await removeFile(draft);
       return false;

@@ -1,6 +1,14 @@
-import { type FileHandle, link, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, makeFile, makeFolder, openToAppend, UnusableFile } from '../lib/files.ts';
+import {
+  codeOf,
+  makeFile,
+  makeFolder,
+  naming,
+  openToAppend,
+  readWhole,
+  UnusableFile,
+} from '../lib/files.ts';
 import { newMessageId } from './message-id.ts';
 import {
   formatSealKey,
@@ -66,14 +74,14 @@ export async function checkSealKeyFile(path: string): Promise<void> {
  * @param from when the key begins to seal, Unix milliseconds
  */
 export async function addSealKey(path: string, from = Date.now()): Promise<SealKey> {
-  const before = await readFile(path, 'utf8').catch(absent);
+  const before = textOf(path);
   const key = newSealKey(before === undefined ? [] : parseSealKeys(before, path).all, from);
   if (before === undefined) {
     await create(path, HEAD + formatSealKey(key));
   } else {
     // Appended, so that owner and mode stay as the operator set them.
     const file = await openToAppend(path, MODE);
-    await write(file, (before.endsWith('\n') ? '' : '\n') + formatSealKey(key));
+    await write(path, file, (before.endsWith('\n') ? '' : '\n') + formatSealKey(key));
   }
   await leaveNote(path);
   return key;
@@ -88,7 +96,7 @@ async function create(path: string, text: string): Promise<void> {
   const draft = `${path}.${newMessageId()}.new`;
   const file = await makeFile(draft, MODE);
   try {
-    await write(file, text);
+    await write(draft, file, text);
     await link(draft, path);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
@@ -97,19 +105,28 @@ async function create(path: string, text: string): Promise<void> {
   }
 }
 
-async function write(file: FileHandle, text: string): Promise<void> {
+async function write(path: string, file: FileHandle, text: string): Promise<void> {
   try {
-    await file.writeFile(text);
-    await file.sync();
+    await naming(path, () => file.writeFile(text));
+    await naming(path, () => file.sync());
   } finally {
     await file.close();
   }
 }
 
 async function read(path: string): Promise<SealKeys> {
-  const text = await readFile(path, 'utf8').catch(absent);
+  const text = textOf(path);
   if (text === undefined) throw new UnusableFile(missing(path));
   return parseSealKeys(text, path);
+}
+
+/** @returns undefined where there is no file */
+function textOf(path: string): string | undefined {
+  try {
+    return readWhole(path).toString();
+  } catch (error) {
+    return absent(error);
+  }
 }
 
 function missing(path: string): string {

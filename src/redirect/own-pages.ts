@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readWhole } from '../lib/files.ts';
 import type { PageName } from './page-texts.ts';
 
 /** Pages of an operator by their language, which is empty for the page of every other language. */
@@ -52,7 +53,7 @@ function readPage(path: string): Buffer {
   if (size === 0 || size > MAX_SIZE) {
     throw new Error(`${path} has ${size} bytes: expected 1 to ${MAX_SIZE}`);
   }
-  const page = readFileSync(path);
+  const page = readWhole(path);
   try {
     new TextDecoder('utf-8', { fatal: true }).decode(page);
   } catch {

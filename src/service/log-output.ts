@@ -1,4 +1,4 @@
-import { close, mkdir, open, write, writeSync } from 'node:fs';
+import { close, constants, mkdir, open, write, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,6 +10,10 @@ import { leadsToJournal, withSeverity } from '../lib/systemd-journal.ts';
  */
 const GATHER_MS = 50;
 const GATHER_LENGTH = 65_536;
+
+/** As `a`; but opening a pipe that nobody reads fails, and keeps no thread for ever. */
+const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
+const APPENDING = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK;
 
 /** The most characters that wait while they cannot be written; further lines are lost. */
 const MAX_LENGTH = 8 * 1024 * 1024;
@@ -174,7 +178,7 @@ export class LogOutput implements DestinationStream {
     this.#reopen = false;
     try {
       await makeFolder(dirname(this.#file), { recursive: true });
-      this.#descriptor = await openFile(this.#file, 'a');
+      this.#descriptor = await openFile(this.#file, APPENDING, 0o666);
     } catch (error) {
       if (old === undefined) throw error;
       this.#complain(

@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { unwatchFile, watchFile } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { ReloadedSettings } from '../click/automation.ts';
 import { ClickRecorder, type RecorderOptions } from '../click/click-recorder.ts';
 import type { Configuration } from '../config/configuration.ts';
+import { readWhole } from '../lib/files.ts';
 import { type Detail, type Logger, logFailure } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { LinkResolver } from '../link/link-store.ts';
@@ -193,7 +194,7 @@ function endOf(pem: Buffer): number {
 
 function readNamed(option: string, file: string): Buffer {
   try {
-    return readFileSync(file);
+    return readWhole(file);
   } catch (error) {
     throw new Error(`${option}: ${(error as Error).message}`, { cause: error });
   }

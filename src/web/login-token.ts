@@ -1,8 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { formatNetwork, isLoopback, parseAddress } from '../lib/address.ts';
 import { BoundedCache } from '../lib/bounded-cache.ts';
-import { UnusableFile } from '../lib/files.ts';
+import { readWhole, UnusableFile } from '../lib/files.ts';
 import { type Metrics, noMetrics } from '../lib/metrics.ts';
 import { isPrintableAscii } from '../lib/text.ts';
 
@@ -14,7 +13,7 @@ const MAX_LENGTH = 512;
  * @throws Error that names the file and says what would be right
  */
 export function readLoginToken(path: string): string {
-  const token = readFileSync(path, 'utf8').trim();
+  const token = readWhole(path).toString().trim();
   if (token.length < MIN_LENGTH || token.length > MAX_LENGTH || !isPrintableAscii(token)) {
     throw new UnusableFile(
       `${path}: expected one line of ${MIN_LENGTH} to ${MAX_LENGTH} printable characters without spaces, such as the output of: openssl rand -hex 32`,

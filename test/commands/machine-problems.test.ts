@@ -44,7 +44,7 @@ test.each<[string, (string | RegExp)[]]>([
   ],
   [
     'HTTP_Listener { tls_certificate = "." tls_key = "/dev/zero" }',
-    [/^1:17: tls_certificate .* is not a PEM file/, /: tls_key .*\/dev\/zero is not a PEM file/],
+    [/^1:17: tls_certificate .*: expected a file/, /: tls_key .*\/dev\/zero: expected a file/],
   ],
   [
     'link_store = redis redis { tls_ca = "no.pem" }',

@@ -106,6 +106,29 @@ test.each([
   expect(await examine()).toEqual([]);
 });
 
+test.each([
+  ['that it may not write to', ['lib/keys', 'lib/keys.made'], false],
+  ['with keys of root in it', ['lib'], false],
+  ['of which it can use its own files', ['lib', 'lib/keys', 'lib/keys.made'], true],
+])('the state in a folder of the system %s', async (_, owned, isUsable) => {
+  make('lib/keys', 0o600, `5c 2026-01-01T00:00:00Z ${'A'.repeat(43)}\n`);
+  make('lib/keys.made', 0o600, '');
+  make('lib/dpkg/status', 0o600, '');
+  const lib = join(folder, 'lib');
+  execFileSync('chown', [`${USER}:`, ...owned], { cwd: folder });
+  chmodSync(join(folder, 'lib/dpkg'), 0o700);
+  const config = configurationOf(`state_directory = "${lib}"`);
+  const said = complaints(await examineState(config, await serviceUser(file)));
+  const state = said.filter((one) => one.includes('cannot use'));
+  if (isUsable) return expect(state).toEqual([]);
+  expect(state).toEqual([
+    expect.stringMatching(
+      /holds other files too: set state_directory to a folder of the service alone, such as \S*lib\/clickmilter, and move its files there$/,
+    ),
+  ]);
+  expect(said.join('\n')).not.toContain('chown -R');
+});
+
 test('keys in a folder of the system: the command changes nothing but them', async () => {
   make('system/keys', 0o600, `5c 2026-01-01T00:00:00Z ${'A'.repeat(43)}\n`);
   make('system/shadow', 0o600, '');

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openLog } from '../../src/service/log.ts';
 
 let folder: string;
@@ -91,6 +91,9 @@ test('what is held is written when the process ends without a flush', async () =
 });
 
 describe('a process that logs 100 MB', () => {
+  const pipe = join(tmpdir(), `clickmilter-${process.pid}.pipe`);
+  beforeAll(() => execFileSync('mkfifo', [pipe]));
+  afterAll(() => rm(pipe));
   const start = (...args: string[]) =>
     spawn(process.execPath, [
       '--import',
@@ -102,6 +105,7 @@ describe('a process that logs 100 MB', () => {
   test.each([
     ['to a full disk', ['/dev/full'], /^clickmilter: the log \(\/dev\/full\) .*ENOSPC.*\n/],
     ['to nobody who reads', [], /^clickmilter: the log \(the standard output\) .* are lost\n/],
+    ['to a pipe that nobody reads', [pipe], /^clickmilter: the log \(.*pipe\) .*ENXIO.*\n/],
   ])('%s stays small, says so once, and ends', async (_name, args, told) => {
     const child = start(...args);
     const stderr = text(child.stderr);

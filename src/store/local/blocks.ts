@@ -1,7 +1,15 @@
 import { statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, locked, makeFile, makeFolder, type Owner } from '../../lib/files.ts';
+import {
+  codeOf,
+  locked,
+  makeFile,
+  makeFolder,
+  naming,
+  type Owner,
+  readWhole,
+} from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import type { ResolvedLink } from '../../link/link-store.ts';
 import { newMessageId } from '../../link/message-id.ts';
@@ -141,13 +149,9 @@ export class BlockListFile implements EditableBlockList {
 
   async #list(): Promise<List> {
     try {
-      const handle = await open(this.#path);
-      try {
-        const text = (await handle.readFile('utf8')).trimEnd();
-        return { lines: text.split(/\r?\n/).map((line) => line.trim()), file: await handle.stat() };
-      } finally {
-        await handle.close();
-      }
+      const text = readWhole(this.#path).toString().trimEnd();
+      const file = await stat(this.#path);
+      return { lines: text.split(/\r?\n/).map((line) => line.trim()), file };
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return { lines: HEAD.trimEnd().split('\n') };
       throw error;
@@ -172,8 +176,8 @@ export class BlockListFile implements EditableBlockList {
     const draft = `${this.#path}.${newMessageId()}.new`;
     const handle = await makeFile(draft, file ? file.mode & 0o777 : 0o640, file);
     try {
-      await handle.writeFile(`${lines.join('\n')}\n`);
-      await handle.sync();
+      await naming(draft, () => handle.writeFile(`${lines.join('\n')}\n`));
+      await naming(draft, () => handle.sync());
       await rename(draft, this.#path);
     } catch (error) {
       await rm(draft, { force: true });

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
-import { noneIfGone } from '../../lib/files.ts';
+import { open } from 'node:fs/promises';
+import { entriesIn } from '../../lib/files.ts';
 import { Turns } from '../../lib/turns.ts';
 import { parseJson } from '../../lib/values.ts';
 import type { ClickSum } from '../booked-clicks.ts';
@@ -68,7 +68,7 @@ export function dayOfCountFile(name: string): string | undefined {
 
 /** The names of all files in the folder of counts, in their order: that of days. */
 export async function namesIn(folder: string): Promise<readonly string[]> {
-  const names: string[] = await readdir(folder).catch(noneIfGone);
+  const names = await entriesIn(folder);
   return names.sort();
 }
 

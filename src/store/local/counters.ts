@@ -1,7 +1,7 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayOf } from '../../lib/days.ts';
-import { makeFolder, openToAppend, openToWrite, removeFile } from '../../lib/files.ts';
+import { makeFolder, naming, openToAppend, openToWrite, removeFile } from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
 import { getOrMake, isRecord, parseJson } from '../../lib/values.ts';
 import { BookedClicks } from '../booked-clicks.ts';
@@ -136,9 +136,10 @@ export class FileCounters implements SentCounter, ClickCounter {
   ): Promise<void> {
     const { folder } = this.#options;
     await makeFolder(folder, 0o750);
-    const file = await open(join(folder, name), 0o640);
+    const path = join(folder, name);
+    const file = await open(path, 0o640);
     try {
-      await write(file);
+      await naming(path, () => write(file));
     } finally {
       await file.close();
     }

@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder, openToAppend } from '../../lib/files.ts';
+import { makeFolder, naming, openToAppend } from '../../lib/files.ts';
 import type { DeadLetterBox } from '../events.ts';
 
 const FILE = 'dead-letters.jsonl';
@@ -49,7 +49,7 @@ export class DeadLetters implements DeadLetterBox {
   async #append(lines: string): Promise<number> {
     const file = await openToAppend(this.path, 0o640);
     try {
-      await file.appendFile(lines);
+      await naming(this.path, () => file.appendFile(lines));
       return (await file.stat()).size;
     } finally {
       await file.close();

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { noneIfGone, removeFile } from '../../lib/files.ts';
+import { basename } from 'node:path';
+import { entriesIn, naming, noneIfGone, removeFile } from '../../lib/files.ts';
 import { isMessageId } from '../../link/message-id.ts';
 import { fieldsOfEvent, isEventAbout, timeOfEvent } from '../event-line.ts';
 import { deadLetterFiles } from './dead-letters.ts';
@@ -42,7 +43,7 @@ export async function forgetInJournal(folder: string, address: string): Promise<
     for (const path of paths) found += await eraseInPath(path, isWanted);
     for (const path of paths) seen.add(path);
   }
-  for (const path of deadLetterFiles(folder)) found += await eraseInPath(path, isWanted);
+  for (const path of await deadLetters(folder)) found += await eraseInPath(path, isWanted);
   await unlinkCounts(folder, messageIds);
   return found;
 }
@@ -66,13 +67,19 @@ export async function removeFromJournal(folder: string, time: number): Promise<n
       await removeFile(offsetPath(folder, file));
     }
   }
-  for (const path of deadLetterFiles(folder)) removed += await eraseInPath(path, isOld);
+  for (const path of await deadLetters(folder)) removed += await eraseInPath(path, isOld);
   return removed;
+}
+
+async function deadLetters(folder: string): Promise<readonly string[]> {
+  const there = await entriesIn(folder);
+  return deadLetterFiles(folder).filter((path) => there.includes(basename(path)));
 }
 
 async function eraseInPath(path: string, isWanted: (line: string) => boolean): Promise<number> {
   const [handle] = await open(path, 'r+').then((opened) => [opened], noneIfGone);
-  return handle === undefined ? 0 : eraseInFile(handle, isWanted).finally(() => handle.close());
+  if (handle === undefined) return 0;
+  return naming(path, () => eraseInFile(handle, isWanted)).finally(() => handle.close());
 }
 
 async function eraseInFile(

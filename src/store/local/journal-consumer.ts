@@ -1,6 +1,6 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeDrafts, replaceFile } from '../../lib/files.ts';
+import { readIfAny, removeDrafts, replaceFile } from '../../lib/files.ts';
 import { type Logger, silent } from '../../lib/logger.ts';
 import { parseJson } from '../../lib/values.ts';
 import { fieldsOfEvent } from '../event-line.ts';
@@ -132,7 +132,7 @@ export class JournalConsumer implements EventConsumer {
     await removeDrafts(this.#file);
     const sizes = new Map<string, number>();
     for (const { id, size } of await journalFiles(this.#folder, ['events'])) sizes.set(id, size);
-    this.#state = parseState(await readFile(this.#file, 'utf8').catch(() => ''), sizes);
+    this.#state = parseState(readIfAny(this.#file), sizes);
     return this.#state;
   }
 

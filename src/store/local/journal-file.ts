@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { noneIfGone } from '../../lib/files.ts';
+import { entriesIn, readIfAny } from '../../lib/files.ts';
 
 /**
  * `events`: events stay in the journal. `pending`: events wait in the journal until the stream is
@@ -72,7 +72,7 @@ export async function listJournal(
   kinds: readonly JournalKind[],
 ): Promise<JournalFile[]> {
   const files: JournalFile[] = [];
-  for (const name of await readdir(folder).catch(noneIfGone)) {
+  for (const name of await entriesIn(folder)) {
     const [, kind, id = '', host = '', pid, started = ''] = NAME.exec(name) ?? [];
     if (kind !== 'events' && kind !== 'pending') continue;
     if (kinds.includes(kind)) files.push({ kind, id, host, pid: Number(pid), started });
@@ -117,7 +117,7 @@ export function offsetPath(folder: string, file: JournalFile): string {
  * replayed again
  */
 export async function readOffset(folder: string, file: JournalFile): Promise<number> {
-  const text = await readFile(offsetPath(folder, file), 'utf8').catch(() => '0');
+  const text = readIfAny(offsetPath(folder, file));
   const offset = /^\d{1,15}$/.test(text) ? Number(text) : 0;
   if (offset === 0) return 0;
   const { size } = await stat(journalPath(folder, file)).catch(() => ({ size: offset }));

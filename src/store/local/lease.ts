@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { locked, makeFolder, removeFile, replaceFile } from '../../lib/files.ts';
+import { locked, makeFolder, readIfAny, removeFile, replaceFile } from '../../lib/files.ts';
 import { parseJson } from '../../lib/values.ts';
 import { LEASE_MS, type Lease } from '../events.ts';
 
@@ -51,8 +50,7 @@ export class FileLease implements Lease {
 
   /** @returns undefined where nobody holds the lease */
   async #isOurs(): Promise<boolean | undefined> {
-    const text = await readFile(this.#file, 'utf8').catch(() => '');
-    const { holder, until } = Object(parseJson(text)) as Record<string, unknown>;
+    const { holder, until } = Object(parseJson(readIfAny(this.#file))) as Record<string, unknown>;
     const left = typeof until === 'number' ? until - Date.now() : 0;
     // The clock may have been set back.
     return left > 0 && left <= LEASE_MS ? holder === this.#holder : undefined;

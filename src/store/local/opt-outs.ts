@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { makeFolder, openToAppend } from '../../lib/files.ts';
+import { makeFolder, naming, openToAppend, readWhole } from '../../lib/files.ts';
 import { type Logger, logLimited, silent } from '../../lib/logger.ts';
 import { StoreUnavailable } from '../../link/link-store.ts';
 import { optOutDigest } from '../opt-outs.ts';
@@ -62,8 +62,9 @@ export class OptOutFile implements EditableOptOuts {
     const file = await openToAppend(this.#path, 0o640);
     try {
       // The line break before them ends a line that a crash has cut.
-      await file.appendFile(`\n${changed.map(line).join('\n')}\n`);
-      await file.datasync();
+      const lines = `\n${changed.map(line).join('\n')}\n`;
+      await naming(this.#path, () => file.appendFile(lines));
+      await naming(this.#path, () => file.datasync());
     } finally {
       await file.close();
       this.#isKnownUntil = Number.NEGATIVE_INFINITY;
@@ -80,7 +81,7 @@ export class OptOutFile implements EditableOptOuts {
       const found = statSync(this.#path, { throwIfNoEntry: false });
       const state = found ? `${found.ino} ${found.ctimeMs} ${found.size}` : '';
       if (state !== this.#state) {
-        this.#digests = found ? this.#parse(readFileSync(this.#path, 'utf8')) : new Map();
+        this.#digests = found ? this.#parse(readWhole(this.#path).toString()) : new Map();
         this.#state = state;
       }
       this.#isKnownUntil = now + LOOK_MS;

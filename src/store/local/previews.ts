@@ -1,7 +1,15 @@
 import { hash } from 'node:crypto';
-import { readdir, readFile, stat, utimes } from 'node:fs/promises';
+import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { locked, makeFolder, noneIfGone, removeFile, replaceFile } from '../../lib/files.ts';
+import {
+  entriesIn,
+  locked,
+  makeFolder,
+  noneIfGone,
+  readWhole,
+  removeFile,
+  replaceFile,
+} from '../../lib/files.ts';
 import {
   addToValue,
   decodeVersions,
@@ -28,9 +36,7 @@ export class PreviewFiles implements Previews {
     await makeFolder(this.#folder, 0o750);
     const path = this.#pathOf(campaign);
     await this.#locked(async () => {
-      const known = await readFile(path).catch(noneIfGone);
-      const before = Buffer.isBuffer(known) ? known : undefined;
-      const { value, until } = addToValue(before, skeleton, days);
+      const { value, until } = addToValue(read(path), skeleton, days);
       await replaceFile(path, value);
       await utimes(path, until, until);
       await this.#removeOld();
@@ -38,7 +44,7 @@ export class PreviewFiles implements Previews {
   }
 
   async removeExpired(): Promise<void> {
-    const names: string[] = await readdir(this.#folder).catch(noneIfGone);
+    const names = await entriesIn(this.#folder);
     if (names.some((name) => NAME.test(name))) await this.#locked(() => this.#removeOld());
   }
 
@@ -48,7 +54,7 @@ export class PreviewFiles implements Previews {
 
   /** Removes what has expired, and what expires first where there are too many campaigns. */
   async #removeOld(): Promise<void> {
-    const names = (await readdir(this.#folder)).filter((name) => NAME.test(name));
+    const names = (await entriesIn(this.#folder)).filter((name) => NAME.test(name));
     const files = await Promise.all(
       names.map(async (name) => {
         const path = join(this.#folder, name);
@@ -62,11 +68,21 @@ export class PreviewFiles implements Previews {
   }
 
   async of(campaign: string): Promise<readonly PreviewVersion[]> {
-    const value = await readFile(this.#pathOf(campaign)).catch(noneIfGone);
-    return Buffer.isBuffer(value) ? decodeVersions(value) : [];
+    const value = read(this.#pathOf(campaign));
+    return value === undefined ? [] : decodeVersions(value);
   }
 
   #pathOf(campaign: string): string {
     return join(this.#folder, `${hash('sha256', countedText(campaign), 'base64url')}.preview`);
+  }
+}
+
+/** @returns undefined where there is no file */
+function read(path: string): Buffer | undefined {
+  try {
+    return readWhole(path);
+  } catch (error) {
+    noneIfGone(error);
+    return undefined;
   }
 }

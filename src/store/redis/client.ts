@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { type RedisOptions as AllClientOptions, Cluster, Redis } from 'ioredis';
+import { readWhole } from '../../lib/files.ts';
 import { parseRedisUrl, type RedisUrl } from '../../lib/redis-url.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -152,7 +152,7 @@ function present<K extends string, T>(name: K, value: T | undefined): { [P in K]
 function tlsOf(options: RedisOptions, { tls }: RedisUrl): ConnectionOptions | undefined {
   const { tlsCa: ca, tlsCertificate: certificate, tlsKey: key } = options;
   if (!tls && !ca && !certificate && !key) return undefined;
-  const read = (path: string | undefined) => (path === undefined ? path : readFileSync(path));
+  const read = (path: string | undefined) => (path === undefined ? path : readWhole(path));
   return { ca: read(ca), cert: read(certificate), key: read(key) };
 }
 

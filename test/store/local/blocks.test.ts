@@ -104,7 +104,7 @@ test('a list that cannot be read leaves the one before it', async () => {
   await rm(path);
   await mkdir(path);
   expect(await service.find('T', resolved)).toEqual(shop);
-  expect(lines).toMatchObject([{ reason: 'EISDIR: illegal operation on a directory, read' }]);
+  expect(lines).toMatchObject([{ reason: `${path}: expected a file` }]);
 });
 
 test('a list that cannot be looked at leaves the one before it, and is told once', async () => {
