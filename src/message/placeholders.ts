@@ -26,9 +26,10 @@ const ANYWHERE = [
   // digits and colons.
   `(?<![\\w\\])])\\[(?![\\da-f:.]*\\])[a-z_][\\w .:=|-]{0,60}\\]`,
   '\\[[a-z_][\\w :-]{0,60}, ?fallback=', // [x,fallback=y]: Campaign Monitor
+  '\\[agn[a-z]', // [agnDB column='x']: OpenEMM
   '<[%?]', // <%= x %>: ERB, EJS, ASP
   `<<${NAME}>>`, // <<x>>
-  `##${WORD}##`, // ##x## ###x###: TYPO3
+  '##[a-z_][^#]{0,100}##', // ##x## ###x### ##DATE:type='2'##: TYPO3, OpenEMM
   '#[a-z_]\\w{0,30}:[a-z_]\\w{0,30}#', // #recipient:x#: Moosend
   '~[a-z_]\\w{0,40}\\.[\\w.]{1,40}~', // ~Contact.x~: Keap
 ];
@@ -40,6 +41,7 @@ const UNESCAPED = [
   `%(?![\\da-f]{2})${WORD}%|%${WORD}%(?![\\da-f]{2})`,
   '%\\([a-z_][\\w.]{0,60}\\)[a-z]', // %(x)s: Python
   `<${WORD}>`,
+  '#[a-z_][\\w-]{0,40}#', // #x#: Flexmail
   // $X$ @X@: Dotdigital. Not @user@host of the fediverse, and not part of a word.
   '(?<!\\w)([$@])[a-z_]\\w{1,60}\\1(?!\\w)',
 ];
@@ -48,7 +50,8 @@ const PLACEHOLDER = new RegExp(ANYWHERE.join('|'), 'i');
 const UNESCAPED_PLACEHOLDER = new RegExp(UNESCAPED.join('|'), 'i');
 
 /** A character or sequence that every placeholder has. */
-const SUSPICIOUS = /[{[<|]|%(?![\da-f]{2})|%(?:2[35a]|3c|5b|7[bc])|##|#\w+:|~\w+\.|[$@]\w+[$@]/i;
+const SUSPICIOUS =
+  /[{[<|]|%(?![\da-f]{2})|%(?:2[35a]|3c|5b|7[bc])|##|#[\w-]+[:#]|~\w+\.|[$@]\w+[$@]/i;
 const ESCAPED_SIGN = /%(?:2[0-9a-f]|3[a-f]|40|5[b-f]|60|7[b-e])/gi;
 
 /** Whether a link has an unresolved placeholder. */

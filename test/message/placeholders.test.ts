@@ -8,6 +8,11 @@ import { costOf, expectGrowthWithBytes } from '../products/growth.ts';
 /** As template engines and mailing systems write them. */
 const PLACEHOLDERS = [
   '{{x}}',
+  '#email#',
+  '#opt-in#',
+  "##DATE:type='2',language='de'##",
+  "[agnDB column='MAIL']",
+  '[agnEMAIL]',
   '{{ user.name }}',
   '{{{x}}}',
   '{{#if x}}',
@@ -87,13 +92,12 @@ const escaped = (text: string) =>
     (sign) => `%${sign.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`,
   );
 
-test.each(PLACEHOLDERS.filter((placeholder) => !/^(%[a-z(]|<x>|[~$@]\w)/i.test(placeholder)))(
-  '%s with escapes',
-  (placeholder) => {
-    expect(holdsPlaceholder(`https://o.example/?u=${escaped(placeholder)}`)).toBe(true);
-    expect(holdsPlaceholder(`https://o.example/${escaped(placeholder).toLowerCase()}`)).toBe(true);
-  },
-);
+test.each(
+  PLACEHOLDERS.filter((placeholder) => !/^(%[a-z(]|<x>|[~$@]\w|#[\w-]+#)/i.test(placeholder)),
+)('%s with escapes', (placeholder) => {
+  expect(holdsPlaceholder(`https://o.example/?u=${escaped(placeholder)}`)).toBe(true);
+  expect(holdsPlaceholder(`https://o.example/${escaped(placeholder).toLowerCase()}`)).toBe(true);
+});
 
 test.each([
   'https://o.example/',
@@ -116,6 +120,7 @@ test.each([
   'https://o.example/#/a/b?c=d#e',
   'https://o.example/#!/a/b',
   'https://o.example/page#top',
+  'https://o.example/?q=%23a%23b',
   'https://o.example/a*b*c|d|e*',
   'https://o.example/?a=1|2|3&b=*',
   'https://o.example/?q=<b>'.replace('<b>', '%3Cb%3Ehi%3C%2Fb%3E'),
