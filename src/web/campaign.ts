@@ -172,6 +172,7 @@ function campaignPage(selection: Selection, campaign: Campaign, frame: Frame, no
     path: '/campaign',
     selection,
     narrowing: ['campaign'],
+    needsName: true,
     content: html`${figuresOf(selection, campaign)}
 ${campaign.days.length === 0 && nothingCounted(selection, campaign.began)}
 ${sincePlot(selection, campaign)}

@@ -27,6 +27,8 @@ export interface PageOptions extends Frame {
   readonly narrowing?: readonly Narrowing[];
   /** Whether the view can be narrowed to one name at a time, as by default, or to several together. */
   readonly hasOneName?: boolean;
+  /** Whether there is no such view without a name. */
+  readonly needsName?: boolean;
   /** More parameters that the form of the filters keeps. */
   readonly keep?: Readonly<Record<string, string>>;
   /** A script of browser/ that only this page has. */
@@ -93,14 +95,14 @@ const ONE_NAME = html` placeholder=" "`;
 
 function filterForm(
   selection: Partial<Selection>,
-  { path, keep = {}, narrowing = NARROWING, hasOneName = true, names = {} }: PageOptions,
+  { path, keep = {}, narrowing = NARROWING, hasOneName = true, needsName, names = {} }: PageOptions,
 ): Html {
   const hidden = Object.entries(keep).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   );
   const inputs = narrowing.map(
     (name) =>
-      html`<label>${NAMES[name]} <input type="text" name="${name}" value="${selection[name] ?? ''}" list="known-${name}"${hasOneName && ONE_NAME}></label>
+      html`<label>${NAMES[name]} <input type="text" name="${name}" value="${selection[name] ?? ''}" list="known-${name}"${hasOneName && ONE_NAME}${needsName && ' required'}></label>
 <datalist id="known-${name}">${names[name]?.map((known) => html`<option value="${known}"></option>`)}</datalist>`,
   );
   return html`<form class="filters" action="${path}" method="get">${hidden}

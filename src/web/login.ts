@@ -40,7 +40,7 @@ export const login: FastifyPluginAsyncTypebox<LoginOptions> = async (
     const state = session?.hasLogin
       ? html`<p>You are logged in.</p>
 <form action="/logout" method="post">${formTokenField(request, reply)}<button type="submit">Log out</button></form>`
-      : html`<p>${whyReadOnly(request) ?? 'You may look and change without a login.'}</p>${token && loginForm(next)}`;
+      : html`<p>${rights.look || token === undefined ? (whyReadOnly(request) ?? 'You may look and change without a login.') : 'Log in to look.'}</p>${token && loginForm(next)}`;
     reply.code(rights.look || token !== undefined ? 200 : 403).type('text/html; charset=utf-8');
     return page({
       ...HEAD,

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import { dayOf, daysAfter } from '../lib/days.ts';
+import { parsePlace } from '../link/place.ts';
 import { NotCounted, REPORT_BY, type ReportBy, type ReportRow } from '../store/counters.ts';
 import { breakdownsOf, daysKept } from '../store/engagement.ts';
 import { BadRequest } from './errors.ts';
@@ -145,8 +146,22 @@ function rowsFound(
   };
 }
 
-/** Breakdowns whose rows stay in the order of their keys. */
-const IN_ORDER: readonly ReportBy[] = ['day', 'hour', 'position'];
+function mostClicked(a: ReportRow, b: ReportRow): number {
+  return b.peopleClicks - a.peopleClicks || b.clicks - a.clicks;
+}
+
+/** In the order of the mail, part by part: the order of keys has place 10 before place 2. */
+function byPlace(a: ReportRow, b: ReportRow): number {
+  const [one, other] = [placeOf(a), placeOf(b)];
+  if (one.part !== other.part) return one.part < other.part ? -1 : 1;
+  return one.position - other.position;
+}
+
+/** Rows of several places, or of none that is known, come last. */
+function placeOf({ key }: ReportRow) {
+  const { part = '\uffff', position = 1e6 } = parsePlace(key) ?? {};
+  return { part, position };
+}
 
 /** The days of which rows may be missing, because they are not kept as long as the others. */
 function keptText(by: ReportBy, selection: Selection): string | false {
@@ -165,9 +180,9 @@ function rowsPage(
     frame,
   }: { readonly at: number; readonly reports: ShownReports; readonly frame: Frame },
 ): Html {
-  const sorted = IN_ORDER.includes(by)
-    ? rows
-    : [...rows].sort((a, b) => b.peopleClicks - a.peopleClicks || b.clicks - a.clicks);
+  const isInTime = by === 'day' || by === 'hour';
+  const order = by === 'position' ? byPlace : mostClicked;
+  const sorted = isInTime ? rows : [...rows].sort(order);
   const { start, links } = portionAt(at, rows.length, { by, ...selection });
   const shown = breakdownsOf(selection).filter((other) => reports.shows(other));
   const others = shown.map((other) =>

@@ -92,7 +92,9 @@ describe('the view of a campaign', () => {
   });
 
   test('needs a campaign, and nothing else beside days', async () => {
-    const { json } = await openWeb();
+    const { json, get } = await openWeb();
+    expect((await get(at('x'))).body).toMatch(/name="campaign" value="x"[^>]* required>/);
+    expect((await get('/')).body).not.toContain('required');
     for (const query of ['', '?campaign=', '?campaign=x&tag=y']) {
       expect((await json(`/campaign${query}`)).status).toBe(400);
     }

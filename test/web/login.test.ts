@@ -68,6 +68,8 @@ describe('with a login', () => {
     expect(page.body).toContain('<a href="/login?next=%2F">');
     const form = await web.send({ url: '/login', remoteAddress: FAR });
     expect([form.statusCode, form.body]).toEqual([200, expect.stringContaining('type="password"')]);
+    expect(form.body).toContain('Log in to look.');
+    expect((await web.get('/login')).body).toContain('Log in to block');
     expect((await web.send({ url: '/assets/style.css', remoteAddress: FAR })).statusCode).toBe(200);
   });
 

@@ -159,3 +159,20 @@ test('several names lead to the view of each, and to Live', async () => {
   expect((await hidden.get('/?pathway=a&tag=b')).body).not.toContain('/live?');
   expect((await hidden.get('/?pathway=a&tag=b')).body).toContain('href="/?tag=b"');
 });
+
+test('places of links stand in the order of the mail', async () => {
+  const { get, store } = await openWeb();
+  const click = { time: Date.now(), campaign: 'a', messageId: '1', count: 1 } as const;
+  for (const part of ['text', 'html'] as const) {
+    for (const position of [10, undefined, 2, 0]) {
+      const place = position === undefined ? {} : { position };
+      store.counters.book({ ...click, ...place, part, link: 'Shop' }, 'people');
+    }
+  }
+  const { body } = await get('/rows?by=position&campaign=a');
+  const names = [...body.matchAll(/<th scope="row"><bdi>([^<]*)/g)].map(([, name]) => name);
+  const places = ['0', '2', '10', '-'];
+  expect(names).toEqual(
+    ['html', 'text'].flatMap((part) => places.map((place) => `${part} ${place} Shop`)),
+  );
+});
