@@ -78,7 +78,7 @@ export async function examineDomain(
       findings.ok(`DNS has ${found.map(({ address }) => address).join(', ')}`);
     }
   } catch (error) {
-    findings.error(`${reasonOf(error)}: add an A or AAAA record for ${name}`);
+    findings.error(`${reasonOf(error)}: ${adviceOnDns(error, name)}`);
     return findings.list;
   }
   try {
@@ -99,6 +99,13 @@ export async function examineDomain(
 }
 
 /** The resolver may try for minutes. */
+/** A server of DNS that does not answer says nothing about the record. */
+export function adviceOnDns(error: unknown, name: string): string {
+  return (error as NodeJS.ErrnoException).code === 'ENOTFOUND'
+    ? `add an A or AAAA record for ${name}`
+    : 'see /etc/resolv.conf, whose servers must answer';
+}
+
 async function noAnswer(): Promise<never> {
   await setTimeout(WITHIN_MS, undefined, { ref: false });
   throw new Error(`DNS gave no answer in ${WITHIN_MS / 1000} seconds`);

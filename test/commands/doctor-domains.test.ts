@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { examineDomains, originsOf } from '../../src/commands/doctor-domains.ts';
+import { adviceOnDns, examineDomains, originsOf } from '../../src/commands/doctor-domains.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clickmilter-domains-'));
@@ -148,4 +148,12 @@ test('domains are examined sixteen at a time, and reported in their order', asyn
     subjects.push(finding?.subject ?? '');
   }
   expect(subjects).toEqual(domains.map((domain) => `http://${domain}`));
+});
+
+test.each([
+  ['ENOTFOUND', 'add an A or AAAA record for click.example.com'],
+  ['EAI_AGAIN', 'see /etc/resolv.conf, whose servers must answer'],
+  [undefined, 'see /etc/resolv.conf, whose servers must answer'],
+])('what to do where DNS says %s', (code, advice) => {
+  expect(adviceOnDns(Object.assign(new Error('no'), { code }), 'click.example.com')).toBe(advice);
 });
