@@ -239,6 +239,20 @@ export async function replaceFile(
   }
 }
 
+/**
+ * Appends a text, or nothing of it. The next one must not follow half of it, as on a full disk, and
+ * it is appended again.
+ */
+export async function appendWhole(file: FileHandle, text: string): Promise<void> {
+  const { size } = await file.stat();
+  try {
+    await file.appendFile(text);
+  } catch (error) {
+    await file.truncate(size).catch(() => undefined);
+    throw error;
+  }
+}
+
 /** Removes the drafts of a file, so that a process that is stopped does not replace it any more. */
 export async function removeDrafts(path: string): Promise<void> {
   const folder = dirname(path);

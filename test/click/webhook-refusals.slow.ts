@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { WebhookOptions } from '../../src/click/webhook.ts';
 import { DeadLetters } from '../../src/store/local/dead-letters.ts';
 import { forgetInJournal } from '../../src/store/local/erase.ts';
+import { JournalConsumer } from '../../src/store/local/journal-consumer.ts';
 import { accept, type ReceivedBatch, status } from '../helpers/webhook-server.ts';
 import { idsOf, range, WebhookFixture } from './webhook-fixture.ts';
 
@@ -148,6 +149,23 @@ describe('a batch that the server refuses', () => {
       .toEqual([1, 2].map((id) => ({ id, reason: 'given up: HTTP 503' })));
   });
 
+  test('a process that is killed before it acknowledges: sent again, and put aside once', async () => {
+    fixture.judge = refusing(400, 5);
+    await append(...range(0, 12));
+    const consumer = new JournalConsumer(fixture.folder, 'webhook');
+    consumer.acknowledge = () => Promise.reject(new Error('the process was killed'));
+    const killed = start({ consumer });
+    // It goes on to be sent while it cannot be acknowledged.
+    await expect.poll(() => fixture.accepted.length).toBeGreaterThan(22);
+    await killed.close(0);
+    fixture.accepted = [];
+    start();
+    await expect.poll(() => fixture.accepted.length).toBe(11);
+    await append(12);
+    await expect.poll(() => fixture.accepted.at(-1)).toBe(12);
+    expect(await deadLetters()).toEqual([{ id: 5, reason: 'HTTP 400' }]);
+  });
+
   test('a folder where nothing can be put aside: told, and the rest goes on', async () => {
     fixture.judge = refusing(400, 1);
     await append(1, 2);
@@ -216,7 +234,8 @@ describe('dead letters', () => {
 
   test('lose those whose recipient is forgotten', async () => {
     const letters = new DeadLetters(fixture.folder, 500);
-    for (const n of [1, 2, 3, 1]) await letters.add([event(n)], 'HTTP 400');
+    let padding = 0;
+    for (const n of [1, 2, 3, 1]) await letters.add([event(n, ++padding)], 'HTTP 400');
     expect(await forgetInJournal(fixture.folder, 'R1@x.example')).toBe(2);
     for (const name of await readdir(fixture.folder)) {
       expect(await readFile(join(fixture.folder, name), 'utf8')).not.toContain('r1@x.example');

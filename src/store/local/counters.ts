@@ -1,7 +1,14 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayOf } from '../../lib/days.ts';
-import { makeFolder, naming, openToAppend, openToWrite, removeFile } from '../../lib/files.ts';
+import {
+  appendWhole,
+  makeFolder,
+  naming,
+  openToAppend,
+  openToWrite,
+  removeFile,
+} from '../../lib/files.ts';
 import { type Logger, logFailure, silent } from '../../lib/logger.ts';
 import { getOrMake, isRecord, parseJson } from '../../lib/values.ts';
 import { BookedClicks } from '../booked-clicks.ts';
@@ -207,18 +214,5 @@ async function writeAt(file: FileHandle, at: number, text: string): Promise<void
 async function writeWhole(file: FileHandle, start: number, bytes: Buffer): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await file.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
-  }
-}
-
-/**
- * Undoes a partial write, as on a full disk: the text is written again, and must not count twice.
- */
-async function appendWhole(file: FileHandle, text: string): Promise<void> {
-  const { size } = await file.stat();
-  try {
-    await file.appendFile(text);
-  } catch (error) {
-    await file.truncate(size).catch(() => undefined);
-    throw error;
   }
 }

@@ -123,11 +123,11 @@ test('of both connections it is told as of one, and both are closed', async () =
   await poll('the loss', () => lines.length > 0);
   await redis.start();
   await poll('both to be back', async () => (await connections()) === 2);
-  await poll('that to be told', () => lines.length > 1);
-  expect(lines.map(({ message }) => message)).toEqual([
-    'Redis is not available',
-    'Redis answers again',
-  ]);
+  await poll('that to be told', () => lines.at(-1)?.message === 'Redis answers again');
+  // A busy machine learns why it cannot connect, which is another reason.
+  const reasons = lines.slice(0, -1).map(({ message, reason }) => `${message}: ${reason}`);
+  expect(reasons).toEqual([...new Set(reasons)]);
+  expect(lines.filter(({ message }) => message === 'Redis answers again')).toHaveLength(1);
   await store.close();
   await poll('both to be closed', async () => (await connections()) === 0);
 });
