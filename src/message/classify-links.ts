@@ -172,7 +172,10 @@ const LIST_UNSUBSCRIBE = 'list-unsubscribe';
  */
 function urisIn(text: string): Iterable<string> {
   const uris = new Set<string>();
-  const add = (uri: string) => HTTP.test(uri) && uris.add(uri);
+  const add = (uri: string) => {
+    // Some senders escape it as in HTML.
+    if (HTTP.test(uri)) uris.add(uri).add(uri.replaceAll('&amp;', '&'));
+  };
   for (const [index, piece] of text.split('<').entries()) {
     const [first = '', ...others] = piece.split('>');
     const isWithin = index > 0 && others.length > 0;

@@ -86,11 +86,14 @@ function contentIdOf({ headers }: MimeNode): string | undefined {
   return headers ? idOf(headers.getFirst('content-id')) : undefined;
 }
 
-/** An identifier without the angle brackets, which some senders omit. */
+/**
+ * An identifier without the angle brackets, which some senders omit, and without a comment behind
+ * them.
+ */
 function idOf(text: string): string {
   return text
     .trim()
-    .replace(/^<(.*)>$/, '$1')
+    .replace(/^<([^>]*)>.*$/s, '$1')
     .trim();
 }
 

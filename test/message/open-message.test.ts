@@ -247,6 +247,11 @@ describe('the top parts', () => {
       ['html https://html.example/1'],
     ],
     [
+      'the start of related, with a comment',
+      multipart(nested('related; start="<r>"', html(0), identified('<r> (it)', html(1)))),
+      ['html https://html.example/1'],
+    ],
+    [
       'the start of related, which is an alternative',
       multipart(
         nested(
@@ -539,6 +544,10 @@ describe('links are left alone, with the reason', () => {
   test('the URL of List-Unsubscribe, wherever it is', () => {
     const head = 'List-Unsubscribe: <mailto:x@y.example>,\n <https://A.example/leave?a=1&b=2>\n';
     expect(links(`${head}${page('<a href="https://a.example/leave?a=1&amp;b=2">')}`)).toEqual([
+      'html unsubscribe',
+    ]);
+    const escaped = 'List-Unsubscribe: <https://a.example/leave?a=1&amp;b=2>\n';
+    expect(links(`${escaped}${page('<a href="https://a.example/leave?a=1&amp;b=2">')}`)).toEqual([
       'html unsubscribe',
     ]);
     const bare = 'List-Unsubscribe: <https://a.example/>\n';
