@@ -80,7 +80,7 @@ function overviewPage(selection: Selection, overview: Overview, frame: Frame, no
     selection,
     content: html`${figuresOf(selection, overview)}
 ${overview.days.length === 0 && nothingCounted(selection)}
-${timelines(selection, overview)}
+${timelines(selection, overview, hoursOf(selection))}
 ${overview.campaigns.length > 0 && campaigns(selection, overview)}
 ${overview.links.length > 0 && links(selection, overview)}
 ${note}`,

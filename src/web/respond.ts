@@ -13,8 +13,18 @@ export function wantsJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean
     const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
     accepted.set(type, quality === undefined ? 1 : Number(quality) || 0);
   }
-  const json = accepted.get('application/json') ?? 0;
-  return json > (accepted.get('text/html') ?? 0);
+  const json = preferenceFor(accepted, 'application/json', 'application/*');
+  const page = preferenceFor(accepted, 'text/html', 'text/*');
+  if (json.quality !== page.quality) return json.quality > page.quality;
+  // Most programs accept everything behind what they want.
+  return json.quality > 0 && json.precision > page.precision;
+}
+
+/** The quality of the range that fits a type best, and how well it fits. */
+function preferenceFor(accepted: ReadonlyMap<string, number>, type: string, family: string) {
+  const ranges = ['*/*', family, type];
+  const precision = ranges.findLastIndex((range) => accepted.has(range));
+  return { precision, quality: accepted.get(ranges[precision] ?? '') ?? 0 };
 }
 
 /** Sends JSON where the client prefers it, and a page to everyone else. */

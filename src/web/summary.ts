@@ -141,10 +141,17 @@ function comparison(selection: Selection, summary: Summary): Content {
   ];
 }
 
-/** Clicks and messages over time. */
-export function timelines(selection: Selection, { hours, days }: Summary): Html {
-  return html`${timeline('hour', selection, hours)}
-${timeline('day', selection, days)}`;
+/**
+ * Clicks and messages over time.
+ * @param hourly the part of the period of which hours are shown
+ */
+export function timelines(
+  selection: Selection,
+  { hours, days }: Summary,
+  hourly: Period = selection,
+): Html {
+  return html`${timeline('hour', selection, hours, hourly)}
+${timeline('day', selection, days, selection)}`;
 }
 
 /** The change of a figure: counts in per cent, shares in points. */
@@ -159,7 +166,12 @@ function change({ value, before }: Figure, kind: Kind, rowsBefore: string): Cont
   return html`<a href="${rowsBefore}">${size}</a> from ${LINKS[kind](before, rowsBefore)}`;
 }
 
-function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Row[]): Html | false {
+function timeline(
+  by: 'hour' | 'day',
+  selection: Selection,
+  counted: readonly Row[],
+  { since }: Period,
+): Html | false {
   const rows = withoutGaps(by, selection, counted);
   if (rows.length === 0) return false;
   // The hours of a day share theirs.
@@ -173,6 +185,7 @@ function timeline(by: 'hour' | 'day', selection: Selection, counted: readonly Ro
   return plot({
     kind: 'time',
     label: `Clicks by ${by}`,
+    note: since > selection.since && `Hours before ${since} are not shown.`,
     columns: [
       { title: by === 'hour' ? 'Hour (UTC)' : 'Day (UTC)', cell: ({ key }) => timeCell(key) },
       // The rows of a day are its links and campaigns; those of an hour are the hours of its day.

@@ -65,12 +65,15 @@ function classOf({ isText = false }: { readonly isText?: boolean | undefined }):
 }
 
 export interface PlotOptions<R> extends TableOptions<R> {
+  /** A sentence below the plot. */
+  readonly note?: string | false;
   /** The scale of the first column. */
   readonly kind: 'time' | 'log-hours' | 'bars';
 }
 
 /** A table that the scripts of the page draw as a plot, where they run. */
-export function plot<R>({ kind, ...options }: PlotOptions<R>): Html {
+export function plot<R>({ kind, note = false, ...options }: PlotOptions<R>): Html {
   return html`<figure class="plot" data-plot="${kind}"><figcaption>${options.label}</figcaption><div class="canvas"></div>
+${note && html`<p class="quiet">${note}</p>`}
 <details open><summary>Table</summary>${table(options)}</details></figure>`;
 }

@@ -125,6 +125,12 @@ describe('the overview', () => {
     expect(/<p class="quiet">(.*?)<\/p>/s.exec(body)?.[1]).toContain(sentence);
   });
 
+  test('says which hours it does not show', async () => {
+    const { get } = await seeded();
+    expect((await get('/')).body).toContain('Hours before 2026-02-25 are not shown.');
+    expect((await get('/?since=2026-02-25')).body).not.toContain('are not shown.');
+  });
+
   test('a rate without messages has what it was before, and no change is a change of nothing', async () => {
     const { get } = await seeded();
     const share = (body: string) => body.split('<dt>Rate</dt>')[1]?.split('</div>')[0];

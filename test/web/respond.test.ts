@@ -13,6 +13,14 @@ test.each([
   ['text/html;q=0.4, application/json;q=0.5', true],
   ['application/json;q=0', false],
   ['application/json;q=x', false],
+  ['application/*', true],
+  ['application/json, text/plain, */*', true],
+  ['*/*, application/json;q=0.5', false],
+  ['*/*;q=0.1, application/json', true],
+  ['text/*, application/json;q=0.5', false],
+  ['text/html;q=0, */*', true],
+  ['text/html, application/json', false],
+  ['*/*;q=0', false],
 ])('Accept: %s', (accept, expected) => {
   expect(wantsJson({ headers: accept === undefined ? {} : { accept } })).toBe(expected);
 });

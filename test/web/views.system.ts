@@ -277,6 +277,25 @@ test('the filters take one name at a time, and Live takes several', async () => 
   });
 });
 
+test('a link of another site leads through the login to its page, later without the token', async () => {
+  // As a proxy forwards the requests of another host.
+  const far = { extraHTTPHeaders: { 'X-Forwarded-For': '203.0.113.9' } };
+  const address = base + of(AUTUMN);
+  await visit(browser, address, far, async ({ page }) => {
+    const arrives = () => page.getByRole('heading', { name: `Campaign ${AUTUMN}` }).waitFor();
+    const logIn = page.getByRole('link', { name: 'Log in', exact: true });
+    await logIn.click();
+    await page.fill('input[name="token"]', TOKEN);
+    await page.click('form button');
+    await arrives();
+    // Browsers send no strict cookie with it.
+    await page.goto(`data:text/html,<a href="${address}">The campaign</a>`);
+    await page.click('a');
+    await logIn.click();
+    await arrives();
+  });
+});
+
 test('a number leads to the rows behind it', async () => {
   await visit(browser, base, {}, async ({ page }) => {
     await page.click('section tbody th a');
