@@ -73,11 +73,6 @@ function headerText(headers: readonly HeaderField[], name: string): string | und
     (header) => header.name.length === name.length && header.name.toLowerCase() === name,
   );
   if (field === undefined) return undefined;
-  const text = fromUtf8(
-    field.value
-      .slice(0, MAX_LENGTH)
-      .replace(/\r?\n[ \t]/g, ' ')
-      .trim(),
-  );
-  return text.includes('=?') ? decodeEncodedWords(text) : text;
+  const unfolded = field.value.slice(0, MAX_LENGTH).replace(/\r?\n[ \t]/g, ' ');
+  return decodeEncodedWords(fromUtf8(unfolded.trim()));
 }

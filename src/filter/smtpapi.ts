@@ -1,5 +1,5 @@
 import { isRecord, parseJson } from '../lib/values.ts';
-import { decodeEncodedWords } from '../message/header-fields.ts';
+import { decodedText } from '../message/header-fields.ts';
 import {
   boundMetadata,
   boundNames,
@@ -57,7 +57,7 @@ export function parseSmtpapi(
 }
 
 function parseValue(value: string, limits: MessageFieldLimits): SmtpapiHeader {
-  const fields = fieldsOf(decodeEncodedWords(unfold(value)));
+  const fields = fieldsOf(decodedText(value));
   const problems: string[] = [];
   const options = readOptions(fields);
   const clickTracking = booleanOf(options, 'click_tracking');
@@ -73,11 +73,6 @@ function parseValue(value: string, limits: MessageFieldLimits): SmtpapiHeader {
     ...(problems.length > 0 && { problems }),
     ...(notDone.length > 0 && { notDone }),
   };
-}
-
-/** Puts one space for each fold, also inside strings, as Momentum does. */
-function unfold(value: string): string {
-  return value.replace(/\r?\n[ \t]*/g, ' ').trim();
 }
 
 function fieldsOf(text: string): Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import { isRecord, parseJson } from '../lib/values.ts';
-import { decodeEncodedWords } from '../message/header-fields.ts';
+import { decodedText } from '../message/header-fields.ts';
 import {
   boundNames,
   boundTags,
@@ -100,7 +100,7 @@ export function readVendorHeaders(
   const problems = new Set<string>();
   for (const { name, read } of vendors.flatMap((vendor) => VENDOR_HEADERS[vendor].headers)) {
     for (const raw of valuesOf.get(name.toLowerCase()) ?? []) {
-      const value = decodeEncodedWords(raw.replace(/\r?\n[ \t]*/g, ' ').trim());
+      const value = decodedText(raw);
       if (value === '') continue;
       const before = asked(wishes);
       const expected = read(value, wishes);

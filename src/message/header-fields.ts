@@ -60,6 +60,14 @@ export function isReport(contentType: string): boolean {
 const ENCODED_WORD = /=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{1,20})?\?([bq])\?([^?\s]*)\?=/gi;
 
 /**
+ * The text of a header value by which senders say how a message is tracked: one space for each
+ * fold, also inside of JSON strings, as in Momentum, and encoded words decoded.
+ */
+export function decodedText(value: string): string {
+  return decodeEncodedWords(value.replace(/\r?\n[ \t]*/g, ' ').trim());
+}
+
+/**
  * Decodes the encoded words (RFC 2047) of an unfolded header value, also inside of longer words, as
  * senders write them into JSON. White space between two encoded words is dropped, and a character
  * may continue from one to the next. Words that cannot be decoded stay unchanged.
