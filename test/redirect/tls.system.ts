@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { createRedirect } from '../../src/redirect/redirect.ts';
-import { RedirectServer } from '../../src/redirect/redirect-server.ts';
+import { RedirectServer, type ServerOptions } from '../../src/redirect/redirect-server.ts';
 import { httpDefaults } from '../helpers/option-defaults.ts';
 import { LONGER_THAN_A_TEST } from '../helpers/poll.ts';
 import { recordedLog } from '../helpers/recorded.ts';
@@ -29,6 +29,21 @@ const read = ({ certificate, key }: Certificates) => ({
   cert: readFileSync(certificate),
   key: readFileSync(key),
 });
+
+/** A server with TLS on a free port. */
+async function serve(links: FakeLinks, made: Certificates, options: Partial<ServerOptions>) {
+  const app = createRedirect({
+    resolver: links,
+    blocks: links,
+    optOuts: links,
+    clicks: links,
+    ...httpDefaults,
+  });
+  const server = new RedirectServer(app, { ...httpDefaults, tls: read(made), ...options });
+  releases.push(() => server.close(0));
+  const listening = await server.listen({ host: '127.0.0.1', port: 0 });
+  return { server, port: (listening.address() as AddressInfo).port };
+}
 
 /** One click over TLS: status, and the fingerprint of the certificate that was shown. */
 function click(port: number, { ca }: Certificates, agent?: Agent) {
@@ -53,21 +68,7 @@ test('HTTPS, with a certificate that can be renewed while it is served', async (
   const links = new FakeLinks();
   links.links.set(tokenNamed('live'), resolvedLink({}, { domain: 'localhost' }));
   const [first, second] = [await certificates(), await certificates()];
-  const app = createRedirect({
-    resolver: links,
-    blocks: links,
-    optOuts: links,
-    clicks: links,
-    ...httpDefaults,
-  });
-  const server = new RedirectServer(app, {
-    ...httpDefaults,
-    tls: read(first),
-    requestTimeoutMs: 300,
-  });
-  releases.push(() => server.close(0));
-  const listening = await server.listen({ host: '127.0.0.1', port: 0 });
-  const { port } = listening.address() as AddressInfo;
+  const { server, port } = await serve(links, first, { requestTimeoutMs: 300 });
 
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   releases.push(() => agent.destroy());
@@ -92,20 +93,7 @@ test('HTTPS, with a certificate that can be renewed while it is served', async (
 test('connections without a request, or without a handshake, do not delay its end', async () => {
   const links = new FakeLinks();
   const made = await certificates();
-  const app = createRedirect({
-    resolver: links,
-    blocks: links,
-    optOuts: links,
-    clicks: links,
-    ...httpDefaults,
-  });
-  const server = new RedirectServer(app, {
-    ...httpDefaults,
-    tls: read(made),
-    requestTimeoutMs: LONGER_THAN_A_TEST,
-  });
-  const listening = await server.listen({ host: '127.0.0.1', port: 0 });
-  const { port } = listening.address() as AddressInfo;
+  const { server, port } = await serve(links, made, { requestTimeoutMs: LONGER_THAN_A_TEST });
 
   const handshaken = connectTls({ port, ca: readFileSync(made.ca), servername: 'localhost' });
   const silent = connect(port, '127.0.0.1');
@@ -122,17 +110,7 @@ test('what is not TLS is reported, and bytes beyond ASCII behind a token are cut
   links.links.set(tokenNamed('live'), resolvedLink({}, { domain: 'localhost' }));
   const made = await certificates();
   const { logger, lines } = recordedLog();
-  const app = createRedirect({
-    resolver: links,
-    blocks: links,
-    optOuts: links,
-    clicks: links,
-    ...httpDefaults,
-  });
-  const server = new RedirectServer(app, { ...httpDefaults, tls: read(made), logger });
-  releases.push(() => server.close(0));
-  const listening = await server.listen({ host: '127.0.0.1', port: 0 });
-  const { port } = listening.address() as AddressInfo;
+  const { port } = await serve(links, made, { logger });
 
   const proxied = 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n';
   for (const bytes of ['', 'GET / HTTP/1.1\r\n\r\n', proxied, proxied.repeat(99)]) {
