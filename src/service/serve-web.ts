@@ -18,6 +18,8 @@ import type { Context } from './context.ts';
 import { linksOf } from './links.ts';
 import { describePlace, listening, type Place, pageAddress, WrongPlace } from './listen.ts';
 
+/** After this time, the page reads what most views need: the request that started it goes first. */
+const WARM_AFTER_MS = 1_000;
 /** Bytes of request line and headers together: names of campaigns stand in addresses. */
 const MAX_HEADER_SIZE = 65_536;
 
@@ -79,7 +81,9 @@ export async function serveWeb(listens: readonly Place[], context: Context) {
     });
     logger.info(`engagement page on ${pageAddress(place) ?? describePlace(place)}`);
   }
-  inBackground('read names and counts for the engagement page', page.warm);
+  const task = 'read names and counts for the engagement page';
+  const reading = setTimeout(() => inBackground(task, page.warm), WARM_AFTER_MS).unref();
+  releasers.add(task, () => clearTimeout(reading));
   // Last, since a gauge cannot be defined again by a page that is opened again.
   metrics.gauge('web_live_viewers', page.viewers);
   return {
