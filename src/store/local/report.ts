@@ -141,6 +141,7 @@ export class FileReport implements Reports {
     const { firstDay, query, scope } = sum;
     const { until = '9999' } = query;
     const turns = new Turns();
+    let isWhole = true;
     for (const day of days) {
       if (day < firstDay || day > until) continue;
       const { table: total, keys } = sum.totalOf(day);
@@ -152,15 +153,16 @@ export class FileReport implements Reports {
         try {
           found.push(summed.rowsOf(head, tables));
         } catch (error) {
+          // Others that cannot be read are found, too: reading begins again once for all of them.
           this.#leaveOut(head, error);
-          return false;
+          isWhole = false;
         }
       }
       addDay(sum, day, keys, found);
       await turns.next();
     }
     sum.unreadable += known.unreadable;
-    return true;
+    return isWhole;
   }
 
   #leaveOut({ path }: { readonly path: string }, error: unknown): void {

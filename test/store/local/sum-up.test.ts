@@ -326,6 +326,41 @@ test('a table of sums in whose place newer ones came is read from these', async 
   expect(log.lines).toEqual([]);
 });
 
+test('first views while five hosts count over midnight, and days are summed up, miss nothing', async () => {
+  vi.setSystemTime(`${TODAY}T23:59:59Z`);
+  await example();
+  for (const { name, path } of await listCountFiles(folder)) {
+    const text = await readFile(path, 'utf8');
+    for (const host of ['a', 'b', 'c', 'd']) {
+      const other = name.replace(/\.[\w-]+?(?=-clicks|\.)/, `.${host}`);
+      await writeFile(join(folder, other), text.replaceAll('MMm', `MM${host}`));
+    }
+  }
+  const some: ReportQuery[] = [{ by: 'day' }, { by: 'hour', pathway: 'news' }];
+  const clicksFound = async () => {
+    const reports = await reportsOf(new FileReport(folder, log.logger), some);
+    return reports.map((report) => [report.total.clicks, report.total.uniqueClicks]);
+  };
+  let clicks = 75;
+  const expected = () => some.map(() => [clicks, 25]);
+  for (const time of [`${TODAY}T23:59:59Z`, '2026-11-30T00:00:00Z', '2026-11-30T00:00:01Z']) {
+    vi.setSystemTime(time);
+    let isSumming = true;
+    const summing = sumUp().finally(() => {
+      isSumming = false;
+    });
+    while (isSumming) expect(await clicksFound()).toEqual(expected());
+    await summing;
+    // A host whose clock is behind adds to the day before.
+    click(0, 'm0', 'Shop', 'behind');
+    click(-1, 'm0', 'Shop', 'behind');
+    await settle(counters);
+    clicks += 2;
+    expect(await clicksFound()).toEqual(expected());
+  }
+  expect(log.lines).toEqual([]);
+});
+
 describe('sums that cannot be used', () => {
   const some = QUERIES.filter((_, at) => at % 5 === 0);
   const warning = (path: string | undefined) => ({
@@ -402,6 +437,29 @@ describe('sums that cannot be used', () => {
     expect(log.lines).toEqual([]);
     for (const { path } of await listSums(folder)) await rm(path);
     expect(await reportsOf(new FileReport(folder), some)).toEqual(after);
+  });
+
+  test('many at once: reading begins again once, not for each', async () => {
+    const opensOf = async (days: number) => {
+      await rm(folder, { recursive: true });
+      await mkdir(folder);
+      await example(days);
+      await sumUp();
+      const before = await reportsOf(new FileReport(folder), [{ by: 'campaign' }]);
+      for (const { path } of await listSums(folder)) {
+        const bytes = await readFile(path);
+        const table = bytes.indexOf('[[],{"campaign"');
+        bytes.fill(63, table, table + 4);
+        await writeFile(path, bytes);
+      }
+      const { opens } = await readsOf(async () => {
+        const report = new FileReport(folder, log.logger);
+        expect(await reportsOf(report, [{ by: 'campaign' }])).toEqual(before);
+      });
+      return opens;
+    };
+    const few = await opensOf(5);
+    expect(await opensOf(20)).toBeLessThanOrEqual(4 * few);
   });
 
   test('of a file that is gone or became shorter: they are not used, and removed', async () => {
