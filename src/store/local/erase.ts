@@ -59,7 +59,9 @@ export async function removeFromJournal(folder: string, time: number): Promise<n
   const isOld = (line: string) => (timeOfEvent(line) ?? time) < time;
   let removed = 0;
   for (const file of await journalFiles(folder, ['events', 'pending'])) {
-    if (createdAt(file) >= time) continue;
+    const begun = createdAt(file);
+    // The clock may have been ahead.
+    if (begun >= time && begun <= Date.now()) continue;
     if (file.written >= time) {
       removed += await eraseInPath(file.path, isOld);
     } else {

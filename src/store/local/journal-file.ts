@@ -124,9 +124,12 @@ export async function readOffset(folder: string, file: JournalFile): Promise<num
   return offset <= size ? offset : 0;
 }
 
-/** Whether a file that was last changed at this time has no writer any more, on any host. */
+/**
+ * Whether a file that was last changed at this time has no writer any more, on any host. A time in
+ * the future counts as well: the clock may have been set back.
+ */
 export function isAbandoned(writtenMs: number): boolean {
-  return Date.now() - writtenMs > 2 * IDLE_MS;
+  return Math.abs(Date.now() - writtenMs) > 2 * IDLE_MS;
 }
 
 /**

@@ -1,9 +1,11 @@
 import { inBackground } from '../../lib/background.ts';
 import { firstWithin } from '../../lib/first-within.ts';
+import { timeOfEvent } from '../event-line.ts';
 import type { ClickAppender, ClickDraft, SignSettings } from '../events.ts';
 import type { RecentClicks } from '../recent-clicks.ts';
 import { mastersOf, type RedisClient } from './client.ts';
 import { isReply, type RedisConnection } from './connection.ts';
+import { eventsOf } from './event-reader.ts';
 import { type Entry, entryArguments, RECORD } from './recent-clicks-script.ts';
 
 /** Limits of the click stream, roughly; beyond them the oldest entries are dropped. */
@@ -199,19 +201,27 @@ export class RedisStream implements ClickAppender {
   }
 
   /**
-   * Removes the entries of before a time, a portion at a time. XTRIM MINID, which would do so by
-   * itself, needs Redis 6.2.
+   * Removes the entries of before a time, a portion at a time, up to the first that stays. The id of
+   * an entry is its time, but ids only go forward: where the clock was ahead, the event tells.
    * @throws StoreUnavailable
    */
   async removeBefore(time: number): Promise<number> {
-    for (let removed = 0; ; ) {
-      const ids = await this.#connection.run(async (client) => {
-        const entries = await client.xrange(this.#key, '-', time - 1, 'COUNT', CHUNK);
-        if (entries.length > 0) await client.xdel(this.#key, ...entries.map(([id]) => id));
-        return entries;
+    const now = Date.now();
+    let removed = 0;
+    for (let start = '-'; ; ) {
+      const entries = await this.#connection.run((client) =>
+        client.xrange(this.#key, start, '+', 'COUNT', CHUNK),
+      );
+      const timed = eventsOf(entries).map(({ id, event }) => {
+        const added = Number.parseInt(id, 10);
+        return { id, at: added > now ? (timeOfEvent(event) ?? added) : added };
       });
-      if (ids.length === 0) return removed;
-      removed += ids.length;
+      const old = timed.filter(({ at }) => at < time).map(({ id }) => id);
+      if (old.length > 0) await this.#connection.run((client) => client.xdel(this.#key, ...old));
+      removed += old.length;
+      const last = timed.at(-1);
+      if (last === undefined || timed.some(({ at }) => at >= time && at <= now)) return removed;
+      start = `(${last.id}`;
     }
   }
 

@@ -7,7 +7,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ClickEventWriter } from '../../../src/click/click-event.ts';
 import { forgetInJournal, removeFromJournal } from '../../../src/store/local/erase.ts';
 import { journalBacklog } from '../../../src/store/local/journal-consumer.ts';
@@ -72,6 +72,12 @@ test('a file that changes hands meanwhile is found under its new name, one that 
 describe('events older than a time', () => {
   const DAY = 86_400_000;
   const now = Date.UTC(2026, 10, 29, 12);
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'], now });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
   const at = (days: number, n: number) =>
     eventLine(writer, exampleClick({ time: now - days * DAY }), `event-${n}`);
   const blank = (line: string) => ' '.repeat(Buffer.byteLength(line));
@@ -84,6 +90,12 @@ describe('events older than a time', () => {
     utimesSync(path, (now - changed * DAY) / 1000, (now - changed * DAY) / 1000);
     return path;
   }
+
+  test('are removed where the clock was ahead when the file was begun', async () => {
+    put('events', -1000, -1000, at(91, 1), at(89, 2), at(-1000, 3));
+    expect(await removeFromJournal(folder.path, now - 90 * DAY)).toBe(1);
+    expect(await folder.lines('events')).toEqual([blank(at(91, 1)), at(89, 2), at(-1000, 3)]);
+  });
 
   test('are removed: lines of files that go on, and whole files', async () => {
     const going = [at(100, 1), at(91, 2), at(89, 3), event(4), 'no event'];

@@ -221,6 +221,7 @@ describe('the replay', () => {
     ['of an earlier release, not written for long', `${HOST}.${ppid}`, 2400, 'taken'],
     ['of another host', 'another-host.1-1', 0, 'left'],
     ['of another host, not written for long', 'another-host.1-1', 2400, 'taken'],
+    ['of another host, written when the clock was ahead', 'another-host.1-1', -2400, 'taken'],
   ])('a file %s', async (_name, writer, age, outcome) => {
     const path = await write(writer, `${event(1)}\n`);
     const time = Date.now() / 1000 - age;

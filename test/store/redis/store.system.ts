@@ -625,6 +625,19 @@ test('events older than a time are removed from the stream, and no others', asyn
   expect(await store.events.removeBefore(now - 90_000)).toBe(0);
 });
 
+test('events older than a time are removed where the clock of Redis was ahead', async () => {
+  await redis.cli('del', 'clickmilter:events');
+  const now = Math.floor(Date.now() / 1000);
+  const event = (seconds: number) => `{"msys":{"track_event":{"timestamp":"${seconds}"}}}`;
+  const ahead = `${now + 86_400_000}000`;
+  await redis.cli('xadd', 'clickmilter:events', `${ahead}-0`, 'event', event(now + 86_400_000));
+  const old = Array.from({ length: 250 }, () => event(now - 91));
+  await store.events.stream.append([...old, event(now - 89), ...old]);
+  expect(await store.events.removeBefore((now - 90) * 1000)).toBe(250 + 48);
+  expect(await redis.cli('xlen', 'clickmilter:events')).toBe('204');
+  await redis.cli('del', 'clickmilter:events');
+});
+
 describe('opt-outs', () => {
   const somebody = ['somebody@x.example'];
 
