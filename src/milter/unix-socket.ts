@@ -33,27 +33,28 @@ export async function listenUnix(server: Server, where: UnixSocketAddress): Prom
 
 /**
  * Removes a socket on which nobody listens any more.
+ * @param place the beginning of the message of an error
  * @throws Error if another process listens there, if the path is not a socket, or if its folder
  *   does not exist
  */
-export async function removeStale(path: string): Promise<void> {
+export async function removeStale(path: string, place = 'milter: listen'): Promise<void> {
   const found = await fs.lstat(path).catch(() => undefined);
   if (found === undefined) {
     // The error of listen() would be EACCES, which is misleading.
     const folder = dirname(path);
     await fs.stat(folder).catch((error: Error) => {
-      throw new Error(`milter: listen: ${path}: ${error.message}: expected an existing folder`);
+      throw new Error(`${place}: ${path}: ${error.message}: expected an existing folder`);
     });
     return;
   }
   if (!found.isSocket()) {
-    throw new Error(`milter: listen: ${path} exists and is not a socket: expected a free path`);
+    throw new Error(`${place}: ${path} exists and is not a socket: expected a free path`);
   }
   const error = await probe(path);
   if (error?.code === 'ENOENT') return;
   if (error?.code !== 'ECONNREFUSED') {
     const what = error === undefined ? 'another process listens there' : error.message;
-    throw new Error(`milter: listen: ${path}: ${what}: expected a free path or a stale socket`);
+    throw new Error(`${place}: ${path}: ${what}: expected a free path or a stale socket`);
   }
   await fs.unlink(path);
 }

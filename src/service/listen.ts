@@ -58,7 +58,7 @@ export function unclaimedSockets(
  * @throws Error where somebody still listens on one
  */
 export async function clearWay(places: readonly Place[]): Promise<void> {
-  for (const place of places) if ('path' in place) await removeStale(place.path);
+  for (const place of places) if ('path' in place) await removeStale(place.path, 'listen');
 }
 
 /** A listener may not be where it is: the configuration of this program or of systemd is wrong. */

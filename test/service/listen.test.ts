@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { type Place, postfixAddress, unclaimedSockets } from '../../src/service/listen.ts';
+import {
+  clearWay,
+  type Place,
+  postfixAddress,
+  unclaimedSockets,
+} from '../../src/service/listen.ts';
 
 test.each<[Place, string | undefined]>([
   [{ host: '127.0.0.1', port: 8893 }, 'inet:127.0.0.1:8893'],
@@ -28,4 +33,11 @@ test('inherited sockets of other names are unclaimed', () => {
     { descriptor: 6, name: 'milter.socket' },
     { descriptor: 5, name: 'redirect' },
   ]);
+});
+
+test('what is in the way of a socket is named, and not taken for that of the milter', async () => {
+  await expect(clearWay([{ path: import.meta.filename, fileMode: 0o660 }])).rejects.toThrow(
+    `listen: ${import.meta.filename} exists and is not a socket: expected a free path`,
+  );
+  await expect(clearWay([{ path: '/', fileMode: 0o660 }])).rejects.not.toThrow('milter');
 });

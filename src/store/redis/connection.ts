@@ -13,6 +13,7 @@ const HINTS: readonly (readonly [prefix: string, hint: string])[] = [
   ['NOAUTH', 'it wants a password: redis { password }'],
   ['WRONGPASS', 'see redis { username password }'],
   ['ERR DB index', 'it has no such database: see redis { url database }'],
+  ['WRONGTYPE', 'another program wrote to a key that begins with redis { key_prefix }'],
   ['NOPERM', 'its ACL does not let this user do what is needed'],
 ];
 
