@@ -57,7 +57,7 @@ export async function sumUpCounts(options: SumUpOptions): Promise<void> {
   const pause = async () => {
     let left = rest * (performance.now() - begun);
     do {
-      await sleep(Math.min(left, HOLD_MS), undefined, { ref: false, signal });
+      await sleep(Math.min(left, HOLD_MS), undefined, { signal });
       if (!(await lease.hold())) throw new Error('another process took over');
       left -= HOLD_MS;
     } while (left > 0);
