@@ -83,8 +83,10 @@ test('failed logins are counted: those of the form, those of programs, and guess
     'web_logins_failed_total{reason="too many"} 0',
   ]);
   const body = new URLSearchParams({ token: 'wrong' });
-  const headers = { origin: url };
-  const asks = (authorization: string) => fetch(url, { headers: { authorization } });
+  const headers = { origin: url, 'x-real-ip': '192.0.2.1' };
+  // Clients of whom only this host is known are not counted one by one.
+  const asks = (authorization: string) =>
+    fetch(url, { headers: { authorization, 'x-real-ip': '192.0.2.1' } });
   expect((await fetch(`${url}/login`, { method: 'POST', headers, body })).status).toBe(403);
   expect((await asks(`Bearer ${TOKEN}`)).status).toBe(200);
   for (let guess = 1; guess < 12; guess++) {
