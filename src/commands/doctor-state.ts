@@ -1,7 +1,7 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Configuration } from '../config/configuration.ts';
-import { readWhole } from '../lib/files.ts';
+import { readWhole, UnusableFile } from '../lib/files.ts';
 import { reasonOf } from '../lib/logger.ts';
 import { parseSealKeys, type SealKeys } from '../link/seal-keys.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
@@ -105,7 +105,8 @@ async function examineKeys(file: string, user?: SystemUser): Promise<readonly Fi
     text = readWhole(file).toString();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      findings.error(`${reasonOf(error)}: ${RUN_AS}`);
+      const remedy = error instanceof UnusableFile ? '' : `: ${RUN_AS}`;
+      findings.error(`${reasonOf(error)}${remedy}`);
     } else if (await exists(`${file}.made`)) {
       findings.error(
         `${file} is missing, and with it every sealed link: restore it from the backup`,
