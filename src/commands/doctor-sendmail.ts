@@ -38,9 +38,12 @@ export async function examineSendmail(
   const ours = filters.find(({ place }) => open.has(place));
   if (!(await isRunning(settings.pidFile))) {
     // The configuration may be what a Sendmail that was removed has left.
-    if (ours === undefined) findings.ok(`${file}: Sendmail is not running`);
-    else findings.warning(`${file}: Sendmail is not running, and its mail would use clickmilter`);
-    examineNames(findings, settings);
+    if (ours === undefined) {
+      findings.ok(`${file}: Sendmail is not running`);
+    } else {
+      findings.warning(`${file}: Sendmail is not running, and its mail would use clickmilter`);
+      examineNames(findings, settings);
+    }
     return findings.list;
   }
   await examineAge(findings, file, settings.pidFile);

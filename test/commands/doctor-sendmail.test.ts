@@ -127,6 +127,7 @@ test('a Sendmail that does not run: what a removed one has left is no alarm', as
   const away =
     'warning: FOLDER/sendmail.cf: Sendmail is not running, and its mail would use clickmilter';
   expect(await examine('', { pid })).toEqual([]);
+  expect(await examine('O InputMailFilters=other', { pid })).toEqual([]);
   expect(await examine(`${named}\n${filter(ours, '')}`, { pid })).toEqual([away]);
   expect(await examine(`${named}, other\n${filter(ours, '')}`, { pid })).toEqual([
     away,
