@@ -112,6 +112,7 @@ describe.each(['redis', 'sealed'])('link_store = %s', (linkStore) => {
         if (value) kept.push(JSON.stringify(new OpenRecord(value, 'id').contents()));
       } else if (type === 'string') kept.push((await client.getBuffer(key))?.toString() ?? '');
       else if (type === 'hash') kept.push(JSON.stringify(await client.hgetall(key)));
+      else if (type === 'list') kept.push(JSON.stringify(await client.lrange(key, 0, -1)));
       else if (type === 'stream') kept.push(JSON.stringify(await client.xrange(key, '-', '+')));
       else throw new Error(`a ${type} at ${key}`);
       kept.push(key);
