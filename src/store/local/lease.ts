@@ -52,7 +52,8 @@ export class FileLease implements Lease {
   async #isOurs(): Promise<boolean | undefined> {
     const { holder, until } = Object(parseJson(readIfAny(this.#file))) as Record<string, unknown>;
     const left = typeof until === 'number' ? until - Date.now() : 0;
-    // The clock may have been set back.
-    return left > 0 && left <= LEASE_MS ? holder === this.#holder : undefined;
+    const isOurs = holder === this.#holder;
+    // The clock may have been set back, if only by a millisecond: then others may take the lease.
+    return left > 0 && (isOurs || left <= LEASE_MS) ? isOurs : undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
 import { createLocalStore } from '../../../src/store/local/store.ts';
@@ -147,4 +147,11 @@ test('a lease that others may have had meanwhile is lost, and can be taken again
   await second.release();
   expect([await first.hold(), await first.isHeld()]).toEqual([false, false]);
   expect([await first.hold(), await first.isHeld()]).toEqual([true, true]);
+});
+
+test('a clock that is set back takes no lease away from its holder', async () => {
+  const lease = open().events.lease('test');
+  expect(await lease.hold()).toBe(true);
+  vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 60_000);
+  expect([await lease.hold(), await lease.isHeld()]).toEqual([true, true]);
 });
