@@ -5,10 +5,11 @@ import { afterEach, test, vi } from 'vitest';
 import { silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
 import { createLocalStore } from '../../../src/store/local/store.ts';
-import { Settlement } from '../../../src/store/settlement.ts';
+import type { Settlement } from '../../../src/store/settlement.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { eventsDefaults } from '../../helpers/option-defaults.ts';
 import { poll } from '../../helpers/poll.ts';
+import { startSettlement } from '../../helpers/settle.ts';
 
 /** Decides on each step of a process in files: it waits until the process goes on. */
 const first = await vi.hoisted(async () => {
@@ -61,29 +62,8 @@ function open(folder: string): Store {
   return store;
 }
 
-/** @param counted called when a portion was counted, after which it does nothing more */
-function settle({ events, counters }: Store, counted?: () => void): Settlement {
-  const settlement = new Settlement({
-    events: {
-      lease: (name) => events.lease(name),
-      openConsumer(...of) {
-        const consumer = events.openConsumer(...of);
-        const keep = consumer.keep.bind(consumer);
-        consumer.keep = async (some, note) => {
-          const id = await keep(some, note);
-          if (note.text === '') counted?.();
-          return id;
-        };
-        return consumer;
-      },
-    },
-    counters,
-    automaticWithinMs: 0,
-    logger: silent,
-    metrics: noMetrics,
-    intervalMs: counted === undefined ? 2 : 60_000,
-  });
-  settlement.start();
+function settle(store: Store, counted?: () => void): Settlement {
+  const settlement = startSettlement(store, counted);
   closers.push(() => settlement.close());
   return settlement;
 }

@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { silent } from '../../../src/lib/logger.ts';
-import { noMetrics } from '../../../src/lib/metrics.ts';
 import { RedisConnection } from '../../../src/store/redis/connection.ts';
 import type { RedisStore } from '../../../src/store/redis/store.ts';
-import { Settlement } from '../../../src/store/settlement.ts';
+import type { Settlement } from '../../../src/store/settlement.ts';
 import { poll } from '../../helpers/poll.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
 import { startCluster } from '../../helpers/redis-cluster.ts';
+import { startSettlement } from '../../helpers/settle.ts';
 import { type OpenOptions, openStore } from './open-store.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -72,29 +72,10 @@ function decide(name: string, fate: Fate): void {
 }
 
 /** @param counted called when a portion was counted, or cannot be; absent: it goes on after that */
-function settle(name: string, { events, counters }: RedisStore, counted?: () => void): Settlement {
+function settle(name: string, store: RedisStore, counted?: () => void): Settlement {
   return process.run(name, () => {
-    const settlement = new Settlement({
-      events: {
-        lease: (name) => events.lease(name),
-        openConsumer(name) {
-          const consumer = events.openConsumer(name);
-          const keep = consumer.keep.bind(consumer);
-          consumer.keep = async (some, note) => {
-            const id = await keep(some, note);
-            if (note.text === '') counted?.();
-            return id;
-          };
-          return consumer;
-        },
-      },
-      counters,
-      automaticWithinMs: 0,
-      logger: { ...silent, error: () => counted?.() },
-      metrics: noMetrics,
-      intervalMs: counted === undefined ? 2 : 60_000,
-    });
-    settlement.start();
+    const logger = { ...silent, error: () => counted?.() };
+    const settlement = startSettlement(store, counted, logger);
     closers.push(() => settlement.close());
     return settlement;
   });
