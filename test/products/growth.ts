@@ -39,18 +39,18 @@ const ATTEMPTS = 3;
 /**
  * Expects that nothing grows faster than the bytes, give or take `SLACK`. Measures again where it seems to, and
  * compares the least costs.
- * @param measure the costs of a small load and of a large one
+ * @param measure the costs of a small load and of a large one; `attempt` counts from 1
  */
 export async function expectGrowthWithBytes<Measured extends { readonly bytes: number }>(
   names: readonly (keyof typeof FLOOR & keyof Measured)[],
-  measure: () => Promise<readonly [small: Measured, large: Measured]>,
+  measure: (attempt: number) => Promise<readonly [small: Measured, large: Measured]>,
 ): Promise<readonly [small: Measured, large: Measured]> {
   const small: Measured[] = [];
   const large: Measured[] = [];
   const least = (costs: readonly Measured[], name: keyof Measured) =>
     Math.min(...costs.map((cost) => Number(cost[name])));
   for (let attempt = 1; ; attempt++) {
-    const measured = await measure();
+    const measured = await measure(attempt);
     small.push(measured[0]);
     large.push(measured[1]);
     const times = measured[1].bytes / measured[0].bytes;
