@@ -98,14 +98,14 @@ export async function examineDomain(
   return findings.list;
 }
 
-/** The resolver may try for minutes. */
-/** A server of DNS that does not answer says nothing about the record. */
+/** A DNS server that does not answer says nothing about the record. */
 export function adviceOnDns(error: unknown, name: string): string {
   return (error as NodeJS.ErrnoException).code === 'ENOTFOUND'
     ? `add an A or AAAA record for ${name}`
     : 'see /etc/resolv.conf, whose servers must answer';
 }
 
+/** The resolver may try for minutes. */
 async function noAnswer(): Promise<never> {
   await setTimeout(WITHIN_MS, undefined, { ref: false });
   throw new Error(`DNS gave no answer in ${WITHIN_MS / 1000} seconds`);

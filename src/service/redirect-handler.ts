@@ -180,7 +180,9 @@ function check({ redis, keyFile, checkHost, trackingDomains }: RedirectHandlerOp
   }
   const domains = trackingDomains?.length ?? 0;
   if (checkHost === false && keyFile !== undefined && domains > MAX_DOMAINS_TRIED) {
-    refuse(`checkHost is false, with ${domains} trackingDomains: expected ${MAX_DOMAINS_TRIED}`);
+    refuse(
+      `checkHost is false, with ${domains} trackingDomains: expected at most ${MAX_DOMAINS_TRIED}`,
+    );
   }
   try {
     if (redis?.url !== undefined) parseRedisUrl(redis.url);

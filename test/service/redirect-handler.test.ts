@@ -160,7 +160,7 @@ test.each([
   [
     'too many tracking domains',
     { checkHost: false, trackingDomains: Array(101).fill('click.example.com') },
-    'with 101 trackingDomains: expected 100',
+    'with 101 trackingDomains: expected at most 100',
   ],
   ['a wrong proxy', { trustedProxies: ['proxy'] }, '"proxy" is not an address'],
   ['a wrong URL', { redis: { url: 'http://u:secret@h/' } }, 'redis.url: must be redis://'],
