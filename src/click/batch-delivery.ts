@@ -43,6 +43,8 @@ type Failure = Extract<BatchAnswer, { delivered: false }>;
 /** The result of one attempt at a batch, and at its parts where the server refuses it. */
 interface Outcome {
   delivered: number;
+  /** Events of the batch that are delivered or dead letters, in earlier attempts too. */
+  readonly settled: StoredEvent[];
   /** Events that the server refuses one by one. */
   readonly refused: {
     readonly event: StoredEvent;
@@ -74,7 +76,7 @@ export class BatchDelivery {
     this.#options = options;
     this.#logger = options.logger ?? silent;
     this.#metrics = options.metrics ?? noMetrics;
-    for (const reason of ['refused', 'given up', 'lost']) {
+    for (const reason of ['refused', 'given up']) {
       this.#metrics.count('events_dead_lettered_total', { reason }, 0);
     }
     this.#maxBytes = options.webhookBatchBytes;
@@ -85,29 +87,33 @@ export class BatchDelivery {
     return this.#maxBytes;
   }
 
-  /** Settles when every event is delivered or a dead letter, or when deliveries are stopped. */
+  /**
+   * Settles when every event is delivered, a dead letter, or not ours any more, or when deliveries
+   * are stopped. Only the first two are acknowledged: what another host took over while this one
+   * was suspended is for that host to acknowledge.
+   */
   async deliver(batch: readonly StoredEvent[]): Promise<void> {
     const { consumer, webhookRetryForMs, backoff, stopped } = this.#options;
     const giveUpAt = performance.now() + webhookRetryForMs;
+    const settled: StoredEvent[] = [];
     let left = batch;
     for (let attempt = 0; !stopped.aborted; attempt++) {
-      const outcome: Outcome = { delivered: 0, refused: [], left: [] };
+      const outcome: Outcome = { delivered: 0, settled, refused: [], left: [] };
       this.#kept.until = 0;
       await this.#attempt(left, outcome);
       left = await this.#settleRefused(outcome);
-      if (left.length === 0) return consumer.acknowledge(batch);
       const { reason = '', retryAfterMs = 0 } = outcome.stop ?? {};
-      const id = batchId(left);
       const leftMs = giveUpAt - performance.now();
-      if (leftMs <= 0) {
-        const path = this.#options.deadLetters?.path;
-        this.#logger.error({ batch: id, events: left.length, path }, 'events given up: put aside');
-        await this.#putAside(left, `given up: ${reason}`, 'given up');
-        return consumer.acknowledge(batch);
+      if (left.length > 0 && leftMs <= 0) {
+        this.#kept.until = 0;
+        const unkept = await this.#putAside(left, `given up: ${reason}`, 'given up', settled);
+        if (unkept === undefined) left = [];
       }
+      if (left.length === 0) return consumer.acknowledge(settled);
+      const pauseMs = Math.max(backoff.delay(attempt), retryAfterMs);
       // The server may delay the last attempt, but not prevent it.
-      const delayMs = Math.min(Math.max(backoff.delay(attempt), retryAfterMs), leftMs);
-      this.#logger.warn({ batch: id, reason, delayMs }, 'events not delivered yet');
+      const delayMs = leftMs > 0 ? Math.min(pauseMs, leftMs) : pauseMs;
+      this.#logger.warn({ batch: batchId(left), reason, delayMs }, 'events not delivered yet');
       await backoff.pause(delayMs);
     }
   }
@@ -121,6 +127,7 @@ export class BatchDelivery {
     const { answer, sent } = await this.#post(events);
     if (answer.delivered) {
       outcome.delivered += sent.length;
+      outcome.settled.push(...sent);
       if (sent.length > 0) this.#accepted(batchId(events), sent.length);
     } else if (!isRefusal(answer)) {
       outcome.stop = answer;
@@ -160,38 +167,63 @@ export class BatchDelivery {
       outcome.stop ??= first.answer;
       return inOrder([...refused.map(({ event }) => event), ...left]);
     }
-    if (delivered === 0) this.#refusedInARow = inARow;
+    // This host may have been suspended during the attempt.
+    this.#kept.until = 0;
     const again: StoredEvent[] = [];
     for (const { event, answer, early } of refused) {
       // The server may have recovered since.
-      const last = early && delivered > 0 ? (await this.#post([event])).answer : answer;
+      const last = early && delivered > 0 ? await this.#postAgain(event, outcome) : answer;
       if (last.delivered) continue;
-      if (!isRefusal(last)) {
-        outcome.stop ??= last;
+      const problem = isRefusal(last)
+        ? await this.#putAside([event], last.reason, 'refused', outcome.settled)
+        : last;
+      if (problem !== undefined) {
+        outcome.stop ??= problem;
         again.push(event);
-        continue;
+      } else if (delivered === 0) {
+        this.#refusedInARow++;
       }
-      logFailure(this.#logger, 'error', last.reason, 'the webhook refuses an event: put aside', {
-        path: this.#options.deadLetters?.path,
-      });
-      await this.#putAside([event], last.reason, 'refused');
     }
     return inOrder([...again, ...left]);
   }
 
+  async #postAgain(event: StoredEvent, { settled }: Outcome): Promise<BatchAnswer> {
+    const { answer, sent } = await this.#post([event]);
+    if (answer.delivered) settled.push(...sent);
+    return answer;
+  }
+
+  /**
+   * Makes events dead letters, if they are still ours.
+   * @returns why they are to be tried again: on a full disk none can be written
+   */
   async #putAside(
     events: readonly StoredEvent[],
     reason: string,
     why: 'refused' | 'given up',
-  ): Promise<void> {
-    this.#metrics.count('events_dead_lettered_total', { reason: why }, events.length);
+    settled: StoredEvent[],
+  ): Promise<Failure | undefined> {
     const { deadLetters } = this.#options;
-    const texts = events.map(({ event }) => event);
-    await deadLetters?.add(texts, reason).catch((error) => {
-      this.#metrics.count('events_dead_lettered_total', { reason: 'lost' }, events.length);
-      const { path } = deadLetters;
-      logFailure(this.#logger, 'error', error, 'events could not be put aside: lost', { path });
-    });
+    const path = deadLetters?.path;
+    try {
+      const own = await this.#stillKept(events);
+      if (own.length === 0) return undefined;
+      const texts = own.map(({ event }) => event);
+      await deadLetters?.add(texts, reason);
+      settled.push(...own);
+      this.#metrics.count('events_dead_lettered_total', { reason: why }, own.length);
+      const message =
+        why === 'refused'
+          ? 'the webhook refuses an event: put aside'
+          : 'events given up: put aside';
+      const fields = { batch: batchId(own), events: own.length, path };
+      logFailure(this.#logger, 'error', reason, message, fields);
+      return undefined;
+    } catch (error) {
+      const message = 'events could not be put aside: tried again';
+      logFailure(this.#logger, 'error', error, message, { events: events.length, path });
+      return { delivered: false, reason: reasonOf(error) };
+    }
   }
 
   /**

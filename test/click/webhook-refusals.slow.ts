@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -53,7 +53,7 @@ describe('a batch that the server refuses', () => {
       await expect.poll(() => fixture.accepted.length).toBe(11);
       expect(fixture.accepted).toEqual(range(0, 12).filter((n) => n !== 5));
       await expect.poll(deadLetters).toEqual([{ id: 5, reason: `HTTP ${code}` }]);
-      expect(told()).toEqual(['refused']);
+      await expect.poll(told).toEqual(['refused']);
       await append(12);
       await expect.poll(() => fixture.accepted.at(-1)).toBe(12);
     },
@@ -166,13 +166,36 @@ describe('a batch that the server refuses', () => {
     expect(await deadLetters()).toEqual([{ id: 5, reason: 'HTTP 400' }]);
   });
 
-  test('a folder where nothing can be put aside: told, and the rest goes on', async () => {
-    fixture.judge = refusing(400, 1);
-    await append(1, 2);
-    start({ deadLetters: new DeadLetters(join(fixture.folder, 'x'.repeat(300))) });
-    await expect.poll(told).toEqual(['refused', 'lost']);
-    expect(fixture.accepted).toEqual([2]);
-  });
+  test.each([
+    ['refused', 400, 28_800_000, 'HTTP 400', [2]],
+    ['given up', 503, 20, 'given up: HTTP 503', []],
+  ])(
+    'while nothing can be put aside, it is tried again: %s',
+    async (why, code, webhookRetryForMs, reason, accepted) => {
+      fixture.judge = refusing(code, 1);
+      const folder = join(fixture.folder, 'full');
+      await writeFile(folder, '');
+      await append(1, 2);
+      start({ deadLetters: new DeadLetters(folder), webhookRetryForMs });
+      const failures = () =>
+        fixture.log.lines.filter(({ message }) => message.startsWith('events could not be put'));
+      // More often than a server is at fault that refuses everything.
+      await expect.poll(() => fixture.server.batches.length).toBeGreaterThan(30);
+      expect(failures()[0]).toMatchObject({
+        level: 'error',
+        reason: expect.stringContaining(folder),
+      });
+      expect(told()).not.toContain(why);
+      fixture.judge = refusing(code, 1, 2);
+      await rm(folder);
+      await expect.poll(told).toContain(why);
+      const [letter] = (await readFile(join(folder, 'dead-letters.jsonl'), 'utf8')).split('\n');
+      expect(JSON.parse(letter ?? '').dead_letter.reason).toBe(reason);
+      fixture.judge = () => accept;
+      await append(3);
+      await expect.poll(() => fixture.accepted).toEqual([...accepted, 3]);
+    },
+  );
 });
 
 describe('batches are bounded in bytes', () => {

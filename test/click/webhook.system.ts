@@ -136,6 +136,49 @@ describe('consumers of the Redis stream', () => {
     ]);
   });
 
+  test.each([
+    ['refuses it', 400, 60_000],
+    ['fails', 503, 60_000],
+    ['fails for too long', 503, 0],
+  ])(
+    'an event that another host took over meanwhile is left to that host: the server %s',
+    async (_what, code, webhookRetryForMs) => {
+      const redis = await startRedis();
+      releases.push(() => redis.stop());
+      const store = openRedisStore({ url: redis.url });
+      releases.push(() => store.close());
+      const key = 'clickmilter:events';
+      const pending = () => redis.cli('XPENDING', key, 'webhook', '-', '+', '10');
+      const id = (text: string) => /^\d+-\d+/.exec(text)?.[0] ?? '';
+      // As where this host was suspended during the attempt.
+      const server = await startWebhookServer([
+        async (...answering) => {
+          await redis.cli('XCLAIM', key, 'webhook', 'other', '0', id(await pending()));
+          await status(code)(...answering);
+        },
+      ]);
+      releases.push(server.close);
+      const deadLetters: string[] = [];
+      const webhook = new Webhook({
+        ...eventsDefaults,
+        consumer: store.events.openConsumer({ group: 'webhook', name: 'suspended' }),
+        deadLetters: { path: '', add: async (events) => void deadLetters.push(...events) },
+        webhook: server.url,
+        webhookIntervalMs: 10,
+        webhookRetryForMs,
+        backoffMs: 10,
+      });
+      releases.push(() => webhook.close(100));
+      await store.events.stream.append([event(1)]);
+      webhook.start();
+      await expect.poll(() => server.batches.length).toBe(1);
+      await store.events.stream.append([event(2)]);
+      await expect.poll(() => server.batches.at(-1)?.body).toBe(`[${event(2)}]`);
+      await expect.poll(pending).toMatch(/^\d+-\d+\nother\n\d+\n\d+$/);
+      expect(deadLetters).toEqual([]);
+    },
+  );
+
   test('that were restarted go on under the same batch id', async () => {
     const store = await openStore();
     const server = await startWebhookServer([hang]);

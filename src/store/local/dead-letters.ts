@@ -96,7 +96,11 @@ export class DeadLetters implements DeadLetterBox {
   async #append(lines: string): Promise<number> {
     const file = await openToAppend(this.path, 0o640);
     try {
-      await naming(this.path, () => appendWhole(file, lines));
+      await naming(this.path, async () => {
+        await appendWhole(file, lines);
+        // The events are acknowledged when this is done.
+        await file.datasync();
+      });
       return (await file.stat()).size;
     } catch (error) {
       this.#added = undefined;
