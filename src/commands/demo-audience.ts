@@ -1,5 +1,10 @@
+import { reasonOf } from '../lib/logger.ts';
 import type { MilterClient } from '../milter/client.ts';
 import { sendNewsletter } from './demo-newsletter.ts';
+import { CommandFailed, exitCode } from './exit-code.ts';
+
+/** How long the demo waits for each answer. */
+export const WITHIN_MS = 5_000;
 
 /** The User-Agent of a browser, and of a scanner that names itself. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
@@ -37,7 +42,24 @@ export async function playAudience(
   return { messages: NAMES.length, people, scanned };
 }
 
-/** Follows a link; its target is not loaded. */
-export function follow(link: string, userAgent = BROWSER): Promise<Response> {
-  return fetch(link, { redirect: 'manual', headers: { 'user-agent': userAgent } });
+/**
+ * Follows a link; its target is not loaded.
+ * @throws CommandFailed if the answer is not a redirect
+ */
+export async function follow(link: string, userAgent = BROWSER): Promise<Response> {
+  const expected = 'expected a redirect: the host of tracked links must lead to HTTP_Listener';
+  let response: Response;
+  try {
+    response = await fetch(link, {
+      redirect: 'manual',
+      headers: { 'user-agent': userAgent },
+      signal: AbortSignal.timeout(WITHIN_MS),
+    });
+  } catch (error) {
+    throw new CommandFailed(exitCode.unavailable, `GET ${link}: ${reasonOf(error)}: ${expected}`);
+  }
+  if (response.status !== 302) {
+    throw new CommandFailed(exitCode.unavailable, `GET ${link}: ${response.status}: ${expected}`);
+  }
+  return response;
 }

@@ -4,17 +4,18 @@ import type { Command } from 'commander';
 import { diffLines } from 'diff';
 import { pino } from 'pino';
 import type { Configuration } from '../config/configuration.ts';
-import { silent } from '../lib/logger.ts';
+import { codeOf } from '../lib/files.ts';
+import { reasonOf, silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import { printableJson } from '../lib/printable.ts';
 import { connectMilter, type MilterClient } from '../milter/client.ts';
-import { pageAddress } from '../service/listen.ts';
+import { describePlace, pageAddress } from '../service/listen.ts';
 import { startService } from '../service/service.ts';
 import type { EventReader } from '../store/events.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Previews } from '../store/store.ts';
 import { configured } from './configured.ts';
-import { follow, playAudience } from './demo-audience.ts';
+import { follow, playAudience, WITHIN_MS } from './demo-audience.ts';
 import { CAMPAIGN, newsletter, sendNewsletter } from './demo-newsletter.ts';
 import { examineStore } from './doctor-store.ts';
 import { CommandFailed, exitCode } from './exit-code.ts';
@@ -28,7 +29,7 @@ export function demoCommand(program: Command): void {
     .description('send a newsletter through the service, click a link, show the click event')
     .action(async () => {
       const config = configured(program);
-      const milter = await connect(config).catch(() => undefined);
+      const milter = await connect(config);
       if (milter !== undefined) {
         say('The service is running; this plays the MTA against it.');
         return whileAvailable(() => demo(config, milter));
@@ -37,7 +38,7 @@ export function demoCommand(program: Command): void {
       const service = await startService(config, { logger: pino({ level: 'warn' }) });
       try {
         const own = await connect(config);
-        await whileAvailable(() => demo(config, own));
+        if (own !== undefined) await whileAvailable(() => demo(config, own));
       } finally {
         await service.close();
       }
@@ -45,6 +46,14 @@ export function demoCommand(program: Command): void {
 }
 
 async function demo(config: Configuration, milter: MilterClient): Promise<void> {
+  try {
+    await play(config, milter);
+  } finally {
+    milter.destroy(); // the service would wait for the session to end
+  }
+}
+
+async function play(config: Configuration, milter: MilterClient): Promise<void> {
   await milter.open({
     macros: {
       connect: {
@@ -86,10 +95,10 @@ async function demo(config: Configuration, milter: MilterClient): Promise<void> 
 async function followOne(link: string, events: EventReader): Promise<void> {
   heading('2. A reader clicks a link');
   await events.next(1, 0); // from now on
-  const response = await follow(link);
+  const { status, statusText, headers } = await follow(link);
   say(`GET ${link}`);
-  say(`${response.status} ${response.statusText}`);
-  say(`Location: ${response.headers.get('location')}`);
+  say(`${status} ${statusText}`);
+  say(`Location: ${headers.get('location')}`);
 
   heading('3. The click event');
   await print(events, 10_000);
@@ -149,12 +158,26 @@ async function storeTrouble(config: Configuration): Promise<string | undefined> 
   return trouble && `the link store is not available. ${trouble.message}`;
 }
 
-function connect({ milter }: Configuration): Promise<MilterClient> {
+/**
+ * Connects to the milter.
+ * @returns undefined if nobody listens at its address
+ * @throws CommandFailed if something listens there that does not answer as a milter
+ */
+async function connect({ milter }: Configuration): Promise<MilterClient | undefined> {
   const [where] = milter.listen;
   if (where === undefined) {
     throw new CommandFailed(exitCode.configuration, 'no Milter_Listener is configured');
   }
-  return connectMilter(where);
+  try {
+    return await connectMilter(where, { timeout: WITHIN_MS });
+  } catch (error) {
+    if (['ECONNREFUSED', 'ENOENT'].includes(String(codeOf(error)))) return undefined;
+    if (codeOf(error) === 'EACCES') throw error;
+    throw new CommandFailed(
+      exitCode.unavailable,
+      `${describePlace(where)}: ${reasonOf(error)}: expected clickmilter's milter, or nobody: another program has this address, or the service hangs`,
+    );
+  }
 }
 
 function printDiff(before: Buffer, after: Buffer): void {

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../helpers/free-port.ts';
 import { runCli } from '../helpers/run-cli.ts';
 
@@ -11,14 +13,20 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function demo(scope: string, more = '') {
+/** @param places the port of the milter, and the host of tracked links, where they are not free ones */
+async function demo(
+  scope: string,
+  more = '',
+  places: { readonly milter?: number; readonly domain?: string } = {},
+) {
   const http = await freePort();
+  const { milter = await freePort(), domain = `localhost:${http}` } = places;
   const config = join(folder, 'clickmilter.conf');
   await writeFile(
     config,
-    `Milter_Listener { Listen "127.0.0.1:${await freePort()}" { } }
+    `Milter_Listener { Listen "127.0.0.1:${milter}" { } }
      HTTP_Listener { Listen "127.0.0.1:${http}" { } }
-     ESMTP_Listener { Listen "*:587" { tracking_domain = "localhost:${http}" ${scope} } }
+     ESMTP_Listener { Listen "*:587" { tracking_domain = "${domain}" ${scope} } }
      Control_Listener { enable = off }
      state_directory = "${folder}/var${http}"
      ${more}`,
@@ -97,3 +105,59 @@ test.each(['accept', 'seal'])(
     expect(code).toBe(69);
   },
 );
+
+test.each<readonly [string, string, (socket: Socket) => void]>([
+  ['never answers', 'no reply within 5000 ms', () => {}],
+  ['closes at once', 'the milter closed the connection', (socket) => socket.end()],
+  ['speaks SMTP', 'frame', (socket) => socket.write('220 mx1.example.com ESMTP\r\n')],
+])(
+  'another program at the address of the milter that %s ends the demo, with the address',
+  async (_, reason, serve) => {
+    const port = await otherProgram((socket) => {
+      socket.on('error', () => {}).resume();
+      serve(socket);
+    });
+    const { code, stdout, stderr } = await demo('click_tracking_enabled = on', '', {
+      milter: port,
+    });
+    expect({ code, stdout: stdout.toString() }).toEqual({ code: 69, stdout: '' });
+    expect(stderr).toMatch(
+      new RegExp(`^clickmilter: 127\\.0\\.0\\.1:${port}: .*${reason}.*: expected .*\n$`),
+    );
+  },
+);
+
+test.each<readonly [string, string, (socket: Socket) => void]>([
+  ['never answers', 'timeout', () => {}],
+  ['answers 200', '200', (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')],
+  ['closes at once', 'fetch failed: ', (socket) => socket.end()],
+])(
+  'a host of tracked links that %s ends the demo, with the link and without a stack trace',
+  async (_, reason, serve) => {
+    const port = await otherProgram((socket) => {
+      socket.on('error', () => {}).once('data', () => serve(socket));
+    });
+    const { code, stderr } = await demo('click_tracking_enabled = on', '', {
+      domain: `localhost:${port}`,
+    });
+    expect(stderr).toMatch(
+      new RegExp(
+        `^clickmilter: GET http://localhost:${port}/[\\w-]+: .*${reason}.*: expected a redirect.*\n$`,
+      ),
+    );
+    expect(code).toBe(69);
+  },
+);
+
+const others: Server[] = [];
+afterEach(() => {
+  for (const server of others.splice(0)) server.close();
+});
+
+/** A program that is not clickmilter: its port. */
+async function otherProgram(serve: (socket: Socket) => void): Promise<number> {
+  const server = createServer(serve).listen(0, '127.0.0.1');
+  others.push(server);
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
