@@ -281,7 +281,8 @@ describe.each(kinds)(
       console.log(
         `nobody listened for ${Math.round(longestGap)} ms; the program loads in ${loads.map(Math.round)} ms`,
       );
-      expect(longestGap).toBeLessThan(5 * Math.max(...loads));
+      // With workers it loads twice, and other programs may disturb that. A wait for sessions takes 30 s.
+      expect(longestGap).toBeLessThan(20 * Math.max(...loads));
 
       expect((await send(postfix.port(), MESSAGE)).code).toBe(250);
       for (const { state, finish } of sessions) {
