@@ -168,9 +168,9 @@ export function formTokenField(request: FastifyRequest, reply: FastifyReply): Ht
   return html`<input type="hidden" name="${FORM_TOKEN}" value="${session.formToken}">`;
 }
 
-/** Whether the browser speaks HTTPS, as the proxy before the page says. */
+/** Whether the browser sent a form by HTTPS: it says so itself, and not every proxy does. */
 export function isHttps({ headers }: FastifyRequest): boolean {
-  return headers['x-forwarded-proto'] === 'https';
+  return headers.origin?.startsWith('https:') === true;
 }
 
 /**

@@ -206,9 +206,14 @@ describe('with a login', () => {
     );
   });
 
-  test('behind HTTPS the cookie is for HTTPS', async () => {
+  test.each<Record<string, string>>([
+    { 'x-forwarded-proto': 'https' },
+    { 'x-forwarded-proto': 'https, http' },
+    { forwarded: 'for=192.0.2.1;proto=https' },
+    { 'x-real-ip': FAR },
+  ])('behind HTTPS, with a proxy that sends %j, the cookie is for HTTPS', async (headers) => {
     const web = await withLogin();
-    const opened = await logIn(web, TOKEN, { ...ORIGIN, 'x-forwarded-proto': 'https' });
+    const opened = await logIn(web, TOKEN, { origin: 'https://clicks.example.com', ...headers });
     expect(opened.headers['set-cookie']).toMatch(/; HttpOnly; SameSite=Strict; Secure$/);
   });
 });
