@@ -202,6 +202,28 @@ test('the page holds while it is paused, and loses nothing', async () => {
   });
 });
 
+/** Has a page believe that its tab is in the background, or in front again. */
+const setHidden = (page: Page, hidden: boolean) =>
+  page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'))`);
+
+test('tabs in the background leave the connections of the browser to the others', async () => {
+  await visit(browser, live, {}, async ({ page }) => {
+    await isConnected(page);
+    // More than the six connections that Chromium has to a host.
+    for (let tabs = 1; tabs < 8; tabs++) {
+      const before = page.context().pages().at(-1) ?? page;
+      await setHidden(before, true);
+      const next = await page.context().newPage();
+      await next.goto(live);
+      await isConnected(next);
+    }
+    await click('while it was in the background');
+    await setHidden(page, false);
+    await expect.poll(() => page.locator('tbody tr').first().textContent()).toContain('background');
+  });
+});
+
 test('the table is bounded', async () => {
   await visit(browser, live, {}, async ({ page }) => {
     await isConnected(page);

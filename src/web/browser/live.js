@@ -39,6 +39,8 @@ function start(live) {
   let seen = [];
   /** The clicks that are not told yet. */
   let untold = { people: 0, automatic: 0 };
+  /** @type {EventSource | undefined} */
+  let source;
 
   pause.hidden = false;
   pause.addEventListener('click', () => {
@@ -51,21 +53,38 @@ function start(live) {
   });
   setInterval(tell, TELL_EVERY_MS);
   setInterval(showRate, 1000);
-  connect();
+  document.addEventListener('visibilitychange', follow);
+  follow();
+
+  /** Connects while the page is seen: all tabs share the six connections of a browser to a host. */
+  function follow() {
+    if (!document.hidden) {
+      source ??= connect();
+    } else {
+      source?.close();
+      source = undefined;
+    }
+  }
 
   function connect() {
-    const source = new EventSource(live.dataset['events'] ?? '');
-    source.addEventListener('state', ({ data }) => {
+    const opened = new EventSource(live.dataset['events'] ?? '');
+    opened.addEventListener('state', ({ data }) => {
       const { is_away: isAway } = JSON.parse(data);
       say(
         isAway ? 'The store is away: clicks follow when it is back.' : 'Clicks show as they come.',
       );
     });
-    source.addEventListener('clicks', ({ data }) => take(JSON.parse(data)));
-    source.addEventListener('error', () => {
+    opened.addEventListener('clicks', ({ data }) => take(JSON.parse(data)));
+    opened.addEventListener('error', () => {
       say('Not connected: trying again.');
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, REFUSED_MS);
+      if (opened.readyState === EventSource.CLOSED) setTimeout(() => retry(opened), REFUSED_MS);
     });
+    return opened;
+  }
+
+  /** @param {EventSource} refused */
+  function retry(refused) {
+    if (source === refused) source = connect();
   }
 
   /** @param {Clicks} message */
