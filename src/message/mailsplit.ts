@@ -30,9 +30,9 @@ interface SplitterInside {
 
 const HEAD = 0x01;
 
-/** Whether a part is a multipart with a boundary. */
-export function hasBoundary({ _boundary }: MimeNode): boolean {
-  return Boolean(_boundary);
+/** The boundary of a multipart, which is ASCII. Empty where a part has none. */
+export function boundaryOf({ _boundary }: MimeNode): string {
+  return _boundary ? String(_boundary) : '';
 }
 
 /** A parameter of the Content-Type of a part. */

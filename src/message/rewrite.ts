@@ -49,8 +49,14 @@ export function rewriteParts(
     if (marks.length > 0) {
       edits.sort((a, b) => a.start - b.start);
     }
-    const { raw, refused } = part.splice(edits);
-    if (refused.size < edits.length) {
+    let applied = edits;
+    let { raw, refused } = part.splice(edits);
+    if (marks.length > 0 && holdsDelimiter(raw, part.found.boundaries)) {
+      // `--b [[data-msys-…]]` ends the part without its mark, so the marks of the part stay.
+      applied = edits.filter(({ bytes }) => bytes !== '');
+      ({ raw, refused } = part.splice(applied));
+    }
+    if (refused.size < applied.length) {
       keep(part.found.start);
       pieces.push(raw);
       copied = part.found.end;
@@ -89,6 +95,19 @@ export function htmlWith(
   }
   return undefined;
 }
+
+/** Whether a line is a delimiter of a multipart around the part (RFC 2046 §5.1.1). */
+function holdsDelimiter(raw: Buffer, boundaries: ReadonlySet<string>): boolean {
+  for (const [line] of raw.toString('latin1').matchAll(MAY_DELIMIT)) {
+    const text = line.slice('--'.length).trimEnd();
+    if (boundaries.has(text) || (text.endsWith('--') && boundaries.has(text.slice(0, -2)))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+const MAY_DELIMIT = /(?<=^|[\r\n])--[^\r\n]*/g;
 
 /** A link with either the edit that replaces it, or the reason why it stays. */
 interface Plan {

@@ -227,6 +227,9 @@ function removable(text: string, marks: readonly Range[]): readonly Range[] {
     return [];
   }
   let before = text[line - 2] === '\r' ? line - 2 : line - 1;
+  if (rest === undefined && (before === 0 || text[before - 1] === '\n')) {
+    return []; // joined to an empty line, the text would begin a line all the same
+  }
   if (rest !== undefined && !text.startsWith('-- ', before - 3)) {
     while (' \t'.includes(text[before - 1] ?? 'x')) {
       before--;

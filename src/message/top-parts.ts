@@ -1,7 +1,7 @@
 import { BodyChunks } from './body-chunks.ts';
 import { type HeaderField, isReport } from './header-fields.ts';
 import type { TopPart } from './link.ts';
-import { hasBoundary, LineSplitter, type MimeNode } from './mailsplit.ts';
+import { boundaryOf, LineSplitter, type MimeNode } from './mailsplit.ts';
 import type { ReadingLimits } from './reading-options.ts';
 import { ancestors, isAmbiguous, RelatedRoots, reasonOfContainer, shownAs } from './shown-parts.ts';
 import type { SkipReason } from './skip-reasons.ts';
@@ -16,6 +16,8 @@ export interface PartFound {
   readonly charset: string;
   /** Whether soft line breaks are to be deleted: format=flowed with DelSp=yes (RFC 3676). */
   readonly delSp: boolean;
+  /** The boundaries of the multiparts around the part, whose delimiters end it. */
+  readonly boundaries: ReadonlySet<string>;
   /** Why the part must not be changed. */
   readonly reason: SkipReason | undefined;
 }
@@ -49,7 +51,7 @@ export class TopParts {
       this.#line(line);
     }
     const root = this.#splitter.node;
-    if (!hasBoundary(root) && this.#open === undefined) {
+    if (boundaryOf(root) === '' && this.#open === undefined) {
       this.#giveUp('no-text-part');
     }
   }
@@ -178,6 +180,7 @@ export class TopParts {
       encoding: node.encoding || '',
       charset: node.charset || '',
       delSp: node.delSp,
+      boundaries: new Set(ancestors(node).map(boundaryOf)),
       reason,
     };
     this.found.push(found);

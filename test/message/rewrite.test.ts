@@ -133,3 +133,53 @@ describe('of the whole message only the bytes of tracked links differ', () => {
     );
   });
 });
+
+describe('marks stay where a line would become a delimiter without them', () => {
+  const MARK = '[[data-msys-linkname="x"]]';
+  const around = (type: string, content: string, encoding = '8bit') => ({
+    headers: [{ name: 'Content-Type', value: 'multipart/mixed; boundary=o' }],
+    body: `--o\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/${type}\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${content}\r\n--b--\r\n--o--\r\n`,
+  });
+  const rewritten = ({ headers, body }: ReturnType<typeof around>) => {
+    const open = openMessage(headers);
+    open.write(Buffer.from(body));
+    const { body: after } = open.end().rewrite(() => 'https://t.example/T');
+    return after && Buffer.concat(after).toString();
+  };
+  const link = 'https://a.example/';
+
+  test.each([
+    ['plain', `${link}\r\n--b ${MARK}\r\nx`],
+    ['plain', `${link}\r\n--b${MARK}\r\nx`],
+    ['plain', `${link}\r\n--${MARK}b\r\nx`],
+    ['plain', `${link}\r\n-${MARK}-b\r\nx`],
+    ['plain', `${link}\r\n--b--${MARK}${MARK}\t\r\nx`],
+    ['plain', `${link}\r\n--o${MARK}\r\nx`],
+    ['plain', `${link}\r\n--o-${MARK}-\r\nx`],
+    ['plain', `--b${MARK}\r\n${link}`],
+    ['plain', `${link}\n--b ${MARK}\nx`],
+    ['html', `<a href="${link}" x\r\n--b data-msys-linkname="n"\r\n>x</a>`],
+    ['html', `<a href="${link}" x\r\n--b-- data-msys-linkname=n\t\r\n>x</a>`],
+    ['html', `<a href="${link}" x\r\ndata-msys-linkname="x"--b\r\n>x</a>`],
+    ['plain', `${link} x=\r\n--b${MARK.replace('=', '=3D')}\r\nx`, 'quoted-printable'],
+  ])('text/%s: %j', (type, content, encoding = '8bit') => {
+    const message = around(type, content, encoding);
+    const tracked = content.replace(link, 'https://t.example/T');
+    expect(rewritten(message)).toBe(around(type, tracked, encoding).body);
+  });
+
+  test.each([
+    ['plain', `--bx ${MARK} ${link}`],
+    ['plain', `-- ${MARK}\r\n${link}`],
+    ['plain', `a--b${MARK}\r\n${link}`],
+    ['plain', `- ${MARK}${link}`],
+    ['plain', `--b ${MARK}x ${link}`],
+    ['html', `<a\r\n--x data-msys-linkname="n" href="${link}">`],
+  ])('and go from other lines: %s: %j', (type, content) => {
+    expect(rewritten(around(type, content))).not.toContain('data-msys');
+  });
+
+  test('nothing is replaced where they are all there is', () => {
+    expect(rewritten(around('plain', `--b${MARK}`))).toBeUndefined();
+  });
+});

@@ -273,6 +273,9 @@ describe('marks', () => {
     ['[[M]]> U', '[[M]]> U', { reason: undefined }],
     ['[[M]]--b U', '[[M]]--b U', { reason: undefined }],
     ['a\r\n[[M]]--b U', 'a--b U', { reason: undefined }],
+    ['\r\n[[M]]--b U', '\r\n[[M]]--b U', { reason: undefined }],
+    ['a\n\n[[M]]-- \nU', 'a\n\n[[M]]-- \nU', { reason: undefined }],
+    ['a\r\n\r\n[[M]]> U', 'a\r\n\r\n[[M]]> U', { reason: undefined }],
     ['a \r\n[[M]]>b U', 'a >b U', { reason: undefined }],
     ['-- \r\n[[M]]\r\nU', '-- \r\nU', { reason: undefined }],
   ])('at the start of a line: %j', (text, left, says) => {
