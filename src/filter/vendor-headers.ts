@@ -25,9 +25,9 @@ interface VendorHeader {
   readonly name: string;
   /**
    * Takes over one value, without folds and encoded words.
-   * @returns what a valid value is, if this is not one
+   * @returns what was ignored in it, as sentences that begin with the name of the header
    */
-  read(value: string, wishes: VendorWishes): string | undefined;
+  read(value: string, wishes: VendorWishes): readonly string[];
 }
 
 interface VendorHeaders {
@@ -103,12 +103,12 @@ export function readVendorHeaders(
       const value = decodedText(raw);
       if (value === '') continue;
       const before = asked(wishes);
-      const expected = read(value, wishes);
+      const ignored = read(value, wishes);
       const after = asked(wishes);
       for (const [at, wish] of ASKED.entries()) {
         if (after[at] !== before[at]) wishes.askedBy.set(wish, name);
       }
-      if (expected !== undefined) problems.add(`${name} ignored: it must be ${expected}`);
+      for (const rest of ignored) problems.add(`${name} ${rest}`);
     }
   }
   return {
@@ -132,9 +132,9 @@ function choice(name: string, words: Words): VendorHeader {
     name,
     read(value, wishes) {
       const word = value.toLowerCase();
-      if (!Object.hasOwn(words, word)) return Object.keys(words).join(', ');
+      if (!Object.hasOwn(words, word)) return [mustBe(Object.keys(words).join(', '))];
       Object.assign(wishes, words[word]);
-      return undefined;
+      return [];
     },
   };
 }
@@ -146,19 +146,19 @@ function tags(name: string, split: (value: string) => readonly string[]): Vendor
       for (const tag of split(value)) {
         if (tag.trim() !== '' && wishes.tags.length < MAX_WORDS) wishes.tags.push(tag.trim());
       }
-      return undefined;
+      return [];
     },
   };
 }
 
-function readCampaign(value: string, wishes: VendorWishes): string | undefined {
-  if (!isCampaignId(value)) return `at most ${MAX_CAMPAIGN_ID_LENGTH} bytes`;
+function readCampaign(value: string, wishes: VendorWishes): readonly string[] {
+  if (!isCampaignId(value)) return [mustBe(`at most ${MAX_CAMPAIGN_ID_LENGTH} bytes`)];
   wishes.campaignId = value;
-  return undefined;
+  return [];
 }
 
 /** A list of what is tracked: clicks that it does not name are not. */
-function readXMcTrack(value: string, wishes: VendorWishes): string | undefined {
+function readXMcTrack(value: string, wishes: VendorWishes): readonly string[] {
   const clicks: Words = {
     clicks: BOTH,
     clicks_all: BOTH,
@@ -171,42 +171,64 @@ function readXMcTrack(value: string, wishes: VendorWishes): string | undefined {
     if (Object.hasOwn(clicks, kind)) Object.assign(wishes, clicks[kind]);
     else if (kind !== '') wishes.notDone.push(`X-MC-Track ${kind}`);
   }
-  return undefined;
+  return [];
 }
 
 /**
  * JSON with the settings of filters, categories, and much that is not done. A value that cannot be
  * read may have said no.
  */
-function readXSmtpapi(value: string, wishes: VendorWishes): string | undefined {
+function readXSmtpapi(value: string, wishes: VendorWishes): readonly string[] {
   const fields = jsonObject(value);
   if (fields === undefined) {
     wishes.clickTracking = false;
-    return 'a JSON object; the message is not tracked';
+    return [mustBe('a JSON object; the message is not tracked')];
   }
-  const { category, filters, ...others } = fields;
-  const categories = Array.isArray(category) ? category : [category];
+  const ignored: string[] = [];
+  const objectIn = (parent: Fields, path: string): Fields => {
+    const member = parent[path.slice(path.lastIndexOf('.') + 1)] ?? {};
+    if (isRecord(member)) return member;
+    ignored.push(`${path} ${mustBe('a JSON object')}`);
+    return {};
+  };
+  const { category } = fields;
+  const categories = Array.isArray(category) ? category : [category ?? ''];
   for (const tag of categories.slice(0, MAX_WORDS)) {
-    if (typeof tag === 'string' && tag !== '') wishes.tags.push(tag);
+    if (typeof tag !== 'string') ignored.push(`category ${mustBe('strings')}`);
+    else if (tag !== '') wishes.tags.push(tag);
   }
-  const { clicktrack, ...otherFilters } = isRecord(filters) ? filters : {};
+  const filters = objectIn(fields, 'filters');
   wishes.notDone.push(
-    ...namesIn(others).map((name) => `X-SMTPAPI ${name}`),
-    ...namesIn(otherFilters).map((name) => `X-SMTPAPI filters.${name}`),
+    ...namesIn(fields, ['category', 'filters']).map((name) => `X-SMTPAPI ${name}`),
+    ...namesIn(filters, ['clicktrack']).map((name) => `X-SMTPAPI filters.${name}`),
   );
-  const settings = isRecord(clicktrack) ? clicktrack['settings'] : undefined;
-  if (!isRecord(settings)) return undefined;
-  const [enable, text] = [settings['enable'], settings['enable_text']].map(booleanOf);
+  const clicktrack = objectIn(filters, 'filters.clicktrack');
+  const settings = objectIn(clicktrack, 'filters.clicktrack.settings');
+  const [enable, text] = ['enable', 'enable_text'].map((name) => {
+    const value = settings[name] ?? undefined;
+    const setting = booleanOf(value);
+    if (setting === undefined && value !== undefined) {
+      ignored.push(`filters.clicktrack.settings.${name} ${mustBe('1 or 0')}`);
+    }
+    return setting;
+  });
   if (enable !== undefined) wishes.clickTracking = enable;
   if (text !== undefined) wishes.clickTrackingParts = text ? 'both' : 'html';
-  return undefined;
+  return ignored;
 }
 
-function namesIn(fields: object): readonly string[] {
-  return Object.keys(fields).slice(0, MAX_WORDS);
+type Fields = Readonly<Record<string, unknown>>;
+
+function mustBe(right: string): string {
+  return `ignored: it must be ${right}`;
 }
 
-function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
+function namesIn(fields: Fields, done: readonly string[]): readonly string[] {
+  const names = Object.keys(fields).filter((name) => !done.includes(name));
+  return names.slice(0, MAX_WORDS);
+}
+
+function jsonObject(text: string): Fields | undefined {
   const value = parseJson(text);
   return isRecord(value) ? value : undefined;
 }

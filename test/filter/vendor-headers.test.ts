@@ -52,18 +52,47 @@ test.each<[string, string, object]>([
   ['X-SMTPAPI', settings('{"enable":"0"}'), off],
   ['X-SMTPAPI', settings('{"enable":true,"enable_text":false}'), html],
   ['X-SMTPAPI', settings('{"enable":1,\r\n "enable_text":true}'), both],
-  ['X-SMTPAPI', settings('{"enable":[]}'), {}],
+  ['X-SMTPAPI', settings('{"enable":null}'), {}],
+  ['X-SMTPAPI', '{"filters":null,"category":null}', {}],
   [
     'X-SMTPAPI',
     '{"filters":{"clicktrack":7,"opentrack":{}}}',
-    { notDone: ['X-SMTPAPI filters.opentrack'] },
+    {
+      notDone: ['X-SMTPAPI filters.opentrack'],
+      problems: ['X-SMTPAPI filters.clicktrack ignored: it must be a JSON object'],
+    },
   ],
   [
     'X-SMTPAPI',
     '{"category":"a","unique_args":{"id":1}}',
     { tags: ['a'], notDone: ['X-SMTPAPI unique_args'] },
   ],
-  ['X-SMTPAPI', '{"category":["a","",1,"b"]}', { tags: ['a', 'b'] }],
+  ...[
+    ['{"filters":"off"}', 'filters ignored: it must be a JSON object'],
+    ['{"filters":[]}', 'filters ignored: it must be a JSON object'],
+    [settings('"off"'), 'filters.clicktrack.settings ignored: it must be a JSON object'],
+    [settings('{"enable":[]}'), 'filters.clicktrack.settings.enable ignored: it must be 1 or 0'],
+    [settings('{"enable":"off"}'), 'filters.clicktrack.settings.enable ignored: it must be 1 or 0'],
+    [
+      settings('{"enable_text":2}'),
+      'filters.clicktrack.settings.enable_text ignored: it must be 1 or 0',
+    ],
+    ['{"category":7}', 'category ignored: it must be strings'],
+  ].map(([value = '', problem]): [string, string, object] => [
+    'X-SMTPAPI',
+    value,
+    { problems: [`X-SMTPAPI ${problem}`] },
+  ]),
+  [
+    'X-SMTPAPI',
+    settings('{"enable":0,"enable_text":"x"}'),
+    { ...off, problems: [expect.stringContaining('enable_text ignored')] },
+  ],
+  [
+    'X-SMTPAPI',
+    '{"category":["a","",1,2,"b"]}',
+    { tags: ['a', 'b'], problems: ['X-SMTPAPI category ignored: it must be strings'] },
+  ],
   [
     'X-SMTPAPI',
     '{"to":[',
