@@ -44,6 +44,7 @@ const UNESCAPED = [
   '#[a-z_][\\w-]{0,40}#', // #x#: Flexmail
   // $X$ @X@: Dotdigital. Not @user@host of the fediverse, and not part of a word.
   '(?<!\\w)([$@])[a-z_]\\w{1,60}\\1(?!\\w)',
+  '=-[a-z_]\\w{0,60}-(?=[&#]|$)', // ?a=-x-: SendGrid
 ];
 
 const PLACEHOLDER = new RegExp(ANYWHERE.join('|'), 'i');
@@ -51,7 +52,7 @@ const UNESCAPED_PLACEHOLDER = new RegExp(UNESCAPED.join('|'), 'i');
 
 /** A character or sequence that every placeholder has. */
 const SUSPICIOUS =
-  /[{[<|]|%(?![\da-f]{2})|%(?:2[35a]|3c|5b|7[bc])|##|#[\w-]+[:#]|~\w+\.|[$@]\w+[$@]/i;
+  /[{[<|]|%(?![\da-f]{2})|%(?:2[35a]|3c|5b|7[bc])|##|#[\w-]+[:#]|~\w+\.|[$@]\w+[$@]|=-\w/i;
 const ESCAPED_SIGN = /%(?:2[0-9a-f]|3[a-f]|40|5[b-f]|60|7[b-e])/gi;
 
 /** Whether a link has an unresolved placeholder. */

@@ -24,8 +24,8 @@ const ORIGIN = /^https?:\/\/[a-z\d.-]+\.[a-z]{2,}/.source;
 const PLAIN = new RegExp(`${ORIGIN}(?:[/?#][!-~]*)?$`);
 const PLAIN_IN_HTML = new RegExp(`${ORIGIN}(?:[/?#][!-%'-~]*(?:&amp;[!-%'-~]*)*)?$`);
 /**
- * Nearly all plain links have none of `#$%&<@[{|~`, one of which every placeholder has, and no
- * letter j, which every mark in a query has.
+ * Nearly all plain links have none of `#$%&<@[{|~`, one of which every placeholder but `=-x-` has,
+ * and no letter j, which every mark in a query has.
  */
 const NO_SIGN = '!"\'-;=>?A-IK-Z\\\\-`a-ik-z}';
 const WITHOUT_SIGNS = new RegExp(`${ORIGIN}(?:[/?][&${NO_SIGN}]*)?$`);
@@ -36,7 +36,7 @@ export function plainLink(link: string): PlainLink | undefined {
   if (link.length > MAX_TARGET) {
     return undefined;
   }
-  const hasSigns = !WITHOUT_SIGNS.test(link);
+  const hasSigns = !WITHOUT_SIGNS.test(link) || link.includes('=-');
   return hasSigns && !PLAIN.test(link) ? undefined : withHost(link, link, hasSigns);
 }
 
@@ -46,7 +46,7 @@ export function plainLinkInHtml(value: string): PlainLink | undefined {
     return undefined;
   }
   // Patterns are tested here, since this value is one piece of memory, unlike the decoded one.
-  const hasSigns = !WITHOUT_SIGNS_IN_HTML.test(value);
+  const hasSigns = !WITHOUT_SIGNS_IN_HTML.test(value) || value.includes('=-');
   return hasSigns && !PLAIN_IN_HTML.test(value)
     ? undefined
     : withHost(value, withoutAmp(value), hasSigns);

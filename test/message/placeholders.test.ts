@@ -85,6 +85,14 @@ describe.each(PLACEHOLDERS)('%s', (placeholder) => {
   });
 });
 
+test.each(['?u=-name-', '?a=b&u=-first_name-&c=d', '?u=-x-#y', '#u=-x-'])(
+  '%s: a value between hyphens',
+  (rest) => {
+    expect(holdsPlaceholder(`https://o.example/${rest}`)).toBe(true);
+    expect(reasonOf('text/html', inHtml(`https://o.example/${rest}`))).toBe('placeholder');
+  },
+);
+
 /** With all signs escaped, as some editors do. */
 const escaped = (text: string) =>
   text.replace(
@@ -113,6 +121,8 @@ test.each([
   'https://o.example/?q=caf%C3%A9%20ol%C3%A9',
   'https://o.example/a-b-c/-d-/e_f__g__/~user/~',
   'https://o.example/@user@social.example/112233',
+  'https://o.example/?a=-1-&b=-c&d=e-&f=-g-h&i=-&j=--&k=-l-/m',
+  'https://o.example/?a=x-b-&c-=d-',
   'https://o.example/?$filter=a%20eq%20b&$top=5&$skip=10',
   'https://o.example/?$filter=a&$b=c$d$e',
   'https://o.example/?$a$&b=@x&c=@d@e',
