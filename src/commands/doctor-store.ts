@@ -3,11 +3,9 @@ import { reasonOf, silent } from '../lib/logger.ts';
 import { noMetrics } from '../lib/metrics.ts';
 import type { SealKeys } from '../link/seal-keys.ts';
 import { openStore } from '../store/open-store.ts';
+import { NOBODY } from '../store/opt-outs.ts';
 import { type Finding, Findings } from './doctor-finding.ts';
 import { KeptErrors } from './with-store.ts';
-
-/** An address that nobody has. */
-const NOBODY = 'doctor@clickmilter.invalid';
 
 /**
  * Examines the store: whether it answers, and whether links are safe in it.

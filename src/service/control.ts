@@ -3,6 +3,7 @@ import { readSettings, type Settings } from '../config/settings.ts';
 import { inBackground } from '../lib/background.ts';
 import { hostName } from '../lib/host-name.ts';
 import { reasonOf } from '../lib/logger.ts';
+import { NOBODY } from '../store/opt-outs.ts';
 import type { Context } from './context.ts';
 import { listening, type Place, type Role } from './listen.ts';
 import { exposition, type MetricsSnapshot } from './metrics.ts';
@@ -28,13 +29,22 @@ export async function serveControl(
   workers?: OtherProcesses,
 ): Promise<void> {
   const ready = async () => {
-    // Links that are stored are found, although no new ones can be stored.
-    const stores = roles.includes('milter');
-    const store = links.store.health().then(
-      ({ failures }) => (stores ? failures : []),
-      (error: Error) => [error.message],
-    );
-    return [...(workers?.serving() === 0 ? ['no worker serves'] : []), ...(await store)];
+    // Links that are stored are found, although no new ones can be stored, or no mail be tracked.
+    const tracks = roles.includes('milter');
+    const { store } = links;
+    const missing = await Promise.all([
+      store.health().then(
+        ({ failures }) => (tracks ? failures : []),
+        (error: Error) => [error.message],
+      ),
+      tracks
+        ? store.optOuts.hasAny([NOBODY]).then(
+            () => [],
+            (error: Error) => [error.message],
+          )
+        : [],
+    ]);
+    return [...(workers?.serving() === 0 ? ['no worker serves'] : []), ...new Set(missing.flat())];
   };
   metrics.gauge('ready', async () => ((await missing({ ready })).length === 0 ? 1 : 0));
   for (const place of listens) {
@@ -59,7 +69,7 @@ export async function serveControl(
 
 export interface ControlOptions {
   /**
-   * Whether work could be done right now: the store answers, the listeners are open. Settles with
+   * Whether work could be done right now: the store answers, opt-outs are known. Settles with
    * one line for each thing that is missing; a rejection counts as not ready.
    */
   readonly ready: () => Promise<readonly string[]>;

@@ -6,6 +6,9 @@ import type { EditableOptOuts } from './store.ts';
 /** Stands for a recipient in a list of opt-outs: 22 characters of base64url. */
 export const OPT_OUT_DIGEST = /^[\w-]{22}$/;
 
+/** An address that nobody has, to find out whether opt-outs can be known. */
+export const NOBODY = 'nobody@clickmilter.invalid';
+
 /** Bytes of SHA-256 that are kept: no two recipients have them in common. */
 const DIGEST_BYTES = 16;
 

@@ -14,6 +14,7 @@ import type { Links } from '../../src/service/links.ts';
 import type { Role } from '../../src/service/listen.ts';
 import { ProcessMetrics } from '../../src/service/metrics.ts';
 import { Releasers } from '../../src/service/releasers.ts';
+import type { OptOuts } from '../../src/store/store.ts';
 import { freePort } from '../helpers/free-port.ts';
 
 const away = () => Promise.reject(new Error('Redis is away'));
@@ -36,12 +37,32 @@ test.each<
   ['a store that refuses writes', undefined, refuses, 'it refuses writes\n', 'milter'],
   ['the same where links are only found', undefined, refuses, 'ready\n', 'redirect'],
 ])('/readyz with %s', async (_name, others, health, expected, role = 'milter') => {
+  await expectReadyz({ health }, expected, role, others);
+});
+
+test('/readyz of the milter, not of the redirect endpoint, with opt-outs that are not known', async () => {
+  const optOuts = { hasAny: () => Promise.reject(new Error('opt-outs: EACCES')) };
+  await expectReadyz({ optOuts }, 'opt-outs: EACCES\n', 'milter');
+  await expectReadyz({ optOuts }, 'ready\n', 'redirect');
+});
+
+test('/readyz says once what is missing for links and for opt-outs', async () => {
+  await expectReadyz({ health: away, optOuts: { hasAny: away } }, 'Redis is away\n', 'milter');
+});
+
+async function expectReadyz(
+  {
+    health = async () => ({ failures: [] }),
+    optOuts = { hasAny: async () => false },
+  }: { health?: (() => Promise<unknown>) | undefined; optOuts?: OptOuts },
+  expected: string,
+  role: Role,
+  others?: OtherProcesses,
+): Promise<void> {
   const port = await freePort();
   const releasers = new Releasers();
   onTestFinished(() => releasers.release(1000));
-  const links = {
-    store: { health: health ?? (async () => ({ failures: [] })) },
-  } as unknown as Links;
+  const links = { store: { health, optOuts } } as unknown as Links;
   const context = {
     links,
     metrics: new ProcessMetrics('main', '1'),
@@ -51,7 +72,7 @@ test.each<
   const response = await fetch(`http://127.0.0.1:${port}/readyz`);
   expect(await response.text()).toBe(expected);
   expect(response.status).toBe(expected === 'ready\n' ? 200 : 503);
-});
+}
 
 const IN_USE = {
   pid: 1,
