@@ -29,6 +29,8 @@ interface Explained {
   readonly decision: Decision;
   /** Why an X-MSYS-API header is ignored; absent if it is honoured. */
   readonly ignored?: string;
+  /** Why the headers that `accept_headers` names are ignored; absent if they are honoured. */
+  readonly ignoredVendors?: string;
   /** Only with `--message`. */
   readonly report?: MessageReport;
 }
@@ -52,7 +54,12 @@ export function explainCommand(program: Command): void {
     const explained: Explained = {
       facts: transaction.facts,
       decision: transaction.decision,
-      ...(!transaction.believesXMsysApi && { ignored: whyIgnored(config, transaction.decision) }),
+      ...(!transaction.honoured.believesXMsysApi && {
+        ignored: whyIgnored(config, transaction.decision),
+      }),
+      ...(transaction.honoured.vendors.length === 0 && {
+        ignoredVendors: whyVendorsAreIgnored(transaction.decision),
+      }),
       ...(tried && { report: tried.report }),
     };
     const text = options.json
@@ -71,16 +78,25 @@ async function read(file: string): Promise<Buffer> {
   }
 }
 
-function whyIgnored({ smtpapi }: Configuration, { options }: Decision): string {
-  if (!smtpapi) return 'there is no smtpapi stanza';
+function whyIgnored({ smtpapi }: Configuration, decision: Decision): string {
+  return smtpapi ? whyNotBelieved(decision) : 'there is no smtpapi stanza';
+}
+
+function whyVendorsAreIgnored(decision: Decision): string {
+  return acceptsVendors(decision) ? whyNotBelieved(decision) : 'accept_headers is empty';
+}
+
+function acceptsVendors({ options }: Decision): boolean {
+  return options.acceptHeaders.length > 0;
+}
+
+function whyNotBelieved({ options }: Decision): string {
   const login = options.acceptXMsysApi === 'authenticated' ? ', and the MTA reports no login' : '';
   return `accept_x_msys_api = ${options.acceptXMsysApi}${login}`;
 }
 
-function asText(
-  { facts, decision, ignored, report }: Explained,
-  { scopes }: Configuration,
-): string[] {
+function asText(explained: Explained, { scopes }: Configuration): string[] {
+  const { facts, decision, ignored, ignoredVendors, report } = explained;
   const { listener, listen, peer, pathway = '' } = facts;
   const noSuch = pathway !== '' && !scopes.hasPathway(pathway) ? ', which is not configured' : '';
   const known: Row[] = [
@@ -88,7 +104,8 @@ function asText(
     ['listen', listen || 'not known'],
     ['peer', peer || 'not known'],
     ['pathway', `${pathway || 'not known'}${noSuch}`],
-    ['X-MSYS-API', ignored === undefined ? 'honoured' : `ignored: ${ignored}`],
+    ['X-MSYS-API', honouredOrWhyNot(ignored)],
+    ...(acceptsVendors(decision) ? [['accept_headers', honouredOrWhyNot(ignoredVendors)]] : []),
   ];
   const chain = decision.match.chain();
   const options = [...decision.reasons()].map(
@@ -106,16 +123,21 @@ function asText(
         ])
       : []),
     ...(report?.links.length ? section('Links', linkLines(report)) : []),
-    verdict(decision, ignored, report),
+    verdict(explained),
   ];
 }
 
+function honouredOrWhyNot(ignored: string | undefined): string {
+  return ignored === undefined ? 'honoured' : `ignored: ${ignored}`;
+}
+
 /** The answer in one sentence. */
-function verdict(
-  { options, refusedDomain }: Decision,
-  ignored: string | undefined,
-  report: MessageReport | undefined,
-): string {
+function verdict({
+  decision: { options, refusedDomain },
+  ignored,
+  ignoredVendors,
+  report,
+}: Explained): string {
   if (report) {
     const tracked = report.links.filter((link) => link.tracked).length;
     const reason = report.reason === undefined ? '' : `: ${explainReason(report.reason)}`;
@@ -129,7 +151,11 @@ function verdict(
       : `Such mail is not tracked: tracking_domains_allowed does not have ${refusedDomain}.`;
   }
   const mail = options.clickTrackingEnabled ? 'Such mail is tracked' : 'Such mail is not tracked';
-  return `${mail}${ignored === undefined ? ', unless its X-MSYS-API header says otherwise' : ''}.`;
+  const decisive = [
+    ...(ignored === undefined ? ['its X-MSYS-API header'] : []),
+    ...(ignoredVendors === undefined ? ['one of accept_headers'] : []),
+  ].join(' or ');
+  return `${mail}${decisive === '' ? '' : `, unless ${decisive} says otherwise`}.`;
 }
 
 function linkLines({ links }: MessageReport): string[] {
@@ -166,7 +192,7 @@ function table(rows: readonly Row[]): string[] {
   );
 }
 
-function asJson({ facts, decision, ignored, report }: Explained): object {
+function asJson({ facts, decision, ignored, ignoredVendors, report }: Explained): object {
   const options = [...decision.reasons()].map(([name, { value, from }]) => [
     name,
     { value: jsonValue(value), from },
@@ -176,7 +202,8 @@ function asJson({ facts, decision, ignored, report }: Explained): object {
     pathway: decision.match.pathway,
     scopes: decision.match.chain(),
     options: Object.fromEntries(options),
-    xMsysApi: ignored === undefined ? { read: true } : { read: false, reason: ignored },
+    xMsysApi: isRead(ignored),
+    acceptHeaders: isRead(ignoredVendors),
     refusedDomain: decision.refusedDomain,
     problems: decision.problems,
     notDone: [...decision.notDone, ...decision.notDoneHeaders],
@@ -189,4 +216,8 @@ function asJson({ facts, decision, ignored, report }: Explained): object {
       },
     }),
   };
+}
+
+function isRead(ignored: string | undefined): object {
+  return ignored === undefined ? { read: true } : { read: false, reason: ignored };
 }

@@ -15,7 +15,8 @@ const MAX_REMOVED = 2000;
 export class SenderHeaders {
   /** Whether X-MSYS-API is honoured. */
   readonly believesXMsysApi: boolean;
-  readonly #vendors: readonly Vendor[];
+  /** The other vendors whose headers are honoured. */
+  readonly vendors: readonly Vendor[];
   /** Beginnings of names that are examined further, in lower case. */
   readonly #prefixes: readonly string[];
   readonly #names: ReadonlySet<string>;
@@ -26,8 +27,8 @@ export class SenderHeaders {
 
   constructor(believesXMsysApi: boolean, vendors: readonly Vendor[]) {
     this.believesXMsysApi = believesXMsysApi;
-    this.#vendors = [...new Set(vendors)];
-    const known = this.#vendors.map((vendor) => VENDOR_HEADERS[vendor]);
+    this.vendors = [...new Set(vendors)];
+    const known = this.vendors.map((vendor) => VENDOR_HEADERS[vendor]);
     this.#prefixes = known.flatMap(({ others }) => others);
     this.#names = new Set([
       ...(believesXMsysApi ? [SMTPAPI] : []),
@@ -72,9 +73,9 @@ export class SenderHeaders {
     const parsed = parseSmtpapi(this.#values.get(SMTPAPI) ?? [], limits);
     if ('reject' in parsed) return parsed;
     const { header } = parsed;
-    if (this.#vendors.length === 0) return { wishes: header };
+    if (this.vendors.length === 0) return { wishes: header };
     const { tags, problems, notDone, askedBy, ...vendors } = readVendorHeaders(
-      this.#vendors,
+      this.vendors,
       this.#values,
       this.#others,
     );

@@ -110,9 +110,9 @@ export class Transaction {
     return this.#decision;
   }
 
-  /** Whether an X-MSYS-API header is honoured, and therefore removed. */
-  get believesXMsysApi(): boolean {
-    return this.#senderHeaders.believesXMsysApi;
+  /** The headers of its sender that are honoured, and therefore removed. */
+  get honoured(): Pick<SenderHeaders, 'believesXMsysApi' | 'vendors'> {
+    return this.#senderHeaders;
   }
 
   #decide(match: Match, header?: SenderWishes): Decision {

@@ -62,6 +62,51 @@ test('fields of X-MSYS-API that are not done are named', async () => {
   expect(notDone.join(', ')).toBe(names);
 });
 
+test.each([
+  [
+    'a sender without a login',
+    [],
+    '',
+    'accept_x_msys_api = authenticated, and the MTA reports no login',
+  ],
+  [
+    'nobody',
+    ['--macro', '{auth_authen}=me'],
+    'accept_x_msys_api = none',
+    'accept_x_msys_api = none',
+  ],
+])(
+  'headers of other vendors are ignored for %s, with the reason',
+  async (_, login, accept, reason) => {
+    const other = join(folder, 'ignored-vendors.conf');
+    writeFileSync(other, `ESMTP_Listener { accept_headers = ( postmark ) ${accept} }`);
+    const args = ['-c', other, 'explain', ...login];
+    const { stdout } = await runCommand(explainCommand, args);
+    expect(stdout).toContain(`\n  accept_headers  ignored: ${reason}\n`);
+    expect(stdout).toMatch(/^Such mail is not tracked\.$/m);
+    const json = JSON.parse((await runCommand(explainCommand, [...args, '--json'])).stdout);
+    expect(json.acceptHeaders).toEqual({ read: false, reason });
+  },
+);
+
+test.each([
+  ['accept_headers = ( postmark )', '', 'one of accept_headers'],
+  ['', 'smtpapi { }', 'its X-MSYS-API header'],
+  [
+    'accept_headers = ( postmark )',
+    'smtpapi { }',
+    'its X-MSYS-API header or one of accept_headers',
+  ],
+])(
+  'mail is not tracked unless a header that is honoured says otherwise: %s %s',
+  async (scope, more, header) => {
+    const other = join(folder, 'honoured.conf');
+    writeFileSync(other, `ESMTP_Listener { ${scope} } ${more}`);
+    const { stdout } = await runCommand(explainCommand, ['-c', other, 'explain', ...shop]);
+    expect(stdout).toContain(`\nSuch mail is not tracked, unless ${header} says otherwise.\n`);
+  },
+);
+
 test('headers of other vendors decide, and are named where they are not done', async () => {
   const other = join(folder, 'vendors.conf');
   writeFileSync(other, 'ESMTP_Listener { accept_headers = ( postmark ) }');
