@@ -57,7 +57,7 @@ export function choiceType<const T extends string>(...values: readonly T[]): Opt
   return { ...scalarType(expects, (text) => parseChoice(values, text)), choices: values };
 }
 
-/** One value, or an array of them. */
+/** One value, or a list of them. */
 export function listType<T extends string>(item: OptionType<T>): OptionType<readonly T[]> {
   return {
     expects: `a list of: ${item.expects}`,
@@ -109,5 +109,5 @@ export function usedAs<T extends OptionValue, U>(
 /** The end of a message about an invalid value. */
 export function notGiven(node: ValueNode): string {
   if (node.kind === 'scalar') return `, not "${node.text}"`;
-  return node.kind === 'array' ? ', not an array' : ', not a map';
+  return node.kind === 'array' ? ', not a list' : ', not a map';
 }

@@ -158,13 +158,13 @@ class Parser {
         inner -= 1;
       } else if (token.kind === '(') {
         inner += 1;
-        this.#unexpected(token, 'an array holds values only: ( "a" "b" )');
+        this.#unexpected(token, 'a list holds values only: ( "a" "b" )');
       } else if (token.kind !== 'word' && token.kind !== 'string') {
-        this.#unexpected(token, 'an array holds values only: ( "a" "b" )');
+        this.#unexpected(token, 'a list holds values only: ( "a" "b" )');
       } else if (token.kind === 'word' && token.text.includes(',')) {
         this.#problems.error(
           token.origin,
-          'the values of an array are separated by white space, not by commas; quote a value that contains one',
+          'the values of a list are separated by white space, not by commas; quote a value that contains one',
         );
       } else {
         items.push(scalar(token));

@@ -61,7 +61,9 @@ export function nearest(name: string, candidates: readonly string[]): string {
   const wanted = name.toLowerCase();
   const lower = candidates.map((candidate) => candidate.toLowerCase());
   const alike = closest(wanted, lower);
-  const isNear = distance(wanted, alike) <= Math.max(2, Math.floor(wanted.length / 3));
+  // Of three letters one may differ, of four and more two, of nine and more a third.
+  const most = Math.min(Math.max(2, Math.floor(wanted.length / 3)), Math.floor(wanted.length / 2));
+  const isNear = distance(wanted, alike) <= most;
   const longer =
     wanted.length < SHORTEST_PREFIX ? [] : lower.filter((name) => name.startsWith(wanted));
   const best = isNear ? alike : longer[0];

@@ -1,7 +1,7 @@
 import type { OptionValue } from '../scope/option-value.ts';
 import type { Definition } from './option.ts';
 
-/** Text that needs no quotes. (A comma needs them in an array.) */
+/** Text that needs no quotes. (A comma needs them in a list.) */
 const plain = /^[^\s#/"'={}[\](),]+$/;
 
 /** Writes a value in the grammar of the configuration. */
