@@ -54,6 +54,13 @@ export function reportCommand(program: Command): void {
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
     .addHelpText('after', NOTES)
     .action(async ({ all = false, json, csv, ...query }: ReportOptions) => {
+      const { since, until } = query;
+      if (since !== undefined && until !== undefined && since > until) {
+        throw new CommandFailed(
+          exitCode.usage,
+          `report: --since ${since}: expected a day up to ${until} (--until)`,
+        );
+      }
       await withStore(program, stderrLogger, async ({ counters }) => {
         const report = await reportOf(counters, query);
         if (json) process.stdout.write(asJson(query, report));

@@ -230,6 +230,12 @@ describe('clickmilter report', () => {
     },
   );
 
+  test('--since after --until is refused', async () => {
+    await expect(
+      clickmilter('report', '--since', '2026-11-30', '--until', '2026-11-01'),
+    ).rejects.toThrow('report: --since 2026-11-30: expected a day up to 2026-11-01 (--until)');
+  });
+
   test('--since 1d is today', async () => {
     const counters = new FileCounters({ folder: events });
     const today = new Date().toISOString().slice(0, 10);
