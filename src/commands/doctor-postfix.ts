@@ -46,7 +46,7 @@ export async function examinePostfix(
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     if (missing) findings.ok('Postfix is not installed here');
-    else findings.error(`postconf: ${reasonOf(error)}`);
+    else findings.error(postconfFailed(error, folder));
     return findings.list;
   }
   const settings = await readSettings(postconf);
@@ -234,6 +234,13 @@ async function tryMilters(
   await Promise.all(tried);
 }
 
+/** What postconf(1) said on its last line. */
+function postconfFailed(error: unknown, folder: string | undefined): string {
+  const said = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1);
+  const expected = folder === undefined ? '' : '; --postfix takes the folder of main.cf';
+  return `${said || `postconf: ${reasonOf(error)}`}${expected}`;
+}
+
 function examineLocalMail(findings: Findings, settings: Settings, ours: Places): void {
   const milters = parseMilters(settings['non_smtpd_milters'] ?? '');
   const asked = milters.some(({ place }) => ours.open.has(place) || ours.chrooted.has(place));
@@ -281,7 +288,7 @@ async function examineSockets(findings: Findings, config: Configuration): Promis
       const may = uid === postfix ? 0o200 : groups.includes(gid) ? 0o020 : 0o002;
       if ((mode & may) === 0) {
         findings.error(
-          `the user postfix may not write to ${address.path} (mode ${(mode & 0o777).toString(8)}): File_Mode = 0660 and File_Group = postfix, or SocketGroup=postfix where systemd opens it`,
+          `the user postfix may not write to ${address.path} (mode ${(mode & 0o777).toString(8)}): file_mode = 0660 and file_group = postfix, or SocketGroup=postfix where systemd opens it`,
         );
       }
     } catch (error) {

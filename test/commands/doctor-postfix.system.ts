@@ -295,6 +295,13 @@ describe('Postfix, by its own postconf', () => {
     });
   });
 
+  test('a folder without main.cf', async () => {
+    const config = configurationOf('');
+    expect(complaints(await examinePostfix(config, join(folder, 'none')))).toEqual([
+      `error: postconf: fatal: open ${folder}/none/main.cf: No such file or directory; --postfix takes the folder of main.cf`,
+    ]);
+  });
+
   test('a chroot and a socket in the queue folder, which Postfix may write to or not', async () => {
     const inside = join(queue, 'clickmilter/milter.sock');
     const main = 'smtpd_milters = unix:/clickmilter/milter.sock\n';
@@ -302,7 +309,7 @@ describe('Postfix, by its own postconf', () => {
     writeFileSync(inside, ''); // its mode is all that counts here
     chmodSync(inside, 0o660);
     expect(complaints(await examine(main, CHROOTED, inside))).toEqual([
-      `error: the user postfix may not write to ${inside} (mode 660): File_Mode = 0660 and File_Group = postfix, or SocketGroup=postfix where systemd opens it`,
+      `error: the user postfix may not write to ${inside} (mode 660): file_mode = 0660 and file_group = postfix, or SocketGroup=postfix where systemd opens it`,
     ]);
     chmodSync(inside, 0o666);
     expect(complaints(await examine(main, CHROOTED, inside))).toEqual([]);
