@@ -1,5 +1,6 @@
 import type { Argument, Command } from 'commander';
 import { exitCode } from '../src/commands/exit-code.ts';
+import { globalOptions } from '../src/config/service-options.ts';
 import { entry, example, heading, paragraph, roff, section, subsection } from './roff.ts';
 
 const EXIT_STATUS: Readonly<Record<keyof typeof exitCode, string>> = {
@@ -18,7 +19,7 @@ const SIGNALS = [
   ],
   [
     'SIGHUP',
-    'Read the configuration, the keys and the certificate again, and open the log file again.',
+    'Read the configuration and the files that it names again, and open the log file again.',
   ],
 ] as const;
 
@@ -29,7 +30,7 @@ const ENVIRONMENT = [
   ],
   [
     'LISTEN_FDS, LISTEN_FDNAMES',
-    'Set by systemd; sockets named milter, redirect and control replace those of the configuration.',
+    'Set by systemd; sockets named milter, redirect, web and control replace those of the configuration.',
   ],
 ] as const;
 
@@ -83,7 +84,7 @@ function programPage(program: Command, version: string, date: string): string {
     section(
       'FILES',
       entry('/etc/clickmilter/clickmilter.conf', 'The configuration.'),
-      entry('/var/lib/clickmilter', 'Keys of sealed links, the journal of clicks, the block list.'),
+      entry('/var/lib/clickmilter', globalOptions.state_directory.help),
     ),
     section(
       'EXAMPLES',
