@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Builds the program that the tests start. */
+const BUILD = 'test/helpers/built-program.ts';
+
 // Four projects: `unit` runs anywhere in seconds; `slow` runs anywhere, too, but takes hostile inputs, starts processes or
 // waits for real time; `system` starts real peers (Postfix, Sendmail, Redis, a browser), file after file, so that they do
 // not starve one another; `boot` boots whole machines, which test/boot/boot.sh prepares.
@@ -24,6 +27,7 @@ export default defineConfig({
         test: {
           name: 'slow',
           include: ['test/**/*.slow.ts'],
+          globalSetup: BUILD,
           testTimeout: 60_000,
           expect: { poll: { timeout: 30_000 } },
         },
@@ -32,6 +36,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.system.ts'],
+          globalSetup: BUILD,
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import buildProgram, { builtProgram } from '../helpers/built-program.ts';
 import { ask } from '../helpers/follow.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { poll } from '../helpers/poll.ts';
-import { builtProgram } from '../helpers/service.ts';
 import { Bench } from './harness.ts';
 import { listening } from './milters.ts';
 import { Mta } from './mta.ts';
@@ -42,7 +42,8 @@ const seconds = 60 * (hour ? 60 : minutes);
 
 if (existsSync('/dev/shm')) Object.assign(process.env, { TMPDIR: '/dev/shm' });
 const dir = mkdtempSync(join(tmpdir(), 'clickmilter-soak-'));
-const bench = new Bench({ quick: false, rounds: 1, seconds }, dir, builtProgram());
+buildProgram();
+const bench = new Bench({ quick: false, rounds: 1, seconds }, dir, builtProgram);
 try {
   process.exitCode = await soak();
 } finally {

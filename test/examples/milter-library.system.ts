@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { builtProgram } from '../helpers/service.ts';
 
 // The milter library as its users get it: out of the packed tarball, with nothing else installed.
 
@@ -17,7 +16,6 @@ const shownAs = (language: string) =>
 let folder: string;
 
 beforeAll(() => {
-  builtProgram();
   folder = mkdtempSync(join(tmpdir(), 'milter-library-'));
   run('npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', folder, root);
   mkdirSync(join(folder, 'node_modules/clickmilter'), { recursive: true });

@@ -3,12 +3,12 @@ import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { builtProgram } from '../helpers/built-program.ts';
 import { catchMail, type MailCatcher } from '../helpers/catch-mail.ts';
 import { follow } from '../helpers/follow.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { messageTo, startMailing } from '../helpers/mail-load.ts';
 import { type Postfix, startPostfix } from '../helpers/postfix.ts';
-import { builtProgram } from '../helpers/service.ts';
 import { smtpConnect } from '../helpers/smtp-client.ts';
 import { type Activated, activate } from '../helpers/socket-activation.ts';
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
   );
   service = await activate({ milter: path, redirect: http }, [
     process.execPath,
-    builtProgram(),
+    builtProgram,
     '--config',
     config,
     'run',

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { builtProgram } from './service.ts';
+import { builtProgram } from './built-program.ts';
 
 /** A copy of the built program that an upgrade may replace and a removal may take away. */
 export interface InstalledProgram {
@@ -13,7 +13,7 @@ export interface InstalledProgram {
 
 /** @param folder gets a folder `program`, which is the caller's to remove */
 export function installProgram(folder: string): InstalledProgram {
-  const built = dirname(builtProgram());
+  const built = dirname(builtProgram);
   const root = join(folder, 'program');
   const remove = () => rmSync(root, { recursive: true, force: true });
   const replace = () => {

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { builtProgram } from './built-program.ts';
 import { freePort } from './free-port.ts';
 import { type PeerProcess, startPeer } from './peer-process.ts';
-import { builtProgram } from './service.ts';
 
 /**
  * Starts the built service with a folder and ports of its own, both for one test, and does not wait until it serves.
@@ -26,7 +26,7 @@ Control_Listener { enable = off }
 ${settings}
 `,
   );
-  const starting = startPeer(process.execPath, [builtProgram(), '-c', configFile, 'run']);
+  const starting = startPeer(process.execPath, [builtProgram, '-c', configFile, 'run']);
   onTestFinished(async () => void (await starting.stop()));
   return { starting, milterPort };
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { buffer, text } from 'node:stream/consumers';
-import { builtProgram } from './service.ts';
+import { builtProgram } from './built-program.ts';
 
 export interface Finished {
   readonly code: number | null;
@@ -13,7 +13,7 @@ export async function runCli(
   args: readonly string[],
   stdin: Buffer | string = '',
 ): Promise<Finished> {
-  const child = spawn(process.execPath, [builtProgram(), ...args]);
+  const child = spawn(process.execPath, [builtProgram, ...args]);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   child.stdin.on('error', () => {}); // it may end without having read it
   child.stdin.end(stdin);

@@ -1,24 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { builtProgram } from './built-program.ts';
 import { freePort } from './free-port.ts';
 import { type PeerProcess, startPeer } from './peer-process.ts';
 import { poll } from './poll.ts';
-
-const root = join(import.meta.dirname, '../..');
-
-/** What `npm run build` makes, the program that users run; built anew where sources are younger. */
-export function builtProgram(): string {
-  const program = join(root, 'dist/cli.js');
-  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
-  const youngest = Math.max(...sources.map((file) => statSync(join(root, 'src', file)).mtimeMs));
-  if (!existsSync(program) || statSync(program).mtimeMs < youngest) {
-    execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
-  }
-  return program;
-}
 
 export interface ServiceOptions {
   /** Where the milter listens, as in a `Listen`: an address and port, or a path. A free port of the loopback by default. */
@@ -69,7 +56,6 @@ export async function startService(
   settings: string,
   options: ServiceOptions = {},
 ): Promise<Service> {
-  const program = builtProgram();
   const dir = await mkdtemp(join(tmpdir(), 'clickmilter-service-'));
   // A unix socket below it is for the user "postfix" too.
   await chmod(dir, 0o755);
@@ -92,7 +78,7 @@ ${settings}
   );
 
   const start = async (): Promise<PeerProcess> => {
-    const args = [program, '--config', configFile, 'run', ...(options.args ?? [])];
+    const args = [builtProgram, '--config', configFile, 'run', ...(options.args ?? [])];
     const started = startPeer(process.execPath, args, {
       cwd: dir,
       ...(options.env && { env: options.env }),

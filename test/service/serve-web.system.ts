@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { builtProgram } from '../helpers/service.ts';
+import { builtProgram } from '../helpers/built-program.ts';
 
 test('a socket of systemd that other hosts reach needs a login, or the start ends with 78', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'clickmilter-web-'));
@@ -22,7 +22,7 @@ test('a socket of systemd that other hosts reach needs a login, or the start end
       `Web_Listener { Listen "127.0.0.1:8896" { } }\nstate_directory = "${folder}"\n`,
   );
   const { fd } = Reflect.get(holder, '_handle') as { readonly fd: number };
-  const run = `LISTEN_PID=$$ exec '${process.execPath}' '${builtProgram()}' --config '${file}' run --role web`;
+  const run = `LISTEN_PID=$$ exec '${process.execPath}' '${builtProgram}' --config '${file}' run --role web`;
   const env = { ...process.env, LISTEN_FDS: '1', LISTEN_FDNAMES: 'web' };
   const child = spawn('sh', ['-c', run], { env, stdio: ['ignore', 'ignore', 'pipe', fd] });
   onTestFinished(() => void child.kill());

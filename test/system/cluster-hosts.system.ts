@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
+import { builtProgram } from '../helpers/built-program.ts';
 import { ask, type Followed } from '../helpers/follow.ts';
 import { type NetworkHost, startNetwork } from '../helpers/network.ts';
 import { type PeerProcess, startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
 import type { Redis } from '../helpers/redis.ts';
 import { type ClusterSetup, startCluster } from '../helpers/redis-cluster.ts';
-import { builtProgram } from '../helpers/service.ts';
 import { openStore } from '../store/redis/open-store.ts';
 
 // Two hosts for mail and two for clicks, each in a network of its own, share a Redis Cluster of six nodes. The
@@ -218,7 +218,7 @@ ESMTP_Listener { click_tracking_enabled = true  tracking_domain = "${DOMAIN}"  o
   const command = [
     ...host.enter,
     process.execPath,
-    builtProgram(),
+    builtProgram,
     '-c',
     config,
     'run',

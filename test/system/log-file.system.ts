@@ -4,10 +4,10 @@ import { appendFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { builtProgram } from '../helpers/built-program.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
-import { builtProgram } from '../helpers/service.ts';
 
 /** The service with its log in a folder, once it serves. */
 async function start(workers: number, format: string, folder: string) {
@@ -23,7 +23,7 @@ async function start(workers: number, format: string, folder: string) {
      state_directory = "${join(folder, 'state')}"
      log { file = "${file}"  format = ${format} }`,
   );
-  const service = startPeer(process.execPath, [builtProgram(), '-c', config, 'run']);
+  const service = startPeer(process.execPath, [builtProgram, '-c', config, 'run']);
   onTestFinished(async () => void (await service.stop()));
   const log = () => (existsSync(file) ? readFileSync(file, 'utf8') : '');
   await poll('the service to serve', () => log().includes('smtpd_milters'));

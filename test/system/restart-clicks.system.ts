@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
+import { builtProgram } from '../helpers/built-program.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCli } from '../helpers/run-cli.ts';
-import { builtProgram } from '../helpers/service.ts';
 import { type Activated, activate } from '../helpers/socket-activation.ts';
 import { startWebhookServer } from '../helpers/webhook-server.ts';
 
@@ -46,7 +46,7 @@ async function start(settings: string): Promise<Activated> {
      ESMTP_Listener { click_tracking_enabled = on }
      ${settings}\n`,
   );
-  const command = [process.execPath, builtProgram(), '--config', config, 'run', '--hand-over'];
+  const command = [process.execPath, builtProgram, '--config', config, 'run', '--hand-over'];
   service = await activate({ milter, redirect: http }, command);
   await service.start();
   return service;

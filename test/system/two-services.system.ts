@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
+import { builtProgram } from '../helpers/built-program.ts';
 import { follow } from '../helpers/follow.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { type PeerProcess, startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
-import { builtProgram } from '../helpers/service.ts';
 
 // Milter and redirect as two services of one configuration, as the package has them.
 
@@ -33,7 +33,7 @@ afterEach(async () => {
 const roles = { milter: ['milter'], redirect: ['redirect', 'events'] } as const;
 
 async function start(kind: keyof typeof roles): Promise<PeerProcess> {
-  const args = [builtProgram(), '--config', config, 'run', '--role', ...roles[kind]];
+  const args = [builtProgram, '--config', config, 'run', '--role', ...roles[kind]];
   const service = startPeer(process.execPath, args);
   started.push(service);
   await poll(`the ${kind} to serve`, () => {
@@ -119,7 +119,7 @@ test.each([1, 2])(
     await milter.stop();
 
     const failing = startPeer(process.execPath, [
-      ...[builtProgram(), '--config', config, 'run', '--role', 'milter'],
+      ...[builtProgram, '--config', config, 'run', '--role', 'milter'],
     ]);
     expect(await failing.exited).toBe(69);
     expect(failing.output()).toContain('file_group');

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
+import { builtProgram } from '../helpers/built-program.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { requireProgram, startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
-import { builtProgram } from '../helpers/service.ts';
 
 // What of a unit's hardening Node could trip over, and can be tried without systemd: its system call filter, built
 // from systemd's own sets by libseccomp, which systemd uses too.
@@ -78,13 +78,13 @@ test('two workers serve under the system call filter of the units', async () => 
      ESMTP_Listener { click_tracking_enabled = on }`,
   );
   // Before, since root, unlike the user of the service, gives the key to the folder's owner.
-  execFileSync(process.execPath, [builtProgram(), '--config', config, 'keygen']);
+  execFileSync(process.execPath, [builtProgram, '--config', config, 'keygen']);
   const service = startPeer(requireProgram('python3', 'python3'), [
     '-c',
     FILTER,
     allowed.join(' '),
     process.execPath,
-    builtProgram(),
+    builtProgram,
     '--config',
     config,
     'run',

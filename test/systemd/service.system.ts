@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectMilter } from '../../src/milter/client.ts';
+import { builtProgram } from '../helpers/built-program.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { startPeer } from '../helpers/peer-process.ts';
-import { builtProgram } from '../helpers/service.ts';
 import { type Activated, activate } from '../helpers/socket-activation.ts';
 
 const SCOPE = 'ESMTP_Listener { click_tracking_enabled = on }';
@@ -38,7 +38,7 @@ async function start(
   redirect = 'redirect',
 ): Promise<Activated> {
   writeFileSync(config, `state_directory = "${folder}/var"\n${settings}\n`);
-  const command = [process.execPath, builtProgram(), '--config', config, 'run'];
+  const command = [process.execPath, builtProgram, '--config', config, 'run'];
   service = await activate({ milter: path, [redirect]: http, control }, command, env);
   return service;
 }
@@ -102,7 +102,7 @@ test.each([1, 2])('an address that is taken ends a start with %d workers', async
      HTTP_Listener { enable = off }
      Control_Listener { enable = off }\n${SCOPE}\n`,
   );
-  const service = startPeer(process.execPath, [builtProgram(), '--config', config, 'run']);
+  const service = startPeer(process.execPath, [builtProgram, '--config', config, 'run']);
   expect(await service.exited).toBe(69);
   expect(service.output()).toMatch(
     new RegExp(`^clickmilter: .*EADDRINUSE.*127.0.0.1:${port}$`, 'm'),
@@ -165,7 +165,7 @@ test.each([
     config,
     `state_directory = "${folder}/var"\nControl_Listener { enable = off }\n${settings}\n`,
   );
-  const command = [builtProgram(), '--config', config, 'run', ...args];
+  const command = [builtProgram, '--config', config, 'run', ...args];
   const service = startPeer(process.execPath, command);
   expect(await service.exited).toBe(code);
   expect(service.output()).toMatch(said);

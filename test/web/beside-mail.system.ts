@@ -1,12 +1,13 @@
 import { Redis as Client } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { connectMilter, type MilterClient } from '../../src/milter/client.ts';
+import { builtProgram } from '../helpers/built-program.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { messageTo } from '../helpers/mail-load.ts';
 import { type PeerProcess, startPeer } from '../helpers/peer-process.ts';
 import { poll } from '../helpers/poll.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
-import { builtProgram, type Service, startService } from '../helpers/service.ts';
+import { type Service, startService } from '../helpers/service.ts';
 import { countYear } from '../helpers/year-of-counts.ts';
 import { openStore } from '../store/redis/open-store.ts';
 
@@ -126,7 +127,7 @@ function slowdown(rounds: readonly { quiet: Times; busy: Times }[]): number {
 test('in a process of its own, a page asked for more than it can answer slows neither mail nor clicks', async () => {
   const { service, page } = await serve(MAIL);
   const client = await connectTo(service);
-  const args = [builtProgram(), '--config', service.configFile, 'run', '--role', 'web'];
+  const args = [builtProgram, '--config', service.configFile, 'run', '--role', 'web'];
   const web = startPeer(process.execPath, args);
   onTestFinished(async () => void (await web.stop()));
   await poll('the page', () =>
