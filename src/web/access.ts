@@ -199,10 +199,13 @@ function isOfProgram({ headers }: FastifyRequest): boolean {
   return headers.origin === undefined && headers['sec-fetch-site'] === undefined;
 }
 
-/** Whether a form of this page sent a request: every browser says from which site a POST is. */
+/**
+ * Whether a form of this page sent a request: every browser says from which site a POST is. Pages of
+ * apps have a host too, as capacitor://localhost.
+ */
 function isOwnOrigin({ headers }: FastifyRequest, origins: ReadonlySet<string>): boolean {
   const { origin, host } = headers;
-  if (origin === undefined || !URL.canParse(origin)) return false;
+  if (origin === undefined || !/^https?:/.test(origin) || !URL.canParse(origin)) return false;
   const from = new URL(origin).host;
   return from === host?.toLowerCase() || origins.has(from);
 }

@@ -85,6 +85,7 @@ describe('a change', () => {
   test.each<[string, Record<string, string>, number]>([
     ['the page itself', ORIGIN, 200],
     ['another site', { origin: 'https://evil.example' }, 403],
+    ['an app', { origin: 'capacitor://localhost' }, 403],
     ['a document without an origin', { origin: 'null' }, 403],
     ['a browser that hides the origin', { 'sec-fetch-site': 'cross-site' }, 403],
   ])('of %s, to which a proxy adds the token', async (_name, sent, status) => {
