@@ -40,13 +40,15 @@ export class Sessions {
 
   /** @param cookies the header of a request */
   find(cookies: string | undefined): Session | undefined {
-    const id = cookieOf(cookies) ?? '';
-    const found = this.#withLogin.get(id) ?? this.#withoutLogin.get(id);
+    // A sibling domain may have set a cookie of the same name.
+    const found = idsIn(cookies)
+      .map((id) => this.#withLogin.get(id) ?? this.#withoutLogin.get(id))
+      .find((session) => session !== undefined);
     if (found === undefined) return undefined;
     this.end(found.session);
     if (found.ends < Date.now()) return undefined;
     found.ends = Date.now() + IDLE_MS;
-    this.#like(found.session).set(id, found); // the last in the order of use
+    this.#like(found.session).set(found.session.id, found); // the last in the order of use
     return found.session;
   }
 
@@ -73,8 +75,9 @@ export function sessionCookie(session: Session | undefined, isHttps: boolean): s
   return `${pair}; Path=/; HttpOnly; SameSite=Strict${isHttps ? '; Secure' : ''}`;
 }
 
-function cookieOf(cookies = ''): string | undefined {
-  return new RegExp(`(?:^|; ?)${COOKIE}=([\\w-]{1,100})(?:;|$)`).exec(cookies)?.[1];
+function idsIn(cookies = ''): string[] {
+  const found = cookies.matchAll(new RegExp(`(?<=^|; ?)${COOKIE}=([\\w-]{1,100})(?=;|$)`, 'g'));
+  return [...found].map(([, id = '']) => id);
 }
 
 function secret(): string {

@@ -7,7 +7,13 @@ describe('a session', () => {
   test('is found by its cookie, among others', () => {
     const sessions = new Sessions();
     const session = sessions.open(true);
-    for (const cookies of [cookieOf(session), `a=b; ${cookieOf(session)}; c=d`]) {
+    const other = cookieOf(new Sessions().open(true));
+    for (const cookies of [
+      cookieOf(session),
+      `a=b; ${cookieOf(session)}; c=d`,
+      `${other}; ${cookieOf(session)}`,
+      `${cookieOf(session)}; ${other}`,
+    ]) {
       expect(sessions.find(cookies)).toBe(session);
     }
     for (const cookies of [
