@@ -69,7 +69,10 @@ export class Settlement {
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #consumer: EventConsumer | undefined;
-  /** Whether events may be there that an earlier process read and did not book. */
+  /**
+   * Whether events may be there that were read and are not known here: by an earlier process, or
+   * with an answer that was lost.
+   */
   #isResuming = true;
   /** In the order of the events. */
   #waiting: Waiting[] = [];
@@ -140,7 +143,12 @@ export class Settlement {
   }
 
   async #read(consumer: EventConsumer): Promise<readonly StoredEvent[]> {
-    if (!this.#isResuming) return consumer.next(READ_AT_ONCE, 0);
+    if (!this.#isResuming) {
+      this.#isResuming = true;
+      const events = await consumer.next(READ_AT_ONCE, 0);
+      this.#isResuming = false;
+      return events;
+    }
     // They stay the same until they are acknowledged.
     if (this.#waiting.length > 0) return [];
     const events = await consumer.unacknowledged(2 * MAX_WAITING, 2 * MAX_BYTES);

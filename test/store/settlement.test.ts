@@ -8,6 +8,7 @@ import { silent } from '../../src/lib/logger.ts';
 import { noMetrics } from '../../src/lib/metrics.ts';
 import type { MessageFacts } from '../../src/link/message-facts.ts';
 import type { ClickClass, CountedClick } from '../../src/store/counters.ts';
+import type { Events } from '../../src/store/events.ts';
 import { createLocalStore } from '../../src/store/local/store.ts';
 import { Settlement } from '../../src/store/settlement.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -54,8 +55,10 @@ describe.each(Object.keys(stores))('%s', (name) => {
       portion: async () => '',
       count: async () => {},
     };
-    const settle = (automaticWithinMs = withinMs) => {
-      const { events } = store;
+    const settle = (
+      automaticWithinMs = withinMs,
+      events: Pick<Events, 'lease' | 'openConsumer'> = store.events,
+    ) => {
       const options = { events, counters, automaticWithinMs, logger: silent, metrics };
       const settlement = new Settlement({ ...options, intervalMs: 10 });
       settlement.start();
@@ -72,7 +75,7 @@ describe.each(Object.keys(stores))('%s', (name) => {
       await consumer.close();
       return events.length;
     };
-    return { appender, booked, counts, readOnly, classes, record, settle };
+    return { appender, booked, counts, events: store.events, readOnly, classes, record, settle };
   };
 
   test('clicks are booked when their window has passed, with the class they have then', async () => {
@@ -83,7 +86,9 @@ describe.each(Object.keys(stores))('%s', (name) => {
     settle();
     await expect.poll(() => booked.length).toBe(7);
     expect(classes()).toEqual([...Array(5).fill('automatic'), 'people', 'automatic']);
-    expect(counts.filter((count) => count === 'clicks_total kept true')).toHaveLength(6);
+    await expect
+      .poll(() => counts.filter((count) => count === 'clicks_total kept true'))
+      .toHaveLength(6);
     expect(counts.filter((count) => count === 'campaign_clicks_total spring false')).toEqual([
       'campaign_clicks_total spring false',
     ]);
@@ -130,6 +135,29 @@ describe.each(Object.keys(stores))('%s', (name) => {
     const second = settle();
     await second.close();
     expect(booked).toHaveLength(5);
+  });
+
+  test('events whose answer was lost are read again, and booked once', async () => {
+    const { booked, events, record, settle } = await setUp(0);
+    let lost = 0;
+    settle(0, {
+      lease: (name) => events.lease(name),
+      openConsumer(...of) {
+        const consumer = events.openConsumer(...of);
+        const next = consumer.next.bind(consumer);
+        consumer.next = async (...args) => {
+          const found = await next(...args);
+          if (found.length > 0 && ++lost % 2 === 1) throw new Error('no answer');
+          return found;
+        };
+        return consumer;
+      },
+    });
+    for (let n = 1; n <= 6; n++) {
+      await record({ ip: `203.0.113.${n}` });
+      await expect.poll(() => booked.length).toBe(n);
+    }
+    expect(lost).toBeGreaterThan(2);
   });
 
   test('of several processes one books', async () => {
