@@ -61,10 +61,15 @@ export function encodeBlocks(version: number, about: object, blocks: readonly Bl
   );
   const head = JSON.stringify({ version, ...about, blocks: blocks.length });
   return Buffer.concat([
-    Buffer.from(`${crc32(index, crc32(head))} ${head}\n`),
+    Buffer.from(`${checkOf(Buffer.from(head), index)} ${head}\n`),
     index,
     ...sorted.map(({ bytes }) => bytes),
   ]);
+}
+
+/** In one piece: to add an empty index to a check sum may give 0. */
+function checkOf(head: Buffer, index: Buffer): number {
+  return crc32(Buffer.concat([head, index]));
 }
 
 /** @throws Error where the file is gone, cannot be read, or holds something else */
@@ -81,7 +86,7 @@ export function openBlocks(path: string, version: number): BlockFile {
     if (read.length < start) read = readUpTo(file, Math.min(start, fstatSync(file).size));
     if (read.length < start) throw new UnusableBlocks('size', `${start} bytes or more`);
     const numbers = read.subarray(headEnd + 1, start);
-    const check = crc32(numbers, crc32(read.subarray(jsonStart, headEnd)));
+    const check = checkOf(read.subarray(jsonStart, headEnd), numbers);
     if (read.toString('utf8', 0, jsonStart) !== `${check} `)
       throw new UnusableBlocks('head', 'another check sum');
     const index = numbersIn(numbers);

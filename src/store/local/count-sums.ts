@@ -1,7 +1,9 @@
+import { readdir } from 'node:fs/promises';
 import { replaceFile } from '../../lib/files.ts';
 import { getOrMake, parseJson } from '../../lib/values.ts';
 import { REPORT_BY, REPORT_SCOPES, type ReportBy, type ReportScope } from '../counters.ts';
 import { countOf, formatNumbers, type Numbers, parseNumbers } from '../counting.ts';
+import { type Lease, Superseded } from '../events.ts';
 import { type Rows, type Scope, sizeOf, type Table } from '../tallies.ts';
 import {
   type Block,
@@ -56,6 +58,7 @@ export interface SumsHead extends Pick<DaySums, 'read' | 'unreadable'>, SumsFile
 }
 
 const NAME = /^counts-(\d{4}-\d\d-\d\d)\.(\d{13})\.sums$/;
+const UNFINISHED = /^counts-[\w-]+\.\d+\.sums\.\d+\.tmp$/;
 /** Version 1 had no clicks on links. */
 const VERSION = 2;
 const FIRSTS = 'firsts';
@@ -73,6 +76,23 @@ export async function listSums(folder: string, names?: readonly string[]): Promi
   });
 }
 
+/** The drafts of files of sums, of a process that was killed or is stopped. */
+export async function unfinishedSums(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder);
+  return names.filter((name) => UNFINISHED.test(name)).map((name) => `${folder}/${name}`);
+}
+
+/**
+ * Writes a file of sums, or of first clicks.
+ * @param lease the right to: while this process was stopped, others may have changed the lines
+ * @throws Superseded
+ */
+export async function replaceSums(path: string, bytes: Buffer, lease: Lease): Promise<void> {
+  if (!(await replaceFile(path, bytes, () => lease.isHeld()))) {
+    throw new Superseded(`${path}: another process took over`);
+  }
+}
+
 /** The newest file of each day. */
 export function newestSums(files: readonly SumsFile[]): ReadonlyMap<string, SumsFile> {
   return new Map(files.map((file) => [file.day, file]));
@@ -80,11 +100,14 @@ export function newestSums(files: readonly SumsFile[]): ReadonlyMap<string, Sums
 
 /**
  * Writes the sums of a day.
+ * @param lease that of the counts
  * @param before the newest file of the day until now
  * @returns how many bytes they take
+ * @throws Superseded
  */
 export async function writeSums(
   folder: string,
+  lease: Lease,
   day: string,
   { read, unreadable, firsts, links, tables }: DaySums,
   before?: SumsFile,
@@ -99,7 +122,7 @@ export async function writeSums(
     ...blocksOfLinks(links, linkBlocks),
     ...blocksOfTables(tables),
   ]);
-  await replaceFile(`${folder}/counts-${day}.${time}.sums`, bytes);
+  await replaceSums(`${folder}/counts-${day}.${time}.sums`, bytes, lease);
   return bytes.length;
 }
 

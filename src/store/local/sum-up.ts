@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DAY_MS, dayOf } from '../../lib/days.ts';
 import { removeFile } from '../../lib/files.ts';
@@ -13,6 +11,7 @@ import {
   readAll,
   readFirsts,
   type SumsFile,
+  unfinishedSums,
   writeSums,
 } from './count-sums.ts';
 import { type Clicked, KnownCounts, readHeads } from './known-counts.ts';
@@ -36,7 +35,6 @@ export interface SumUpOptions {
 const HOLD_MS = 1_000;
 /** Rows of a day, in some 40 MB. */
 const MAX_ROWS = 200_000;
-const UNFINISHED = /^counts-[\w-]+\.\d+\.sums\.\d+\.tmp$/;
 
 /** The right to sum up lines of counts, or to change them. */
 export function countsLease(folder: string): Lease {
@@ -64,8 +62,8 @@ export async function sumUpCounts(options: SumUpOptions): Promise<void> {
     begun = performance.now();
   };
   try {
-    await sumUpDays(options, pause);
-    await sumUpFirsts(folder, pause);
+    await sumUpDays(options, lease, pause);
+    await sumUpFirsts(folder, lease, pause);
   } catch (error) {
     if (!signal?.aborted) throw error;
   } finally {
@@ -75,6 +73,7 @@ export async function sumUpCounts(options: SumUpOptions): Promise<void> {
 
 async function sumUpDays(
   { folder, logger, maxTotalBytes = 256 * 1024 ** 2, worthBytes = 64 * 1024, signal }: SumUpOptions,
+  lease: Lease,
   pause: () => Promise<void>,
 ): Promise<void> {
   await removeOld(folder);
@@ -94,7 +93,7 @@ async function sumUpDays(
     }
     await pause();
     try {
-      total += await sumUpDay(folder, day, ofDay, known, pause);
+      total += await sumUpDay(folder, lease, day, ofDay, known, pause);
     } catch (error) {
       if (signal?.aborted) return;
       logFailure(logger, 'error', error, `counts of ${day} cannot be summed up`);
@@ -103,22 +102,33 @@ async function sumUpDays(
 }
 
 /** Puts the first clicks of the days before today into one file. */
-async function sumUpFirsts(folder: string, pause: () => Promise<void>): Promise<void> {
+async function sumUpFirsts(
+  folder: string,
+  lease: Lease,
+  pause: () => Promise<void>,
+): Promise<void> {
   const files = await withSizes(await listCountFiles(folder));
   const today = dayOf(Date.now());
   const sums = [...newestSums(await listSums(folder)).values()].filter(({ day }) => day < today);
-  await writeFirsts(folder, await readHeads(sums, files, () => {}), pause);
+  await writeFirsts(folder, lease, await readHeads(sums, files, () => {}), pause);
 }
 
-/** Removes the counts of days that no report is about any more; their sums are useless then. */
+/**
+ * Removes the counts of days that no report is about any more; their sums are useless then. The
+ * last day is the newest that has counts: at the start the clock may be years ahead.
+ */
 async function removeOld(folder: string): Promise<void> {
-  const first = dayOf(Date.now() - (KEEP_DAYS - 1) * DAY_MS);
-  for (const { day, path } of await listCountFiles(folder)) if (day < first) await removeFile(path);
+  const today = dayOf(Date.now());
+  const files = await listCountFiles(folder);
+  const last = files.findLast(({ day }) => day <= today)?.day ?? today;
+  const first = dayOf(Date.parse(last) - (KEEP_DAYS - 1) * DAY_MS);
+  for (const { day, path } of files) if (day < first) await removeFile(path);
 }
 
 /** @returns how many bytes longer the sums are than before */
 async function sumUpDay(
   folder: string,
+  lease: Lease,
   day: string,
   files: readonly SizedCountFile[],
   known: KnownCounts,
@@ -150,7 +160,13 @@ async function sumUpDay(
   if (lost !== undefined) throw new Error(`${lost.path}: lost lines meanwhile: its disk is full`);
   const unreadable = known.unreadable - unreadableOfOthers;
   const tables = tallies.take();
-  const bytes = await writeSums(folder, day, { read, unreadable, ...clicked, tables }, before);
+  const bytes = await writeSums(
+    folder,
+    lease,
+    day,
+    { read, unreadable, ...clicked, tables },
+    before,
+  );
   if (before !== undefined) await removeFile(before.path);
   return bytes - (before?.file.bytes ?? 0);
 }
@@ -162,9 +178,8 @@ async function removeUseless(
   known: KnownCounts,
 ): Promise<void> {
   const useful = new Set([...known.sums.values()].map(({ path }) => path));
-  const unfinished = (await readdir(folder)).filter((name) => UNFINISHED.test(name));
   const useless = listed.map(({ path }) => path).filter((path) => !useful.has(path));
-  for (const path of [...useless, ...unfinished.map((name) => join(folder, name))]) {
+  for (const path of [...useless, ...(await unfinishedSums(folder))]) {
     // One that stays is not used: the next sums of its day are newer.
     await removeFile(path).catch(() => false);
   }

@@ -1,6 +1,7 @@
 import { BoundedCache } from '../../lib/bounded-cache.ts';
-import { removeFile, replaceFile } from '../../lib/files.ts';
+import { removeFile } from '../../lib/files.ts';
 import { countOf } from '../counting.ts';
+import type { Lease } from '../events.ts';
 import {
   type Block,
   type BlockFile,
@@ -12,7 +13,7 @@ import {
   UnusableBlocks,
 } from './block-file.ts';
 import { namesIn } from './count-file.ts';
-import { readFirsts, type SumsHead } from './count-sums.ts';
+import { readFirsts, replaceSums, type SumsHead } from './count-sums.ts';
 
 /*
  * A file of first clicks: those of many files of sums together, so that a view after a start reads
@@ -84,10 +85,13 @@ export class SummedFirsts {
 
 /**
  * Writes the first clicks of files of sums, unless they are there already.
+ * @param lease that of the counts
  * @param pause is called between short pieces of work
+ * @throws Superseded
  */
 export async function writeFirsts(
   folder: string,
+  lease: Lease,
   heads: readonly SumsHead[],
   pause: () => Promise<void>,
 ): Promise<void> {
@@ -103,7 +107,7 @@ export async function writeFirsts(
   const blocks = numbers.map((some, at): Block => ({ name: `${at}`, bytes: bytesOf(some) }));
   await pause();
   const path = `${folder}/counts-firsts.${Date.now()}.sums`;
-  await replaceFile(path, encodeBlocks(VERSION, { of, size }, blocks));
+  await replaceSums(path, encodeBlocks(VERSION, { of, size }, blocks), lease);
   for (const other of before) if (other !== path) await removeFile(other);
 }
 

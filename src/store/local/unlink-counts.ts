@@ -5,7 +5,7 @@ import { noneIfGone, removeFile } from '../../lib/files.ts';
 import { getOrMake } from '../../lib/values.ts';
 import { newMessageId } from '../../link/message-id.ts';
 import { type CountFile, listCountFiles, parseCountLine } from './count-file.ts';
-import { listSums } from './count-sums.ts';
+import { listSums, unfinishedSums } from './count-sums.ts';
 import { portionsOf } from './line-reader.ts';
 import { countsLease } from './sum-up.ts';
 import { listFirsts } from './summed-firsts.ts';
@@ -68,5 +68,7 @@ async function removeSums(folder: string, day: string): Promise<void> {
   for (const file of await listSums(folder)) {
     if (file.day === day) await removeFile(file.path);
   }
-  for (const path of await listFirsts(folder)) await removeFile(path);
+  // A process that is stopped would give drafts their names when it goes on.
+  const others = [...(await listFirsts(folder)), ...(await unfinishedSums(folder))];
+  for (const path of others) await removeFile(path);
 }

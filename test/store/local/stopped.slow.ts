@@ -1,10 +1,15 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
+import { numberOf } from '../../../src/lib/number-set.ts';
+import { listSums, readFirsts, readHead } from '../../../src/store/local/count-sums.ts';
 import { createLocalStore } from '../../../src/store/local/store.ts';
+import { sumUpCounts } from '../../../src/store/local/sum-up.ts';
+import { listFirsts, SummedFirsts } from '../../../src/store/local/summed-firsts.ts';
+import { unlinkCounts } from '../../../src/store/local/unlink-counts.ts';
 import type { Settlement } from '../../../src/store/settlement.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { eventsDefaults } from '../../helpers/option-defaults.ts';
@@ -55,6 +60,13 @@ const eventsOf = (portion: string) =>
     return JSON.stringify({ msys: { track_event: { ...event, ...link } } });
   });
 
+/** The lease of a process that is stopped ends, and so does a lock that it holds. */
+function expire(lease: string): void {
+  writeFileSync(lease, JSON.stringify({ holder: 'first', until: Date.now() - 1 }));
+  writeFileSync(`${lease}.lock`, '');
+  utimesSync(`${lease}.lock`, 0, 0);
+}
+
 function open(folder: string): Store {
   const events = { ...eventsDefaults, journal: folder, automaticWithinMs: 0 };
   const store = createLocalStore({ events }, silent, noMetrics);
@@ -100,11 +112,7 @@ test('a process that is stopped at any step, and goes on after others, changes n
       };
       settlement = first.run(step, () => settle(stopped, resolve));
     });
-    // Its lease ends, and so does a lock that it holds.
-    const lease = join(folder, 'counters.lease.json');
-    writeFileSync(lease, JSON.stringify({ holder: 'first', until: Date.now() - 1 }));
-    writeFileSync(`${lease}.lock`, '');
-    utimesSync(`${lease}.lock`, 0, 0);
+    expire(join(folder, 'counters.lease.json'));
     const heir = open(folder);
     const taking = settle(heir);
     await untilCounted(heir, 30);
@@ -120,3 +128,44 @@ test('a process that is stopped at any step, and goes on after others, changes n
     for (const close of closers.splice(0).reverse()) await close();
   }
 }, 120_000);
+
+test('one that sums up, and is stopped at any step, writes no sums of whom others forgot', async () => {
+  const gone = 'GoneGoneGoneGone';
+  const line = (day: number) => `["click2","0${day}","${gone}","","","",[],"html",1,"Shop",1,0]\n`;
+  for (let last = 0, isStopped = true; isStopped; last++) {
+    const folder = mkdtempSync(join(tmpdir(), 'clickmilter-stopped-'));
+    closers.push(async () => rmSync(folder, { recursive: true }));
+    for (const day of [1, 2]) {
+      writeFileSync(join(folder, `counts-2026-11-0${day}.host-clicks.1.jsonl`), line(day));
+    }
+    isStopped = false;
+    let goOn = () => {};
+    const goesOn = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let steps = 0;
+    let summedUp = Promise.resolve();
+    await new Promise<void>((resolve) => {
+      const step = async () => {
+        if (steps++ < last) return;
+        isStopped = true;
+        resolve();
+        await goesOn;
+      };
+      const sumUp = () => sumUpCounts({ folder, logger: silent, rest: 0 });
+      summedUp = first.run(step, sumUp);
+      summedUp.finally(resolve).catch(() => {});
+    });
+    expire(join(folder, 'counts.lease.json'));
+    await unlinkCounts(folder, new Set([gone]));
+    goOn();
+    await summedUp.catch(() => {});
+    for (const file of await listSums(folder)) {
+      expect([...readFirsts(readHead(file))]).not.toContain(numberOf(gone));
+    }
+    for (const path of await listFirsts(folder)) {
+      expect(new SummedFirsts(path).has(numberOf(gone))).toBe(false);
+    }
+    for (const close of closers.splice(0).reverse()) await close();
+  }
+});

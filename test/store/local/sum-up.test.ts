@@ -555,12 +555,40 @@ describe('summing up', () => {
     await settle(counters);
     await sumUp();
     vi.setSystemTime(Date.now() + DAY_MS);
-    const days = [0, 398].map(daysAgo).sort();
+    click(-1, 'm1');
+    await settle(counters);
+    const days = [-1, 0, 398].map(daysAgo).sort();
     await sumUp();
     const counted = new Set((await listCountFiles(folder)).map(({ day }) => day));
     expect([...counted]).toEqual(days);
     expect((await listSums(folder)).map(({ day }) => day)).toEqual(days);
     expect(log.lines).toEqual([]);
+  });
+
+  test('removes nothing where the clock is years ahead at the start', async () => {
+    await example(2);
+    const before = await reportsOf(new FileReport(folder));
+    vi.setSystemTime(Date.now() + 7_300 * DAY_MS);
+    await sumUp();
+    vi.setSystemTime(Date.now() - 7_300 * DAY_MS);
+    expect(await reportsOf(new FileReport(folder))).toEqual(before);
+  });
+
+  test('makes the file of first clicks once where nobody has clicked', async () => {
+    counters.sent({
+      time: Date.parse(daysAgo(1)),
+      links: 1,
+      campaign: '',
+      pathway: '',
+      tags: [],
+      recipientDomain: '',
+    });
+    await settle(counters);
+    await sumUp();
+    const firsts = await listFirsts(folder);
+    vi.setSystemTime(Date.now() + 1);
+    await sumUp();
+    expect(await listFirsts(folder)).toEqual(firsts);
   });
 
   test('does nothing without counts', async () => {
