@@ -18,8 +18,8 @@ export const GRAMMAR = [
     'not case-sensitive. A stanza may appear again: its settings are merged, and the later one wins.',
   'Values with white space or any of # / " \' = { } [ ] ( ) are quoted; lists are ( "a" "b" ), maps are ' +
     '[ name = "value" ]. Comments run from # to the end of the line, or between /* and */.',
-  'Booleans are on/off, true/false, enabled/disabled or 1/0. Sizes are bytes, or 25K, 25M, 25G. Durations are seconds; ' +
-    'only keep has a unit, as in 90d. A relative path starts at the folder of the file that contains it. include "file.conf" and include "folder" work anywhere.',
+  'Booleans are on/off, true/false, enabled/disabled or 1/0. Sizes are bytes, or 25K, 25M, 25G. Durations are seconds, ' +
+    'but keep has a unit, as in 90d. A relative path starts at the folder of the file that contains it. include "file.conf" and include "folder" work anywhere.',
 ];
 
 /** How a message gets its options. */
