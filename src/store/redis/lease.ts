@@ -2,10 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { LEASE_MS, type Lease } from '../events.ts';
 import type { RedisConnection } from './connection.ts';
 
-/** KEYS: the lease. ARGV: the holder, the milliseconds to hold it. Returns 1 where it is held. */
+/**
+ * Takes a lease that nobody else has. A value of another type, or one that does not end in time, is
+ * not a lease: it would keep everyone out for good.
+ * KEYS: the lease. ARGV: the holder, the milliseconds to hold it. Returns 1 where it is held.
+ */
 const HOLD = `
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local holder, left = redis.pcall('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
+local isLease = type(holder) == 'string' and left >= 0 and left <= tonumber(ARGV[2])
+if isLease and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`;
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;

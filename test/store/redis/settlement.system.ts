@@ -197,3 +197,21 @@ describe.each(Object.keys(shapes))('with %s', (shape) => {
     }
   }, 120_000);
 });
+
+test('a value that never ends, or is of another type, in the place of a lease is not a holder', async () => {
+  const redis = await startRedis();
+  closers.push(() => redis.stop());
+  const store = openStore({ url: redis.url });
+  closers.push(() => store.close());
+  const lease = store.events.lease('test');
+  const other = store.events.lease('test');
+  for (const command of [
+    ['set', 'KEY', 'somebody'],
+    ['set', 'KEY', 'somebody', 'EX', '86400'],
+    ['rpush', 'KEY', 'somebody'],
+  ]) {
+    await redis.cli(...command.map((word) => (word === 'KEY' ? 'clickmilter:lease:test' : word)));
+    expect([await lease.hold(), await other.hold()], command.join(' ')).toEqual([true, false]);
+    await lease.release();
+  }
+});
