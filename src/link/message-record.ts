@@ -43,6 +43,7 @@ const PACKED = 4;
 const TEMPLATE_ID_END = 10;
 /** Far above any real message: a damaged record must not fill the memory. */
 const MAX_LENGTH = 64 * 1024 * 1024;
+const MAX_LINKS = 500_000;
 
 /**
  * Part of format 1: records already written could not be read with another one. The most frequent
@@ -147,6 +148,7 @@ export class OpenRecord {
     this.checks = new LinkChecks(head.x);
     if (!isInstance && head.l === undefined) throw new Error('no number of links');
     this.linkCount = head.l ?? this.#links.length;
+    if (this.linkCount > MAX_LINKS) throw new Error('more links than a message can have');
     this.length = text.length + (isInstance ? 50 * this.linkCount : 0);
   }
 
@@ -174,7 +176,11 @@ export class OpenRecord {
   contents(): MessageRecord {
     const links =
       typeof this.#links === 'string'
-        ? this.#links.split('\n').slice(0, -1).map(parseLinkLine)
+        ? // One more than there should be: others would only fill the memory.
+          this.#links
+            .split('\n', this.linkCount + 2)
+            .slice(0, -1)
+            .map(parseLinkLine)
         : this.#links;
     if (links.length !== this.linkCount)
       throw new Error('another number of links than its head says');
@@ -193,7 +199,7 @@ function textOf(value: Buffer, template: Template | undefined): string {
   if (format === PACKED) {
     const text = value.toString('utf8', 1);
     const head = text.slice(0, text.indexOf('\n') + 1);
-    return head + unpackLines(text.slice(head.length), MAX_LENGTH);
+    return head + unpackLines(text.slice(head.length), { lines: MAX_LINKS, length: MAX_LENGTH });
   }
   if (format !== DEFLATED) {
     throw new Error(

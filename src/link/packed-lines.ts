@@ -92,20 +92,27 @@ function sharedAt(bytes: Buffer, at: number, other: number, otherEnd: number): n
 
 /**
  * Gives the lines of `linkLines`.
- * @param maxLength characters that they may have
+ * @param most how many there may be, and their characters
  * @throws Error for a text that `packLines` did not make
  */
-export function unpackLines(packed: string, maxLength: number): string {
+export function unpackLines(
+  packed: string,
+  most: { readonly lines: number; readonly length: number },
+): string {
   const lines: string[] = [];
   let length = 0;
   let path = '';
   let query = '';
   let start = 0;
+  // Each is searched once, not from every line: few lines have one, and a search would go on to the
+  // end of the text.
+  let tab = placeIn(packed, '\t', 0);
+  let mark = placeIn(packed, '?', 2);
   for (let end = packed.indexOf('\n'); end !== -1; end = packed.indexOf('\n', start)) {
-    const tab = packed.indexOf('\t', start);
-    const targetEnd = tab === -1 || tab > end ? end : tab;
-    const mark = packed.indexOf('?', start + 2);
-    const pathEnd = mark === -1 || mark > targetEnd ? targetEnd : mark;
+    if (tab < start) tab = placeIn(packed, '\t', start);
+    if (mark < start + 2) mark = placeIn(packed, '?', start + 2);
+    const targetEnd = Math.min(tab, end);
+    const pathEnd = Math.min(mark, targetEnd);
     path = startOf(path, packed.charCodeAt(start + 1)) + packed.slice(start + 2, pathEnd);
     let line = packed.charAt(start) + path;
     if (pathEnd < targetEnd) {
@@ -114,12 +121,18 @@ export function unpackLines(packed: string, maxLength: number): string {
     }
     line += packed.slice(targetEnd, end + 1);
     length += line.length;
-    if (length > maxLength) throw new Error('the links of the record are too long');
-    lines.push(line);
+    if (length > most.length) throw new Error('the links of the record are too long');
+    if (lines.push(line) > most.lines) throw new Error('the record has too many links');
     start = end + 1;
   }
   if (start < packed.length) throw new Error('a line of the record is not complete');
   return lines.join('');
+}
+
+/** Where a character is, from an offset on; infinitely far where there is none. */
+function placeIn(text: string, character: string, from: number): number {
+  const at = text.indexOf(character, from);
+  return at === -1 ? Number.POSITIVE_INFINITY : at;
 }
 
 function startOf(text: string, digit: number): string {

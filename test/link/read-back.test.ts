@@ -198,12 +198,29 @@ describe('records', () => {
   });
 
   test('more links in the head than there are lines', () => {
-    const value = withFact('l', 1_000_000).plain;
+    const value = withFact('l', 500_000).plain;
     const open = new OpenRecord(value, message.messageId);
-    expect(() => open.link(999_999)).toThrowErrorMatchingInlineSnapshot(
+    expect(() => open.link(499_999)).toThrowErrorMatchingInlineSnapshot(
       `[Error: fewer links than its head says]`,
     );
     expect(() => open.contents()).toThrowError();
+  });
+
+  test('fewer links in the head than there are lines', () => {
+    const open = new OpenRecord(withFact('l', 1).plain, message.messageId);
+    expect(() => open.contents()).toThrowError('another number of links');
+  });
+
+  test('more links than a message can have', () => {
+    const [head = ''] = plain.toString('utf8', 1).split('\n', 1);
+    const many = (lines: string, count: number) => {
+      const counted = head.replace(/"l":\d+/, `"l":${count}`);
+      return Buffer.concat([Buffer.of(4), Buffer.from(`${counted}\n${lines}`)]);
+    };
+    const open = (value: Buffer) => () => new OpenRecord(value, message.messageId);
+    expect(open(many('h!\n', 1))).not.toThrow();
+    expect(open(many('h!?!\t""\n'.repeat(600_000), 1))).toThrowError('too many links');
+    expect(open(many('h!\n', 1_000_000))).toThrowError('more links than a message can have');
   });
 });
 

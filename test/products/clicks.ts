@@ -177,6 +177,17 @@ export const products: Readonly<Record<string, Product>> = {
     const mail = links.reduce((sum, { target }) => sum + target.length, 0);
     return requests(links.length, (i) => ({ path: path(i) }), { resolve }, mail);
   },
+  'links of a record × its length, without queries and names': (n) => {
+    const target = `.example.org/${'x'.repeat(80)}`;
+    const links = Array.from({ length: n / 4 }, (_, i) => ({
+      target: `https://${i}${target}`,
+      part: 'html' as const,
+    }));
+    const message = exampleMessage({ domain: DOMAIN });
+    const record = encodeRecord({ message, secret: 's', links });
+    const run = () => new OpenRecord(record, message.messageId).length;
+    return { bytes: record.length, run };
+  },
   'parameters of a target × clicks that append some': (n) => {
     const target = `https://example.org/?${'a=1&'.repeat(n)}`.slice(0, MAX_TARGET);
     const appendQuery = `a=1&b=${'{pathway}'.repeat(13)}`;
