@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { Redis as Client } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { AutomationSigns, linkKey } from '../../../src/click/automation.ts';
 import { RecentClicks } from '../../../src/store/recent-clicks.ts';
@@ -8,6 +7,7 @@ import { exampleClick } from '../../click/example-click.ts';
 import { draftOf, envelope } from '../../click/judge.ts';
 import { eventsDefaults } from '../../helpers/option-defaults.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { watchCommands } from '../../helpers/watched-commands.ts';
 import { type OpenOptions, openStore } from './open-store.ts';
 
 let redis: Redis;
@@ -111,17 +111,13 @@ test('Redis remembers no more than a bound, and keeps every click', async () => 
 test('a click and its signs are one command', async () => {
   const store = open();
   await store.events.stream.record(envelope(draftOf(signs, clickOf(1, 0), idOf(0))));
-  const monitor = await new Client(redis.port).monitor();
-  const seen: string[] = [];
-  monitor.on('monitor', (_time: string, args: string[], source: string) => {
-    if (source !== 'lua') seen.push(args[0]?.toLowerCase() ?? '');
+  const commands = await watchCommands(redis);
+  const sent = await commands.during(async () => {
+    for (let n = 1; n <= 5; n++) {
+      await store.events.stream.record(envelope(draftOf(signs, clickOf(1, n), idOf(n))));
+    }
   });
-  for (let n = 1; n <= 5; n++) {
-    await store.events.stream.record(envelope(draftOf(signs, clickOf(1, n), idOf(n))));
-  }
-  await redis.cli('echo', 'done');
-  await expect.poll(() => seen.at(-1)).toBe('echo');
-  monitor.disconnect();
+  const seen = [...sent.values()].flat();
   expect(seen.filter((command) => command === 'eval')).toHaveLength(5);
   expect(seen.filter((command) => command === 'xadd')).toEqual([]);
 });
