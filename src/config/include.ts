@@ -9,7 +9,7 @@ import type { Problems } from './problem.ts';
 const MAX_FILES = 10_000;
 /** Depth of nested includes. */
 const MAX_DEPTH = 16;
-/** Bytes of one file: many times the size of 10,000 peers. */
+/** Total bytes of all files: many times the size of 10,000 peers. */
 const MAX_SIZE = 16 * 1024 * 1024;
 
 /** Reads a configuration file, and each included file in the place of its include. */
@@ -21,6 +21,7 @@ class Reader {
   readonly #main: string;
   readonly #problems: Problems;
   #files = 0;
+  #bytesLeft = MAX_SIZE;
 
   constructor(main: string, problems: Problems) {
     this.#main = main;
@@ -43,7 +44,11 @@ class Reader {
     let real: string;
     try {
       real = realpathSync(file);
-      bytes = readBytes(real);
+      if (this.#bytesLeft < 0) return []; // reported
+      this.#bytesLeft -= sizeOf(real);
+      if (this.#bytesLeft < 0)
+        throw new Unreadable(`with it, the files have over ${MAX_SIZE} bytes`);
+      bytes = readFileSync(real);
     } catch (error) {
       this.#problems.error(from, `cannot read ${file}: ${whyNot(error)}`);
       return [];
@@ -111,11 +116,10 @@ function filesOf(folder: string): readonly string[] {
     .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
 }
 
-function readBytes(file: string): Buffer {
+function sizeOf(file: string): number {
   const stat = statSync(file);
   if (!stat.isFile()) throw new Unreadable('not a file');
-  if (stat.size > MAX_SIZE) throw new Unreadable(`larger than ${MAX_SIZE} bytes`);
-  return readFileSync(file);
+  return stat.size;
 }
 
 /** A file that cannot be read; the message is the reason. */

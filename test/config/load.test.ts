@@ -95,6 +95,19 @@ describe('files that cannot be read', () => {
       ]
     `);
   });
+
+  test('files of over 16 MiB together, said once', () => {
+    const many = join(folder, 'many');
+    mkdirSync(many);
+    writeFileSync(join(many, '1'), 'workers = x');
+    const comment = `# ${'x'.repeat(10 * 1024 * 1024)}`;
+    for (const name of ['2', '3', '4']) writeFileSync(join(many, name), comment);
+    writeFileSync(file, 'include "many"\n');
+    expect(said(file)).toEqual([
+      '/test.conf:1:9: cannot read /many/3: with it, the files have over 16777216 bytes',
+      expect.stringContaining('/many/1:1:11: '),
+    ]);
+  });
 });
 
 test('a NUL, which would end the path of a socket', () => {
