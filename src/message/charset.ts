@@ -50,7 +50,7 @@ export function charsetOf(label: string, bytes: string): Charset | undefined {
     return undefined;
   }
   const mark = BYTE_ORDER_MARKS.find(({ bytes: mark }) => bytes.startsWith(mark))?.encoding;
-  if (/^utf-?16|^ucs-2|^unicode$|^iso-10646-ucs-2/.test(name)) {
+  if (/^utf-?16|^ucs-2|^(?:cs)?unicode(?:feff|fffe)?$|^iso-10646-ucs-2/.test(name)) {
     return utf16(name, mark);
   }
   const encoding = encodingOf(name);

@@ -4,6 +4,8 @@ import { charsetOf } from '../../src/message/charset.ts';
 test.each([
   ...['utf-7', 'UNICODE-1-1-UTF-7', 'utf-32', 'iso-2022-kr', 'hz-gb-2312'],
   ...['x-unknown', 'unknown-8bit', 'ibm850'],
+  // UTF-16 of an order that programs do not agree upon.
+  ...['csUnicode', 'unicode', 'unicodeFEFF', 'unicodeFFFE', 'ucs-2', 'ISO-10646-UCS-2'],
 ])('%s is left alone: it looks like ASCII and is not, or may not be', (label) => {
   expect(charsetOf(label, 'x')).toBe(undefined);
 });
