@@ -214,20 +214,34 @@ class MessageDecision implements Decision {
     const { context } = this.match.options;
     if (context.size === 0 && macros.size === 0) return;
     for (const key of variableNames) {
-      const { name, parse, expected } = contextVariables[key];
-      const macro = macros.get(name);
-      const text = macro || context.get(name);
-      if (!text) continue;
-      const value = parse(text, limits);
-      if (value === undefined) {
-        this.problems.push(`context variable ${name} ignored: it must be ${expected}`);
-        continue;
-      }
-      const from: Decider = macro
-        ? macroNamed(name)
-        : { kind: 'context', name, setting: this.match.get('context') };
-      this.#decided.set(key, { value, from });
+      const { name } = contextVariables[key];
+      const isSet = this.#readVariable(key, macros.get(name), () => macroNamed(name), limits);
+      if (isSet) continue;
+      const byContext = (): Decider => ({
+        kind: 'context',
+        name,
+        setting: this.match.get('context'),
+      });
+      this.#readVariable(key, context.get(name), byContext, limits);
     }
+  }
+
+  /** @returns whether the text is a value of the variable */
+  #readVariable(
+    key: VariableName,
+    text: string | undefined,
+    from: () => Decider,
+    limits: MessageFieldLimits,
+  ): boolean {
+    if (!text) return false;
+    const { name, parse, expected } = contextVariables[key];
+    const value = parse(text, limits);
+    if (value === undefined) {
+      this.problems.push(`context variable ${name} ignored: it must be ${expected}`);
+      return false;
+    }
+    this.#decided.set(key, { value, from: from() });
+    return true;
   }
 }
 

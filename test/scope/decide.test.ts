@@ -172,6 +172,13 @@ describe('context variable, then X-MSYS-API, then configuration', () => {
       smtpapi_metadata: `{"a":"${'x'.repeat(1000)}"}`,
       smtpapi_tags: '["a", 1]',
     };
+    const { options, message } = decided(withContext, undefined, macros);
+    const byContext = decided(withContext, undefined, {});
+    expect({ options, message }).toEqual({
+      options: byContext.options,
+      message: byContext.message,
+    });
+    expect(options.clickTrackingEnabled).toBe(false);
     const decision = decided(plain, undefined, macros);
     expect(decision.options).toEqual(scopes.match(plain).options);
     expect(decision.problems).toMatchInlineSnapshot(`
