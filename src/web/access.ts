@@ -45,6 +45,7 @@ export interface AccessOptions {
 export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOptions): void {
   const names = new Set(hosts.map(hostName));
   const origins = new Set(hosts.map((host) => host.toLowerCase()));
+  const methodsOf = observeMethods(app);
   app.decorateRequest('access');
   app.addHook('onRequest', async (request, reply) => {
     const { headers, method, raw } = request;
@@ -56,6 +57,11 @@ export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOp
         421,
         `the Host is "${headers.host ?? ''}": expected ${expected}`,
       );
+    }
+    const allowed = request.is404 ? methodsOf(request) : undefined;
+    if (allowed !== undefined) {
+      reply.header('allow', allowed);
+      return refuse(request, reply, 405, `${method} is not possible here: expected ${allowed}`);
     }
     const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
     const checked = bearer && token?.check(bearer, clientOf(raw));
@@ -95,6 +101,23 @@ export function guard(app: FastifyInstance, { hosts, sessions, token }: AccessOp
       html`<p>${loginLink(request)}</p>`,
     );
   });
+}
+
+/**
+ * Remembers the methods of every address.
+ * @returns what an address allows; undefined where there is nothing
+ */
+function observeMethods(app: FastifyInstance): (request: FastifyRequest) => string | undefined {
+  const known = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    known.set(url, new Set([...(known.get(url) ?? []), ...[method].flat()]));
+  });
+  return ({ url }) => {
+    const [path = ''] = url.split('?', 1);
+    // Files are the only addresses with a name in them.
+    const methods = known.get(path) ?? known.get(path.replace(/[^/]+$/, ':name'));
+    return methods && [...methods].sort().join(', ');
+  };
 }
 
 /** Answers too many wrong tokens. */
@@ -159,13 +182,18 @@ const FORM_TOKEN = 'form_token';
  */
 export function formTokenField(request: FastifyRequest, reply: FastifyReply): Html {
   if (request.access.hasBearer) return html``;
-  let { session } = request.access;
-  if (session === undefined) {
-    session = request.access.openSession();
+  const { formToken } = sessionFor(request, reply);
+  return html`<input type="hidden" name="${FORM_TOKEN}" value="${formToken}">`;
+}
+
+/** The session of a browser, which gets one here if it has none. */
+export function sessionFor(request: FastifyRequest, reply: FastifyReply): Session {
+  const { session = request.access.openSession() } = request.access;
+  if (session !== request.access.session) {
     request.access = { ...request.access, session };
     reply.header('set-cookie', sessionCookie(session, isHttps(request)));
   }
-  return html`<input type="hidden" name="${FORM_TOKEN}" value="${session.formToken}">`;
+  return session;
 }
 
 /** Whether the browser sent a form by HTTPS: it says so itself, and not every proxy does. */

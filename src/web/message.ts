@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { assertMayChange, formTokenField, loginLink, whyReadOnly } from './access.ts';
+import { assertMayChange, formTokenField, loginLink, sessionFor, whyReadOnly } from './access.ts';
 import { csvOf } from './csv.ts';
 import { BadRequest, NotFound, Refusal } from './errors.ts';
 import { addressOf } from './filters.ts';
@@ -11,6 +11,7 @@ import { lookUp, type MessageSources } from './message-look-up.ts';
 import { messagePage } from './message-page.ts';
 import { answers, CSV_ANSWERS, frameOf, refuse, respond, sendCsv, wantsJson } from './respond.ts';
 import { Problem } from './schemas.ts';
+import type { Session } from './sessions.ts';
 
 const find = Type.String({
   maxLength: 8192,
@@ -20,11 +21,7 @@ const from = Type.Optional(
   Type.String({ pattern: '^[0-9]{1,6}$', description: 'The position of the first link.' }),
 );
 
-const MessageQuery = Type.Object({
-  find: Type.Optional(find),
-  from,
-  done: Type.Optional(Type.Enum(ACTIONS, { description: 'The change that was made just now.' })),
-});
+const MessageQuery = Type.Object({ find: Type.Optional(find), from });
 
 /** The tables of the page, and the columns that each has as CSV. */
 const TABLES = { links: LinkFound, options: PathwayOption } as const;
@@ -40,6 +37,9 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
   app,
   sources,
 ) => {
+  /** The last change of each session, until the view that follows it says so once. */
+  const made = new WeakMap<Session, { readonly find: string; readonly done: Change['action'] }>();
+
   app.get(
     '/message',
     {
@@ -53,18 +53,22 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
       },
     },
     async (request, reply) => {
-      const { from, done } = request.query;
+      const { from } = request.query;
       const find = request.query.find?.trim() ?? '';
       if (find === '' && wantsJson(request)) {
         throw new BadRequest('find: expected a tracked URL, a token, a message id or a target');
       }
+      const { session } = request.access;
+      const last = session && made.get(session);
+      const isNew = last?.find === find && !wantsJson(request);
+      if (session && isNew) made.delete(session);
       const why = whyReadOnly(request);
       const logIn = request.access.canLogIn && loginLink(request);
       const readOnly = why === undefined ? undefined : html`${why} ${logIn}`;
       const shown = {
         frame: await frameOf(request),
         find,
-        done,
+        done: isNew ? last?.done : undefined,
         readOnly,
         formToken: readOnly === undefined ? formTokenField(request, reply) : undefined,
       };
@@ -133,7 +137,8 @@ export const messageView: FastifyPluginAsyncTypebox<MessageSources & ChangeSourc
         return refuse(request, reply, error.statusCode, error.message, more);
       }
       if (wantsJson(request)) return reply.send({ done: asked.action });
-      return reply.redirect(addressOf('/message', { find, done: asked.action }), 303);
+      made.set(sessionFor(request, reply), { find: find.trim(), done: asked.action });
+      return reply.redirect(addressOf('/message', { find }), 303);
     },
   );
 };

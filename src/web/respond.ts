@@ -93,6 +93,7 @@ const TITLES: Readonly<Record<number, string>> = {
   401: 'Login',
   403: 'Not allowed',
   404: 'Not found',
+  405: 'Not possible here',
   421: 'Another name',
   429: 'Not now',
   503: 'Not now',

@@ -259,13 +259,7 @@ describe('changes', () => {
     const change = (more: Record<string, string>) =>
       post(web, { find: id, what: id, form_token: formToken, ...more }, { cookie });
     const blocked = await change({ action: 'block', position: '2' });
-    expect([blocked.statusCode, blocked.headers['location']]).toEqual([
-      303,
-      `/message?find=${id}&done=block`,
-    ]);
-    expect((await web.get(String(blocked.headers['location']), { cookie })).body).toContain(
-      'Blocked: the links answer 410',
-    );
+    expect([blocked.statusCode, blocked.headers['location']]).toEqual([303, `/message?find=${id}`]);
     const state = async () => (await found(web, id)).links[2];
     expect(await state()).toMatchObject({ blocked: 'token' });
     await change({ action: 'unblock', position: '2' });
@@ -285,6 +279,34 @@ describe('changes', () => {
     await change({ action: 'block' });
     expect(await rulings(web)).toMatchObject([{ kind: 'message', value: id }]);
     expect((await found(web, id)).links[0]).toMatchObject({ blocked: 'message' });
+  });
+
+  test('the page says once what was changed: not after a reload, and not to others', async () => {
+    const web = await withLogin();
+    const { id } = await send(web);
+    const mine = await logIn(web, `/message?find=${id}`);
+    const other = await logIn(web, '/login');
+    const form = { action: 'block', what: id, find: ` ${id}`, form_token: mine.formToken };
+    const changed = await post(web, form, { cookie: mine.cookie });
+    const next = String(changed.headers['location']);
+    const tells = async (url: string, headers: Record<string, string>) =>
+      (await web.get(url, headers)).body.includes('Blocked: the links answer 410');
+    expect(await tells(next, { cookie: other.cookie })).toBe(false);
+    expect(await tells('/message', { cookie: mine.cookie })).toBe(false);
+    expect(await tells(next, { cookie: mine.cookie })).toBe(true);
+    expect(await tells(next, { cookie: mine.cookie })).toBe(false);
+    // Nobody is led to believe in a change that was not made.
+    expect(await tells(`${next}&done=block`, { cookie: mine.cookie })).toBe(false);
+  });
+
+  test('the page says it to the users of a proxy that adds the token, too', async () => {
+    const web = await withLogin();
+    const { id } = await send(web);
+    const browser = { ...BEARER, accept: 'text/html' };
+    const changed = await post(web, { action: 'block', what: id }, browser);
+    const cookie = cookieOf(changed);
+    const view = await web.get(String(changed.headers['location']), { ...browser, cookie });
+    expect(view.body).toContain('Blocked: the links answer 410');
   });
 
   test.each([
@@ -389,7 +411,7 @@ describe('changes', () => {
       expect(await rulings(web)).toEqual([]);
     }
     const get = await web.get(`/message/change?action=block&what=${id}`, { cookie });
-    expect(get.statusCode).toBe(404);
+    expect(get.statusCode).toBe(405);
     expect((await post(web, own, { cookie })).statusCode).toBe(303);
   });
 

@@ -64,7 +64,7 @@ test.each([
   ['GET', '/nothing', 404],
   ['GET', '/rows', 400],
   ['HEAD', '/', 200],
-  ['POST', '/', 403],
+  ['POST', '/', 405],
   ['GET', `/${'x'.repeat(5000)}`, 404],
   ['GET', '/%00%zz', 400],
 ] as const)('%s %s has strict headers', async (method, url, status) => {
@@ -78,6 +78,27 @@ test.each([
     'referrer-policy': 'same-origin',
     'cache-control': 'no-store',
   });
+});
+
+test.each([
+  ['/', 'GET, HEAD'],
+  ['/rows.csv?by=day', 'GET, HEAD'],
+  ['/assets/style.css', 'GET, HEAD'],
+  ['/login', 'GET, HEAD, POST'],
+  ['/message/change', 'POST'],
+])('%s refuses other methods, and says which it allows', async (url, allow) => {
+  const { send } = await openWeb();
+  const own = { origin: 'http://localhost:8896', accept: 'application/json' };
+  for (const method of ['OPTIONS', 'PUT', 'DELETE', 'PATCH', 'GET', 'POST'] as const) {
+    if (allow.includes(method)) continue;
+    for (const headers of [{}, own, { origin: 'https://evil.example' }]) {
+      const { statusCode, headers: answer } = await send({ method, url, headers });
+      expect([method, statusCode, answer['allow']]).toEqual([method, 405, allow]);
+    }
+  }
+  const elsewhere = await send({ method: 'OPTIONS', url, headers: { host: 'evil.example' } });
+  expect(elsewhere.statusCode).toBe(421);
+  expect((await send({ method: 'PUT', url: '/nothing', headers: own })).statusCode).toBe(404);
 });
 
 test('a body that is too large, or of another type, is not read', async () => {
