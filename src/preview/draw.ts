@@ -32,9 +32,13 @@ const STYLE = [
   'body{margin:0;background:#fff;color:#222;font:16px/1.4 sans-serif;overflow-wrap:anywhere}',
   'main{padding:1.5em .5em}',
   'table{max-width:100%}',
-  '[data-image]{display:inline-block;max-width:100%;background:#d5d8db}',
+  '[data-image="1"]{display:inline-block;max-width:100%;background:#d5d8db}',
+  // Light and dark text can be read on it.
+  '[data-image=back]:not([bgcolor]){background:#777b80}',
   '.run{border-radius:2px;background:#c3c7cb;color:#c3c7cb}',
   'a[data-link]{position:relative;outline:2px solid #6b7178;outline-offset:1px}',
+  // Room for the widest badge, so that those of neighbours do not cover each other.
+  'a.narrow{display:inline-block;min-width:48px;margin-top:24px}',
   '.badge{display:inline-block;padding:0 .35em;border:1px solid #fff;border-radius:.6em;' +
     'box-shadow:0 0 0 1px #222;font:700 12px/1.35 sans-serif;letter-spacing:0;text-align:left;' +
     'text-decoration:none;text-transform:none;white-space:nowrap}',
@@ -48,7 +52,7 @@ const STYLE = [
     ({ colours: [back, text] }, step) => `.heat-${step}{background:${back};color:${text}}`,
   ),
   // Most newsletters are 600 pixels wide, also on a telephone.
-  '@media (max-width:600px){main{zoom:.55}main .badge{zoom:1.6}}',
+  '@media (max-width:600px){main{zoom:.55}main .badge{zoom:1.6}a.narrow{min-width:76px;margin-top:36px}}',
   ...TENTHS.map((tenth) => `.auto-${tenth}{width:${tenth}0%}`),
 ].join('');
 
@@ -76,12 +80,15 @@ export const DRAWN_POLICY = [
  * @param heatOf what the badge of a link says
  */
 export function draw(skeleton: string, heatOf: (place: Place) => Heat): string {
-  const body = tokensOf(sanitise(skeleton)).map((token, index) => {
+  const tokens = tokensOf(sanitise(skeleton));
+  const body = tokens.map((token, index) => {
     if (index % 2 === 0) {
       return token.replace(RUNS, (run) => `<span class="run" aria-hidden="true">${run}</span>`);
     }
     const [place] = placesOf(token);
-    return place === undefined ? token : token + badge(heatOf(place));
+    if (place === undefined) return token;
+    const link = isNarrow(tokens, index) ? token.replace(/>$/, ' class="narrow">') : token;
+    return link + badge(heatOf(place));
   });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Click map</title>
@@ -89,6 +96,23 @@ export function draw(skeleton: string, heatOf: (place: Place) => Heat): string {
 <style>${STYLE}</style></head>
 <body>${LEGEND}<main tabindex="0" aria-label="Newsletter">${body.join('')}</main></body></html>
 `;
+}
+
+/** Characters and pixels that may be narrower than a badge, on a telephone too. */
+const NARROW = { characters: 12, pixels: 76 };
+
+/** Whether a link may be narrower than its badge. @param start where its tag is in the tokens */
+function isNarrow(tokens: readonly string[], start: number): boolean {
+  let characters = 0;
+  for (let index = start + 1; index < tokens.length; index++) {
+    const token = tokens[index] ?? '';
+    if (/^<\/?a[ >]/.test(token)) break;
+    if (index % 2 === 0) characters += token.trim().length;
+    const [, width, unit] = / data-image="1".* style="width:(\d+)(px|%)/.exec(token) ?? [];
+    const isWide = unit === '%' || Number(width ?? 0) > NARROW.pixels;
+    if (isWide || characters > NARROW.characters) return false;
+  }
+  return true;
 }
 
 function badge({ people, automatic }: Heat): string {

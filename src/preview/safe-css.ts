@@ -59,8 +59,14 @@ const sided = (name: string, keep: Keep) =>
 const PROPERTIES: ReadonlyMap<string, Keep> = new Map<string, Keep>([
   ['color', colour],
   ['background-color', colour],
-  // An image, a gradient and what goes with it are left out.
-  ['background', (value) => colour(value.split(' ')[0] ?? '')],
+  // An image, a gradient and what goes with it are left out. A word elsewhere is seldom a colour.
+  [
+    'background',
+    (value) => {
+      const words = value.split(' ');
+      return colour(words.find((word) => /^(?:#|rgb|hsl)/.test(word)) ?? words[0] ?? '');
+    },
+  ],
   ['font-family', font],
   ['font-size', keepIf(LENGTH, WORD)],
   ['font-style', oneOf('normal', 'italic', 'oblique')],
@@ -122,7 +128,18 @@ export function safeStyle(style: string): string {
   return [...kept].map(([property, value]) => `${property}:${value}`).join(';');
 }
 
-/** Whether a style hides its element, as preheaders are hidden. */
+/** Whether a style gives its element an image or a gradient for a background. */
+export function hasBackgroundImage(style: string): boolean {
+  const found = declarations(style);
+  return ['background', 'background-image'].some((property) =>
+    /(?:url|gradient)\(/.test(found.get(property) ?? ''),
+  );
+}
+
+/**
+ * Whether a style hides its element, as preheaders are hidden. `mso-hide` does so in Outlook alone,
+ * which gets the same button in a comment.
+ */
 export function hides(style: string): boolean {
   const found = declarations(style);
   return HIDING.some(([property, pattern]) => pattern.test(found.get(property) ?? 'not set'));
@@ -131,7 +148,6 @@ export function hides(style: string): boolean {
 const HIDING = [
   ['display', /^none$/],
   ['visibility', /^(?:hidden|collapse)$/],
-  ['opacity', /^0*\.?0*%?$/],
+  ['opacity', /^0*\.?0+%?$/],
   ['max-height', /^0(?:px)?$/],
-  ['mso-hide', /^all$/],
 ] as const;

@@ -36,8 +36,8 @@ const ATTRIBUTES: Readonly<Record<string, RegExp>> = {
   /** The position of a tracked link, and the digest of the label that its clicks have. */
   'data-link': /^\d{1,3}$/,
   'data-label': /^[\w-]{12}$/,
-  /** A box in place of an image. */
-  'data-image': /^1$/,
+  /** A box in place of an image, or an element whose background is one. */
+  'data-image': /^(?:1|back)$/,
 };
 
 export function safeAttributes(attributes: Readonly<Record<string, string>>) {

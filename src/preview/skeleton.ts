@@ -1,5 +1,5 @@
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, html as spec } from 'parse5';
-import { declarations, hides } from './safe-css.ts';
+import { declarations, hasBackgroundImage, hides } from './safe-css.ts';
 import { KEPT_ELEMENTS, MAX_DEPTH, safeAttributes, sanitise } from './safe-html.ts';
 import { labelDigest, MAX_SKELETON, withoutUrls } from './text-runs.ts';
 
@@ -64,6 +64,9 @@ export function makeSkeleton(
       links++;
       safe['data-link'] = String(link.position);
       safe['data-label'] = labelDigest(link.label);
+    }
+    if (attributes['background'] || hasBackgroundImage(attributes['style'] ?? '')) {
+      safe['data-image'] = 'back';
     }
     pieces.push(tag(name, safe));
     if (name === 'br' || name === 'hr') return;

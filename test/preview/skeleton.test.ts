@@ -25,7 +25,22 @@ describe('a skeleton', () => {
     [
       'the colour of a background, not its image',
       `<p style="background: #fff url(https://x.example/t.png)">${A}</p>`,
-      `<p style="background-color:#fff">${LINK}</p>`,
+      `<p data-image="back" style="background-color:#fff">${LINK}</p>`,
+    ],
+    [
+      'the colour behind the image of a background',
+      `<p style="background: url(https://x.example/t.png) center #333 no-repeat">${A}</p>`,
+      `<p data-image="back" style="background-color:#333">${LINK}</p>`,
+    ],
+    [
+      'a mark for the image of a background',
+      `<p background="https://x.example/t.png">x</p><p style="background-image:URL(t.png)">${A}</p>`,
+      `<p data-image="back">x</p><p data-image="back">${LINK}</p>`,
+    ],
+    [
+      'a button that is hidden from Outlook alone',
+      `<a href="link:0" style="color:#fff;mso-hide:all">Shop</a>`,
+      LINK.replace('>', ' style="color:#fff">'),
     ],
     ['no style with an escape', `<p style="color:red;c\\6fmment:x">${A}</p>`, `<p>${LINK}</p>`],
     ['no style with a comment', `<p style="color:r/**/ed">${A}</p>`, `<p>${LINK}</p>`],

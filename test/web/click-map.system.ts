@@ -157,6 +157,48 @@ describe('a hostile newsletter', () => {
   });
 });
 
+test.each([1440, 390])(
+  'badges of short links do not cover each other at %d pixels',
+  async (width) => {
+    const campaign = 'short links';
+    const link = (content: string, index: number) => `<a href="link:${index}">${content}</a>`;
+    const image = '<img src="x" width="24" height="24">';
+    const icons = Array.from({ length: 5 }, (_, n) => link(image, n));
+    const scores = Array.from({ length: 11 }, (_, n) => link(`${n}`, 5 + n));
+    const words = ['Men', 'Women', 'Kids', 'Home'].map((word, n) => link(word, 16 + n));
+    for (let position = 0; position < 20; position++) {
+      const place = { campaign, messageId: 'short', part: 'html', link: 'x', position } as const;
+      store.counters.book({ ...place, time: Date.now(), count: 1 }, 'people');
+      store.counters.book({ ...place, time: Date.now(), count: 1 }, 'automatic');
+    }
+    const lines = [icons.join(' '), scores.join(''), words.join(' | ')];
+    await store.previews.add(campaign, skeletonOf(`<p>${lines.join('<br>')}</p>`), 1);
+    const frame = `/campaign/preview?${new URLSearchParams({ campaign })}`;
+    const boxes = await open(
+      frame,
+      (page) =>
+        page.locator('main .badge').evaluateAll((badges) =>
+          badges.map((badge) => {
+            const { left, right, top, bottom } = badge.getBoundingClientRect();
+            return { name: badge.parentElement?.textContent, left, right, top, bottom };
+          }),
+        ),
+      { viewport: { width, height: 900 } },
+    );
+    expect(boxes).toHaveLength(20);
+    const covered = boxes.flatMap((one, index) =>
+      boxes
+        .slice(index + 1)
+        .filter(({ left, top, right, bottom }) => {
+          const isBeside = left >= one.right || right <= one.left;
+          return !isBeside && top < one.bottom && bottom > one.top;
+        })
+        .map(({ name }) => [one.name, name]),
+    );
+    expect(covered).toEqual([]);
+  },
+);
+
 test('badges have the share of people, its colour, and the share of programs', async () => {
   const campaign = 'badges';
   const { counters, previews } = store;

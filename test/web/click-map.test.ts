@@ -71,7 +71,7 @@ test('a skeleton that somebody changed is sanitised again before it is drawn', a
     ['<a data-link="0" href="javascript:x">Shop</a><script>x</script>'],
   );
   const { body } = await get('/campaign/preview?campaign=news');
-  expect(body).toContain('<a data-link="0"><span class="badge');
+  expect(body).toContain('<a data-link="0" class="narrow"><span class="badge');
   expect(body).not.toMatch(/script/);
 });
 
