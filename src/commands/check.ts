@@ -11,6 +11,7 @@ import { StoreUnavailable } from '../link/link-store.ts';
 import { checkSealKeyFile } from '../link/seal-key-file.ts';
 import { listeners, type Role } from '../service/listen.ts';
 import { openStore } from '../store/open-store.ts';
+import { readKeys } from './doctor-state.ts';
 import { exitCode } from './exit-code.ts';
 import { machineProblems } from './machine-problems.ts';
 import { roleOption, rolesOf } from './role-option.ts';
@@ -95,16 +96,19 @@ const REFUSALS = /: (ERR DB index|WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password
 
 /**
  * What is wrong with the Redis that is configured, at its stanza, or at `link_store`: errors where
- * it refuses login or database, warnings about its settings. One that cannot be reached from here
+ * it refuses login or database, warnings about its settings and hosts with other sealing keys. One that cannot be reached from here
  * and now is nothing that a check of the configuration could know to be wrong: that is left to
  * `doctor` and the service.
  */
-export async function storeProblems(config: Configuration, root: Stanza): Promise<Problem[]> {
+async function storeProblems(config: Configuration, root: Stanza): Promise<Problem[]> {
   const set = root.settings.get('link_store');
   const place = root.child('redis')?.origin ?? set?.origin ?? root.origin;
+  const keys = await readKeys(config);
   const store = await openStore(config, silent, noMetrics);
   try {
-    const { failures, warnings } = await store.health();
+    const { failures, warnings } = await store.health(
+      keys && { fingerprint: keys.fingerprint, host: config.events.nodeName },
+    );
     return [...failures, ...warnings].map((message) => ({
       severity: 'warning',
       message,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkCommand } from '../../src/commands/check.ts';
+import { keygenCommand } from '../../src/commands/keygen.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { runCli } from '../helpers/run-cli.ts';
 import { runCommand } from '../helpers/run-command.ts';
@@ -44,6 +45,16 @@ test('a Redis that keeps them is none', async () => {
     code: 0,
     stdout: 'c.conf: no problems\n',
   });
+});
+
+test('other hosts with other sealing keys are a warning; without keys here, none is known', async () => {
+  const stanza = `redis { url = "${redis.url}" } state_directory = "${folder}/state" events { node_name = mx1 }`;
+  await redis.cli('hset', 'clickmilter:keys', 'mx2', `other ${Math.floor(Date.now() / 1000)}`);
+  expect((await check(stanza)).stdout).not.toContain('sealing keys');
+  expect((await runCommand(keygenCommand, ['-c', file, 'keygen'])).code).toBe(0);
+  const { code, stdout } = await check(stanza);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^c\.conf:3:1: warning: other sealing keys on mx2: /m);
 });
 
 test('a certificate that cannot be read is named', async () => {
