@@ -130,13 +130,15 @@ export class Settlement {
     const name = { group: GROUP, name: GROUP };
     this.#consumer ??= this.#options.events.openConsumer(name, this.#lease);
     await this.#count(this.#consumer);
+    let readAt = performance.now();
     while (!this.#stopped.signal.aborted && !this.#isFull) {
+      readAt = performance.now();
       const events = await this.#read(this.#consumer);
       const due = performance.now() + this.#options.automaticWithinMs;
       for (const event of events) this.#take(event, due);
       if (events.length === 0) break;
     }
-    while (await this.#book()) {
+    while (await this.#book(readAt)) {
       await this.#count(this.#consumer);
       if (!(await this.#lease.hold())) return this.#leave();
     }
@@ -177,14 +179,16 @@ export class Settlement {
     }
   }
 
-  /** Books what is due, and what there is no room for, a portion at a time. */
-  async #book(): Promise<boolean> {
-    const now = performance.now();
+  /**
+   * Books what is due, and what there is no room for, a portion at a time.
+   * @param readAt when events were last read: what came since then may reclassify what is due later
+   */
+  async #book(readAt: number): Promise<boolean> {
     let bytes = 0;
     for (const waiting of this.#waiting) {
       const { length } = this.#booked;
       const left = this.#waiting.length - length;
-      if (waiting.due > now && left <= MAX_WAITING && this.#bytes <= MAX_BYTES) break;
+      if (waiting.due > readAt && left <= MAX_WAITING && this.#bytes <= MAX_BYTES) break;
       bytes += waiting.bytes;
       if (length >= PORTION || (length > 0 && bytes > PORTION_BYTES)) break;
       this.#bytes -= waiting.bytes;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Click } from '../../src/click/click.ts';
 import { ClickRecorder } from '../../src/click/click-recorder.ts';
 import { silent } from '../../src/lib/logger.ts';
@@ -37,7 +37,7 @@ const stores: Readonly<Record<string, () => Store>> = {
 };
 
 describe.each(Object.keys(stores))('%s', (name) => {
-  const setUp = async (withinMs = WITHIN_MS) => {
+  const setUp = async (withinMs = WITHIN_MS, portion = async () => '') => {
     const store = (stores[name] as () => Store)();
     const appender = await store.events.openAppender();
     const recorder = new ClickRecorder({ ...eventsDefaults, events: appender });
@@ -52,7 +52,7 @@ describe.each(Object.keys(stores))('%s', (name) => {
     const counters = {
       book: (click: CountedClick, by: ClickClass) =>
         void booked.push([click, by, performance.now() - begun]),
-      portion: async () => '',
+      portion,
       count: async () => {},
     };
     const settle = (
@@ -158,6 +158,30 @@ describe.each(Object.keys(stores))('%s', (name) => {
       await expect.poll(() => booked.length).toBe(n);
     }
     expect(lost).toBeGreaterThan(2);
+  });
+
+  test('what comes while others are counted is read before more is booked', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    closers.push(async () => void vi.useRealTimers());
+    let goOn = () => {};
+    const counting = new Promise<string>((resolve) => {
+      goOn = () => resolve('');
+    });
+    const portion = vi.fn(() => counting);
+    const { booked, classes, readOnly, record, settle } = await setUp(WITHIN_MS, portion);
+    settle();
+    await record({ ip: '203.0.113.5' });
+    await expect.poll(readOnly).toBe(1);
+    vi.advanceTimersByTime(WITHIN_MS / 4);
+    for (const token of ['a', 'b', 'c', 'd']) await record({ token, ip: '198.51.100.1' });
+    await expect.poll(readOnly).toBe(5);
+    vi.advanceTimersByTime((WITHIN_MS * 3) / 4);
+    await expect.poll(() => portion.mock.calls.length).toBe(1);
+    await record({ token: 'e', ip: '198.51.100.1' });
+    vi.advanceTimersByTime(WITHIN_MS);
+    goOn();
+    await expect.poll(() => booked.length).toBe(5);
+    expect(classes()).toEqual(['people', ...Array(4).fill('automatic')]);
   });
 
   test('of several processes one books', async () => {
