@@ -147,10 +147,12 @@ interface SocketUnit {
   readonly isActive: boolean;
   /** Whether it listens after a boot. */
   readonly isEnabled: boolean;
+  /** Whether it is installed, and does not listen after a boot. */
+  readonly isDisabled: boolean;
   readonly addresses: readonly UnitAddress[];
 }
 
-/** Asks systemd for a socket unit. Where there is no systemd, it is neither active nor enabled. */
+/** Asks systemd for a socket unit. Where there is no systemd, it is nothing of all that. */
 export async function socketUnit(name: string): Promise<SocketUnit> {
   const properties = ['Listen', 'ActiveState', 'UnitFileState'];
   const asked = run('systemctl', ['show', ...properties.map((one) => `--property=${one}`), name]);
@@ -160,6 +162,7 @@ export async function socketUnit(name: string): Promise<SocketUnit> {
   return {
     isActive: /^ActiveState=active$/m.test(stdout),
     isEnabled: /^UnitFileState=enabled/m.test(stdout),
+    isDisabled: /^UnitFileState=disabled$/m.test(stdout),
     addresses: listens.map(([, address = '']) => unitAddress(address)),
   };
 }

@@ -21,7 +21,7 @@ export async function examinePage(
     findings.ok('it is off, and nobody can look');
     return findings.list;
   }
-  const { isActive, isEnabled, addresses } = await socketUnit(UNIT);
+  const { isActive, isEnabled, isDisabled, addresses } = await socketUnit(UNIT);
   const hasLogin = web.tokenFile !== undefined;
   for (const address of isActive || isEnabled ? addresses : web.listen) {
     const message = `${describePlace(address)}: ${audience(address, hasLogin)}`;
@@ -31,6 +31,11 @@ export async function examinePage(
   if (isEnabled && !isActive) {
     findings.warning(
       `${UNIT} is not active, so nobody can look now: systemctl status clickmilter-web.service`,
+    );
+  }
+  if (isDisabled && !isActive) {
+    findings.warning(
+      `${UNIT} is not enabled, so nobody can look where systemd starts the page: systemctl enable --now ${UNIT}`,
     );
   }
   if (web.tokenFile !== undefined) {

@@ -78,7 +78,10 @@ test.each([
     '0.0.0.0:8896',
     'inactive',
     'disabled',
-    ['ok 127.0.0.1:8896: every user of this host could look'],
+    [
+      'ok 127.0.0.1:8896: every user of this host could look',
+      'warning clickmilter-web.socket is not enabled, so nobody can look where systemd starts the page: systemctl enable --now clickmilter-web.socket',
+    ],
   ],
 ])('a socket of systemd at %s, %s and %s', async (address, active, file, expected) => {
   const shown = `Listen=${address} (Stream)\nActiveState=${active}\nUnitFileState=${file}`;
