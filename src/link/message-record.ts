@@ -139,7 +139,7 @@ export class OpenRecord {
     const rest = end === -1 ? '' : text.slice(end + 1);
     if (isInstance) {
       head = { ...template.facts, ...head };
-      this.#links = applyChanges(template, end === -1 ? [] : rest.split('\n'));
+      this.#links = applyChanges(template, end === -1 ? [] : rest.split('\n'), MAX_LENGTH);
     } else {
       this.#links = rest;
     }

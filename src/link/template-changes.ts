@@ -63,9 +63,18 @@ export function changesFrom(
   return length <= template.length * MAX_SHARE ? changes : undefined;
 }
 
-/** Applies changes to the links of a template. @throws Error for changes from another template */
-export function applyChanges(template: Template, changes: readonly string[]): TrackedLink[] {
+/**
+ * Applies changes to the links of a template.
+ * @param maxLength characters that the open links may have together: one middle may be that of all
+ * @throws Error for changes from another template
+ */
+export function applyChanges(
+  template: Template,
+  changes: readonly string[],
+  maxLength: number,
+): TrackedLink[] {
   const links: TrackedLink[] = [];
+  let length = 0;
   let at = 0;
   let last = '';
   const copy = (): boolean => {
@@ -84,7 +93,10 @@ export function applyChanges(template: Template, changes: readonly string[]): Tr
       const open = template.links[at++];
       if (open === undefined) throw new Error('more open links than the template has');
       if (kind === '~') last = value;
-      links.push(asLink(open, open.start + last + open.end));
+      const target = open.start + last + open.end;
+      length += target.length;
+      if (length > maxLength) throw new Error('the links of the record are too long');
+      links.push(asLink(open, target));
     } else {
       // Never backwards, or few changes would make any number of links.
       if (!/^[1-9]\d{0,6}$/.test(value)) throw new Error('a change that is not a number of links');

@@ -10,6 +10,7 @@ import {
   type TrackedLink,
 } from '../../src/link/message-facts.ts';
 import { encodeInstance, encodeRecord, OpenRecord } from '../../src/link/message-record.ts';
+import { headOf } from '../../src/link/record-head.ts';
 import { formatSealKey, newSealKey, parseSealKeys } from '../../src/link/seal-keys.ts';
 import { unpackContents } from '../../src/link/sealed-contents.ts';
 import { parseStoredToken } from '../../src/link/stored-token.ts';
@@ -227,14 +228,14 @@ describe('records', () => {
 describe('templates', () => {
   test('changes never go backwards, and make no more links than there are', () => {
     for (const change of ['=-1', '--1', '-0', '=0', '=1e3', '=', '- 1', '=99999999', '==1']) {
-      expect(() => applyChanges(template, [change]), change).toThrow();
+      expect(() => applyChanges(template, [change], 1000), change).toThrow();
     }
-    expect(() => applyChanges(template, ['=6', '-6'])).toThrow();
+    expect(() => applyChanges(template, ['=6', '-6'], 1000)).toThrow();
     fc.assert(
       fc.property(fc.array(fc.string({ unit: fc.constantFrom(...'=-~^ht0123456789') })), (list) => {
         let links: readonly TrackedLink[];
         try {
-          links = applyChanges(template, list);
+          links = applyChanges(template, list, 1000);
         } catch (error) {
           expect(error).toBeInstanceOf(Error);
           return;
@@ -242,6 +243,19 @@ describe('templates', () => {
         expect(links.length).toBeLessThanOrEqual(template.links.length + list.length);
       }),
     );
+  });
+
+  test('one long middle for many open links is an error', () => {
+    const open = parseTemplate(Buffer.from(`{}\n${'Hhttps://a.example/\t\n'.repeat(7000)}`));
+    const changes = (middle: string) => [`~${middle}`, ...Array<string>(6999).fill('^')];
+    const value = (middle: string) => {
+      const head = headOf(message, 'secret', {});
+      const text = [head, ...changes(middle)].join('\n');
+      return Buffer.concat([Buffer.of(3), open.id, Buffer.from(text)]);
+    };
+    const read = (middle: string) => new OpenRecord(value(middle), message.messageId, open);
+    expect(read('x').linkCount).toBe(7000);
+    expect(() => read('x'.repeat(100_000))).toThrowError('the links of the record are too long');
   });
 
   test.each([
