@@ -125,6 +125,8 @@ export class RedirectServer {
     };
     const listener: RequestListener = (request, response) => {
       const { socket } = request;
+      // Closed after the answer before: this one would get none, and be asked for again.
+      if (connections.get(socket)?.getHeader('connection') === 'close') return;
       connections.set(socket, response);
       // No body is ever read: closing the connection discards it.
       if (this.#closing || hasBody(request) || socket instanceof SecondReading) {

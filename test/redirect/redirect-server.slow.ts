@@ -159,6 +159,15 @@ describe('limits', () => {
     }
   });
 
+  test('a request that gets no answer, behind one with a body, is not a click', async () => {
+    const port = await start();
+    const body = 'Content-Length: 5\r\n\r\nhello';
+    const { socket, closed } = await open(port);
+    socket.write(`GET /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\n${body}${GET}`);
+    expect((await closed).match(/HTTP\/1\.1 302/g)).toHaveLength(1);
+    expect(links.clicks).toHaveLength(1);
+  });
+
   test('the body of a request that is refused is not waited for', async () => {
     const port = await start();
     const head = `POST /${LIVE} HTTP/1.1\r\nHost: ${DOMAIN}\r\nContent-Length: 1000000000\r\n\r\n`;
