@@ -2,10 +2,14 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
+import { Webhook } from '../../../src/click/webhook.ts';
+import { readIfAny } from '../../../src/lib/files.ts';
 import { silent } from '../../../src/lib/logger.ts';
 import { noMetrics } from '../../../src/lib/metrics.ts';
 import { numberOf } from '../../../src/lib/number-set.ts';
 import { listSums, readFirsts, readHead } from '../../../src/store/local/count-sums.ts';
+import { DeadLetters } from '../../../src/store/local/dead-letters.ts';
+import { JournalConsumer } from '../../../src/store/local/journal-consumer.ts';
 import { createLocalStore } from '../../../src/store/local/store.ts';
 import { sumUpCounts } from '../../../src/store/local/sum-up.ts';
 import { listFirsts, SummedFirsts } from '../../../src/store/local/summed-firsts.ts';
@@ -15,6 +19,7 @@ import type { Store } from '../../../src/store/store.ts';
 import { eventsDefaults } from '../../helpers/option-defaults.ts';
 import { poll } from '../../helpers/poll.ts';
 import { startSettlement } from '../../helpers/settle.ts';
+import { accept, startWebhookServer, status } from '../../helpers/webhook-server.ts';
 
 /** Decides on each step of a process in files: it waits until the process goes on. */
 const first = await vi.hoisted(async () => {
@@ -169,3 +174,68 @@ test('one that sums up, and is stopped at any step, writes no sums of whom other
     for (const close of closers.splice(0).reverse()) await close();
   }
 });
+
+test('a webhook is killed at any step: all is delivered under its id, the refused put aside once', async () => {
+  const event = (n: number) => `{"msys":{"track_event":{"event_id":"${n}"}}}`;
+  for (let last = 0, isKilled = true; isKilled; last++) {
+    const folder = mkdtempSync(join(tmpdir(), 'clickmilter-killed-'));
+    closers.push(async () => rmSync(folder, { recursive: true }));
+    const accepted = new Set<string>();
+    const server = await startWebhookServer([], ({ events }) => {
+      const ids = events.map(({ msys }) => msys.track_event.event_id);
+      if (ids.includes('2')) return status(400);
+      for (const id of ids) accepted.add(id);
+      return accept;
+    });
+    closers.push(() => server.close());
+    const appender = await open(folder).events.openAppender();
+    closers.push(() => appender.close());
+    await appender.append([1, 2, 3, 4].map(event));
+    const start = (consumer: JournalConsumer) => {
+      const webhook = new Webhook({
+        ...eventsDefaults,
+        consumer,
+        deadLetters: new DeadLetters(folder),
+        webhook: server.url,
+        webhookIntervalMs: 5,
+        backoffMs: 5,
+      });
+      webhook.start();
+      return webhook;
+    };
+    isKilled = false;
+    let steps = 0;
+    await new Promise<void>((resolve) => {
+      const step = () => {
+        if (steps++ < last) return Promise.resolve();
+        isKilled = true;
+        resolve();
+        return new Promise<void>(() => {});
+      };
+      const consumer = new JournalConsumer(folder, 'webhook');
+      const acknowledge = consumer.acknowledge.bind(consumer);
+      first.run(step, () => {
+        const webhook = start(consumer);
+        consumer.acknowledge = async (events) => {
+          await acknowledge(events);
+          webhook.close(0).then(resolve, resolve);
+        };
+      });
+    });
+    const heir = start(new JournalConsumer(folder, 'webhook'));
+    closers.push(() => heir.close(0));
+    await appender.append([event(5)]);
+    const deadLetters = () => readIfAny(join(folder, 'dead-letters.jsonl'));
+    await poll('the events', () => accepted.size === 4 && deadLetters().endsWith('}\n'));
+    await heir.close(60_000);
+    expect(deadLetters().match(/"event_id":"\d"/g)).toEqual(['"event_id":"2"']);
+    const ids = new Map(
+      server.batches.map(({ body, headers }) => [body, headers['x-messagesystems-batch-id']]),
+    );
+    for (const { body, headers } of server.batches) {
+      expect(headers['x-messagesystems-batch-id']).toMatch(/^[\da-f-]{36}$/);
+      expect(headers['x-messagesystems-batch-id']).toBe(ids.get(body));
+    }
+    for (const close of closers.splice(0).reverse()) await close();
+  }
+}, 120_000);
