@@ -6,6 +6,7 @@ import { RAW_URL } from '../link/message-facts.ts';
 import type { ReportFilter } from '../store/counters.ts';
 import { type CountedNames, countedNames, countsIn } from '../store/engagement.ts';
 import type { EventFields, StoredEvent } from '../store/events.ts';
+import { shownName } from './shown-reports.ts';
 
 /** Characters of a text that Live shows: senders and readers choose how long most of them are. */
 const MAX_TEXT = 300;
@@ -27,7 +28,9 @@ const ALWAYS = {
   message_id: text('The id that clickmilter gave the message.'),
   campaign_id: text('The campaign.'),
   pathway: text("The message's pathway."),
-  target_link_name: text('The name of the link; absent for one without a name.'),
+  target_link_name: text(
+    'The name of the link; absent for one without a name, and for a URL without `detail = full`.',
+  ),
   part: text('The part of the message that the link is in.'),
   link_position: count('The place of the link among the tracked links of its message.'),
 };
@@ -109,8 +112,11 @@ export function letThrough(filter: ReportFilter, detail: Detail): (click: FeedCl
 /** The part of a click that a viewer may see. */
 export function limitClick({ shown }: FeedClick, detail: Detail): LiveClick {
   const allowed = LIVE_FIELDS[detail];
+  const target_link_name = shownName(shown.target_link_name, detail);
   return Object.fromEntries(
-    Object.entries(shown).filter(([name]) => allowed.includes(name)),
+    Object.entries({ ...shown, target_link_name }).filter(
+      ([name, value]) => allowed.includes(name) && value !== undefined,
+    ),
   ) as LiveClick;
 }
 

@@ -9,7 +9,7 @@ import { isStoredToken } from '../link/stored-token.ts';
 import type { Ruling, Store } from '../store/store.ts';
 import { NotFound } from './errors.ts';
 import type { LinkFound, MessageFound, PathwayOption } from './message-found.ts';
-import { NOT_SHOWN } from './shown-reports.ts';
+import { NOT_SHOWN, shownName } from './shown-reports.ts';
 
 /** Where the view finds what it shows. */
 export interface MessageSources {
@@ -209,13 +209,14 @@ function linkFound(
   resolved: ResolvedLink,
   ruling: Ruling | undefined,
 ): Omit<LinkFound, 'clicks' | 'position' | 'is_named'> {
-  const { target, blocked, leads_to, ...described } = describeLink(
+  const { target, blocked, leads_to, name, ...described } = describeLink(
     resolved,
     ruling,
     trackingHosts(),
   );
   const shown = shownTarget(detail(), target);
-  const known = Object.entries(described).filter(([, value]) => value !== undefined);
+  const shownFacts = { name: shownName(name, detail()), ...described };
+  const known = Object.entries(shownFacts).filter(([, value]) => value !== undefined);
   return {
     ...(Object.fromEntries(known) as { part: string }),
     ...(shown.target !== undefined && { target: shown.target }),

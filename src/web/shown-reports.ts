@@ -143,6 +143,14 @@ function shownLabel(label: string, row: ReportRow, { detail, hostOf }: Limit): s
   return areMany ? label : hostOf(origin);
 }
 
+/**
+ * The name of a link, as far as it is shown: a sender may give a URL as the name, which says as much
+ * as the target.
+ */
+export function shownName(name: string | undefined, detail: Detail): string | undefined {
+  return detail !== 'full' && name !== undefined && ORIGIN.test(name) ? undefined : name;
+}
+
 /** A URL up to its host and port. */
 const ORIGIN = /^\s*https?:[/\\]*[^/\\?#]*/i;
 

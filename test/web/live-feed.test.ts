@@ -283,6 +283,14 @@ describe('what a viewer may see', () => {
     }
   });
 
+  test.each(DETAILS)('the name of a link that is a URL, with detail = %s', async (detail) => {
+    const store = createMemoryStore();
+    await append(store, eventLine('a', { target_link_name: ' HTTPS://shop.example/?user=4711' }));
+    const { clicks } = await openFeed(store, { detail: () => detail }).state();
+    expect(JSON.stringify(clicks).includes('4711')).toBe(detail === 'full');
+    expect(clicks).toHaveLength(1);
+  });
+
   test('a reload of detail holds for the clicks of before too', async () => {
     const store = createMemoryStore();
     await append(store, eventLine('a'));

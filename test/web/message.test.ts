@@ -187,6 +187,19 @@ describe('nothing of a recipient is shown that may not be', () => {
     expect(csv.includes('shop.example')).toBe(detail !== 'none');
   });
 
+  test.each(['none', 'domain', 'full'] as const)('a name that is a URL, %s', async (detail) => {
+    const web = await withLogin(detail);
+    const named = {
+      target: 'https://shop.example/',
+      part: 'html',
+      name: 'http:\\\\x.example?u=4711',
+    };
+    const { id } = await send(web, [named as (typeof exampleLinks)[number]]);
+    for (const text of [await pageOf(web, id), JSON.stringify(await found(web, id))]) {
+      expect(text.includes('4711')).toBe(detail === 'full');
+    }
+  });
+
   test.each<[value: string, shownBy: readonly Detail[]]>([
     ['( "someone@example.org" example.net )', ['full']],
     ['( example.net )', ['full', 'domain']],
