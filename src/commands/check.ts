@@ -96,9 +96,9 @@ const REFUSALS = /: (ERR DB index|WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password
 
 /**
  * What is wrong with the Redis that is configured, at its stanza, or at `link_store`: errors where
- * it refuses login or database, warnings about its settings and hosts with other sealing keys. One that cannot be reached from here
- * and now is nothing that a check of the configuration could know to be wrong: that is left to
- * `doctor` and the service.
+ * it refuses login or database, warnings about its settings and about hosts with other sealing keys.
+ * One that cannot be reached from here and now is nothing that a check of the configuration could
+ * know to be wrong: that is left to `doctor` and the service.
  */
 async function storeProblems(config: Configuration, root: Stanza): Promise<Problem[]> {
   const set = root.settings.get('link_store');

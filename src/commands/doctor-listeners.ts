@@ -152,7 +152,7 @@ interface SocketUnit {
   readonly addresses: readonly UnitAddress[];
 }
 
-/** Asks systemd for a socket unit. Where there is no systemd, it is nothing of all that. */
+/** Asks systemd for a socket unit. Without systemd, it is none of these. */
 export async function socketUnit(name: string): Promise<SocketUnit> {
   const properties = ['Listen', 'ActiveState', 'UnitFileState'];
   const asked = run('systemctl', ['show', ...properties.map((one) => `--property=${one}`), name]);

@@ -40,16 +40,20 @@ export class Sessions {
 
   /** @param cookies the header of a request */
   find(cookies: string | undefined): Session | undefined {
-    // A sibling domain may have set a cookie of the same name.
-    const found = idsIn(cookies)
-      .map((id) => this.#withLogin.get(id) ?? this.#withoutLogin.get(id))
-      .find((session) => session !== undefined);
-    if (found === undefined) return undefined;
-    this.end(found.session);
-    if (found.ends < Date.now()) return undefined;
-    found.ends = Date.now() + IDLE_MS;
-    this.#like(found.session).set(found.session.id, found); // the last in the order of use
-    return found.session;
+    // A sibling domain may set cookies of the same name, also with a session without a login.
+    const ids = idsIn(cookies);
+    for (const sessions of [this.#withLogin, this.#withoutLogin]) {
+      for (const id of ids) {
+        const found = sessions.get(id);
+        if (found === undefined) continue;
+        sessions.delete(id);
+        if (found.ends < Date.now()) continue;
+        found.ends = Date.now() + IDLE_MS;
+        sessions.set(id, found); // the last in the order of use
+        return found.session;
+      }
+    }
+    return undefined;
   }
 
   end(session: Session): void {

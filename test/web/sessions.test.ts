@@ -82,3 +82,14 @@ test('sessions without a login end none with one', () => {
   for (let index = 0; index < 2000; index++) sessions.open(false);
   expect(sessions.find(cookieOf(login))).toBe(login);
 });
+
+test('a session with a login is found behind others in the header', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const sessions = new Sessions();
+  const ended = sessions.open(true);
+  vi.advanceTimersByTime(13 * 3_600_000);
+  const [other, login] = [sessions.open(false), sessions.open(true)];
+  const cookies = [ended, other, login].map(cookieOf).join('; ');
+  expect(sessions.find(cookies)).toBe(login);
+});
