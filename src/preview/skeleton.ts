@@ -29,6 +29,13 @@ const DROPPED: ReadonlySet<string> = new Set(
   ).split('|'),
 );
 
+/** Elements that stand for themselves as blocks; a skeleton has a `div` in their place. */
+const BLOCKS: ReadonlySet<string> = new Set(
+  'aside|body|dd|details|dl|dt|fieldset|figcaption|figure|form|hgroup|legend|nav|search|summary'.split(
+    '|',
+  ),
+);
+
 /**
  * Makes the skeleton of one copy of a newsletter: its layout, its text and the places of its links,
  * without any URL. It still has the text of its recipient: only `merge` takes that away.
@@ -45,13 +52,13 @@ export function makeSkeleton(
   const element = (node: Element, depth: number) => {
     const { tagName } = node;
     if (node.namespaceURI !== spec.NS.HTML || DROPPED.has(tagName)) return;
-    const attributes = Object.fromEntries(node.attrs.map(({ name, value }) => [name, value]));
+    const attributes = attributesOf(node);
     if ('hidden' in attributes || hides(attributes['style'] ?? '')) return;
     if (tagName === 'img') {
       pieces.push(imageBox(attributes));
       return;
     }
-    const name = tagName === 'body' ? 'div' : tagName;
+    const name = BLOCKS.has(tagName) ? 'div' : tagName;
     if (!KEPT_ELEMENTS.has(name)) return children(node, depth);
     const {
       'data-link': _,
@@ -84,6 +91,13 @@ export function makeSkeleton(
   if (links === 0) return undefined;
   const skeleton = withoutUrls(sanitise(pieces.join('')));
   return skeleton.length > MAX_SKELETON ? undefined : skeleton;
+}
+
+/** The attributes of an element. The body has the direction of its document, too. */
+function attributesOf({ tagName, attrs, parentNode }: Element): Readonly<Record<string, string>> {
+  const around = tagName === 'body' && parentNode && 'attrs' in parentNode ? parentNode.attrs : [];
+  const all = [...around.filter(({ name }) => name === 'dir'), ...attrs];
+  return Object.fromEntries(all.map(({ name, value }) => [name, value]));
 }
 
 class TooComplex extends Error {}

@@ -58,7 +58,22 @@ describe('a skeleton', () => {
     [
       'no form',
       `<form action="/x"><input value=Anna><button>Buy</button>${A}</form>`,
-      `Buy${LINK}`,
+      `<div>Buy${LINK}</div>`,
+    ],
+    [
+      'the direction of the document',
+      `<html dir="rtl"><body>${A}</body></html>`,
+      `<div dir="rtl">${LINK}</div>`,
+    ],
+    [
+      'the direction of the body, where it has its own',
+      `<html dir="rtl"><body dir="ltr">${A}</body></html>`,
+      `<div dir="ltr">${LINK}</div>`,
+    ],
+    [
+      'other blocks',
+      `<nav>x</nav><dl><dt>y<dd style="color:red">z</dl>${A}`,
+      `<div>x</div><div><div>y</div><div style="color:red">z</div></div>${LINK}`,
     ],
     [
       'the body as a block',
