@@ -93,6 +93,29 @@ async function untilCounted({ counters }: Store, clicks: number): Promise<void> 
   });
 }
 
+/**
+ * Runs work that is stopped at a step, until `goOn`. Settles when it is stopped, or has ended.
+ * @param last the number of steps before that
+ */
+async function runUntil(last: number, work: (ended: () => void) => void) {
+  let isStopped = false;
+  let goOn = () => {};
+  const goesOn = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  let steps = 0;
+  await new Promise<void>((resolve) => {
+    const step = async () => {
+      if (steps++ < last) return;
+      isStopped = true;
+      resolve();
+      await goesOn;
+    };
+    first.run(step, () => work(resolve));
+  });
+  return { isStopped, goOn };
+}
+
 test('a process that is stopped at any step, and goes on after others, changes nothing', async () => {
   for (let last = 0, isStopped = true; isStopped; last++) {
     const folder = mkdtempSync(join(tmpdir(), 'clickmilter-stopped-'));
@@ -101,21 +124,9 @@ test('a process that is stopped at any step, and goes on after others, changes n
     const appender = await stopped.events.openAppender();
     closers.push(() => appender.close());
     await appender.append(eventsOf('first'));
-    isStopped = false;
-    let goOn = () => {};
-    const goesOn = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    let steps = 0;
     let settlement: Settlement | undefined;
-    await new Promise<void>((resolve) => {
-      const step = async () => {
-        if (steps++ < last) return;
-        isStopped = true;
-        resolve();
-        await goesOn;
-      };
-      settlement = first.run(step, () => settle(stopped, resolve));
+    const run = await runUntil(last, (ended) => {
+      settlement = settle(stopped, ended);
     });
     expire(join(folder, 'counters.lease.json'));
     const heir = open(folder);
@@ -123,7 +134,8 @@ test('a process that is stopped at any step, and goes on after others, changes n
     await untilCounted(heir, 30);
     await appender.append(eventsOf('later'));
     await untilCounted(heir, 60);
-    goOn();
+    run.goOn();
+    isStopped = run.isStopped;
     await settlement?.close();
     await untilCounted(heir, 60);
     await taking.close();
@@ -143,27 +155,15 @@ test('one that sums up, and is stopped at any step, writes no sums of whom other
     for (const day of [1, 2]) {
       writeFileSync(join(folder, `counts-2026-11-0${day}.host-clicks.1.jsonl`), line(day));
     }
-    isStopped = false;
-    let goOn = () => {};
-    const goesOn = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    let steps = 0;
     let summedUp = Promise.resolve();
-    await new Promise<void>((resolve) => {
-      const step = async () => {
-        if (steps++ < last) return;
-        isStopped = true;
-        resolve();
-        await goesOn;
-      };
-      const sumUp = () => sumUpCounts({ folder, logger: silent, rest: 0 });
-      summedUp = first.run(step, sumUp);
-      summedUp.finally(resolve).catch(() => {});
+    const run = await runUntil(last, (ended) => {
+      summedUp = sumUpCounts({ folder, logger: silent, rest: 0 });
+      summedUp.finally(ended).catch(() => {});
     });
     expire(join(folder, 'counts.lease.json'));
     await unlinkCounts(folder, new Set([gone]));
-    goOn();
+    run.goOn();
+    isStopped = run.isStopped;
     await summedUp.catch(() => {});
     for (const file of await listSums(folder)) {
       expect([...readFirsts(readHead(file))]).not.toContain(numberOf(gone));
