@@ -67,7 +67,7 @@ export function encodeBlocks(version: number, about: object, blocks: readonly Bl
   ]);
 }
 
-/** In one piece: to add an empty index to a check sum may give 0. */
+/** In one piece: for an empty array, zlib may give 0 in place of the sum before it. */
 function checkOf(head: Buffer, index: Buffer): number {
   return crc32(Buffer.concat([head, index]));
 }
